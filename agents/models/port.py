@@ -1,0 +1,81 @@
+"""The port to a language model: one request in, a stream of deltas out, exactly one finish.
+
+Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat; ``role`` is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: these become the request headers of the FIXED contract."""
+
+    task: str = ""
+    agent: str = ""
+    """The role: ``manager``, ``researcher``, ``coder``, …"""
+    step: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A chat completion to be streamed."""
+
+    messages: tuple[Message, ...]
+    asker: Asker = field(default_factory=Asker)
+    timeout_s: float = 60.0
+    """Upper bound of the whole call, retries included."""
+    tokens_max: int | None = None
+    wants_json: bool = False
+    """Ask for one JSON object (``response_format``) where the endpoint supports it."""
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text; ``is_reasoning`` where it came as ``reasoning_content``."""
+
+    text: str
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last item of every whole stream: why it ended, and what it used."""
+
+    reason: str
+    """``stop`` or ``length``."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Model(Protocol):
+    """Anything that streams chat completions."""
+
+    def stream(self, request: Request) -> AsyncIterator[Delta | Finish]:
+        """Yield deltas, then exactly one Finish.
+
+        Closing the iterator early closes the connection, so that the server stops generating.
+
+        Raises:
+            ModelError: the endpoint refused or failed after the adapter's retries, the time is up,
+                or the stream ended without a finish reason. Never after a Finish. A retry happens
+                only before the first delta: text of two attempts is never joined.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...

@@ -1,0 +1,49 @@
+"""The ports of the agents' tools: what they need of a knowledge base and of a sandbox.
+
+The knowledge base is `cluster.memory.knowledge` (handed in by the factory's caller), the sandbox
+`agents.tools.sandbox`; unit tests pass small fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cluster.kernel.tasks import Passage, Run
+
+
+class Knowledge(Protocol):
+    """Search over one collection of passages."""
+
+    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+        """Return the best passages, best first; none for an empty collection id.
+
+        Raises:
+            StoreUnavailable: the collection could not be loaded.
+        """
+        ...
+
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+        """Return runnable Python examples of the collection (``kind`` is ``code``), best first."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs untrusted programs."""
+
+    @property
+    def unavailable_because(self) -> str:
+        """Why nothing can be run here and how to change it; empty where programs can run."""
+        ...
+
+    async def run(self, source: str, timeout_s: float) -> Run:
+        """Run one Python program and return how it ended; limits and time-outs end it as a Run.
+
+        Raises:
+            ClusterError: the sandbox itself could not be started.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Kill what still runs."""
+        ...

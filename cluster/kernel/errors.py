@@ -1,0 +1,141 @@
+"""What can go wrong, by who must act.
+
+    ClusterError
+      UsageError          fix your call, configuration or file
+      DeliveryError       the message did not get there (in time)
+        UnknownRecipient  nobody of that name is registered
+        PeerUnavailable   it is registered, or was, and can't be reached
+        Overloaded        a bounded queue is full; try again after `retry_after_s`
+        TooLarge          over a size limit
+        DeadlinePassed    no time was left
+        Stopped           the recipient is shutting down
+      WireError           a peer sent what can't be read
+      StaleEpoch          an older incarnation of an agent tried to act
+      AgentFailed         an agent's handler raised
+      ModelError          the model endpoint failed, or its stream broke
+      StoreUnavailable    the central store can't be reached
+      PlacementError      Ray can't be reached, refused, or could not place an actor
+      Cancelled           somebody asked for the task to end
+
+Every class has a `kind` (the text in `error.kind` of the JSON object and in `Failure.kind` on the
+wire) and says whether trying again can help. Constructors take facts positionally and pass the
+same tuple on, so that instances survive pickling; the sentence is built in `__str__`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ClusterError(Exception):
+    """Base of all errors of Fleetmind; its text is one sentence for a person."""
+
+    kind: ClassVar[str] = "internal"
+    is_retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(ClusterError):
+    """The caller's arguments, configuration or files are wrong."""
+
+    kind = "usage"
+
+
+class DeliveryError(ClusterError):
+    """A message did not reach its recipient, or its answer did not come back."""
+
+    kind = "delivery"
+    is_retryable = True
+
+
+class UnknownRecipient(DeliveryError):
+    """Nobody of that name is registered in the directory."""
+
+    kind = "unknown_recipient"
+    is_retryable = False
+
+
+class PeerUnavailable(DeliveryError):
+    """The recipient is known and can't be reached, or died before it answered."""
+
+    kind = "peer_unavailable"
+
+
+class Overloaded(DeliveryError):
+    """A bounded queue is full."""
+
+    kind = "overloaded"
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
+class TooLarge(DeliveryError):
+    """A message is over a size limit."""
+
+    kind = "too_large"
+    is_retryable = False
+
+
+class DeadlinePassed(DeliveryError):
+    """No time was left."""
+
+    kind = "deadline"
+    is_retryable = False
+
+
+class Stopped(DeliveryError):
+    """The recipient is shutting down."""
+
+    kind = "stopped"
+
+
+class WireError(ClusterError):
+    """A peer, or the store, sent bytes that can't be read as what they claim to be."""
+
+    kind = "wire"
+
+
+class StaleEpoch(ClusterError):
+    """An older incarnation of an agent tried to act."""
+
+    kind = "stale_epoch"
+
+
+class AgentFailed(ClusterError):
+    """An agent's handler raised; the cause is in the agent's log."""
+
+    kind = "agent_failed"
+
+
+class ModelError(ClusterError):
+    """The model endpoint refused, failed, hung, or cut its stream."""
+
+    kind = "model"
+
+
+class StoreUnavailable(ClusterError):
+    """The central store can't be reached."""
+
+    kind = "store"
+    is_retryable = True
+
+
+class PlacementError(ClusterError):
+    """Ray can't be reached, refused us, or could not place an actor."""
+
+    kind = "placement"
+
+
+class Cancelled(ClusterError):
+    """Somebody asked for the task to end."""
+
+    kind = "cancelled"

@@ -1,0 +1,178 @@
+"""Facts of a task's history, past tense: what the driver sees and the journal will hold.
+
+An `Event` is who and when; its `detail` is what. `kind` is the text of the FIXED event list.
+Agents emit details with `Turn.emit`; the runtime adds the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks import Answer, Failure, Finding, Plan, Run, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The Manager has accepted the task."""
+
+    kind: ClassVar[str] = "submitted"
+    goal: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlanned:
+    """One step of the plan is known."""
+
+    kind: ClassVar[str] = "step_planned"
+    planned: Step
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReady:
+    """The whole plan is known and sound."""
+
+    kind: ClassVar[str] = "plan_ready"
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step was sent to an agent; ``attempt`` counts from 1, ``reason`` says why again."""
+
+    kind: ClassVar[str] = "step_started"
+    attempt: int = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of streamed model text; ``is_reasoning`` where the provider marked it so."""
+
+    kind: ClassVar[str] = "thought"
+    text: str
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindingReady:
+    """Research has a cited result."""
+
+    kind: ClassVar[str] = "finding"
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramWritten:
+    """The Coder has a candidate; ``origin`` is ``model`` or the source of an example."""
+
+    kind: ClassVar[str] = "program"
+    source: str
+    attempt: int = 1
+    origin: str = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRan:
+    """A candidate was executed in the sandbox."""
+
+    kind: ClassVar[str] = "ran"
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """Something was replaced by something plainer."""
+
+    kind: ClassVar[str] = "fell_back"
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A model or tool call ended: its share of the step's time and tokens. Not shown to users."""
+
+    kind: ClassVar[str] = "spent"
+    on: str
+    """``model`` or ``tool``."""
+    seconds: float
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    wasted_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A step has ended: ``outcome`` is ``finished`` or ``failed`` (then ``failure`` says why)."""
+
+    kind: ClassVar[str] = "step_finished"
+    outcome: str
+    attempts: int = 1
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Terminal: the task has its answer."""
+
+    kind: ClassVar[str] = "answered"
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Terminal: the task has no answer."""
+
+    kind: ClassVar[str] = "failed"
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class WasCancelled:
+    """Terminal: the task was cancelled."""
+
+    kind: ClassVar[str] = "cancelled"
+    reason: str = ""
+
+
+Detail = (
+    Submitted
+    | StepPlanned
+    | PlanReady
+    | StepStarted
+    | Thought
+    | FindingReady
+    | ProgramWritten
+    | ProgramRan
+    | FellBack
+    | Spent
+    | StepFinished
+    | Answered
+    | Failed
+    | WasCancelled
+)
+
+TERMINAL_KINDS = frozenset({"answered", "clarify", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact with its place: seconds since submission, task, agent and step (may be empty)."""
+
+    at_s: float
+    task: TaskId
+    agent: AgentId
+    step: StepId
+    detail: Detail
+
+    @property
+    def kind(self) -> str:
+        """The text of the FIXED event list, as in ``step_started``."""
+        return self.detail.kind
+
+    @property
+    def is_terminal(self) -> bool:
+        """Say whether nothing follows."""
+        return self.detail.kind in TERMINAL_KINDS

@@ -1,0 +1,61 @@
+"""Identifiers of agents, tasks, steps and envelopes, and where new ones come from.
+
+Kernel vocabulary: every layer uses these names; nothing here imports anything of ours.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NewType
+
+AgentId = NewType("AgentId", str)
+"""A named agent: its role and replica number, as in ``researcher-1``."""
+
+TaskId = NewType("TaskId", str)
+"""A task, as text: 32 hexadecimal digits of a time-ordered id."""
+
+StepId = NewType("StepId", str)
+"""A step of one task's plan, unique within it; ``plan`` and ``answer`` are the Manager's own."""
+
+EnvelopeId = NewType("EnvelopeId", bytes)
+"""Sixteen bytes, time-ordered (the layout of UUIDv7, RFC 9562 section 5.7)."""
+
+PLAN_STEP = StepId("plan")
+ANSWER_STEP = StepId("answer")
+NO_STEP = StepId("")
+NO_ENVELOPE = EnvelopeId(b"")
+NO_AGENT = AgentId("")
+
+
+def agent_id(role: str, replica: int) -> AgentId:
+    """Return the id of one replica of a role."""
+    return AgentId(f"{role}-{replica}")
+
+
+def role_of(agent: str) -> str:
+    """Return the role of an agent id; a bare role is returned as it is."""
+    role, dash, replica = agent.rpartition("-")
+    return role if dash and replica.isalnum() and not replica.isalpha() else agent
+
+
+class IdSource:
+    """Makes time-ordered ids from a wall clock and a random source that are passed in."""
+
+    __slots__ = ("_random", "_wall_s")
+
+    def __init__(self, wall_s: Callable[[], float], rng: random.Random) -> None:
+        self._wall_s = wall_s
+        self._random = rng
+
+    def envelope_id(self) -> EnvelopeId:
+        """Return a new 16-byte id: 48 bits of Unix milliseconds, version 7, 74 random bits."""
+        millis = int(self._wall_s() * 1000) & 0xFFFF_FFFF_FFFF
+        bits = self._random.getrandbits(74)
+        high = (millis << 16) | 0x7000 | (bits >> 62)
+        low = (0b10 << 62) | (bits & 0x3FFF_FFFF_FFFF_FFFF)
+        return EnvelopeId(((high << 64) | low).to_bytes(16, "big"))
+
+    def task_id(self) -> TaskId:
+        """Return a new task id."""
+        return TaskId(self.envelope_id().hex())

@@ -1,0 +1,193 @@
+"""The vocabulary of work: what agents ask of each other and what they answer with.
+
+Plain values, frozen, with tuples for lists. They cross processes as the protobuf messages of the
+same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.kernel.ids import StepId, TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the plan: what one agent is to do, and which steps' results it needs."""
+
+    id: StepId
+    agent: str
+    instruction: str
+    needs: tuple[StepId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The DAG of steps that the Manager makes of a goal."""
+
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A verbatim quote: a substring of lines ``start_line`` to ``end_line`` (from 1) of a source.
+
+    A quote over several lines has the file's own line breaks; one of HTML is free of tags.
+    """
+
+    source: str
+    start_line: int
+    end_line: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Cited result of research: Markdown whose ``[n]`` is the n-th of the citations, from 1."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a program in the sandbox; output is cut at the sandbox's limit."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A source and its last execution; ``source`` is empty where no working program was found."""
+
+    source: str
+    run: Run | None = None
+    language: str = "python"
+    degraded: tuple[str, ...] = ()
+
+    @property
+    def is_working(self) -> bool:
+        """Say whether it ran and exited 0."""
+        return self.run is not None and self.run.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something did not come about: a kind of `cluster.kernel.errors` and one sentence."""
+
+    kind: str
+    message: str
+    is_retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step came to: a Finding, a Program, a user's own message, or a Failure."""
+
+    step: StepId
+    agent: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A step as it reaches its agent, with the results of the steps it needs."""
+
+    step: StepId
+    instruction: str
+    goal: str
+    results: tuple[StepResult, ...] = ()
+    collection: str = ""
+    """Id of the knowledge the task may use; empty where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What the Manager may plan with: a role's name, what it is for, what it handles."""
+
+    name: str
+    purpose: str
+    handles: tuple[str, ...] = ("Assignment",)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Asks the Manager for a plan of the goal over the roles there are."""
+
+    goal: str
+    roles: tuple[Role, ...]
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProposal:
+    """A sound plan, and what had to be given up for it."""
+
+    plan: Plan
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeRequest:
+    """Asks the Manager for the answer, from the results in the order of the plan's steps."""
+
+    goal: str
+    plan: Plan
+    results: tuple[StepResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgram:
+    """A program in an answer, with the step it came from."""
+
+    step: StepId
+    program: Program
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the user gets: Markdown, its citations, the programs that worked, what was degraded."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    programs: tuple[StepProgram, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A task handed to the cluster; the deadline travels in the envelope."""
+
+    task: TaskId
+    goal: str
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Ends a task, or the turn of the envelope it names as its cause."""
+
+    task: TaskId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of knowledge as it lies in its source: its lines (from 1) and its plain text.
+
+    ``text`` is what may be quoted: a verbatim run of the file, or of HTML the tag-free runs.
+    """
+
+    source: str
+    start_line: int
+    end_line: int
+    text: str
+    score: float = 0.0
+    kind: str = "text"
+    """``text`` or ``code`` (a runnable example: ``text`` is its source)."""
+    title: str = ""
+    """The headings above it, joined with ' > '."""

@@ -1,0 +1,61 @@
+"""The central store as the rest of the cluster sees it: a port with two implementations.
+
+`cluster.memory.redis_store` is the real one, `cluster.memory.local_store` its in-memory twin; both
+pass `tests/conformance/store_contract.py`. Values are protobuf bytes, keys are text without the
+cluster's prefix (each implementation adds it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Keys and bytes, leases and epochs. Every method ends within the store's own timeout.
+
+    Raises:
+        StoreUnavailable: from every method, where the store can't be reached in time.
+    """
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the values of the keys in their order, None where there is none."""
+        ...
+
+    async def put_many(self, items: Mapping[str, bytes], ttl_s: float | None = None) -> None:
+        """Set the keys, all or none; with ``ttl_s`` they vanish after that time."""
+        ...
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Remove the keys; those that are not there are passed over."""
+        ...
+
+    async def items(self, prefix: str) -> dict[str, bytes]:
+        """Return all keys that start with the prefix, and their values."""
+        ...
+
+    async def next_epoch(self, name: str) -> int:
+        """Return the next incarnation number of a name, from 1, never the same twice."""
+        ...
+
+    async def put_lease(
+        self, name: str, key: str, epoch: int, value: bytes, ttl_s: float
+    ) -> bool:
+        """Set ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``.
+
+        Returns:
+            False, and nothing is written, where a higher epoch has been given out.
+        """
+        ...
+
+    async def drop_lease(self, name: str, key: str, epoch: int) -> bool:
+        """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""
+        ...
+
+    async def ping(self) -> float:
+        """Return the round trip in seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
