@@ -36,7 +36,7 @@ def agent_id(role: str, replica: int) -> AgentId:
 def role_of(agent: str) -> str:
     """Return the role of an agent id; a bare role is returned as it is."""
     role, dash, replica = agent.rpartition("-")
-    return role if dash and replica.isalnum() and not replica.isalpha() else agent
+    return role if dash and replica.isdigit() else agent
 
 
 class IdSource:

@@ -1,0 +1,127 @@
+"""Envelopes and frames: what travels between hosts, as plain values.
+
+The protobuf twins are in `protos/v1/{envelope,exchange}.proto`, the conversion in
+`cluster.wire.codec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from cluster.kernel.ids import NO_ENVELOPE, NO_STEP, AgentId, EnvelopeId, StepId, TaskId
+
+
+class Lane(IntEnum):
+    """Which of a pair's sequences an envelope belongs to; none waits behind another."""
+
+    CONTROL = 1
+    REPLY = 2
+    WORK = 3
+
+
+class Kind(IntEnum):
+    """What the recipient is to do with an envelope."""
+
+    ASK = 1
+    TELL = 2
+    REPLY = 3
+    PROGRESS = 4
+    CANCEL = 5
+
+
+LANE_OF_KIND = {
+    Kind.ASK: Lane.WORK,
+    Kind.TELL: Lane.WORK,
+    Kind.REPLY: Lane.REPLY,
+    Kind.PROGRESS: Lane.REPLY,
+    Kind.CANCEL: Lane.CONTROL,
+}
+
+
+class Trust(IntEnum):
+    """Where the text in a body comes from; taint is passed on, never removed."""
+
+    USER = 1
+    AGENT = 2
+    RETRIEVED = 3
+
+
+@dataclass(slots=True)
+class Envelope:
+    """Metadata and one serialised message.
+
+    Not frozen: the delivery machine sets ``seq``, ``sender_epoch`` and ``attempt`` each time it
+    sends, and a copy per send would be paid on every hop.
+    """
+
+    id: EnvelopeId
+    sender: AgentId
+    recipient: AgentId
+    kind: Kind
+    body_type: str
+    body: bytes
+    task: TaskId = TaskId("")
+    step: StepId = NO_STEP
+    cause: EnvelopeId = NO_ENVELOPE
+    lane: Lane = Lane.WORK
+    deadline_at: float | None = None
+    """Instant on the local monotonic clock; remaining time on the wire."""
+    trust: Trust = Trust.AGENT
+    traceparent: str = ""
+    saw: Mapping[str, int] = field(default_factory=dict)
+    sender_epoch: int = 0
+    seq: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """State of one inbound sequence as its recipient sees it; later ones replace earlier."""
+
+    sender: AgentId
+    sender_epoch: int
+    recipient: AgentId
+    recipient_epoch: int
+    lane: Lane
+    receipt: int
+    limit: int
+    done: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """An agent on a host, with its incarnation."""
+
+    agent: AgentId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First frame each way: who lives here, and where it can be dialled."""
+
+    version: int
+    residents: tuple[Resident, ...]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Envelopes and acks that were queued when the writer was free."""
+
+    envelopes: tuple[Envelope, ...] = ()
+    acks: tuple[Ack, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """Announces an orderly end of the link."""
+
+    reason: str
+
+
+Frame = Hello | Batch | Goodbye
+
+PROTOCOL_VERSION = 1

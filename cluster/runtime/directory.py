@@ -1,0 +1,63 @@
+"""Who is where: leased registrations in the central store, read through a short-lived cache."""
+
+from __future__ import annotations
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.ids import AgentId
+from cluster.kernel.registration import Registration
+from cluster.memory.store import Store
+from cluster.wire.registration import registration_from_bytes, registration_to_bytes
+
+PREFIX = "agent/"
+LEASE_S = 5.0
+CACHE_S = 0.5
+
+
+class Directory:
+    """Registrations of one cluster. Store failures surface as StoreUnavailable."""
+
+    def __init__(self, store: Store, clock: Clock, lease_s: float = LEASE_S) -> None:
+        self._store = store
+        self._clock = clock
+        self.lease_s = lease_s
+        self._cached: dict[AgentId, Registration] = {}
+        self._cached_at = float("-inf")
+
+    async def next_epoch(self, agent: AgentId) -> int:
+        """Return a new, higher incarnation number for an agent."""
+        return await self._store.next_epoch(agent)
+
+    async def put(self, registration: Registration) -> bool:
+        """Write or renew a lease; False where a higher incarnation has taken over."""
+        return await self._store.put_lease(
+            registration.agent,
+            PREFIX + registration.agent,
+            registration.epoch,
+            registration_to_bytes(registration),
+            self.lease_s,
+        )
+
+    async def drop(self, registration: Registration) -> None:
+        """Give a lease back."""
+        await self._store.drop_lease(
+            registration.agent, PREFIX + registration.agent, registration.epoch
+        )
+
+    async def lookup(self, agent: AgentId) -> Registration | None:
+        """Return an agent's registration as it is in the store now."""
+        [value] = await self._store.get_many([PREFIX + agent])
+        return None if value is None else registration_from_bytes(value)
+
+    async def replicas(self, role: str, *, is_fresh: bool = False) -> list[Registration]:
+        """Return the registered replicas of a role, at most `CACHE_S` old."""
+        return [r for r in await self.all(is_fresh=is_fresh) if r.role == role]
+
+    async def all(self, *, is_fresh: bool = False) -> list[Registration]:
+        """Return all registrations, at most `CACHE_S` old, ordered by agent."""
+        now = self._clock.now()
+        if is_fresh or now - self._cached_at > CACHE_S:
+            entries = await self._store.items(PREFIX)
+            found = [registration_from_bytes(value) for value in entries.values()]
+            self._cached = {r.agent: r for r in sorted(found, key=lambda r: r.agent)}
+            self._cached_at = now
+        return list(self._cached.values())

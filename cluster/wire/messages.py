@@ -1,0 +1,230 @@
+"""Messages <-> protobuf, in one place.
+
+Each value of `cluster.kernel.tasks` and `cluster.kernel.events` has a protobuf message of the same
+name with the same fields, so one converter, compiled per class from its annotations, serves all. A
+field annotated ``object`` is a `Packed` message of any registered type. A user's own message is a
+protobuf class or a pydantic model; the latter travels as a protobuf Struct and is validated on
+arrival. A type nobody registered on this host arrives as `Opaque` and can be passed on unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from google.protobuf.message import DecodeError, Message
+
+from cluster.kernel import events, tasks
+from cluster.kernel.errors import UsageError, WireError
+from protos.v1 import agents_pb2
+
+PACKAGE = "fleetmind.v1."
+STRUCT_PREFIX = "struct:"
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A message of a type that this host does not know: its type name and bytes."""
+
+    type: str
+    body: bytes
+
+    def text(self) -> str:
+        """Return a readable form of its fields, for prompts and answers."""
+        if not self.type.startswith(STRUCT_PREFIX):
+            return f"({self.type})"
+        struct = struct_pb2.Struct.FromString(self.body)
+        return json.dumps(json_format.MessageToDict(struct), ensure_ascii=False)
+
+
+ToProto = Callable[[Any], Message]
+FromProto = Callable[[Any], Any]
+
+
+class MessageCodec:
+    """Turns messages into (type name, bytes) and back; knows the project's and the users' types."""
+
+    def __init__(self) -> None:
+        self._to: dict[type, tuple[str, Callable[[Any], bytes]]] = {}
+        self._from: dict[str, Callable[[bytes], object]] = {}
+        for cls in _kernel_messages():
+            self._register_kernel(cls)
+
+    def register(self, cls: type) -> None:
+        """Make a user's message type known: a protobuf class or a pydantic model.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        if cls in self._to:
+            return
+        if issubclass(cls, Message):
+            name = cls.DESCRIPTOR.full_name
+            self._to[cls] = (name, lambda value: value.SerializeToString())
+            self._from[name] = cls.FromString
+        elif hasattr(cls, "model_validate"):
+            name = STRUCT_PREFIX + cls.__name__
+            self._to[cls] = (name, _struct_bytes)
+            self._from[name] = lambda body: _struct_value(cls, body)
+        else:
+            raise UsageError(
+                f"{cls.__name__} can't be a message: use a pydantic model or a protobuf class"
+            )
+
+    def encode(self, message: object) -> tuple[str, bytes]:
+        """Return the type name and the bytes of a message.
+
+        Raises:
+            UsageError: its type isn't registered and can't be.
+        """
+        entry = self._to.get(type(message))
+        if entry is None:
+            if isinstance(message, Opaque):
+                return message.type, message.body
+            self.register(type(message))
+            entry = self._to[type(message)]
+        name, to_bytes = entry
+        return name, to_bytes(message)
+
+    def decode(self, name: str, body: bytes) -> object:
+        """Return the message; `Opaque` for a type that isn't registered here.
+
+        Raises:
+            WireError: the bytes are not a message of that type.
+        """
+        parse = self._from.get(name)
+        if parse is None:
+            return Opaque(name, body)
+        try:
+            return parse(body)
+        except (DecodeError, ValueError, TypeError, KeyError) as error:
+            raise WireError(f"the body is not a {name}: {type(error).__name__}") from error
+
+    def _register_kernel(self, cls: type) -> None:
+        proto = getattr(agents_pb2, cls.__name__)
+        to_proto, from_proto = self._compiled(cls, proto)
+        name = PACKAGE + cls.__name__
+        self._to[cls] = (name, lambda value: to_proto(value).SerializeToString())
+        self._from[name] = lambda body: from_proto(proto.FromString(body))
+
+    def _compiled(self, cls: type, proto: Any) -> tuple[ToProto, FromProto]:
+        if cls is events.Event:
+            return self._event_converters(proto)
+        hints = typing.get_type_hints(cls)
+        parts = [(f.name, *self._field(hints[f.name])) for f in fields(cls)]
+
+        def to_proto(value: Any) -> Message:
+            made = proto()
+            for name, put, _ in parts:
+                put(made, name, getattr(value, name))
+            return typing.cast("Message", made)
+
+        def from_proto(message: Any) -> Any:
+            return cls(*[get(message, name) for name, _, get in parts])
+
+        return to_proto, from_proto
+
+    def _field(self, hint: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
+        """Return how to set and get one field of a protobuf message."""
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is tuple:
+            return self._repeated(arguments[0])
+        if origin in (types.UnionType, typing.Union):
+            inner = next(a for a in arguments if a is not type(None))
+            return self._nested(inner, is_optional=True)
+        if hint is object:
+            return self._put_packed, self._get_packed
+        if hasattr(hint, "__dataclass_fields__"):
+            return self._nested(hint, is_optional=False)
+        return setattr, getattr
+
+    def _repeated(self, item: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
+        if not hasattr(item, "__dataclass_fields__"):
+            return _put_scalars, lambda message, name: tuple(getattr(message, name))
+        to_proto, from_proto = self._compiled(item, getattr(agents_pb2, item.__name__))
+
+        def put(message: Any, name: str, values: Any) -> None:
+            getattr(message, name).extend([to_proto(value) for value in values])
+
+        def get(message: Any, name: str) -> Any:
+            return tuple([from_proto(value) for value in getattr(message, name)])
+
+        return put, get
+
+    def _nested(
+        self, cls: Any, *, is_optional: bool
+    ) -> tuple[Callable[..., None], Callable[..., Any]]:
+        to_proto, from_proto = self._compiled(cls, getattr(agents_pb2, cls.__name__))
+
+        def put(message: Any, name: str, value: Any) -> None:
+            if value is not None:
+                getattr(message, name).CopyFrom(to_proto(value))
+
+        def get(message: Any, name: str) -> Any:
+            if is_optional and not message.HasField(name):
+                return None
+            return from_proto(getattr(message, name))
+
+        return put, get
+
+    def _put_packed(self, message: Any, name: str, value: object) -> None:
+        type_name, body = self.encode(value)
+        getattr(message, name).CopyFrom(agents_pb2.Packed(type=type_name, body=body))
+
+    def _get_packed(self, message: Any, name: str) -> object:
+        packed = getattr(message, name)
+        return self.decode(packed.type, packed.body)
+
+    def _event_converters(self, proto: Any) -> tuple[ToProto, FromProto]:
+        by_class: dict[type, tuple[str, ToProto]] = {}
+        by_kind: dict[str, FromProto] = {}
+        for cls in typing.get_args(events.Detail):
+            to_detail, from_detail = self._compiled(cls, getattr(agents_pb2, cls.__name__))
+            by_class[cls] = (cls.kind, to_detail)
+            by_kind[cls.kind] = from_detail
+
+        def to_proto(event: Any) -> Message:
+            kind, to_detail = by_class[type(event.detail)]
+            made = proto(at_s=event.at_s, task=event.task, agent=event.agent, step=event.step)
+            getattr(made, kind).CopyFrom(to_detail(event.detail))
+            return typing.cast("Message", made)
+
+        def from_proto(message: Any) -> Any:
+            kind = message.WhichOneof("detail")
+            detail = by_kind[kind](getattr(message, kind))
+            return events.Event(message.at_s, message.task, message.agent, message.step, detail)
+
+        return to_proto, from_proto
+
+
+def _kernel_messages() -> list[type]:
+    """Return the value classes of the kernel that have a protobuf message."""
+    candidates = [*vars(tasks).values(), *vars(events).values()]
+    return [
+        value
+        for value in candidates
+        if isinstance(value, type)
+        and hasattr(value, "__dataclass_fields__")
+        and hasattr(agents_pb2, value.__name__)
+    ]
+
+
+def _put_scalars(message: Any, name: str, values: Any) -> None:
+    getattr(message, name).extend(values)
+
+
+def _struct_bytes(model: Any) -> bytes:
+    struct = struct_pb2.Struct()
+    struct.update(model.model_dump(mode="json"))
+    return struct.SerializeToString()
+
+
+def _struct_value(cls: Any, body: bytes) -> object:
+    struct = struct_pb2.Struct.FromString(body)
+    value: object = cls.model_validate(json_format.MessageToDict(struct))
+    return value
