@@ -1,0 +1,84 @@
+"""Checks of values that name something elsewhere: model URIs, URLs, deadlines.
+
+Each takes the value and its origin (a flag, a variable, a key of a file), and returns nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from cluster.kernel.errors import UsageError
+
+MODEL_KINDS = ("openai", "llama", "simulated")
+EMBEDDED_MODEL = "llama:smollm2-135m"
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_WEB_SCHEMES = ("http", "https")
+
+
+def check_model_uri(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a model URI."""
+    kind, colon, name = str(value).partition(":")
+    if kind not in MODEL_KINDS or not colon or (kind == "llama" and not name):
+        raise UsageError(
+            f"{origin}: {value!r} is no model; "
+            "allowed are openai:NAME, llama:NAME-or-GGUF-path and simulated:"
+        )
+
+
+def check_redis_url(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a Redis URL; the sentence never shows a password."""
+    address = _split(str(value))
+    if (
+        address is None
+        or address.scheme not in _REDIS_SCHEMES
+        or not (address.hostname or address.path)
+    ):
+        raise UsageError(
+            f"{origin}: not a Redis URL; allowed are redis://HOST:PORT/DB, rediss://HOST:PORT/DB "
+            "and unix:///PATH"
+        )
+
+
+def check_base_url(value: object, origin: str) -> None:
+    """Raise UsageError unless it is the URL of a web server, free of credentials."""
+    address = _split(str(value))
+    if address is None or address.scheme not in _WEB_SCHEMES or not address.hostname:
+        raise UsageError(f"{origin}: {value!r} is no URL such as http://127.0.0.1:8000/v1")
+    if "@" in address.netloc:
+        raise UsageError(f"{origin}: a URL with a password is not taken; set OPENAI_API_KEY")
+
+
+def check_deadline(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive, finite number of seconds."""
+    seconds = value if isinstance(value, int | float) else math.nan
+    if isinstance(value, bool) or not 0.0 < seconds < math.inf:
+        raise UsageError(f"{origin}: {value!r} is no number of seconds above 0")
+
+
+def without_credentials(url: str) -> str:
+    """Return the URL without user, password, query and fragment; empty stays empty."""
+    address = _split(url)
+    if address is None:
+        return ""
+    place = address.netloc.rpartition("@")[2]
+    return urlunsplit((address.scheme, place, address.path, "", ""))
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        address = urlsplit(url)
+        address.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        return None
+    return address
+
+
+CHECKS: Mapping[str, Callable[[object, str], None]] = {
+    "model.uri": check_model_uri,
+    "model.base_url": check_base_url,
+    "store.redis": check_redis_url,
+    "task.deadline_s": check_deadline,
+}
+"""By key of the settings; keys without a check take any text."""

@@ -1,0 +1,152 @@
+"""`fleet.toml`: read and checked against the types of `cluster.settings.values`.
+
+The only part of the settings that imports pydantic, and only where there is a file to check.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.kernel.errors import UsageError
+from cluster.settings.values import DEFAULT_AGENTS, AgentSettings, Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_NOT_IN_A_FILE = frozenset({"python_path", "telemetry"})
+_ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+Table = dict[str, Any]
+"""What TOML parses to: its values are untyped until `validated` has seen them."""
+
+
+def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
+    """Return the settings of a file over the defaults, and the keys that the file gives.
+
+    Keys are dotted (``model.uri``); of an agent, the role's (``agents.reviewer``).
+
+    Raises:
+        UsageError: names the file, the key and what is allowed.
+    """
+    table = _parsed(path)
+    unknown = [key for key in table if key not in _section_names()]
+    if unknown:
+        raise UsageError(_unknown_key(str(path), (unknown[0],), _section_names()))
+    given = _given_keys(table)
+    table["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
+    settings = validated(json.dumps(table, default=str), str(path))
+    for role, agent in settings.agents.items():
+        _check_agent(role, agent, str(path))
+    return settings, given
+
+
+def validated(text: str, origin: str) -> Settings:
+    """Return the settings that a JSON text holds.
+
+    Raises:
+        UsageError: names the origin, the key and what is allowed.
+    """
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(Settings).validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        raise UsageError(_sentence(origin, error.errors()[0])) from None
+
+
+def _parsed(path: Path) -> Table:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def _section_names() -> list[str]:
+    return [field.name for field in fields(Settings) if field.name not in _NOT_IN_A_FILE]
+
+
+def _given_keys(table: Table) -> frozenset[str]:
+    return frozenset(
+        f"{section}.{key}"
+        for section, content in table.items()
+        if isinstance(content, dict)
+        for key in content
+    )
+
+
+def _agents_over_defaults(given: object, origin: str) -> object:
+    """Lay the roles of the file over the default ones; ``class`` becomes the field's name."""
+    if not isinstance(given, dict):
+        return given
+    agents: dict[str, object] = {role: asdict(agent) for role, agent in DEFAULT_AGENTS.items()}
+    for role, section in given.items():
+        if not _ROLE.fullmatch(role):
+            raise UsageError(
+                f"{origin}: [agents.{role}] is no name of a role; allowed are lower-case letters, "
+                "digits and _, as in [agents.reviewer]"
+            )
+        if not isinstance(section, dict):
+            agents[role] = section
+            continue
+        if "class_path" in section:
+            raise UsageError(_unknown_key(origin, ("agents", role, "class_path"), _agent_keys()))
+        renamed = {("class_path" if key == "class" else key): section[key] for key in section}
+        defaults = agents.get(role, {})
+        agents[role] = {**(defaults if isinstance(defaults, dict) else {}), **renamed}
+    return agents
+
+
+def _check_agent(role: str, agent: AgentSettings, origin: str) -> None:
+    if not _CLASS_PATH.fullmatch(agent.class_path):
+        raise UsageError(
+            f"{origin}: agents.{role}.class must be written module:Class, not {agent.class_path!r}"
+        )
+
+
+def _sentence(origin: str, error: ErrorDetails) -> str:
+    """Turn pydantic's first finding into one sentence with the key and what is allowed."""
+    place = tuple("class" if part == "class_path" else str(part) for part in error["loc"])
+    key = ".".join(place)
+    if error["type"] == "unexpected_keyword_argument":
+        return _unknown_key(origin, place, _allowed_keys(place[:-1]))
+    if error["type"] == "missing":
+        return f"{origin}: {key} is missing"
+    if error["type"] == "dataclass_type":
+        return f"{origin}: {key} must be a section, as in [{key}]"
+    if not place:
+        return f"{origin}: {error['msg']}"
+    wanted = error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return f"{origin}: {key} {wanted}, not {json.dumps(error['input'], default=str)}"
+
+
+def _unknown_key(origin: str, place: tuple[str, ...], allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(place[-1], allowed, n=1)
+    hint = f", did you mean {near[0]}?" if near else ";"
+    return f"{origin}: unknown key {'.'.join(place)}{hint} allowed here: {', '.join(allowed)}"
+
+
+def _allowed_keys(section: tuple[str, ...]) -> Sequence[str]:
+    if not section:
+        return _section_names()
+    if section[0] == "agents":
+        return _agent_keys()
+    default: Mapping[str, object] = {
+        field.name: getattr(Settings(), field.name) for field in fields(Settings)
+    }
+    value = default[section[0]]
+    return [field.name for field in fields(value)] if is_dataclass(value) else []
+
+
+def _agent_keys() -> list[str]:
+    return ["class", *(field.name for field in fields(AgentSettings) if field.name != "class_path")]

@@ -1,0 +1,61 @@
+"""What must not be printed, logged or handed on in an environment: it travels as a 0600 file.
+
+Ray shows arguments and environments of jobs and actors, so they are given the file's path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cluster.kernel.errors import UsageError
+
+_FIELDS = frozenset({"token", "redis_url", "api_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Token of the cluster's streams, URL of the store, key of the model; empty where unset."""
+
+    token: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
+
+    def write_secrets(self, path: str | os.PathLike[str]) -> None:
+        """Write them to ``path``, readable by this user only; an older file is replaced whole.
+
+        Raises:
+            UsageError: the file can't be written.
+        """
+        target = Path(path)
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            draft.unlink(missing_ok=True)
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file)
+            draft.replace(target)
+        except OSError as error:
+            raise UsageError(f"the secrets can't be written to {target}: {error}") from error
+
+    @classmethod
+    def read_secrets(cls, path: str | os.PathLike[str]) -> Secrets:
+        """Return what `write_secrets` wrote.
+
+        Raises:
+            UsageError: there is no such file, others may read it, or it holds something else.
+        """
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise UsageError(f"{path} may be read by others; run `chmod 600 {path}`")
+                values = json.load(file)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the secrets in {path} can't be read: {error}") from error
+        if not isinstance(values, dict) or any(
+            not isinstance(value, str) for value in values.values()
+        ):
+            raise UsageError(f"{path} is no file of secrets")
+        return cls(**{key: value for key, value in values.items() if key in _FIELDS})

@@ -1,0 +1,148 @@
+"""Where settings come from, lowest to highest: defaults, `fleet.toml`, environment, flags."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from cluster.kernel.errors import UsageError
+from cluster.settings.addresses import CHECKS, EMBEDDED_MODEL, without_credentials
+from cluster.settings.secrets import Secrets
+from cluster.settings.values import Settings
+
+FILE_NAME = "fleet.toml"
+_VARIABLES: Mapping[str, Sequence[str]] = {
+    "model.uri": ("FLEETMIND_MODEL",),
+    "model.base_url": ("OPENAI_BASE_URL",),
+    "store.redis": ("FLEETMIND_REDIS_URL", "REDIS_URL"),
+    "ray.address": ("RAY_ADDRESS",),
+}
+"""By key: the variables that set it; the first that is not empty counts."""
+_API_KEY = "OPENAI_API_KEY"
+_KEY_FILE_BYTES_MAX = 64 * 1024
+
+
+class Flag(NamedTuple):
+    """One setting given in a call or on the command line."""
+
+    key: str
+    value: str | float
+    origin: str
+    """How the user knows it, for error messages, as in ``--model``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Resolved settings, the secrets that belong to them, and the keys somebody gave."""
+
+    settings: Settings
+    secrets: Secrets
+    given: frozenset[str] = frozenset()
+    """Dotted keys that came from a file, the environment or a flag."""
+
+
+def load(
+    config: str | os.PathLike[str] | None = None,
+    flags: Sequence[Flag] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Configuration:
+    """Resolve the settings.
+
+    Args:
+        config: a file to read instead of `fleet.toml` in the folder; it must exist.
+        flags: what goes before everything else.
+        environment: instead of this process's.
+        folder: instead of the working directory.
+
+    Raises:
+        UsageError: a wrong key or value; names its origin and what is allowed.
+    """
+    variables = os.environ if environment is None else environment
+    here = (folder or Path.cwd()).absolute()
+    path = _config_path(config, here)
+    settings, given = _from_file(path) if path else (Settings(), frozenset[str]())
+    for key in given & CHECKS.keys():
+        CHECKS[key](_get(settings, key), f"{path}: {key}")
+    for flag in (*_from_environment(variables), *flags):
+        if flag.key in CHECKS:
+            CHECKS[flag.key](flag.value, flag.origin)
+        settings = _replaced(settings, flag.key, flag.value)
+        given |= {flag.key}
+    base = path.parent if path else here
+    secrets = Secrets(redis_url=settings.store.redis, api_key=_api_key(settings, variables, base))
+    settings = _replaced(settings, "store.redis", without_credentials(settings.store.redis))
+    if not settings.model.uri:
+        settings = _replaced(settings, "model.uri", _default_model(settings, variables))
+    settings = dataclasses.replace(
+        settings,
+        python_path=tuple(dict.fromkeys((str(base), str(here)))),
+        telemetry=_telemetry(variables),
+    )
+    return Configuration(settings, secrets, given)
+
+
+def _config_path(config: str | os.PathLike[str] | None, here: Path) -> Path | None:
+    if config is not None:
+        return here / Path(config).expanduser()
+    path = here / FILE_NAME
+    return path if path.exists() else None
+
+
+def _from_file(path: Path) -> tuple[Settings, frozenset[str]]:
+    # Pydantic takes a sixth of a second to import: only where there is a file to check.
+    from cluster.settings.config_file import read_config
+
+    return read_config(path)
+
+
+def _from_environment(variables: Mapping[str, str]) -> Iterator[Flag]:
+    for key, names in _VARIABLES.items():
+        name = next((name for name in names if variables.get(name)), None)
+        if name is not None:
+            yield Flag(key, variables[name], name)
+
+
+def _get(settings: Settings, key: str) -> object:
+    section, _, name = key.partition(".")
+    value: object = getattr(getattr(settings, section), name)
+    return value
+
+
+def _replaced(settings: Settings, key: str, value: str | float) -> Settings:
+    section, _, name = key.partition(".")
+    changed = dataclasses.replace(getattr(settings, section), **{name: value})
+    return dataclasses.replace(settings, **{section: changed})
+
+
+def _default_model(settings: Settings, variables: Mapping[str, str]) -> str:
+    has_endpoint = settings.model.base_url or settings.model.api_key_path
+    return "openai:" if has_endpoint or variables.get(_API_KEY) else EMBEDDED_MODEL
+
+
+def _api_key(settings: Settings, variables: Mapping[str, str], base: Path) -> str:
+    if variables.get(_API_KEY) or not settings.model.api_key_path:
+        return variables.get(_API_KEY, "")
+    path = base / Path(settings.model.api_key_path).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            key = file.read(_KEY_FILE_BYTES_MAX).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"model.api_key_path: {path} can't be read: {error}") from error
+    if not key or "\n" in key:
+        raise UsageError(f"model.api_key_path: {path} must hold the key on one line, nothing else")
+    return key
+
+
+def _telemetry(variables: Mapping[str, str]) -> dict[str, str]:
+    """Pick the OTEL_* variables; those with headers carry credentials and stay behind."""
+    return {
+        name: value
+        for name, value in sorted(variables.items())
+        if name.startswith("OTEL_") and not name.endswith("HEADERS")
+    }

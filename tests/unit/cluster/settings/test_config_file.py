@@ -1,0 +1,70 @@
+"""`fleet.toml`: what a wrong one is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.errors import UsageError
+from cluster.settings import load
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[modl]\n", "unknown key modl, did you mean model? allowed here: model, store, ray"),
+        ("[python_path]\n", "unknown key python_path; allowed here: model"),
+        ('[model]\nurl = "x"', "unknown key model.url, did you mean uri? allowed here: uri, base_"),
+        ('[model]\napi_key = "x"', "unknown key model.api_key, did you mean api_key_path?"),
+        ("[model]\nuri = 3", "model.uri must be a valid string, not 3"),
+        ('[model]\ntokens_max = "9"', 'model.tokens_max must be a valid integer, not "9"'),
+        ("[task]\ndeadline_s = 0", "task.deadline_s must be greater than 0, not 0"),
+        ("[task]\ndeadline_s = nan", "task.deadline_s must be a finite number"),
+        ("[task]\nsteps = 13", "task.steps must be less than or equal to 12, not 13"),
+        ("[sandbox]\nenabled = 1", "sandbox.enabled must be a valid boolean, not 1"),
+        ("model = 3", "model must be a section, as in [model]"),
+        ("agents = 3", "agents must be"),
+        ("[agents]\ncoder = 3", "agents.coder must be a section, as in [agents.coder]"),
+        ("[agents.reviewer]\n", "agents.reviewer.class is missing"),
+        ('[agents.reviewer]\nclass = "x"', "agents.reviewer.class must be written module:Class"),
+        ('[agents.coder]\nclass_path = "x:Y"', "unknown key agents.coder.class_path, did you mean"),
+        ("[agents.coder]\nreplica = 2", "unknown key agents.coder.replica, did you mean replicas?"),
+        ("[agents.coder]\nreplicas = 0", "agents.coder.replicas must be greater than or equal to"),
+        ('[agents."a b"]\nclass = "x:Y"', "[agents.a b] is no name of a role"),
+        ('[model]\nuri = "gpt"', "model.uri: 'gpt' is no model; allowed are"),
+        ("[model", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_answered_with_its_name_the_key_and_what_is_allowed(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(UsageError) as caught:
+        load(environment={}, folder=tmp_path)
+
+    assert str(caught.value).startswith(str(path))
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+def test_a_file_that_is_no_text_or_not_there_is_named(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "other.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"other\.toml"):
+        load("other.toml", environment={}, folder=tmp_path)
+
+
+def test_a_role_of_the_file_is_laid_over_the_default_one(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("[agents.coder]\nreplicas = 3", encoding="utf-8")
+
+    coder = load(environment={}, folder=tmp_path).settings.agents["coder"]
+
+    assert (coder.replicas, coder.class_path) == (3, "agents.coder:Coder")

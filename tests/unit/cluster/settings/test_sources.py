@@ -1,0 +1,182 @@
+"""Where settings come from: precedence, the default model, what a wrong value is answered with."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.errors import UsageError
+from cluster.settings import Flag, Secrets, Settings, load
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "fleet.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_are_three_agents_and_the_embedded_model(tmp_path: Path) -> None:
+    loaded = load(environment={}, folder=tmp_path)
+
+    assert loaded.settings.model.uri == "llama:smollm2-135m"
+    assert list(loaded.settings.agents) == ["manager", "researcher", "coder"]
+    assert loaded.settings.task.deadline_s == 300.0
+    assert loaded.settings.network.host == "127.0.0.1"
+    assert loaded.given == frozenset()
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENAI_API_KEY"])
+def test_the_default_model_is_openai_where_its_variables_are_set(tmp_path: Path, name: str) -> None:
+    loaded = load(environment={name: "http://127.0.0.1:1/v1"}, folder=tmp_path)
+
+    assert loaded.settings.model.uri == "openai:"
+
+
+def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    config(tmp_path, '[model]\nuri = "simulated:file"\ntokens_max = 7\n[ray]\naddress = "file"')
+    environment = {"FLEETMIND_MODEL": "simulated:env", "RAY_ADDRESS": "env"}
+
+    loaded = load(
+        None,
+        [Flag("model.uri", "simulated:flag", "--model")],
+        environment=environment,
+        folder=tmp_path,
+    )
+
+    assert loaded.settings.model.uri == "simulated:flag"
+    assert loaded.settings.ray.address == "env"
+    assert loaded.settings.model.tokens_max == 7
+    assert loaded.given == {"model.uri", "ray.address", "model.tokens_max"}
+
+
+def test_our_own_redis_variable_goes_before_the_general_one(tmp_path: Path) -> None:
+    environment = {"REDIS_URL": "redis://general:1/0", "FLEETMIND_REDIS_URL": "redis://ours:2/0"}
+
+    assert load(environment=environment, folder=tmp_path).secrets.redis_url == "redis://ours:2/0"
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    environment = {"FLEETMIND_MODEL": "", "FLEETMIND_REDIS_URL": "", "REDIS_URL": "redis://a:1"}
+
+    loaded = load(environment=environment, folder=tmp_path)
+
+    assert loaded.settings.model.uri == "llama:smollm2-135m"
+    assert loaded.secrets.redis_url == "redis://a:1"
+
+
+def test_secrets_are_not_in_what_is_handed_on(tmp_path: Path) -> None:
+    environment = {
+        "OPENAI_API_KEY": "sk-hidden",
+        "REDIS_URL": "redis://me:hidden@h:6379/2?password=hidden",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=hidden",
+        "OTEL_SERVICE_NAME": "fleet",
+    }
+
+    loaded = load(environment=environment, folder=tmp_path)
+
+    assert "hidden" not in loaded.settings.public_json()
+    assert "hidden" not in repr(loaded)
+    assert loaded.settings.store.redis == "redis://h:6379/2"
+    assert loaded.settings.telemetry == {"OTEL_SERVICE_NAME": "fleet"}
+    assert loaded.secrets.api_key == "sk-hidden"
+
+
+def test_the_key_is_read_from_the_file_that_the_config_names(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-file\n", encoding="utf-8")
+    config(tmp_path, '[model]\napi_key_path = "key"')
+
+    from_file = load(environment={}, folder=tmp_path)
+    from_environment = load(environment={"OPENAI_API_KEY": "sk-env"}, folder=tmp_path)
+
+    assert from_file.secrets.api_key == "sk-file"
+    assert from_file.settings.model.uri == "openai:"
+    assert from_environment.secrets.api_key == "sk-env"
+
+
+def test_a_key_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    config(tmp_path, '[model]\napi_key_path = "nowhere"')
+
+    with pytest.raises(UsageError, match=r"model.api_key_path: .*nowhere can't be read"):
+        load(environment={}, folder=tmp_path)
+
+
+def test_agents_beside_the_config_and_in_the_folder_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = config(tmp_path / "elsewhere", '[agents.reviewer]\nclass = "mine:Reviewer"')
+
+    loaded = load(path, environment={}, folder=tmp_path)
+
+    assert loaded.settings.python_path == (str(tmp_path / "elsewhere"), str(tmp_path))
+    assert loaded.settings.agents["reviewer"].class_path == "mine:Reviewer"
+    assert "coder" in loaded.settings.agents
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("FLEETMIND_MODEL", "gpt-4", "FLEETMIND_MODEL: 'gpt-4' is no model; allowed are openai:"),
+        ("FLEETMIND_MODEL", "llama:", "is no model"),
+        ("OPENAI_BASE_URL", "localhost:8000", "OPENAI_BASE_URL: 'localhost:8000' is no URL"),
+        ("OPENAI_BASE_URL", "http://me:pw@host/v1", "OPENAI_BASE_URL: a URL with a password"),
+        ("REDIS_URL", "http://h:1", "REDIS_URL: not a Redis URL; allowed are redis://"),
+        ("REDIS_URL", "redis://:secret@h:notaport/0", "REDIS_URL: not a Redis URL"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_is_allowed(
+    tmp_path: Path, variable: str, value: str, complaint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(environment={variable: value}, folder=tmp_path)
+
+    assert str(caught.value).startswith(complaint) or complaint in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_deadline_must_be_a_number_of_seconds(tmp_path: Path, seconds: float) -> None:
+    with pytest.raises(UsageError, match=r"--deadline: .* is no number of seconds above 0"):
+        load(
+            None,
+            [Flag("task.deadline_s", seconds, "--deadline")],
+            environment={},
+            folder=tmp_path,
+        )
+
+
+def test_settings_survive_the_way_to_another_process(tmp_path: Path) -> None:
+    settings = load(environment={"OTEL_SERVICE_NAME": "x"}, folder=tmp_path).settings
+
+    assert Settings.from_public_json(settings.public_json()) == settings
+
+
+def test_secrets_are_written_for_this_user_only_and_read_back(tmp_path: Path) -> None:
+    secrets = Secrets(token="t", redis_url="redis://h", api_key="k")
+    path = tmp_path / "secrets"
+    path.write_text("older", encoding="utf-8")
+
+    secrets.write_secrets(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Secrets.read_secrets(path) == secrets
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secrets"]
+
+
+def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "secrets"
+    Secrets(token="t").write_secrets(path)
+    path.chmod(0o644)
+
+    with pytest.raises(UsageError, match="may be read by others; run `chmod 600"):
+        Secrets.read_secrets(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"token": 3}'])
+def test_a_file_that_holds_no_secrets_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "secrets"
+    path.touch(0o600)
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(UsageError, match="secrets"):
+        Secrets.read_secrets(path)
