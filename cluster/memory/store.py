@@ -7,8 +7,11 @@ cluster's prefix (each implementation adds it).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+
+from cluster.kernel.errors import UsageError
 
 
 class Store(Protocol):
@@ -38,9 +41,7 @@ class Store(Protocol):
         """Return the next incarnation number of a name, from 1, never the same twice."""
         ...
 
-    async def put_lease(
-        self, name: str, key: str, epoch: int, value: bytes, ttl_s: float
-    ) -> bool:
+    async def put_lease(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
         """Set ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``.
 
         Returns:
@@ -59,3 +60,14 @@ class Store(Protocol):
     async def close(self) -> None:
         """Give the connections back."""
         ...
+
+
+def checked_ttl_s(ttl_s: float) -> float:
+    """Return a time to live, in seconds, as it is.
+
+    Raises:
+        UsageError: it is zero, negative, infinite or no number.
+    """
+    if not 0.0 < ttl_s < math.inf:
+        raise UsageError(f"a time to live must be over 0 s and finite, not {ttl_s}")
+    return ttl_s
