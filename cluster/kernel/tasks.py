@@ -191,3 +191,11 @@ class Passage:
     """``text`` or ``code`` (a runnable example: ``text`` is its source)."""
     title: str = ""
     """The headings above it, joined with ' > '."""
+    breaks: tuple[int, ...] = ()
+    """Offsets in ``text`` where the file has tags: a quote may not reach over one."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The pieces of ``text`` that stand in the file as they are; a quote lies within one."""
+        ends = (*self.breaks, len(self.text))
+        return tuple(self.text[start:end] for start, end in zip((0, *ends), ends, strict=False))

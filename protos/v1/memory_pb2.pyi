@@ -1,0 +1,73 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PassageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PASSAGE_KIND_UNSPECIFIED: _ClassVar[PassageKind]
+    PASSAGE_KIND_TEXT: _ClassVar[PassageKind]
+    PASSAGE_KIND_CODE: _ClassVar[PassageKind]
+PASSAGE_KIND_UNSPECIFIED: PassageKind
+PASSAGE_KIND_TEXT: PassageKind
+PASSAGE_KIND_CODE: PassageKind
+
+class StoredPassage(_message.Message):
+    __slots__ = ("start_line", "end_line", "text", "kind", "title", "context", "breaks")
+    START_LINE_FIELD_NUMBER: _ClassVar[int]
+    END_LINE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    BREAKS_FIELD_NUMBER: _ClassVar[int]
+    start_line: int
+    end_line: int
+    text: str
+    kind: PassageKind
+    title: str
+    context: str
+    breaks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., kind: _Optional[_Union[PassageKind, str]] = ..., title: _Optional[str] = ..., context: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class StoredDocument(_message.Message):
+    __slots__ = ("content_hash", "format", "chunker_version", "embedder", "dimensions", "passages", "vectors", "scales")
+    CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CHUNKER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDER_FIELD_NUMBER: _ClassVar[int]
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    SCALES_FIELD_NUMBER: _ClassVar[int]
+    content_hash: bytes
+    format: str
+    chunker_version: int
+    embedder: str
+    dimensions: int
+    passages: _containers.RepeatedCompositeFieldContainer[StoredPassage]
+    vectors: bytes
+    scales: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, content_hash: _Optional[bytes] = ..., format: _Optional[str] = ..., chunker_version: _Optional[int] = ..., embedder: _Optional[str] = ..., dimensions: _Optional[int] = ..., passages: _Optional[_Iterable[_Union[StoredPassage, _Mapping]]] = ..., vectors: _Optional[bytes] = ..., scales: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class CollectionSource(_message.Message):
+    __slots__ = ("source", "document", "path", "passages")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    document: str
+    path: str
+    passages: int
+    def __init__(self, source: _Optional[str] = ..., document: _Optional[str] = ..., path: _Optional[str] = ..., passages: _Optional[int] = ...) -> None: ...
+
+class StoredCollection(_message.Message):
+    __slots__ = ("sources",)
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedCompositeFieldContainer[CollectionSource]
+    def __init__(self, sources: _Optional[_Iterable[_Union[CollectionSource, _Mapping]]] = ...) -> None: ...
