@@ -1,0 +1,32 @@
+"""What holds for every test: properties are tried on the same examples each time, no task is left.
+
+Unit tests have more rules, see tests/unit/conftest.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives every asynchronous test `no_task_is_left`, first, so that it looks last."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.fixturenames.insert(0, "no_task_is_left")
+
+
+@pytest.fixture
+async def no_task_is_left() -> AsyncIterator[None]:
+    """Fails a test that leaves a task running: somebody must own and await it."""
+    yield
+    await asyncio.sleep(0)  # what was cancelled in the last turn of the loop may end
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, f"still running: {', '.join(sorted(map(repr, left)))}"
