@@ -5,7 +5,7 @@ Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,10 +64,11 @@ class Finish:
 class Model(Protocol):
     """Anything that streams chat completions."""
 
-    def stream(self, request: Request) -> AsyncIterator[Delta | Finish]:
+    def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
         """Yield deltas, then exactly one Finish.
 
-        Closing the iterator early closes the connection, so that the server stops generating.
+        Closing the generator early (`contextlib.aclosing`) closes the connection, so that the
+        server stops generating.
 
         Raises:
             ModelError: the endpoint refused or failed after the adapter's retries, the time is up,
