@@ -8,18 +8,16 @@ and stopping are synchronous: a launcher has no event loop yet; from inside one,
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.slot import Slot, take_slot
@@ -29,6 +27,7 @@ _MAJOR_MIN = 6
 _POLL_S = 0.002
 _VERSION_TIMEOUT_S = 5.0
 _REPLY_TIMEOUT_S = 1.0
+_REPLY_BYTES_MAX = 256
 _STOP_TIMEOUT_S = 5.0
 _LOG_LINES = 4
 
@@ -160,14 +159,10 @@ class EmbeddedRedis:
 
     def _wait_until_it_answers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
-        with _client(slot) as client:
-            while process.poll() is None and time.monotonic() < give_up_at:
-                try:
-                    client.ping()
-                except redis.RedisError:
-                    time.sleep(_POLL_S)
-                else:
-                    return
+        while process.poll() is None and time.monotonic() < give_up_at:
+            if (_reply_to(b"PING", slot) or b"").startswith(b"+PONG"):
+                return
+            time.sleep(_POLL_S)
         outcome = (
             f"did not answer within {self._start_timeout_s:g} s"
             if process.poll() is None
@@ -238,13 +233,10 @@ def _spawn(executable: str, slot: Slot) -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes], slot: Slot) -> None:
-    try:
-        with _client(slot) as client:
-            client.shutdown()
-        process.wait(_STOP_TIMEOUT_S)
-    except (redis.RedisError, subprocess.TimeoutExpired):
-        pass  # it hangs or is gone: closing the pipe kills what is left
-    if process.stdin is not None:
+    if _reply_to(b"SHUTDOWN", slot) is not None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_TIMEOUT_S)
+    if process.stdin is not None:  # closing the pipe kills what is left
         process.stdin.close()
     try:
         process.wait(_STOP_TIMEOUT_S)
@@ -252,14 +244,16 @@ def _end(process: subprocess.Popen[bytes], slot: Slot) -> None:
         process.kill()
 
 
-def _client(slot: Slot) -> redis.Redis:
-    return redis.Redis(
-        unix_socket_path=str(slot.socket),
-        socket_timeout=_REPLY_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        driver_info=None,
-    )
+def _reply_to(command: bytes, slot: Slot) -> bytes | None:
+    """Return what the server says to a command: nothing if it hangs up, None if it is silent."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_REPLY_TIMEOUT_S)
+        try:
+            connection.connect(str(slot.socket))
+            connection.sendall(command + b"\r\n")
+            return connection.recv(_REPLY_BYTES_MAX)
+        except OSError:
+            return None
 
 
 def _last_words(log: Path) -> str:

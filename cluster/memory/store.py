@@ -44,6 +44,8 @@ class Store(Protocol):
     async def put_lease(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
         """Set ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``.
 
+        An epoch newer than any the store remembers (it lost some) counts as given out.
+
         Returns:
             False, and nothing is written, where a higher epoch has been given out.
         """
