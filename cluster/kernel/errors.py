@@ -16,6 +16,8 @@
       StoreUnavailable    the central store can't be reached
       PlacementError      Ray can't be reached, refused, or could not place an actor
       Cancelled           somebody asked for the task to end
+        TaskCancelled     what waiting for a cancelled task raises
+      TaskFailed          what waiting for a failed task raises; `failure` says why
 
 Every class has a `kind` (the text in `error.kind` of the JSON object and in `Failure.kind` on the
 wire) and says whether trying again can help. Constructors take facts positionally and pass the
@@ -25,6 +27,8 @@ same tuple on, so that instances survive pickling; the sentence is built in `__s
 from __future__ import annotations
 
 from typing import ClassVar
+
+from cluster.kernel.tasks import Failure
 
 
 class ClusterError(Exception):
@@ -139,3 +143,20 @@ class Cancelled(ClusterError):
     """Somebody asked for the task to end."""
 
     kind = "cancelled"
+
+
+class TaskCancelled(Cancelled):
+    """The task that was waited for has been cancelled."""
+
+    kind = "task_cancelled"
+
+
+class TaskFailed(ClusterError):
+    """The task that was waited for has no answer; ``failure`` has the kind of the cause."""
+
+    kind = "task_failed"
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.args = (message, failure)
+        self.failure = failure or Failure(self.kind, message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
 
@@ -60,10 +60,10 @@ def check_deadline(value: object, origin: str) -> None:
 def without_credentials(url: str) -> str:
     """Return the URL without user, password, query and fragment; empty stays empty."""
     address = _split(url)
-    if address is None:
+    if address is None or not address.scheme:
         return ""
     place = address.netloc.rpartition("@")[2]
-    return urlunsplit((address.scheme, place, address.path, "", ""))
+    return f"{address.scheme}://{place}{address.path}"
 
 
 def _split(url: str) -> SplitResult | None:
