@@ -1,0 +1,149 @@
+"""What one agent knows of another: its incarnation, and the six sequences between the two.
+
+Pure: the exchange in `cluster.runtime.exchange` feeds it frames and asks it what to send.
+"""
+
+from __future__ import annotations
+
+from cluster.kernel.delivery import Arrival, Inbound, Outbound
+from cluster.kernel.envelope import Ack, Envelope, Lane
+from cluster.kernel.errors import StaleEpoch, WireError
+from cluster.kernel.ids import AgentId
+
+_SEND_ORDER = (Lane.CONTROL, Lane.REPLY, Lane.WORK)
+
+
+class Peer:
+    """One remote agent as a local agent sees it."""
+
+    __slots__ = ("_inbound", "_outbound", "agent", "epoch", "local", "local_epoch")
+
+    def __init__(self, agent: AgentId, local: AgentId, local_epoch: int) -> None:
+        self.agent = agent
+        self.epoch = 0
+        """The highest incarnation seen; 0 before the first hello."""
+        self.local = local
+        self.local_epoch = local_epoch
+        self._outbound = {
+            lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane
+        }
+        self._inbound = self._new_inbound()
+
+    @staticmethod
+    def _new_inbound() -> dict[Lane, Inbound]:
+        return {lane: Inbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
+
+    def meet(self, epoch: int) -> bool:
+        """Take note of the incarnation a hello names; what isn't done will be sent again.
+
+        Returns:
+            True where this is a new incarnation that replaces one we knew.
+
+        Raises:
+            StaleEpoch: it is older than one we have seen.
+        """
+        if epoch < self.epoch:
+            raise StaleEpoch(
+                f"{self.agent} says it is incarnation {epoch}, {self.epoch} is known already"
+            )
+        if epoch == self.epoch:
+            for outbound in self._outbound.values():
+                outbound.reconnect()
+            for inbound in self._inbound.values():
+                inbound.is_dirty = True
+            return False
+        was_known = self.epoch > 0
+        self.epoch = epoch
+        if was_known:
+            self._inbound = self._new_inbound()
+            for outbound in self._outbound.values():
+                outbound.restart()
+        return was_known
+
+    def offer(self, envelope: Envelope) -> None:
+        """Queue an envelope on its lane.
+
+        Raises:
+            Overloaded: too much waits for this peer already.
+        """
+        envelope.sender_epoch = self.local_epoch
+        self._outbound[envelope.lane].offer(envelope)
+
+    def take(self, count_max: int) -> list[Envelope]:
+        """Return what may be sent now: control before replies before work, each in order."""
+        taken: list[Envelope] = []
+        for lane in _SEND_ORDER:
+            outbound = self._outbound[lane]
+            if outbound.has_sendable:
+                taken += outbound.take(count_max - len(taken))
+        return taken
+
+    def take_acks(self) -> list[Ack]:
+        """Return the acks there are news for."""
+        acks: list[Ack] = []
+        for lane, inbound in self._inbound.items():
+            if inbound.is_dirty:
+                receipt, limit, done = inbound.news()
+                acks.append(
+                    Ack(
+                        self.agent,
+                        self.epoch,
+                        self.local,
+                        self.local_epoch,
+                        lane,
+                        receipt,
+                        limit,
+                        done,
+                    )
+                )
+        return acks
+
+    def acknowledge(self, ack: Ack) -> list[Envelope]:
+        """Apply an ack; return what is done by it. One for another incarnation is passed over."""
+        if ack.sender_epoch != self.local_epoch or ack.recipient_epoch != self.epoch:
+            return []
+        return self._outbound[ack.lane].acknowledge(ack)
+
+    def arrive(self, envelope: Envelope) -> bool:
+        """Record an arrival; say whether it is new and may have an effect.
+
+        Raises:
+            StaleEpoch: an older incarnation sent it.
+            WireError: there is a gap before it; the link must be made anew.
+        """
+        if envelope.sender_epoch != self.epoch:
+            raise StaleEpoch(f"{self.agent} sent from incarnation {envelope.sender_epoch}")
+        arrival = self._inbound[envelope.lane].accept(envelope.seq)
+        if arrival is Arrival.GAP:
+            raise WireError(f"{self.agent} left a gap before envelope {envelope.seq}")
+        return arrival is Arrival.NEW
+
+    def taken(self, lane: Lane, epoch: int) -> None:
+        """Give back the credit of one envelope that has left the mailbox."""
+        if epoch == self.epoch:
+            self._inbound[lane].take()
+
+    def done(self, seq: int, epoch: int) -> None:
+        """Mark an envelope of the work lane as done."""
+        if epoch == self.epoch:
+            self._inbound[Lane.WORK].finish((seq,))
+
+    def answered(self, seq: int) -> None:
+        """Forget an ask of ours whose answer is here."""
+        self._outbound[Lane.WORK].finish(seq)
+
+    def abandon(self, seq: int) -> None:
+        """Forget an ask of ours that nobody waits for any longer."""
+        self._outbound[Lane.WORK].abandon(seq)
+
+    @property
+    def undone_count(self) -> int:
+        """How many of our envelopes this peer has not done yet."""
+        return sum(len(outbound.undone) for outbound in self._outbound.values())
+
+    @property
+    def has_news(self) -> bool:
+        """Say whether anything can be sent now."""
+        return any(o.has_sendable for o in self._outbound.values()) or any(
+            i.is_dirty for i in self._inbound.values()
+        )

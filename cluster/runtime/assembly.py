@@ -1,0 +1,136 @@
+"""Builds one host from settings: store, knowledge, agent, transport, and for Managers the engine.
+
+Called inside each actor by `cluster.placement.actors`. Agents and their parts are named in the
+settings (`module:attribute`), so that this package never imports `agents`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import UsageError
+from cluster.kernel.ids import AgentId, role_of
+from cluster.kernel.turn import Turn
+from cluster.memory.knowledge import StoredKnowledge
+from cluster.memory.redis_store import RedisStore
+from cluster.memory.store import Store
+from cluster.runtime.engine import TaskEngine
+from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.turns import Handler, Sender
+from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.wire.messages import MessageCodec
+
+MANAGER_ROLE = "manager"
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """What an actor gets: its name, the public settings, and where the secrets lie.
+
+    Secrets are a path, never a value: Ray shows arguments and environments (ray#28276).
+    """
+
+    agent: AgentId
+    settings_json: str
+    secrets_path: str
+
+
+class BuiltAgent(Protocol):
+    """What the agent factory returns, as far as a host needs to know it."""
+
+    purpose: str
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Answer a message."""
+        ...
+
+    def handlers(self) -> Mapping[type, object]:
+        """Return the handled message types."""
+        ...
+
+    async def close(self) -> None:
+        """Give model connections and sandboxes back."""
+        ...
+
+
+class AgentHost:
+    """A host with everything it owns, closed in the reverse order of its making."""
+
+    def __init__(self, host: Host, agent: BuiltAgent, store: Store) -> None:
+        self.host = host
+        self._agent = agent
+        self._store = store
+
+    async def start(self) -> str:
+        """Register and listen; return the address."""
+        return await self.host.start()
+
+    async def stop(self) -> None:
+        """Drain and close."""
+        await self.host.stop()
+        await self._agent.close()
+        await self._store.close()
+
+
+async def open_host(spec: HostSpec) -> AgentHost:
+    """Build the host of one agent; it still has to be started.
+
+    Raises:
+        UsageError: a class, model or path in the settings is wrong.
+        StoreUnavailable: the store can't be reached.
+    """
+    settings: dict[str, Any] = json.loads(spec.settings_json)
+    secrets: dict[str, str] = json.loads(Path(spec.secrets_path).read_text(encoding="utf-8"))
+    for folder in reversed(settings["python_path"]):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    role = role_of(spec.agent)
+    role_settings = settings["agents"][role]
+    store = await RedisStore.connect(secrets["redis_url"])
+    build: Callable[..., BuiltAgent] = load(settings["parts"]["factory"])
+    agent = build(
+        role_settings["class"],
+        model_uri=settings["model"]["uri"],
+        base_url=settings["model"]["base_url"],
+        api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY"),
+        knowledge=StoredKnowledge(store),
+        sandbox_limits=settings["sandbox"],
+    )
+    clock = SystemClock()
+    codec = MessageCodec()
+    for handled in agent.handlers():
+        codec.register(handled)
+    profile = AgentProfile(
+        spec.agent,
+        role_settings.get("purpose") or agent.purpose,
+        tuple(handled.__name__ for handled in agent.handlers()),
+        role_settings["concurrency"],
+    )
+    transport = GrpcTransport(secrets["token"], settings["network"]["host"], clock.now)
+
+    def handler(sender: Sender) -> Handler:
+        return TaskEngine(agent, sender) if role == MANAGER_ROLE else agent
+
+    host = Host(profile, handler, store=store, transport=transport, clock=clock, codec=codec)
+    return AgentHost(host, agent, store)
+
+
+def load(name: str) -> Any:
+    """Import what ``module:attribute`` names.
+
+    Raises:
+        UsageError: there is no such module or attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"the settings name {name!r}, which can't be imported: {error}") from error

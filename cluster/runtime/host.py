@@ -1,0 +1,106 @@
+"""One process of the cluster: an agent, its exchange, its turns, its lease in the directory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.ids import AgentId, IdSource
+from cluster.kernel.registration import Registration
+from cluster.memory.store import Store
+from cluster.runtime.directory import Directory
+from cluster.runtime.exchange import Exchange
+from cluster.runtime.turns import Handler, Sender, TurnRunner
+from cluster.transport.port import Transport
+from cluster.wire.messages import MessageCodec
+
+_log = logging.getLogger(__name__)
+
+TURNS_STOP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProfile:
+    """What the directory says of an agent, and how many turns it runs at once."""
+
+    agent: AgentId
+    purpose: str = ""
+    handles: tuple[str, ...] = ()
+    concurrency: int = 16
+
+
+class Host:
+    """Runs one agent for others to reach; `make_handler` gets the sender its asks go through."""
+
+    def __init__(
+        self,
+        profile: AgentProfile,
+        make_handler: Callable[[Sender], Handler],
+        *,
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        codec: MessageCodec,
+    ) -> None:
+        self.profile = profile
+        self.directory = Directory(store, clock)
+        self.exchange = Exchange(
+            profile.agent, transport=transport, directory=self.directory, clock=clock
+        )
+        ids = IdSource(clock.wall, random.Random())
+        sender = Sender(self.exchange, self.directory, codec, clock, ids)
+        self.turns = TurnRunner(make_handler(sender), sender, concurrency=profile.concurrency)
+        self.is_fenced = asyncio.Event()
+        """Set when a higher incarnation has taken over: this host must end."""
+        self._lease: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Take an epoch, listen, register; return the address.
+
+        Raises:
+            StoreUnavailable: the store can't be reached.
+        """
+        epoch = await self.directory.next_epoch(self.profile.agent)
+        address = await self.exchange.start(epoch, self.turns)
+        await self.directory.put(self._registration())
+        self._lease = asyncio.ensure_future(self._renew())
+        return address
+
+    def _registration(self) -> Registration:
+        return Registration(
+            self.profile.agent,
+            self.exchange.address,
+            self.exchange.epoch,
+            self.turns.load,
+            self.profile.purpose,
+            self.profile.handles,
+        )
+
+    async def _renew(self) -> None:
+        """Renew the lease three times in its length, until somebody newer holds it."""
+        while True:
+            await asyncio.sleep(self.directory.lease_s / 3)
+            try:
+                if not await self.directory.put(self._registration()):
+                    _log.warning("%s was replaced by a newer incarnation", self.profile.agent)
+                    self.is_fenced.set()
+                    return
+            except ClusterError as error:
+                _log.warning("%s could not renew its lease: %s", self.profile.agent, error)
+
+    async def stop(self) -> None:
+        """Leave the directory, answer what is open, close the links."""
+        if self._lease is not None:
+            self._lease.cancel()
+            await asyncio.gather(self._lease, return_exceptions=True)
+        try:
+            await self.directory.drop(self._registration())
+        except ClusterError as error:
+            _log.warning("%s could not give its lease back: %s", self.profile.agent, error)
+        await self.turns.stop(TURNS_STOP_S)
+        await self.exchange.stop()
