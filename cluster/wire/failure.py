@@ -23,6 +23,8 @@ _STATUS_BY_KIND: dict[str, str] = {
     "store": "UNAVAILABLE",
     "placement": "UNAVAILABLE",
     "cancelled": "CANCELLED",
+    "task_cancelled": "CANCELLED",
+    "task_failed": "FAILED_PRECONDITION",
 }
 
 
