@@ -124,7 +124,7 @@ class RedisStore:
             "max_connections": connections_max,
             # One deadline around the whole method, none for each write: with `socket_timeout` set,
             # redis-py writes under `asyncio.wait_for`, which on Python 3.11 swallows a cancellation
-            # that comes as the write ends (seen for 1 cancelled command in 14).
+            # that comes as the write ends (it did so for about 250 in a storm of 3,600).
             "socket_timeout": None,
             "socket_connect_timeout": timeout_s,
             "retry": Retry(NoBackoff(), 0),
@@ -256,17 +256,19 @@ class RedisStore:
                 "it is overloaded, or the network holds it up"
             ) from error
         except (RedisError, OSError) as error:
-            text = str(error)
-            told = self._target.without_secrets(text).strip().rstrip(".")
+            told = self._target.without_secrets(str(error))
             raise StoreUnavailable(
-                f"the store at {self._target.address} {_what_failed(error)}: {told}"
-            ) from (error if told in text else None)
+                f"the store at {self._target.address} {_what_failed(error)}: "
+                f"{' '.join(told.split()).rstrip('.') or type(error).__name__}"
+            ) from (error if told == str(error) else None)
 
 
 def _what_failed(error: Exception) -> str:
-    if isinstance(error, (AuthenticationError, AuthorizationError)):
+    # On a unix socket, redis-py wraps what the handshake raised in an error of the connection.
+    reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
+    if isinstance(reason, (AuthenticationError, AuthorizationError)):
         return "refused the user name or password in its URL"
-    if isinstance(error, ResponseError):
+    if isinstance(reason, ResponseError):
         return "refused a command"
     return "can't be reached (is it running, and its URL right?)"
 

@@ -1,0 +1,226 @@
+"""The embedded server: it starts, keeps what it acknowledged, and never outlives its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import select
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from redis import Redis
+
+from cluster.kernel.errors import StoreUnavailable
+from cluster.memory.embedded import EmbeddedRedis
+from cluster.memory.redis_store import RedisStore
+
+pytestmark = pytest.mark.integration
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from redis import Redis
+from cluster.memory.embedded import EmbeddedRedis
+url = EmbeddedRedis(data_root=Path(sys.argv[1])).start()
+with Redis.from_url(url) as client:
+    client.set("acknowledged", "yes")
+    print(url, client.info("server")["process_id"], flush=True)
+time.sleep(600)
+"""
+
+
+def socket_of(url: str) -> Path:
+    return Path(urlsplit(url).path)
+
+
+def server_pid(url: str) -> int:
+    with Redis.from_url(url) as client:
+        return int(client.info("server")["process_id"])
+
+
+def wait_for_end(watch: int) -> None:
+    """Wait until the process behind the file descriptor has ended, and close it."""
+    ended, _, _ = select.select([watch], [], [], 20.0)
+    os.close(watch)
+    assert ended
+
+
+def put(url: str, key: str, value: str) -> None:
+    with Redis.from_url(url) as client:
+        client.set(key, value)
+
+
+def get(url: str, key: str) -> object:
+    with Redis.from_url(url) as client:
+        return client.get(key)
+
+
+def fake_server(folder: Path, body: str) -> str:
+    """Return a PATH with a redis-server that is a shell script."""
+    folder.mkdir()
+    server = folder / "redis-server"
+    version = 'if [ "$1" = --version ]; then echo "Redis server v=7.0.0 sha=0"; exit; fi'
+    server.write_text(f"#!/bin/sh\n{version}\n{body}\n", encoding="utf-8")
+    server.chmod(0o700)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_it_answers_durably_on_a_private_socket_only(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        with Redis.from_url(server.url, decode_responses=True) as client:
+            config = client.config_get("*")
+            assert client.info("persistence")["aof_enabled"] == 1
+        socket = socket_of(server.url)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (socket, socket.parent)]
+    assert modes == [0o700, 0o700]
+    expected = {"port": "0", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
+    assert {name: config[name] for name in expected} == expected
+    assert not socket.parent.exists()
+
+
+def test_what_was_put_is_there_in_the_next_run(tmp_path: Path) -> None:
+    async def learn(url: str) -> None:
+        store = await RedisStore.connect(url)
+        await store.put_many({"a": b"learned"})
+        assert await store.next_epoch("name") == 1
+        await store.close()
+
+    async def recall(url: str) -> None:
+        store = await RedisStore.connect(url)
+        assert await store.get_many(["a"]) == [b"learned"]
+        assert await store.next_epoch("name") == 2
+        await store.close()
+
+    server = EmbeddedRedis(data_root=tmp_path)
+    for work in (learn, recall):
+        asyncio.run(work(server.start()))
+        server.stop()
+
+
+def test_two_clusters_at_once_have_their_own_data(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as one, EmbeddedRedis(data_root=tmp_path) as other:
+        put(one.url, "a", "first")
+        assert get(other.url, "a") is None
+    with EmbeddedRedis(data_root=tmp_path) as again:
+        assert get(again.url, "a") == b"first"
+
+
+def test_temporary_data_leave_nothing_behind(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path, is_temporary=True) as server:
+        put(server.url, "a", "1")
+        run_dir = socket_of(server.url).parent
+    assert not run_dir.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_starting_and_stopping_twice_is_starting_and_stopping_once(tmp_path: Path) -> None:
+    server = EmbeddedRedis(data_root=tmp_path)
+    assert server.start() == server.start()
+    watch = os.pidfd_open(server_pid(server.url))
+    server.stop()
+    server.stop()
+    wait_for_end(watch)
+
+
+def test_no_server_is_left_when_its_owner_is_killed_and_nothing_acknowledged_is_lost(
+    tmp_path: Path,
+) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    url, pid = owner.stdout.readline().decode().split()
+    watch = os.pidfd_open(int(pid))
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    wait_for_end(watch)
+    assert not socket_of(url).parent.exists()
+    with (tmp_path / "store-0" / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # free as soon as nothing of the first run is left
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        assert get(server.url, "acknowledged") == b"yes"
+
+
+def test_it_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
+    server = EmbeddedRedis(data_root=tmp_path)
+    starter = threading.Thread(target=server.start)
+    starter.start()
+    starter.join()
+    put(server.url, "a", "1")
+    assert get(server.url, "a") == b"1"
+    server.stop()
+
+
+def test_an_interrupt_from_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        assert os.getsid(server_pid(server.url)) != os.getsid(0)
+
+
+def test_a_server_that_hangs_is_killed(tmp_path: Path) -> None:
+    server = EmbeddedRedis(data_root=tmp_path)
+    server.start()
+    put(server.url, "a", "1")
+    pid = server_pid(server.url)
+    watch = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGSTOP)
+    server.stop()
+    wait_for_end(watch)
+    with EmbeddedRedis(data_root=tmp_path) as again:
+        assert get(again.url, "a") == b"1"
+
+
+def test_a_server_that_was_killed_can_still_be_stopped_and_started(tmp_path: Path) -> None:
+    server = EmbeddedRedis(data_root=tmp_path)
+    server.start()
+    pid = server_pid(server.url)
+    watch = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for_end(watch)
+    server.stop()
+    server.start()
+    server.stop()
+
+
+def test_a_file_whose_end_was_cut_off_is_loaded_as_far_as_it_goes(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "1")
+        put(server.url, "b", "2")
+    written = max(tmp_path.rglob("*.aof"), key=lambda path: path.stat().st_size)
+    os.truncate(written, written.stat().st_size - 3)
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        assert get(server.url, "a") == b"1"
+        assert get(server.url, "b") is None
+
+
+def test_a_spoilt_file_is_reported_with_its_place_and_the_servers_words(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "1")
+    written = max(tmp_path.rglob("*.aof"), key=lambda path: path.stat().st_size)
+    written.write_bytes(b"spoilt\r\n" * 100)
+    server = EmbeddedRedis(data_root=tmp_path)
+    with pytest.raises(StoreUnavailable, match=r"ended with status 1; .*Bad file format") as caught:
+        server.start()
+    assert str(tmp_path / "store-0") in str(caught.value)
+    with pytest.raises(StoreUnavailable, match="not running"):
+        _ = server.url
+
+
+def test_a_server_that_never_answers_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    path = fake_server(tmp_path / "bin", "echo I am thinking; exec sleep 600")
+    server = EmbeddedRedis(data_root=tmp_path, path=path, start_timeout_s=0.3)
+    with pytest.raises(StoreUnavailable, match=r"did not answer within 0.3 s.*I am thinking"):
+        server.start()
+
+
+def test_a_server_on_the_path_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
+    path = fake_server(tmp_path / "bin", "exit 1")
+    script = tmp_path / "bin" / "redis-server"
+    script.write_text(script.read_text().replace("v=7", "v=5"), encoding="utf-8")
+    with EmbeddedRedis(data_root=tmp_path / "data", path=path) as server:
+        put(server.url, "a", "1")
