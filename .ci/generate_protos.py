@@ -1,7 +1,8 @@
 """Generates Python code and type stubs from protos/v1/*.proto, beside them.
 
-The only way to generate: versions of the generators are pinned in pyproject.toml. Runs protoc from
-the repository root with ``-I .``, so that generated imports read ``from protos.v1 import ...``.
+The only way to generate: the generator's version is pinned in pyproject.toml. Runs protoc from the
+repository root with ``-I .``, so that generated imports read ``from protos.v1 import ...``. Services
+get no stubs: the transport opens its one method by name and moves frames as bytes.
 With ``--check`` nothing is written: it generates into a temporary folder and exits 1 if the
 committed code differs.
 """
@@ -9,7 +10,6 @@ committed code differs.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,27 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROTO_FOLDER = Path("protos/v1")
 TIMEOUT_S = 120.0
-_SERVICE = re.compile(r"^service\s+\w+", re.MULTILINE)
 
 
 def generate(out: Path) -> None:
     """Writes the code of all protos below ``out``; raises ``CalledProcessError`` if protoc does."""
-    protos = sorted((ROOT / PROTO_FOLDER).glob("*.proto"))
-    services = [path for path in protos if _SERVICE.search(path.read_text(encoding="utf-8"))]
-    _protoc(protos, f"--python_out={out}", f"--pyi_out={out}")
-    if services:
-        plugin = Path(sys.executable).with_name("protoc-gen-mypy_grpc")
-        _protoc(
-            services,
-            f"--grpc_python_out={out}",
-            f"--plugin=protoc-gen-mypy_grpc={plugin}",
-            f"--mypy_grpc_out=quiet:{out}",
-        )
-
-
-def _protoc(protos: list[Path], *options: str) -> None:
-    names = [str(path.relative_to(ROOT)) for path in protos]
-    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", *options, *names]
+    protos = sorted(path.relative_to(ROOT) for path in (ROOT / PROTO_FOLDER).glob("*.proto"))
+    options = ["-I", ".", f"--python_out={out}", f"--pyi_out={out}"]
+    command = [sys.executable, "-m", "grpc_tools.protoc", *options, *map(str, protos)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=TIMEOUT_S)
 
 
