@@ -1,0 +1,90 @@
+"""Hosts and drivers in one process, over the in-memory transport and store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.ids import AgentId
+from cluster.kernel.turn import Turn
+from cluster.memory.local_store import LocalStore
+from cluster.runtime.driver import Driver, SubmittedTask
+from cluster.runtime.engine import TaskEngine
+from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.turns import Handler, Sender
+from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
+from cluster.transport.port import Transport
+from cluster.wire.messages import MessageCodec
+
+Answering = Callable[[object, Turn], Awaitable[object]]
+
+
+class FunctionHandler:
+    """A handler made of one async function."""
+
+    def __init__(self, answer: Answering) -> None:
+        self._answer = answer
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        return await self._answer(message, turn)
+
+
+class MemoryCluster:
+    """A cluster of hosts in this process; an async context manager that stops them all."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.store = LocalStore(self.clock)
+        self.network = MemoryNetwork(self.clock.now)
+        self.hosts: list[Host] = []
+        self.senders: dict[str, Sender] = {}
+        self._drivers: list[Driver] = []
+
+    def transport(self) -> Transport:
+        return MemoryTransport(self.network)
+
+    async def add(self, agent: str, answer: Answering, *, concurrency: int = 16) -> Host:
+        """Start an agent that answers with a function."""
+        return await self._start(agent, lambda _: FunctionHandler(answer), concurrency)
+
+    async def add_manager(self, answer: Answering) -> Host:
+        """Start a Manager: the function plans and composes, the real engine runs the tasks."""
+        return await self._start(
+            "manager-0", lambda sender: TaskEngine(FunctionHandler(answer), sender), 16
+        )
+
+    async def _start(
+        self, agent: str, make: Callable[[Sender], Handler], concurrency: int
+    ) -> Host:
+        def keep(sender: Sender) -> Handler:
+            self.senders[agent] = sender
+            return make(sender)
+
+        host = Host(
+            AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency),
+            keep,
+            store=self.store,
+            transport=self.transport(),
+            clock=self.clock,
+            codec=MessageCodec(),
+        )
+        await host.start()
+        self.hosts.append(host)
+        return host
+
+    async def submit(self, goal: str, timeout_s: float = 5.0) -> SubmittedTask:
+        """Submit a goal through a driver of its own."""
+        driver = Driver(self.store, self.transport(), self.clock)
+        self._drivers.append(driver)
+        await driver.start()
+        return await driver.submit(goal, collection="", timeout_s=timeout_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for driver in self._drivers:
+            await driver.close()
+        for host in self.hosts:
+            await host.stop()

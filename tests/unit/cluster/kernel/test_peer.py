@@ -1,0 +1,84 @@
+"""What an agent knows of a peer: incarnations, fencing, resends."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.kernel.envelope import Envelope, Kind, Lane
+from cluster.kernel.errors import StaleEpoch, WireError
+from cluster.kernel.ids import AgentId, EnvelopeId
+from cluster.kernel.peer import Peer
+
+A, B = AgentId("a-0"), AgentId("b-0")
+
+
+def pair() -> tuple[Peer, Peer]:
+    """Return b as a sees it, and a as b sees it, after their hellos."""
+    b_at_a, a_at_b = Peer(B, A, 1), Peer(A, B, 1)
+    b_at_a.meet(1)
+    a_at_b.meet(1)
+    return b_at_a, a_at_b
+
+
+def envelope(lane: Lane = Lane.WORK) -> Envelope:
+    return Envelope(EnvelopeId(bytes(16)), A, B, Kind.TELL, "", b"", lane=lane)
+
+
+def test_control_passes_work_that_was_queued_before_it() -> None:
+    b_at_a, _ = pair()
+    b_at_a.offer(envelope(Lane.WORK))
+    b_at_a.offer(envelope(Lane.CONTROL))
+
+    assert [e.lane for e in b_at_a.take(10)] == [Lane.CONTROL, Lane.WORK]
+
+
+def test_an_older_incarnation_is_refused() -> None:
+    peer = Peer(B, A, 1)
+    peer.meet(2)
+
+    with pytest.raises(StaleEpoch):
+        peer.meet(1)
+
+
+def test_an_envelope_of_an_older_incarnation_is_refused() -> None:
+    b_at_a, a_at_b = pair()
+    b_at_a.offer(envelope())
+    [sent] = b_at_a.take(1)
+    a_at_b.meet(2)
+
+    with pytest.raises(StaleEpoch):
+        a_at_b.arrive(sent)
+
+
+def test_a_new_incarnation_gets_again_what_is_not_done() -> None:
+    b_at_a, a_at_b = pair()
+    b_at_a.offer(envelope())
+    a_at_b.arrive(b_at_a.take(1)[0])
+
+    is_replacement = b_at_a.meet(2)
+    fresh = Peer(A, B, 2)
+    fresh.meet(1)
+
+    assert is_replacement
+    assert fresh.arrive(b_at_a.take(1)[0])
+
+
+def test_an_ack_for_another_incarnation_changes_nothing() -> None:
+    b_at_a, a_at_b = pair()
+    b_at_a.offer(envelope(Lane.REPLY))
+    a_at_b.arrive(b_at_a.take(1)[0])
+    [ack] = a_at_b.take_acks()
+    b_at_a.meet(2)
+
+    assert b_at_a.acknowledge(ack) == []
+    assert b_at_a.undone_count == 1
+
+
+def test_a_gap_means_that_the_link_must_be_made_anew() -> None:
+    b_at_a, a_at_b = pair()
+    for _ in range(2):
+        b_at_a.offer(envelope())
+    _, second = b_at_a.take(2)
+
+    with pytest.raises(WireError):
+        a_at_b.arrive(second)
