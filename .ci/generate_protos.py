@@ -1,8 +1,8 @@
 """Generates Python code and type stubs from protos/v1/*.proto, beside them.
 
 The only way to generate: the generator's version is pinned in pyproject.toml. Runs protoc from the
-repository root with ``-I .``, so that generated imports read ``from protos.v1 import ...``. Services
-get no stubs: the transport opens its one method by name and moves frames as bytes.
+repository root with ``-I .``, so that generated imports read ``from protos.v1 import ...``. There
+are no stubs for services: the transport opens its one method by name and moves frames as bytes.
 With ``--check`` nothing is written: it generates into a temporary folder and exits 1 if the
 committed code differs.
 """
