@@ -1,0 +1,1 @@
+"""Pure, synchronous decisions and vocabulary; the standard library only."""

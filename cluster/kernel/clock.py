@@ -49,8 +49,7 @@ class Deadline:
 
     def remaining_s(self, now: float) -> float:
         """Return the seconds left, never below zero."""
-        left = self.at - now
-        return left if left > 0.0 else 0.0
+        return max(0.0, self.at - now)
 
     def is_passed(self, now: float) -> bool:
         """Say whether no time is left."""

@@ -24,9 +24,7 @@ class Peer:
         """The highest incarnation seen; 0 before the first hello."""
         self.local = local
         self.local_epoch = local_epoch
-        self._outbound = {
-            lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane
-        }
+        self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
         self._inbound = self._new_inbound()
 
     @staticmethod

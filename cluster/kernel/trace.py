@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 def new_traceparent(rng: random.Random) -> str:
@@ -12,7 +15,7 @@ def new_traceparent(rng: random.Random) -> str:
 
 def child_traceparent(parent: str, rng: random.Random) -> str:
     """Return the same trace with a new span id; a new root where the parent isn't valid."""
-    parts = parent.split("-")
-    if len(parts) != 4 or len(parts[1]) != 32:
+    match = _TRACEPARENT.fullmatch(parent)
+    if match is None:
         return new_traceparent(rng)
-    return f"00-{parts[1]}-{rng.getrandbits(64) | 1:016x}-{parts[3]}"
+    return f"00-{match[1]}-{rng.getrandbits(64) | 1:016x}-{match[2]}"

@@ -1,0 +1,1 @@
+"""Runs turns on a host: links, exchange, directory, turns, task engine, driver."""

@@ -6,6 +6,7 @@ settings (`module:attribute`), so that this package never imports `agents`.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -88,7 +89,7 @@ async def open_host(spec: HostSpec) -> AgentHost:
         StoreUnavailable: the store can't be reached.
     """
     settings: dict[str, Any] = json.loads(spec.settings_json)
-    secrets: dict[str, str] = json.loads(Path(spec.secrets_path).read_text(encoding="utf-8"))
+    secrets: dict[str, str] = await asyncio.to_thread(_read_json, spec.secrets_path)
     for folder in reversed(settings["python_path"]):
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -97,7 +98,7 @@ async def open_host(spec: HostSpec) -> AgentHost:
     store = await RedisStore.connect(secrets["redis_url"])
     build: Callable[..., BuiltAgent] = load(settings["parts"]["factory"])
     agent = build(
-        role_settings["class"],
+        role_settings["class_path"],
         model_uri=settings["model"]["uri"],
         base_url=settings["model"]["base_url"],
         api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY"),
@@ -121,6 +122,13 @@ async def open_host(spec: HostSpec) -> AgentHost:
 
     host = Host(profile, handler, store=store, transport=transport, clock=clock, codec=codec)
     return AgentHost(host, agent, store)
+
+
+def _read_json(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the secrets in {path} can't be read: {error}") from error
 
 
 def load(name: str) -> Any:

@@ -156,9 +156,7 @@ class TaskRun:
                 for step in schedule.start_ready():
                     work = self._run_step(step, schedule.needed_by(step), deadline)
                     running.add(asyncio.ensure_future(work))
-                done, running = await asyncio.wait(
-                    running, return_when=asyncio.FIRST_COMPLETED
-                )
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     schedule.finish(task.result())
         finally:
@@ -205,9 +203,7 @@ class TaskRun:
         )
         return await turn.ask_observed(attempts.agent, assignment, None, observed)
 
-    async def _replica(
-        self, role: str, avoid: frozenset[AgentId], deadline: Deadline
-    ) -> AgentId:
+    async def _replica(self, role: str, avoid: frozenset[AgentId], deadline: Deadline) -> AgentId:
         """Return a replica, waiting a while where the only one is being restarted."""
         gives_up = deadline.sooner(ROLE_WAIT_S, self._sender.clock.now())
         while True:

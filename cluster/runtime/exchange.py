@@ -127,11 +127,14 @@ class Exchange:
             await asyncio.wait(self._link_tasks, timeout=DRAIN_S)
         for task in [*self._link_tasks, *self._connecting.values()]:
             task.cancel()
-        await asyncio.gather(
-            *self._link_tasks, *self._connecting.values(), return_exceptions=True
-        )
+        await asyncio.gather(*self._link_tasks, *self._connecting.values(), return_exceptions=True)
         for pending in list(self._asks.values()):
             self._fail(pending, PeerUnavailable("this host is stopping"))
+        await self._transport.close()
+
+    async def abort(self) -> None:
+        """End as a crash does: no goodbye, nothing answered."""
+        self._is_stopping = True
         await self._transport.close()
 
     # ---- sending ---------------------------------------------------------------------------
@@ -368,7 +371,7 @@ class Exchange:
         link.wake()
         try:
             await link.run()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the stream task is a containment point
             _log.exception("a link of %s ended in an error of ours", self.agent)
         finally:
             self._link_tasks.discard(task)

@@ -93,6 +93,12 @@ class Host:
             except ClusterError as error:
                 _log.warning("%s could not renew its lease: %s", self.profile.agent, error)
 
+    async def abort(self) -> None:
+        """End as a crash does; also what a host does that was fenced off."""
+        if self._lease is not None:
+            self._lease.cancel()
+        await self.exchange.abort()
+
     async def stop(self) -> None:
         """Leave the directory, answer what is open, close the links."""
         if self._lease is not None:

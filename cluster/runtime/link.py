@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Goodbye, Hello
+from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Envelope, Goodbye, Hello
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId
 from cluster.kernel.peer import Peer
@@ -102,8 +102,8 @@ class Link:
 
     def _gather(self) -> Batch | None:
         """Return what is queued for the peers of this link, in one frame within its limits."""
-        envelopes = []
-        acks = []
+        envelopes: list[Envelope] = []
+        acks: list[Ack] = []
         size = 0
         for peer in list(self.sends_to.values()):
             while len(envelopes) < ENVELOPES_PER_FRAME_MAX and size < FRAME_BODY_BYTES_SOFT_MAX:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from cluster.kernel.clock import Clock, Deadline
@@ -92,9 +93,7 @@ class Sender:
             raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
         return chosen.agent
 
-    async def ask(
-        self, envelope: Envelope, observed: Observed, *, grace_s: float = 0.0
-    ) -> object:
+    async def ask(self, envelope: Envelope, observed: Observed, *, grace_s: float = 0.0) -> object:
         """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
         recipient = envelope.recipient
         on_progress, on_restart = observed.on_progress, observed.on_restart
@@ -261,9 +260,9 @@ class TurnRunner:
             self._sender.exchange.taken(envelope)
             task = asyncio.ensure_future(self._run(envelope))
             self._turns[envelope.id] = task
-            task.add_done_callback(lambda _, e=envelope, k=key: self._ended(e, k))
+            task.add_done_callback(partial(self._ended, envelope, key))
 
-    def _ended(self, envelope: Envelope, key: object) -> None:
+    def _ended(self, envelope: Envelope, key: Hashable, _: asyncio.Task[None]) -> None:
         self._turns.pop(envelope.id, None)
         self._inbox.finish(key)
         if not self._is_stopping:
@@ -280,7 +279,7 @@ class TurnRunner:
         except ClusterError as error:
             self._refuse(envelope, error)
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an agent may raise anything
             _log.exception("%s failed at task %s", envelope.recipient, envelope.task)
             self._refuse(envelope, error)
             return

@@ -1,0 +1,1 @@
+"""Streams of frames between hosts: gRPC, and its in-memory twin."""

@@ -138,7 +138,7 @@ class GrpcTransport:
         """Start the server on a free port; return host:port."""
         self._accept = accept
         server = grpc.aio.server(options=_SERVER_OPTIONS)
-        handler = grpc.stream_stream_rpc_method_handler(self._open)
+        handler: Any = grpc.stream_stream_rpc_method_handler(self._open)
         service, _, method = METHOD[1:].partition("/")
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {method: handler}),)
@@ -171,7 +171,7 @@ class GrpcTransport:
         except asyncio.CancelledError:
             await channel.close()
             raise
-        call = channel.stream_stream(METHOD)(
+        call: Any = channel.stream_stream(METHOD)(
             metadata=(("authorization", f"Bearer {self._token}"),)
         )
         connection = ClientConnection(channel, call, self._now)

@@ -22,9 +22,9 @@ class MemoryConnection:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue(FRAMES_QUEUED_MAX)
+        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue(FRAMES_QUEUED_MAX)
         self._peer: MemoryConnection | None = None
-        self._ended = asyncio.Event()
+        self.ended = asyncio.Event()
 
     @classmethod
     def pair(cls, now: Callable[[], float]) -> tuple[MemoryConnection, MemoryConnection]:
@@ -35,11 +35,11 @@ class MemoryConnection:
 
     async def read(self) -> Frame | None:
         """Return the next frame; None once either side has closed."""
-        if self._inbox.empty():
-            if self._ended.is_set():
+        if self.inbox.empty():
+            if self.ended.is_set():
                 return None
-            getting = asyncio.ensure_future(self._inbox.get())
-            ended = asyncio.ensure_future(self._ended.wait())
+            getting = asyncio.ensure_future(self.inbox.get())
+            ended = asyncio.ensure_future(self.ended.wait())
             try:
                 await asyncio.wait({getting, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if not getting.done():
@@ -49,20 +49,20 @@ class MemoryConnection:
                 getting.cancel()
                 ended.cancel()
         else:
-            data = self._inbox.get_nowait()
+            data = self.inbox.get_nowait()
         return None if data is None else frame_from_bytes(data, self._now())
 
     async def write(self, frame: Frame) -> None:
         """Queue a frame at the peer; waits while its queue is full."""
-        if self._ended.is_set() or self._peer is None:
+        if self.ended.is_set() or self._peer is None:
             raise PeerUnavailable("the connection is closed")
-        await self._peer._inbox.put(frame_to_bytes(frame, self._now()))
+        await self._peer.inbox.put(frame_to_bytes(frame, self._now()))
 
     async def close(self) -> None:
         """End both directions."""
-        self._ended.set()
+        self.ended.set()
         if self._peer is not None:
-            self._peer._ended.set()
+            self._peer.ended.set()
 
 
 class MemoryNetwork:
@@ -94,14 +94,20 @@ class MemoryTransport:
     async def dial(self, address: str, timeout_s: float) -> Connection:
         """Open a connection; fails at once where nobody listens."""
         listener = self._network.listeners.get(address)
-        if listener is None or listener._accept is None:
+        if listener is None or not listener.is_listening:
             raise PeerUnavailable(f"nobody listens at {address} (waited {timeout_s:g} s)")
         near, far = MemoryConnection.pair(self._network.now)
         self._connections.append(near)
-        listener._serve(far)
+        listener.serve(far)
         return near
 
-    def _serve(self, connection: MemoryConnection) -> None:
+    @property
+    def is_listening(self) -> bool:
+        """Say whether it accepts connections."""
+        return self._accept is not None
+
+    def serve(self, connection: MemoryConnection) -> None:
+        """Accept the far end of a connection that somebody dialled."""
         assert self._accept is not None
         self._connections.append(connection)
         task = asyncio.ensure_future(self._run(self._accept, connection))

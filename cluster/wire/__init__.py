@@ -1,0 +1,1 @@
+"""Messages and frames to and from protobuf bytes, with limits."""

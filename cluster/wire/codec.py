@@ -6,6 +6,8 @@ local monotonic clock on the way in.
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.message import DecodeError
 
 from cluster.kernel.envelope import (
@@ -29,10 +31,14 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 ENVELOPES_PER_FRAME_MAX = 1024
 NAME_CHARS_MAX = 256
 RESIDENTS_MAX = 1024
+ID_BYTES = 16
 
-_LANES = {lane.value: lane for lane in Lane}
-_KINDS = {kind.value: kind for kind in Kind}
-_TRUSTS = {trust.value: trust for trust in Trust}
+_PROTO_LANES: dict[Lane, Any] = {lane: lane.value for lane in Lane}
+_PROTO_KINDS: dict[Kind, Any] = {kind: kind.value for kind in Kind}
+_PROTO_TRUSTS: dict[Trust, Any] = {trust: trust.value for trust in Trust}
+_LANES: dict[int, Lane] = {lane.value: lane for lane in Lane}
+_KINDS: dict[int, Kind] = {kind.value: kind for kind in Kind}
+_TRUSTS: dict[int, Trust] = {trust.value: trust for trust in Trust}
 
 
 def frame_to_bytes(frame: Frame, now: float) -> bytes:
@@ -80,12 +86,12 @@ def _put_envelope(made: envelope_pb2.Envelope, envelope: Envelope, now: float) -
     made.task = envelope.task
     made.step = envelope.step
     made.cause = envelope.cause
-    made.lane = envelope.lane.value
-    made.kind = envelope.kind.value
+    made.lane = _PROTO_LANES[envelope.lane]
+    made.kind = _PROTO_KINDS[envelope.kind]
     made.attempt = envelope.attempt
     if envelope.deadline_at is not None:
         made.remaining_us = max(1, int((envelope.deadline_at - now) * 1e6))
-    made.trust = envelope.trust.value
+    made.trust = _PROTO_TRUSTS[envelope.trust]
     made.traceparent = envelope.traceparent
     if envelope.saw:
         made.saw.update(envelope.saw)
@@ -98,7 +104,7 @@ def _put_ack(made: exchange_pb2.Ack, ack: Ack) -> None:
     made.sender_epoch = ack.sender_epoch
     made.recipient = ack.recipient
     made.recipient_epoch = ack.recipient_epoch
-    made.lane = ack.lane.value
+    made.lane = _PROTO_LANES[ack.lane]
     made.receipt = ack.receipt
     made.limit = ack.limit
     made.done.extend(ack.done)
@@ -134,7 +140,7 @@ def frame_from_bytes(data: bytes, now: float) -> Frame:
 def _get_envelope(message: envelope_pb2.Envelope, now: float) -> Envelope:
     lane = _LANES.get(message.lane)
     kind = _KINDS.get(message.kind)
-    if lane is None or kind is None or not message.seq or len(message.id) != 16:
+    if lane is None or kind is None or not message.seq or len(message.id) != ID_BYTES:
         raise WireError("the peer sent an envelope without id, seq, kind or lane")
     if len(message.sender) > NAME_CHARS_MAX or len(message.recipient) > NAME_CHARS_MAX:
         raise WireError("the peer sent an agent name over the limit")

@@ -154,7 +154,7 @@ async def test_bytes_that_are_not_a_frame_end_only_their_own_stream() -> None:
         address = await server.listen(serve)
         bad = await client.dial(address, 5.0)
         good = await client.dial(address, 5.0)
-        await bad._call.write(b"\xff\xff\xff\xff")  # type: ignore[attr-defined]  # past the codec
+        await bad._call.write(b"\xff\xff\xff\xff")  # type: ignore[attr-defined]  # noqa: SLF001 - past the codec
 
         with pytest.raises(PeerUnavailable):
             await bad.read()

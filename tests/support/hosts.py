@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
@@ -18,6 +19,15 @@ from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 
 Answering = Callable[[object, Turn], Awaitable[object]]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let the event loop run until something is so."""
+    for _ in range(100_000):
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to be")
 
 
 class FunctionHandler:
@@ -54,9 +64,7 @@ class MemoryCluster:
             "manager-0", lambda sender: TaskEngine(FunctionHandler(answer), sender), 16
         )
 
-    async def _start(
-        self, agent: str, make: Callable[[Sender], Handler], concurrency: int
-    ) -> Host:
+    async def _start(self, agent: str, make: Callable[[Sender], Handler], concurrency: int) -> Host:
         def keep(sender: Sender) -> Handler:
             self.senders[agent] = sender
             return make(sender)

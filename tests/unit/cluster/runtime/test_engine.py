@@ -41,6 +41,10 @@ class PlanningManager:
         return Answer(" ".join(type(result.value).__name__ for result in message.results))
 
 
+async def forever() -> object:
+    return await asyncio.get_running_loop().create_future()
+
+
 async def find(message: object, turn: Turn) -> object:
     assert isinstance(message, Assignment)
     turn.emit(Thought(f"looking at {message.step}"))
@@ -179,7 +183,7 @@ async def test_a_cancelled_task_ends_cancelled_and_so_does_the_turn_that_ran() -
 
 async def test_a_task_that_passes_its_deadline_fails_with_that_kind() -> None:
     async def hang(message: object, turn: Turn) -> object:
-        await asyncio.Event().wait()
+        return await forever()
 
     async with MemoryCluster() as cluster:
         await cluster.add_manager(hang)
@@ -195,31 +199,20 @@ async def test_a_restarted_agent_gets_the_step_again_and_the_user_is_told() -> N
 
     async def hang(message: object, turn: Turn) -> object:
         started.set()
-        await asyncio.Event().wait()
+        return await forever()
 
     async with MemoryCluster() as cluster:
         await cluster.add_manager(PlanningManager(step("a")))
         killed = await cluster.add("researcher-0", hang)
         task = await cluster.submit("why?", timeout_s=20)
         await started.wait()
-        await kill(killed)
+        await killed.abort()
         await cluster.add("researcher-0", find)
         events = [event async for event in task]
 
     attempts = [e.detail for e in events if isinstance(e.detail, StepStarted)]
     assert [(a.attempt, bool(a.reason)) for a in attempts] == [(1, False), (2, True)]
     assert events[-1].detail == Answered(Answer("Finding"))
-
-
-async def kill(host: object) -> None:
-    """End a host as a crash does: its links break, its lease stays, nothing is answered."""
-    from cluster.runtime.host import Host
-
-    assert isinstance(host, Host)
-    assert host._lease is not None
-    host._lease.cancel()
-    host.exchange._is_stopping = True
-    await host.exchange._transport.close()
 
 
 async def test_two_tasks_at_once_keep_apart() -> None:

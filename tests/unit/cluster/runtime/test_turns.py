@@ -16,13 +16,14 @@ from cluster.kernel.errors import (
     TooLarge,
     UnknownRecipient,
 )
-from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.registration import Registration
 from cluster.kernel.tasks import Cancel, Finding
 from cluster.kernel.turn import Turn
 from cluster.runtime import turns
 from cluster.runtime.turns import Observed, Sender
 from cluster.wire.codec import BODY_BYTES_MAX
-from tests.support.hosts import MemoryCluster
+from tests.support.hosts import MemoryCluster, until
 
 
 async def echo(message: object, turn: Turn) -> object:
@@ -134,14 +135,12 @@ async def test_an_ask_cancelled_while_it_waits_in_the_inbox_never_starts() -> No
         await cluster.add("slow-0", wait, concurrency=1)
         sender = cluster.senders["asker-0"]
         first = asyncio.ensure_future(ask(sender, "slow", Finding("x"), task="one"))
-        while not started:
-            await asyncio.sleep(0)
+        await until(lambda: bool(started))
         agent = await sender.replica_of("slow", frozenset())
         envelope = sender.envelope(agent, Kind.ASK, Finding("y"))
         envelope.task, envelope.deadline_at = TaskId("two"), sender.clock.now() + 5
         second = asyncio.ensure_future(sender.ask(envelope, Observed()))
-        while cluster.hosts[1].turns.load < 2:
-            await asyncio.sleep(0)
+        await until(lambda: cluster.hosts[1].turns.load == 2)
         sender.exchange.request_cancel(envelope, "changed my mind")
         for _ in range(50):
             await asyncio.sleep(0)
@@ -155,7 +154,7 @@ async def test_an_ask_cancelled_while_it_waits_in_the_inbox_never_starts() -> No
 
 async def test_a_stopping_host_answers_what_runs_and_what_waits() -> None:
     async def hang(message: object, turn: Turn) -> object:
-        await asyncio.Event().wait()
+        return await asyncio.get_running_loop().create_future()
 
     async with MemoryCluster() as cluster:
         await cluster.add("asker-0", echo)
@@ -165,8 +164,7 @@ async def test_a_stopping_host_answers_what_runs_and_what_waits() -> None:
             asyncio.ensure_future(ask(sender, "hanger-0", Finding("x"), task=task))
             for task in ("one", "two")
         ]
-        while host.turns.load < 2:
-            await asyncio.sleep(0)
+        await until(lambda: host.turns.load == 2)
 
         await host.stop()
         answers = await asyncio.gather(*asks, return_exceptions=True)
@@ -250,6 +248,6 @@ async def test_an_older_incarnation_learns_that_it_was_replaced() -> None:
         old = await cluster.add("echo-0", echo)
         await cluster.add("echo-0", echo)
 
-        assert not await old.directory.put(old._registration())
-
-
+        assert not await old.directory.put(
+            Registration(old.profile.agent, old.exchange.address, old.exchange.epoch)
+        )

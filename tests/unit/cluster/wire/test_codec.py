@@ -92,7 +92,14 @@ def test_a_damaged_frame_ends_in_a_frame_or_a_wire_error(frame: Frame, data: st.
 
 def test_a_deadline_travels_as_remaining_time() -> None:
     sent = Envelope(
-        EnvelopeId(bytes(16)), AgentId("a"), AgentId("b"), Kind.ASK, "", b"", seq=1, deadline_at=107.0
+        EnvelopeId(bytes(16)),
+        AgentId("a"),
+        AgentId("b"),
+        Kind.ASK,
+        "",
+        b"",
+        seq=1,
+        deadline_at=107.0,
     )
 
     received = frame_from_bytes(frame_to_bytes(Batch((sent,)), 100.0), 5000.0)
