@@ -135,7 +135,16 @@ class Arrival(Enum):
 class Inbound:
     """The recipient's half: drops what it has seen, says what it holds and what is done."""
 
-    __slots__ = ("_done", "_taken", "has_implicit_done", "is_dirty", "receipt", "running")
+    __slots__ = (
+        "_done",
+        "_limit_told",
+        "_taken",
+        "has_implicit_done",
+        "is_dirty",
+        "is_urgent",
+        "receipt",
+        "running",
+    )
 
     def __init__(self, *, has_implicit_done: bool) -> None:
         self.has_implicit_done = has_implicit_done
@@ -144,8 +153,11 @@ class Inbound:
         self.running: set[int] = set()
         """Received and not done; bounded by the sender's window."""
         self._done: list[int] = []
+        self._limit_told = CREDIT_WINDOW
         self.is_dirty = False
-        """There is news for the sender."""
+        """There is news for the sender, which can wait for a frame that goes there anyway."""
+        self.is_urgent = False
+        """The news can't wait: the sender is about to run out of credit, or sends things again."""
 
     def accept(self, seq: int) -> Arrival:
         """Record an arrival. Only a NEW one may have an effect."""
@@ -157,6 +169,7 @@ class Inbound:
             return Arrival.NEW
         if seq > self.receipt:
             return Arrival.GAP
+        self.is_urgent = True
         if not self.has_implicit_done and seq not in self.running:
             self._done.append(seq)
         return Arrival.DUPLICATE
@@ -164,8 +177,8 @@ class Inbound:
     def take(self) -> None:
         """Give back the credit of one envelope: it has left the mailbox."""
         self._taken += 1
-        if self._taken % (CREDIT_WINDOW // 4) == 0:
-            self.is_dirty = True
+        if self._taken + CREDIT_WINDOW - self._limit_told >= CREDIT_WINDOW // 4:
+            self.is_dirty = self.is_urgent = True
 
     def finish(self, seqs: Iterable[int]) -> None:
         """Mark envelopes as done."""
@@ -177,7 +190,8 @@ class Inbound:
 
     def news(self) -> tuple[int, int, tuple[int, ...]]:
         """Return receipt, limit and what became done since the last call, and be clean."""
-        self.is_dirty = False
+        self.is_dirty = self.is_urgent = False
         done = tuple(self._done)
         self._done.clear()
-        return self.receipt, self._taken + CREDIT_WINDOW, done
+        self._limit_told = self._taken + CREDIT_WINDOW
+        return self.receipt, self._limit_told, done

@@ -140,8 +140,13 @@ class Peer:
         return sum(len(outbound.undone) for outbound in self._outbound.values())
 
     @property
-    def has_news(self) -> bool:
-        """Say whether anything can be sent now."""
+    def has_sendable(self) -> bool:
+        """Say whether an envelope can be sent now, or an ack can't wait."""
         return any(o.has_sendable for o in self._outbound.values()) or any(
-            i.is_dirty for i in self._inbound.values()
+            i.is_urgent for i in self._inbound.values()
         )
+
+    @property
+    def has_news(self) -> bool:
+        """Say whether there is an ack that can wait for a while."""
+        return any(i.is_dirty for i in self._inbound.values())

@@ -245,8 +245,12 @@ class Exchange:
 
     def _wake(self, peer: Peer) -> None:
         link = self._sending_link.get(peer.agent)
-        if link is not None and peer.has_news:
+        if link is None:
+            return
+        if peer.has_sendable:
             link.wake()
+        elif peer.has_news:
+            link.wake_soon()
 
     def _peer(self, agent: AgentId) -> Peer:
         peer = self._peers.get(agent)

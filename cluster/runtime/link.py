@@ -17,6 +17,9 @@ from cluster.transport.port import Connection
 from cluster.wire.codec import ENVELOPES_PER_FRAME_MAX
 
 HELLO_TIMEOUT_S = 5.0
+ACK_DELAY_S = 0.01
+"""How long an ack may wait for envelopes to travel with; a frame of its own costs a round trip's
+CPU at both ends, and nothing but memory depends on it."""
 FRAME_BODY_BYTES_SOFT_MAX = 4 * 1024 * 1024
 
 
@@ -51,6 +54,7 @@ class Link:
         self._connection = connection
         self._on_batch = on_batch
         self._wake = asyncio.Event()
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._is_ending = False
         self.peers: dict[AgentId, Peer] = {}
         """Agents that live at the other end."""
@@ -60,6 +64,15 @@ class Link:
 
     def wake(self) -> None:
         """There may be something to send."""
+        self._wake.set()
+
+    def wake_soon(self) -> None:
+        """There is an ack: send it with the next envelopes, or alone in a little while."""
+        if self._ack_timer is None:
+            self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._ack_due)
+
+    def _ack_due(self) -> None:
+        self._ack_timer = None
         self._wake.set()
 
     async def run(self) -> None:
@@ -74,6 +87,8 @@ class Link:
                     raise error
                 self.end_reason = str(error) if error else self.end_reason
         finally:
+            if self._ack_timer is not None:
+                self._ack_timer.cancel()
             for task in (writer, reader):
                 task.cancel()
             await asyncio.gather(writer, reader, return_exceptions=True)

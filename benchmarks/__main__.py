@@ -1,0 +1,83 @@
+"""`make bench`: runs the groups of benchmarks, prints a table, writes `build/bench.json`.
+
+`ONLY=messaging` runs one group, `QUICK=1` the short form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.harness import Figure
+
+GROUPS = {
+    "messaging": "benchmarks.bench_messaging",
+    "report": "benchmarks.bench_report",
+    "search": "benchmarks.bench_search",
+}
+OUTPUT = Path("build/bench.json")
+VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "tantivy", "openai")
+
+
+def describe_machine() -> dict[str, object]:
+    """Return what a reader needs to judge the figures."""
+    return {
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "versions": {name: version(name) for name in VERSIONS_OF},
+        "at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+    }
+
+
+def table_row(figure: Figure) -> str:
+    """Return a figure as one line of the table."""
+    value = "not run" if figure.value is None else f"{figure.value:,.4g} {figure.unit}"
+    interval = f"[{figure.ci95[0]:.4g}, {figure.ci95[1]:.4g}]" if figure.ci95 is not None else ""
+    p99 = "" if figure.p99 is None else f"p99 {figure.p99:,.4g}"
+    return (
+        f"{figure.name:<38} {value:>18} {figure.goal:>8}  {interval:<20} {p99:<14}"
+        f" n={figure.n:<6} {figure.note}"
+    )
+
+
+def write(figures: list[Figure], machine: dict[str, object]) -> None:
+    """Write the figures, replacing those of the same names and keeping the rest."""
+    OUTPUT.parent.mkdir(exist_ok=True)
+    kept: list[dict[str, object]] = []
+    if OUTPUT.exists():
+        names = {figure.name for figure in figures}
+        kept = [old for old in json.loads(OUTPUT.read_text()) if old["name"] not in names]
+    OUTPUT.write_text(json.dumps(kept + [figure.to_json() for figure in figures], indent=1))
+    OUTPUT.with_name("bench-machine.json").write_text(json.dumps(machine, indent=1))
+
+
+def main() -> int:
+    """Run the chosen groups; exit status 0 even where a goal is missed: the table says so."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=[*GROUPS, ""], default="", help="run one group")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, for CI")
+    arguments = parser.parse_args()
+    figures: list[Figure] = []
+    machine = describe_machine()
+    print(json.dumps(machine))
+    for group in [arguments.only] if arguments.only else list(GROUPS):
+        print(f"{group} ...", file=sys.stderr, flush=True)
+        measured = importlib.import_module(GROUPS[group]).run(is_quick=arguments.quick)
+        for figure in measured:
+            print(table_row(figure), flush=True)
+        figures += measured
+        write(figures, machine)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

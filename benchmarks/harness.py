@@ -1,0 +1,142 @@
+"""How figures are measured and written: alternations, ratios with a bootstrap interval, one file.
+
+Every benchmark is a function that returns a list of `Figure`s; `benchmarks.__main__` runs them and
+writes `build/bench.json` under the names of the goals.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+SAMPLES_MAX = 2000
+BOOTSTRAP_ROUNDS = 2000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure is to reach: at most or at least a value."""
+
+    relation: str
+    """``<=`` or ``>=``."""
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.relation} {self.value:g}"
+
+    def is_met(self, low: float, high: float) -> bool:
+        """Say whether the whole interval is on the right side."""
+        return high <= self.value if self.relation == "<=" else low >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure, with all that is needed to compute it again."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: str = ""
+    n: int = 0
+    median: float | None = None
+    p99: float | None = None
+    ci95: tuple[float, float] | None = None
+    parts: dict[str, list[float]] = field(default_factory=dict)
+    samples: list[float] = field(default_factory=list)
+    peer: str = ""
+    peer_version: str = ""
+    note: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that goes into the file."""
+        return asdict(self)
+
+
+def thinned(samples: Sequence[float]) -> list[float]:
+    """Return at most `SAMPLES_MAX` samples, evenly taken."""
+    if len(samples) <= SAMPLES_MAX:
+        return list(samples)
+    step = len(samples) / SAMPLES_MAX
+    return [samples[int(index * step)] for index in range(SAMPLES_MAX)]
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """Return the sample below which ``share`` of them lie (nearest rank)."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def bootstrap_interval(values: Sequence[float], seed: int = 1) -> tuple[float, float]:
+    """Return the 95 % interval of the median of the values (percentile bootstrap)."""
+    rng = random.Random(seed)
+    medians = sorted(
+        statistics.median(rng.choices(values, k=len(values))) for _ in range(BOOTSTRAP_ROUNDS)
+    )
+    tail = (1 - CONFIDENCE) / 2
+    return medians[int(tail * BOOTSTRAP_ROUNDS)], medians[int((1 - tail) * BOOTSTRAP_ROUNDS) - 1]
+
+
+def ratio_figure(
+    name: str,
+    goal: Goal | None,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    peer: str,
+    peer_version: str = "",
+    note: str = "",
+) -> Figure:
+    """Return the median of the ratios pair by pair; element i of both ran in alternation i."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    low, high = bootstrap_interval(ratios)
+    verdict = "" if goal is None else ("met" if goal.is_met(low, high) else "NOT met")
+    return Figure(
+        name=name,
+        value=statistics.median(ratios),
+        unit="ratio",
+        goal=str(goal) if goal else "",
+        n=len(ratios),
+        median=statistics.median(ratios),
+        p99=percentile(ratios, 0.99),
+        ci95=(low, high),
+        parts={"ours": list(ours), "theirs": list(theirs)},
+        samples=thinned(ratios),
+        peer=peer,
+        peer_version=peer_version,
+        note="; ".join(text for text in (verdict, note) if text),
+    )
+
+
+def sample_figure(
+    name: str,
+    unit: str,
+    samples: Sequence[float],
+    goal: Goal | None = None,
+    *,
+    peer: str = "",
+    note: str = "",
+) -> Figure:
+    """Return a figure whose value is the median of plain samples."""
+    low, high = bootstrap_interval(thinned(samples))
+    verdict = "" if goal is None else ("met" if goal.is_met(low, high) else "NOT met")
+    return Figure(
+        name=name,
+        value=statistics.median(samples),
+        unit=unit,
+        goal=str(goal) if goal else "",
+        n=len(samples),
+        median=statistics.median(samples),
+        p99=percentile(samples, 0.99),
+        ci95=(low, high),
+        samples=thinned(samples),
+        peer=peer,
+        note="; ".join(text for text in (verdict, note) if text),
+    )
+
+
+def not_run(name: str, goal: str, why: str) -> Figure:
+    """Return the figure of something that could not be measured here."""
+    return Figure(name=name, value=None, unit="", goal=goal, note=f"not run: {why}")
