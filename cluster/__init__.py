@@ -1,0 +1,38 @@
+"""Fleetmind: a low-latency cluster of language-model agents.
+
+`Cluster` and `run` are the Python driver. They load when they are first used, so that importing a
+part of this package (as actors do) does not import the rest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.client import Cluster, run
+    from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed
+
+__all__ = ["Cluster", "ClusterError", "TaskCancelled", "TaskFailed", "run"]
+
+_HOMES = {
+    "Cluster": "cluster.client",
+    "run": "cluster.client",
+    "ClusterError": "cluster.kernel.errors",
+    "TaskCancelled": "cluster.kernel.errors",
+    "TaskFailed": "cluster.kernel.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,117 @@
+"""What each agent is doing just now, folded from events; both displays are made of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cluster.cli.console import printable
+from cluster.kernel.events import (
+    Answered,
+    Detail,
+    Event,
+    Failed,
+    FellBack,
+    FindingReady,
+    PlanReady,
+    ProgramRan,
+    ProgramWritten,
+    StepFinished,
+    StepStarted,
+    Submitted,
+    Thought,
+    WasCancelled,
+)
+from cluster.kernel.ids import AgentId
+from cluster.kernel.tasks import Plan
+
+TAIL_CHARS_MAX = 400
+"""How much of an agent's newest thought is kept to be shown."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One agent's line; changes with its events."""
+
+    agent: str
+    step: str = ""
+    doing: str = ""
+    thought: str = ""
+    """The end of what it thought last, on one line."""
+    thought_chars: int = 0
+    """How much it has thought in this step."""
+    is_thinking: bool = False
+
+
+class Board:
+    """The rows of all agents that have done something in this task."""
+
+    def __init__(self) -> None:
+        self._rows: dict[AgentId, Row] = {}
+
+    def rows(self) -> list[Row]:
+        """Return the rows in the order in which the agents first appeared."""
+        return list(self._rows.values())
+
+    def observe(self, event: Event) -> Row | None:
+        """Take in an event and return the row it changed; None where it changed none."""
+        said = describe(event.detail)
+        if not event.agent or not (said or isinstance(event.detail, Thought)):
+            return None
+        row = self._rows.setdefault(event.agent, Row(event.agent))
+        if event.step and event.step != row.step:
+            row.step, row.thought, row.thought_chars = event.step, "", 0
+        row.is_thinking = isinstance(event.detail, Thought)
+        if isinstance(event.detail, Thought):
+            row.doing = "thinking"
+            row.thought_chars += len(event.detail.text)
+            row.thought = printable(row.thought + event.detail.text)[-TAIL_CHARS_MAX:]
+        else:
+            row.doing = printable(said)
+        return row
+
+
+def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
+    """Return one line about an event; empty for what is not worth one."""
+    match detail:
+        case Submitted():
+            return "planning"
+        case PlanReady(plan):
+            return f"planned {'; '.join(_planned(plan))}"
+        case StepStarted(attempt, reason):
+            return "started" if attempt == 1 else f"started again (attempt {attempt}): {reason}"
+        case FindingReady(finding):
+            return f"found {_count(len(finding.citations), 'citation')}"
+        case ProgramWritten(source, attempt, origin):
+            lines = _count(len(source.splitlines()), "line")
+            return f"program {attempt} of {lines} by {'the model' if origin == 'model' else origin}"
+        case ProgramRan(run):
+            return f"ran it: exit code {run.exit_code} after {run.duration_s:.1f} s"
+        case FellBack(what, reason):
+            return f"fell back, {what}: {reason}"
+        case _:
+            return _ending(detail)
+
+
+def _ending(detail: Detail) -> str:
+    match detail:
+        case StepFinished(outcome, _, failure):
+            return f"{outcome}: {failure.message}" if failure else outcome
+        case Answered():
+            return "answered"
+        case Failed(failure):
+            return f"failed: {failure.message}"
+        case WasCancelled(reason):
+            return f"cancelled: {reason}" if reason else "cancelled"
+        case _:
+            return ""
+
+
+def _planned(plan: Plan) -> Iterator[str]:
+    for step in plan.steps:
+        after = f" after {', '.join(step.needs)}" if step.needs else ""
+        yield f"{step.id} {step.agent}{after}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

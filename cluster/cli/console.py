@@ -1,0 +1,65 @@
+"""Where a command writes: the answer to stdout, everything for people to stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import TextIO
+
+FRAME_PREFIX = "fleetmind-result: "
+"""Starts the last line of a ``--framed`` run; the rest of it is JSON."""
+
+
+class Console:
+    """The two ends a command writes to; tests pass their own.
+
+    Args:
+        out: for the answer and nothing else.
+        err: for notes, progress and errors.
+        is_framed: keep what goes to ``out`` and write it, with the exit code, as one last line:
+            the output of a Ray job is one stream, in which the answer must be found again.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, is_framed: bool = False) -> None:
+        self.err = err
+        self._stdout = out
+        self._out = io.StringIO() if is_framed else out
+
+    @classmethod
+    def standard(cls, *, is_framed: bool = False) -> Console:
+        """Return the console of this process; text that can't be encoded never ends a run."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors="replace")
+        return cls(sys.stdout, sys.stderr, is_framed=is_framed)
+
+    def write(self, text: str) -> None:
+        """Write text to stdout at once; a terminal gets no control characters."""
+        self._out.write(printable(text, keep="\n\t") if self._out.isatty() else text)
+        self._out.flush()
+
+    def note(self, text: str) -> None:
+        """Write one line for people to stderr."""
+        self.err.write(f"fleetmind: {printable(text)}\n")
+        self.err.flush()
+
+    def close(self, exit_code: int) -> None:
+        """Write the frame, where there is one."""
+        if isinstance(self._out, io.StringIO) and self._out is not self._stdout:
+            frame = {"stdout": self._out.getvalue(), "exit_code": exit_code}
+            self._stdout.write(f"\n{FRAME_PREFIX}{json.dumps(frame)}\n")
+            self._stdout.flush()
+
+    def abandon_stdout(self) -> None:
+        """Have the interpreter's last flush go nowhere: whoever read stdout has left."""
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a descriptor is wanted
+            os.dup2(nowhere.fileno(), self._stdout.fileno())
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return the text with everything that could steer a terminal made a space."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else " " for char in text)

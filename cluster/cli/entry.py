@@ -1,0 +1,126 @@
+"""From a command line to an exit code: understand it, run it, say what went wrong in a sentence.
+
+The composition root's outermost layer: the one place where any exception ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import traceback
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from cluster.cli.console import Console
+from cluster.cli.exits import Exit, exit_of_error
+from cluster.cli.options import Options, parse
+from cluster.kernel.errors import ClusterError, TaskCancelled
+
+Command = Callable[[Options, Console], Coroutine[object, object, int]]
+
+COMMANDS: Mapping[str, str] = {
+    "run": "cluster.cli.run:run",
+    "submit": "cluster.cli.submit:submit",
+    "up": "cluster.cli.resident:up",
+    "down": "cluster.cli.resident:down",
+    "status": "cluster.cli.resident:status",
+    "learn": "cluster.cli.learn:learn",
+    "models": "cluster.cli.models:models",
+}
+"""Where each command lives; only the one that is asked for is imported."""
+
+
+def execute(
+    arguments: Sequence[str], console: Console | None = None, command: Command | None = None
+) -> int:
+    """Run a command line and return its exit code; tests pass a console and a command.
+
+    Raises:
+        SystemExit: with 0, after help or version were printed.
+    """
+    console = console or Console.standard(is_framed="--framed" in arguments)
+    exit_code = _contained(arguments, console, command)
+    try:
+        console.close(exit_code)
+    except BrokenPipeError:
+        console.abandon_stdout()
+    return exit_code
+
+
+def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
+    try:
+        options = parse(arguments)
+        return _interruptible((command or _load(options.command))(options, console))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.note("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        console.abandon_stdout()
+        return Exit.FAILED
+    except TaskCancelled as error:
+        console.note(str(error))
+        return Exit.FAILED
+    except ClusterError as error:
+        console.note(_one_line(error))
+        _trace_for_developers(console)
+        return exit_of_error(error)
+    except Exception as error:  # noqa: BLE001 - nobody above could say it in a sentence
+        console.note(f"{_one_line(error)}; {_logged()}")
+        _trace_for_developers(console)
+        return Exit.FAILED
+
+
+def _load(name: str) -> Command:
+    module, _, function = COMMANDS[name].partition(":")
+    command: Command = getattr(import_module(module), function)
+    return command
+
+
+def _interruptible(command: Coroutine[object, object, int]) -> int:
+    """Run a command that SIGINT, SIGTERM and SIGHUP cancel once; cleaning up is not interrupted.
+
+    Raises:
+        CancelledError: a signal came.
+    """
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        running = loop.create_task(command)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Who ignores hang-ups (nohup) wants us to go on.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                loop.add_signal_handler(number, _cancel_once, running)
+        return runner.run(_outcome(running))
+
+
+async def _outcome(running: asyncio.Task[int]) -> int:
+    return await running
+
+
+def _cancel_once(running: asyncio.Task[int]) -> None:
+    if not running.cancelling():
+        running.cancel()
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ClusterError) else f"{type(error).__name__}: {text}"
+
+
+def _trace_for_developers(console: Console) -> None:
+    if os.environ.get("FLEETMIND_DEBUG"):
+        console.err.write(traceback.format_exc())
+
+
+def _logged() -> str:
+    """Keep the traceback in a file of the user's and say where."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    folder = (Path(state) if state else Path.home() / ".local" / "state") / "fleetmind"
+    path = folder / "last-error.log"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        return "FLEETMIND_DEBUG=1 shows where it comes from"
+    return f"this is a fault of Fleetmind, the details are in {path}"

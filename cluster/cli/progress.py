@@ -1,0 +1,146 @@
+"""Live progress on stderr: one line per agent in a terminal, plain lines elsewhere.
+
+rich is imported only for a terminal: it takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from cluster.cli.board import Board, Row
+from cluster.cli.console import Console
+from cluster.kernel.events import Event
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import Group
+
+REFRESH_S = 0.1
+_DOING_COLUMNS = 40
+
+
+class Display(Protocol):
+    """Shows a task while it runs. Nothing may be shown after `close`."""
+
+    def note(self, text: str) -> None:
+        """Say what is going on outside of any task, as in starting a cluster."""
+        ...
+
+    def observe(self, event: Event) -> None:
+        """Show an event."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was; may be called again."""
+        ...
+
+
+def open_display(console: Console) -> Display:
+    """Return the display that fits stderr; the caller closes it."""
+    if not console.err.isatty():
+        return PlainDisplay(console)
+    from rich.console import Console as RichConsole
+
+    return LiveDisplay(RichConsole(file=console.err, highlight=False))
+
+
+class PlainDisplay:
+    """One line for each event worth one; a stretch of thoughts is one line, not one a token."""
+
+    def __init__(self, console: Console) -> None:
+        self._err = console.err
+        self._note = console.note
+        self._board = Board()
+        self._thinking: set[tuple[str, str]] = set()
+
+    def note(self, text: str) -> None:
+        """Write it as a line."""
+        self._note(text)
+
+    def observe(self, event: Event) -> None:
+        """Write a line, where the event is worth one."""
+        row = self._board.observe(event)
+        if row is None:
+            return
+        place = (row.agent, row.step)
+        if row.is_thinking and place in self._thinking:
+            return
+        self._thinking.discard(place)
+        if row.is_thinking:
+            self._thinking.add(place)
+        self._err.write(f"{event.at_s:7.2f}s {self._line(row, event)}\n")
+        self._err.flush()
+
+    def _line(self, row: Row, event: Event) -> str:
+        step = f" [{event.step}]" if event.step else ""
+        has_ended = event.kind == "step_finished" and row.thought_chars
+        thoughts = f" ({row.thought_chars} characters of thought)" if has_ended else ""
+        return f"{row.agent}{step} {row.doing}{thoughts}"
+
+    def close(self) -> None:
+        """Do nothing: every line is out already."""
+
+
+class LiveDisplay:
+    """A table that is redrawn in place, on the event loop's own time: no thread draws."""
+
+    def __init__(self, terminal: RichConsole) -> None:
+        from rich.live import Live
+
+        self._terminal = terminal
+        self._board = Board()
+        self._started_at = time.monotonic()
+        self._status = ""
+        self._tick: asyncio.TimerHandle | None = None
+        self._live = Live(console=terminal, auto_refresh=False, transient=True)
+        self._live.start()
+        self._draw()
+
+    def note(self, text: str) -> None:
+        """Show it below the agents until the next note."""
+        self._status = text
+
+    def observe(self, event: Event) -> None:
+        """Take the event in; the next tick shows it."""
+        self._board.observe(event)
+
+    def close(self) -> None:
+        """Erase the table and leave the cursor where it was."""
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+            self._live.stop()
+
+    def _draw(self) -> None:
+        self._live.update(self._table(), refresh=True)
+        self._tick = asyncio.get_running_loop().call_later(REFRESH_S, self._draw)
+
+    def _table(self) -> Group:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        rows = self._board.rows()
+        cells = [(row.agent, row.step, row.doing[:_DOING_COLUMNS]) for row in rows]
+        taken = sum(max(map(len, column)) + 1 for column in zip(*cells, strict=True))
+        table = Table.grid(padding=(0, 1, 0, 0))
+        for style in ("bold cyan", "magenta", "", "dim"):
+            table.add_column(no_wrap=True, style=style)
+        for row, (agent, step, doing) in zip(rows, cells, strict=True):
+            thought = newest(row.thought, self._terminal.width - taken - 1)
+            table.add_row(Text(agent), Text(step), Text(doing), Text(thought))
+        elapsed_s = time.monotonic() - self._started_at
+        status = f"{elapsed_s:.1f} s  {self._status}"
+        return Group(table, Text(status, style="green", no_wrap=True, overflow="ellipsis"))
+
+
+def newest(text: str, columns: int) -> str:
+    """Return the end of a line of text that fits into so many columns of a terminal."""
+    from rich.cells import cell_len
+
+    tail = text[-max(columns, 1) :].strip() if columns > 0 else ""
+    while cell_len(tail) > columns:
+        tail = tail[1:]
+    return tail

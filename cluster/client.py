@@ -1,0 +1,287 @@
+"""`Cluster`: the Python driver. Submit goals, watch their events, await their answers.
+
+Sits on `cluster.joining`, which attaches to a cluster or starts one, and on the runtime's `Driver`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed, UsageError
+from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
+from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
+from cluster.kernel.report import TaskReport
+from cluster.kernel.tasks import Answer, Failure
+from cluster.settings import Configuration, Flag, load
+from cluster.settings.addresses import check_deadline
+
+EVENTS_KEPT_MAX = 100_000
+"""Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
+CANCEL_WAIT_S = 3.0
+"""How long closing waits for the Manager to say that a task is cancelled."""
+
+Path = str | os.PathLike[str]
+Note = Callable[[str], None]
+"""Is told in one line what takes time outside of a task, as in starting a cluster."""
+
+
+class Submitted(Protocol):
+    """A task as `cluster.runtime.driver` hands it out: its events can be read once."""
+
+    id: TaskId
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Return the events; the last of them is terminal."""
+        ...
+
+    async def cancel(self, reason: str = "") -> None:
+        """Ask for the end of the task."""
+        ...
+
+
+class Link(Protocol):
+    """An open way to a cluster, as `cluster.joining` makes it."""
+
+    async def learn(self, paths: Sequence[Path], note: Note) -> str:
+        """Read files into the central store and return the id of what they hold."""
+        ...
+
+    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> Submitted:
+        """Hand a goal to a Manager."""
+        ...
+
+
+Join = Callable[[Configuration, Note], AbstractAsyncContextManager[Link]]
+
+
+class Task:
+    """A submitted goal: iterate it for its events, await it for its answer.
+
+    It may be iterated as often as wanted, at any time; every iteration sees all events.
+    """
+
+    def __init__(self, submitted: Submitted) -> None:
+        self.id = submitted.id
+        self.report = TaskReport(submitted.id)
+        self._submitted = submitted
+        self._events: list[Event] = []
+        self._news = asyncio.Event()  # replaced whenever it is set
+        self._reading = asyncio.create_task(self._read())
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the events from the first on, the terminal one last."""
+        position = 0
+        while True:
+            while position < len(self._events):
+                position += 1
+                yield self._events[position - 1]
+            if self.report.is_finished:
+                return
+            await self._news.wait()
+
+    def __await__(self) -> Generator[object, None, Answer]:
+        """Wait for the end of the task and return its answer.
+
+        Raises:
+            TaskFailed: it has none; ``failure`` says why.
+            TaskCancelled: it was cancelled.
+        """
+        return self._outcome().__await__()
+
+    async def cancel(self, reason: str = "") -> None:
+        """Ask for the end of the task; its terminal event says when it has ended."""
+        if not self.report.is_finished:
+            await self._submitted.cancel(reason)
+
+    async def close(self) -> None:
+        """Cancel the task where it still runs, and wait a while for it to end."""
+        with suppress(ClusterError):
+            await self.cancel("the driver is leaving")
+        await asyncio.wait({self._reading}, timeout=CANCEL_WAIT_S)
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _outcome(self) -> Answer:
+        async for _ in self:
+            pass
+        if self.report.answer is not None:
+            return self.report.answer
+        failure = self.report.failure or Failure("internal", "the task ended without an outcome")
+        if self.report.status == "cancelled":
+            raise TaskCancelled(failure.message)
+        raise TaskFailed(failure.message, failure)
+
+    async def _read(self) -> None:
+        ending: Detail = Failed(Failure("internal", "the task's events ended before its outcome"))
+        try:
+            async for event in self._submitted:
+                self._take(event)
+        except asyncio.CancelledError:
+            ending = WasCancelled("the driver left before the task had ended")
+            raise
+        finally:
+            if not self.report.is_finished:
+                self._take(Event(0.0, self.id, NO_AGENT, NO_STEP, ending))
+
+    def _take(self, event: Event) -> None:
+        self.report.observe(event)
+        if len(self._events) < EVENTS_KEPT_MAX or not isinstance(event.detail, Thought):
+            self._events.append(event)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+
+class Cluster:
+    """A way to a cluster of agents, as an async context manager.
+
+    Attaches to this machine's resident cluster, or starts one for the duration; with an address it
+    joins that Ray cluster. Everything it started is stopped when the context ends.
+
+    Args:
+        address: of a Ray cluster, as `ray.init` takes it.
+        redis: URL of the central store.
+        config: a file to read instead of ``fleet.toml``.
+        model: URI of the model, as in ``openai:gpt-4o-mini``.
+        configuration: settings that are resolved already; the others are then not looked at.
+        on_note: is told in one line what takes time outside of a task.
+        join: how to get to a cluster; for tests.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        redis: str | None = None,
+        config: Path | None = None,
+        model: str | None = None,
+        *,
+        configuration: Configuration | None = None,
+        on_note: Note | None = None,
+        join: Join | None = None,
+    ) -> None:
+        given = {"ray.address": address, "store.redis": redis, "model.uri": model}
+        origins = {"ray.address": "address", "store.redis": "redis", "model.uri": "model"}
+        flags = [Flag(key, value, origins[key]) for key, value in given.items() if value]
+        self._configuration = configuration or load(config, flags)
+        self._note = on_note or _say_nothing
+        self._join = join or _default_join
+        self._stack = AsyncExitStack()
+        self._link: Link | None = None
+        self._tasks: list[Task] = []
+
+    async def __aenter__(self) -> Self:
+        """Attach to the cluster or start it.
+
+        Raises:
+            ClusterError: why neither was possible, in one sentence.
+        """
+        self._link = await self._stack.enter_async_context(
+            self._join(self._configuration, self._note)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Cancel what still runs, leave the cluster, stop it where it was started for this."""
+        await uninterrupted(self._close())
+
+    async def submit(
+        self, goal: str, *, knowledge: Sequence[Path] = (), deadline_s: float | None = None
+    ) -> Task:
+        """Hand a goal to the cluster.
+
+        Args:
+            goal: what is wanted, in plain words.
+            knowledge: files and folders to answer from.
+            deadline_s: seconds the task may take; the settings' where not given.
+
+        Raises:
+            UsageError: the goal is empty, or the knowledge can't be read.
+            ClusterError: the cluster can't be reached.
+        """
+        link = self._link
+        if link is None:
+            raise UsageError("the cluster is not open: use `async with Cluster() as cluster`")
+        if not goal.strip():
+            raise UsageError("the goal is empty")
+        if deadline_s is not None:
+            check_deadline(deadline_s, "deadline_s")
+        paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
+        collection = await link.learn(paths, self._note) if paths else ""
+        timeout_s = deadline_s or self._configuration.settings.task.deadline_s
+        task = Task(await link.submit(goal, collection=collection, timeout_s=timeout_s))
+        self._tasks.append(task)
+        return task
+
+    async def ask(
+        self, goal: str, *, knowledge: Sequence[Path] = (), deadline_s: float | None = None
+    ) -> Answer:
+        """Submit a goal and wait for its answer.
+
+        Raises:
+            TaskFailed: there is none; ``failure`` says why.
+            TaskCancelled: the task was cancelled.
+            ClusterError: as from `submit`.
+        """
+        return await (await self.submit(goal, knowledge=knowledge, deadline_s=deadline_s))
+
+    async def _close(self) -> None:
+        try:
+            await asyncio.gather(*(task.close() for task in self._tasks))
+        finally:
+            await self._stack.aclose()
+
+
+def run(
+    goal: str,
+    *,
+    knowledge: Sequence[Path] = (),
+    deadline_s: float | None = None,
+    address: str | None = None,
+    redis: str | None = None,
+    config: Path | None = None,
+    model: str | None = None,
+) -> Answer:
+    """Answer one goal: `Cluster` and `Cluster.ask` in one call, for code that isn't asynchronous.
+
+    Raises:
+        ClusterError: as from `Cluster` and `Cluster.ask`.
+    """
+
+    async def ask() -> Answer:
+        async with Cluster(address, redis, config, model) as cluster:
+            return await cluster.ask(goal, knowledge=knowledge, deadline_s=deadline_s)
+
+    return asyncio.run(ask())
+
+
+async def uninterrupted(work: Coroutine[object, object, None]) -> None:
+    """Run to the end what must not be left half done; a cancellation is passed on after it."""
+    running = asyncio.ensure_future(work)
+    interruption: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError as error:
+            interruption = error
+    running.result()
+    if interruption is not None:
+        raise interruption
+
+
+def _default_join(configuration: Configuration, note: Note) -> AbstractAsyncContextManager[Link]:
+    from cluster.joining import join
+
+    return join(configuration, note)
+
+
+def _say_nothing(_text: str) -> None:
+    """Take a note that nobody wants."""

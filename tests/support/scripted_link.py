@@ -1,0 +1,104 @@
+"""A cluster that says what a test wrote down: stands in for `cluster.joining` and the driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from cluster.client import Join, Link, Note, Path
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.events import Answered, Detail, Event, WasCancelled
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks import Answer
+from cluster.settings import Configuration
+
+TASK = TaskId("0123456789abcdef0123456789abcdef")
+
+
+def event(at_s: float, detail: Detail, step: str = "", agent: str = "manager-0") -> Event:
+    """An event of the scripted task."""
+    return Event(at_s, TASK, AgentId(agent), StepId(step), detail)
+
+
+ANSWERED = (event(0.5, Answered(Answer("It is 42."))),)
+
+
+class ScriptedTask:
+    """Yields its events, then, unless one of them was terminal, waits to be cancelled."""
+
+    id = TASK
+
+    def __init__(self, link: ScriptedLink) -> None:
+        self._link = link
+        self._is_cancelled = asyncio.Event()
+        self.reasons: list[str] = []
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        for item in self._link.events:
+            yield item
+            if item.is_terminal:
+                return
+        if self._link.is_lost:
+            return
+        self._link.on_wait()
+        await self._is_cancelled.wait()
+        yield event(1.0, WasCancelled(self.reasons[0]))
+
+    async def cancel(self, reason: str = "") -> None:
+        self.reasons.append(reason)
+        self._is_cancelled.set()
+
+
+@dataclass
+class ScriptedLink:
+    """What a test tells the cluster to do, and what it then saw of its client."""
+
+    events: Sequence[Event] = ANSWERED
+    refusal: ClusterError | None = None
+    """Raised instead of attaching."""
+    leaving_error: ClusterError | None = None
+    """Raised when the client leaves."""
+    is_lost: bool = False
+    """The events end where the script does, without an outcome."""
+    on_wait: Callable[[], object] = lambda: None
+    """Called where the script has no more events and the task still runs."""
+    goals: list[str] = field(default_factory=list)
+    collections: list[str] = field(default_factory=list)
+    timeouts_s: list[float] = field(default_factory=list)
+    learned: list[Path] = field(default_factory=list)
+    tasks: list[ScriptedTask] = field(default_factory=list)
+    configurations: list[Configuration] = field(default_factory=list)
+    is_open: bool = False
+
+    async def learn(self, paths: Sequence[Path], note: Note) -> str:
+        note(f"reading {len(paths)} paths")
+        self.learned += paths
+        return "collection-1"
+
+    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:
+        self.goals.append(goal)
+        self.collections.append(collection)
+        self.timeouts_s.append(timeout_s)
+        task = ScriptedTask(self)
+        self.tasks.append(task)
+        return task
+
+    @property
+    def join(self) -> Join:
+        """What `Cluster` is to be given."""
+
+        @asynccontextmanager
+        async def joined(configuration: Configuration, note: Note) -> AsyncIterator[Link]:
+            if self.refusal is not None:
+                raise self.refusal
+            self.configurations.append(configuration)
+            note("starting a cluster")
+            self.is_open = True
+            yield self
+            self.is_open = False
+            if self.leaving_error is not None:
+                raise self.leaving_error
+
+        return joined

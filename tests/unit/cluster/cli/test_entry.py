@@ -1,0 +1,106 @@
+"""From a command line to an exit code: what any error becomes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from cluster.cli.console import Console
+from cluster.cli.entry import execute
+from cluster.cli.options import Options
+from cluster.kernel.errors import ModelError
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def ended(error: BaseException) -> tuple[int, str]:
+    """The exit code of a command that ends in an error, and what it wrote."""
+
+    def command(_options: Options, _console: Console) -> Coroutine[object, object, int]:
+        async def fail() -> int:
+            raise error
+
+        return fail()
+
+    console = Console(io.StringIO(), err := io.StringIO())
+    return execute(["status"], console, command), err.getvalue()
+
+
+def test_an_error_of_ours_is_its_sentence() -> None:
+    assert ended(ModelError("the model\nrefused")) == (1, "fleetmind: the model refused\n")
+
+
+def test_any_other_error_is_a_sentence_and_a_log_without_a_traceback(tmp_path: Path) -> None:
+    exit_code, said = ended(ValueError("odd"))
+
+    log = tmp_path / "state" / "fleetmind" / "last-error.log"
+    assert exit_code == 1
+    assert (
+        said
+        == f"fleetmind: ValueError: odd; this is a fault of Fleetmind, the details are in {log}\n"
+    )
+    assert "Traceback" in log.read_text(encoding="utf-8")
+
+
+def test_developers_get_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEETMIND_DEBUG", "1")
+
+    assert "Traceback" in ended(ModelError("no"))[1]
+
+
+def test_an_interruption_is_one_line_and_130() -> None:
+    assert ended(KeyboardInterrupt()) == (130, "fleetmind: interrupted\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["models", "--help"]])
+def test_help_is_printed_and_exits_0(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required: COMMAND; see `fleetmind --help`"),
+        (["rn"], "invalid choice: 'rn'"),
+        (["models", "push"], "invalid choice: 'push'"),
+        (["learn"], "the following arguments are required: PATH; see `fleetmind learn --help`"),
+    ],
+)
+def test_a_command_line_that_is_none_of_ours_exits_2(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_met_without_a_traceback() -> None:
+    program = (
+        "import sys\n"
+        "from cluster.cli.entry import execute\n"
+        "async def command(options, console):\n"
+        "    for _ in range(10_000):\n"
+        "        console.write('a line of text\\n')\n"
+        "    return 0\n"
+        "sys.exit(execute(['status'], None, command))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1

@@ -1,0 +1,219 @@
+"""``fleetmind run`` against a scripted cluster: what goes where, and how it exits."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from cluster.cli.console import FRAME_PREFIX, Console
+from cluster.cli.entry import execute
+from cluster.cli.run import run
+from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable
+from cluster.kernel.events import Answered, Failed, Spent, Submitted, Thought, WasCancelled
+from cluster.kernel.tasks import Answer, Citation, Failure, Program, Run, StepProgram
+from tests.support.scripted_link import ANSWERED, ScriptedLink, event
+
+
+class Ran:
+    """How a command line ended and what it wrote."""
+
+    def __init__(self, link: ScriptedLink, *arguments: str, stdin: str = "") -> None:
+        out, err = io.StringIO(), io.StringIO()
+        console = Console(out, err, is_framed="--framed" in arguments)
+        self.exit_code = execute(
+            ["run", *arguments],
+            console,
+            lambda options, console: run(
+                options, console, join=link.join, stdin=io.StringIO(stdin)
+            ),
+        )
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+
+def failing(kind: str, message: str = "it went wrong") -> ScriptedLink:
+    return ScriptedLink((event(0.1, Failed(Failure(kind, message))),))
+
+
+def test_the_answer_is_on_stdout_and_nothing_else() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")), event(0.1, Thought("hm")), *ANSWERED))
+
+    ran = Ran(link, "why?", "--knowledge", "a", "--knowledge", "b")
+
+    assert (ran.exit_code, ran.out) == (0, "It is 42.\n")
+    assert link.learned == ["a", "b"]
+    assert not link.is_open
+
+
+def test_progress_is_plain_lines_where_stderr_is_no_terminal() -> None:
+    thoughts = [event(0.2, Thought(text), "plan") for text in ("{", "}")]
+
+    ran = Ran(ScriptedLink((event(0.1, Submitted("why?")), *thoughts, *ANSWERED)), "why?")
+
+    assert ran.err.splitlines() == [
+        "fleetmind: starting a cluster",
+        "   0.10s manager-0 planning",
+        "   0.20s manager-0 [plan] thinking",
+        "   0.50s manager-0 answered",
+    ]
+
+
+def test_sources_programs_and_what_was_degraded_follow_the_text() -> None:
+    program = Program("print(6 * 7)", Run(0, "42\n", ""))
+    citations = (Citation("a.md", 3, 3, "x"), Citation("b.md", 1, 9, "y"))
+    answer = Answer("So [1][2].", citations, (StepProgram(event(0, Thought("")).step, program),))
+    degraded = Answer(answer.text, answer.citations, answer.programs, ("no\nmodel",))
+
+    ran = Ran(ScriptedLink((event(0.5, Answered(degraded)),)), "why?")
+
+    assert "- [1] a.md:3\n- [2] b.md:1-9" in ran.out
+    assert "```python\nprint(6 * 7)\n```" in ran.out
+    assert "Output:\n\n```\n42\n```" in ran.out
+    assert ran.out.endswith("\n\nDegraded: no model\n")
+
+
+def test_json_is_one_object_on_stdout() -> None:
+    ran = Ran(ScriptedLink(), "why?", "--json")
+
+    whole = json.loads(ran.out)
+    assert (whole["status"], whole["answer"]) == ("answered", "It is 42.")
+
+
+def test_events_are_written_as_lines_to_a_file_without_what_is_not_shown() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")), event(0.1, Spent("model", 1)), *ANSWERED))
+
+    ran = Ran(link, "why?", "--events", "events.jsonl")
+
+    lines = Path("events.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == ["submitted", "answered"]
+    assert ran.out == "It is 42.\n"
+
+
+def test_events_on_stdout_leave_only_lines_of_json_there() -> None:
+    ran = Ran(ScriptedLink(), "why?", "--events", "-", "--json")
+
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert lines[0]["kind"] == "answered"
+    assert lines[1]["status"] == "answered"
+
+
+def test_a_goal_of_a_dash_is_read_from_stdin() -> None:
+    link = ScriptedLink()
+
+    Ran(link, "-", stdin="a longer\ngoal\n")
+
+    assert link.goals == ["a longer\ngoal\n"]
+
+
+def test_flags_reach_the_settings() -> None:
+    link = ScriptedLink()
+
+    Ran(link, "why?", "--model", "simulated:", "--deadline", "9", "--redis", "redis://h:1/0")
+
+    settings = link.configurations[0].settings
+    assert (settings.model.uri, settings.store.redis) == ("simulated:", "redis://h:1/0")
+    assert link.timeouts_s == [9.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["  "], "the goal is empty"),
+        (["\udcff"], "the goal is not UTF-8 text"),
+        ([], "the following arguments are required: GOAL; see `fleetmind run --help`"),
+        (["why?", "--deadline", "soon"], "argument --deadline: invalid float value: 'soon'"),
+        (["why?", "--deadline", "-1"], "--deadline: -1.0 is no number of seconds above 0"),
+        (["why?", "--model", "gpt"], "--model: 'gpt' is no model; allowed are"),
+        (["why?", "--redis", "x"], "--redis: not a Redis URL"),
+        (["why?", "--config", "none.toml"], "none.toml can't be read"),
+        (["why?", "--events", "no/such/folder"], "--events: no/such/folder can't be written"),
+        (["why?", "--jsn"], "unrecognized arguments: --jsn"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_2(arguments: list[str], complaint: str) -> None:
+    link = ScriptedLink()
+
+    ran = Ran(link, *arguments)
+
+    assert ran.exit_code == 2
+    assert complaint in ran.err
+    assert ran.err.startswith("fleetmind: ")
+    assert ran.err.count("\n") == 1
+    assert (ran.out, link.goals) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "exit_code"), [("model", 1), ("deadline", 124), ("usage", 2), ("store", 1)]
+)
+def test_a_failed_task_is_a_sentence_and_its_exit_code(kind: str, exit_code: int) -> None:
+    ran = Ran(failing(kind), "why?")
+
+    assert (ran.exit_code, ran.out) == (exit_code, "")
+    assert ran.err.splitlines()[-1] == "fleetmind: it went wrong"
+
+
+def test_a_failed_task_is_an_object_too() -> None:
+    ran = Ran(failing("deadline"), "why?", "--json")
+
+    whole = json.loads(ran.out)
+    assert (whole["status"], whole["error"]["kind"]) == ("failed", "deadline")
+    assert ran.exit_code == 124
+
+
+def test_a_task_that_somebody_else_cancelled_has_failed() -> None:
+    ran = Ran(ScriptedLink((event(0.1, WasCancelled("by hand")),)), "why?")
+
+    assert (ran.exit_code, ran.err.splitlines()[-1]) == (1, "fleetmind: by hand")
+
+
+@pytest.mark.parametrize(
+    "refusal", [StoreUnavailable("redis is silent"), PlacementError("ray is silent")]
+)
+def test_a_cluster_that_can_not_be_reached_is_a_sentence_and_exit_1(refusal: ClusterError) -> None:
+    plain = Ran(ScriptedLink(refusal=refusal), "why?")
+    as_json = Ran(ScriptedLink(refusal=refusal), "why?", "--json")
+
+    assert (plain.exit_code, plain.out, plain.err) == (1, "", f"fleetmind: {refusal}\n")
+    assert as_json.exit_code == 1
+    assert json.loads(as_json.out)["error"] == {"kind": refusal.kind, "message": str(refusal)}
+
+
+def test_trouble_after_the_answer_does_not_take_it_back() -> None:
+    ran = Ran(ScriptedLink(leaving_error=PlacementError("ray would not stop")), "why?")
+
+    assert (ran.exit_code, ran.out) == (0, "It is 42.\n")
+    assert ran.err.splitlines()[-1] == "fleetmind: after the answer: ray would not stop"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels_the_task_and_ends_everything_with_130(number: signal.Signals) -> None:
+    link = ScriptedLink((), on_wait=lambda: os.kill(os.getpid(), number))
+
+    ran = Ran(link, "why?", "--json")
+
+    assert ran.exit_code == 130
+    assert ran.err.splitlines()[-1] == "fleetmind: interrupted"
+    assert link.tasks[0].reasons == ["the driver is leaving"]
+    assert json.loads(ran.out)["status"] == "cancelled"
+    assert not link.is_open
+
+
+def test_a_framed_run_ends_in_one_line_that_holds_its_stdout_and_exit_code() -> None:
+    ran = Ran(ScriptedLink(), "why?", "--framed")
+
+    last = ran.out.splitlines()[-1]
+    assert last.startswith(FRAME_PREFIX)
+    assert json.loads(last.removeprefix(FRAME_PREFIX)) == {
+        "stdout": "It is 42.\n",
+        "exit_code": 0,
+    }
+
+
+def test_a_framed_run_frames_its_errors_too() -> None:
+    ran = Ran(failing("model"), "why?", "--framed")
+
+    assert json.loads(ran.out.splitlines()[-1].removeprefix(FRAME_PREFIX))["exit_code"] == 1

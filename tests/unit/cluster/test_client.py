@@ -1,0 +1,160 @@
+"""The Python driver: tasks that are iterated, awaited and cancelled, and what is cleaned up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import cluster as package
+from cluster.client import Cluster, uninterrupted
+from cluster.kernel.errors import StoreUnavailable, TaskCancelled, TaskFailed, UsageError
+from cluster.kernel.events import Failed, Submitted, Thought
+from cluster.kernel.tasks import Failure
+from cluster.settings import Configuration, Secrets, Settings
+from tests.support.scripted_link import ANSWERED, ScriptedLink, event
+
+CONFIGURATION = Configuration(Settings(), Secrets())
+
+
+def cluster_of(link: ScriptedLink) -> Cluster:
+    return Cluster(configuration=CONFIGURATION, join=link.join)
+
+
+async def test_ask_returns_the_answer_and_leaves_nothing_open() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        answer = await cluster.ask("why?", knowledge=["docs"], deadline_s=7.0)
+
+    assert answer.text == "It is 42."
+    assert link.goals == ["why?"]
+    assert (link.learned, link.collections) == (["docs"], ["collection-1"])
+    assert link.timeouts_s == [7.0]
+    assert not link.is_open
+
+
+async def test_one_path_may_be_given_as_it_is_and_the_deadline_is_the_settings() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        await cluster.ask("why?", knowledge="docs/")
+
+    assert link.learned == ["docs/"]
+    assert link.timeouts_s == [300.0]
+
+
+async def test_every_iteration_of_a_task_sees_every_event() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")), event(0.1, Thought("hm")), *ANSWERED))
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        first = [item.kind async for item in task]
+        answer = await task
+        second = [item.kind async for item in task]
+
+    assert first == second == ["submitted", "thought", "answered"]
+    assert answer.text == "It is 42."
+    assert task.report.to_json()["status"] == "answered"
+
+
+async def test_a_task_can_be_awaited_while_it_is_iterated() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")), *ANSWERED))
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        answers = [await task async for item in task if item.kind == "submitted"]
+
+    assert [answer.text for answer in answers] == ["It is 42."]
+
+
+async def test_a_failed_task_raises_with_its_failure() -> None:
+    failure = Failure("model", "the model refused")
+    link = ScriptedLink((event(0.1, Failed(failure)),))
+
+    async with cluster_of(link) as cluster:
+        with pytest.raises(TaskFailed, match="the model refused") as caught:
+            await cluster.ask("why?")
+
+    assert caught.value.failure == failure
+
+
+async def test_a_cancelled_task_raises_that_it_was() -> None:
+    link = ScriptedLink(())
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        await task.cancel("changed my mind")
+        with pytest.raises(TaskCancelled, match="changed my mind"):
+            await task
+
+
+async def test_leaving_cancels_what_still_runs() -> None:
+    link = ScriptedLink(())
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+
+    assert link.tasks[0].reasons == ["the driver is leaving"]
+    assert task.report.status == "cancelled"
+    assert not link.is_open
+
+
+async def test_events_that_end_without_an_outcome_are_a_failure() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")),), is_lost=True)
+
+    async with cluster_of(link) as cluster:
+        with pytest.raises(TaskFailed, match="ended before its outcome"):
+            await cluster.ask("why?")
+
+
+async def test_why_no_cluster_was_reached_is_passed_on() -> None:
+    link = ScriptedLink(refusal=StoreUnavailable("redis://h:1 does not answer"))
+
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        async with cluster_of(link):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("goal", "deadline_s", "complaint"),
+    [
+        (" \n", None, "the goal is empty"),
+        ("why?", 0.0, "deadline_s: 0.0 is no number of seconds above 0"),
+    ],
+)
+async def test_a_wrong_call_is_refused(goal: str, deadline_s: float | None, complaint: str) -> None:
+    async with cluster_of(ScriptedLink()) as cluster:
+        with pytest.raises(UsageError, match=complaint):
+            await cluster.submit(goal, deadline_s=deadline_s)
+
+
+async def test_a_cluster_that_was_not_entered_says_how_to() -> None:
+    with pytest.raises(UsageError, match="async with Cluster"):
+        await cluster_of(ScriptedLink()).submit("why?")
+
+
+async def test_cleaning_up_is_finished_before_an_interruption_is_passed_on() -> None:
+    may_end, done = asyncio.Event(), []
+
+    async def clean_up() -> None:
+        await may_end.wait()
+        done.append("all")
+
+    cleaning = asyncio.create_task(uninterrupted(clean_up()))
+    await asyncio.sleep(0)
+    cleaning.cancel()
+    await asyncio.sleep(0)
+    cleaning.cancel()
+    may_end.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await cleaning
+    assert done == ["all"]
+
+
+def test_the_package_exports_its_driver_when_it_is_asked_for() -> None:
+    assert package.Cluster is Cluster
+    assert {"Cluster", "run", "TaskFailed", "TaskCancelled"} <= set(dir(package))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018
