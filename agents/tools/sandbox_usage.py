@@ -64,7 +64,7 @@ class SandboxUsage:
         sizes = (limits.tmp_bytes_max, limits.shared_bytes_max)
         for folder, size in zip(_SCRATCH_FOLDERS, sizes, strict=True):
             try:
-                found = os.statvfs(f"/proc/{self._init}/root/{folder}")
+                found = os.statvfs(Path("/proc", str(self._init), "root", folder))
             except OSError:
                 # It has ended, or has not yet come so far.
                 return ""
