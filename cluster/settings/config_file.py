@@ -124,6 +124,8 @@ def _sentence(origin: str, error: ErrorDetails) -> str:
         return f"{origin}: {key} is missing"
     if error["type"] == "dataclass_type":
         return f"{origin}: {key} must be a section, as in [{key}]"
+    if error["type"] == "value_error":
+        return f"{origin}: {key}.{error['ctx']['error']}"
     if not place:
         return f"{origin}: {error['msg']}"
     wanted = error["msg"].replace("Input should be", "must be").replace("String should", "must")

@@ -9,23 +9,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, ClassVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import ClassVar
 
-from annotated_types import Ge, Gt, Le, MinLen
+STEPS_MAX = 12
+"""Of any plan, whatever is configured."""
 
-CHECKED: Mapping[str, object] = {"extra": "forbid", "allow_inf_nan": False}
-"""How pydantic reads a section: no unknown keys, no NaN."""
 
-PositiveInt = Annotated[int, Gt(0)]
-Seconds = Annotated[float, Gt(0)]
+class Section:
+    """A section of the file: no unknown keys, no NaN, and every number is above 0."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {
+        "extra": "forbid",
+        "allow_inf_nan": False,
+    }
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a number is out of its range."""
+        for each in fields(self):  # type: ignore[arg-type]  # sections are dataclasses
+            value = getattr(self, each.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+                raise ValueError(f"{each.name} must be above 0, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSettings:
+class ModelSettings(Section):
     """[model]: which language model, and how it is asked."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     uri: str = ""
     """``openai:NAME``, ``llama:NAME-or-GGUF-path`` or ``simulated:``; `load` fills in a default."""
@@ -33,85 +43,77 @@ class ModelSettings:
     """Of an OpenAI-compatible endpoint; empty for the provider's own."""
     api_key_path: str = ""
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
-    tokens_max: PositiveInt | None = None
-    timeout_s: Seconds = 60.0
+    tokens_max: int | None = None
+    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class StoreSettings:
+class StoreSettings(Section):
     """[store]: the central store."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     redis: str = ""
     """URL without credentials, for people; empty for an embedded server. See `Secrets`."""
 
 
 @dataclass(frozen=True, slots=True)
-class RaySettings:
+class RaySettings(Section):
     """[ray]: the Ray cluster to join."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     address: str = ""
     """As `ray.init` takes it; empty for a private one on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkSettings:
+class NetworkSettings(Section):
     """[network]: where our own servers listen."""
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
-
-    host: Annotated[str, MinLen(1)] = "127.0.0.1"
+    host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSettings:
+class TaskSettings(Section):
     """[task]: bounds of one task."""
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
-
-    deadline_s: Seconds = 300.0
-    steps: Annotated[int, Gt(0), Le(12)] = 12
+    deadline_s: float = 300.0
+    steps: int = STEPS_MAX
     """The most steps a plan may have."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where a number is out of its range."""
+        Section.__post_init__(self)
+        if self.steps > STEPS_MAX:
+            raise ValueError(f"steps must be {STEPS_MAX} at most, not {self.steps}")
+
 
 @dataclass(frozen=True, slots=True)
-class SandboxSettings:
+class SandboxSettings(Section):
     """[sandbox]: whether programs are run at all, and what one program may use."""
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
-
     enabled: bool = True
-    timeout_s: Seconds = 10.0
-    cpu_s: PositiveInt = 5
-    memory_bytes_max: PositiveInt = 512 * 1024 * 1024
-    file_bytes_max: PositiveInt = 16 * 1024 * 1024
-    output_bytes_max: PositiveInt = 64 * 1024
-    processes_max: PositiveInt = 32
+    timeout_s: float = 10.0
+    cpu_s: int = 5
+    memory_bytes_max: int = 512 * 1024 * 1024
+    file_bytes_max: int = 16 * 1024 * 1024
+    output_bytes_max: int = 64 * 1024
+    processes_max: int = 32
 
 
 @dataclass(frozen=True, slots=True)
-class AgentSettings:
+class AgentSettings(Section):
     """[agents.ROLE]: one role. Its key in the file is ``class``, a word Python keeps for itself."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     class_path: str
     """``module:Class``, importable from the config file's folder or the working directory."""
-    replicas: Annotated[int, Ge(1), Le(64)] = 1
-    concurrency: PositiveInt = 16
+    replicas: int = 1
+    concurrency: int = 16
     """How many tasks one replica works on at a time."""
     purpose: str = ""
     """What the Manager is told this role is for when it plans."""
 
 
 @dataclass(frozen=True, slots=True)
-class PartsSettings:
+class PartsSettings(Section):
     """[parts]: who builds an agent with its model, knowledge and sandbox."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     factory: str = "agents.factory:build_agent"
 
@@ -128,10 +130,8 @@ DEFAULT_AGENTS: Mapping[str, AgentSettings] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Section):
     """All settings of a cluster, resolved from every source; safe to print and to hand on."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = CHECKED
 
     model: ModelSettings = field(default_factory=ModelSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
