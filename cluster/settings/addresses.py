@@ -19,8 +19,8 @@ _WEB_SCHEMES = ("http", "https")
 
 def check_model_uri(value: object, origin: str) -> None:
     """Raise UsageError unless it is a model URI."""
-    kind, colon, name = str(value).partition(":")
-    if kind not in MODEL_KINDS or not colon or (kind == "llama" and not name):
+    kind, colon, _ = str(value).partition(":")
+    if kind not in MODEL_KINDS or not colon:
         raise UsageError(
             f"{origin}: {value!r} is no model; "
             "allowed are openai:NAME, llama:NAME-or-GGUF-path and simulated:"

@@ -87,15 +87,20 @@ class TaskSettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings(Section):
-    """[sandbox]: whether programs are run at all, and what one program may use."""
+    """[sandbox]: whether programs are run at all, and what one program may use.
+
+    The limits are named as in `agents.tools.sandbox_command.SandboxLimits`, which explains them.
+    """
 
     enabled: bool = True
     timeout_s: float = 10.0
-    cpu_s: int = 5
+    """Of one run, within the step's deadline."""
+    cpu_s_max: int = 60
     memory_bytes_max: int = 512 * 1024 * 1024
-    file_bytes_max: int = 16 * 1024 * 1024
-    output_bytes_max: int = 64 * 1024
-    processes_max: int = 32
+    processes_max: int = 64
+    file_size_bytes_max: int = 16 * 1024 * 1024
+    tmp_bytes_max: int = 64 * 1024 * 1024
+    output_bytes_max: int = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
