@@ -1,7 +1,7 @@
 """The other process of the messaging benchmark: an agent that echoes, or a bare grpc.aio stream.
 
-`python -m benchmarks.echo_host agent --redis URL` or `… grpc`; prints its address, then serves until
-its standard input ends.
+`python -m benchmarks.echo_host agent --redis URL` or `grpc` instead; prints its address, then
+serves until its standard input ends.
 """
 
 from __future__ import annotations
