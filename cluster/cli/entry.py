@@ -18,7 +18,8 @@ from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.kernel.errors import ClusterError, TaskCancelled
 
-Command = Callable[[Options, Console], Coroutine[object, object, int]]
+Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
+"""Runs and returns its exit code, or returns the asynchronous rest of its work."""
 
 COMMANDS: Mapping[str, str] = {
     "run": "cluster.cli.run:run",
@@ -52,7 +53,8 @@ def execute(
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
     try:
         options = parse(arguments)
-        return _interruptible((command or _load(options.command))(options, console))
+        outcome = (command or _load(options.command))(options, console)
+        return outcome if isinstance(outcome, int) else _interruptible(outcome)
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.note("interrupted")
         return Exit.INTERRUPTED

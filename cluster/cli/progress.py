@@ -96,7 +96,7 @@ class LiveDisplay:
         self._tick: asyncio.TimerHandle | None = None
         self._live = Live(console=terminal, auto_refresh=False, transient=True)
         self._live.start()
-        self._draw()
+        self.draw()
 
     def note(self, text: str) -> None:
         """Show it below the agents until the next note."""
@@ -113,9 +113,12 @@ class LiveDisplay:
             self._tick = None
             self._live.stop()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw now, and again every `REFRESH_S`."""
+        if self._tick is not None:
+            self._tick.cancel()
         self._live.update(self._table(), refresh=True)
-        self._tick = asyncio.get_running_loop().call_later(REFRESH_S, self._draw)
+        self._tick = asyncio.get_running_loop().call_later(REFRESH_S, self.draw)
 
     def _table(self) -> Group:
         from rich.console import Group

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
@@ -64,6 +65,14 @@ def without_credentials(url: str) -> str:
         return ""
     place = address.netloc.rpartition("@")[2]
     return f"{address.scheme}://{place}{address.path}"
+
+
+def anchored(uri: str, folder: Path) -> str:
+    """Return a model URI whose file, where it names one, is absolute: actors work elsewhere."""
+    kind, _, name = uri.partition(":")
+    path, mark, options = name.partition("?")
+    is_file = path and (kind == "simulated" or (kind == "llama" and path.endswith(".gguf")))
+    return f"{kind}:{folder / Path(path).expanduser()}{mark}{options}" if is_file else uri
 
 
 def _split(url: str) -> SplitResult | None:

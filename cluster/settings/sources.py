@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.kernel.errors import UsageError
-from cluster.settings.addresses import CHECKS, EMBEDDED_MODEL, without_credentials
+from cluster.settings.addresses import CHECKS, EMBEDDED_MODEL, anchored, without_credentials
 from cluster.settings.secrets import Secrets
 from cluster.settings.values import Settings
 
@@ -69,12 +69,14 @@ def load(
     settings, given = _from_file(path) if path else (Settings(), frozenset[str]())
     for key in given & CHECKS.keys():
         CHECKS[key](_get(settings, key), f"{path}: {key}")
+    base = path.parent if path else here
+    settings = _replaced(settings, "model.uri", anchored(settings.model.uri, base))
     for flag in (*_from_environment(variables), *flags):
         if flag.key in CHECKS:
             CHECKS[flag.key](flag.value, flag.origin)
-        settings = _replaced(settings, flag.key, flag.value)
+        value = anchored(str(flag.value), here) if flag.key == "model.uri" else flag.value
+        settings = _replaced(settings, flag.key, value)
         given |= {flag.key}
-    base = path.parent if path else here
     secrets = Secrets(redis_url=settings.store.redis, api_key=_api_key(settings, variables, base))
     settings = _replaced(settings, "store.redis", without_credentials(settings.store.redis))
     if not settings.model.uri:

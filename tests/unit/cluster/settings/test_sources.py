@@ -35,17 +35,18 @@ def test_the_default_model_is_openai_where_its_variables_are_set(tmp_path: Path,
 
 
 def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
-    config(tmp_path, '[model]\nuri = "simulated:file"\ntokens_max = 7\n[ray]\naddress = "file"')
-    environment = {"FLEETMIND_MODEL": "simulated:env", "RAY_ADDRESS": "env"}
+    text = "[model]\nuri = 'simulated:?ttft_s=1'\ntokens_max = 7\n[ray]\naddress = 'file'"
+    config(tmp_path, text)
+    environment = {"FLEETMIND_MODEL": "simulated:?ttft_s=2", "RAY_ADDRESS": "env"}
 
     loaded = load(
         None,
-        [Flag("model.uri", "simulated:flag", "--model")],
+        [Flag("model.uri", "simulated:?ttft_s=3", "--model")],
         environment=environment,
         folder=tmp_path,
     )
 
-    assert loaded.settings.model.uri == "simulated:flag"
+    assert loaded.settings.model.uri == "simulated:?ttft_s=3"
     assert loaded.settings.ray.address == "env"
     assert loaded.settings.model.tokens_max == 7
     assert loaded.given == {"model.uri", "ray.address", "model.tokens_max"}
@@ -180,3 +181,21 @@ def test_a_file_that_holds_no_secrets_is_refused(tmp_path: Path, text: str) -> N
 
     with pytest.raises(UsageError, match="secrets"):
         Secrets.read_secrets(path)
+
+
+@pytest.mark.parametrize(
+    ("uri", "resolved"),
+    [
+        ("llama:models/x.gguf", "llama:{folder}/models/x.gguf"),
+        ("llama:smollm2-135m", "llama:smollm2-135m"),
+        ("simulated:script.json?ttft_s=1", "simulated:{folder}/script.json?ttft_s=1"),
+        ("simulated:?ttft_s=1", "simulated:?ttft_s=1"),
+        ("openai:org/model.gguf", "openai:org/model.gguf"),
+    ],
+)
+def test_a_file_that_a_model_names_is_found_from_any_folder(
+    tmp_path: Path, uri: str, resolved: str
+) -> None:
+    loaded = load(environment={"FLEETMIND_MODEL": uri}, folder=tmp_path)
+
+    assert loaded.settings.model.uri == resolved.format(folder=tmp_path)

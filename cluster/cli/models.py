@@ -1,0 +1,96 @@
+"""``fleetmind models``: what is configured, reachable, downloaded; and fetching a local model.
+
+The models themselves are the agents' business: `cluster` reaches them by name, as it does agents.
+Everything here blocks, so that Ctrl-C ends a download at once.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from cluster.cli.console import Console
+from cluster.cli.exits import Exit
+from cluster.cli.options import Options
+from cluster.cli.run import flags_of
+from cluster.kernel.errors import UsageError
+from cluster.settings import Configuration, load
+
+_REACH_TIMEOUT_S = 5.0
+_LIST_BYTES_MAX = 1_000_000
+_PULL_STEP_PERCENT = 10
+
+
+def models(options: Options, console: Console) -> int:
+    """Fetch a model, or say how things are; exits 0 where the configured model can be used.
+
+    Raises:
+        UsageError: there is no such model, or a setting is wrong.
+        ModelError: it could not be fetched.
+    """
+    catalog = import_module("agents.models.catalog")
+    if options.action == "pull":
+        path = catalog.pull(options.name, _PullProgress(options.name, console))
+        console.write(f"{options.name} is at {path}\n")
+        return Exit.DONE
+    configuration = load(options.config, flags_of(options))
+    console.write(f"configured  {configuration.settings.model.uri}\n")
+    trouble = _trouble(configuration)
+    console.write(f"usable      {f'no: {trouble}' if trouble else 'yes'}\n")
+    for line in _local(catalog):
+        console.write(f"local       {line}\n")
+    return Exit.FAILED if trouble else Exit.DONE
+
+
+def _local(catalog: Any) -> Iterator[str]:
+    for model in catalog.catalog():
+        where = (
+            model.path if model.is_here else f"fetch it with `fleetmind models pull {model.name}`"
+        )
+        yield f"{model.name} ({model.description}): {where}"
+
+
+def _trouble(configuration: Configuration) -> str:
+    """Return why the configured model can't be used; empty where it can."""
+    model, key = configuration.settings.model, configuration.secrets.api_key
+    try:
+        parsed = import_module("agents.models.uri").check_model(
+            model.uri, base_url=model.base_url, api_key=key
+        )
+    except UsageError as error:
+        return str(error)
+    return _unreachable(model.base_url, key) if parsed.scheme == "openai" else ""
+
+
+def _unreachable(base_url: str, api_key: str) -> str:
+    """Ask an endpoint for its models; return why it doesn't answer, empty where it does."""
+    url = (base_url or import_module("agents.models.uri").PUBLIC_BASE_URL).rstrip("/") + "/models"
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked to be http(s)
+    try:
+        with urllib.request.urlopen(request, timeout=_REACH_TIMEOUT_S) as reply:  # noqa: S310
+            json.loads(reply.read(_LIST_BYTES_MAX))
+    except OSError as error:
+        return f"{url} does not answer: {error}"
+    except ValueError:
+        return f"{url} does not answer with JSON"
+    return ""
+
+
+class _PullProgress:
+    """Says every tenth of a download once."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._name = name
+        self._console = console
+        self._said_percent = -1
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        percent = 100 * done_bytes // max(total_bytes, 1)
+        step = percent - percent % _PULL_STEP_PERCENT
+        if step > self._said_percent:
+            self._said_percent = step
+            self._console.note(f"fetching {self._name}: {step} % of {total_bytes / 1e6:.0f} MB")

@@ -1,0 +1,165 @@
+"""Live progress: what agents do, folded from events, as plain lines and as a table."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console as RichConsole
+
+from cluster.cli.board import TAIL_CHARS_MAX, Board, describe
+from cluster.cli.console import Console
+from cluster.cli.progress import LiveDisplay, PlainDisplay, newest, open_display
+from cluster.kernel.events import (
+    Answered,
+    Detail,
+    Event,
+    Failed,
+    FellBack,
+    FindingReady,
+    PlanReady,
+    ProgramRan,
+    ProgramWritten,
+    Spent,
+    StepFinished,
+    StepPlanned,
+    StepStarted,
+    Submitted,
+    Thought,
+    WasCancelled,
+)
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Answer, Citation, Failure, Finding, Plan, Run, Step
+from tests.support.scripted_link import event
+
+PLAN = Plan(
+    (
+        Step(StepId("r1"), "researcher", "look"),
+        Step(StepId("c1"), "coder", "write", (StepId("r1"),)),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        (Submitted("why?"), "planning"),
+        (PlanReady(PLAN), "planned r1 researcher; c1 coder after r1"),
+        (StepStarted(), "started"),
+        (StepStarted(2, "it died"), "started again (attempt 2): it died"),
+        (FindingReady(Finding("x", (Citation("a", 1, 1, "q"),))), "found 1 citation"),
+        (ProgramWritten("a\nb", 2), "program 2 of 2 lines by the model"),
+        (ProgramWritten("a", 1, "guide.md"), "program 1 of 1 line by guide.md"),
+        (ProgramRan(Run(0, "", "", 0.25)), "ran it: exit code 0 after 0.2 s"),
+        (FellBack("plan", "no JSON"), "fell back, plan: no JSON"),
+        (StepFinished("finished"), "finished"),
+        (StepFinished("failed", 1, Failure("model", "refused")), "failed: refused"),
+        (Answered(Answer("x")), "answered"),
+        (Failed(Failure("model", "refused")), "failed: refused"),
+        (WasCancelled(), "cancelled"),
+        (WasCancelled("by hand"), "cancelled: by hand"),
+        (StepPlanned(PLAN.steps[0]), ""),
+        (Spent("model", 1.0), ""),
+    ],
+)
+def test_an_event_is_said_in_a_line(detail: Detail, said: str) -> None:
+    assert describe(detail) == said
+
+
+def test_a_row_has_the_end_of_the_newest_thought_on_one_printable_line() -> None:
+    board = Board()
+    board.observe(event(0.1, StepStarted(), "r1", "researcher-0"))
+    for text in ("x" * TAIL_CHARS_MAX, "\nthe end\x1b[2J"):
+        row = board.observe(event(0.2, Thought(text), "r1", "researcher-0"))
+
+    assert row is not None
+    assert (row.agent, row.step, row.doing) == ("researcher-0", "r1", "thinking")
+    assert row.thought.endswith("x the end [2J")
+    assert len(row.thought) == TAIL_CHARS_MAX
+    assert row.thought_chars == TAIL_CHARS_MAX + len("\nthe end\x1b[2J")
+
+
+def test_the_next_step_of_an_agent_starts_with_an_empty_head() -> None:
+    board = Board()
+    board.observe(event(0.1, Thought("old"), "plan"))
+
+    row = board.observe(event(0.2, Thought("new"), "answer"))
+
+    assert row is not None
+    assert (row.step, row.thought) == ("answer", "new")
+    assert board.rows() == [row]
+
+
+def plain(*events: Event) -> list[str]:
+    err = io.StringIO()
+    display = PlainDisplay(Console(io.StringIO(), err))
+    for item in events:
+        display.observe(item)
+    display.close()
+    return err.getvalue().splitlines()
+
+
+def test_a_stretch_of_thoughts_is_one_line_and_its_length_at_the_end() -> None:
+    thoughts = [event(0.2, Thought("hmm"), "r1", "researcher-0") for _ in range(50)]
+
+    lines = plain(
+        event(0.1, StepStarted(), "r1", "researcher-0"),
+        *thoughts,
+        event(9.0, StepFinished("finished"), "r1", "researcher-0"),
+    )
+
+    assert lines == [
+        "   0.10s researcher-0 [r1] started",
+        "   0.20s researcher-0 [r1] thinking",
+        "   9.00s researcher-0 [r1] finished (150 characters of thought)",
+    ]
+
+
+def test_what_is_worth_no_line_gets_none() -> None:
+    assert plain(event(0.1, Spent("model", 1.0), "plan")) == []
+
+
+def test_no_terminal_gets_plain_lines() -> None:
+    assert isinstance(open_display(Console(io.StringIO(), io.StringIO())), PlainDisplay)
+
+
+async def test_a_terminal_gets_one_line_an_agent_that_fits_its_width() -> None:
+    screen = io.StringIO()
+    terminal = RichConsole(file=screen, force_terminal=True, width=60, height=10, color_system=None)
+    display = LiveDisplay(terminal)
+    display.note("starting a cluster")
+    display.observe(event(0.1, StepStarted(), "r1", "researcher-0"))
+    display.observe(event(0.2, Thought("word " * 99 + "newest"), "r1", "researcher-0"))
+    display.observe(event(0.2, Thought("def main():"), "c1", "coder-0"))
+    display.draw()
+
+    lines = screen.getvalue().rpartition("\x1b[2K")[2].splitlines()
+    display.close()
+
+    assert [line.split()[:3] for line in lines[:2]] == [
+        ["researcher-0", "r1", "thinking"],
+        ["coder-0", "c1", "thinking"],
+    ]
+    assert lines[0].rstrip().endswith("word newest")
+    assert lines[1].rstrip().endswith("def main():")
+    assert lines[2].rstrip().endswith("s  starting a cluster")
+    assert max(map(len, lines)) <= 60
+
+
+async def test_closing_a_display_twice_changes_nothing() -> None:
+    screen = io.StringIO()
+    display = LiveDisplay(RichConsole(file=screen, force_terminal=True, width=60))
+    display.close()
+    shown = screen.getvalue()
+
+    display.close()
+
+    assert screen.getvalue() == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "shown"),
+    [("abc def", 3, "def"), ("abc", 9, "abc"), ("abc", 0, ""), ("\u6f22\u5b57", 2, "\u5b57")],
+)
+def test_the_newest_part_of_a_thought_is_what_fits(text: str, columns: int, shown: str) -> None:
+    assert newest(text, columns) == shown
