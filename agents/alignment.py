@@ -1,4 +1,4 @@
-"""A claim laid along a source's sentence, word by word: do the same words say the same there?
+"""Lays a claim along a source's sentence, word by word: the same words must say the same there.
 
 Pure; the strict half of `agents.grounding`, which says what is compared with what.
 """

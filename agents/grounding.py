@@ -13,17 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents import lexicon
-from agents.claims import (
-    Claim,
-    Kind,
-    Look,
-    Qualifier,
-    Token,
-    qualifiers,
-    read,
-    same,
-    without_generic,
-)
+from agents.alignment import aligns, parts_of
+from agents.claims import Claim, Kind, Look, Token, read, same, without_generic
 from agents.sentences import Span, sentences
 
 _CONTENT_MAX = 60
