@@ -113,7 +113,7 @@ class AgentSettings(Section):
     concurrency: int = 16
     """How many tasks one replica works on at a time."""
     purpose: str = ""
-    """What the Manager is told this role is for when it plans."""
+    """What the Manager is told this role is for when it plans; empty for what the class says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,9 @@ class PartsSettings(Section):
 
 
 DEFAULT_AGENTS: Mapping[str, AgentSettings] = {
-    "manager": AgentSettings(
-        "agents.manager:Manager", purpose="plans the work and composes the answer"
-    ),
-    "researcher": AgentSettings(
-        "agents.researcher:Researcher", purpose="finds facts in the knowledge and cites them"
-    ),
-    "coder": AgentSettings("agents.coder:Coder", purpose="writes one Python program and runs it"),
+    "manager": AgentSettings("agents.manager:Manager"),
+    "researcher": AgentSettings("agents.researcher:Researcher"),
+    "coder": AgentSettings("agents.coder:Coder"),
 }
 
 
