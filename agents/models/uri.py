@@ -1,0 +1,127 @@
+"""Model URIs: ``openai:NAME``, ``llama:NAME-or-GGUF-path``, ``simulated:``; and what they build.
+
+Called by the command line to check a setting early and by the agents' factory to build the model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from agents.models.catalog import DEFAULT_MODEL, find
+from agents.models.local import server_command
+from agents.models.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
+from agents.models.port import Model
+from agents.models.script import NO_LINES, load_lines
+from agents.models.simulated import SimulatedModel, Timing
+from cluster.kernel.errors import UsageError
+
+SCHEMES = ("openai", "llama", "simulated")
+PUBLIC_MODEL = "gpt-5.4-mini"
+"""The model of the public endpoint where none is named; other endpoints are asked."""
+_FORMS = "openai:NAME, llama:NAME-or-GGUF-path or simulated:"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUri:
+    """A model URI in its two parts; the second may be empty."""
+
+    scheme: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> ModelUri:
+        """Return the parts of a URI.
+
+        Raises:
+            UsageError: it is none of the known forms.
+        """
+        scheme, colon, name = text.strip().partition(":")
+        if not colon or scheme not in SCHEMES:
+            raise UsageError(f"{text!r} is no model; allowed are {_FORMS}")
+        if scheme == "llama":
+            name = name or DEFAULT_MODEL
+        return cls(scheme, name)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+
+def check_model(uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
+    """Say early and cheaply whether a model can be built here; imports no client.
+
+    Raises:
+        UsageError: a wrong URI, base URL or option, a missing key, package or file.
+    """
+    parsed = ModelUri.parse(uri)
+    if parsed.scheme == "openai":
+        _check_endpoint(base_url, api_key)
+    elif parsed.scheme == "llama":
+        server_command(parsed.name)
+    else:
+        _simulated(parsed.name)
+    return parsed
+
+
+def build_model(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+    """Return the model that a URI names.
+
+    ``base_url`` is the endpoint's; of a ``llama:`` model that of its node's server.
+
+    Raises:
+        UsageError: as `check_model`.
+    """
+    parsed = ModelUri.parse(uri)
+    if parsed.scheme == "simulated":
+        return _simulated(parsed.name)
+    if parsed.scheme == "llama":
+        if not base_url:
+            raise UsageError(f"{parsed} has no server on this node; start it with `fleetmind up`")
+        return OpenAIModel(find(parsed.name).stem, base_url)
+    _check_endpoint(base_url, api_key)
+    is_public = base_url.rstrip("/") in {"", PUBLIC_BASE_URL}
+    return OpenAIModel(parsed.name or (PUBLIC_MODEL if is_public else ""), base_url, api_key)
+
+
+def _check_endpoint(base_url: str, api_key: str) -> None:
+    if base_url:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(
+                f"OPENAI_BASE_URL is {base_url!r}; it must be a URL like http://localhost:8000/v1"
+            )
+    elif not api_key:
+        raise UsageError(
+            "the public endpoint of openai: models needs a key; set OPENAI_API_KEY, or set "
+            "OPENAI_BASE_URL to an endpoint of your own"
+        )
+
+
+def _simulated(rest: str) -> SimulatedModel:
+    path, _, query = rest.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    timing = Timing(
+        ttft_s=_number(options, "ttft_s", 0.0), tokens_per_s=_number(options, "tokens_per_s")
+    )
+    if options:
+        unknown = ", ".join(sorted(options))
+        raise UsageError(f"simulated: knows no {unknown}; allowed are ttft_s and tokens_per_s")
+    if timing.tokens_per_s == 0.0:
+        raise UsageError("tokens_per_s of simulated: must be above 0")
+    return SimulatedModel(timing, load_lines(Path(path).expanduser()) if path else NO_LINES)
+
+
+def _number(options: dict[str, str], name: str, default: float = math.inf) -> float:
+    """Take an option out of the query's; seconds and rates are at least 0."""
+    text = options.pop(name, None)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise UsageError(f"{name} of simulated: is {text!r}; it must be a number from 0 on")
+    return value
