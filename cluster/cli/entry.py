@@ -5,18 +5,21 @@ The composition root's outermost layer: the one place where any exception ends.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.kernel.errors import ClusterError, TaskCancelled
+
+if TYPE_CHECKING:
+    import asyncio
 
 Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
 """Runs and returns its exit code, or returns the asynchronous rest of its work."""
@@ -55,7 +58,7 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
         options = parse(arguments)
         outcome = (command or _load(options.command))(options, console)
         return outcome if isinstance(outcome, int) else _interruptible(outcome)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         console.note("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -84,8 +87,10 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
     """Run a command that SIGINT, SIGTERM and SIGHUP cancel once; cleaning up is not interrupted.
 
     Raises:
-        CancelledError: a signal came.
+        KeyboardInterrupt: a signal came.
     """
+    import asyncio  # here: ``--help`` can do without
+
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         running = loop.create_task(command)
@@ -93,7 +98,10 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
             # Who ignores hang-ups (nohup) wants us to go on.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, _cancel_once, running)
-        return runner.run(_outcome(running))
+        try:
+            return runner.run(_outcome(running))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 async def _outcome(running: asyncio.Task[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from cluster.kernel.errors import (
     Cancelled,
@@ -11,7 +12,9 @@ from cluster.kernel.errors import (
     TaskFailed,
     UsageError,
 )
-from cluster.kernel.report import TaskReport
+
+if TYPE_CHECKING:
+    from cluster.kernel.report import TaskReport
 
 
 class Exit(IntEnum):

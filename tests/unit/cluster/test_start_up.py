@@ -1,0 +1,43 @@
+"""What starting costs: attaching to a resident cluster may import only what it needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PROBE = """
+import importlib, json, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+ATTACH = ("cluster.cli.entry", "cluster.cli.run", "cluster.client", "cluster.joining")
+
+
+def imported_by(*names: str) -> set[str]:
+    """Top-level packages that a fresh interpreter has loaded after it imported these modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *names],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_attaching_imports_none_of_what_is_slow() -> None:
+    slow = {"ray", "rich", "wordllama", "openai", "pydantic", "typer", "numpy", "tantivy"}
+
+    assert imported_by(*ATTACH) & slow == set()
+
+
+@pytest.mark.parametrize("name", ["cluster", "cluster.cli", "cluster.cli.entry"])
+def test_help_needs_neither_an_event_loop_nor_a_wire(name: str) -> None:
+    assert imported_by(name) & {"asyncio", "grpc", "redis", "google", "pydantic"} == set()
