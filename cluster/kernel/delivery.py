@@ -106,6 +106,7 @@ class Outbound:
             self.undone.pop(seq, None)
         elif seq in self.undone:
             self._abandoned.add(seq)
+            self.undone[seq].deadline_at = 0.0  # where it still has to be sent, nobody starts on it
 
     def reconnect(self) -> None:
         """Send all that isn't done once more, to the same incarnation of the recipient."""

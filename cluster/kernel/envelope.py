@@ -105,6 +105,8 @@ class Hello:
     version: int
     residents: tuple[Resident, ...]
     address: str
+    met: tuple[Resident, ...] = ()
+    """Agents whose sequences this host remembers, with their incarnations."""
 
 
 @dataclass(frozen=True, slots=True)

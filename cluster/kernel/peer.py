@@ -31,11 +31,13 @@ class Peer:
     def _new_inbound() -> dict[Lane, Inbound]:
         return {lane: Inbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
 
-    def meet(self, epoch: int) -> bool:
+    def meet(self, epoch: int, *, remembers_us: bool = True) -> bool:
         """Take note of the incarnation a hello names; what isn't done will be sent again.
 
+        The sequences go on only where both sides remember them; else they begin anew.
+
         Returns:
-            True where this is a new incarnation that replaces one we knew.
+            True where the peer has lost what we had sent it: a new incarnation, or it forgot us.
 
         Raises:
             StaleEpoch: it is older than one we have seen.
@@ -44,7 +46,7 @@ class Peer:
             raise StaleEpoch(
                 f"{self.agent} says it is incarnation {epoch}, {self.epoch} is known already"
             )
-        if epoch == self.epoch:
+        if epoch == self.epoch and remembers_us:
             for outbound in self._outbound.values():
                 outbound.reconnect()
             for inbound in self._inbound.values():

@@ -74,6 +74,10 @@ class AgentHost:
         """Register and listen; return the address."""
         return await self.host.start()
 
+    async def fenced(self) -> None:
+        """Return once a newer incarnation of the agent has taken over: this one must end."""
+        await self.host.is_fenced.wait()
+
     async def stop(self) -> None:
         """Drain and close."""
         await self.host.stop()

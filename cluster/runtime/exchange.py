@@ -46,6 +46,10 @@ class Recipient(Protocol):
         """End the turn of the ask the envelope names."""
         ...
 
+    def on_asker_gone(self, asker: AgentId) -> None:
+        """End what an agent asked for that can't be reached any longer."""
+        ...
+
 
 @dataclass(slots=True)
 class PendingAsk:
@@ -285,7 +289,9 @@ class Exchange:
                 pending.on_restart(peer.epoch)
 
     def on_unreachable(self, peer: Peer, reason: str) -> None:
-        """Tell those who wait for a peer that it can't be reached."""
+        """Tell those who wait for a peer that it can't be reached; end what it waits for."""
+        assert self._recipient is not None
+        self._recipient.on_asker_gone(peer.agent)
         self._fail_asks(peer, f"{peer.agent} can't be reached: {reason}")
 
     def _fail_asks(self, peer: Peer | None, reason: str) -> None:

@@ -19,6 +19,7 @@ from cluster.kernel.peer import Peer
 from cluster.runtime.directory import Directory
 from cluster.runtime.link import Link, exchange_hellos
 from cluster.transport.port import Connection, Transport
+from cluster.wire.codec import RESIDENTS_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -143,17 +144,20 @@ class Links:
         await self._run_link(link)
 
     def _hello(self) -> Hello:
-        return Hello(PROTOCOL_VERSION, (Resident(self.agent, self.epoch),), self.address)
+        met = [Resident(peer.agent, peer.epoch) for peer in self._peers.values() if peer.epoch]
+        ours = (Resident(self.agent, self.epoch),)
+        return Hello(PROTOCOL_VERSION, ours, self.address, tuple(met[-RESIDENTS_MAX:]))
 
     def _open_link(self, connection: Connection, theirs: Hello) -> Link:
         link = Link(connection, self._owner.on_batch)
+        remembers_us = Resident(self.agent, self.epoch) in theirs.met
         for resident in theirs.residents:
             peer = self.peer(resident.agent)
             old = self._sending.get(peer.agent)
             if old is not None and resident.epoch == peer.epoch:
                 link.peers[peer.agent] = peer
                 continue  # both dialled at once: each goes on sending on its own link
-            is_new_incarnation = peer.meet(resident.epoch)
+            is_new_incarnation = peer.meet(resident.epoch, remembers_us=remembers_us)
             link.peers[peer.agent] = peer
             if old is not None:
                 old.sends_to.pop(peer.agent, None)

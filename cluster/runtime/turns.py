@@ -222,6 +222,8 @@ class TurnRunner:
         self._sender = sender
         self._inbox: Inbox[Envelope] = Inbox(concurrency=concurrency, queued_max=QUEUED_MAX)
         self._turns: dict[EnvelopeId, asyncio.Task[None]] = {}
+        self._running: dict[EnvelopeId, Envelope] = {}
+        self._queued: dict[EnvelopeId, Envelope] = {}
         self._cancelled: set[EnvelopeId] = set()
         """Asks that were cancelled while they waited in the inbox."""
         self._is_stopping = False
@@ -242,6 +244,7 @@ class TurnRunner:
         except Overloaded as error:
             self._refuse(envelope, error)
             return
+        self._queued[envelope.id] = envelope
         self._start_turns()
 
     def on_cancel(self, envelope: Envelope) -> None:
@@ -249,21 +252,29 @@ class TurnRunner:
         turn = self._turns.get(envelope.cause)
         if turn is not None:
             turn.cancel()
-        else:
-            if len(self._cancelled) >= QUEUED_MAX:
-                self._cancelled.clear()
+        elif envelope.cause in self._queued:
             self._cancelled.add(envelope.cause)
+
+    def on_asker_gone(self, asker: AgentId) -> None:
+        """Cancel everything that an agent asked for which can't be reached any longer."""
+        for turn_id, asked in list(self._running.items()):
+            if asked.sender == asker:
+                self._turns[turn_id].cancel()
+        self._cancelled.update(e.id for e in self._queued.values() if e.sender == asker)
 
     def _start_turns(self) -> None:
         while (taken := self._inbox.take()) is not None:
             key, envelope = taken
+            del self._queued[envelope.id]
             self._sender.exchange.taken(envelope)
+            self._running[envelope.id] = envelope
             task = asyncio.ensure_future(self._run(envelope))
             self._turns[envelope.id] = task
             task.add_done_callback(partial(self._ended, envelope, key))
 
     def _ended(self, envelope: Envelope, key: Hashable, _: asyncio.Task[None]) -> None:
         self._turns.pop(envelope.id, None)
+        self._running.pop(envelope.id, None)
         self._inbox.finish(key)
         if not self._is_stopping:
             self._start_turns()

@@ -6,6 +6,7 @@ local monotonic clock on the way in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -57,11 +58,13 @@ def frame_to_bytes(frame: Frame, now: float) -> bytes:
                 _put_ack(batch.acks.add(), ack)
             if not envelopes and not acks:
                 batch.SetInParent()
-        case Hello(version, residents, address):
+        case Hello(version, residents, address, met):
             made.hello.version = version
             made.hello.address = address
             for resident in residents:
                 made.hello.residents.add(agent=resident.agent, epoch=resident.epoch)
+            for resident in met:
+                made.hello.met.add(agent=resident.agent, epoch=resident.epoch)
         case Goodbye(reason):
             made.goodbye.reason = reason
     return made.SerializeToString()
@@ -185,10 +188,17 @@ def _get_ack(message: exchange_pb2.Ack) -> Ack:
 
 
 def _get_hello(message: exchange_pb2.Hello) -> Hello:
-    if len(message.residents) > RESIDENTS_MAX:
-        raise WireError("the peer says that too many agents live there")
-    residents = tuple(
-        Resident(AgentId(resident.agent[:NAME_CHARS_MAX]), resident.epoch)
-        for resident in message.residents
+    return Hello(
+        message.version,
+        _get_residents(message.residents),
+        message.address[:NAME_CHARS_MAX],
+        _get_residents(message.met),
     )
-    return Hello(message.version, residents, message.address[:NAME_CHARS_MAX])
+
+
+def _get_residents(messages: Sequence[exchange_pb2.Resident]) -> tuple[Resident, ...]:
+    if len(messages) > RESIDENTS_MAX:
+        raise WireError(f"the peer names more than {RESIDENTS_MAX} agents in its hello")
+    return tuple(
+        [Resident(AgentId(message.agent[:NAME_CHARS_MAX]), message.epoch) for message in messages]
+    )

@@ -26,14 +26,16 @@ class Resident(_message.Message):
     def __init__(self, agent: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version", "residents", "address")
+    __slots__ = ("version", "residents", "address", "met")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RESIDENTS_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MET_FIELD_NUMBER: _ClassVar[int]
     version: int
     residents: _containers.RepeatedCompositeFieldContainer[Resident]
     address: str
-    def __init__(self, version: _Optional[int] = ..., residents: _Optional[_Iterable[_Union[Resident, _Mapping]]] = ..., address: _Optional[str] = ...) -> None: ...
+    met: _containers.RepeatedCompositeFieldContainer[Resident]
+    def __init__(self, version: _Optional[int] = ..., residents: _Optional[_Iterable[_Union[Resident, _Mapping]]] = ..., address: _Optional[str] = ..., met: _Optional[_Iterable[_Union[Resident, _Mapping]]] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("envelopes", "acks")

@@ -82,3 +82,17 @@ def test_a_gap_means_that_the_link_must_be_made_anew() -> None:
 
     with pytest.raises(WireError):
         a_at_b.arrive(second)
+
+
+def test_sequences_begin_anew_where_the_peer_has_forgotten_us() -> None:
+    b_at_a, a_at_b = pair()
+    for _ in range(3):
+        b_at_a.offer(envelope())
+    for sent in b_at_a.take(3):
+        a_at_b.arrive(sent)
+
+    b_at_a.meet(1, remembers_us=False)
+    forgetful = Peer(A, B, 1)
+    forgetful.meet(1)
+
+    assert [forgetful.arrive(sent) for sent in b_at_a.take(3)] == [True, True, True]
