@@ -1,0 +1,43 @@
+"""The agents: Manager, Researcher, Coder, and the base class of your own.
+
+from agents import Agent, Program, Turn, handles
+
+class Reviewer(Agent):
+    purpose = "Reviews the program that the Coder wrote."
+
+    @handles(Program)
+    async def review(self, program: Program, turn: Turn) -> Review: ...
+"""
+
+from __future__ import annotations
+
+from agents.agent import Agent, Parts, handles
+from cluster.kernel.tasks import (
+    Answer,
+    Assignment,
+    Citation,
+    Finding,
+    Passage,
+    Program,
+    Run,
+    StepResult,
+)
+from cluster.kernel.turn import Turn
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "Assignment",
+    "Citation",
+    "Finding",
+    "Parts",
+    "Passage",
+    "Program",
+    "Run",
+    "StepResult",
+    "Turn",
+    "handles",
+]
+
+__fleetmind__ = True
+"""Tells this package from the one that `openai-agents` installs under the same name."""

@@ -1,0 +1,203 @@
+"""What every agent is: a model, tools, and a method for each type of message it handles.
+
+Subclassed by `agents.manager`, `agents.researcher`, `agents.coder` and by users. The runtime sees
+only `Agent.handle`; it runs in the agent's own process and passes a `Turn` with every message.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, is_dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar, cast
+
+from agents.models.port import Asker, Message, Model, Request
+from agents.thinking import TIME_SHARE, IsEnough, Thinking
+from agents.tools.ports import Knowledge, Sandbox
+from cluster.kernel.errors import DeadlinePassed, UsageError
+from cluster.kernel.ids import role_of
+from cluster.kernel.tasks import Assignment
+from cluster.kernel.turn import Turn
+
+AgentT = TypeVar("AgentT")
+MessageT = TypeVar("MessageT")
+ReplyT = TypeVar("ReplyT")
+_MARK = "__fleetmind_handles__"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an agent works with; made by `agents.factory`, in tests by hand."""
+
+    model: Model
+    knowledge: Knowledge
+    sandbox: Sandbox
+
+
+def handles(
+    message_type: type[MessageT],
+) -> Callable[
+    [Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]],
+    Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]],
+]:
+    """Mark a method ``async def m(self, message, turn)`` as the one that answers a message type.
+
+    Args:
+        message_type: a dataclass, a pydantic model or a protobuf class.
+
+    Raises:
+        UsageError: it is no such type, or the method has another form.
+    """
+    if not _is_message_type(message_type):
+        name = getattr(message_type, "__name__", repr(message_type))
+        raise UsageError(
+            f"@handles({name}) needs a message type: a pydantic model, a protobuf class or a "
+            "dataclass"
+        )
+
+    def mark(
+        method: Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]],
+    ) -> Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]:
+        _check_method(message_type, method)
+        setattr(method, _MARK, message_type)
+        return method
+
+    return mark
+
+
+def _is_message_type(candidate: object) -> bool:
+    return inspect.isclass(candidate) and (
+        is_dataclass(candidate)
+        or hasattr(candidate, "model_validate")
+        or hasattr(candidate, "SerializeToString")
+    )
+
+
+def _check_method(message_type: type, method: Callable[..., object]) -> None:
+    name = getattr(method, "__qualname__", repr(method))
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if inspect.iscoroutinefunction(method):
+        parameters = inspect.signature(method).parameters.values()
+        if [parameter.kind in positional for parameter in parameters] == [True] * 3:
+            return
+    raise UsageError(
+        f"{name} is marked with @handles({message_type.__name__}), so it has to be "
+        "`async def` and take (self, message, turn)"
+    )
+
+
+class Agent:
+    """Base class of agents: finds the method for a message, and thinks with the model.
+
+    A subclass sets ``purpose``, one sentence on what it is for: the Manager plans with it. One
+    instance handles many tasks, their turns interleaved; what belongs to one task stays in its
+    turn.
+    """
+
+    purpose: ClassVar[str] = ""
+    _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        """Read the table of handled types; raises UsageError where two methods want the same."""
+        super().__init_subclass__(**keywords)
+        own: dict[type, str] = {}
+        for name, method in vars(cls).items():
+            message_type = getattr(method, _MARK, None)
+            if message_type is None:
+                continue
+            if message_type in own:
+                raise UsageError(
+                    f"{cls.__name__} has two methods for {message_type.__name__}: "
+                    f"{own[message_type]} and {name}"
+                )
+            own[message_type] = name
+        cls._methods = MappingProxyType({**cls._methods, **own})
+
+    @classmethod
+    def handlers(cls) -> Mapping[type, str]:
+        """Return the handled message types, each with the name of its method."""
+        return cls._methods
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Answer a message with the method for its type.
+
+        An assignment goes to the method for the type of one of its results, the newest first, and
+        to that for `Assignment` where there is none.
+
+        Raises:
+            UsageError: no method handles it.
+        """
+        chosen = self._chosen(message)
+        name = self._methods.get(type(chosen))
+        if name is None:
+            handled = ", ".join(each.__name__ for each in self._methods) or "nothing"
+            raise UsageError(
+                f"{type(self).__name__} handles {handled}, and was sent {type(message).__name__}"
+                + _results(message)
+            )
+        method = cast("Callable[[object, Turn], Awaitable[object]]", getattr(self, name))
+        return await method(chosen, turn)
+
+    def _chosen(self, message: object) -> object:
+        if isinstance(message, Assignment):
+            for result in reversed(message.results):
+                if type(result.value) in self._methods:
+                    return result.value
+        return message
+
+    async def think(
+        self,
+        turn: Turn,
+        system: str,
+        user: str,
+        *,
+        wants_json: bool = False,
+        tokens_max: int | None = None,
+        is_enough: IsEnough | None = None,
+    ) -> str:
+        """Ask the model and return its text; the user sees every piece of it as it comes.
+
+        A `Spent` event follows, also where the call fails. Text that the model had to break off is
+        returned up to its last whole sentence.
+
+        Args:
+            turn: the turn that thinks: it gives the deadline, and says who asks.
+            system: the system prompt; nothing that was retrieved belongs here.
+            user: the user prompt.
+            wants_json: ask for one JSON object.
+            tokens_max: where the model is to stop at the latest.
+            is_enough: given each piece of text, says when the rest isn't needed; what it raises
+                ends the call.
+
+        Raises:
+            ModelError: the endpoint failed, or its stream broke.
+            DeadlinePassed: the turn's time was up.
+        """
+        timeout_s = turn.remaining_s() * TIME_SHARE
+        if timeout_s <= 0:
+            raise DeadlinePassed(f"no time was left for the model in step {turn.step!r}")
+        request = Request(
+            messages=(Message("system", system), Message("user", user)),
+            asker=Asker(turn.task, role_of(turn.agent), turn.step, turn.traceparent),
+            timeout_s=timeout_s,
+            tokens_max=tokens_max,
+            wants_json=wants_json,
+        )
+        return await Thinking(turn, is_enough).run(self.parts.model, request)
+
+    async def close(self) -> None:
+        """Give the model's connections back and kill what still runs in the sandbox."""
+        try:
+            await self.parts.sandbox.close()
+        finally:
+            await self.parts.model.close()
+
+
+def _results(message: object) -> str:
+    if not isinstance(message, Assignment) or not message.results:
+        return ""
+    return " with " + ", ".join(type(result.value).__name__ for result in message.results)

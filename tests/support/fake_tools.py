@@ -1,0 +1,52 @@
+"""A knowledge base of a few passages, and a sandbox that runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.tasks import Passage, Run
+
+
+class FakeKnowledge:
+    """Finds all its passages for every question; examples are those of kind ``code``."""
+
+    def __init__(self, *passages: Passage) -> None:
+        self.passages = passages
+        self.queries: list[str] = []
+
+    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+        self.queries.append(query)
+        return self._of(collection, "text")[:limit]
+
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+        self.queries.append(query)
+        return self._of(collection, "code")[:limit]
+
+    def _of(self, collection: str, kind: str) -> list[Passage]:
+        return [each for each in self.passages if each.kind == kind] if collection else []
+
+
+class FakeSandbox:
+    """Ends every program as the test says; ``ran`` holds their sources."""
+
+    def __init__(
+        self,
+        outcome: Callable[[str], Run | ClusterError] = lambda source: Run(0, "42\n", ""),
+        *,
+        unavailable_because: str = "",
+    ) -> None:
+        self._outcome = outcome
+        self.unavailable_because = unavailable_because
+        self.ran: list[str] = []
+        self.is_closed = False
+
+    async def run(self, source: str, timeout_s: float) -> Run:
+        self.ran.append(source)
+        outcome = self._outcome(source)
+        if isinstance(outcome, ClusterError):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        self.is_closed = True

@@ -1,0 +1,45 @@
+"""A turn that remembers what was emitted, on a clock that stands still unless it is moved."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from cluster.kernel.clock import Deadline
+from cluster.kernel.events import Detail, FellBack, Thought
+from cluster.kernel.ids import AgentId, StepId, TaskId
+
+DetailT = TypeVar("DetailT")
+
+
+class RecordingTurn:
+    """Implements `cluster.kernel.turn.Turn`."""
+
+    def __init__(self, agent: str, step: str = "s1", remaining_s: float = 60.0) -> None:
+        self.task = TaskId("t" * 32)
+        self.step = StepId(step)
+        self.agent = AgentId(agent)
+        self.deadline = Deadline(remaining_s)
+        self.traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+        self.emitted: list[Detail] = []
+        self.now = 0.0
+
+    def remaining_s(self) -> float:
+        return self.deadline.remaining_s(self.now)
+
+    def emit(self, detail: Detail) -> None:
+        self.emitted.append(detail)
+
+    async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
+        raise AssertionError(f"{self.agent} asked {recipient}, which no test expects")
+
+    def all(self, detail_type: type[DetailT]) -> list[DetailT]:
+        """The emitted details of a type."""
+        return [detail for detail in self.emitted if isinstance(detail, detail_type)]
+
+    def thoughts(self) -> str:
+        """All that was thought."""
+        return "".join(thought.text for thought in self.all(Thought))
+
+    def fell_back(self) -> list[str]:
+        """What was replaced by something plainer."""
+        return [detail.what for detail in self.all(FellBack)]
