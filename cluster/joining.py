@@ -6,30 +6,82 @@ a client are opened and closed. Attaching to a resident cluster imports neither 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from importlib import import_module
+from os import PathLike
 
 from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import UsageError
 from cluster.memory.redis_store import RedisStore
 from cluster.memory.store import Store
+from cluster.placement.resident_file import read_resident
 from cluster.runtime.driver import Driver, SubmittedTask
-from cluster.settings import Secrets
+from cluster.settings import Configuration, Secrets
 from cluster.transport.grpc_exchange import GrpcTransport
 
 Note = Callable[[str], None]
-STORE_TIMEOUT_S = 5.0
+
+_AGENTS = "agents"
+_CHECK_MODEL = "agents.models.uri"
+_OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"})
+"""Settings that a resident cluster need not share with the run that uses it."""
 
 
 class ClusterLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
     def __init__(self, store: Store, driver: Driver) -> None:
-        self.store = store
+        self._store = store
         self._driver = driver
+
+    async def learn(self, paths: Sequence[str | PathLike[str]], note: Note) -> str:
+        """Read files into the central store and return the id of what they hold.
+
+        Raises:
+            UsageError: a path can't be read, or holds no text.
+            StoreUnavailable: the store does not answer.
+        """
+        from cluster.memory.knowledge import learn
+
+        learned = await learn(self._store, [str(path) for path in paths])
+        note(f"knowledge: {learned.passages} passages of {learned.files} files")
+        return learned.collection
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
         return await self._driver.submit(goal, collection=collection, timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def join(configuration: Configuration, note: Note) -> AsyncIterator[ClusterLink]:
+    """Attach to the resident cluster, or start one for as long as the context lasts.
+
+    With a Ray address, the cluster's agents are placed in that Ray cluster. A resident cluster
+    that was started with other settings than are asked for now is left alone.
+
+    Raises:
+        ClusterError: why no cluster can be used, in one sentence.
+    """
+    settings = configuration.settings
+    resident = None if settings.ray.address else read_resident()
+    if resident is not None:
+        differing = differences(configuration, resident.settings_json)
+        if not differing:
+            secrets = Secrets.read_secrets(resident.secrets_path)
+            async with link_to(secrets, settings.network.host) as link:
+                yield link
+            return
+        note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
+    check_can_start(configuration)
+    from cluster.placement.local_cluster import LocalCluster
+
+    async with LocalCluster(configuration, on_progress=note) as cluster:
+        secrets = Secrets.read_secrets(cluster.secrets_path)
+        async with link_to(secrets, settings.network.host) as link:
+            yield link
 
 
 @asynccontextmanager
@@ -40,10 +92,43 @@ async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
         StoreUnavailable: the store does not answer.
     """
     async with AsyncExitStack() as stack:
-        store = await RedisStore.connect(secrets.redis_url, timeout_s=STORE_TIMEOUT_S)
+        store = await RedisStore.connect(secrets.redis_url)
         stack.push_async_callback(store.close)
         clock = SystemClock()
         driver = Driver(store, GrpcTransport(secrets.token, host, clock.now), clock)
         await driver.start()
         stack.push_async_callback(driver.close)
         yield ClusterLink(store, driver)
+
+
+def differences(configuration: Configuration, settings_json: str) -> list[str]:
+    """Return the keys that somebody gave and that a cluster with those settings has otherwise."""
+    theirs = json.loads(settings_json)
+    ours = json.loads(json.dumps(asdict(configuration.settings)))
+    given = sorted(configuration.given - _OF_THE_RUN)
+    if any(key.startswith("agents.") for key in given):
+        given.append("python_path")
+    return [key for key in given if _get(ours, key) != _get(theirs, key)]
+
+
+def _get(settings: Mapping[str, object], key: str) -> object:
+    section, _, name = key.partition(".")
+    content = settings.get(section)
+    return content.get(name) if name and isinstance(content, dict) else content
+
+
+def check_can_start(configuration: Configuration) -> None:
+    """Say in good time why a cluster could not be started: Ray alone takes seconds.
+
+    Raises:
+        UsageError: the installed package `agents` is another one, or the model can't be used.
+    """
+    if not getattr(import_module(_AGENTS), "__fleetmind__", False):
+        raise UsageError(
+            "the installed package `agents` is not Fleetmind's but probably that of "
+            "`openai-agents`, which can't be installed beside it: remove one of the two"
+        )
+    model = configuration.settings.model
+    import_module(_CHECK_MODEL).check_model(
+        model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key
+    )

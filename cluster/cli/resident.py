@@ -1,0 +1,88 @@
+"""``fleetmind up``, ``down`` and ``status``: the cluster that stays on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Coroutine, Iterator
+
+from cluster.cli.console import Console
+from cluster.cli.exits import Exit
+from cluster.cli.options import Options
+from cluster.cli.progress import open_display
+from cluster.cli.run import flags_of
+from cluster.joining import check_can_start
+from cluster.kernel.errors import StoreUnavailable
+from cluster.placement import resident_control
+from cluster.placement.resident_control import ClusterStatus
+from cluster.placement.resident_file import Resident, read_resident
+from cluster.settings import Configuration, load
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def up(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of starting the resident cluster; raises what is wrong with the settings."""
+    configuration = load(options.config, flags_of(options))
+    check_can_start(configuration)
+    return _up(configuration, console)
+
+
+async def _up(configuration: Configuration, console: Console) -> int:
+    display = open_display(console)
+    try:
+        resident = await resident_control.up(configuration, display.note)
+    finally:
+        display.close()
+    console.write("".join(f"{line}\n" for line in _places(resident)))
+    return Exit.DONE
+
+
+async def down(_options: Options, console: Console) -> int:
+    """Stop the resident cluster; there being none is what was wanted, too."""
+    was_up = await resident_control.down()
+    console.write("the cluster is down\n" if was_up else "no cluster is up\n")
+    return Exit.DONE
+
+
+async def status(_options: Options, console: Console) -> int:
+    """Show the resident cluster; exits 0 where there is one and all its agents serve."""
+    try:
+        found = await resident_control.status()
+    except StoreUnavailable as error:
+        resident = read_resident()
+        if resident is None:
+            raise
+        console.write("".join(f"{line}\n" for line in _places(resident)))
+        console.note(str(error))
+        return Exit.FAILED
+    if found is None:
+        console.write("no cluster is up; `fleetmind up` starts one\n")
+        return Exit.FAILED
+    console.write("".join(f"{line}\n" for line in (*_places(found.resident), *_agents(found))))
+    return Exit.FAILED if found.missing else Exit.DONE
+
+
+def _places(resident: Resident) -> Iterator[str]:
+    settings = json.loads(resident.settings_json)
+    since = _duration(time.time() - resident.since_s)
+    yield f"up         for {since}, process {resident.process.pid}"
+    yield f"model      {settings['model']['uri']}"
+    yield f"store      {settings['store']['redis'] or 'embedded'}"
+    yield f"ray        {resident.ray_address}"
+    if resident.dashboard_url:
+        yield f"dashboard  {resident.dashboard_url} (its token: `ray get-auth-token`)"
+
+
+def _agents(found: ClusterStatus) -> Iterator[str]:
+    for agent in found.serving:
+        yield f"{agent.agent:<10} serving at {agent.address}, incarnation {agent.epoch}"
+    for name in found.missing:
+        yield f"{name:<10} not serving: it is being restarted"
+
+
+def _duration(seconds: float) -> str:
+    for unit_s, unit in _UNITS:
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
