@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -30,8 +30,12 @@ from redis.exceptions import (
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.store import checked_ttl_s
 
-_SCAN_COUNT = 5_000
+_SCAN_COUNT = 1_000
 _URL_OPTIONS = frozenset({"connection_class", "db", "host", "password", "path", "port", "username"})
+_TLS_OPTIONS = frozenset(
+    f"ssl_{name}"
+    for name in ("ca_certs", "ca_path", "cert_reqs", "certfile", "check_hostname", "keyfile")
+)
 
 # KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
 _PUT_MANY = """
@@ -63,7 +67,7 @@ return 1
 class _Target:
     """Where the server is: what redis-py needs to know, and what people may read."""
 
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
     address: str
 
     @classmethod
@@ -79,11 +83,9 @@ class _Target:
                 "the Redis URL can't be read: it is redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
                 "unix:///PATH, with special characters of a password percent-encoded"
             ) from None
-        unknown = [
-            name for name in options if name not in _URL_OPTIONS and not name.startswith("ssl_")
-        ]
-        if unknown:
-            raise UsageError(f"the Redis URL has the unknown option {unknown[0]!r}: remove it")
+        known = _URL_OPTIONS | _TLS_OPTIONS if parts.scheme == "rediss" else _URL_OPTIONS
+        for name in options.keys() - known:
+            raise UsageError(f"the Redis URL has the unknown option {name!r}: remove it")
         if options.get("connection_class") is not UnixDomainSocketConnection:
             host = parts.hostname or "localhost"
             return cls(options, f"{parts.scheme}://{host}:{port or 6379}/{options.get('db', 0)}")
@@ -195,20 +197,21 @@ class RedisStore:
     async def items(self, prefix: str) -> dict[str, bytes]:
         """Return all keys that start with the prefix, and their values.
 
-        It walks over every key of the server: for few and known keys, `get_many` is cheaper. What
-        is set or removed meanwhile may be in the result or not.
+        It walks over every key of the server, a page at a time, and the timeout is for each page:
+        for few and known keys, `get_many` is cheaper. What is set or removed meanwhile may be in
+        the result or not.
         """
         pattern = _literal(self._keys + prefix) + "*"
         items: dict[str, bytes] = {}
-        async with self._operation() as client:
-            cursor = -1
-            while cursor != 0:
+        cursor = -1
+        while cursor != 0:
+            async with self._operation() as client:
                 cursor, found = await client.scan(max(cursor, 0), pattern, _SCAN_COUNT)
                 keys = cast("list[bytes]", found)
                 values = cast("list[bytes | None]", await client.mget(keys) if keys else [])
-                for key, value in zip(keys, values, strict=True):
-                    if value is not None:
-                        items[key.decode().removeprefix(self._keys)] = value
+            for key, value in zip(keys, values, strict=True):
+                if value is not None:
+                    items[key.decode().removeprefix(self._keys)] = value
         return items
 
     async def next_epoch(self, name: str) -> int:
@@ -240,7 +243,8 @@ class RedisStore:
     async def close(self) -> None:
         """Close the connections; methods that are called later raise `StoreUnavailable`."""
         self._is_closed = True
-        await self._client.aclose()
+        with suppress(RedisError, OSError):  # a connection that broke is given back as well
+            await self._client.aclose()
 
     @asynccontextmanager
     async def _operation(self) -> AsyncIterator[Redis]:

@@ -121,11 +121,11 @@ def _try_lock(path: Path) -> int | None:
 
 
 def _new_run_dir() -> Path:
-    run_dir = Path(tempfile.mkdtemp(prefix="fleetmind-"))
+    run_dir = Path(tempfile.mkdtemp(prefix="fleetmind-store-"))
     if len(os.fsencode(run_dir / "redis.sock")) <= _SOCKET_PATH_BYTES_MAX:
         return run_dir
     run_dir.rmdir()
-    return Path(tempfile.mkdtemp(prefix="fleetmind-", dir=_SHORT_TEMP))
+    return Path(tempfile.mkdtemp(prefix="fleetmind-store-", dir=_SHORT_TEMP))
 
 
 def _private(folder: Path) -> Path:

@@ -34,7 +34,10 @@ class Store(Protocol):
         ...
 
     async def items(self, prefix: str) -> dict[str, bytes]:
-        """Return all keys that start with the prefix, and their values."""
+        """Return all keys that start with the prefix, and their values.
+
+        Its time grows with the store: the timeout is for each page of it.
+        """
         ...
 
     async def next_epoch(self, name: str) -> int:

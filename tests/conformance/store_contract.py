@@ -164,7 +164,7 @@ async def a_round_trip_takes_some_time_or_none(subject: Subject) -> None:
 
 
 async def cancelled_calls_end_and_never_mix_up_replies(subject: Subject) -> None:
-    rng = random.Random(20)  # noqa: S311  # a repeatable storm, no secret
+    rng = random.Random(20)
     store = subject.store
     await store.put_many({f"nonce/{number}": b"%d" % number for number in range(200)})
 

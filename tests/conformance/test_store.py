@@ -54,8 +54,10 @@ async def test_the_redis_store_keeps_its_promises(
 def test_replies_are_never_mixed_up_on_uvloop(redis_url: str, redis_prefix: str) -> None:
     async def storm() -> None:
         store = await RedisStore.connect(redis_url, redis_prefix, timeout_s=20.0)
-        await cancelled_calls_end_and_never_mix_up_replies(_on_redis(store))
-        await store.close()
+        try:
+            await cancelled_calls_end_and_never_mix_up_replies(_on_redis(store))
+        finally:
+            await store.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(storm())

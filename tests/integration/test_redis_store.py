@@ -6,7 +6,6 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,10 +49,6 @@ async def server_that_says(reply: bytes | None, socket: Path) -> AsyncIterator[N
         await server.wait_closed()
 
 
-def _cancel(victim: asyncio.Task[float], _: asyncio.Task[float]) -> None:
-    victim.cancel()
-
-
 def whole_report(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
@@ -64,7 +59,7 @@ def whole_report(error: BaseException) -> str:
         ("unix:///nowhere/redis.sock", "unix:///nowhere/redis.sock"),
         ("redis://127.0.0.1:1/3", "redis://127.0.0.1:1/3"),
         (f"redis://user:{QUOTED_SECRET}@127.0.0.1:1", "redis://127.0.0.1:1/0"),
-        ("rediss://127.0.0.1:1", "rediss://127.0.0.1:1/0"),
+        ("rediss://127.0.0.1:1?ssl_ca_certs=/none", "rediss://127.0.0.1:1/0"),
     ],
 )
 async def test_a_store_that_is_not_there_is_named_without_its_password(
@@ -89,6 +84,8 @@ async def test_a_store_that_is_not_there_is_named_without_its_password(
         f"unix:///s.sock?password={QUOTED_SECRET}&decode=yes",
         "redis://localhost?db=first",
         "redis://localhost?socket_timeout=1",
+        "redis://localhost?ssl_ca_certs=/ca",
+        "rediss://localhost?ssl_ca_cert=/ca",
     ],
 )
 async def test_a_url_that_makes_no_sense_is_a_usage_error_that_does_not_quote_it(url: str) -> None:
@@ -166,11 +163,16 @@ async def test_the_next_in_line_gets_the_connection_when_the_first_is_cancelled(
     redis_url: str, redis_prefix: str
 ) -> None:
     store = await RedisStore.connect(redis_url, redis_prefix, timeout_s=5.0, connections_max=1)
-    for _ in range(50):
-        holder, first, second = (asyncio.create_task(store.ping()) for _ in range(3))
-        # Runs after the holder has woken the first in line, and before that one has run.
-        holder.add_done_callback(partial(_cancel, first))
+
+    async def hold_and_cancel_next() -> None:
+        await store.ping()
+        first.cancel()  # it has been woken by now, and has not run yet
+
+    for _ in range(20):
+        holder = asyncio.create_task(hold_and_cancel_next())
+        first, second = (asyncio.create_task(store.ping()) for _ in range(2))
         assert await second >= 0.0
+        await holder
         assert first.cancelled()
     await store.close()
 
