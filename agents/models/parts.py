@@ -11,6 +11,7 @@ import json
 import re
 
 from agents.sentences import sentences
+from agents.wishes import wants_program
 
 _SENTENCES_MAX = 3
 _WORDS_MIN = 4
@@ -22,10 +23,6 @@ _BULLET = re.compile(
 )
 _GOAL = re.compile(
     r"^\W*(?:goal|question|instruction|task)\W*:\W*(.+)", re.MULTILINE | re.IGNORECASE
-)
-_WANTS_PROGRAM = re.compile(
-    r"\b(program|script|code|function|snippet|python|implement|compute|calculate)\w*\b",
-    re.IGNORECASE,
 )
 _MARKER = re.compile(r"^[ \t]*\[(\d+)\]", re.MULTILINE)
 _CITED = re.compile(r"\[\d+\]")
@@ -46,7 +43,7 @@ def plan(system: str, prompt: str) -> str:
 
     if "researcher" in roles:
         add("r1", "researcher", goal)
-    if "coder" in roles and (_WANTS_PROGRAM.search(goal) or not steps):
+    if "coder" in roles and (wants_program(goal) or not steps):
         add("c1", "coder", goal)
     for role in roles:
         if role not in {"manager", "researcher", "coder"} and role[:5] in goal.lower():

@@ -1,0 +1,108 @@
+"""What can be wrong with a model endpoint, by name: the model server plays it on request.
+
+A client picks a fault by its base URL: ``/fault/NAME/v1``. ``NAMExN`` goes wrong for the first N
+requests only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from aiohttp import web
+
+_NAME = re.compile(r"(?P<kind>[a-z0-9-]+?)(?:-after-(?P<after>[0-9.]+))?(?:x(?P<times>\d+))?")
+_BLOCK = b"x" * 65536
+
+NO_FAULT = ""
+SLOW = "slow"
+"""One token a second."""
+STALL = "stall"
+"""Silence after half of the answer."""
+CUT = "cut"
+"""The connection breaks after half of the answer."""
+CUT_CLEAN = "cut-clean"
+"""The stream ends in order after half of the answer, without a finish reason."""
+ERROR_EVENT = "error-event"
+"""An error event after half of the answer, under 200."""
+REASONING = "reasoning"
+"""The first half comes as reasoning_content; not a fault, but a thing to be ready for."""
+FILTERED = "content-filter"
+NO_USAGE = "no-usage"
+"""The usage never comes, though asked for."""
+
+MID_STREAM = frozenset({STALL, CUT, CUT_CLEAN, ERROR_EVENT, REASONING})
+
+_SSE = "text/event-stream"
+_CANNED = {
+    "garbage": ("text/html", "<html><body>It works!</body></html>"),
+    "bad-json": (_SSE, 'data: {"choices": [\n\n'),
+    "deep-json": (_SSE, f"data: {'[' * 200_000}\n\n"),
+    "odd-json": (_SSE, 'data: 7\n\ndata: [null]\n\ndata: {"choices": [{"delta": []}]}\n\n'),
+    "error-first": (_SSE, 'data: {"error": {"message": "the model crashed"}}\n\n'),
+    "empty": (_SSE, ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault as its name says it."""
+
+    kind: str = NO_FAULT
+    retry_after_s: str = ""
+    times: int | None = None
+    """How many requests it strikes; all where there is none."""
+
+    @classmethod
+    def parse(cls, name: str) -> Fault:
+        """Return the fault of a name."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise web.HTTPNotFound(text=f"no fault is named {name}")
+        times = match["times"]
+        return cls(match["kind"], match["after"] or "", int(times) if times else None)
+
+
+async def strike(fault: Fault, request: web.Request, body: object) -> web.StreamResponse | None:
+    """Answer a request as a fault wants it; None where it strikes later in the stream."""
+    if fault.kind.isdigit():
+        return _refusal(fault, request)
+    if fault.kind == "no-json" and _has(body, "response_format"):
+        return _error(400, "'response_format' of type 'json_object' is not supported")
+    if fault.kind == "no-options" and (_has(body, "response_format", "stream_options")):
+        return _error(400, "extra inputs are not permitted")
+    if fault.kind == "hang":
+        await asyncio.Event().wait()
+    if fault.kind == "endless":
+        return await _endless(request)
+    if fault.kind in _CANNED:
+        content_type, text = _CANNED[fault.kind]
+        return web.Response(text=text, content_type=content_type)
+    return None
+
+
+def _has(body: object, *keys: str) -> bool:
+    return isinstance(body, dict) and any(key in body for key in keys)
+
+
+def _refusal(fault: Fault, request: web.Request) -> web.Response:
+    """Refuse with a status; 401 quotes the key, as some endpoints do."""
+    status = int(fault.kind)
+    said = f"scripted to answer {status}"
+    if status == web.HTTPUnauthorized.status_code:
+        said = f"Incorrect API key provided: {request.headers.get('Authorization', '')[7:]}"
+    return _error(status, said, fault.retry_after_s)
+
+
+def _error(status: int, message: str, retry_after_s: str = "") -> web.Response:
+    headers = {"Retry-After": retry_after_s} if retry_after_s else {}
+    error = {"message": message, "type": "scripted", "code": None}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+async def _endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    while True:
+        await response.write(_BLOCK)

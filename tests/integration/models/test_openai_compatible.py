@@ -1,0 +1,337 @@
+"""The adapter of OpenAI-compatible endpoints against a real server on loopback that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agents.models.openai_compatible import OpenAIModel
+from agents.models.port import Asker, Delta, Finish, Message, Request
+from agents.models.script import Line
+from agents.models.simulated import Timing
+from benchmarks.model_server import ModelServer, model_server
+from cluster.kernel.errors import ModelError
+
+pytestmark = pytest.mark.integration
+
+KEY = "sk-very-secret-0123456789"
+TEXT = "Nine bean rows will I have there, a hive for the honey bee."
+LINES = {"researcher": {"*": Line(TEXT)}}
+ASKER = Asker("task-1", "researcher", "r1", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+MESSAGES = (Message("system", "You are the Researcher."), Message("user", "What grows there?"))
+
+
+def a_request(**options: Any) -> Request:
+    return replace(Request(MESSAGES, ASKER), **options)
+
+
+class Pauses:
+    """Stands in for sleep: keeps what was asked for and takes no time."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    async with model_server(lines=LINES) as running:
+        yield running
+
+
+@asynccontextmanager
+async def a_model(
+    base_url: str, name: str = "simulated", pauses: Pauses | None = None
+) -> AsyncIterator[OpenAIModel]:
+    model = OpenAIModel(name, base_url, KEY, sleep=pauses or Pauses(), rng=random.Random(1))
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+async def all_of(model: OpenAIModel, request: Request) -> tuple[str, Finish]:
+    text = ""
+    async for item in model.stream(request):
+        if isinstance(item, Finish):
+            return text, item
+        text += item.text
+    raise AssertionError("no finish")
+
+
+async def failure(base_url: str, request: Request | None = None) -> str:
+    """The sentence with which a request fails."""
+    async with a_model(base_url) as model:
+        with pytest.raises(ModelError) as failed:
+            await all_of(model, request or a_request())
+    await let_generators_end()
+    sentence = str(failed.value)
+    assert KEY not in sentence
+    assert "\n" not in sentence
+    assert failed.value.__cause__ is None
+    return sentence
+
+
+async def let_generators_end() -> None:
+    """Give the loop turns: the client leaves it to close its generators where reading failed."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_an_answer_is_streamed_with_its_usage_and_says_who_asks(server: ModelServer) -> None:
+    async with a_model(server.base_url) as model:
+        text, finish = await all_of(model, a_request(wants_json=True, tokens_max=50))
+
+    assert text == TEXT
+    assert finish == Finish("stop", prompt_tokens=7, completion_tokens=13)
+    (entry,) = server.log
+    assert entry.headers == {
+        "X-Fleetmind-Task": "task-1",
+        "X-Fleetmind-Agent": "researcher",
+        "X-Fleetmind-Step": "r1",
+        "traceparent": ASKER.traceparent,
+    }
+    assert entry.options == {
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "response_format": {"type": "json_object"},
+        "max_tokens": 50,
+    }
+
+
+async def test_a_trace_begins_and_odd_step_ids_stay_in_their_header(server: ModelServer) -> None:
+    request = Request(MESSAGES, Asker("t", "coder", "c1\r\nX-Evil: 1 é"))
+    async with a_model(server.base_url) as model:
+        await all_of(model, request)
+
+    (entry,) = server.log
+    assert entry.step == "c1%0D%0AX-Evil: 1 %C3%A9"
+    assert [len(part) for part in entry.headers["traceparent"].split("-")] == [2, 32, 16, 2]
+
+
+async def test_an_answer_cut_at_the_token_limit_finishes_with_length(server: ModelServer) -> None:
+    async with a_model(server.base_url) as model:
+        text, finish = await all_of(model, a_request(tokens_max=2))
+
+    assert (text, finish.reason) == ("Nine bean", "length")
+
+
+async def test_reasoning_comes_as_such(server: ModelServer) -> None:
+    async with a_model(server.fault_url("reasoning")) as model:
+        deltas = [item async for item in model.stream(a_request()) if isinstance(item, Delta)]
+
+    reasoning = "".join(delta.text for delta in deltas if delta.is_reasoning)
+    answer = "".join(delta.text for delta in deltas if not delta.is_reasoning)
+    assert reasoning + answer == TEXT
+    assert reasoning
+    assert answer
+
+
+async def test_without_a_name_the_endpoints_first_model_is_asked(server: ModelServer) -> None:
+    async with a_model(server.base_url, name="") as model:
+        await all_of(model, a_request())
+        await all_of(model, a_request())
+
+    assert [entry.model for entry in server.log] == ["simulated", "simulated"]
+
+
+async def test_an_endpoint_without_usage_is_counted_by_its_deltas(server: ModelServer) -> None:
+    async with a_model(server.fault_url("no-usage")) as model:
+        _, finish = await all_of(model, a_request())
+
+    assert finish == Finish("stop", prompt_tokens=0, completion_tokens=13)
+
+
+@pytest.mark.parametrize(
+    ("fault", "dropped"),
+    [("no-json", {"response_format"}), ("no-options", {"response_format", "stream_options"})],
+)
+async def test_what_an_endpoint_refuses_is_dropped_and_remembered(
+    server: ModelServer, fault: str, dropped: set[str]
+) -> None:
+    async with a_model(server.fault_url(fault)) as model:
+        await all_of(model, a_request(wants_json=True))
+        tries = len(server.log)
+        text, _ = await all_of(model, a_request(wants_json=True))
+
+    assert text == TEXT
+    assert tries == 1 + len(dropped)
+    assert len(server.log) == tries + 1
+    assert not dropped & server.log[-1].options.keys()
+
+
+async def test_another_400_is_reported_and_nothing_is_unlearned(server: ModelServer) -> None:
+    url = server.fault_url("400x3")
+    async with a_model(url) as model:
+        with pytest.raises(ModelError, match=r"did not accept the request \(400: scripted"):
+            await all_of(model, a_request(wants_json=True))
+        await all_of(model, a_request(wants_json=True))
+
+    assert "response_format" in server.log[-1].options
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+async def test_a_passing_failure_is_tried_again_after_a_growing_pause(
+    server: ModelServer, status: int
+) -> None:
+    pauses = Pauses()
+    async with a_model(server.fault_url(f"{status}x2"), pauses=pauses) as model:
+        text, _ = await all_of(model, a_request())
+
+    assert text == TEXT
+    first, second = pauses.taken
+    assert 0.25 <= first <= 0.5 <= second <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("500", "failed (500: scripted to answer 500), 3 times; try again later"),
+        ("503", "failed (503: scripted to answer 503), 3 times; try again later"),
+        ("429", "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
+        ("error-first", "reported an error instead of going on (the model crashed), 3 times; look"),
+        ("empty", "ended its stream without an answer, 3 times; look at the endpoint's log"),
+    ],
+)
+async def test_a_lasting_failure_is_reported_after_three_attempts(
+    server: ModelServer, fault: str, sentence: str
+) -> None:
+    url = server.fault_url(fault)
+
+    assert (await failure(url)).startswith(f"the model endpoint {url} {sentence}")
+    assert len(server.log) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("401", "refused the API key (401: Incorrect API key provided: [key]); set OPENAI_API_KEY"),
+        ("403", "refused the API key (403: scripted to answer 403); set OPENAI_API_KEY"),
+        ("404", "knows no model 'simulated', or is no such API (404: scripted to answer 404);"),
+        ("cut", "broke the connection off; look at the endpoint's log"),
+        ("cut-clean", "cut its stream off before the end of the answer; look at the endpoint's"),
+        ("error-event", "reported an error instead of going on (the model ran out of memory);"),
+        ("content-filter", "stopped its answer by its content filter; rephrase the goal"),
+        ("garbage", "sent text/html instead of an event stream; check that the base URL is"),
+        ("bad-json", "sent what is no event stream of chat chunks; check that the base URL"),
+        ("deep-json", "sent what is no event stream of chat chunks; check that the base URL"),
+        ("endless", "sent more than 64 MB for one answer; check that the base URL is that"),
+    ],
+)
+async def test_what_another_attempt_would_not_mend_is_reported_at_once(
+    server: ModelServer, fault: str, sentence: str
+) -> None:
+    url = server.fault_url(fault)
+
+    assert (await failure(url)).startswith(f"the model endpoint {url} {sentence}")
+    assert len(server.log) == 1
+
+
+async def test_chunks_of_an_odd_form_are_no_answer(server: ModelServer) -> None:
+    assert "ended its stream without an answer" in await failure(server.fault_url("odd-json"))
+
+
+async def test_a_retry_after_that_fits_is_kept_to(server: ModelServer) -> None:
+    pauses = Pauses()
+    async with a_model(server.fault_url("429-after-7x1"), pauses=pauses) as model:
+        await all_of(model, a_request(timeout_s=20.0))
+
+    assert pauses.taken == [7.0]
+
+
+async def test_a_retry_after_beyond_the_time_left_fails_at_once(server: ModelServer) -> None:
+    said = await failure(server.fault_url("429-after-90"), a_request(timeout_s=20.0))
+
+    assert "; it asks to wait 90 s and 20 s are left, so try again later" in said
+    assert len(server.log) == 1
+
+
+async def test_two_attempts_are_never_joined(server: ModelServer) -> None:
+    async with a_model(server.fault_url("cut-cleanx1")) as model:
+        items = model.stream(a_request())
+        said = [await anext(items) for _ in range(7)]
+        with pytest.raises(ModelError, match="cut its stream off"):
+            await anext(items)
+
+    assert "".join(item.text for item in said if isinstance(item, Delta)) == TEXT[:33]
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("hang", "had not answered when the 0.2 s for it were over; allow more time"),
+        ("stall", "was still answering when the 0.2 s for it were over; allow more time"),
+        ("slow", "was still answering when the 0.2 s for it were over; allow more time"),
+    ],
+)
+async def test_an_endpoint_that_does_not_finish_is_given_up_in_time(
+    server: ModelServer, fault: str, sentence: str
+) -> None:
+    assert sentence in await failure(server.fault_url(fault), a_request(timeout_s=0.2))
+
+
+async def test_a_stall_is_noticed_before_the_time_is_over(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.models.openai_compatible.STALL_S", 0.1)
+
+    said = await failure(server.fault_url("stall"), a_request(timeout_s=30.0))
+
+    assert "stopped in the middle of its answer and was silent for 0.1 s" in said
+
+
+async def test_a_refused_connection_is_told_from_an_unknown_host() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+    refused = await failure(f"http://127.0.0.1:{port}/v1")
+    unknown = await failure("http://user:pass@nowhere.invalid:9/v1?key=1")
+
+    assert refused.startswith(f"the model endpoint http://127.0.0.1:{port}/v1 refuses connections")
+    assert unknown.startswith("the model endpoint http://nowhere.invalid:9/v1 has a host name that")
+
+
+async def test_tls_towards_a_server_without_it_is_said() -> None:
+    async with model_server() as server:
+        said = await failure(server.base_url.replace("http:", "https:"))
+
+    assert "can't be trusted, its TLS failed" in said
+
+
+async def test_closing_the_stream_stops_the_server() -> None:
+    async with (
+        model_server(Timing(tokens_per_s=20.0), LINES) as server,
+        a_model(server.base_url) as model,
+    ):
+        async with aclosing(model.stream(a_request())) as items:
+            await anext(items)
+        await server.until(lambda: server.log[0].ended_at is not None)
+
+    assert server.log[0].ended == "cancelled"
+    assert server.log[0].tokens < 13
+
+
+async def test_cancelling_the_caller_stops_the_server() -> None:
+    async with (
+        model_server(Timing(ttft_s=30.0), LINES) as server,
+        a_model(server.base_url) as model,
+    ):
+        asking = asyncio.create_task(all_of(model, a_request()))
+        await server.until(lambda: len(server.log) == 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await server.until(lambda: server.log[0].ended_at is not None)
+
+    assert asking.cancelled()
+    assert (server.log[0].ended, server.log[0].tokens) == ("cancelled", 0)
