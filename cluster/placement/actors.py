@@ -1,0 +1,166 @@
+"""`AgentActor`: the body of the Ray actor that hosts one agent.
+
+Ray creates it, restarts it and shows it; messages between agents don't pass through it. Nothing
+here imports Ray: `cluster.placement.launcher` makes an actor of the class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.ids import AgentId
+from cluster.kernel.tasks import Failure
+from cluster.wire.failure import failure_from_error
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_OPENER = "cluster.runtime.assembly:open_host"
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 5.0
+DRAIN_S = 5.0
+
+
+class OpenedHost(Protocol):
+    """What an opener returns: a host with all its parts, not started yet."""
+
+    async def start(self) -> str:
+        """Register in the directory and return the address."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the directory and close everything."""
+        ...
+
+    async def fenced(self) -> None:
+        """Return once a newer incarnation of the agent has taken over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHealth:
+    """How an actor's host is.
+
+    ``state`` is one of ``starting``, ``serving``, ``failing`` (it tries again; ``failure`` says
+    why), ``fenced`` (a newer incarnation took over) and ``stopped``.
+    """
+
+    agent: str
+    pid: int
+    state: str
+    address: str = ""
+    failure: Failure | None = None
+
+
+class AgentActor:
+    """Hosts one agent from its construction on; where that fails it tries again, ever more slowly.
+
+    Ray runs the constructor of an asynchronous actor on the actor's event loop, and at a restart
+    runs nothing else: so the host is started from there, not from a call. Every start takes a
+    higher epoch, by which peers tell it from its predecessor.
+
+    Args:
+        agent: its id, as in ``researcher-0``.
+        settings_json: the public settings.
+        secrets_path: where the secrets lie; never their values, which Ray would show (ray#28276).
+        opener: ``module:function`` that takes a `HostSpec` and returns an `OpenedHost`.
+    """
+
+    def __init__(
+        self, agent: str, settings_json: str, secrets_path: str, opener: str = DEFAULT_OPENER
+    ) -> None:
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # read when grpc is imported
+        self._agent = agent
+        self._settings_json = settings_json
+        self._secrets_path = secrets_path
+        self._opener = opener
+        self._host: OpenedHost | None = None
+        self._has_tried = asyncio.Event()
+        self._health = AgentHealth(agent, os.getpid(), "starting")
+        self._serving = asyncio.get_running_loop().create_task(self._serve())
+
+    def __repr__(self) -> str:
+        return f"fleetmind/{self._agent}"
+
+    async def start(self) -> AgentHealth:
+        """Return how the first attempt went; the caller sets the deadline."""
+        await self._has_tried.wait()
+        return self._health
+
+    async def health(self) -> AgentHealth:
+        """Return how the host is now."""
+        return self._health
+
+    async def drain(self) -> None:
+        """Stop the host and stay idle; a second time changes nothing."""
+        self._serving.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
+        await self._close("stopped")
+
+    async def _serve(self) -> None:
+        """Start the host, as often as it takes, and end it when it was replaced."""
+        delay_s = RETRY_FIRST_S
+        while not await self._is_open():
+            self._has_tried.set()
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, RETRY_MAX_S)
+        self._has_tried.set()
+        assert self._host is not None
+        await self._host.fenced()
+        # The process stays: exiting would make Ray restart it, and two would replace each other.
+        await self._close("fenced")
+
+    async def _is_open(self) -> bool:
+        """Try to start the host once and say whether it serves; contains whatever goes wrong."""
+        try:
+            address = await self._open()
+        except ClusterError as error:
+            _log.warning("%s can't serve: %s", self._agent, error)
+            failure = failure_from_error(error)
+        except Exception as error:  # noqa: BLE001 - contained: the actor lives on
+            _log.exception("%s can't serve", self._agent)
+            failure = failure_from_error(error)
+        else:
+            self._health = AgentHealth(self._agent, os.getpid(), "serving", address)
+            return True
+        self._health = AgentHealth(self._agent, os.getpid(), "failing", failure=failure)
+        return False
+
+    async def _open(self) -> str:
+        # In a thread: importing an agent with its libraries takes up to a second.
+        opener = await asyncio.to_thread(_load_opener, self._opener)
+        host = await opener(self._agent, self._settings_json, self._secrets_path)
+        try:
+            address = await host.start()
+        except BaseException:
+            await host.stop()
+            raise
+        self._host = host
+        return address
+
+    async def _close(self, state: str) -> None:
+        host, self._host = self._host, None
+        if host is None:
+            return
+        self._health = AgentHealth(self._agent, os.getpid(), state)
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await host.stop()
+        except TimeoutError:
+            _log.warning("%s did not stop within %g s", self._agent, DRAIN_S)
+
+
+def _load_opener(name: str) -> Callable[[str, str, str], Awaitable[OpenedHost]]:
+    from cluster.runtime.assembly import HostSpec, load
+
+    open_host: Callable[[HostSpec], Awaitable[Any]] = load(name)
+
+    def opener(agent: str, settings_json: str, secrets_path: str) -> Awaitable[OpenedHost]:
+        return open_host(HostSpec(AgentId(agent), settings_json, secrets_path))
+
+    return opener

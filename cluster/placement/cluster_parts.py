@@ -1,0 +1,154 @@
+"""What a running cluster consists of: the store, the local model's server, Ray, the actors.
+
+Owned by `cluster.placement.cluster_process`. Ray takes seconds to start, so the others start
+meanwhile; the actors come last, since they need them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from cluster.kernel.errors import PlacementError
+from cluster.kernel.ids import agent_id
+from cluster.memory.embedded import EmbeddedRedis
+from cluster.memory.redis_store import RedisStore
+from cluster.placement.launcher import LaunchOptions, PlacedAgent, launch, stop
+from cluster.placement.ray_session import RaySession, join_ray, start_local_ray
+from cluster.placement.reports import Ready
+from cluster.placement.request import SECRETS_FILE, Request
+from cluster.runtime.assembly import HostSpec, load
+from cluster.settings import Secrets
+
+LOCAL_SERVER = "agents.models.local:local_server"
+"""What serves a ``llama:`` model, by name: an async context manager that gives a base URL."""
+_RAY_FOLDER = "ray"
+
+
+class ClusterParts:
+    """Starts the parts and stops them; ``say`` is told what is being done."""
+
+    def __init__(self, request: Request, run_dir: Path, say: Callable[[str], None]) -> None:
+        self._request = request
+        self._settings = request.settings
+        self._run_dir = run_dir
+        self._secrets_path = run_dir / SECRETS_FILE
+        self._say = say
+        self._redis: EmbeddedRedis | None = None
+        self._model: AbstractAsyncContextManager[str] | None = None
+        self._ray: RaySession | None = None
+        self._placed: list[PlacedAgent] = []
+
+    async def start(self) -> Ready:
+        """Start everything and return where it is; what was started is left to `stop` or the end.
+
+        Raises:
+            ClusterError: what could not be started.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._open_store())
+                group.create_task(self._open_model())
+                opening = group.create_task(self._open_ray())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        session = opening.result()
+        options = LaunchOptions(self._request.namespace, is_pinned=await self._is_pinned(session))
+        specs = [
+            HostSpec(agent_id(role, replica), self._settings.public_json(), str(self._secrets_path))
+            for role, agent in self._settings.agents.items()
+            for replica in range(agent.replicas)
+        ]
+        names = tuple(spec.agent for spec in specs)
+        self._say(f"placing {', '.join(names)}")
+        self._placed = await launch(session, specs, options)
+        return Ready(session.address, session.dashboard_url, names)
+
+    async def stop(self) -> None:
+        """Stop in the reverse order, so that nothing loses what it still needs.
+
+        Ray of our own is left to the end of the session: it has nothing to save, and ending it in
+        an orderly way takes a second and a half.
+        """
+        if self._ray is not None:
+            await stop(self._ray, self._placed)
+        if self._model is not None:
+            await self._model.__aexit__(None, None, None)
+        if self._redis is not None:
+            await asyncio.to_thread(self._redis.stop)
+        if self._ray is not None and self._ray.is_joined:
+            await self._ray.close()
+
+    async def _open_store(self) -> None:
+        """Reach the configured store, or start one of our own and note its address."""
+        secrets = Secrets.read_secrets(self._secrets_path)
+        if secrets.redis_url:
+            self._say("connecting to the store")
+            store = await RedisStore.connect(secrets.redis_url)
+            await store.close()
+            return
+        self._say("starting the store")
+        self._redis = EmbeddedRedis()
+        url = await asyncio.to_thread(self._redis.start)
+        dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
+
+    async def _open_model(self) -> None:
+        """Serve a local model; to the agents it is then an endpoint like any other."""
+        model = self._settings.model
+        scheme, _, name = model.uri.partition(":")
+        if scheme != "llama":
+            return
+        self._say(f"loading the model {name}")
+        server: AbstractAsyncContextManager[str] = load(LOCAL_SERVER)(name)
+        base_url = await server.__aenter__()
+        self._model = server
+        self._settings = dataclasses.replace(
+            self._settings, model=dataclasses.replace(model, base_url=base_url)
+        )
+
+    async def _open_ray(self) -> RaySession:
+        address, namespace = self._settings.ray.address, self._request.namespace
+        if address:
+            self._say(f"joining the Ray cluster at {address}")
+            self._ray = await join_ray(address, namespace=namespace)
+        else:
+            self._say("starting Ray")
+            self._ray = await start_local_ray(
+                self._run_dir / _RAY_FOLDER,
+                namespace=namespace,
+                has_dashboard=self._request.has_dashboard,
+            )
+        return self._ray
+
+    async def _is_pinned(self, session: RaySession) -> bool:
+        """Say whether all agents stay on this machine: where they listen on loopback.
+
+        Raises:
+            PlacementError: they don't, and could not reach what is only here.
+        """
+        if is_loopback(self._settings.network.host):
+            return True
+        if len(await session.nodes()) > 1:
+            if self._redis is not None:
+                raise PlacementError(
+                    "the Ray cluster has several machines, and the embedded store is only on "
+                    "this one: agents need a Redis that all of them reach, name it with --redis"
+                )
+            if self._model is not None:
+                raise PlacementError(
+                    "the Ray cluster has several machines, and the local model is only on this "
+                    "one: name an endpoint that all of them reach with --model openai:NAME"
+                )
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

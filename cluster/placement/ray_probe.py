@@ -1,0 +1,66 @@
+"""Asks an address whether Ray's control store (GCS) answers there, before Ray itself is told to.
+
+`ray.init` takes minutes to give up on an address where nothing answers, retries a refused token
+for 20 s or longer, and prints what no user can use. Plain sockets tell within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from cluster.kernel.errors import PlacementError
+
+PROBE_TIMEOUT_S = 5.0
+# A client's opening of HTTP/2 (RFC 9113 section 3.4) with empty SETTINGS; a server answers with
+# its own SETTINGS, frame type 4 on stream 0.
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_FRAME_HEADER_BYTES = 9
+_SETTINGS = 4
+
+
+async def check_answers(address: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
+    """Return if something that may be Ray's control store answers at ``host:port``.
+
+    Raises:
+        PlacementError: nothing answers in time, or something else does.
+    """
+    host, port = split(address)
+    reader = writer = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(host, port)
+            if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
+                return
+            writer.write(_HELLO)
+            await writer.drain()
+            header = await reader.readexactly(_FRAME_HEADER_BYTES)
+    except TimeoutError:
+        raise PlacementError(
+            f"no Ray cluster answers at {address} within {timeout_s:g} s"
+        ) from None
+    except asyncio.IncompleteReadError:
+        raise PlacementError(f"what answers at {address} is no Ray cluster") from None
+    except OSError as error:
+        reason = error.strerror or "no such host"
+        raise PlacementError(f"no Ray cluster answers at {address}: {reason.lower()}") from error
+    finally:
+        if writer is not None:
+            writer.close()
+    if header[3] != _SETTINGS:
+        raise PlacementError(f"what answers at {address} is no Ray cluster")
+
+
+def split(address: str) -> tuple[str, int]:
+    """Return host and port of an address as `ray.init` takes it.
+
+    Raises:
+        PlacementError: it is none.
+    """
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise PlacementError(
+            f"{address!r} is no address of a Ray cluster; give HOST:PORT (as `ray start` prints "
+            "it) or `auto`"
+        )
+    return host.strip("[]"), int(port)

@@ -1,0 +1,48 @@
+"""Whether Ray's token is sent, and where from: Ray's own places and rules, applied to clients too.
+
+Ray switches token authentication on by itself for clusters it starts, but a client that is given
+an address sends its token only where RAY_AUTH_MODE says so. Here a token that is there is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cluster.kernel.errors import PlacementError
+
+HOW_TO_GIVE = (
+    "give it in ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+    " (`ray get-auth-token` prints it on a machine of the cluster)"
+)
+
+
+def send_token() -> bool:
+    """Have this process send Ray's token, if there is one; return whether it will.
+
+    RAY_AUTH_MODE is respected where it is set.
+
+    Raises:
+        PlacementError: RAY_AUTH_MODE asks for a token and none is found, on which Ray aborts.
+    """
+    mode = os.environ.get("RAY_AUTH_MODE", "").lower()
+    if mode == "token" and not has_token():
+        raise PlacementError(f"RAY_AUTH_MODE is `token` and there is no token: {HOW_TO_GIVE}")
+    if mode or not has_token():
+        return mode == "token"
+    # Not just the variable: a Ray that is imported already has read it.
+    from ray._private.authentication import authentication_token_setup as setup
+
+    return bool(setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False))
+
+
+def has_token() -> bool:
+    """Say whether a token is in one of the places where Ray looks, in its order."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    try:
+        return bool(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False
