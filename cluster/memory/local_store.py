@@ -24,6 +24,7 @@ class LocalStore:
         self._values: dict[str, tuple[bytes, float]] = {}
         """Each key's value, and the instant it expires."""
         self._epochs: dict[str, int] = {}
+        self._leases: set[str] = set()
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of the keys in their order, None where there is none."""
@@ -56,7 +57,14 @@ class LocalStore:
             return False
         self._epochs[name] = epoch
         await self.put_many({key: value}, ttl_s)
+        self._leases.add(key)
         return True
+
+    async def leases(self) -> dict[str, bytes]:
+        """Return every key set by `put_lease` that has not run out, and its value."""
+        held = {key: value for key in self._leases if (value := self._get(key)) is not None}
+        self._leases.intersection_update(held)
+        return held
 
     async def drop_lease(self, name: str, key: str, epoch: int) -> bool:
         """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""

@@ -44,7 +44,7 @@ for i, key in ipairs(KEYS) do
 end
 """
 
-# KEYS: counter of the name, lease. ARGV: epoch, value, milliseconds. A counter that is behind the
+# KEYS: counter of the name, lease, set of leases. ARGV: epoch, value, milliseconds. A counter that is behind the
 # epoch belongs to a store that has lost it; it is raised, lest the same epoch be given out twice.
 _PUT_LEASE = """
 local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -52,7 +52,23 @@ local epoch = tonumber(ARGV[1])
 if newest > epoch then return 0 end
 if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', KEYS[3], KEYS[2])
 return 1
+"""
+
+# KEYS: set of leases. Returns keys and values in turn; those that ran out leave the set.
+_LEASES = """
+local held = {}
+for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local value = redis.call('GET', key)
+  if value then
+    held[#held + 1] = key
+    held[#held + 1] = value
+  else
+    redis.call('SREM', KEYS[1], key)
+  end
+end
+return held
 """
 
 # KEYS: counter of the name, lease. ARGV: epoch.
@@ -115,6 +131,7 @@ class RedisStore:
         self._target = target
         self._keys = f"{prefix}key:"
         self._epochs = f"{prefix}epoch:"
+        self._lease_set = f"{prefix}leases"
         self._timeout_s = timeout_s
         self._is_closed = False
         # Who waits for a connection waits here, so the pool is never found exhausted. redis-py's
@@ -221,10 +238,17 @@ class RedisStore:
 
     async def put_lease(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
         """Set ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
-        keys = [self._epochs + name, self._keys + key]
+        keys = [self._epochs + name, self._keys + key, self._lease_set]
         ttl_ms = _milliseconds(ttl_s)
         async with self._operation() as client:
             return bool(await _run(client, _PUT_LEASE, keys, [epoch, value, ttl_ms]))
+
+    async def leases(self) -> dict[str, bytes]:
+        """Return every key set by `put_lease` that has not run out, and its value."""
+        async with self._operation() as client:
+            held: list[bytes] = await _run(client, _LEASES, [self._lease_set], [])
+        keys = (key.decode().removeprefix(self._keys) for key in held[::2])
+        return dict(zip(keys, held[1::2], strict=True))
 
     async def drop_lease(self, name: str, key: str, epoch: int) -> bool:
         """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""

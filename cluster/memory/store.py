@@ -54,6 +54,10 @@ class Store(Protocol):
         """
         ...
 
+    async def leases(self) -> dict[str, bytes]:
+        """Return every key set by `put_lease` that has not run out, and its value."""
+        ...
+
     async def drop_lease(self, name: str, key: str, epoch: int) -> bool:
         """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""
         ...

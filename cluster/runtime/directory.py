@@ -56,8 +56,12 @@ class Directory:
         """Return all registrations, at most `CACHE_S` old, ordered by agent."""
         now = self._clock.now()
         if is_fresh or now - self._cached_at > CACHE_S:
-            entries = await self._store.items(PREFIX)
-            found = [registration_from_bytes(value) for value in entries.values()]
+            entries = await self._store.leases()
+            found = [
+                registration_from_bytes(value)
+                for key, value in entries.items()
+                if key.startswith(PREFIX)
+            ]
             self._cached = {r.agent: r for r in sorted(found, key=lambda r: r.agent)}
             self._cached_at = now
         return list(self._cached.values())

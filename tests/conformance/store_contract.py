@@ -138,6 +138,16 @@ async def a_lease_ends_by_itself(subject: Subject) -> None:
     assert await subject.store.get_many(["key"]) == [None]
 
 
+async def leases_are_listed_while_they_last(subject: Subject) -> None:
+    await subject.store.put_lease("short", "agent/short", 1, b"s", 0.02)
+    await subject.store.put_lease("long", "agent/long", 1, b"l", 3600.0)
+    await subject.store.put_many({"agent/other": b"no lease"})
+    await subject.pass_time(0.03)
+    assert await subject.store.leases() == {"agent/long": b"l"}
+    await subject.store.drop_lease("long", "agent/long", 1)
+    assert await subject.store.leases() == {}
+
+
 async def a_renewed_lease_lasts_from_its_renewal(subject: Subject) -> None:
     epoch = await subject.store.next_epoch("name")
     await subject.store.put_lease("name", "key", epoch, b"here", 0.02)
@@ -203,6 +213,7 @@ PROMISES: tuple[Promise, ...] = (
     the_newest_epoch_holds_the_lease,
     an_older_epoch_neither_writes_nor_drops_the_lease,
     a_lease_ends_by_itself,
+    leases_are_listed_while_they_last,
     a_renewed_lease_lasts_from_its_renewal,
     the_newest_epoch_drops_its_lease,
     an_epoch_the_store_has_lost_is_not_given_out_again,
