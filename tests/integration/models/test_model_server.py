@@ -1,0 +1,51 @@
+"""The benchmarks' model server as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from agents.models.openai_compatible import OpenAIModel
+from agents.models.port import Asker, Finish, Message, Request
+from agents.models.side_process import side_process
+from cluster.kernel.errors import ModelError
+
+pytestmark = pytest.mark.integration
+
+SERVER = [sys.executable, "-m", "benchmarks.model_server"]
+
+
+async def test_it_streams_on_schedule_and_logs_each_request(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    request = Request((Message("system", "You are the Coder."),), Asker("t", "coder", "c1"))
+    timing = ["--ttft-s", "0.05", "--tokens-per-s", "1000", "--log", str(log)]
+
+    async with side_process([*SERVER, *timing]) as base_url:
+        model = OpenAIModel("report", base_url)
+        items = [item async for item in model.stream(request)]
+        await model.close()
+
+    (entry,) = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert items[-1] == Finish("stop", prompt_tokens=4, completion_tokens=300)
+    assert entry["ended"] == "finished"
+    assert entry["tokens"] == 300
+    assert entry["headers"]["X-Fleetmind-Step"] == "c1"
+    assert entry["first_token"] - entry["received"] >= 0.05
+    assert entry["last_token"] - entry["received"] >= 0.05 + 0.299
+
+
+async def test_a_server_that_does_not_start_is_reported_with_its_last_words() -> None:
+    with pytest.raises(ModelError, match=r"ended with 2: .*unrecognized arguments: --nonsense"):
+        async with side_process([*SERVER, "--nonsense"]):
+            pass
+
+
+async def test_a_server_that_is_never_ready_is_given_up_and_stopped() -> None:
+    waiting = [sys.executable, "-c", "import signal; signal.pause()"]
+
+    with pytest.raises(ModelError, match=r"was not ready within 0\.1 s"):
+        async with side_process(waiting, timeout_s=0.1):
+            pass
