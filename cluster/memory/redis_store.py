@@ -44,8 +44,9 @@ for i, key in ipairs(KEYS) do
 end
 """
 
-# KEYS: counter of the name, lease, set of leases. ARGV: epoch, value, milliseconds. A counter that is behind the
-# epoch belongs to a store that has lost it; it is raised, lest the same epoch be given out twice.
+# KEYS: counter of the name, lease, set of leases. ARGV: epoch, value, milliseconds. A counter
+# that is behind the epoch belongs to a store that has lost it; it is raised, lest the same epoch
+# be given out twice.
 _PUT_LEASE = """
 local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
 local epoch = tonumber(ARGV[1])

@@ -1,0 +1,1 @@
+"""Version 1 of the language: protobuf definitions and the code generated from them."""

@@ -1,0 +1,28 @@
+"""Runs a cluster with the Reviewer of this folder and shows its step among the others.
+
+Run it: `.venv/bin/python examples/own_agent/ask.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from cluster import Cluster
+
+HERE = Path(__file__).parent
+GOAL = "Write a program that prints the two largest numbers of a list with heapq.nlargest."
+
+
+async def main() -> None:
+    """Print the steps as they end, and the answer."""
+    async with Cluster(config=HERE / "fleet.toml") as cluster:
+        task = await cluster.submit(GOAL, knowledge=[HERE.parent / "knowledge"], deadline_s=240)
+        async for event in task:
+            if event.kind == "step_finished":
+                print(f"{event.agent} finished {event.step}")
+        print((await task).text)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
