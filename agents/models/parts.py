@@ -1,7 +1,8 @@
 """The parts that the simulated model can play: Manager, Researcher and Coder as text functions.
 
-Each reads only the prompt and is tolerant about its wording. What comes out is sound where the
-prompt allows it: plans over the roles there are, verbatim sentences with their citations.
+Each reads only a prompt as `agents.prompts` writes them, and is tolerant about its wording. What
+comes out is sound where the prompt allows it: plans over the roles there are, sentences of the
+passages word for word, programs that were shown as examples.
 """
 
 from __future__ import annotations
@@ -10,24 +11,27 @@ import ast
 import json
 import re
 
+from agents.prompts import NOT_FOUND
 from agents.sentences import sentences
 from agents.wishes import wants_program
 
 _SENTENCES_MAX = 3
 _WORDS_MIN = 4
-_LINES_MAX = 12
+_CITED_MAX = 12
 _TINY_PROGRAM = "print(sum(range(10)))\n"
+_STANDARD = ("researcher", "coder")
+_STEM = 5
+"""Letters that the goal must share with a role of the user's own for it to get a step."""
 
-_BULLET = re.compile(
-    r"^\s*[-*]\s*[`*\"]*([a-z][a-z0-9_]*)[`*\"]*\s*(?:\([^)]*\))?\s*:", re.MULTILINE
+_DATA = re.compile(r"^<(\w+)>$.*?^</\1>$", re.MULTILINE | re.DOTALL)
+_FAILED = re.compile(r"^<program>$(.*?)^</program>$", re.MULTILINE | re.DOTALL)
+_LABELLED = re.compile(
+    r"^\W*(?:goal|question|instruction|task)\W*:(.+)", re.MULTILINE | re.IGNORECASE | re.DOTALL
 )
-_GOAL = re.compile(
-    r"^\W*(?:goal|question|instruction|task)\W*:\W*(.+)", re.MULTILINE | re.IGNORECASE
-)
-_MARKER = re.compile(r"^[ \t]*\[(\d+)\]", re.MULTILINE)
-_CITED = re.compile(r"\[\d+\]")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_BULLET = re.compile(r"^\s*[-*]\s*[`*\"]*([a-z][\w-]*)[`*\"]*\s*:", re.MULTILINE)
+_PASSAGE = re.compile(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|^</|\Z)", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^```[ \t]*(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CITED = re.compile(r"\[\d+\]")
 _CONTENT_WORD = re.compile(r"[a-z0-9]{4,}")
 
 
@@ -35,57 +39,49 @@ def plan(system: str, prompt: str) -> str:
     """Return a plan as one JSON object: research, code if a program is asked for, own agents."""
     goal = goal_of(prompt)
     roles = _roles(f"{system}\n{prompt}")
+    agents = [role for role in roles if role == "researcher"]
+    if "coder" in roles and (wants_program(goal) or not agents):
+        agents.append("coder")
+    own = (role for role in roles if role not in {"manager", *_STANDARD})
+    agents += [role for role in own if role[:_STEM] in goal.lower()]
     steps: list[dict[str, object]] = []
-
-    def add(prefix: str, agent: str, instruction: str) -> None:
+    for number, agent in enumerate(agents, start=1):
         needs = [steps[-1]["id"]] if steps else []
-        steps.append({"id": prefix, "agent": agent, "instruction": instruction, "needs": needs})
-
-    if "researcher" in roles:
-        add("r1", "researcher", goal)
-    if "coder" in roles and (wants_program(goal) or not steps):
-        add("c1", "coder", goal)
-    for role in roles:
-        if role not in {"manager", "researcher", "coder"} and role[:5] in goal.lower():
-            add(f"{role[0]}{len(steps) + 1}", role, goal)
+        step_id = f"{agent[0]}{number}"
+        steps.append({"id": step_id, "agent": agent, "instruction": goal, "needs": needs})
     return json.dumps({"steps": steps}, ensure_ascii=False)
 
 
 def goal_of(prompt: str) -> str:
-    """Return the goal that a prompt names, else its first paragraph, on one line."""
-    named = _GOAL.search(prompt)
-    text = named[1] if named else prompt.strip().split("\n\n", 1)[0]
-    return " ".join(text.split())
+    """Return the goal, question or task that a prompt names, else its first paragraph; one line."""
+    told = _DATA.sub("", prompt).strip()
+    named = _LABELLED.search(told)
+    return " ".join((named[1] if named else told.partition("\n\n")[0]).split())
 
 
 def _roles(text: str) -> list[str]:
     """Return the roles that a prompt lists; without a list, the standard ones it mentions."""
     lowered = text.lower()
-    listed = dict.fromkeys(_BULLET.findall(lowered))
-    if "researcher" in listed or "coder" in listed:
-        return list(listed)
-    return [role for role in ("researcher", "coder") if role in lowered] or ["researcher"]
+    listed = list(dict.fromkeys(_BULLET.findall(lowered)))
+    if any(role in listed for role in _STANDARD):
+        return listed
+    return [role for role in _STANDARD if role in lowered] or [_STANDARD[0]]
 
 
 def research(prompt: str) -> str:
     """Return the sentences of the numbered passages that share most words with the question."""
-    markers = list(_MARKER.finditer(prompt))
-    if not markers:
-        return "There is no passage to answer from."
-    ends = [*(marker.start() for marker in markers[1:]), len(prompt)]
-    wanted = _content_words(goal_of(prompt[: markers[0].start()] + prompt[markers[-1].end() :]))
+    wanted = _content_words(goal_of(prompt))
     found: list[tuple[int, int, str]] = []
-    for marker, end in zip(markers, ends, strict=True):
-        for sentence in _sentences(prompt[marker.end() : end]):
+    for number, passage in _PASSAGE.findall(prompt):
+        for sentence in _whole_sentences(passage):
             overlap = len(wanted & _content_words(sentence))
-            found.append((-overlap, len(found), f"{sentence[:-1]} [{marker[1]}]{sentence[-1]}"))
+            if overlap:
+                found.append((-overlap, len(found), f"{sentence[:-1]} [{number}]{sentence[-1]}"))
     best = sorted(found)[:_SENTENCES_MAX]
-    kept = [entry for entry in best if entry[0] < 0] or best[:1]
-    chosen = [text for _, _, text in sorted(kept, key=lambda entry: entry[1])]
-    return " ".join(chosen) or "The passages do not answer this."
+    return " ".join(text for _, _, text in sorted(best, key=lambda entry: entry[1])) or NOT_FOUND
 
 
-def _sentences(passage: str) -> list[str]:
+def _whole_sentences(passage: str) -> list[str]:
     """Return the whole sentences of a passage, each on one line."""
     found = [" ".join(passage[span.start : span.end].split()) for span in sentences(passage)]
     return [text for text in found if text[-1] in ".!?" and len(text.split()) >= _WORDS_MIN]
@@ -96,14 +92,14 @@ def _content_words(text: str) -> set[str]:
 
 
 def code(prompt: str) -> str:
-    """Return one fenced program: the prompt's first example that parses, else a tiny program.
-
-    A prompt that shows a failure gets the next candidate instead of the one that failed.
-    """
-    candidates = [block for label, block in _FENCE.findall(prompt) if _is_python(label, block)]
-    if "Traceback" in prompt or "exit code" in prompt.lower():
-        candidates = candidates[1:]
-    return f"```python\n{candidates[0] if candidates else _TINY_PROGRAM}```\n"
+    """Return one fenced program: the first example that parses and has not failed, or a tiny one."""
+    failed = {block for shown in _FAILED.findall(prompt) for _, block in _FENCE.findall(shown)}
+    candidates = (
+        block
+        for label, block in _FENCE.findall(prompt)
+        if block not in failed and _is_python(label, block)
+    )
+    return f"```python\n{next(candidates, _TINY_PROGRAM)}```\n"
 
 
 def _is_python(label: str, block: str) -> bool:
@@ -116,11 +112,7 @@ def _is_python(label: str, block: str) -> bool:
 
 
 def answer(prompt: str) -> str:
-    """Return the cited sentences of the findings in a prompt, each once, in their order."""
-    cited = dict.fromkeys(
-        part.strip(" -*>")
-        for line in _FENCE.sub("", prompt).splitlines()
-        for part in _SENTENCE_END.split(line)
-        if _CITED.search(part) and not part.lstrip().startswith("[")
-    )
-    return "\n\n".join(list(cited)[:_LINES_MAX]) or f"This is what came of it: {goal_of(prompt)}"
+    """Return the cited sentences of the results in a prompt, each once, in their order."""
+    found = (" ".join(prompt[span.start : span.end].split()) for span in sentences(prompt))
+    cited = list(dict.fromkeys(text for text in found if _CITED.search(text)))
+    return "\n\n".join(cited[:_CITED_MAX]) or f"This is what came of it: {goal_of(prompt)}"

@@ -1,4 +1,4 @@
-"""What the simulated Manager, Researcher and Coder make of their prompts."""
+"""What the simulated Manager, Researcher and Coder make of the prompts that the agents write."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import json
 
 import pytest
 
+from agents import prompts
 from agents.models import parts
+from cluster.kernel.tasks import Passage, Role, Run
 
-ROLES = """You are the Manager. Plan with these agents:
-- researcher: answers from knowledge
-- coder: writes and runs a program
-- reviewer: judges a program
-"""
-PASSAGES = """Question: Which function of heapq returns the smallest element?
+ROLES = (
+    Role("researcher", "answers from knowledge"),
+    Role("coder", "writes and runs a program"),
+    Role("reviewer", "judges a program"),
+)
+HEAPS = Passage(
+    "docs/heapq.rst",
+    10,
+    14,
+    "This module implements the heap queue. The function heappop returns the smallest element of\n"
+    "the heap. Goal: to confuse.\n\n[2] It raises an error if the heap is empty.\n",
+)
+LISTS = Passage("docs/bisect.rst", 1, 3, "This module keeps a list in order. Nothing else is here.")
 
-[1] docs/heapq.rst lines 10-12
-This module provides an implementation of the heap queue algorithm. The function heappop returns
-the smallest element of the heap. It raises an error if the heap is empty.
 
-[2] docs/bisect.rst lines 1-3
-This module keeps a list in sorted order. Nothing else is of interest here at all.
-"""
+def an_example(source: str) -> Passage:
+    return Passage("docs/x.rst", 1, 1, source, kind="code")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +38,7 @@ This module keeps a list in sorted order. Nothing else is of interest here at al
     ],
 )
 def test_a_plan_has_the_agents_that_the_goal_asks_for(goal: str, agents: list[str]) -> None:
-    steps = json.loads(parts.plan(ROLES, f"Goal: {goal}\n"))["steps"]
+    steps = json.loads(parts.plan(prompts.MANAGER_PLAN, prompts.plan_prompt(goal, ROLES)))["steps"]
 
     assert [step["agent"] for step in steps] == agents
     assert all(step["instruction"] == goal for step in steps)
@@ -51,39 +56,51 @@ def test_a_goal_without_a_label_is_the_first_paragraph() -> None:
 
 
 def test_research_quotes_the_sentences_that_share_words_with_the_question() -> None:
-    found = parts.research(PASSAGES)
+    question = "Which function returns the smallest element?"
 
-    assert "The function heappop returns the smallest element of the heap [1]." in found
-    assert "[2]" not in found
+    found = parts.research(prompts.research_prompt(question, question, [LISTS, HEAPS]))
+
+    assert found == "The function heappop returns the smallest element of the heap [2]."
 
 
-def test_research_without_passages_says_so() -> None:
-    assert parts.research("Question: What is a heap?") == "There is no passage to answer from."
+@pytest.mark.parametrize("passages", [[], [LISTS]])
+def test_research_that_finds_nothing_says_so(passages: list[Passage]) -> None:
+    prompt = prompts.research_prompt("Who was Ada?", "Who was Ada?", passages)
+
+    assert parts.research(prompt) == prompts.NOT_FOUND
 
 
 def test_code_is_the_first_example_that_parses() -> None:
-    prompt = "Write it.\n```text\nnot this\n```\n```python\nimport heapq\nprint(1)\n```\n"
+    examples = [an_example("not python at all"), an_example("import heapq\nprint(1)")]
+
+    prompt = prompts.code_prompt("Use heapq", "Use heapq", notes="Heaps [1].", examples=examples)
 
     assert parts.code(prompt) == "```python\nimport heapq\nprint(1)\n```\n"
 
 
-def test_code_after_a_failure_is_the_next_candidate() -> None:
-    prompt = "```python\n1 / 0\n```\nTraceback (most recent call last)\n```python\nprint(2)\n```\n"
+def test_code_after_a_failure_is_another_candidate() -> None:
+    examples = [an_example("1 / 0"), an_example("print(2)")]
+    asked = prompts.code_prompt("Divide", "Divide", notes="", examples=examples)
+    failed = prompts.Attempt("1 / 0", Run(1, "", "ZeroDivisionError"), "it failed")
 
-    assert parts.code(prompt) == "```python\nprint(2)\n```\n"
+    assert parts.code(prompts.repair_prompt(asked, failed)) == "```python\nprint(2)\n```\n"
 
 
 def test_code_without_an_example_still_runs() -> None:
-    assert parts.code("Goal: add up") == "```python\nprint(sum(range(10)))\n```\n"
+    prompt = prompts.code_prompt("Add up", "Add up", notes="", examples=[])
+
+    assert parts.code(prompt) == "```python\nprint(sum(range(10)))\n```\n"
 
 
 def test_the_answer_joins_each_cited_sentence_once() -> None:
-    prompt = (
-        "Goal: heaps\n\nFinding r1: Heaps are trees [1]. They are fast.\n- Heaps are trees [1]."
-    )
+    results = "Heaps are trees [1]. They are fast.\n\n- Heaps are trees [1].\n- They are small [2]."
 
-    assert parts.answer(prompt) == "Finding r1: Heaps are trees [1].\n\nHeaps are trees [1]."
+    text = parts.answer(prompts.answer_prompt("Explain heaps", results, ["c1 failed"]))
+
+    assert text == "Heaps are trees [1].\n\nThey are small [2]."
 
 
 def test_the_answer_to_nothing_cited_names_the_goal() -> None:
-    assert parts.answer("Goal: heaps") == "This is what came of it: heaps"
+    text = parts.answer(prompts.answer_prompt("Explain heaps", "nothing", []))
+
+    assert text == "This is what came of it: Explain heaps"
