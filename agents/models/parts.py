@@ -92,7 +92,7 @@ def _content_words(text: str) -> set[str]:
 
 
 def code(prompt: str) -> str:
-    """Return one fenced program: the first example that parses and has not failed, or a tiny one."""
+    """Return one fenced program: the first example that parses and has not failed, else a tiny."""
     failed = {block for shown in _FAILED.findall(prompt) for _, block in _FENCE.findall(shown)}
     candidates = (
         block
