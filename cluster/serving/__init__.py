@@ -1,0 +1,1 @@
+"""HTTP ingress on Ray Serve: its place; nothing is here yet."""
