@@ -26,7 +26,7 @@ test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest
 
 bench: $(READY) ## Measure, print side by side and write build/bench.json
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lint: $(READY) ## Check style, types, layers and generated code
 	@$(BIN)/ruff check

@@ -144,11 +144,12 @@ class Peer:
     @property
     def has_sendable(self) -> bool:
         """Say whether an envelope can be sent now, or an ack can't wait."""
-        return any(o.has_sendable for o in self._outbound.values()) or any(
-            i.is_urgent for i in self._inbound.values()
-        )
+        for outbound in self._outbound.values():
+            if outbound.has_sendable:
+                return True
+        return any(inbound.is_urgent for inbound in self._inbound.values())
 
     @property
     def has_news(self) -> bool:
         """Say whether there is an ack that can wait for a while."""
-        return any(i.is_dirty for i in self._inbound.values())
+        return any(inbound.is_dirty for inbound in self._inbound.values())

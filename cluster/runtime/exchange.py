@@ -156,19 +156,25 @@ class Exchange:
         self._asks[envelope.id] = pending
         assert envelope.deadline_at is not None
         left_s = envelope.deadline_at - self._clock.now() + grace_s
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(max(0.0, left_s), self._expire, envelope.id)
         try:
-            async with asyncio.timeout(max(0.0, left_s)):
-                return await answer
-        except TimeoutError as error:
-            self.cancel(envelope.id, "the deadline has passed")
-            raise DeadlinePassed(
-                f"{envelope.recipient} did not answer before the deadline"
-            ) from error
+            return await answer
         except asyncio.CancelledError:
             self.cancel(envelope.id, "nobody waits for the answer any longer")
             raise
         finally:
+            timer.cancel()
             self._asks.pop(envelope.id, None)
+
+    def _expire(self, ask: EnvelopeId) -> None:
+        """End the wait for an answer that did not come in time."""
+        pending = self._asks.get(ask)
+        if pending is not None and not pending.answer.done():
+            self.cancel(ask, "the deadline has passed")
+            pending.answer.set_exception(
+                DeadlinePassed(f"{pending.envelope.recipient} did not answer before the deadline")
+            )
 
     def cancel(self, ask: EnvelopeId, reason: str) -> None:
         """Stop waiting for an ask and tell its recipient to stop working on it."""

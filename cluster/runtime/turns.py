@@ -98,12 +98,15 @@ class Sender:
         recipient = envelope.recipient
         on_progress, on_restart = observed.on_progress, observed.on_restart
 
-        def progress(news: Envelope) -> None:
-            if on_progress is not None:
+        progress = restart = None
+        if on_progress is not None:
+
+            def progress(news: Envelope) -> None:
                 on_progress(news.sender, self.codec.decode(news.body_type, news.body))
 
-        def restart(epoch: int) -> None:
-            if on_restart is not None:
+        if on_restart is not None:
+
+            def restart(epoch: int) -> None:
                 on_restart(recipient, epoch)
 
         self._in_flight[recipient] = self._in_flight.get(recipient, 0) + 1
@@ -310,13 +313,21 @@ class TurnRunner:
             raise DeadlinePassed("the deadline had passed before the turn started")
         message = self._sender.codec.decode(envelope.body_type, envelope.body)
         turn = RunningTurn(envelope, self._sender, Deadline(at), envelope.step or NO_STEP)
+        timer = asyncio.get_running_loop().call_later(at - now, self._expire, envelope.id)
         try:
-            async with asyncio.timeout(at - now):
-                return await self._handler.handle(message, turn)
-        except TimeoutError as error:
+            return await self._handler.handle(message, turn)
+        except asyncio.CancelledError as error:
             if clock.now() < at:
                 raise
             raise DeadlinePassed("the turn did not end before its deadline") from error
+        finally:
+            timer.cancel()
+
+    def _expire(self, turn: EnvelopeId) -> None:
+        """Cancel a turn whose deadline has passed."""
+        task = self._turns.get(turn)
+        if task is not None:
+            task.cancel()
 
     def _refuse(self, envelope: Envelope, error: BaseException) -> None:
         if envelope.kind is Kind.ASK:
