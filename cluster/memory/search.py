@@ -1,0 +1,83 @@
+"""Hybrid search over passages: the words they share with a question, and what both are about.
+
+Used by `cluster.memory.knowledge`. Everything here computes and blocks; who calls it decides where
+that may happen.
+"""
+
+from __future__ import annotations
+
+import heapq
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.kernel.tasks import Passage
+from cluster.memory.lexicon import Lexicon
+from cluster.memory.vectors import Vectors, cosines
+
+CANDIDATES = 100
+"""How many each half puts forward."""
+VECTOR_WEIGHT = 0.15
+"""Weight of a cosine beside the share of the question's words (benchmark search.xquad_recall5).
+
+Where passages are much alike, vectors of averaged words tell them apart badly and words do well:
+on COVID-QA in 3,190 chunks, recall@5 is 0.733 by words and 0.460 by vectors. The weight is as high
+as it can be without making that worse.
+"""
+_SEPARATORS = re.compile(r"[/._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A passage and what it may be found by besides its text."""
+
+    passage: Passage
+    context: str = ""
+
+
+class HybridIndex:
+    """Passages that can be searched by words and by vectors together."""
+
+    def __init__(self, entries: Sequence[Entry], vectors: Vectors) -> None:
+        self._passages = [entry.passage for entry in entries]
+        self._vectors = vectors
+        self._lexicon = Lexicon(_searchable(entry) for entry in entries)
+
+    def __len__(self) -> int:
+        """Return the number of passages."""
+        return len(self._passages)
+
+    def search(self, question: str, vector: NDArray[np.float32], limit: int) -> list[Passage]:
+        """Return the best passages, best first, with their scores; fewer where none is related.
+
+        Args:
+            question: any text; none of it is query syntax.
+            vector: the question's vector, of length 1 (or 0: then only words count).
+            limit: how many at most.
+        """
+        limit = min(limit, len(self._passages))
+        if limit < 1:
+            return []
+        candidates = max(CANDIDATES, limit)
+        by_words = self._lexicon.best(question, candidates)
+        alike = cosines(self._vectors, vector)
+        near = np.argpartition(-alike, min(candidates, len(alike)) - 1)[:candidates]
+        scores = {
+            position: by_words.get(position, 0.0) + VECTOR_WEIGHT * float(alike[position])
+            for position in {*by_words, *near.tolist()}
+        }
+        best = heapq.nsmallest(limit, scores.items(), key=lambda item: (-item[1], item[0]))
+        return [
+            replace(self._passages[position], score=score) for position, score in best if score > 0
+        ]
+
+
+def _searchable(entry: Entry) -> str:
+    """Return the words a passage is found by: its own, those above it, its file's name."""
+    passage = entry.passage
+    name = _SEPARATORS.sub(" ", passage.source)
+    return html.unescape(f"{name}\n{passage.title}\n{entry.context}\n{passage.text}")
