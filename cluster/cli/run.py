@@ -92,14 +92,9 @@ async def _answer(
     except UsageError:
         raise
     except ClusterError as error:
-        if exit_code is not None:
-            console.note(f"after the answer: {error}")
-        elif options.json:
-            exit_code = exit_of_error(error)
-            console.write(_json_line(_failed(error)))
-            console.note(str(error))
-        else:
-            raise
+        if exit_code is None:
+            return refused(error, options, console)
+        console.note(f"after the answer: {error}")
     finally:
         display.close()
     return exit_code
@@ -131,16 +126,24 @@ def _report(report: TaskReport, options: Options, console: Console) -> int:
     return exit_of_report(report)
 
 
-def _failed(error: ClusterError) -> TaskReport:
-    """Return the report of a task that could not be submitted."""
+def refused(error: ClusterError, options: Options, console: Console) -> int:
+    """Return the exit code of a task that could not be submitted; with ``--json`` print why.
+
+    Raises:
+        ClusterError: the error itself, where no object is wanted.
+    """
+    if not options.json:
+        raise error
     report = TaskReport(TaskId(""))
     failure = Failure(error.kind, str(error))
     report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, Failed(failure)))
-    return report
+    console.write(_json_line(report))
+    console.note(str(error))
+    return exit_of_error(error)
 
 
 def _json_line(report: TaskReport) -> str:
-    return json.dumps(report.to_json(), ensure_ascii=False) + "\n"
+    return json.dumps(report.to_json()) + "\n"
 
 
 @contextmanager
@@ -162,4 +165,4 @@ def _event_lines(target: str | None, console: Console) -> Iterator[Write]:
 def _write_line(event: Event, write: Callable[[str], object]) -> None:
     line = event_to_json(event)
     if line is not None:
-        write(json.dumps(line, ensure_ascii=False) + "\n")
+        write(json.dumps(line) + "\n")

@@ -1,0 +1,103 @@
+"""``fleetmind submit``: the same as ``run``, as a job of a Ray cluster."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from cluster.cli.answer import to_markdown
+from cluster.cli.console import Console, printable
+from cluster.cli.options import Options
+from cluster.cli.run import STDOUT, flags_of, read_goal, refused
+from cluster.kernel.errors import ClusterError, UsageError
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Answer, Citation, Program, Run, StepProgram
+from cluster.placement import jobs
+from cluster.placement.job_files import JobRequest
+from cluster.settings import load
+
+
+def submit(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of ``fleetmind submit``; what is wrong with its arguments is raised at once.
+
+    Raises:
+        UsageError: the goal is empty, or a setting is wrong.
+    """
+    goal = read_goal(options)
+    # The address is the dashboard's, not the one that `ray.init` takes.
+    configuration = load(options.config, flags_of(dataclasses.replace(options, address=None)))
+    request = JobRequest(
+        goal,
+        configuration,
+        options.knowledge,
+        options.config,
+        flags_of_job(options),
+        options.address or "",
+    )
+    return _submit(request, options, console)
+
+
+def flags_of_job(options: Options) -> tuple[str, ...]:
+    """Return the flags for the run there; events for a file here come with its stdout."""
+    if options.events not in {None, STDOUT}:
+        return ("--events", STDOUT, "--json")
+    events = () if options.events is None else ("--events", STDOUT)
+    return (*events, "--json") if options.json else events
+
+
+async def _submit(request: JobRequest, options: Options, console: Console) -> int:
+    def on_line(line: str) -> None:
+        console.err.write(printable(line, keep="\t") + "\n")
+        console.err.flush()
+
+    are_apart = options.events not in {None, STDOUT}
+    try:
+        write = separated(options, console) if are_apart else console.write
+        return await jobs.submit(request, write, on_line)
+    except UsageError:
+        raise
+    except ClusterError as error:
+        return refused(error, options, console)
+
+
+def separated(options: Options, console: Console) -> Callable[[str], None]:
+    """Return what writes the events to their file, and the object after them as was asked for.
+
+    Raises:
+        UsageError: the file can't be written.
+    """
+    path = Path(options.events or "")
+    try:
+        path.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--events: {path} can't be written: {error.strerror}") from error
+
+    def write(stdout: str) -> None:
+        events, _, last = stdout.rstrip("\n").rpartition("\n")
+        path.write_text(f"{events}\n" if events else "", encoding="utf-8")
+        if options.json:
+            console.write(f"{last}\n")
+        elif last and (whole := json.loads(last))["status"] == "answered":
+            console.write(to_markdown(answer_from_json(whole)))
+
+    return write
+
+
+def answer_from_json(whole: dict[str, Any]) -> Answer:
+    """Return the answer that the FIXED object of ``--json`` holds."""
+    citations = tuple(Citation(**citation) for citation in whole["citations"])
+    programs = tuple(
+        StepProgram(
+            StepId(program["step"]),
+            Program(
+                program["source"],
+                Run(program["exit_code"], program["stdout"], program["stderr"]),
+                program["language"],
+            ),
+        )
+        for program in whole["programs"]
+    )
+    return Answer(whole["answer"], citations, programs, tuple(whole["degraded"]))
