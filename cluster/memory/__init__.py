@@ -1,0 +1,1 @@
+"""Memory near the agents: the central store and its twin, knowledge and its search."""

@@ -150,7 +150,7 @@ def _below(named: str, passed: Passed) -> Iterator[tuple[SourceFile, int]]:
     if status.st_size > FILE_BYTES_MAX:
         _refuse(named, _too_large(status.st_size))
     file_format = format_of(root.name) or "text"
-    yield SourceFile(root, _shown(source), file_format, named, is_named=True), status.st_size
+    yield SourceFile(root, shown(source), file_format, named, is_named=True), status.st_size
 
 
 def _folder(
@@ -222,10 +222,10 @@ def _read(path: Path) -> bytes:
 
 
 def _source(source: str, root: Path, path: Path) -> str:
-    return _shown(os.path.normpath(Path(source) / path.relative_to(root)))
+    return shown(os.path.normpath(Path(source) / path.relative_to(root)))
 
 
-def _shown(path: str) -> str:
+def shown(path: str | os.PathLike[str]) -> str:
     """Return a path as text that can be printed and stored, whatever its bytes are."""
     return os.fsencode(path).decode("utf-8", "replace").replace(os.sep, "/")
 
@@ -236,4 +236,4 @@ def _too_large(size: int) -> str:
 
 
 def _refuse(named: str, why: str) -> NoReturn:
-    raise UsageError(f"the knowledge path {_shown(named)!r} {why}")
+    raise UsageError(f"the knowledge path {shown(named)!r} {why}")
