@@ -42,9 +42,7 @@ class ChildProcess:
         self._log = log
 
     @classmethod
-    async def start(
-        cls, module: str, *arguments: str, folder: Path, log: Path, has_lifeline: bool
-    ) -> Self:
+    async def start(cls, module: str, *arguments: str, log: Path, has_lifeline: bool) -> Self:
         """Start ``python -m module`` in its own session, its standard error added to ``log``.
 
         Raises:
@@ -58,7 +56,6 @@ class ChildProcess:
                     stdin=subprocess.PIPE if has_lifeline else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=words,
-                    cwd=folder,
                     env=environment(os.environ),
                     start_new_session=True,
                 )

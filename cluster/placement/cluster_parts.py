@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,6 +17,7 @@ from cluster.kernel.ids import agent_id
 from cluster.memory.embedded import EmbeddedRedis
 from cluster.memory.redis_store import RedisStore
 from cluster.placement.launcher import LaunchOptions, PlacedAgent, launch, stop
+from cluster.placement.loopback import is_loopback
 from cluster.placement.ray_session import RaySession, join_ray, start_local_ray
 from cluster.placement.reports import Ready
 from cluster.placement.request import SECRETS_FILE, Request
@@ -144,11 +144,3 @@ class ClusterParts:
                     "one: name an endpoint that all of them reach with --model openai:NAME"
                 )
         return False
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach what listens there."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -92,9 +92,11 @@ async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> N
     await asyncio.wait({over, starting}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         return  # what has started so far ends with the session
-    reporter.send(await starting)
-    await over
-    await parts.stop()
+    try:
+        reporter.send(await starting)
+        await over
+    finally:
+        await parts.stop()
 
 
 def _adopt_orphans() -> None:

@@ -118,7 +118,6 @@ class LocalCluster:
         self._process = await ChildProcess.start(
             _MODULE,
             *("--run-dir", str(run_dir)),
-            folder=run_dir,
             log=run_dir / "log",
             has_lifeline=True,
         )

@@ -42,7 +42,8 @@ async def check_answers(address: str, timeout_s: float = PROBE_TIMEOUT_S) -> Non
     except asyncio.IncompleteReadError:
         raise PlacementError(f"what answers at {address} is no Ray cluster") from None
     except OSError as error:
-        reason = error.strerror or "no such host"
+        number = error.errno or 0  # below zero where a name can't be looked up
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise PlacementError(f"no Ray cluster answers at {address}: {reason.lower()}") from error
     finally:
         if writer is not None:

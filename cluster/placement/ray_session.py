@@ -31,6 +31,10 @@ JOIN_TIMEOUT_S = 20.0
 CALL_TIMEOUT_S = 10.0
 # The least that Ray takes: objects are not what we use it for.
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024
+_NONE_HERE = (
+    "no Ray cluster runs on this machine: start one with `ray start --head`, or give the address "
+    "of another"
+)
 _QUIET: dict[str, Any] = {
     "configure_logging": True,
     "logging_level": logging.ERROR,
@@ -162,9 +166,9 @@ def _discover() -> str:
     try:
         found = canonicalize_bootstrap_address(named or "auto")
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise PlacementError(f"no Ray cluster was found on this machine: {error}") from error
+        raise PlacementError(_NONE_HERE) from error
     if not found:
-        raise PlacementError("no Ray cluster was found on this machine: start one, or name it")
+        raise PlacementError(_NONE_HERE)
     return str(found)
 
 

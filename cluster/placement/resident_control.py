@@ -76,7 +76,6 @@ async def up(
         process = await ChildProcess.start(
             _MODULE,
             *("--request-dir", str(request_dir)),
-            folder=state_dir(),
             log=log,
             has_lifeline=False,
         )
