@@ -51,8 +51,11 @@ class Trouble(Exception):
         """How long the endpoint asks to wait; none where it doesn't say."""
 
 
-FAILURES = (Trouble, openai.OpenAIError, BodyTooLarge, ValueError, RecursionError)
-"""What an attempt may raise; the last two are bodies that are no JSON, or nested without end."""
+_MALFORMED = (ValueError, RecursionError, AttributeError, TypeError, LookupError)
+"""How the client trips over a body that is no JSON, nested without end, or of another form."""
+
+FAILURES = (Trouble, openai.OpenAIError, BodyTooLarge, *_MALFORMED)
+"""What an attempt may raise."""
 
 
 @dataclass(frozen=True, slots=True)
