@@ -47,8 +47,8 @@ class Submitted(Protocol):
 class Link(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
-    async def learn(self, paths: Sequence[Path], note: Note) -> str:
-        """Read files into the central store and return the id of what they hold."""
+    async def collection(self, paths: Sequence[Path], note: Note) -> str:
+        """Return the id of what the paths hold; of what was learned before, without any."""
         ...
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> Submitted:
@@ -200,7 +200,7 @@ class Cluster:
 
         Args:
             goal: what is wanted, in plain words.
-            knowledge: files and folders to answer from.
+            knowledge: files and folders to answer from; without any, what was learned before.
             deadline_s: seconds the task may take; the settings' where not given.
 
         Raises:
@@ -215,7 +215,7 @@ class Cluster:
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
-        collection = await link.learn(paths, self._note) if paths else ""
+        collection = await link.collection(paths, self._note)
         timeout_s = deadline_s or self._configuration.settings.task.deadline_s
         task = Task(await link.submit(goal, collection=collection, timeout_s=timeout_s))
         self._tasks.append(task)

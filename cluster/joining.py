@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict
 from importlib import import_module
 from os import PathLike
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
+from cluster.memory.records import name_key
 from cluster.memory.redis_store import RedisStore
 from cluster.memory.store import Store
 from cluster.placement.resident_file import read_resident
@@ -24,6 +25,10 @@ from cluster.transport.grpc_exchange import GrpcTransport
 
 Note = Callable[[str], None]
 
+LEARNED = "default"
+"""Name of the collection that `fleetmind learn` adds to."""
+NOTED_FILES = 160
+"""So many files later, somebody who waits is told again how far the reading is."""
 _AGENTS = "agents"
 _CHECK_MODEL = "agents.models.uri"
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"})
@@ -37,18 +42,27 @@ class ClusterLink:
         self._store = store
         self._driver = driver
 
-    async def learn(self, paths: Sequence[str | PathLike[str]], note: Note) -> str:
-        """Read files into the central store and return the id of what they hold.
+    async def collection(self, paths: Sequence[str | PathLike[str]], note: Note) -> str:
+        """Return the id of what the paths hold; of what `fleetmind learn` added, without any.
 
         Raises:
             UsageError: a path can't be read, or holds no text.
             StoreUnavailable: the store does not answer.
         """
+        if not paths:
+            [learned] = await self._store.get_many([name_key(LEARNED)])
+            return "" if learned is None else learned.decode()
+        # With its libraries it takes a third of a second to import.
         from cluster.memory.knowledge import learn
 
-        learned = await learn(self._store, [str(path) for path in paths])
-        note(f"knowledge: {learned.passages} passages of {learned.files} files")
-        return learned.collection
+        def progress(done: int, total: int) -> None:
+            if done == total or done % NOTED_FILES == 0:
+                note(f"reading the knowledge: {done} of {total} files")
+
+        result = await learn(self._store, paths, progress=progress)
+        for text in result.notes:
+            note(f"not in the knowledge: {text}")
+        return result.collection
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
@@ -99,6 +113,30 @@ async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
         await driver.start()
         stack.push_async_callback(driver.close)
         yield ClusterLink(store, driver)
+
+
+@asynccontextmanager
+async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[Store]:
+    """Connect to the store that the next run will use, starting the embedded one if need be.
+
+    Raises:
+        StoreUnavailable: it does not answer, or can't be started.
+    """
+    with ExitStack() as stack:
+        resident = read_resident()
+        url = configuration.secrets.redis_url
+        if resident is not None and not differences(configuration, resident.settings_json):
+            url = Secrets.read_secrets(resident.secrets_path).redis_url
+        elif not url:
+            from cluster.memory.embedded import EmbeddedRedis
+
+            note("starting the store")
+            url = stack.enter_context(EmbeddedRedis()).url
+        store = await RedisStore.connect(url)
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 def differences(configuration: Configuration, settings_json: str) -> list[str]:

@@ -172,8 +172,8 @@ def _add_learn(commands: _Commands[_Parser]) -> None:
         commands,
         "learn",
         "add knowledge, to be used by later runs",
-        "Read files and folders into the central store. A run with the same --knowledge then\n"
-        "starts at once; what has not changed is not read again.",
+        "Read files and folders into the central store. Runs without --knowledge then answer\n"
+        "from all that was learned; what has not changed is not read again.",
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or folder")
     _add_config(parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -20,6 +20,7 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport, event_to_json
 from cluster.kernel.tasks import Failure
+from cluster.memory.sources import Passed, find_files, read_file
 from cluster.settings import Configuration, Flag, load
 
 Write = Callable[[Event], None]
@@ -34,10 +35,11 @@ def run(
     Reads stdin here, before there is an event loop: inside one, Ctrl-C would not end the reading.
 
     Raises:
-        UsageError: the goal is empty, or a setting is wrong.
+        UsageError: the goal is empty, a setting is wrong, or the knowledge can't be read.
     """
     goal = read_goal(options, stdin)
     configuration = load(options.config, flags_of(options))
+    check_knowledge(options.knowledge)
     return _answer(goal, options, configuration, console, join=join)
 
 
@@ -57,6 +59,18 @@ def read_goal(options: Options, stdin: TextIO | None = None) -> str:
     if not goal.strip():
         raise UsageError("the goal is empty: say what you want to know or have done")
     return goal
+
+
+def check_knowledge(paths: Sequence[str]) -> None:
+    """Say what is wrong with the knowledge before anything is started for it.
+
+    Raises:
+        UsageError: a path can't be read, or isn't text.
+    """
+    passed = Passed()
+    for file in find_files(paths, passed):
+        if file.is_named:
+            read_file(file, passed)
 
 
 def flags_of(options: Options) -> list[Flag]:

@@ -72,10 +72,9 @@ class ScriptedLink:
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
 
-    async def learn(self, paths: Sequence[Path], note: Note) -> str:
-        note(f"reading {len(paths)} paths")
+    async def collection(self, paths: Sequence[Path], note: Note) -> str:
         self.learned += paths
-        return "collection-1"
+        return "collection-1" if paths else ""
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:
         self.goals.append(goal)

@@ -42,6 +42,9 @@ def failing(kind: str, message: str = "it went wrong") -> ScriptedLink:
 def test_the_answer_is_on_stdout_and_nothing_else() -> None:
     link = ScriptedLink((event(0.0, Submitted("why?")), event(0.1, Thought("hm")), *ANSWERED))
 
+    for name in ("a", "b"):
+        Path(name).write_text("text", encoding="utf-8")
+
     ran = Ran(link, "why?", "--knowledge", "a", "--knowledge", "b")
 
     assert (ran.exit_code, ran.out) == (0, "It is 42.\n")
@@ -131,6 +134,7 @@ def test_flags_reach_the_settings() -> None:
         (["why?", "--redis", "x"], "--redis: not a Redis URL"),
         (["why?", "--config", "none.toml"], "none.toml can't be read"),
         (["why?", "--events", "no/such/folder"], "--events: no/such/folder can't be written"),
+        (["why?", "--knowledge", "nowhere"], "the knowledge path 'nowhere' doesn't exist"),
         (["why?", "--jsn"], "unrecognized arguments: --jsn"),
     ],
 )

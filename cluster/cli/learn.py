@@ -1,0 +1,45 @@
+"""``fleetmind learn``: add files and folders to what runs without ``--knowledge`` answer from."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+
+from cluster.cli.console import Console
+from cluster.cli.exits import Exit
+from cluster.cli.options import Options
+from cluster.cli.progress import open_display
+from cluster.cli.run import flags_of
+from cluster.joining import LEARNED, open_store
+from cluster.memory.knowledge import Learned
+from cluster.memory.knowledge import learn as read
+from cluster.settings import Configuration, load
+
+
+def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of ``fleetmind learn``; what is wrong with the settings is raised at once."""
+    configuration = load(options.config, flags_of(options))
+    return _learn(configuration, options.paths, console)
+
+
+async def _learn(configuration: Configuration, paths: tuple[str, ...], console: Console) -> int:
+    display = open_display(console)
+
+    def progress(done: int, total: int) -> None:
+        display.note(f"reading: {done} of {total} files")
+
+    try:
+        async with open_store(configuration, display.note) as store:
+            learned = await read(store, paths, name=LEARNED, progress=progress)
+    finally:
+        display.close()
+    for note in learned.notes:
+        console.note(f"not learned: {note}")
+    console.write(_summary(learned))
+    return Exit.DONE
+
+
+def _summary(learned: Learned) -> str:
+    return (
+        f"learned {learned.embedded} new files, {learned.reused} were known; "
+        f"{learned.files} files with {learned.passages} passages are known in all\n"
+    )

@@ -1,0 +1,89 @@
+"""Which cluster a client gets, and what is checked before one is started."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# In an interpreter of its own: `cluster.joining` needs gRPC and Redis, which are barred here.
+PROBE = """
+import json, sys
+from pathlib import Path
+from cluster.joining import LEARNED, differences
+from cluster.memory import knowledge
+from cluster.settings import Flag, load
+
+def loaded(text, environment, folder=None):
+    folder = Path(folder or sys.argv[1])
+    (folder / "fleet.toml").write_text(text)
+    return load(environment=environment, folder=folder)
+
+def differing(theirs, ours):
+    return differences(ours, theirs.settings.public_json())
+
+plain = loaded("", {})
+other = Path(sys.argv[1], "other")
+other.mkdir()
+mine = '[agents.reviewer]\\nclass = "mine:Reviewer"'
+print(json.dumps({
+    "same": differing(plain, loaded("", {})),
+    "deadline": differing(plain, loaded("[task]\\ndeadline_s = 5", {})),
+    "model": differing(plain, loaded("", {"FLEETMIND_MODEL": "simulated:"})),
+    "same model": differing(
+        loaded("", {"FLEETMIND_MODEL": "simulated:"}), loaded('[model]\\nuri = "simulated:"', {})
+    ),
+    "not asked for": differing(loaded("", {"FLEETMIND_MODEL": "simulated:"}), plain),
+    "key": differing(plain, loaded("", {"OPENAI_API_KEY": "k"})),
+    "agent": differing(plain, loaded(mine, {})),
+    "same agent": differing(loaded(mine, {}), loaded(mine, {})),
+    "same agent elsewhere": differing(loaded(mine, {}), loaded(mine, {}, other)),
+    "redis": differing(plain, loaded("", {"REDIS_URL": "redis://:secret@h:1/0"})),
+    "name of what was learned": [LEARNED, knowledge.DEFAULT],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(tmp_path_factory.mktemp("probe"))],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("case", "differing"),
+    [
+        ("same", []),
+        ("deadline", []),
+        ("model", ["model.uri"]),
+        ("same model", []),
+        ("not asked for", []),
+        ("key", []),
+        ("agent", ["agents.reviewer"]),
+        ("same agent", []),
+        ("same agent elsewhere", ["python_path"]),
+        ("redis", ["store.redis"]),
+    ],
+)
+def test_a_resident_cluster_will_do_unless_something_else_was_asked_for(
+    found: dict[str, list[str]], case: str, differing: list[str]
+) -> None:
+    assert found[case] == differing
+
+
+def test_what_was_learned_has_one_name(found: dict[str, list[str]]) -> None:
+    ours, theirs = found["name of what was learned"]
+
+    assert ours == theirs
