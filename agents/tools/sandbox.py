@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from agents.tools.sandbox_command import SandboxLimits
 from agents.tools.sandbox_discovery import (
@@ -21,7 +21,9 @@ from agents.tools.sandbox_discovery import (
     explain_refusal,
     namespace_switches,
 )
-from agents.tools.sandbox_job import SandboxJob, last_line, sandbox_start
+from agents.tools.sandbox_guard import SandboxGuard
+from agents.tools.sandbox_job import SandboxJob, last_line
+from agents.tools.sandbox_process import sandbox_process
 from cluster.kernel.errors import ClusterError, DeadlinePassed, Overloaded, Stopped, TooLarge
 from cluster.kernel.tasks import Run
 
@@ -51,11 +53,14 @@ class BubblewrapSandbox:
     ) -> None:
         self._limits = limits or SandboxLimits()
         self._slots = asyncio.Semaphore(running_max)
+        self._running_max = running_max
         self._waiting_max = waiting_max
         self._waiting = 0
         self._find = find
-        self._jobs: dict[asyncio.Task[Run], SandboxJob] = {}
+        self._jobs: set[SandboxJob] = set()
         self._machine: SandboxMachine | None = None
+        self._guard: SandboxGuard | None = None
+        """Like the machine, None until the self-test has passed."""
         self._refusal: str | None = None
         """Why programs can't run; None until the self-test."""
         self._is_closed = False
@@ -84,7 +89,9 @@ class BubblewrapSandbox:
             ClusterError: programs can't be run here, or this sandbox could not be started.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
-        if self.unavailable_because or self._machine is None:
+        if self._is_closed:
+            raise Stopped("the sandbox is closed")
+        if self.unavailable_because or self._machine is None or self._guard is None:
             raise ClusterError(self.unavailable_because)
         # Lone surrogates pass, so that Python refuses them as any other bad source.
         content = source.encode(errors="surrogatepass")
@@ -94,19 +101,30 @@ class BubblewrapSandbox:
                 f"{self._limits.source_bytes_max}; let it be written shorter"
             )
         async with self._slot(deadline):
-            job = SandboxJob(self._machine, self._limits, content)
-            run = await self._attend(job, deadline - asyncio.get_running_loop().time())
+            job = SandboxJob(self._machine, self._limits, self._guard, content)
+            self._jobs.add(job)
+            try:
+                run = await job.run(deadline - asyncio.get_running_loop().time())
+            finally:
+                self._jobs.remove(job)
         if self._is_closed:
             raise Stopped("the sandbox was closed while the program ran")
         return run
 
     async def close(self) -> None:
         """Kill what still runs and wait until it is gone; nothing can be run afterwards."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        for job in self._jobs.values():
+        for job in self._jobs:
             job.kill()
-        if self._jobs:
-            await asyncio.wait(self._jobs, timeout=_CLOSE_TIMEOUT_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                for _ in range(self._running_max):
+                    await self._slots.acquire()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
 
     @asynccontextmanager
     async def _slot(self, deadline: float) -> AsyncIterator[None]:
@@ -122,53 +140,36 @@ class BubblewrapSandbox:
             self._waiting -= 1
         try:
             if self._is_closed:
-                raise Stopped("the sandbox is closed")
+                raise Stopped("the sandbox was closed while the program waited for its turn")
             yield
         finally:
             self._slots.release()
-
-    async def _attend(self, job: SandboxJob, timeout_s: float) -> Run:
-        # A task of its own: cancelling the caller must not cut short the start of a sandbox, which
-        # could leave one behind that nobody knows.
-        task = asyncio.create_task(job.run(timeout_s), name="sandbox")
-        self._jobs[task] = job
-        task.add_done_callback(self._jobs.pop)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            job.kill()
-            await asyncio.wait({task})
-            raise
 
     def _test_oneself(self) -> str:
         try:
             machine = self._find()
         except ClusterError as error:
             return str(error)
-        complaint = _complaint(machine, self._limits)
+        guard = SandboxGuard()
+        complaint = _complaint(machine, self._limits, guard)
         if complaint:
+            guard.close()
             return explain_refusal(complaint, namespace_switches())
-        self._machine = machine
+        self._machine, self._guard = machine, guard
         return ""
 
 
-def _complaint(machine: SandboxMachine, limits: SandboxLimits) -> str:
+def _complaint(machine: SandboxMachine, limits: SandboxLimits, guard: SandboxGuard) -> str:
     """Run ``print(1)`` as any program is run; return what went wrong."""
-    with sandbox_start(machine, limits, b"print(1)") as start:
-        try:
-            test = subprocess.run(
-                start.command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                cwd="/",
-                env={},
-                pass_fds=start.handles,
-                start_new_session=True,
-                timeout=_SELF_TEST_TIMEOUT_S,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
-    if test.returncode == 0 and test.stdout == b"1\n":
-        return ""
-    return last_line(test.stderr.decode(errors="replace"))
+    try:
+        with sandbox_process(machine, limits, guard, b"print(1)") as process:
+            try:
+                stdout, stderr = process.popen.communicate(timeout=_SELF_TEST_TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                process.popen.wait()
+                return str(error)
+    except OSError as error:
+        return str(error)
+    is_sound = process.popen.returncode == 0 and stdout == b"1\n"
+    return "" if is_sound else last_line(stderr.decode(errors="replace"))

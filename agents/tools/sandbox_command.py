@@ -13,7 +13,8 @@ from agents.tools.sandbox_discovery import SandboxMachine
 from cluster.kernel.errors import UsageError
 
 _MIB = 1024 * 1024
-_PROGRAM = "/program.py"
+PROGRAM = "/program.py"
+"""Where a program lies in its sandbox."""
 _SCRATCH = "/tmp"  # noqa: S108 - of the sandbox, empty and its own
 _INSIDE_ID = "1000"
 _ENVIRONMENT = {
@@ -88,7 +89,7 @@ def sandbox_command(
         machine.python,
         "-I",
         "-u",
-        _PROGRAM,
+        PROGRAM,
     ]
 
 
@@ -130,7 +131,7 @@ def _files(machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandl
         if "--size" in machine.bubblewrap_options:
             command += ["--size", str(size)]
         command += ["--tmpfs", path]
-    command += ["--ro-bind-data", str(handles.source), _PROGRAM]
+    command += ["--ro-bind-data", str(handles.source), PROGRAM]
     # What bubblewrap builds the tree on is a tmpfs without a size limit.
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _SCRATCH]
 
@@ -144,17 +145,20 @@ def _environment() -> list[str]:
 
 
 def _limits(machine: SandboxMachine, limits: SandboxLimits) -> list[str]:
-    command = [
-        machine.prlimit,
-        f"--as={limits.memory_bytes_max}",
-        # SIGXCPU at the first says which limit it was, SIGKILL follows where that is ignored.
-        f"--cpu={limits.cpu_s_max}:{limits.cpu_s_max + 1}",
-        f"--fsize={limits.file_size_bytes_max}",
-        f"--nofile={limits.open_files_max}",
-        "--memlock=0",
+    wanted = {
+        "as": limits.memory_bytes_max,
+        "cpu": limits.cpu_s_max + 1,
+        "fsize": limits.file_size_bytes_max,
+        "nofile": limits.open_files_max,
+        "memlock": 0,
         # 1 and not 0: the kernel hands a dump to the machine's crash handler unless it is 1.
-        "--core=1",
-    ]
+        "core": 1,
+    }
     if machine.is_process_limit_private:
-        command.append(f"--nproc={limits.processes_max}")
-    return command
+        wanted["nproc"] = limits.processes_max
+    granted = {
+        name: min(value, machine.ceilings.get(name, value)) for name, value in wanted.items()
+    }
+    # SIGXCPU at the first says which limit it was, SIGKILL follows where that is ignored.
+    cpu = f"--cpu={min(limits.cpu_s_max, granted['cpu'])}:{granted.pop('cpu')}"
+    return [machine.prlimit, cpu, *(f"--{name}={value}" for name, value in granted.items())]

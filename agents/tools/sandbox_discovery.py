@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shutil
 import stat
 import subprocess
@@ -24,6 +25,14 @@ _NOT_RUN = "programs are not run here because"
 _HELP_TIMEOUT_S = 5.0
 _SHOWN = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 _SHORTCUTS = ("/bin", "/lib", "/lib64")
+_RESOURCES = {
+    "as": resource.RLIMIT_AS,
+    "core": resource.RLIMIT_CORE,
+    "cpu": resource.RLIMIT_CPU,
+    "fsize": resource.RLIMIT_FSIZE,
+    "nofile": resource.RLIMIT_NOFILE,
+    "nproc": resource.RLIMIT_NPROC,
+}
 _SWITCHES = (
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
     "/proc/sys/kernel/unprivileged_userns_clone",
@@ -47,6 +56,8 @@ class SandboxMachine:
     links: tuple[tuple[str, str], ...]
     """Symbolic links inside: (where, target)."""
     architecture: str
+    ceilings: Mapping[str, int]
+    """Resource limits that this process can't exceed, by prlimit's name; not those it may."""
     is_process_limit_private: bool
     """Whether the limit counts one sandbox alone: by user namespace since Linux 5.14, and always
     where each sandbox has a user id of its own."""
@@ -76,6 +87,7 @@ def discover() -> SandboxMachine:
         shown=shown,
         links=links,
         architecture=platform.machine(),
+        ceilings=_ceilings(),
         is_process_limit_private=is_root or _kernel() >= (5, 14),
     )
 
@@ -188,6 +200,11 @@ def _of_util_linux(name: str) -> str:
             "for example with: apt-get install util-linux"
         )
     return found
+
+
+def _ceilings() -> dict[str, int]:
+    hard = {name: resource.getrlimit(number)[1] for name, number in _RESOURCES.items()}
+    return {name: limit for name, limit in hard.items() if limit != resource.RLIM_INFINITY}
 
 
 def _kernel() -> tuple[int, ...]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.tools.sandbox_command import SandboxLimits
+from agents.tools.sandbox_command import PROGRAM, SandboxLimits
 
-_SCRATCH_FOLDERS = ("tmp", "dev/shm")
+_SCRATCH_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108 - those of the sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,15 @@ class SandboxUsage:
         return list(found.values())
 
     def _excess_of_files(self, limits: SandboxLimits) -> str:
+        root = f"/proc/{self._init}/root"
+        if not os.access(root + PROGRAM, os.F_OK):
+            # It has ended, or is not yet complete: then its folders still are those of the machine.
+            return ""
         sizes = (limits.tmp_bytes_max, limits.shared_bytes_max)
         for folder, size in zip(_SCRATCH_FOLDERS, sizes, strict=True):
             try:
-                found = os.statvfs(Path("/proc", str(self._init), "root", folder))
+                found = os.statvfs(root + folder)
             except OSError:
-                # It has ended, or has not yet come so far.
                 return ""
             if found.f_files - found.f_ffree > limits.files_max:
                 return f"limit of {limits.files_max} files"

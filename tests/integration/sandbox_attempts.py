@@ -399,7 +399,7 @@ for handle in (0, 1, 2, ours, theirs):
 NETWORK = (
     *(
         Attempt(
-            f"a socket of family {family}",
+            f"a socket of family {family} and kind {kind}",
             f"import socket\nsocket.socket({family}, {kind})\nprint('ESCAPED')",
             1,
             "Operation not permitted",

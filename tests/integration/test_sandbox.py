@@ -1,17 +1,14 @@
-"""The sandbox against programs that want out: each is contained, and the next program works.
-
-Skipped where programs can't be run, with the reason; with CI set, that is a failure.
-"""
+"""The sandbox against programs that want out: each is contained, and the next program works."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +22,7 @@ from tests.integration.sandbox_attempts import (
     Attempt,
     system_call_source,
 )
+from tests.support.sandbox import real_sandbox
 
 PROJECT = Path(__file__).parents[2]
 FOR_EVER = "import time\nprint('running', flush=True)\nwhile True: time.sleep(1)"
@@ -37,12 +35,18 @@ def named(mark: str, source: str) -> str:
 
 
 def processes_named(mark: str) -> list[str]:
+    return [name for name in facts_of_processes("comm") if name == mark]
+
+
+def commands() -> list[str]:
+    return facts_of_processes("cmdline")
+
+
+def facts_of_processes(fact: str) -> list[str]:
     found = []
-    for path in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            found += [str(path)] if path.read_text().strip() == mark else []
-        except OSError:
-            continue
+    for path in Path("/proc").glob(f"[0-9]*/{fact}"):
+        with suppress(OSError):
+            found.append(path.read_text(errors="replace").strip())
     return found
 
 
@@ -61,23 +65,12 @@ def mark() -> str:
     return f"t{os.getpid()}-{time.monotonic_ns() % 100_000}"
 
 
-def required(sandbox: BubblewrapSandbox) -> BubblewrapSandbox:
-    """Return the sandbox where it works; otherwise skip, or fail in CI."""
-    reason = sandbox.unavailable_because
-    if reason and os.environ.get("CI"):
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    return sandbox
-
-
 @pytest.fixture
 async def sandbox() -> AsyncIterator[BubblewrapSandbox]:
     """A sandbox that leaves nothing open behind."""
-    sandbox = required(BubblewrapSandbox())
     open_before = number_of_open_files()
-    yield sandbox
-    await sandbox.close()
+    async with real_sandbox() as sandbox:
+        yield sandbox
     assert number_of_open_files() == open_before
 
 
@@ -89,15 +82,14 @@ async def assert_next_program_works(sandbox: BubblewrapSandbox) -> None:
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
 async def test_attempt_is_contained_and_the_next_program_works(attempt: Attempt) -> None:
-    sandbox = required(BubblewrapSandbox(SandboxLimits(cpu_s_max=attempt.cpu_s_max)))
+    async with real_sandbox(SandboxLimits(cpu_s_max=attempt.cpu_s_max)) as sandbox:
+        run = await sandbox.run(attempt.source, attempt.timeout_s)
 
-    run = await sandbox.run(attempt.source, attempt.timeout_s)
-
-    assert run.exit_code == attempt.exit_code, run
-    assert attempt.says in run.stdout + run.stderr
-    assert ESCAPED not in run.stdout
-    assert max(len(run.stdout), len(run.stderr) - 100) <= OUTPUT_BYTES_MAX
-    await assert_next_program_works(sandbox)
+        assert run.exit_code == attempt.exit_code, run
+        assert attempt.says in run.stdout + run.stderr
+        assert ESCAPED not in run.stdout
+        assert max(len(run.stdout), len(run.stderr) - 100) <= OUTPUT_BYTES_MAX
+        await assert_next_program_works(sandbox)
 
 
 @pytest.mark.parametrize("name", SYSTEM_CALLS)
@@ -215,28 +207,43 @@ async def test_closing_kills_what_runs_and_refuses_what_comes(
         await sandbox.run("print(1)", 10)
 
 
-async def test_killing_the_caller_kills_the_program(mark: str) -> None:
-    required(BubblewrapSandbox())
-    caller = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import asyncio, sys\nfrom agents.tools.sandbox import BubblewrapSandbox\n"
-        "asyncio.run(BubblewrapSandbox().run(sys.argv[1], 60))",
-        named(mark, FOR_EVER),
-        cwd=PROJECT,
-    )
-    await until(mark, is_running=True)
+CALLER = """
+import asyncio, sys
+from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
 
-    caller.send_signal(signal.SIGKILL)
+async def main():
+    sandbox = BubblewrapSandbox(SandboxLimits(open_files_max=int(sys.argv[1])))
+    assert not sandbox.unavailable_because
+    print("about to start", flush=True)
+    await sandbox.run("import time\\nwhile True: time.sleep(1)", 60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("moment", range(8))
+async def test_killing_the_caller_at_any_moment_leaves_nothing(moment: int) -> None:
+    limit = 300 + os.getpid() % 700  # found again in the command that makes the sandbox
+    async with real_sandbox():
+        caller = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", CALLER, str(limit), cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+        )
+    assert caller.stdout is not None
+    await caller.stdout.readline()
+    for _ in range(moment * 200):
+        await asyncio.sleep(0)
+
+    caller.kill()
 
     await caller.wait()
-    await until(mark, is_running=False)
+    async with asyncio.timeout(10):
+        while any(f"--nofile={limit}" in command for command in commands()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 async def test_programs_over_the_bound_wait_for_their_turn() -> None:
-    sandbox = required(BubblewrapSandbox(running_max=2))
-
-    runs = await asyncio.gather(*(sandbox.run(f"print({n})", 30) for n in range(8)))
+    async with real_sandbox(running_max=2) as sandbox:
+        runs = await asyncio.gather(*(sandbox.run(f"print({n})", 30) for n in range(8)))
 
     assert [run.stdout for run in runs] == [f"{n}\n" for n in range(8)]
 
@@ -244,20 +251,20 @@ async def test_programs_over_the_bound_wait_for_their_turn() -> None:
 async def test_waiting_for_a_turn_ends_with_the_deadline_and_its_queue_is_bounded(
     mark: str,
 ) -> None:
-    sandbox = required(BubblewrapSandbox(running_max=1, waiting_max=1))
-    first = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
-    await until(mark, is_running=True)
-    waiting = asyncio.create_task(sandbox.run("print(1)", 0.2))
-    await asyncio.sleep(0)
+    async with real_sandbox(running_max=1, waiting_max=1) as sandbox:
+        first = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+        await until(mark, is_running=True)
+        waiting = asyncio.create_task(sandbox.run("print(1)", 0.2))
+        await asyncio.sleep(0)
 
-    with pytest.raises(Overloaded):
-        await sandbox.run("print(1)", 10)
-    with pytest.raises(DeadlinePassed):
-        await waiting
+        with pytest.raises(Overloaded):
+            await sandbox.run("print(1)", 10)
+        with pytest.raises(DeadlinePassed):
+            await waiting
 
-    first.cancel()
-    await asyncio.wait({first})
-    await assert_next_program_works(sandbox)
+        first.cancel()
+        await asyncio.wait({first})
+        await assert_next_program_works(sandbox)
 
 
 async def test_one_program_at_its_limits_leaves_another_alone(sandbox: BubblewrapSandbox) -> None:

@@ -17,6 +17,7 @@ REFUSING_MACHINE = SandboxMachine(
     shown=(),
     links=(),
     architecture="x86_64",
+    ceilings={},
     is_process_limit_private=True,
 )
 

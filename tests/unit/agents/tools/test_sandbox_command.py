@@ -19,6 +19,7 @@ MACHINE = SandboxMachine(
     shown=("/usr/bin", "/usr/lib"),
     links=(("/lib", "usr/lib"),),
     architecture="x86_64",
+    ceilings={},
     is_process_limit_private=True,
 )
 LIMITS = SandboxLimits()
@@ -46,9 +47,16 @@ def test_the_program_runs_isolated_behind_the_resource_limits() -> None:
     _, _, inside = command().partition(" -- ")
 
     assert inside == (
-        "/usr/bin/prlimit --as=536870912 --cpu=60:61 --fsize=16777216 --nofile=256 --memlock=0 "
+        "/usr/bin/prlimit --cpu=60:61 --as=536870912 --fsize=16777216 --nofile=256 --memlock=0 "
         "--core=1 --nproc=64 /usr/bin/python3.11 -I -u /program.py"
     )
+
+
+def test_no_limit_is_above_what_the_caller_itself_has() -> None:
+    machine = dataclasses.replace(MACHINE, ceilings={"core": 0, "cpu": 10, "as": 1 << 40})
+
+    assert "--cpu=10:10 --as=536870912 " in command(machine)
+    assert "--core=0 " in command(machine)
 
 
 def test_the_limit_on_processes_is_left_to_watching_where_it_would_count_the_users_own() -> None:

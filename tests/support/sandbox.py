@@ -1,0 +1,28 @@
+"""The real sandbox; where it runs no programs, tests are skipped with the reason, or fail in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
+
+
+@asynccontextmanager
+async def real_sandbox(
+    limits: SandboxLimits | None = None, *, running_max: int = 4, waiting_max: int = 64
+) -> AsyncIterator[BubblewrapSandbox]:
+    """A sandbox that works, closed in the end."""
+    sandbox = BubblewrapSandbox(limits, running_max=running_max, waiting_max=waiting_max)
+    reason = sandbox.unavailable_because
+    if reason and os.environ.get("CI"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
