@@ -71,8 +71,8 @@ class Lexicon:
         self._schema = index.schema
         self._searcher = index.searcher()
 
-    def best(self, question: str, limit: int) -> dict[int, float]:
-        """Return the best texts and their scores.
+    def best(self, question: str, limit: int) -> tuple[list[int], list[float]]:
+        """Return the positions of the best texts, and their scores.
 
         A score is the share of the question's weight that the text has: 0 where it has none of
         its words, near 1 where it has all of them, often. Words that no text has count as well:
@@ -83,7 +83,7 @@ class Lexicon:
         full = (_K1 + 1) * sum(map(self._rarity, frequencies.values()))
         queries = [self._word(word) for word, frequency in frequencies.items() if frequency]
         if not queries:
-            return {}
+            return [], []
         queries += [
             self._pair(pair)
             for pair in dict.fromkeys(pairwise(words))
@@ -91,9 +91,9 @@ class Lexicon:
         ]
         query = Query.boolean_query([(Occur.Should, each) for each in queries])
         hits = self._searcher.search(query, limit, count=False).hits
-        positions = self._searcher.fast_field_values("position", [hit[1] for hit in hits])
-        scored = zip(positions, hits, strict=True)
-        return {int(position): hit[0] / full for position, hit in scored if position is not None}
+        found = self._searcher.fast_field_values("position", [address for _, address in hits])
+        positions = [int(position) for position in found if position is not None]
+        return positions, [score / full for score, _ in hits]
 
     def _word(self, word: str) -> Query:
         return Query.term_query(self._schema, "text", word, "freq")

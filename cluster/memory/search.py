@@ -6,7 +6,6 @@ that may happen.
 
 from __future__ import annotations
 
-import heapq
 import html
 import re
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from cluster.memory.lexicon import Lexicon
 from cluster.memory.vectors import Vectors, cosines
 
 CANDIDATES = 100
-"""How many each half puts forward."""
+"""Passages whose words are counted; those beyond share too little with the question."""
 VECTOR_WEIGHT = 0.15
 """Weight of a cosine beside the share of the question's words (benchmark search.xquad_recall5).
 
@@ -62,17 +61,15 @@ class HybridIndex:
         limit = min(limit, len(self._passages))
         if limit < 1:
             return []
-        candidates = max(CANDIDATES, limit)
-        by_words = self._lexicon.best(question, candidates)
-        alike = cosines(self._vectors, vector)
-        near = np.argpartition(-alike, min(candidates, len(alike)) - 1)[:candidates]
-        scores = {
-            position: by_words.get(position, 0.0) + VECTOR_WEIGHT * float(alike[position])
-            for position in {*by_words, *near.tolist()}
-        }
-        best = heapq.nsmallest(limit, scores.items(), key=lambda item: (-item[1], item[0]))
+        scores = VECTOR_WEIGHT * cosines(self._vectors, vector)
+        positions, shares = self._lexicon.best(question, max(CANDIDATES, limit))
+        scores[positions] += shares
+        best = np.argpartition(-scores, limit - 1)[:limit]
+        best = best[np.lexsort((best, -scores[best]))]
         return [
-            replace(self._passages[position], score=score) for position, score in best if score > 0
+            replace(self._passages[position], score=float(scores[position]))
+            for position in best.tolist()
+            if scores[position] > 0
         ]
 
 
