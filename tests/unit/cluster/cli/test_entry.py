@@ -104,3 +104,17 @@ def test_a_reader_that_leaves_early_is_met_without_a_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 1
+
+
+def test_as_a_process_it_exits_with_the_code_and_all_it_wrote() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster", "run", " "],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fleetmind: the goal is empty: say what you want to know or have done\n"
