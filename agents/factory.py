@@ -8,37 +8,53 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from agents.agent import Agent, Parts
-from agents.tools.ports import Knowledge
+from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
-
-if TYPE_CHECKING:
-    from agents.tools.sandbox import SandboxLimits
 
 
 def build_agent(
     class_path: str,
     *,
-    model_uri: str,
-    base_url: str,
+    model: Mapping[str, Any],
     api_key: str,
     knowledge: Knowledge,
-    sandbox_limits: SandboxLimits | None = None,
+    sandbox: Mapping[str, Any],
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
+
+    ``model`` and ``sandbox`` are those sections of the settings, as `cluster.settings` has them.
 
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
     """
     agent_class = load_agent_class(class_path)
     from agents.models.uri import build_model
-    from agents.tools.sandbox import BubblewrapSandbox
 
-    model = build_model(model_uri, base_url=base_url, api_key=api_key)
-    sandbox = BubblewrapSandbox(sandbox_limits)
-    return agent_class(Parts(model=model, knowledge=knowledge, sandbox=sandbox))
+    return agent_class(
+        Parts(
+            model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
+            knowledge=knowledge,
+            sandbox=build_sandbox(sandbox),
+        )
+    )
+
+
+def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
+    """Return the sandbox with the limits of the settings, or one that runs nothing."""
+    if not section["enabled"]:
+        from agents.tools.sandbox_off import NoSandbox
+
+        return NoSandbox()
+    from agents.tools.sandbox import BubblewrapSandbox
+    from agents.tools.sandbox_command import SandboxLimits
+
+    limits = {field.name for field in fields(SandboxLimits)}
+    return BubblewrapSandbox(SandboxLimits(**{k: v for k, v in section.items() if k in limits}))
 
 
 def load_agent_class(class_path: str) -> type[Agent]:

@@ -19,6 +19,7 @@ from cluster.memory.records import name_key
 from cluster.memory.redis_store import RedisStore
 from cluster.memory.store import Store
 from cluster.placement.resident_file import read_resident
+from cluster.runtime.directory import scope_of
 from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.settings import Configuration, Secrets
 from cluster.transport.grpc_exchange import GrpcTransport
@@ -109,7 +110,8 @@ async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
         store = await RedisStore.connect(secrets.redis_url)
         stack.push_async_callback(store.close)
         clock = SystemClock()
-        driver = Driver(store, GrpcTransport(secrets.token, host, clock.now), clock)
+        transport = GrpcTransport(secrets.token, host, clock.now)
+        driver = Driver(store, transport, clock, scope=scope_of(secrets.token))
         await driver.start()
         stack.push_async_callback(driver.close)
         yield ClusterLink(store, driver)

@@ -120,14 +120,16 @@ async def status() -> ClusterStatus | None:
     """
     # Redis' client takes a fifth of a second to import, which `up` and `down` don't need.
     from cluster.memory.redis_store import RedisStore
-    from cluster.runtime.directory import Directory
+    from cluster.runtime.directory import Directory, scope_of
 
     resident = read_resident()
     if resident is None:
         return None
-    store = await RedisStore.connect(Secrets.read_secrets(resident.secrets_path).redis_url)
+    secrets = Secrets.read_secrets(resident.secrets_path)
+    store = await RedisStore.connect(secrets.redis_url)
     try:
-        serving = await Directory(store, SystemClock()).all(is_fresh=True)
+        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+        serving = await directory.all(is_fresh=True)
     finally:
         await store.close()
     return ClusterStatus(resident, tuple(serving))

@@ -12,36 +12,25 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.kernel.ids import AgentId, role_of
+from cluster.kernel.ids import role_of
 from cluster.kernel.turn import Turn
 from cluster.memory.knowledge import StoredKnowledge
 from cluster.memory.redis_store import RedisStore
 from cluster.memory.store import Store
+from cluster.runtime.directory import scope_of
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.host_spec import HostSpec
 from cluster.runtime.turns import Handler, Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
 
 MANAGER_ROLE = "manager"
-
-
-@dataclass(frozen=True, slots=True)
-class HostSpec:
-    """What an actor gets: its name, the public settings, and where the secrets lie.
-
-    Secrets are a path, never a value: Ray shows arguments and environments (ray#28276).
-    """
-
-    agent: AgentId
-    settings_json: str
-    secrets_path: str
 
 
 class BuiltAgent(Protocol):
@@ -65,23 +54,34 @@ class BuiltAgent(Protocol):
 class AgentHost:
     """A host with everything it owns, closed in the reverse order of its making."""
 
-    def __init__(self, host: Host, agent: BuiltAgent, store: Store) -> None:
+    def __init__(
+        self, host: Host, agent: BuiltAgent, knowledge: StoredKnowledge, store: Store
+    ) -> None:
         self.host = host
         self._agent = agent
+        self._knowledge = knowledge
         self._store = store
+        self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
-        """Register and listen; return the address."""
-        return await self.host.start()
+        """Register and listen; return the address. What searches need is loaded meanwhile."""
+        address = await self.host.start()
+        if role_of(self.host.profile.agent) != MANAGER_ROLE:
+            self._warming = asyncio.ensure_future(self._knowledge.warm())
+        return address
 
     async def fenced(self) -> None:
-        """Return once a newer incarnation of the agent has taken over: this one must end."""
+        """Return once a newer incarnation of the agent has taken over."""
         await self.host.is_fenced.wait()
 
     async def stop(self) -> None:
         """Drain and close."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self.host.stop()
         await self._agent.close()
+        await self._knowledge.close()
         await self._store.close()
 
 
@@ -98,34 +98,65 @@ async def open_host(spec: HostSpec) -> AgentHost:
         if folder not in sys.path:
             sys.path.insert(0, folder)
     role = role_of(spec.agent)
-    role_settings = settings["agents"][role]
     store = await RedisStore.connect(secrets["redis_url"])
+    try:
+        knowledge = StoredKnowledge(store)
+        agent = _build_agent(settings, settings["agents"][role], secrets, knowledge)
+    except BaseException:
+        await store.close()
+        raise
+    host = _build_host(spec, settings, secrets, agent, store)
+    return AgentHost(host, agent, knowledge, store)
+
+
+def _build_agent(
+    settings: dict[str, Any],
+    role_settings: dict[str, Any],
+    secrets: dict[str, str],
+    knowledge: StoredKnowledge,
+) -> BuiltAgent:
     build: Callable[..., BuiltAgent] = load(settings["parts"]["factory"])
-    agent = build(
+    return build(
         role_settings["class_path"],
-        model_uri=settings["model"]["uri"],
-        base_url=settings["model"]["base_url"],
-        api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY"),
-        knowledge=StoredKnowledge(store),
-        sandbox_limits=settings["sandbox"],
+        model=settings["model"],
+        api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY", ""),
+        knowledge=knowledge,
+        sandbox=settings["sandbox"],
     )
+
+
+def _build_host(
+    spec: HostSpec,
+    settings: dict[str, Any],
+    secrets: dict[str, str],
+    agent: BuiltAgent,
+    store: Store,
+) -> Host:
+    role = role_of(spec.agent)
+    role_settings = settings["agents"][role]
     clock = SystemClock()
     codec = MessageCodec()
     for handled in agent.handlers():
         codec.register(handled)
     profile = AgentProfile(
         spec.agent,
-        role_settings.get("purpose") or agent.purpose,
+        role_settings["purpose"] or agent.purpose,
         tuple(handled.__name__ for handled in agent.handlers()),
         role_settings["concurrency"],
     )
-    transport = GrpcTransport(secrets["token"], settings["network"]["host"], clock.now)
 
     def handler(sender: Sender) -> Handler:
         return TaskEngine(agent, sender) if role == MANAGER_ROLE else agent
 
-    host = Host(profile, handler, store=store, transport=transport, clock=clock, codec=codec)
-    return AgentHost(host, agent, store)
+    return Host(
+        profile,
+        handler,
+        store=store,
+        transport=GrpcTransport(secrets["token"], settings["network"]["host"], clock.now),
+        clock=clock,
+        codec=codec,
+        scope=scope_of(secrets["token"]),
+    )
 
 
 def _read_json(path: str) -> Any:

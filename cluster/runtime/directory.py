@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cluster.kernel.clock import Clock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
 from cluster.memory.store import Store
 from cluster.wire.registration import registration_from_bytes, registration_to_bytes
 
-PREFIX = "agent/"
+SCOPE_CHARS = 16
 LEASE_S = 5.0
 CACHE_S = 0.5
+
+
+def scope_of(token: str) -> str:
+    """Return the scope of the cluster with that token, which it does not give away.
+
+    Clusters that share a Redis thus share knowledge, and never each other's agents.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()[:SCOPE_CHARS]
 
 
 class Directory:
     """Registrations of one cluster. Store failures surface as StoreUnavailable."""
 
-    def __init__(self, store: Store, clock: Clock, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, *, scope: str = "", lease_s: float = LEASE_S
+    ) -> None:
+        self._prefix = f"agent/{scope}/"
         self._store = store
         self._clock = clock
         self.lease_s = lease_s
@@ -25,13 +38,13 @@ class Directory:
 
     async def next_epoch(self, agent: AgentId) -> int:
         """Return a new, higher incarnation number for an agent."""
-        return await self._store.next_epoch(agent)
+        return await self._store.next_epoch(self._prefix + agent)
 
     async def put(self, registration: Registration) -> bool:
         """Write or renew a lease; False where a higher incarnation has taken over."""
         return await self._store.put_lease(
-            registration.agent,
-            PREFIX + registration.agent,
+            self._prefix + registration.agent,
+            self._prefix + registration.agent,
             registration.epoch,
             registration_to_bytes(registration),
             self.lease_s,
@@ -39,13 +52,12 @@ class Directory:
 
     async def drop(self, registration: Registration) -> None:
         """Give a lease back."""
-        await self._store.drop_lease(
-            registration.agent, PREFIX + registration.agent, registration.epoch
-        )
+        name = self._prefix + registration.agent
+        await self._store.drop_lease(name, name, registration.epoch)
 
     async def lookup(self, agent: AgentId) -> Registration | None:
         """Return an agent's registration as it is in the store now."""
-        [value] = await self._store.get_many([PREFIX + agent])
+        [value] = await self._store.get_many([self._prefix + agent])
         return None if value is None else registration_from_bytes(value)
 
     async def replicas(self, role: str, *, is_fresh: bool = False) -> list[Registration]:
@@ -60,7 +72,7 @@ class Directory:
             found = [
                 registration_from_bytes(value)
                 for key, value in entries.items()
-                if key.startswith(PREFIX)
+                if key.startswith(self._prefix)
             ]
             self._cached = {r.agent: r for r in sorted(found, key=lambda r: r.agent)}
             self._cached_at = now

@@ -100,10 +100,12 @@ class SubmittedTask:
 class Driver:
     """Submits tasks to a Manager of a running cluster."""
 
-    def __init__(self, store: Store, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, transport: Transport, clock: Clock, *, scope: str = ""
+    ) -> None:
         rng = random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
-        directory = Directory(store, clock)
+        directory = Directory(store, clock, scope=scope)
         exchange = Exchange(agent, transport=transport, directory=directory, clock=clock)
         ids = IdSource(clock.wall, rng)
         self._random = rng

@@ -46,9 +46,10 @@ class Host:
         transport: Transport,
         clock: Clock,
         codec: MessageCodec,
+        scope: str = "",
     ) -> None:
         self.profile = profile
-        self.directory = Directory(store, clock)
+        self.directory = Directory(store, clock, scope=scope)
         self.exchange = Exchange(
             profile.agent, transport=transport, directory=self.directory, clock=clock
         )
