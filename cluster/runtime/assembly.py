@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -137,7 +138,8 @@ def _build_host(
     clock = SystemClock()
     codec = MessageCodec()
     for handled in agent.handlers():
-        codec.register(handled)
+        if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
+            codec.register(handled)
     profile = AgentProfile(
         spec.agent,
         role_settings["purpose"] or agent.purpose,
