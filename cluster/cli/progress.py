@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REFRESH_S = 0.1
 _DOING_COLUMNS = 40
+_THOUGHT_CHARS = 100
 
 
 class Display(Protocol):
@@ -67,17 +68,18 @@ class PlainDisplay:
         place = (row.agent, row.step)
         if row.is_thinking and place in self._thinking:
             return
-        self._thinking.discard(place)
         if row.is_thinking:
             self._thinking.add(place)
-        self._err.write(f"{event.at_s:7.2f}s {self._line(row, event)}\n")
-        self._err.flush()
+        elif place in self._thinking:
+            self._thinking.discard(place)
+            tail = f"...{row.thought[-_THOUGHT_CHARS:]}" if row.thought else ""
+            self._line(event, row, f"thought {row.thought_chars} characters: {tail}")
+        self._line(event, row, row.doing)
 
-    def _line(self, row: Row, event: Event) -> str:
-        step = f" [{event.step}]" if event.step else ""
-        has_ended = event.kind == "step_finished" and row.thought_chars
-        thoughts = f" ({row.thought_chars} characters of thought)" if has_ended else ""
-        return f"{row.agent}{step} {row.doing}{thoughts}"
+    def _line(self, event: Event, row: Row, text: str) -> None:
+        step = f" [{row.step}]" if row.step else ""
+        self._err.write(f"{event.at_s:7.2f}s {row.agent}{step} {text}\n")
+        self._err.flush()
 
     def close(self) -> None:
         """Do nothing: every line is out already."""

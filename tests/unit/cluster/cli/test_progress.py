@@ -99,8 +99,8 @@ def plain(*events: Event) -> list[str]:
     return err.getvalue().splitlines()
 
 
-def test_a_stretch_of_thoughts_is_one_line_and_its_length_at_the_end() -> None:
-    thoughts = [event(0.2, Thought("hmm"), "r1", "researcher-0") for _ in range(50)]
+def test_a_stretch_of_thoughts_is_one_line_and_its_end_another() -> None:
+    thoughts = [event(0.2, Thought("hmm "), "r1", "researcher-0") for _ in range(50)]
 
     lines = plain(
         event(0.1, StepStarted(), "r1", "researcher-0"),
@@ -111,7 +111,8 @@ def test_a_stretch_of_thoughts_is_one_line_and_its_length_at_the_end() -> None:
     assert lines == [
         "   0.10s researcher-0 [r1] started",
         "   0.20s researcher-0 [r1] thinking",
-        "   9.00s researcher-0 [r1] finished (150 characters of thought)",
+        f"   9.00s researcher-0 [r1] thought 200 characters: ...{'hmm ' * 25}",
+        "   9.00s researcher-0 [r1] finished",
     ]
 
 

@@ -61,7 +61,8 @@ def test_progress_is_plain_lines_where_stderr_is_no_terminal() -> None:
         "fleetmind: starting a cluster",
         "   0.10s manager-0 planning",
         "   0.20s manager-0 [plan] thinking",
-        "   0.50s manager-0 answered",
+        "   0.50s manager-0 [plan] thought 2 characters: ...{}",
+        "   0.50s manager-0 [plan] answered",
     ]
 
 
