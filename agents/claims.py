@@ -7,7 +7,7 @@ kind of word means is in `agents.lexicon`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -83,14 +83,13 @@ class Claim:
         return bool(self.tokens) and self.tokens[0].raw.lower() in lexicon.PRONOUNS
 
 
-CITATION = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]")  # noqa: RUF001
+_CITATION = re.compile(
+    r"\s*\[([1-9]\d{0,2}(?:\s*[,;–-]\s*[1-9]\d{0,2})*)\](?!\()"  # noqa: RUF001
+)
 _LINK = re.compile(r"!?\[([^\[\]]{0,400})\]\([^()\s]{0,400}\)")
 _ROLE = re.compile(r":[\w:]{1,30}:(?=`)")
 _EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w))")
 _CODE_SPAN = re.compile(r"`+[^`]{1,400}`+")
-_REFERENCE = re.compile(
-    r"(?<=[\w.,;)\"”`*])\s?\[[1-9]\d{0,2}(?:\s*[,;–-]\s*\d{1,3})*\](?=[\s.,;:)]|$)"  # noqa: RUF001
-)
 _QUOTE = re.compile(r"[\"“”]([^\"“”]{2,200})[\"“”]")
 _PHRASES = tuple(
     (re.compile(rf"\b(?:{phrase})(?!\w)", re.IGNORECASE), word) for phrase, word in lexicon.PHRASES
@@ -101,8 +100,9 @@ _TOKEN = re.compile(
     r"|[^\W\d]\w*\([^()\s]{0,80}\)|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
     r"|(?P<number>(?:(?<![\w)])[-+−])?\d+(?:[,_]\d+)*(?:[.:/-]\d+)*(?:st|nd|rd|th)?)"  # noqa: RUF001
     r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"  # noqa: RUF001
-    r"|(?P<mark>\s[-–—]\s|—|[,;:().!?%$€£°+*/=<>≤≥≠→~&])"  # noqa: RUF001
+    r"|(?P<mark>\s[-–—]\s|—|[,;|:().!?%$€£°+*/=<>≤≥≠→~&])"  # noqa: RUF001
 )
+_NUMBER = re.compile(r"\d+")
 _SHORT = {"ca": "can", "wo": "will", "sha": "shall"}
 _BE = {"is", "are", "was", "were", "be", "been", "being", "am", "a", "an", "the", "gets", "get"}
 _BE_REACH = 3
@@ -112,14 +112,42 @@ _TOKENS_MAX = 160
 @lru_cache(maxsize=4096)
 def read(sentence: str) -> Claim:
     """Return what a sentence claims; markup and citations of the form [1] say nothing."""
-    text = " ".join(_REFERENCE.sub("", _LINK.sub(r"\1", sentence)).split())
-    text = _without_emphasis(_ROLE.sub("", text))
+    text = without_citations(_LINK.sub(r"\1", " ".join(sentence.split())))
+    text = _outside_code(_ROLE.sub("", text), lambda prose: _EMPHASIS.sub("", prose))
     plain = text.replace("`", "").lower().strip(" .!;:")
     quotes = tuple(match.group(1).strip(" .,") for match in _QUOTE.finditer(text))
     for phrase, word in _PHRASES:
         text = phrase.sub(word, text)
     tokens = _formed(tuple(_tokens(text))[:_TOKENS_MAX])
     return Claim(_resolved(tokens), plain, quotes, text.rstrip().endswith("?"))
+
+
+def without_citations(text: str) -> str:
+    """Return a text without citations such as [1] and [2, 3]; an index in code is none."""
+    return _outside_code(text, lambda prose: _CITATION.sub("", prose))
+
+
+def cited_numbers(text: str) -> list[int]:
+    """Return the numbers of the citations in a text, each once; of a range its two ends."""
+    found: list[str] = []
+
+    def note(prose: str) -> str:
+        for match in _CITATION.finditer(prose):
+            found.extend(_NUMBER.findall(match.group(1)))
+        return ""
+
+    _outside_code(text, note)
+    return list(dict.fromkeys(map(int, found)))
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Return the text with what lies between its code spans changed."""
+    pieces: list[str] = []
+    at = 0
+    for code in _CODE_SPAN.finditer(text):
+        pieces += (change(text[at : code.start()]), code.group())
+        at = code.end()
+    return "".join((*pieces, change(text[at:])))
 
 
 def qualifiers(tokens: Sequence[Token]) -> tuple[Qualifier, ...]:
@@ -157,15 +185,6 @@ def _same_code(claimed: str, found: str) -> bool:
         return True
     head = found.partition("(")[0]
     return "(" not in claimed and (head == claimed or head.endswith("." + claimed))
-
-
-def _without_emphasis(text: str) -> str:
-    pieces: list[str] = []
-    at = 0
-    for code in _CODE_SPAN.finditer(text):
-        pieces += (_EMPHASIS.sub("", text[at : code.start()]), code.group())
-        at = code.end()
-    return "".join((*pieces, _EMPHASIS.sub("", text[at:])))
 
 
 def _tokens(text: str) -> Iterator[Token]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 _FENCE = re.compile(r"\s{0,8}(```+|~~~+)")
 _SILENT = re.compile(
@@ -34,13 +35,24 @@ _SHORT_SHARE = 0.7
 _WIDTH_MIN = 60
 
 
+class Place(Enum):
+    """What a sentence is part of."""
+
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    HEADING = "heading"
+    ROW = "row"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sentence's place in its text; ``is_item`` for one of a list."""
+    """A sentence's place in its text."""
 
     start: int
     end: int
-    is_item: bool = False
+    block: int = 0
+    """Where its paragraph, item, heading or table row begins, markers included."""
+    place: Place = Place.PARAGRAPH
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +120,36 @@ def _is_whole(last: _Line, line: _Line, wrapped_at: float) -> bool:
 def _in_block(text: str, block: list[_Line]) -> Iterator[Span]:
     first = block[0]
     marker = _HEADING.match(first.text) or _MARKER.match(first.text)
-    start = first.start + (marker.end() if marker else 0)
-    end = block[-1].end
-    is_item = bool(_ITEM.match(first.text))
-    masked = _CODE_SPAN.sub(lambda span: "x" * len(span.group()), text[start:end])
+    at = first.start + (marker.end() if marker else 0)
+    place = _place(first.text)
+    for end in (*_ends(text[at : block[-1].end], at), block[-1].end):
+        piece = text[at:end]
+        start = at + len(piece) - len(piece.lstrip())
+        at = end
+        if any(character.isalnum() for character in piece):
+            yield Span(start, start + len(piece.strip()), first.start, place)
+
+
+def _place(first_line: str) -> Place:
+    if _HEADING.match(first_line):
+        return Place.HEADING
+    if first_line.lstrip().startswith("|"):
+        return Place.ROW
+    return Place.ITEM if _ITEM.match(first_line) else Place.PARAGRAPH
+
+
+def _ends(text: str, offset: int) -> Iterator[int]:
+    """Yield where sentences end within a block."""
+    masked = _CODE_SPAN.sub(lambda span: "x" * len(span.group()), text)
     at = 0
     for stop in _END.finditer(masked):
         before = masked[max(at, stop.start() - _ABBREVIATION_WIDTH) : stop.start() + 1]
         if _ABBREVIATION.search(before):
             continue
-        if _NUMBERED.search(before) and masked[stop.end() :].lstrip()[:1].isdigit():
+        if (
+            _NUMBERED.search(before)
+            and masked[stop.end() : stop.end() + _ABBREVIATION_WIDTH].lstrip()[:1].isdigit()
+        ):
             continue
-        yield from _trimmed(text, start + at, start + stop.end(), is_item=is_item)
         at = stop.end()
-    yield from _trimmed(text, start + at, end, is_item=is_item)
-
-
-def _trimmed(text: str, start: int, end: int, *, is_item: bool) -> Iterator[Span]:
-    piece = text[start:end]
-    left = len(piece) - len(piece.lstrip())
-    piece = piece.strip()
-    if any(character.isalnum() for character in piece):
-        yield Span(start + left, start + left + len(piece), is_item)
+        yield offset + at

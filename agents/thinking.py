@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 
 from agents.models.port import Delta, Finish, Model, Request
 from cluster.kernel.errors import DeadlinePassed, ModelError
@@ -67,7 +67,7 @@ class Thinking:
         return self._text()
 
     async def _read(self, model: Model, request: Request) -> None:
-        async with _closing(model.stream(request)) as stream:
+        async with aclosing(model.stream(request)) as stream:
             async for item in stream:
                 if isinstance(item, Finish):
                     self._finish = item
@@ -119,16 +119,3 @@ class Thinking:
         return DeadlinePassed(
             f"the model had not finished when the time for step {self._turn.step!r} was up"
         )
-
-
-@asynccontextmanager
-async def _closing(
-    stream: AsyncIterator[Delta | Finish],
-) -> AsyncIterator[AsyncIterator[Delta | Finish]]:
-    """Close the stream however its reader leaves it, so that the server stops generating."""
-    try:
-        yield stream
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()

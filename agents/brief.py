@@ -1,0 +1,111 @@
+"""What a goal asks of a program: the names it has to use, the values it has to work on.
+
+Pure. `agents.candidates` judges programs by it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from dataclasses import dataclass
+
+from agents.wishes import program_wish, subject
+
+_CODE_SPAN = re.compile(r"`+([^`\n]{1,80})`+")
+_DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|\b\w+_\w+\b|\b[A-Za-z_]\w*(?=\(\))")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s{0,3}(?:,|\band\b|\bor\b|;){1,2}\s{0,3}-?\d+(?:\.\d+)?)+")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_TEXT = re.compile(
+    r"\b(?:of|in|for|from|to|string|text|word|words|sentence|input|on)\s+"
+    r"(?:\w+\s+){0,2}?[\"'“‘]([^\"'“”‘’\n]{2,200})[\"'”’]"  # noqa: RUF001
+)
+_WORDS_TOO = (
+    "abc array ast calendar cmd code codes copy email errno glob html imp io keyword locale "
+    "logging mailbox marshal numbers operator parser platform profile queue random re resource "
+    "sched secrets select selectors shelve signal site statistics string struct symbol syslog "
+    "test this threading time timeit token trace types typing warnings wave"
+)
+_NO_WORDS = (
+    "deque defaultdict namedtuple heappush heappop heapify heapreplace heappushpop nlargest "
+    "nsmallest bisect_left bisect_right insort lru_cache groupby islice starmap takewhile "
+    "dropwhile itemgetter attrgetter dataclass timedelta strptime strftime fsum isqrt gcd lcm "
+    "hypot enumerate frozenset isinstance bytearray memoryview"
+)
+_MEANT = (sys.stdlib_module_names - frozenset(_WORDS_TOO.split())) | frozenset(_NO_WORDS.split())
+"""Names of Python that nobody writes by chance; others are asked for where they look like code."""
+_BUILTINS = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a program is asked for."""
+
+    names: frozenset[str] = frozenset()
+    """Modules, classes and functions that it has to use."""
+    one_of: frozenset[str] = frozenset()
+    """Of these it has to use at least one, where there are any."""
+    values: tuple[str, ...] = ()
+    """Numbers in lists and quoted texts that it has to work on."""
+    about: frozenset[str] = frozenset()
+    """Stems of the words that it is about."""
+
+
+def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -> Brief:
+    """Return what a step's instruction and its goal ask of a program.
+
+    The sentences that ask for the program count; what the others name is asked for only where
+    those name nothing. ``known`` are names that the documents use in code: where the goal writes
+    them like a word with a capital, they are meant.
+    """
+    wishes = tuple(dict.fromkeys((program_wish(instruction), program_wish(goal))))
+    names = next((found for text in wishes if (found := _names(text, known))), frozenset())
+    others = frozenset() if names else _names(instruction, known) or _names(goal, known)
+    about = next((found for text in (*wishes, instruction, goal) if (found := subject(text))), None)
+    return Brief(
+        names or (others if len(others) == 1 else frozenset()),
+        others if len(others) > 1 else frozenset(),
+        tuple(dict.fromkeys(value for text in wishes for value in _values(text, known))),
+        about or frozenset(),
+    )
+
+
+def names_in_code(text: str) -> frozenset[str]:
+    """Return the names in the code spans of a Markdown text."""
+    return frozenset(name for code in _CODE_SPAN.findall(text) for name in _WORD.findall(code))
+
+
+def _names(text: str, known: frozenset[str]) -> frozenset[str]:
+    """Return what a text names of Python and of what the documents use."""
+    names = {part for code in _written(text) if _is_known(code, known) for part in _parts(code)}
+    for word in _WORD.findall(_CODE_SPAN.sub(" ", text)):
+        is_meant = not word.islower() and len(word) > 1 and (word in known or word in _BUILTINS)
+        if word in _MEANT or is_meant:
+            names.add(word)
+    return frozenset(name for name in names if name.lower() != "python")
+
+
+def _values(text: str, known: frozenset[str]) -> list[str]:
+    lists = _LIST.findall(_THOUSANDS.sub("", text))
+    numbers = [number for each in lists for number in _NUMBER.findall(each)]
+    others = [code.partition("(")[0] for code in _written(text) if not _is_known(code, known)]
+    return [*numbers, *(match.strip() for match in _TEXT.findall(text)), *others]
+
+
+def _written(text: str) -> list[str]:
+    """Return what is written as code: spans, and words with dots, underscores or brackets."""
+    return [*_CODE_SPAN.findall(text), *_DOTTED.findall(_CODE_SPAN.sub(" ", text))]
+
+
+def _parts(code: str) -> list[str]:
+    return _WORD.findall(code.partition("(")[0])
+
+
+def _is_known(code: str, known: frozenset[str]) -> bool:
+    parts = _parts(code)
+    return bool(parts) and (
+        parts[0] in sys.stdlib_module_names
+        or any(part in known or part in _BUILTINS or part in _MEANT for part in parts)
+    )

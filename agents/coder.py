@@ -1,0 +1,183 @@
+"""The Coder: has a program written, runs it in the sandbox, has it repaired from what went wrong.
+
+A program is believed only when it ran. Runnable examples of the documents are candidates where
+what the model writes does not do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agents.agent import Agent, handles
+from agents.brief import Brief, brief_of, names_in_code
+from agents.candidates import (
+    Candidate,
+    best_of,
+    complaint,
+    imported_names,
+    is_certain,
+    program_in,
+)
+from agents.prompts import CODER, Attempt, code_prompt, repair_prompt
+from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
+from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
+from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
+from cluster.kernel.turn import Turn
+
+ATTEMPTS_MAX = 3
+TOKENS_MAX = 900
+RUN_TIMEOUT_S = 10.0
+NO_PROGRAM = "No program is offered"
+_BETTER = "it fits the task better than what the model wrote."
+_EXAMPLES_MAX = 3
+_EXAMPLES_SHOWN = 1
+_RUN_SHARE = 0.5
+"""Of the turn's time left, what one run may take."""
+_SEARCH_SHARE = 0.2
+_ANOTHER_TAKES = 1.5
+"""A further attempt is made where this many times the last one's duration is left."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One assignment under way."""
+
+    turn: Turn
+    brief: Brief
+    examples: Sequence[Passage]
+    candidates: list[Candidate] = field(default_factory=list)
+    attempts: int = 0
+    failure: ClusterError | None = None
+    """Why the model could not be asked any more."""
+    complaint: str = "the model wrote no program."
+    """What is wrong with what the model wrote last."""
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether one candidate leaves no wish open."""
+        return any(is_certain(candidate, self.brief) for candidate in self.candidates)
+
+
+class Coder(Agent):
+    """Writes, runs and repairs Python programs."""
+
+    purpose = "Writes one Python program that computes or shows something, runs it and repairs it."
+
+    @handles(Assignment)
+    async def code(self, assignment: Assignment, turn: Turn) -> Program:
+        """Return a program that ran, exited 0 and does what was asked.
+
+        Where there is none, its source is empty and ``degraded`` says why.
+
+        Raises:
+            ModelError, DeadlinePassed: the model failed, and no example of the documents will do.
+            StoreUnavailable: the documents can't be searched.
+            ClusterError: the sandbox could not be started.
+        """
+        if reason := self.parts.sandbox.unavailable_because:
+            return Program("", degraded=(f"{NO_PROGRAM}, since none can be run: {reason}",))
+        notes = "\n\n".join(
+            result.value.text for result in assignment.results if isinstance(result.value, Finding)
+        )
+        examples = await self._examples(assignment, turn)
+        known = names_in_code(notes).union(*(imported_names(each.text) for each in examples))
+        brief = brief_of(assignment.instruction, assignment.goal, known)
+        work = _Work(turn, brief, examples)
+        asked = code_prompt(
+            assignment.instruction,
+            assignment.goal,
+            notes=notes,
+            examples=examples[:_EXAMPLES_SHOWN],
+        )
+        await self._write(asked, work)
+        if not work.is_done:
+            await self._try_examples(work)
+        return _offered(work)
+
+    async def _examples(self, assignment: Assignment, turn: Turn) -> Sequence[Passage]:
+        query = f"{assignment.instruction}\n{assignment.goal}"
+        left_s = turn.remaining_s()
+        try:
+            async with asyncio.timeout(left_s * _SEARCH_SHARE):
+                found = await self.parts.knowledge.examples(
+                    assignment.collection, query, _EXAMPLES_MAX
+                )
+        except TimeoutError as error:
+            raise DeadlinePassed("the search for examples took too long") from error
+        turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
+        return found
+
+    async def _write(self, asked: str, work: _Work) -> None:
+        """Have the model write and repair until a program does, or there is no point any more."""
+        prompt = asked
+        seen: set[str] = set()
+        while work.attempts < ATTEMPTS_MAX:
+            left_s = work.turn.remaining_s()
+            work.attempts += 1
+            try:
+                text = await self.think(work.turn, CODER, prompt, tokens_max=TOKENS_MAX)
+            except (ModelError, DeadlinePassed) as error:
+                work.failure = error
+                return
+            source = program_in(text)
+            run = None
+            if not source:
+                work.complaint = "there was no complete code block with a Python program."
+                await self._try_examples(work)
+            elif source not in seen:
+                run = await self._run(work, source, "model")
+            if work.is_done or source in seen or (run is not None and not work.complaint):
+                return
+            seen.add(source)
+            spent_s = left_s - work.turn.remaining_s()
+            if work.turn.remaining_s() < spent_s * _ANOTHER_TAKES:
+                return
+            prompt = repair_prompt(asked, Attempt(source, run, work.complaint))
+
+    async def _try_examples(self, work: _Work) -> None:
+        """Run the examples of the documents, the best one first, until one does."""
+        for example in work.examples:
+            if work.is_done:
+                return
+            place = f"{example.source}:{example.start_line}"
+            await self._run(work, example.text, place)
+        work.examples = ()
+
+    async def _run(self, work: _Work, source: str, origin: str) -> Run:
+        turn = work.turn
+        turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
+        timeout_s = min(RUN_TIMEOUT_S, turn.remaining_s() * _RUN_SHARE)
+        try:
+            run = await self.parts.sandbox.run(source, timeout_s)
+        except TooLarge as error:
+            run = Run(1, "", str(error))
+        turn.emit(ProgramRan(run))
+        turn.emit(Spent(on="tool", seconds=run.duration_s))
+        candidate = Candidate(source, run, origin)
+        work.candidates.append(candidate)
+        if not candidate.is_example:
+            work.complaint = complaint(candidate, work.brief)
+        return run
+
+
+def _offered(work: _Work) -> Program:
+    best = best_of(work.candidates, work.brief)
+    if best is None:
+        if work.failure is not None:
+            raise work.failure
+        found = (
+            ""
+            if not any(each.is_example for each in work.candidates)
+            else (" No example in the documents does what was asked, either.")
+        )
+        attempts = f"{work.attempts} attempts" if work.attempts > 1 else "1 attempt"
+        reason = f"{NO_PROGRAM}. After {attempts} of the model, {work.complaint}{found}"
+        return Program("", degraded=(reason,))
+    if not best.is_example:
+        return Program(best.source, best.run)
+    why = str(work.failure) + "." if work.failure is not None else work.complaint or _BETTER
+    reason = f"The program is an example of the documents ({best.origin}): {why}"
+    work.turn.emit(FellBack("code", reason))
+    return Program(best.source, best.run, degraded=(reason,))

@@ -1,0 +1,110 @@
+"""The Manager: has the plan written and judges it, has the answer written and checks it.
+
+The task engine runs the plan in between; the Manager never waits for a step.
+"""
+
+from __future__ import annotations
+
+from agents.agent import Agent, handles
+from agents.coder import NO_PROGRAM
+from agents.composition import composed, floor
+from agents.outcomes import Outcomes, outcomes_of, results_text
+from agents.plan import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
+from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
+from agents.wishes import wants_program
+from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
+from cluster.kernel.events import FellBack
+from cluster.kernel.tasks import Answer, ComposeRequest, PlanProposal, PlanRequest
+from cluster.kernel.turn import Turn
+
+PLAN_TOKENS_MAX = 2_000
+ANSWER_TOKENS_MAX = 1_000
+
+
+class Manager(Agent):
+    """Plans and composes."""
+
+    purpose = "Plans the steps of a task and writes the answer from their results."
+
+    @handles(PlanRequest)
+    async def plan(self, request: PlanRequest, turn: Turn) -> PlanProposal:
+        """Return a sound plan: the model's, or where that can't be carried out, the standard one.
+
+        Raises:
+            ModelError, DeadlinePassed: the model can't be used.
+            UsageError: there are no agents to plan with.
+        """
+        reader = PlanReader(request.roles)
+
+        def is_enough(piece: str) -> bool:
+            reader.feed(piece)
+            return reader.is_complete
+
+        try:
+            await self.think(
+                turn,
+                MANAGER_PLAN,
+                plan_prompt(request.goal, request.roles),
+                wants_json=True,
+                tokens_max=PLAN_TOKENS_MAX,
+                is_enough=is_enough,
+            )
+            plan = reader.plan()
+        except UnsoundPlan as error:
+            return _standard(request, turn, str(error))
+        whole = with_coder(plan, request.goal, request.roles)
+        if whole is plan:
+            return PlanProposal(plan)
+        reason = "The plan had no step for the program that the goal asks for; one was added."
+        turn.emit(FellBack("plan", reason))
+        return PlanProposal(whole, (reason,))
+
+    @handles(ComposeRequest)
+    async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:
+        """Return the answer; it says only what the results say, and what had to be given up.
+
+        Raises:
+            ClusterError: all steps failed; it is the error of the first one.
+        """
+        outcomes = outcomes_of(request)
+        answer = await self._written(request, outcomes, turn)
+        missing = _missing_program(request, outcomes)
+        degraded = tuple(dict.fromkeys((*answer.degraded, *missing)))
+        return Answer(answer.text, answer.citations, answer.programs, degraded)
+
+    async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
+        prompt = answer_prompt(
+            request.goal, results_text(outcomes), tuple(outcomes.failures.values())
+        )
+        try:
+            text = await self.think(turn, MANAGER_ANSWER, prompt, tokens_max=ANSWER_TOKENS_MAX)
+        except (ModelError, DeadlinePassed) as error:
+            reason = f"The answer is put together from the results as they stand: {error}."
+        else:
+            answer = composed(text, request.goal, outcomes)
+            if answer is not None:
+                return answer
+            reason = (
+                "The answer is put together from the results as they stand: they did not support "
+                "what the model wrote."
+            )
+        turn.emit(FellBack("answer", reason))
+        return floor(outcomes, reason)
+
+
+def _standard(request: PlanRequest, turn: Turn, why: str) -> PlanProposal:
+    plan = standard_workflow(request.goal, request.roles, has_knowledge=bool(request.collection))
+    if not plan.steps:
+        raise UsageError("there is no agent to plan with: neither a researcher nor a coder")
+    reason = f"The standard workflow replaces the model's plan: {why}."
+    turn.emit(FellBack("plan", reason))
+    return PlanProposal(plan, (reason,))
+
+
+def _missing_program(request: ComposeRequest, outcomes: Outcomes) -> tuple[str, ...]:
+    """Say that the program the goal asks for is missing, where nothing says so yet."""
+    has_coder = any(step.agent == CODER for step in request.plan.steps)
+    is_said = any(sentence.startswith(NO_PROGRAM) for sentence in outcomes.degraded)
+    if outcomes.programs or is_said or not wants_program(request.goal, explicitly=not has_coder):
+        return ()
+    return (f"{NO_PROGRAM}: no step of the plan came to one that works.",)

@@ -1,0 +1,172 @@
+"""What the steps of a plan came to, sorted for the answer: findings, programs, others, failures.
+
+Pure. `agents.composition` writes the answer from it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass, replace
+
+from agents.prompts import as_data
+from agents.prose import CitationList, fenced
+from agents.researcher import UNBACKED
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import (
+    Citation,
+    ComposeRequest,
+    Failure,
+    Finding,
+    Program,
+    Step,
+    StepProgram,
+)
+
+_MARK = re.compile(r"\[(\d+)\]")
+_TEXT_LENGTH_MAX = 6_000
+_SOURCE_LENGTH_MAX = 1_500
+_OUTPUT_LENGTH_MAX = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The results of a plan; the citations of all findings are numbered in one list."""
+
+    plan: tuple[Step, ...]
+    findings: Mapping[StepId, Finding]
+    """Their texts cite by the numbers of ``citations``."""
+    citations: tuple[Citation, ...]
+    programs: tuple[StepProgram, ...]
+    """Those that ran and exited 0."""
+    others: Mapping[StepId, str]
+    """What other agents answered, as text."""
+    failures: Mapping[StepId, str]
+    """One sentence for each step that has no result."""
+    degraded: tuple[str, ...]
+
+    @property
+    def is_unbacked(self) -> bool:
+        """Say whether there is nothing that the model's own words could be held against."""
+        has_program = len(self.programs) == sum(step.agent == "coder" for step in self.plan)
+        is_unread = all(UNBACKED in finding.degraded for finding in self.findings.values())
+        return is_unread and has_program and not self.failures and not self.citations
+
+
+def outcomes_of(request: ComposeRequest) -> Outcomes:
+    """Return the results sorted.
+
+    Raises:
+        ClusterError: all steps failed; it is the error of the first one.
+    """
+    values = {result.step: result.value for result in request.results}
+    failures = _failures(request, values)
+    if len(failures) == len(request.plan.steps):
+        for value in values.values():
+            if isinstance(value, Failure):
+                raise error_of(value)
+    citations = CitationList()
+    findings = {
+        step: _renumbered(value, citations)
+        for step, value in values.items()
+        if isinstance(value, Finding)
+    }
+    programs = {step: value for step, value in values.items() if isinstance(value, Program)}
+    known = (Finding, Program, Failure)
+    told = [*failures.values()]
+    told += [text for finding in findings.values() for text in finding.degraded]
+    told += [text for program in programs.values() for text in program.degraded]
+    return Outcomes(
+        plan=request.plan.steps,
+        findings=findings,
+        citations=citations.all(),
+        programs=tuple(StepProgram(s, p) for s, p in programs.items() if p.source and p.is_working),
+        others={s: text_of(value) for s, value in values.items() if not isinstance(value, known)},
+        failures=failures,
+        degraded=tuple(dict.fromkeys(told)),
+    )
+
+
+def error_of(failure: Failure) -> ClusterError:
+    """Return the error that a failure stands for."""
+    classes = [ClusterError]
+    for cls in classes:
+        classes += cls.__subclasses__()
+    kinds = {cls.kind: cls for cls in reversed(classes)}
+    return kinds.get(failure.kind, ClusterError)(failure.message)
+
+
+def text_of(value: object) -> str:
+    """Return a user's own message as text, for prompts and answers."""
+    for name in ("text", "model_dump_json"):
+        method = getattr(value, name, None)
+        if callable(method):
+            return str(method())[:_TEXT_LENGTH_MAX]
+    if is_dataclass(value) and not isinstance(value, type):
+        return json.dumps(asdict(value), ensure_ascii=False, default=str)[:_TEXT_LENGTH_MAX]
+    return str(value)[:_TEXT_LENGTH_MAX]
+
+
+def results_text(outcomes: Outcomes) -> str:
+    """Return the results as the model that writes the answer is shown them."""
+    parts: list[str] = []
+    for step in outcomes.plan:
+        head = f"Step {step.id} ({step.agent}): {as_data(' '.join(step.instruction.split()))}"
+        if step.id in outcomes.findings:
+            parts.append(f"{head}\n{as_data(outcomes.findings[step.id].text)}")
+        elif step.id in outcomes.others:
+            parts.append(f"{head}\n{as_data(outcomes.others[step.id])}")
+        parts += [
+            f"{head}\n{_program_text(made.program)}"
+            for made in outcomes.programs
+            if made.step == step.id
+        ]
+    return "\n\n".join(parts)
+
+
+def program_section(made: StepProgram) -> str:
+    """Return a program and what it printed, as Markdown for the answer."""
+    output = made.program.run.stdout if made.program.run else ""
+    return (
+        f"{fenced(made.program.source, made.program.language)}\n\n"
+        f"It printed:\n\n{fenced(_cut(output, _OUTPUT_LENGTH_MAX), 'text')}"
+    )
+
+
+def _program_text(program: Program) -> str:
+    output = program.run.stdout if program.run else ""
+    return as_data(
+        f"{fenced(_cut(program.source, _SOURCE_LENGTH_MAX), program.language)}\n"
+        f"The program ran and printed:\n{_cut(output, _OUTPUT_LENGTH_MAX)}"
+    )
+
+
+def _cut(text: str, length_max: int) -> str:
+    text = text.rstrip()
+    return text if len(text) <= length_max else f"{text[:length_max].rstrip()}\n..."
+
+
+def _failures(request: ComposeRequest, values: Mapping[StepId, object]) -> dict[StepId, str]:
+    failures: dict[StepId, str] = {}
+    for step in request.plan.steps:
+        value = values.get(step.id)
+        if isinstance(value, Failure):
+            why = value.message.rstrip(".")
+            failures[step.id] = f"Step {step.id} ({step.agent}) failed: {why}."
+        elif step.id not in values:
+            failures[step.id] = f"Step {step.id} ({step.agent}) gave no result."
+    return failures
+
+
+def _renumbered(finding: Finding, citations: CitationList) -> Finding:
+    """Return a finding with its citations numbered in the common list."""
+
+    def number(mark: re.Match[str]) -> str:
+        own = int(mark[1])
+        if not 0 < own <= len(finding.citations):
+            return mark[0] if not finding.citations else ""
+        return f"[{citations.number(finding.citations[own - 1])}]"
+
+    return replace(finding, text=_MARK.sub(number, finding.text))

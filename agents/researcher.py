@@ -1,0 +1,188 @@
+"""The Researcher: answers from the knowledge of a task, and only what that says.
+
+Sentences of the model that no passage supports are dropped. Where none is left, the sentences of
+the passages that answer best are the finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from agents.agent import Agent, handles
+from agents.claims import qualifiers, read
+from agents.extraction import EXTRACTED_MAX, Extract, Support, extracts, support_for
+from agents.grounding import evidence_of
+from agents.prompts import NOT_FOUND, RESEARCHER, RESEARCHER_UNAIDED, research_prompt
+from agents.prose import CitationList, judged, with_citations
+from agents.wishes import questions
+from cluster.kernel.errors import DeadlinePassed, ModelError
+from cluster.kernel.events import FellBack, FindingReady
+from cluster.kernel.tasks import Assignment, Finding, Passage
+from cluster.kernel.turn import Turn
+
+UNBACKED = "No documents back the research: it is what the model says by itself."
+NOTHING_FOUND = "The documents have nothing on this question."
+PASSAGES_MAX = 6
+TOKENS_MAX = 700
+_SEARCH_SHARE = 0.3
+"""Of the turn's time left, what the search may take."""
+_CERTAIN_RELEVANCE = 0.6
+"""From here on, sentences are offered even where the model found nothing in them."""
+
+
+class Researcher(Agent):
+    """Answers questions from the passages of a knowledge base, with citations."""
+
+    purpose = "Answers a question from the documents of the task, with citations."
+
+    @handles(Assignment)
+    async def research(self, assignment: Assignment, turn: Turn) -> Finding:
+        """Return a finding; every sentence of it is supported by the quotes it cites.
+
+        Without documents, it is the model's own answer and says so.
+
+        Raises:
+            ModelError, DeadlinePassed: the model failed, and there is nothing to offer without it.
+            StoreUnavailable: the documents can't be searched.
+        """
+        if not assignment.collection and not _earlier(assignment):
+            finding = await self._unaided(assignment, turn)
+        else:
+            finding = await self._from_passages(assignment, turn)
+        turn.emit(FindingReady(finding))
+        return finding
+
+    async def _unaided(self, assignment: Assignment, turn: Turn) -> Finding:
+        prompt = research_prompt(assignment.instruction, assignment.goal, ())
+        text = await self.think(turn, RESEARCHER_UNAIDED, prompt, tokens_max=TOKENS_MAX)
+        return Finding(text, degraded=(UNBACKED,))
+
+    async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
+        passages = await self._passages(assignment, turn)
+        if not passages:
+            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
+        found = best_extracts(assignment, passages)
+        prompt = research_prompt(assignment.instruction, assignment.goal, passages)
+        try:
+            text = await self.think(turn, RESEARCHER, prompt, tokens_max=TOKENS_MAX)
+        except (ModelError, DeadlinePassed) as error:
+            if not found:
+                raise
+            turn.emit(FellBack("research", str(error)))
+            reason = f"The research shows sentences of the documents as they stand: {error}."
+            return extracted(found, reason)
+        finding = grounded(text, assignment, passages)
+        if finding.citations:
+            return finding
+        return self._floor(text, found, turn)
+
+    def _floor(self, text: str, found: Sequence[Extract], turn: Turn) -> Finding:
+        """Return the extracts, where the model's text came to nothing."""
+        is_denied = text.strip().upper().startswith(NOT_FOUND)
+        if is_denied and max((each.relevance for each in found), default=0) < _CERTAIN_RELEVANCE:
+            found = ()
+        if not found:
+            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
+        reason = (
+            "The research shows sentences of the documents as they stand: the documents did not "
+            "support what the model wrote."
+        )
+        turn.emit(FellBack("research", reason))
+        return extracted(found, reason)
+
+    async def _passages(self, assignment: Assignment, turn: Turn) -> list[Passage]:
+        """Return the best passages for the instruction and for the goal, each once."""
+        queries = dict.fromkeys((assignment.instruction.strip(), assignment.goal.strip()))
+        searches = (
+            self.parts.knowledge.search(assignment.collection, query)
+            for query in queries
+            if query and assignment.collection
+        )
+        try:
+            async with asyncio.timeout(turn.remaining_s() * _SEARCH_SHARE):
+                results = await asyncio.gather(*searches)
+        except TimeoutError as error:
+            raise DeadlinePassed("the search in the documents took too long") from error
+        ranked = [each for row in zip_longest(*results) for each in row if each is not None]
+        merged: dict[tuple[str, int, int], Passage] = {}
+        for passage in (*ranked, *_earlier(assignment)):
+            if passage.kind == "text" and len(merged) < PASSAGES_MAX:
+                place = (passage.source, passage.start_line, passage.end_line)
+                merged.setdefault(place, passage)
+        return list(merged.values())
+
+
+def _earlier(assignment: Assignment) -> list[Passage]:
+    """Return what the findings that the step builds on have quoted."""
+    return [
+        Passage(citation.source, citation.start_line, citation.end_line, citation.quote)
+        for result in assignment.results
+        if isinstance(result.value, Finding)
+        for citation in result.value.citations
+    ]
+
+
+def grounded(text: str, assignment: Assignment, passages: Sequence[Passage]) -> Finding:
+    """Return what of a model's text the passages support, with citations numbered from 1."""
+    judge = _PassageJudge(assignment, passages)
+    result = judged(text, judge)
+    degraded = []
+    if result.dropped:
+        degraded.append(
+            "Sentences of the research left out because the documents do not support them: "
+            f"{result.dropped}."
+        )
+    return Finding(result.text, judge.citations.all(), tuple(degraded))
+
+
+def extracted(found: Sequence[Extract], reason: str) -> Finding:
+    """Return sentences of the passages as a finding; ``reason`` says why it is no more."""
+    citations = CitationList()
+    sentences = [
+        with_citations(each.text, [citations.number(each.support.citation)]) for each in found
+    ]
+    return Finding(" ".join(sentences), citations.all(), (reason,))
+
+
+def best_extracts(assignment: Assignment, passages: Sequence[Passage]) -> list[Extract]:
+    """Return the sentences of the passages that answer the step's questions, or else the goal's."""
+    for text in dict.fromkeys((assignment.instruction, assignment.goal)):
+        found: dict[str, Extract] = {}
+        for question in questions(text):
+            for extract in extracts(question, passages):
+                found.setdefault(extract.text, extract)
+        if found:
+            return list(found.values())[:EXTRACTED_MAX]
+    return []
+
+
+class _PassageJudge:
+    """Lets a sentence pass where a passage supports it, the cited ones first."""
+
+    def __init__(self, assignment: Assignment, passages: Sequence[Passage]) -> None:
+        self.citations = CitationList()
+        self._passages = passages
+        self._last: Support | None = None
+        said = [read(assignment.instruction), read(assignment.goal)]
+        for passage in passages:
+            said += (each.claim for each in evidence_of(passage.text, passage.title))
+        self._known = {token.key for claim in said for token in claim.content}
+        self._lines = {line.strip() for each in passages for line in each.text.splitlines()}
+
+    def sentence(self, text: str, cited: Sequence[int]) -> Sequence[int] | None:
+        named = [self._passages[n - 1] for n in cited if 0 < n <= len(self._passages)]
+        others = [passage for passage in self._passages if passage not in named]
+        self._last = support_for(text, [*named, *others], self._last)
+        return None if self._last is None else [self.citations.number(self._last.citation)]
+
+    def frame(self, text: str) -> bool:
+        claim = read(text)
+        return not qualifiers(claim.tokens) and all(
+            token.key in self._known for token in claim.content
+        )
+
+    def code(self, body: str) -> bool:
+        lines = [line.strip() for line in body.splitlines() if line.strip()]
+        return bool(lines) and all(line in self._lines for line in lines)
