@@ -20,6 +20,7 @@ from benchmarks.harness import Figure
 GROUPS = {
     "messaging": "benchmarks.bench_messaging",
     "report": "benchmarks.bench_report",
+    "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
 }
 OUTPUT = Path("build/bench.json")

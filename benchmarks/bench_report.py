@@ -1,0 +1,128 @@
+"""The whole job on a whole cluster: what the runtime adds to the model's and the tools' own time.
+
+The workload 'report' (see `benchmarks.workloads`) against the model server at 0.3 s to the first
+token and 50 tokens a second. The critical path is computed from the server's own timestamps and the
+sandbox's reported runs; overhead is what is left of the wall time at the driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from benchmarks.harness import Figure, Goal, sample_figure
+from cluster import Cluster
+from cluster.kernel.events import Event, PlanReady, Spent
+from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
+from cluster.kernel.tasks import Plan
+
+GOAL = "Write a report on the market with a program that adds up its table."
+TTFT_S = 0.3
+TOKENS_PER_S = 50.0
+READY_TIMEOUT_S = 20.0
+
+
+class ModelServerProcess:
+    """`benchmarks.model_server` as a process of its own, with its log."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ready = folder / "ready"
+        self._log = folder / "requests.jsonl"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it serves."""
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "benchmarks.model_server"),
+                *("--ttft-s", str(TTFT_S), "--tokens-per-s", str(TOKENS_PER_S)),
+                *("--ready-file", str(self._ready), "--log", str(self._log)),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        gives_up_at = time.monotonic() + READY_TIMEOUT_S
+        while not self._ready.exists():
+            if time.monotonic() > gives_up_at:
+                raise TimeoutError("the model server did not start")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(10)
+
+    @property
+    def base_url(self) -> str:
+        """What clients are given."""
+        text = self._ready.read_text(encoding="utf-8").strip()
+        return str(json.loads(text)["base_url"]) if text.startswith("{") else text
+
+    def durations(self, task: str) -> dict[str, float]:
+        """Return the seconds from request to last token, by step of a task."""
+        entries = [json.loads(line) for line in self._log.read_text().splitlines()]
+        taken: dict[str, float] = {}
+        for entry in entries:
+            headers = entry["headers"]
+            if headers.get("X-Fleetmind-Task") == task and entry["last_token"] is not None:
+                step = headers["X-Fleetmind-Step"]
+                taken[step] = taken.get(step, 0.0) + entry["last_token"] - entry["received"]
+        return taken
+
+
+def critical_path_s(plan: Plan, durations: Mapping[str, float]) -> float:
+    """Return the plan's own time, the longest chain of steps, and the answer's time, in seconds."""
+    ends: dict[str, float] = {}
+    for step in plan.steps:
+        starts = max((ends[need] for need in step.needs), default=0.0)
+        ends[step.id] = starts + durations.get(step.id, 0.0)
+    return durations[PLAN_STEP] + max(ends.values()) + durations[ANSWER_STEP]
+
+
+async def measure_task(cluster: Cluster, server: ModelServerProcess) -> tuple[float, float]:
+    """Return wall time and critical path of one task, in seconds."""
+    started = time.perf_counter()
+    task = await cluster.submit(GOAL, deadline_s=120)
+    events: list[Event] = [event async for event in task]
+    wall_s = time.perf_counter() - started
+    await task
+    durations = server.durations(task.id)
+    for event in events:
+        if isinstance(event.detail, Spent) and event.detail.on == "tool":
+            durations[event.step] = durations.get(event.step, 0.0) + event.detail.seconds
+    plan = next(e.detail.plan for e in events if isinstance(e.detail, PlanReady))
+    return wall_s, critical_path_s(plan, durations)
+
+
+async def _measure(server: ModelServerProcess, folder: Path, count: int) -> list[Figure]:
+    config = folder / "fleet.toml"
+    config.write_text(f'[model]\nuri = "openai:report"\nbase_url = "{server.base_url}"\n')
+    async with Cluster(config=config) as cluster:
+        await measure_task(cluster, server)  # imports and connections
+        pairs = [await measure_task(cluster, server) for _ in range(count)]
+    return _figures(pairs)
+
+
+def _figures(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
+    shares = [(wall - path) / wall for wall, path in pairs]
+    overheads = [(wall - path) * 1000 for wall, path in pairs]
+    walls = [wall for wall, _ in pairs]
+    return [
+        sample_figure("report.overhead_share", "share", shares, Goal("<=", 0.05)),
+        sample_figure("report.overhead_ms", "ms", overheads),
+        sample_figure("report.wall_s", "s", walls, note="'report' at 50 tokens/s"),
+    ]
+
+
+def run(*, is_quick: bool) -> list[Figure]:
+    """Measure the group `report`."""
+    with tempfile.TemporaryDirectory() as name, ModelServerProcess(Path(name)) as server:
+        return asyncio.run(_measure(server, Path(name), 2 if is_quick else 7))
