@@ -1,0 +1,193 @@
+"""``fleetmind run`` as a process of its own against a resident cluster: real Redis, gRPC, agents.
+
+Everything but Ray, which attaching must not need: the hosts of the agents run in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.ids import agent_id
+from cluster.placement.process_table import ProcessId
+from cluster.placement.resident_file import Resident, write_file
+from cluster.runtime.assembly import open_host
+from cluster.runtime.host_spec import HostSpec
+from cluster.settings import Flag, Secrets, load
+
+ROOT = Path(__file__).resolve().parents[2]
+GOAL = "Which colour does the sky of Fleetmind have?"
+AGENTS = tuple(agent_id(role, 0) for role in ("manager", "researcher", "coder"))
+TIMEOUT_S = 40.0
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    exit_code: int | None
+    out: str
+    err: str
+
+
+class Machine:
+    """A machine with a resident cluster, on which commands are run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def start(self, *arguments: str) -> Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cluster",
+            *arguments,
+            cwd=self._folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+
+    async def ended(self, process: Process) -> Ended:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, err = await process.communicate()
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    async def fleetmind(self, *arguments: str) -> Ended:
+        return await self.ended(await self.start(*arguments))
+
+
+@pytest.fixture
+def model() -> str:
+    return "simulated:"
+
+
+@pytest.fixture
+async def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str, model: str
+) -> AsyncIterator[Machine]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in ("FLEETMIND_MODEL", "FLEETMIND_REDIS_URL", "REDIS_URL", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    secrets_path = tmp_path / "secrets.json"
+    token = f"token of {tmp_path}"
+    Secrets(token=token, redis_url=redis_url).write_secrets(secrets_path)
+    flags = [Flag("model.uri", model, "--model")]
+    settings = load(None, flags, environment={}, folder=tmp_path).settings
+    async with AsyncExitStack() as stack:
+        for agent in AGENTS:
+            host = await open_host(HostSpec(agent, settings.public_json(), str(secrets_path)))
+            stack.push_async_callback(host.stop)
+            await host.start()
+        own = ProcessId.of(os.getpid())
+        assert own is not None
+        write_file(
+            Resident(
+                process=own,
+                session=own,
+                since_s=time.time(),
+                settings_json=settings.public_json(),
+                secrets_path=str(secrets_path),
+                ray_address="",
+                dashboard_url="",
+                agents=AGENTS,
+            )
+        )
+        yield Machine(tmp_path)
+
+
+@pytest.fixture
+def knowledge(tmp_path: Path) -> str:
+    text = "# Sky\n\nThe sky of Fleetmind has the colour of teal.\n"
+    (tmp_path / "sky.md").write_text(text, encoding="utf-8")
+    return "sky.md"
+
+
+async def test_a_run_attaches_and_answers_with_citations_that_hold(
+    machine: Machine, knowledge: str, tmp_path: Path
+) -> None:
+    ended = await machine.fleetmind("run", GOAL, "--knowledge", knowledge, "--json")
+
+    whole = json.loads(ended.out)
+    assert (ended.exit_code, whole["status"]) == (0, "answered")
+    assert "teal" in whole["answer"]
+    lines = (tmp_path / knowledge).read_text(encoding="utf-8").splitlines()
+    for citation in whole["citations"]:
+        cited = "\n".join(lines[citation["start_line"] - 1 : citation["end_line"]])
+        assert citation["quote"] in cited
+    assert whole["citations"]
+    assert whole["usage"]["model_calls"] >= 2
+    assert "starting" not in ended.err
+
+
+async def test_what_was_learned_is_what_a_run_without_knowledge_answers_from(
+    machine: Machine, knowledge: str
+) -> None:
+    learned = await machine.fleetmind("learn", knowledge)
+    ended = await machine.fleetmind("run", GOAL)
+
+    assert learned.exit_code == 0
+    assert ended.exit_code == 0
+    assert "teal" in ended.out
+    assert "sky.md:" in ended.out
+
+
+async def test_events_come_as_lines_with_their_place(machine: Machine, knowledge: str) -> None:
+    ended = await machine.fleetmind("run", GOAL, "--knowledge", knowledge, "--events", "-")
+
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    kinds = [event["kind"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("submitted", "answered")
+    assert {"plan_ready", "step_started", "thought", "step_finished"} <= set(kinds)
+    assert {event["task"] for event in events} == {events[0]["task"]}
+    assert all({"at_s", "task", "kind", "agent", "step"} <= set(event) for event in events)
+
+
+@pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_a_run_with_130_and_one_line(
+    machine: Machine, number: signal.Signals
+) -> None:
+    process = await machine.start("run", GOAL, "--events", "-")
+    assert process.stdout is not None
+    async with asyncio.timeout(TIMEOUT_S):
+        first = await process.stdout.readline()  # the task has begun
+
+    process.send_signal(number)
+    ended = await machine.ended(process)
+
+    assert json.loads(first)["kind"] == "submitted"
+    assert ended.exit_code == 130
+    assert ended.err.splitlines()[-1] == "fleetmind: interrupted"
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
+async def test_a_passed_deadline_is_124_and_says_so(machine: Machine) -> None:
+    ended = await machine.fleetmind("run", GOAL, "--deadline", "0.5", "--json")
+
+    whole = json.loads(ended.out)
+    assert ended.exit_code == 124
+    assert (whole["status"], whole["error"]["kind"]) == ("failed", "deadline")
+
+
+async def test_status_shows_the_agents(machine: Machine) -> None:
+    ended = await machine.fleetmind("status")
+
+    assert ended.exit_code == 0, ended.err
+    for agent in AGENTS:
+        assert f"{agent}" in ended.out
+    assert "simulated:" in ended.out
