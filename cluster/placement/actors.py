@@ -7,22 +7,23 @@ here imports Ray: `cluster.placement.launcher` makes an actor of the class.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import ClassVar, Protocol
 
 from cluster.kernel.errors import ClusterError
-from cluster.kernel.ids import AgentId
 from cluster.kernel.tasks import Failure
+from cluster.runtime.host_spec import HostSpec
 from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
+Opener = Callable[[HostSpec], Awaitable["OpenedHost"]]
+
 DEFAULT_OPENER = "cluster.runtime.assembly:open_host"
-RETRY_FIRST_S = 0.5
-RETRY_MAX_S = 5.0
 DRAIN_S = 5.0
 
 
@@ -65,19 +66,17 @@ class AgentActor:
     higher epoch, by which peers tell it from its predecessor.
 
     Args:
-        agent: its id, as in ``researcher-0``.
-        settings_json: the public settings.
-        secrets_path: where the secrets lie; never their values, which Ray would show (ray#28276).
-        opener: ``module:function`` that takes a `HostSpec` and returns an `OpenedHost`.
+        spec: the agent and what its host is built from.
+        opener: ``module:function`` that builds the host.
     """
 
-    def __init__(
-        self, agent: str, settings_json: str, secrets_path: str, opener: str = DEFAULT_OPENER
-    ) -> None:
+    RETRY_FIRST_S: ClassVar[float] = 0.5
+    RETRY_MAX_S: ClassVar[float] = 5.0
+
+    def __init__(self, spec: HostSpec, opener: str = DEFAULT_OPENER) -> None:
         os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # read when grpc is imported
-        self._agent = agent
-        self._settings_json = settings_json
-        self._secrets_path = secrets_path
+        self._spec = spec
+        self._agent = agent = spec.agent
         self._opener = opener
         self._host: OpenedHost | None = None
         self._has_tried = asyncio.Event()
@@ -104,11 +103,11 @@ class AgentActor:
 
     async def _serve(self) -> None:
         """Start the host, as often as it takes, and end it when it was replaced."""
-        delay_s = RETRY_FIRST_S
+        delay_s = self.RETRY_FIRST_S
         while not await self._is_open():
             self._has_tried.set()
             await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_MAX_S)
+            delay_s = min(2 * delay_s, self.RETRY_MAX_S)
         self._has_tried.set()
         assert self._host is not None
         await self._host.fenced()
@@ -133,8 +132,8 @@ class AgentActor:
 
     async def _open(self) -> str:
         # In a thread: importing an agent with its libraries takes up to a second.
-        opener = await asyncio.to_thread(_load_opener, self._opener)
-        host = await opener(self._agent, self._settings_json, self._secrets_path)
+        opener = await asyncio.to_thread(_load, self._opener)
+        host = await opener(self._spec)
         try:
             address = await host.start()
         except BaseException:
@@ -155,12 +154,7 @@ class AgentActor:
             _log.warning("%s did not stop within %g s", self._agent, DRAIN_S)
 
 
-def _load_opener(name: str) -> Callable[[str, str, str], Awaitable[OpenedHost]]:
-    from cluster.runtime.assembly import HostSpec, load
-
-    open_host: Callable[[HostSpec], Awaitable[Any]] = load(name)
-
-    def opener(agent: str, settings_json: str, secrets_path: str) -> Awaitable[OpenedHost]:
-        return open_host(HostSpec(AgentId(agent), settings_json, secrets_path))
-
+def _load(name: str) -> Opener:
+    module, _, function = name.partition(":")
+    opener: Opener = getattr(importlib.import_module(module), function)
     return opener

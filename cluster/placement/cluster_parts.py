@@ -15,13 +15,12 @@ from pathlib import Path
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.redis_store import RedisStore
 from cluster.placement.launcher import LaunchOptions, PlacedAgent, launch, stop
 from cluster.placement.loopback import is_loopback
 from cluster.placement.ray_session import RaySession, join_ray, start_local_ray
 from cluster.placement.reports import Ready
 from cluster.placement.request import SECRETS_FILE, Request
-from cluster.runtime.assembly import HostSpec, load
+from cluster.runtime.host_spec import HostSpec
 from cluster.settings import Secrets
 
 LOCAL_SERVER = "agents.models.local:local_server"
@@ -88,6 +87,8 @@ class ClusterParts:
         secrets = Secrets.read_secrets(self._secrets_path)
         if secrets.redis_url:
             self._say("connecting to the store")
+            from cluster.memory.redis_store import RedisStore  # while Ray starts
+
             store = await RedisStore.connect(secrets.redis_url)
             await store.close()
             return
@@ -103,6 +104,8 @@ class ClusterParts:
         if scheme != "llama":
             return
         self._say(f"loading the model {name}")
+        from cluster.runtime.assembly import load  # while Ray starts
+
         server: AbstractAsyncContextManager[str] = load(LOCAL_SERVER)(name)
         base_url = await server.__aenter__()
         self._model = server

@@ -20,7 +20,7 @@ from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.ids import AgentId
 from cluster.placement.actors import DEFAULT_OPENER, DRAIN_S, AgentActor, AgentHealth
 from cluster.placement.ray_session import RaySession, last_line
-from cluster.runtime.assembly import HostSpec
+from cluster.runtime.host_spec import HostSpec
 from cluster.wire.failure import error_from_failure
 
 PLACE_TIMEOUT_S = 60.0
@@ -100,9 +100,7 @@ async def _all_serving(
 def _create(specs: Sequence[HostSpec], options: LaunchOptions) -> list[Any]:
     actor = ray.remote(AgentActor)
     return [
-        actor.options(**actor_options(spec.agent, options)).remote(
-            spec.agent, spec.settings_json, spec.secrets_path, options.opener
-        )
+        actor.options(**actor_options(spec.agent, options)).remote(spec, options.opener)
         for spec in specs
     ]
 

@@ -118,13 +118,13 @@ async def status() -> ClusterStatus | None:
     Raises:
         StoreUnavailable: its store does not answer.
     """
-    # Redis' client takes a fifth of a second to import, which `up` and `down` don't need.
-    from cluster.memory.redis_store import RedisStore
-    from cluster.runtime.directory import Directory, scope_of
-
     resident = read_resident()
     if resident is None:
         return None
+    # Redis' client takes a fifth of a second to import, which nothing else here needs.
+    from cluster.memory.redis_store import RedisStore
+    from cluster.runtime.directory import Directory, scope_of
+
     secrets = Secrets.read_secrets(resident.secrets_path)
     store = await RedisStore.connect(secrets.redis_url)
     try:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
 
-# Ray's longest socket path below it takes 75 bytes ("ray/session_<date>_<pid>/sockets/...") of the
-# 107 that the kernel allows.
-_PATH_BYTES_MAX = 32
+# Ray's longest socket path below it ("/ray/session_<time>_<pid>/sockets/plasma_store") takes 69
+# bytes of the 107 that the kernel allows.
+_PATH_BYTES_MAX = 38
 _SHORT_TEMP = Path(os.sep, "tmp")
 
 

@@ -1,0 +1,117 @@
+"""Openers, agents and children that stand in for the real ones when placement is tested.
+
+Actors load openers by name, in other processes too; so what they do there is told through the
+spec's settings, which hold the path of a file that every start adds a line to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.tasks import Failure
+from cluster.kernel.turn import Turn
+from cluster.placement.reports import Progress, Ready, Reporter
+from cluster.runtime.host_spec import HostSpec
+
+SHELL = shutil.which("sh") or "sh"
+READY = Ready("10.0.0.1:6379", "", ("manager-0",))
+
+
+class StubHost:
+    """A host that only notes that it was started and stopped."""
+
+    def __init__(self, spec: HostSpec) -> None:
+        self.journal = Path(spec.settings_json)
+        self.fence = asyncio.Event()
+
+    async def start(self) -> str:
+        self._note("started")
+        return f"stub:{os.getpid()}"
+
+    async def stop(self) -> None:
+        self._note("stopped")
+
+    async def fenced(self) -> None:
+        await self.fence.wait()
+
+    def _note(self, word: str) -> None:
+        with self.journal.open("a", encoding="utf-8") as journal:
+            journal.write(f"{word}\n")
+
+
+opened: list[StubHost] = []
+"""The hosts that were opened in this process."""
+
+
+async def open_stub(spec: HostSpec) -> StubHost:
+    """Open a host that serves."""
+    host = StubHost(spec)
+    opened.append(host)
+    return host
+
+
+async def open_refused(spec: HostSpec) -> StubHost:
+    """Fail as a wrong setting does."""
+    raise UsageError(f"the class of {spec.agent} is unknown")
+
+
+async def open_at_second_try(spec: HostSpec) -> StubHost:
+    """Fail the first time, as a store that is not there yet does."""
+    host = StubHost(spec)
+    if not host.journal.exists():
+        host.journal.write_text("tried\n", encoding="utf-8")
+        raise StoreUnavailable("the store is not there yet")
+    return host
+
+
+async def open_with_a_fault(spec: HostSpec) -> StubHost:
+    """Fail as a fault of the program does."""
+    raise ZeroDivisionError(spec.agent)
+
+
+class EchoAgent:
+    """An agent that answers with what it was asked."""
+
+    purpose = "repeats what it hears"
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        return message
+
+    def handlers(self) -> Mapping[type, object]:
+        return {}
+
+    async def close(self) -> None:
+        return None
+
+
+def build_echo(_class_path: str, **_parts: object) -> EchoAgent:
+    """Build an agent, as the factory in the settings does."""
+    return EchoAgent()
+
+
+def child(behaviour: str) -> None:
+    """Behave as a process of the cluster, for a `ChildProcess` in a test."""
+    reporter = Reporter.take_over_stdout()
+    os.write(1, b"something that others print\n")
+    reporter.send(Progress("warming up"))
+    if behaviour == "fails":
+        reporter.send(Failure("store", "there is no store"))
+    elif behaviour == "dies":
+        sys.exit("and these are its last words")
+    elif behaviour != "hangs":
+        reporter.send(READY)
+    if behaviour != "is deaf":
+        sys.stdin.read()
+    while behaviour in {"is deaf", "hangs"}:
+        subprocess.run([SHELL, "-c", "sleep 600"], check=False)
+
+
+if __name__ == "__main__":
+    child(sys.argv[1])
