@@ -104,7 +104,10 @@ class _ResultJudge:
             printed.says(text) for printed in self._printed
         ):
             return ()
-        is_free = self._outcomes.is_unbacked and not (self._printed and is_about_output(text))
+        is_free = self._outcomes.is_unbacked and not (
+            self._printed
+            and (is_about_output(text) or all(each.denies(text) for each in self._printed))
+        )
         self.has_own_words |= is_free
         return () if is_free else None
 

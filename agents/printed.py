@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from agents.candidates import used_names
 from agents.claims import Kind, Look, Token, read, without_citations
 from agents.lexicon import NUMBERS, stem
+from agents.wishes import subject
 from cluster.kernel.tasks import Program
 
 _FRAME = (
@@ -45,6 +46,7 @@ class Printed:
         self._goal = _TOKEN.findall(goal.lower())
         words = (*self._goal, *_TOKEN.findall(program.source.lower()), *self._tokens)
         self._stems = {stem(word) for word in words}
+        self._subject = subject(goal)
 
     def says(self, sentence: str) -> bool:
         """Say whether the output, or the names that the program uses, say a sentence.
@@ -63,6 +65,12 @@ class Printed:
         if not printed:
             return any(token.raw.lower() in self._used for token in claim.content)
         return any(self._is_run(printed, at) for at in range(len(self._tokens)))
+
+    def denies(self, sentence: str) -> bool:
+        """Say whether a sentence on the goal's subject has a number that stands nowhere."""
+        content = read(sentence).content
+        numbers = {token.key for token in content if token.look is Look.NUMBER}
+        return bool(numbers - self._stems) and any(token.key in self._subject for token in content)
 
     def _is_known(self, token: Token) -> bool:
         """Say whether a word is one that the goal, the program or its output has."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from agents.models.port import Delta, Finish, Request
 
-Said = str | Delta | Finish | Exception
+Said = str | Delta | Finish | Exception | Callable[[], None]
 Reply = str | Exception | Sequence[Said]
 
 
@@ -14,7 +14,7 @@ class ScriptedModel:
     """Gives each request of an agent the next of its replies; the last one again and again.
 
     ``replies`` maps a role, or ``role/step``, to a reply or a list of them. A text is one delta
-    and a Finish; a tuple is streamed as it stands; an exception is raised.
+    and a Finish; a tuple is streamed as it stands; an exception is raised, a function called.
     """
 
     def __init__(self, replies: dict[str, Reply | list[Reply]]) -> None:
@@ -26,13 +26,18 @@ class ScriptedModel:
         self.closed_streams = 0
         self.is_closed = False
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta | Finish]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
         self.requests.append(request)
         try:
             for said in _pieces(self._next(request)):
                 if isinstance(said, Exception):
                     raise said
-                yield Delta(said) if isinstance(said, str) else said
+                if isinstance(said, str):
+                    yield Delta(said)
+                elif isinstance(said, (Delta, Finish)):
+                    yield said
+                else:
+                    said()
         finally:
             self.closed_streams += 1
 

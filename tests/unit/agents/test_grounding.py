@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.grounding import find_support, supports
+from agents.grounding import supports
 
 HEAP = (
     "The heapq module provides an implementation of the heap queue algorithm, also known as the "

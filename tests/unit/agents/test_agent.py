@@ -1,0 +1,228 @@
+"""Which method handles which message, and what a model call does for user, clock and bill."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from pydantic import BaseModel
+
+import agents
+from agents import Agent, Assignment, Finding, Parts, Program, StepResult, Turn, handles
+from agents.models.port import Delta, Finish
+from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
+from cluster.kernel.events import Spent, Thought
+from cluster.kernel.ids import StepId
+from tests.support.fake_tools import FakeKnowledge, FakeSandbox
+from tests.support.recording_turn import RecordingTurn
+from tests.support.scripted_model import Reply, ScriptedModel
+
+
+class Review(BaseModel):
+    verdict: str
+
+
+class Reviewer(Agent):
+    purpose = "Reviews."
+
+    @handles(Program)
+    async def review(self, program: Program, turn: Turn) -> Review:
+        return Review(verdict=program.source)
+
+    @handles(Assignment)
+    async def refuse(self, assignment: Assignment, turn: Turn) -> Review:
+        return Review(verdict="nothing to review")
+
+
+def agent_of(agent_class: type[Agent], reply: Reply = "") -> tuple[Agent, ScriptedModel]:
+    model = ScriptedModel({"reviewer": reply})
+    return agent_class(Parts(model, FakeKnowledge(), FakeSandbox())), model
+
+
+def assignment(*values: object) -> Assignment:
+    results = tuple(StepResult(StepId(f"s{n}"), "coder", value) for n, value in enumerate(values))
+    return Assignment(StepId("v1"), "review it", "goal", results)
+
+
+async def test_an_assignment_goes_to_the_method_for_the_type_of_a_result() -> None:
+    agent, _ = agent_of(Reviewer)
+    sent = assignment(Program("old"), Finding("text"), Program("new"), Finding("more"))
+
+    assert await agent.handle(sent, RecordingTurn("reviewer-0")) == Review(verdict="new")
+
+
+async def test_an_assignment_without_such_a_result_goes_to_the_method_for_assignments() -> None:
+    agent, _ = agent_of(Reviewer)
+
+    reply = await agent.handle(assignment(Finding("text")), RecordingTurn("reviewer-0"))
+
+    assert reply == Review(verdict="nothing to review")
+
+
+async def test_a_message_that_nothing_handles_is_refused_with_both_types_named() -> None:
+    class Narrow(Agent):
+        @handles(Program)
+        async def review(self, program: Program, turn: Turn) -> None: ...
+
+    agent, _ = agent_of(Narrow)
+
+    with pytest.raises(UsageError, match=r"Narrow handles Program, .* Assignment with Finding"):
+        await agent.handle(assignment(Finding("x")), RecordingTurn("reviewer-0"))
+
+
+def test_the_table_of_handlers_is_inherited_and_can_be_overridden() -> None:
+    class Stricter(Reviewer):
+        @handles(Program)
+        async def judge(self, program: Program, turn: Turn) -> None: ...
+
+    assert Reviewer.handlers() == {Program: "review", Assignment: "refuse"}
+    assert Stricter.handlers() == {Program: "judge", Assignment: "refuse"}
+
+
+def test_two_methods_for_one_type_are_refused() -> None:
+    with pytest.raises(UsageError, match="Twice has two methods for Program: first and second"):
+
+        class Twice(Agent):
+            @handles(Program)
+            async def first(self, program: Program, turn: Turn) -> None: ...
+
+            @handles(Program)
+            async def second(self, program: Program, turn: Turn) -> None: ...
+
+
+@pytest.mark.parametrize("message_type", [int, str, "Program", list[int]])
+def test_a_type_that_is_no_message_is_refused(message_type: type) -> None:
+    with pytest.raises(UsageError, match="needs a message type"):
+        handles(message_type)
+
+
+def test_pydantic_models_and_dataclasses_are_message_types() -> None:
+    @dataclass
+    class Note:
+        text: str
+
+    assert callable(handles(Review))
+    assert callable(handles(Note))
+
+
+async def wrong_arity(self: Agent, message: Program) -> None: ...
+def not_async(self: Agent, message: Program, turn: Turn) -> None: ...
+async def by_keyword(self: Agent, message: Program, *, turn: Turn) -> None: ...
+
+
+@pytest.mark.parametrize("method", [wrong_arity, not_async, by_keyword, "text"])
+def test_a_method_of_another_form_is_refused(method: object) -> None:
+    with pytest.raises(UsageError, match=r"take \(self, message, turn\)"):
+        handles(Program)(method)  # type: ignore[arg-type]  # that it is wrong is the point
+
+
+async def test_thinking_shows_every_delta_says_who_asks_and_accounts_for_it() -> None:
+    said = (Delta("hm", is_reasoning=True), "Hel", "lo", Finish("stop", 7, 3))
+    agent, model = agent_of(Reviewer, said)
+    turn = RecordingTurn("reviewer-1", "v1", remaining_s=10)
+
+    text = await agent.think(turn, "You are.", "Do.", wants_json=True, tokens_max=5)
+
+    assert text == "Hello"
+    assert turn.all(Thought) == [Thought("hm", is_reasoning=True), Thought("Hel"), Thought("lo")]
+    assert turn.all(Spent) == [Spent("model", 0.0, 7, 3, 0)]
+    request = model.requests[0]
+    assert (request.asker.agent, request.asker.step, request.asker.task) == (
+        "reviewer",
+        "v1",
+        turn.task,
+    )
+    assert request.asker.traceparent == turn.traceparent
+    assert (request.wants_json, request.tokens_max, request.timeout_s) == (True, 5, 9.0)
+    assert model.closed_streams == 1
+
+
+async def test_a_failed_call_is_accounted_for_as_wasted() -> None:
+    agent, model = agent_of(Reviewer, ("some ", "text", ModelError("cut off")))
+    turn = RecordingTurn("reviewer-0")
+
+    with pytest.raises(ModelError, match="cut off"):
+        await agent.think(turn, "system", "user")
+
+    assert turn.all(Spent) == [Spent("model", 0.0, 2, 2, 2)]
+    assert model.closed_streams == 1
+
+
+async def test_a_stream_without_a_finish_is_an_error() -> None:
+    agent, _ = agent_of(Reviewer, ("half an answer",))
+
+    with pytest.raises(ModelError, match="without saying that it was complete"):
+        await agent.think(RecordingTurn("reviewer-0"), "system", "user")
+
+
+async def test_a_call_that_fails_because_its_time_is_up_has_passed_the_deadline() -> None:
+    turn = RecordingTurn("reviewer-0", "v1", remaining_s=10)
+
+    def pass_time() -> None:
+        turn.now = 9.0
+
+    agent, _ = agent_of(Reviewer, (pass_time, ModelError("it took too long")))
+
+    with pytest.raises(DeadlinePassed, match="step 'v1'"):
+        await agent.think(turn, "system", "user")
+
+
+async def test_no_call_is_made_when_no_time_is_left() -> None:
+    agent, model = agent_of(Reviewer)
+
+    with pytest.raises(DeadlinePassed):
+        await agent.think(RecordingTurn("reviewer-0", remaining_s=0), "system", "user")
+
+    assert model.requests == []
+
+
+async def test_a_model_that_runs_on_is_stopped_once_there_is_enough() -> None:
+    agent, model = agent_of(Reviewer, ("{}", *("and so on " for _ in range(1000))))
+    turn = RecordingTurn("reviewer-0")
+
+    text = await agent.think(turn, "system", "user", is_enough=lambda piece: "}" in piece)
+
+    assert text.startswith("{}and so on")
+    assert len(text) < 300
+    assert model.closed_streams == 1
+    assert turn.all(Spent)[0].wasted_tokens == 0
+
+
+async def test_text_that_was_broken_off_ends_with_its_last_whole_sentence() -> None:
+    agent, _ = agent_of(Reviewer, ("It holds 10 items. It costs 10", Finish("length", 1, 9)))
+
+    assert await agent.think(RecordingTurn("reviewer-0"), "s", "u") == "It holds 10 items."
+
+
+async def test_reasoning_within_the_text_is_not_part_of_the_answer() -> None:
+    agent, _ = agent_of(Reviewer, "<think>Let me see.</think>\n\nBlue.")
+
+    assert await agent.think(RecordingTurn("reviewer-0"), "s", "u") == "Blue."
+
+
+async def test_closing_an_agent_closes_its_parts() -> None:
+    agent, model = agent_of(Reviewer)
+
+    await agent.close()
+
+    assert model.is_closed
+    assert isinstance(agent.parts.sandbox, FakeSandbox)
+    assert agent.parts.sandbox.is_closed
+
+
+def test_the_package_says_whose_it_is() -> None:
+    assert agents.__fleetmind__ is True
+
+
+def test_importing_the_agents_is_light() -> None:
+    heavy = "{'ray', 'grpc', 'redis', 'numpy', 'openai', 'pydantic'}"
+    program = (
+        "import sys, agents, agents.manager, agents.researcher, agents.coder, agents.factory;"
+        f"print(*({heavy} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+    assert (done.stdout, done.stderr) == (b"\n", b"")

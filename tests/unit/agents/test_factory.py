@@ -1,0 +1,60 @@
+"""Agents by the names of their classes, and what is said of names that lead nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import Agent
+from agents.factory import build_agent, load_agent_class
+from agents.researcher import Researcher
+from cluster.kernel.errors import UsageError
+from tests.support.fake_tools import FakeKnowledge
+
+
+class Idle(Agent):
+    """Handles nothing."""
+
+
+async def test_an_agent_is_built_with_its_parts() -> None:
+    knowledge = FakeKnowledge()
+
+    agent = build_agent(
+        "agents.researcher:Researcher",
+        model={"uri": "simulated:", "base_url": ""},
+        api_key="",
+        knowledge=knowledge,
+        sandbox={"enabled": True, "processes_max": 3},
+    )
+
+    assert isinstance(agent, Researcher)
+    assert agent.parts.knowledge is knowledge
+    await agent.close()
+
+
+@pytest.mark.parametrize(
+    ("class_path", "complaint"),
+    [
+        ("Researcher", "write it as module:Class"),
+        (":Researcher", "write it as module:Class"),
+        ("agents.researcher:", "write it as module:Class"),
+        ("no.such.module:Agent", "'no.such.module' .* can't be imported"),
+        ("agents.researcher:Nobody", "'agents.researcher' has no class 'Nobody'"),
+        ("agents.researcher:TOKENS_MAX", "has no class 'TOKENS_MAX'"),
+        ("cluster.kernel.tasks:Program", "is no agent"),
+        (f"{__name__}:Idle", "handles nothing"),
+    ],
+)
+def test_a_wrong_class_is_named(class_path: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        load_agent_class(class_path)
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(UsageError, match="nonsense"):
+        build_agent(
+            "agents.coder:Coder",
+            model={"uri": "nonsense", "base_url": ""},
+            api_key="",
+            knowledge=FakeKnowledge(),
+            sandbox={"enabled": True},
+        )
