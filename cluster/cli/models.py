@@ -7,6 +7,7 @@ Everything here blocks, so that Ctrl-C ends a download at once.
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from importlib import import_module
@@ -21,6 +22,7 @@ from cluster.settings import Configuration, load
 
 _REACH_TIMEOUT_S = 5.0
 _LIST_BYTES_MAX = 1_000_000
+_NO_LIST = frozenset({404, 405})
 _PULL_STEP_PERCENT = 10
 
 
@@ -73,8 +75,11 @@ def _unreachable(base_url: str, api_key: str) -> str:
     try:
         with urllib.request.urlopen(request, timeout=_REACH_TIMEOUT_S) as reply:  # noqa: S310
             json.loads(reply.read(_LIST_BYTES_MAX))
+    except urllib.error.HTTPError as error:
+        with error:  # an endpoint need not list its models
+            return "" if error.code in _NO_LIST else f"{url} answers {error.code} {error.reason}"
     except OSError as error:
-        return f"{url} does not answer: {error}"
+        return f"{url} does not answer: {getattr(error, 'reason', error)}"
     except ValueError:
         return f"{url} does not answer with JSON"
     return ""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
-from cluster.joining import check_can_start
 from cluster.kernel.errors import StoreUnavailable
 from cluster.placement import resident_control
 from cluster.placement.resident_control import ClusterStatus
@@ -23,6 +22,8 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 def up(options: Options, console: Console) -> Coroutine[object, object, int]:
     """Return the work of starting the resident cluster; raises what is wrong with the settings."""
+    from cluster.joining import check_can_start  # with what it imports, half of all there is
+
     configuration = load(options.config, flags_of(options))
     check_can_start(configuration)
     return _up(configuration, console)
@@ -45,10 +46,14 @@ async def down(_options: Options, console: Console) -> int:
     return Exit.DONE
 
 
-async def status(_options: Options, console: Console) -> int:
+async def status(
+    _options: Options,
+    console: Console,
+    look: Callable[[], Awaitable[ClusterStatus | None]] = resident_control.status,
+) -> int:
     """Show the resident cluster; exits 0 where there is one and all its agents serve."""
     try:
-        found = await resident_control.status()
+        found = await look()
     except StoreUnavailable as error:
         resident = read_resident()
         if resident is None:
