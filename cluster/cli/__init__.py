@@ -16,9 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     exit_code = _execute(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
-        with suppress(OSError):  # a reader that has left
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError):  # a reader that has left
+                stream.flush()
         # Taking down the interpreter with its libraries would take another 0.2 s, a third of a run
         # against a resident cluster; every command has closed what it opened.
         os._exit(exit_code)

@@ -33,7 +33,8 @@ class Console:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8", errors="replace")
-        return cls(sys.stdout, sys.stderr, is_framed=is_framed)
+        # A process that was started with a stream closed has None for it.
+        return cls(sys.stdout or io.StringIO(), sys.stderr or io.StringIO(), is_framed=is_framed)
 
     def write(self, text: str) -> None:
         """Write text to stdout at once; a terminal gets no control characters."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
 """Runs and returns its exit code, or returns the asynchronous rest of its work."""
 
+_DEBUG = "FLEETMIND_DEBUG"
 COMMANDS: Mapping[str, str] = {
     "run": "cluster.cli.run:run",
     "submit": "cluster.cli.submit:submit",
@@ -91,6 +92,7 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
     """
     import asyncio  # here: ``--help`` can do without
 
+    _quiet_libraries()
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         running = loop.create_task(command)
@@ -102,6 +104,22 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
             return runner.run(_outcome(running))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+
+
+def _quiet_libraries() -> None:
+    """Keep what libraries say to themselves off stderr, unless developers want to read it.
+
+    Both variables are read when grpc is imported: it must not take part in forks, and its core
+    writes to stderr by itself.
+    """
+    import logging
+
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    if os.environ.get(_DEBUG):
+        logging.basicConfig(level=logging.INFO)
+        return
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 async def _outcome(running: asyncio.Task[int]) -> int:
@@ -119,7 +137,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _trace_for_developers(console: Console) -> None:
-    if os.environ.get("FLEETMIND_DEBUG"):
+    if os.environ.get(_DEBUG):
         console.err.write(traceback.format_exc())
 
 
@@ -132,5 +150,5 @@ def _logged() -> str:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(traceback.format_exc(), encoding="utf-8")
     except OSError:
-        return "FLEETMIND_DEBUG=1 shows where it comes from"
-    return f"this is a fault of Fleetmind, the details are in {path}"
+        return f"{_DEBUG}=1 shows where it comes from"
+    return f"this was not foreseen, the details are in {path}"

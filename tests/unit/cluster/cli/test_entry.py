@@ -41,10 +41,7 @@ def test_any_other_error_is_a_sentence_and_a_log_without_a_traceback(tmp_path: P
 
     log = tmp_path / "state" / "fleetmind" / "last-error.log"
     assert exit_code == 1
-    assert (
-        said
-        == f"fleetmind: ValueError: odd; this is a fault of Fleetmind, the details are in {log}\n"
-    )
+    assert said == f"fleetmind: ValueError: odd; this was not foreseen, the details are in {log}\n"
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
