@@ -33,6 +33,8 @@ class Parts:
     model: Model
     knowledge: Knowledge
     sandbox: Sandbox
+    tokens_max: int | None = None
+    """Where the model is to stop at the latest, whatever an agent asks for."""
 
 
 def handles(
@@ -184,7 +186,7 @@ class Agent:
             messages=(Message("system", system), Message("user", user)),
             asker=Asker(turn.task, role_of(turn.agent), turn.step, turn.traceparent),
             timeout_s=timeout_s,
-            tokens_max=tokens_max,
+            tokens_max=_least(tokens_max, self.parts.tokens_max),
             wants_json=wants_json,
         )
         return await Thinking(turn, is_enough).run(self.parts.model, request)
@@ -195,6 +197,10 @@ class Agent:
             await self.parts.sandbox.close()
         finally:
             await self.parts.model.close()
+
+
+def _least(*bounds: int | None) -> int | None:
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def _results(message: object) -> str:

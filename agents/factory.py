@@ -16,6 +16,9 @@ from agents.agent import Agent, Parts
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
+EMBEDDED_TOKENS_MAX = 256
+"""Of one call of a local model, where the settings name no other bound."""
+
 
 def build_agent(
     class_path: str,
@@ -40,8 +43,14 @@ def build_agent(
             model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
+            tokens_max=model["tokens_max"] or _default_tokens_max(model["uri"]),
         )
     )
+
+
+def _default_tokens_max(uri: str) -> int | None:
+    """Bound what the embedded model writes: on two cores a token costs it 10 to 30 ms."""
+    return EMBEDDED_TOKENS_MAX if uri.startswith("llama:") else None
 
 
 def build_sandbox(section: Mapping[str, Any]) -> Sandbox:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from agents.models.port import Delta, Finish, Model, Request
+from agents.repetition import looping_period, without_loop
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import Spent, Thought
 from cluster.kernel.turn import Turn
@@ -24,6 +25,8 @@ _TEXT_LENGTH_MAX = 200_000
 _RUN_ON_MAX = 200
 """Characters read after there is enough, so that a well-behaved stream ends by itself."""
 _CHARACTERS_PER_TOKEN = 4
+_LOOP_CHECK_EVERY = 64
+"""Characters between two looks at whether the model repeats itself."""
 _INLINE_REASONING = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
 _SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|\n)", re.DOTALL)
 
@@ -39,6 +42,7 @@ class Thinking:
         self._is_enough = is_enough
         self._pieces: list[str] = []
         self._length = 0
+        self._checked_at = 0
         self._enough_at: int | None = None
         self._deltas = 0
         self._finish: Finish | None = None
@@ -90,10 +94,16 @@ class Thinking:
     def _has_enough(self) -> bool:
         if self._enough_at is not None:
             return self._length - self._enough_at > _RUN_ON_MAX
-        return self._length > _TEXT_LENGTH_MAX
+        return self._length > _TEXT_LENGTH_MAX or self._is_looping()
+
+    def _is_looping(self) -> bool:
+        if self._length < self._checked_at + _LOOP_CHECK_EVERY:
+            return False
+        self._checked_at = self._length
+        return looping_period("".join(self._pieces)) > 0
 
     def _text(self) -> str:
-        text = "".join(self._pieces)
+        text = without_loop("".join(self._pieces))
         if self._finish is not None and self._finish.reason == "length":
             whole = _SENTENCE_END.match(text)
             text = whole.group() if whole else text

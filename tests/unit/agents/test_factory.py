@@ -20,7 +20,7 @@ async def test_an_agent_is_built_with_its_parts() -> None:
 
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": "simulated:", "base_url": ""},
+        model={"uri": "simulated:", "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=knowledge,
         sandbox={"enabled": True, "processes_max": 3},
@@ -53,7 +53,7 @@ def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UsageError, match="nonsense"):
         build_agent(
             "agents.coder:Coder",
-            model={"uri": "nonsense", "base_url": ""},
+            model={"uri": "nonsense", "base_url": "", "tokens_max": None},
             api_key="",
             knowledge=FakeKnowledge(),
             sandbox={"enabled": True},

@@ -1,0 +1,41 @@
+"""Whether a model has begun to repeat itself, as weak ones do until their tokens run out. Pure."""
+
+from __future__ import annotations
+
+REPEATS_MIN = 4
+REPEATED_LENGTH_MIN = 160
+"""Shorter runs are normal: rules of dashes, rows of a table, padded literals."""
+_PERIOD_MAX = 400
+_PROBE_LENGTH = 24
+
+
+def looping_period(text: str) -> int:
+    """Return the length of the piece that the end of a text repeats over and over; 0 for none.
+
+    The end counts as looping where the same piece stands there at least `REPEATS_MIN` times in a
+    row, over at least `REPEATED_LENGTH_MIN` characters. Takes time of the window, not of the text.
+    """
+    window = text[-REPEATS_MIN * _PERIOD_MAX :]
+    if len(window) < REPEATED_LENGTH_MIN:
+        return 0
+    probe = window[-_PROBE_LENGTH:]
+    before = window.rfind(probe, 0, len(window) - 1)
+    if before < 0:
+        return 0
+    period = len(window) - _PROBE_LENGTH - before
+    needed = max(REPEATED_LENGTH_MIN, REPEATS_MIN * period)
+    if period > _PERIOD_MAX or needed > len(window):
+        return 0
+    tail = window[-needed:]
+    return period if tail[period:] == tail[:-period] else 0
+
+
+def without_loop(text: str) -> str:
+    """Return the text up to the first of the pieces that its end repeats, that one included."""
+    period = looping_period(text)
+    if not period:
+        return text
+    start = len(text) - period
+    while start >= period and text[start - period : start] == text[start : start + period]:
+        start -= period
+    return text[: start + period]
