@@ -253,8 +253,12 @@ def run(
     """Answer one goal: `Cluster` and `Cluster.ask` in one call, for code that isn't asynchronous.
 
     Raises:
+        UsageError: it was called from asynchronous code.
         ClusterError: as from `Cluster` and `Cluster.ask`.
     """
+    with suppress(RuntimeError):  # raised where no loop runs, which is what is wanted
+        asyncio.get_running_loop()
+        raise UsageError("run() blocks: in asynchronous code, use `await cluster.ask(...)`")
 
     async def ask() -> Answer:
         async with Cluster(address, redis, config, model) as cluster:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 import cluster as package
-from cluster.client import Cluster, uninterrupted
+from cluster.client import Cluster, run, uninterrupted
 from cluster.kernel.errors import StoreUnavailable, TaskCancelled, TaskFailed, UsageError
 from cluster.kernel.events import Failed, Submitted, Thought
 from cluster.kernel.tasks import Failure
@@ -151,6 +151,11 @@ async def test_cleaning_up_is_finished_before_an_interruption_is_passed_on() -> 
     with pytest.raises(asyncio.CancelledError):
         await cleaning
     assert done == ["all"]
+
+
+async def test_the_synchronous_form_refuses_to_block_an_event_loop() -> None:
+    with pytest.raises(UsageError, match=r"use `await cluster\.ask"):
+        run("why?")
 
 
 def test_the_package_exports_its_driver_when_it_is_asked_for() -> None:
