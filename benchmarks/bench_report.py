@@ -8,16 +8,13 @@ sandbox's reported runs; overhead is what is left of the wall time at the driver
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
 from benchmarks.harness import Figure, Goal, sample_figure
+from benchmarks.model_server_process import ModelServerProcess
 from cluster import Cluster
 from cluster.kernel.events import Event, PlanReady, Spent
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
@@ -26,56 +23,6 @@ from cluster.kernel.tasks import Plan
 GOAL = "Write a report on the market with a program that adds up its table."
 TTFT_S = 0.3
 TOKENS_PER_S = 50.0
-READY_TIMEOUT_S = 20.0
-
-
-class ModelServerProcess:
-    """`benchmarks.model_server` as a process of its own, with its log."""
-
-    def __init__(self, folder: Path) -> None:
-        self._ready = folder / "ready"
-        self._log = folder / "requests.jsonl"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Start it and wait until it serves."""
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "benchmarks.model_server"),
-                *("--ttft-s", str(TTFT_S), "--tokens-per-s", str(TOKENS_PER_S)),
-                *("--ready-file", str(self._ready), "--log", str(self._log)),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        gives_up_at = time.monotonic() + READY_TIMEOUT_S
-        while not self._ready.exists():
-            if time.monotonic() > gives_up_at:
-                raise TimeoutError("the model server did not start")
-            time.sleep(0.05)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        assert self._process is not None
-        self._process.terminate()
-        self._process.wait(10)
-
-    @property
-    def base_url(self) -> str:
-        """What clients are given."""
-        text = self._ready.read_text(encoding="utf-8").strip()
-        return str(json.loads(text)["base_url"]) if text.startswith("{") else text
-
-    def durations(self, task: str) -> dict[str, float]:
-        """Return the seconds from request to last token, by step of a task."""
-        entries = [json.loads(line) for line in self._log.read_text().splitlines()]
-        taken: dict[str, float] = {}
-        for entry in entries:
-            headers = entry["headers"]
-            if headers.get("X-Fleetmind-Task") == task and entry["last_token"] is not None:
-                step = headers["X-Fleetmind-Step"]
-                taken[step] = taken.get(step, 0.0) + entry["last_token"] - entry["received"]
-        return taken
 
 
 def critical_path_s(plan: Plan, durations: Mapping[str, float]) -> float:
@@ -124,5 +71,8 @@ def _figures(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `report`."""
-    with tempfile.TemporaryDirectory() as name, ModelServerProcess(Path(name)) as server:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ModelServerProcess(Path(name), TTFT_S, TOKENS_PER_S) as server,
+    ):
         return asyncio.run(_measure(server, Path(name), 2 if is_quick else 7))

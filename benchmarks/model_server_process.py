@@ -1,0 +1,70 @@
+"""`benchmarks.model_server` as a process of its own, for benchmarks and tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+READY_TIMEOUT_S = 20.0
+
+
+class ModelServerProcess:
+    """`benchmarks.model_server` as a process of its own, with its log."""
+
+    def __init__(
+        self, folder: Path, ttft_s: float, tokens_per_s: float, *, script: Path | None = None
+    ) -> None:
+        self._timing = ("--ttft-s", str(ttft_s), "--tokens-per-s", str(tokens_per_s))
+        self._script = ("--script", str(script)) if script else ()
+        self._ready = folder / "ready"
+        self._log = folder / "requests.jsonl"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it serves."""
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "benchmarks.model_server"),
+                *self._timing,
+                *self._script,
+                *("--ready-file", str(self._ready), "--log", str(self._log)),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        gives_up_at = time.monotonic() + READY_TIMEOUT_S
+        while not self._ready.exists():
+            if time.monotonic() > gives_up_at:
+                raise TimeoutError("the model server did not start")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(10)
+
+    @property
+    def base_url(self) -> str:
+        """What clients are given."""
+        text = self._ready.read_text(encoding="utf-8").strip()
+        return str(json.loads(text)["base_url"]) if text.startswith("{") else text
+
+    def entries(self, task: str) -> list[dict[str, Any]]:
+        """Return what the log says of a task's requests, in the order they ended."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        entries = [json.loads(line) for line in lines]
+        return [each for each in entries if each["headers"].get("X-Fleetmind-Task") == task]
+
+    def durations(self, task: str) -> dict[str, float]:
+        """Return the seconds from request to last token, by step of a task."""
+        taken: dict[str, float] = {}
+        for entry in self.entries(task):
+            if entry["last_token"] is not None:
+                step = entry["headers"]["X-Fleetmind-Step"]
+                taken[step] = taken.get(step, 0.0) + entry["last_token"] - entry["received"]
+        return taken
