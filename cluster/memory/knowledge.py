@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
 from cluster.kernel.tasks import Passage
 from cluster.memory.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.learning import (
@@ -121,13 +121,25 @@ class StoredKnowledge:
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = asyncio.create_task(self._read(collection), name=f"load {collection}")
             self._loading.add(task)
-            task.add_done_callback(self._loading.discard)
+            task.add_done_callback(self._settle)
             self._loaded[collection] = task
         self._loaded.move_to_end(collection)
         while len(self._loaded) > self._collections_max:
             self._loaded.popitem(last=False)
-        # One who stops waiting must not stop the others' loading.
-        return await asyncio.shield(task)
+        try:
+            # One who stops waiting must not stop the others' loading.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if task.cancelled() and waiter is not None and not waiter.cancelling():
+                raise Stopped("the knowledge base is shutting down") from None
+            raise
+
+    def _settle(self, task: asyncio.Task[_Loaded]) -> None:
+        self._loading.discard(task)
+        if not task.cancelled():
+            # Whoever waited has the error; where nobody is left, it is not worth a complaint.
+            task.exception()
 
     async def _read(self, collection: str) -> _Loaded:
         found = await stored_collection(self._store, collection)

@@ -1,0 +1,129 @@
+"""Knowledge with its real embedder: what the demo's pages answer, and what is loaded for it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.tasks import Passage
+from cluster.memory.embedder import WordLlamaEmbedder
+from cluster.memory.knowledge import StoredKnowledge, learn
+from cluster.memory.local_store import LocalStore
+from tests.conformance.embedder_contract import PROMISES, Promise
+from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "examples" / "knowledge"
+
+
+@pytest.fixture
+async def pages() -> AsyncIterator[tuple[StoredKnowledge, str]]:
+    """The demo's pages, learned, and the id of their collection."""
+    store = LocalStore(ManualClock())
+    learned = await learn(store, [PAGES])
+    knowledge = StoredKnowledge(store)
+    yield knowledge, learned.collection
+    await knowledge.close()
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+async def test_wordllama_keeps_the_promise_that(promise: Promise) -> None:
+    await promise(WordLlamaEmbedder())
+
+
+async def test_loading_wordllama_leaves_the_root_logger_alone() -> None:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+
+    await WordLlamaEmbedder().embed(["load"])
+
+    assert (root.handlers, root.level) == before
+
+
+@pytest.mark.parametrize(
+    ("question", "page"),
+    [
+        ("How do I find the three largest numbers without sorting everything?", "heaps.md"),
+        ("Is sorting in Python stable?", "sorting.md"),
+        ("How can I detect an accidental change of my data?", "checksums.py"),
+        ("Which words occur most often in a text?", "counting.html"),
+        ("What is the 95th percentile of some values?", "averages.rst"),
+        ("How many comparisons does binary search need?", "searching.txt"),
+    ],
+)
+async def test_a_question_finds_its_page(
+    pages: tuple[StoredKnowledge, str], question: str, page: str
+) -> None:
+    knowledge, collection = pages
+
+    best, *_ = await knowledge.search(collection, question)
+
+    assert Path(best.source).name == page
+    assert_verbatim(best)
+
+
+async def test_a_task_finds_a_program_that_does_it(pages: tuple[StoredKnowledge, str]) -> None:
+    knowledge, collection = pages
+
+    best, *_ = await knowledge.examples(collection, "print the three largest of some numbers")
+
+    assert (best.start_line, best.end_line) == (14, 18)
+    assert output_of(best.text) == "three largest: [99, 88, 71]\n"
+
+
+def output_of(program: str) -> str:
+    command = [sys.executable, "-I", "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+
+
+def assert_verbatim(passage: Passage) -> None:
+    """Every run of a passage stands in the lines of its file."""
+    lines = (PAGES / Path(passage.source).name).read_text(encoding="utf-8").split("\n")
+    text = "\n".join(lines[passage.start_line - 1 : passage.end_line])
+    assert all(run in text for run in passage.runs if run.strip())
+
+
+def test_a_second_run_loads_neither_the_model_nor_numpy() -> None:
+    program = f"""
+import asyncio, sys
+from cluster.memory.embedder import WordLlamaEmbedder
+from cluster.memory.knowledge import learn
+from cluster.memory.local_store import LocalStore
+from tests.support.clock import ManualClock
+
+class Known(LocalStore):
+    "A store of another run: it has every document."
+    async def get_many(self, keys):
+        return [known.get(key) for key in keys]
+
+async def main():
+    store = LocalStore(ManualClock())
+    await learn(store, [{str(PAGES)!r}])
+    known.update(await store.items(""))
+    for name in [name for name in sys.modules if name.partition(".")[0] in HEAVY]:
+        sys.modules[name] = None
+    learned = await learn(Known(ManualClock()), [{str(PAGES)!r}], embedder=WordLlamaEmbedder())
+    print(learned.embedded, learned.reused)
+
+HEAVY = ("numpy", "wordllama", "tantivy")
+known = {{}}
+asyncio.run(main())
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+
+    assert (done.stdout.strip(), done.stderr) == ("0 6", "")
