@@ -33,6 +33,8 @@ class Parts:
     model: Model
     knowledge: Knowledge
     sandbox: Sandbox
+    run_timeout_s: float = 10.0
+    """What one run of a program may take."""
     tokens_max: int | None = None
     """Where the model is to stop at the latest, whatever an agent asks for."""
 

@@ -28,7 +28,6 @@ from cluster.kernel.turn import Turn
 
 ATTEMPTS_MAX = 3
 TOKENS_MAX = 900
-RUN_TIMEOUT_S = 10.0
 NO_PROGRAM = "No program is offered"
 _BETTER = "it fits the task better than what the model wrote."
 _EXAMPLES_MAX = 3
@@ -148,7 +147,7 @@ class Coder(Agent):
     async def _run(self, work: _Work, source: str, origin: str) -> Run:
         turn = work.turn
         turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
-        timeout_s = min(RUN_TIMEOUT_S, turn.remaining_s() * _RUN_SHARE)
+        timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * _RUN_SHARE)
         try:
             run = await self.parts.sandbox.run(source, timeout_s)
         except TooLarge as error:

@@ -43,6 +43,7 @@ def build_agent(
             model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
+            run_timeout_s=sandbox["timeout_s"],
             tokens_max=model["tokens_max"] or _default_tokens_max(model["uri"]),
         )
     )

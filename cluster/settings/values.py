@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
-STEPS_MAX = 12
-"""Of any plan, whatever is configured."""
 
 
 class Section:
@@ -44,7 +42,7 @@ class ModelSettings(Section):
     api_key_path: str = ""
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
     tokens_max: int | None = None
-    timeout_s: float = 60.0
+    """Where a call is to stop at the latest; a local model's calls stop at 256 without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +73,6 @@ class TaskSettings(Section):
     """[task]: bounds of one task."""
 
     deadline_s: float = 300.0
-    steps: int = STEPS_MAX
-    """The most steps a plan may have."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError where a number is out of its range."""
-        Section.__post_init__(self)
-        if self.steps > STEPS_MAX:
-            raise ValueError(f"steps must be {STEPS_MAX} at most, not {self.steps}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ async def test_an_agent_is_built_with_its_parts() -> None:
         model={"uri": "simulated:", "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=knowledge,
-        sandbox={"enabled": True, "processes_max": 3},
+        sandbox={"enabled": True, "processes_max": 3, "timeout_s": 2.0},
     )
 
     assert isinstance(agent, Researcher)
@@ -56,5 +56,5 @@ def test_an_unknown_model_is_refused() -> None:
             model={"uri": "nonsense", "base_url": "", "tokens_max": None},
             api_key="",
             knowledge=FakeKnowledge(),
-            sandbox={"enabled": True},
+            sandbox={"enabled": True, "timeout_s": 2.0},
         )

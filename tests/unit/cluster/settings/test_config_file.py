@@ -21,7 +21,6 @@ from cluster.settings import load
         ('[model]\ntokens_max = "9"', 'model.tokens_max must be a valid integer, not "9"'),
         ("[task]\ndeadline_s = 0", "task.deadline_s must be above 0, not 0"),
         ("[task]\ndeadline_s = nan", "task.deadline_s must be a finite number"),
-        ("[task]\nsteps = 13", "task.steps must be 12 at most, not 13"),
         ("[sandbox]\nenabled = 1", "sandbox.enabled must be a valid boolean, not 1"),
         ("model = 3", "model must be a section, as in [model]"),
         ("agents = 3", "agents must be"),
