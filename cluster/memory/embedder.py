@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 INLINE_CHARS_MAX = 2_000
 """What is embedded on the event loop: a question takes 0.1 ms, less than a trip to a thread."""
 BATCH_TEXTS = 16
-"""WordLlama pads a batch to its longest text."""
 
 
 class Embedder(Protocol):
@@ -77,9 +76,16 @@ class WordLlamaEmbedder:
 
 
 def _embed(model: _Model, texts: Sequence[str]) -> Vectors:
+    import numpy as np
+
     from cluster.memory.vectors import unit
 
-    return unit(model.embed(list(texts), batch_size=BATCH_TEXTS))
+    # WordLlama pads a batch to its longest text: texts of like length go together.
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    raw = model.embed([texts[at] for at in order], batch_size=BATCH_TEXTS)
+    vectors = np.empty_like(raw)
+    vectors[order] = raw
+    return unit(vectors)
 
 
 def _load() -> _Model:
