@@ -18,6 +18,7 @@ from cluster.kernel.errors import UsageError
 from cluster.memory.records import name_key
 from cluster.memory.redis_store import RedisStore
 from cluster.memory.store import Store
+from cluster.placement import ray_probe
 from cluster.placement.resident_file import read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver import Driver, SubmittedTask
@@ -161,13 +162,17 @@ def check_can_start(configuration: Configuration) -> None:
     """Say in good time why a cluster could not be started: Ray alone takes seconds.
 
     Raises:
-        UsageError: the installed package `agents` is another one, or the model can't be used.
+        UsageError: the installed package `agents` is another one, the model can't be used, or the
+            address is none of Ray's.
     """
     if not getattr(import_module(_AGENTS), "__fleetmind__", False):
         raise UsageError(
             "the installed package `agents` is not Fleetmind's but probably that of "
             "`openai-agents`, which can't be installed beside it: remove one of the two"
         )
+    address = configuration.settings.ray.address
+    if address not in {"", "auto"}:
+        ray_probe.split(address)
     model = configuration.settings.model
     import_module(_CHECK_MODEL).check_model(
         model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key

@@ -12,12 +12,18 @@ from cluster.cli.run import flags_of
 from cluster.joining import LEARNED, open_store
 from cluster.memory.knowledge import Learned
 from cluster.memory.knowledge import learn as read
+from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, load
 
 
 def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
-    """Return the work of ``fleetmind learn``; what is wrong with the settings is raised at once."""
+    """Return the work of ``fleetmind learn``; what is wrong with its arguments is raised at once.
+
+    Raises:
+        UsageError: a setting is wrong, or a path can't be read.
+    """
     configuration = load(options.config, flags_of(options))
+    check_paths(options.paths)
     return _learn(configuration, options.paths, console)
 
 

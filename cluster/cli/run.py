@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -20,7 +20,7 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport, event_to_json
 from cluster.kernel.tasks import Failure
-from cluster.memory.sources import Passed, find_files, read_file
+from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
 Write = Callable[[Event], None]
@@ -39,7 +39,7 @@ def run(
     """
     goal = read_goal(options, stdin)
     configuration = load(options.config, flags_of(options))
-    check_knowledge(options.knowledge)
+    check_paths(options.knowledge)  # before anything is started for them
     return _answer(goal, options, configuration, console, join=join)
 
 
@@ -59,18 +59,6 @@ def read_goal(options: Options, stdin: TextIO | None = None) -> str:
     if not goal.strip():
         raise UsageError("the goal is empty: say what you want to know or have done")
     return goal
-
-
-def check_knowledge(paths: Sequence[str]) -> None:
-    """Say what is wrong with the knowledge before anything is started for it.
-
-    Raises:
-        UsageError: a path can't be read, or isn't text.
-    """
-    passed = Passed()
-    for file in find_files(paths, passed):
-        if file.is_named:
-            read_file(file, passed)
 
 
 def flags_of(options: Options) -> list[Flag]:

@@ -15,6 +15,7 @@ from cluster.cli.run import STDOUT, flags_of, read_goal, refused
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Answer, Citation, Program, Run, StepProgram
+from cluster.memory.sources import check_paths
 from cluster.placement import jobs
 from cluster.placement.job_files import JobRequest
 from cluster.settings import load
@@ -24,11 +25,12 @@ def submit(options: Options, console: Console) -> Coroutine[object, object, int]
     """Return the work of ``fleetmind submit``; what is wrong with its arguments is raised at once.
 
     Raises:
-        UsageError: the goal is empty, or a setting is wrong.
+        UsageError: the goal is empty, a setting is wrong, or the knowledge can't be read.
     """
     goal = read_goal(options)
     # The address is the dashboard's, not the one that `ray.init` takes.
     configuration = load(options.config, flags_of(dataclasses.replace(options, address=None)))
+    check_paths(options.knowledge)
     request = JobRequest(
         goal,
         configuration,

@@ -15,7 +15,7 @@ from cluster.kernel.errors import UsageError
 from cluster.memory.documents import DocumentWriter, Reading
 from cluster.memory.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.records import Collection, CollectionSource, collection_key, name_key
-from cluster.memory.sources import Passed, SourceFile, find_files, read_file, shown
+from cluster.memory.sources import NO_TEXT, Passed, SourceFile, find_files, read_file, shown
 from cluster.memory.store import Store
 from cluster.memory.wire import collection_from_bytes, collection_to_bytes
 
@@ -23,10 +23,6 @@ DEFAULT = "default"
 """Name of the collection that `fleetmind learn` adds to."""
 BATCH_FILES = 16
 """Files that are read, split, embedded and stored together."""
-
-_NO_TEXT = (
-    "holds no text that can be read: name Markdown, reStructuredText, plain text, HTML or source"
-)
 
 PathName = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
@@ -87,7 +83,7 @@ async def learn(
                 progress(min(at + BATCH_FILES, len(readings)), len(readings))
         known = _counted(collection, writer.passages)
         if not any(each.passages for each in known.sources):
-            raise UsageError(f"the knowledge {_NO_TEXT}")
+            raise UsageError(f"the knowledge {NO_TEXT}")
         await store.put_many({collection_key(known.id): collection_to_bytes(known)})
     if name:
         await store.put_many({name_key(name): collection.id.encode()})
@@ -148,7 +144,7 @@ async def _read_all(paths: Sequence[PathName], embedder: Embedder, passed: Passe
     known = {reading.file.path for reading in readings}
     for path in [os.fspath(path) for path in paths]:
         if path not in fruitful and not _covers(path, known):
-            raise UsageError(f"the knowledge path {shown(path)!r} {_NO_TEXT}")
+            raise UsageError(f"the knowledge path {shown(path)!r} {NO_TEXT}")
     return readings
 
 

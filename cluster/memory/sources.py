@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +24,9 @@ FILES_MAX = 10_000
 ENTRIES_MAX = 200_000
 """Entries of folders that are looked at: ``/`` is no folder of knowledge."""
 NOTES_MAX = 20
+NO_TEXT = (
+    "holds no text that can be read: name Markdown, reStructuredText, plain text, HTML or source"
+)
 
 _FOREIGN_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "CVS"})
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
@@ -83,6 +86,21 @@ def find_files(paths: Iterable[str | os.PathLike[str]], passed: Passed) -> list[
                 _refuse(named, f"leads to more than {limit} MB in all: name smaller folders")
             found[file.path] = file
     return list(found.values())
+
+
+def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Say early what is wrong with the paths; reads named files, and of a folder the first text.
+
+    Raises:
+        UsageError: as `find_files` and `read_file`, or a path leads to no text at all.
+    """
+    passed = Passed()
+    for path in paths:
+        files = find_files([path], passed)
+        if not any(read_file(file, passed) is not None for file in files):
+            _refuse(os.fspath(path), NO_TEXT)
+    if len(paths) > 1:
+        find_files(paths, passed)  # together they may be too much
 
 
 def read_file(file: SourceFile, passed: Passed) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from cluster.kernel.errors import PlacementError
+from cluster.kernel.errors import PlacementError, UsageError
 
 PROBE_TIMEOUT_S = 5.0
 # A client's opening of HTTP/2 (RFC 9113 section 3.4) with empty SETTINGS; a server answers with
@@ -23,6 +23,7 @@ async def check_answers(address: str, timeout_s: float = PROBE_TIMEOUT_S) -> Non
     """Return if something that may be Ray's control store answers at ``host:port``.
 
     Raises:
+        UsageError: it is no such address.
         PlacementError: nothing answers in time, or something else does.
     """
     host, port = split(address)
@@ -56,11 +57,17 @@ def split(address: str) -> tuple[str, int]:
     """Return host and port of an address as `ray.init` takes it.
 
     Raises:
-        PlacementError: it is none.
+        UsageError: it is none.
     """
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is the address of Ray's client server, which can't place agents: give "
+            "HOST:PORT as `ray start` prints it, or send a job with `fleetmind submit`"
+        )
     host, colon, port = address.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
-        raise PlacementError(
+    is_number = port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16
+    if not (colon and host and is_number) or "/" in host:
+        raise UsageError(
             f"{address!r} is no address of a Ray cluster; give HOST:PORT (as `ray start` prints "
             "it) or `auto`"
         )

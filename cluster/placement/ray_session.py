@@ -145,13 +145,9 @@ async def join_ray(
         timeout_s: how long it may take once it has answered, in seconds.
 
     Raises:
+        UsageError: it is no such address.
         PlacementError: nothing answers there, or it refuses our token or version.
     """
-    if address.startswith("ray://"):
-        raise PlacementError(
-            f"{address} is the address of Ray's client server, which can't place agents: give "
-            "HOST:PORT as `ray start` prints it, or send a job with `fleetmind submit`"
-        )
     found = await asyncio.to_thread(_discover) if address == "auto" else address
     await check_answers(found)
     await asyncio.to_thread(_check_token, found)

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory import sources
-from cluster.memory.sources import Passed, decoded, find_files, read_file
+from cluster.memory.sources import Passed, check_paths, decoded, find_files, read_file
 
 
 @pytest.fixture
@@ -194,3 +194,27 @@ def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:
 )
 def test_text_is_told_from_other_bytes(data: bytes, expected: str | None) -> None:
     assert decoded(data) == expected
+
+
+def test_paths_are_checked_before_they_are_read(here: Path) -> None:
+    write(here / "docs" / "a.md", b"")
+    write(here / "docs" / "b.md")
+    write(here / "bare" / "a.md", b"")
+    write(here / "bare" / "b.png")
+
+    check_paths(["docs", "docs/b.md"])
+    with pytest.raises(UsageError, match="'bare' holds no text that can be read"):
+        check_paths(["docs", "bare"])
+    with pytest.raises(UsageError, match=r"'docs/a\.md' is empty"):
+        check_paths(["docs", "docs/a.md"])
+
+
+def test_paths_that_are_too_much_together_are_refused_early(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FILES_MAX", 1)
+    write(here / "a.md")
+    write(here / "b.md")
+
+    with pytest.raises(UsageError, match="more than 1 files"):
+        check_paths(["a.md", "b.md"])

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from cluster.kernel.errors import PlacementError
+from cluster.kernel.errors import PlacementError, UsageError
 from cluster.placement.ray_probe import check_answers, split
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -84,10 +84,17 @@ async def test_a_closed_port_is_named() -> None:
         await check_answers(f"127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("address", ["", "host", "host:", ":1", "host:0", "host:99999", "host:x"])
+@pytest.mark.parametrize(
+    "address", ["", "host", "host:", ":1", "host:0", "host:99999", "host:x", "http://host:8265"]
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(PlacementError, match="is no address of a Ray cluster"):
+    with pytest.raises(UsageError, match="is no address of a Ray cluster"):
         split(address)
+
+
+def test_the_address_of_rays_client_server_is_told_from_others() -> None:
+    with pytest.raises(UsageError, match="client server, which can't place agents"):
+        split("ray://host:10001")
 
 
 def test_an_address_may_be_of_the_sixth_version() -> None:
