@@ -1,7 +1,7 @@
 """What a running cluster consists of: the store, the local model's server, Ray, the actors.
 
-Owned by `cluster.placement.cluster_process`. Ray takes seconds to start, so the others start
-meanwhile; the actors come last, since they need them all.
+Owned by `cluster.placement.cluster_process`. Ray takes seconds to start, in which the model is
+loaded; the actors come last, since they need them all.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ class ClusterParts:
         Raises:
             ClusterError: what could not be started.
         """
+        # The two other processes are started before Ray is: it sets environment variables from its
+        # thread, and a process that is just being started may then find its own gone (EFAULT).
+        await self._open_store()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._open_store())
                 group.create_task(self._open_model())
                 opening = group.create_task(self._open_ray())
         except BaseExceptionGroup as failures:

@@ -76,6 +76,12 @@ async def open_with_a_fault(spec: HostSpec) -> StubHost:
     raise ZeroDivisionError(spec.agent)
 
 
+async def open_never(spec: HostSpec) -> StubHost:
+    """Take for ever."""
+    await asyncio.Event().wait()
+    return StubHost(spec)
+
+
 class EchoAgent:
     """An agent that answers with what it was asked."""
 

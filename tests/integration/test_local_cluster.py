@@ -1,0 +1,134 @@
+"""A whole cluster for as long as a context, or until `down`; nothing of it is left, ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.redis_store import RedisStore
+from cluster.placement.local_cluster import LocalCluster
+from cluster.placement.process_table import ProcessId, session_members
+from cluster.placement.resident_control import down, status, up
+from cluster.placement.resident_file import Resident, read_file
+from cluster.runtime.directory import Directory, scope_of
+from cluster.settings import Configuration, Flag, Secrets, load
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+WAIT_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+@pytest.fixture
+def configuration() -> Configuration:
+    """A cluster of agents that need no model."""
+    loaded = load(flags=[Flag("model.uri", "simulated:", "test")], environment={})
+    parts = replace(loaded.settings.parts, factory="tests.support.placement:build_echo")
+    return replace(loaded, settings=replace(loaded.settings, parts=parts))
+
+
+async def until_gone(resident: Resident) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while is_running(resident):  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.05)
+
+
+def is_running(resident: Resident) -> bool:
+    return resident.process.is_alive or session_members(resident.session.pid) != []
+
+
+def run_dir_of(resident: Resident) -> Path:
+    return Path(resident.secrets_path).parent
+
+
+async def test_it_runs_as_long_as_its_context_and_leaves_nothing(
+    configuration: Configuration,
+) -> None:
+    heard: list[str] = []
+
+    async with LocalCluster(configuration, on_progress=heard.append) as cluster:
+        secrets_path, session = cluster.secrets_path, cluster.process.pid
+        secrets = Secrets.read_secrets(secrets_path)
+        store = await RedisStore.connect(secrets.redis_url)
+        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+        serving = {registration.agent for registration in await directory.all()}
+        await store.close()
+
+    assert serving == {"manager-0", "researcher-0", "coder-0"}
+    assert len(secrets.token) >= 32
+    assert "starting Ray" in heard
+    assert session_members(session) == []
+    assert not secrets_path.parent.exists()
+
+
+async def test_what_keeps_it_from_starting_is_one_error_and_nothing_is_left(
+    configuration: Configuration,
+) -> None:
+    secrets = replace(configuration.secrets, redis_url="redis://127.0.0.1:1/0")
+    cluster = LocalCluster(replace(configuration, secrets=secrets))
+
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1"):
+        await cluster.__aenter__()
+
+
+async def test_a_resident_cluster_stays_until_it_is_taken_down(
+    configuration: Configuration,
+) -> None:
+    resident = await up(configuration)
+    with pytest.raises(UsageError, match="up already"):
+        await up(configuration)
+    found = await status()
+    mode = os.stat(resident.secrets_path).st_mode  # noqa: PTH116 - takes no time
+
+    assert await down()
+
+    assert found is not None
+    assert found.missing == ()
+    assert found.resident == resident
+    assert resident.dashboard_url.startswith("http://127.0.0.1:")
+    assert stat.S_IMODE(mode) == 0o600
+    assert not is_running(resident)
+    assert read_file() is None
+    assert not run_dir_of(resident).exists()
+    assert not await down()
+
+
+@pytest.mark.parametrize("victim", ["process", "session"])
+async def test_killing_the_resident_cluster_leaves_nothing(
+    configuration: Configuration, victim: str
+) -> None:
+    resident = await up(configuration)
+    process: ProcessId = getattr(resident, victim)
+
+    os.kill(process.pid, signal.SIGKILL)
+
+    await until_gone(resident)
+    assert await status() is None
+    assert not await down()  # removes the file, where its writer could not
+    assert read_file() is None
+    assert not run_dir_of(resident).exists()
+
+
+async def test_giving_up_while_it_starts_leaves_nothing(configuration: Configuration) -> None:
+    def give_up(_progress: str) -> None:
+        starting.cancel()
+
+    starting = asyncio.create_task(up(configuration, give_up))
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert read_file() is None
+    assert await status() is None
