@@ -12,6 +12,8 @@ from cluster.memory.chunking_examples import parsed
 from cluster.memory.chunking_lines import PROMPT, Layout, LineReader, Listing
 from cluster.memory.chunking_pack import CHARS_MAX, Block, Page
 
+PYTHON_CHARS_MAX = 1_000_000
+"""A larger file is split like any source: its syntax tree takes 100 times its size."""
 PROGRAM_CHARS_MAX = 4_000
 """A file up to this size may be an example as a whole."""
 
@@ -20,7 +22,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 def python(page: Page) -> Layout:
     """Find the blocks of a Python file: its definitions, and what lies between them."""
-    tree = parsed(page.content)
+    tree = parsed(page.content) if len(page.content) <= PYTHON_CHARS_MAX else None
     if tree is None:
         return source(page)
     layout = Layout(blocks=list(_blocks(page, tree.body, 0, len(page.starts), ())))

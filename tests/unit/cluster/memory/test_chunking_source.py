@@ -6,7 +6,7 @@ from textwrap import dedent
 
 from cluster.memory.chunking import chunks_of
 from cluster.memory.chunking_pack import Block, Page
-from cluster.memory.chunking_source import python, source
+from cluster.memory.chunking_source import PYTHON_CHARS_MAX, python, source
 from cluster.memory.records import CODE
 
 MODULE = dedent('''\
@@ -70,6 +70,12 @@ def test_python_that_does_not_parse_is_read_as_any_source() -> None:
         ("print 'two'", ()),
         ("exec code in scope", ()),
     ]
+
+
+def test_python_that_is_very_large_is_read_as_any_source() -> None:
+    page = Page.of("def f(): pass\n" * (PYTHON_CHARS_MAX // 14 + 1))
+
+    assert [block.path for block in python(page).blocks] == [()]
 
 
 def test_any_source_is_cut_at_blank_lines() -> None:
