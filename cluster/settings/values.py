@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
 
-
 class Section:
     """A section of the file: no unknown keys, no NaN, and every number is above 0."""
 
