@@ -97,6 +97,19 @@ class EchoAgent:
         return None
 
 
+class SilentAgent(EchoAgent):
+    """An agent that never answers."""
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        await asyncio.Event().wait()
+        return message
+
+
+def build_silent(_class_path: str, **_parts: object) -> SilentAgent:
+    """Build an agent, as the factory in the settings does."""
+    return SilentAgent()
+
+
 def build_echo(_class_path: str, **_parts: object) -> EchoAgent:
     """Build an agent, as the factory in the settings does."""
     return EchoAgent()

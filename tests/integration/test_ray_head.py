@@ -1,0 +1,153 @@
+"""A Ray cluster of the user's own: joined by `run`, given jobs by `submit`, with its token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.errors import PlacementError
+from cluster.placement.local_cluster import LocalCluster
+from cluster.settings import Flag, load
+from tests.support.ray_head import RayHead, ray_head
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 90.0
+SETTINGS = """
+[model]
+uri = "simulated:"
+[parts]
+factory = "tests.support.placement:build_{agent}"
+"""
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[RayHead]:
+    with ray_head() as head:
+        yield head
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, head: RayHead, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings and knowledge, in which the token is the head's."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(head.token_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "fleet.toml").write_text(SETTINGS.format(agent="echo"), encoding="utf-8")
+    (tmp_path / "a.md").write_text("# Sky\n\nThe sky is blue.\n", encoding="utf-8")
+    return tmp_path
+
+
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+    async with asyncio.timeout(WAIT_S):
+        stdout, stderr = await process.communicate()
+    return process.returncode, stdout.decode(), stderr.decode()
+
+
+async def fleetmind(*arguments: str) -> tuple[int | None, str, str]:
+    return await ended(await started("-m", "cluster", *arguments))
+
+
+def joining(address: str) -> LocalCluster:
+    return LocalCluster(load(flags=[Flag("ray.address", address, "--address")], environment={}))
+
+
+async def test_agents_are_placed_in_a_cluster_that_is_joined_and_leave_it_as_it_was(
+    head: RayHead,
+) -> None:
+    async with joining(head.address) as cluster:
+        assert cluster.ready.dashboard_url == head.dashboard_url
+        assert set(cluster.ready.agents) == {"manager-0", "researcher-0", "coder-0"}
+
+    async with joining(head.address):
+        pass  # it still runs, and the agents' names are free
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"RAY_AUTH_TOKEN": "wrong"}, "refuses our token"),
+        ({"RAY_AUTH_TOKEN_PATH": "missing"}, "asks for a token"),
+        ({"RAY_AUTH_MODE": "disabled"}, "asks for a token"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "missing"}, "there is no token"),
+    ],
+)
+async def test_a_token_that_is_not_the_clusters_is_one_sentence(
+    head: RayHead,
+    variables: dict[str, str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(PlacementError, match=sentence):
+        await joining(head.address).__aenter__()
+
+
+async def test_a_job_ends_as_its_run_ended_with_what_the_run_printed(head: RayHead) -> None:
+    code, stdout, stderr = await fleetmind(
+        *("submit", "why?", "--json", "--knowledge", "a.md", "--deadline", "20"),
+        *("--address", head.dashboard_url),
+    )
+
+    result = json.loads(stdout)
+    assert (code, result["status"]) == (1, "failed"), stderr
+    assert "1 of 1 files" in stderr
+    assert "fleetmind-result" not in stderr
+
+
+async def test_a_job_is_refused_with_the_wrong_token(
+    head: RayHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+
+    code, stdout, stderr = await fleetmind("submit", "why?", "--address", head.dashboard_url)
+
+    assert (code, stdout) == (1, "")
+    assert "refuses our token" in stderr
+    assert stderr.count("\n") == 1
+
+
+async def test_an_interrupted_job_is_stopped(
+    head: RayHead, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "fleet.toml").write_text(SETTINGS.format(agent="silent"), encoding="utf-8")
+    process = await started("-m", "cluster", "submit", "why?", "--address", head.dashboard_url)
+    assert process.stderr is not None
+    submitted = (await process.stderr.readline()).decode()
+    async with asyncio.timeout(WAIT_S):
+        while b"planning" not in await process.stderr.readline():
+            pass
+
+    os.kill(process.pid, signal.SIGINT)
+    code, _, stderr = await ended(process)
+
+    assert code == 130, stderr
+    job, _, _ = submitted.partition(" ")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    ray = str(Path(sys.executable).with_name("ray"))
+    _, said, _ = await ended(
+        await started(ray, "job", "status", "--address", head.dashboard_url, job)
+    )
+    assert "stopped" in said.lower()
