@@ -20,6 +20,7 @@ from agents.candidates import (
     is_certain,
     program_in,
 )
+from agents.endings import BlockClosed
 from agents.prompts import CODER, Attempt, code_prompt, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
@@ -116,7 +117,9 @@ class Coder(Agent):
             left_s = work.turn.remaining_s()
             work.attempts += 1
             try:
-                text = await self.think(work.turn, CODER, prompt, tokens_max=TOKENS_MAX)
+                text = await self.think(
+                    work.turn, CODER, prompt, tokens_max=TOKENS_MAX, is_enough=BlockClosed()
+                )
             except (ModelError, DeadlinePassed) as error:
                 work.failure = error
                 return

@@ -42,13 +42,16 @@ def composed(text: str, goal: str, outcomes: Outcomes) -> Answer | None:
     return _answer(prose, citations, outcomes, degraded)
 
 
-def floor(outcomes: Outcomes, reason: str) -> Answer:
-    """Return the answer that needs no model: the findings, other results, the programs."""
+def floor(outcomes: Outcomes, reason: str = "") -> Answer:
+    """Return the answer that needs no model: the findings, other results, the programs.
+
+    ``reason`` says why it is no more than that.
+    """
     others = [f"**{step}**: {text}" for step, text in outcomes.others.items()]
     text = "\n\n".join(part for part in (_findings(outcomes), *others) if part)
     if not text and not outcomes.programs:
         text = "The steps brought no result that could be shown."
-    return _answer(text, outcomes.citations, outcomes, [reason])
+    return _answer(text, outcomes.citations, outcomes, [reason] if reason else [])
 
 
 def _findings(outcomes: Outcomes) -> str:

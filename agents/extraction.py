@@ -29,6 +29,7 @@ _LENGTH_MAX = 600
 _TITLE_SHARE = 0.5
 _PRONOUN_SHARE = 0.7
 _RST_ROLE = re.compile(r":[\w:]{1,30}:`~?([^`<]+?)(?:\s*<[^`>]*>)?`")
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)\]*_`]*$")  # noqa: RUF001
 _LITERAL = re.compile(r"``([^`]+)``")
 _LINE_START = re.compile(r"\n[ \t]*(?:>[ \t]?|#+[ \t]+|//+[ \t]*|\*[ \t]+)?")
 
@@ -82,7 +83,7 @@ def cite(passage: Passage, span: Span) -> Citation:
     start += len(quote) - len(quote.lstrip())
     quote = quote.strip()
     first, last = passage.start_line, passage.end_line
-    if not passage.breaks and passage.text.count("\n") == last - first:
+    if passage.text.count("\n") == last - first:
         first += passage.text.count("\n", 0, start)
         last = first + quote.count("\n")
     return Citation(passage.source, first, last, quote)
@@ -141,7 +142,8 @@ def _candidates(passage: Passage) -> list[_Candidate]:
         text = shown(passage.text[span.start : span.end])
         words = len(text.split())
         is_prose = span.place in (Place.PARAGRAPH, Place.ITEM) and len(text) <= _LENGTH_MAX
-        if evidence is None or not is_prose or words < _WORDS_MIN or text.endswith(":"):
+        is_whole = span.place is Place.ITEM or bool(_SENTENCE_END.search(text))
+        if evidence is None or not (is_prose and is_whole) or words < _WORDS_MIN:
             continue
         claim = evidence.claim
         found.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from agents.agent import Agent, handles
 from agents.coder import NO_PROGRAM
 from agents.composition import composed, floor
+from agents.endings import InCircles
 from agents.outcomes import Outcomes, outcomes_of, results_text
 from agents.plan import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
 from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
@@ -67,7 +68,10 @@ class Manager(Agent):
             ClusterError: all steps failed; it is the error of the first one.
         """
         outcomes = outcomes_of(request)
-        answer = await self._written(request, outcomes, turn)
+        if outcomes.is_empty:
+            answer = floor(outcomes)
+        else:
+            answer = await self._written(request, outcomes, turn)
         missing = _missing_program(request, outcomes)
         degraded = tuple(dict.fromkeys((*answer.degraded, *missing)))
         return Answer(answer.text, answer.citations, answer.programs, degraded)
@@ -77,7 +81,13 @@ class Manager(Agent):
             request.goal, results_text(outcomes), tuple(outcomes.failures.values())
         )
         try:
-            text = await self.think(turn, MANAGER_ANSWER, prompt, tokens_max=ANSWER_TOKENS_MAX)
+            text = await self.think(
+                turn,
+                MANAGER_ANSWER,
+                prompt,
+                tokens_max=ANSWER_TOKENS_MAX,
+                is_enough=InCircles(),
+            )
         except (ModelError, DeadlinePassed) as error:
             reason = f"The answer is put together from the results as they stand: {error}."
         else:

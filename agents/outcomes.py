@@ -48,6 +48,14 @@ class Outcomes:
     degraded: tuple[str, ...]
 
     @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing that an answer could be written from."""
+        has_finding = any(
+            finding.citations or UNBACKED in finding.degraded for finding in self.findings.values()
+        )
+        return not (has_finding or self.programs or self.others)
+
+    @property
     def is_unbacked(self) -> bool:
         """Say whether there is nothing that the model's own words could be held against."""
         has_program = len(self.programs) == sum(step.agent == "coder" for step in self.plan)

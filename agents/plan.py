@@ -29,6 +29,10 @@ _GIVES = {RESEARCHER: "Finding", CODER: "Program"}
 """What a step of a standard role comes to."""
 _DEPTH_MAX = 6
 _STEP_DEPTH = 3
+_MEMBERS_MAX = 6
+_PARTS_MAX = 64
+_PREFACE_LENGTH_MAX = 1_500
+_NO_STEPS = "the JSON object is no plan: it does not begin with a list of steps"
 _PROSE_LENGTH_MAX = 3_000
 _JSON_START = re.compile(r"\{\s{0,40}\"\w{1,40}\"\s{0,40}:")
 _JSON_START_LENGTH = 124
@@ -108,6 +112,9 @@ class PlanReader:
             raise UnsoundPlan(f"step {step.id!r} is for {step.agent!r}; the agents are: {known}")
         if step.id in self._steps:
             raise UnsoundPlan(f"two steps have the id {step.id!r}")
+        for other in self._steps.values():
+            if (other.agent, other.instruction) == (step.agent, step.instruction):
+                raise UnsoundPlan(f"the steps {other.id!r} and {step.id!r} are the same")
         self._steps[step.id] = step
         return step
 
@@ -129,20 +136,27 @@ class _StepsJson:
         self._events: list[tuple[str, Any]] = []
         self._parser: Any = ijson.basic_parse_coro(_Collector(self._events), use_float=True)
         self._builder: ObjectBuilder | None = None
+        self._parts = 0
         self._key = ""
         self._depth = 0
         self._members = 0
+        self._length = 0
+        self._has_steps = False
         self.is_complete = False
 
     def feed(self, text: str) -> list[object]:
         """Return the objects that the text completed."""
+        self._length += len(text)
         try:
             self._parser.send(text.encode(errors="replace"))
         except (ijson.JSONError, UnicodeDecodeError) as error:
             if not self._closes():
                 raise UnsoundPlan("the plan is no valid JSON") from error
         events, self._events[:] = list(self._events), []
-        return [made for event, value in events for made in self._take(event, value)]
+        made = [each for event, value in events for each in self._take(event, value)]
+        if not self._has_steps and self._length > _PREFACE_LENGTH_MAX:
+            raise UnsoundPlan(_NO_STEPS)
+        return made
 
     def _closes(self) -> bool:
         """Say whether the object ended before the parser met what it could not read."""
@@ -162,6 +176,8 @@ class _StepsJson:
         made: list[object] = []
         if self._depth == 1 and event == "map_key":
             self._open_member(str(value))
+        elif self._depth > 1 and event in _OPENING and not self._has_steps:
+            raise UnsoundPlan(_NO_STEPS)
         elif self._key == "steps" and self._depth >= _STEP_DEPTH:
             made = self._build(event, value)
         elif self._key == "steps" and self._depth == _STEP_DEPTH - 1 and event not in _LIST:
@@ -173,15 +189,19 @@ class _StepsJson:
     def _open_member(self, key: str) -> None:
         self._key = key
         self._members += 1
-        if self._members > _DEPTH_MAX:
-            raise UnsoundPlan("the JSON object is no plan: it has no list of steps")
+        self._has_steps |= key == "steps"
+        if self._members > _MEMBERS_MAX:
+            raise UnsoundPlan(_NO_STEPS)
 
     def _build(self, event: str, value: object) -> list[object]:
         if self._builder is None:
             self._builder = ObjectBuilder()
         self._builder.event(event, value)
+        self._parts += 1
+        if self._parts > _PARTS_MAX:
+            raise UnsoundPlan("a step of the plan has too many parts")
         if self._depth == _STEP_DEPTH and event in _CLOSING:
-            built, self._builder = self._builder.value, None
+            built, self._builder, self._parts = self._builder.value, None, 0
             return [built]
         return []
 

@@ -80,14 +80,12 @@ class CitationList:
 
 def judged(markdown: str, judge: Judge) -> Judged:
     """Return what of a text passes the judge, its structure kept."""
-    lines: list[_Piece] = []
-    kept = dropped = 0
-    for piece in _pieces(markdown[:TEXT_LENGTH_MAX], judge):
-        kept += piece.kept
-        dropped += piece.dropped
-        if piece.text:
-            lines.append(piece)
-    return Judged(_joined(_framed(lines)), kept, dropped)
+    pieces = list(_pieces(markdown[:TEXT_LENGTH_MAX], judge))
+    return Judged(
+        _joined(_framed(pieces)),
+        sum(piece.kept for piece in pieces),
+        sum(piece.dropped for piece in pieces),
+    )
 
 
 def code_blocks(markdown: str) -> list[CodeBlock]:
@@ -177,10 +175,12 @@ def _block(text: str, spans: Sequence[Span], judge: Judge) -> _Piece:
 def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
     """Return the pieces without headings and lead-ins that nothing follows any more."""
     kept: list[_Piece] = []
+    is_followed = False
     for piece in reversed(pieces):
-        is_empty = not kept or kept[-1].place is Place.HEADING
-        if not (piece.is_frame and is_empty):
+        is_heading = piece.place is Place.HEADING
+        if piece.text and (is_followed or not piece.is_frame):
             kept.append(piece)
+        is_followed = not is_heading and (is_followed or bool(piece.text and not piece.is_frame))
     return kept[::-1]
 
 

@@ -12,11 +12,12 @@ from itertools import zip_longest
 
 from agents.agent import Agent, handles
 from agents.claims import qualifiers, read
+from agents.endings import InCircles
 from agents.extraction import EXTRACTED_MAX, Extract, Support, extracts, support_for
 from agents.grounding import evidence_of
 from agents.prompts import NOT_FOUND, RESEARCHER, RESEARCHER_UNAIDED, research_prompt
 from agents.prose import CitationList, judged, with_citations
-from agents.wishes import questions
+from agents.wishes import questions, subject
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady
 from cluster.kernel.tasks import Assignment, Finding, Passage
@@ -56,8 +57,11 @@ class Researcher(Agent):
 
     async def _unaided(self, assignment: Assignment, turn: Turn) -> Finding:
         prompt = research_prompt(assignment.instruction, assignment.goal, ())
-        text = await self.think(turn, RESEARCHER_UNAIDED, prompt, tokens_max=TOKENS_MAX)
+        text = await self._ask(turn, RESEARCHER_UNAIDED, prompt)
         return Finding(text, degraded=(UNBACKED,))
+
+    async def _ask(self, turn: Turn, system: str, prompt: str) -> str:
+        return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX, is_enough=InCircles())
 
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
         passages = await self._passages(assignment, turn)
@@ -66,7 +70,7 @@ class Researcher(Agent):
         found = best_extracts(assignment, passages)
         prompt = research_prompt(assignment.instruction, assignment.goal, passages)
         try:
-            text = await self.think(turn, RESEARCHER, prompt, tokens_max=TOKENS_MAX)
+            text = await self._ask(turn, RESEARCHER, prompt)
         except (ModelError, DeadlinePassed) as error:
             if not found:
                 raise
@@ -125,9 +129,14 @@ def _earlier(assignment: Assignment) -> list[Passage]:
 
 
 def grounded(text: str, assignment: Assignment, passages: Sequence[Passage]) -> Finding:
-    """Return what of a model's text the passages support, with citations numbered from 1."""
+    """Return what of a model's text the passages support, with citations numbered from 1.
+
+    Nothing, where the passages that support it have no word of what is asked about.
+    """
     judge = _PassageJudge(assignment, passages)
     result = judged(text, judge)
+    if not judge.is_relevant:
+        return Finding("")
     degraded = []
     if result.dropped:
         degraded.append(
@@ -170,12 +179,24 @@ class _PassageJudge:
             said += (each.claim for each in evidence_of(passage.text, passage.title))
         self._known = {token.key for claim in said for token in claim.content}
         self._lines = {line.strip() for each in passages for line in each.text.splitlines()}
+        self._subject = subject(assignment.instruction) | subject(assignment.goal)
+        self.is_relevant = not self._subject
+        """Whether a passage that supports a sentence has a word of what is asked about."""
 
     def sentence(self, text: str, cited: Sequence[int]) -> Sequence[int] | None:
         named = [self._passages[n - 1] for n in cited if 0 < n <= len(self._passages)]
         others = [passage for passage in self._passages if passage not in named]
         self._last = support_for(text, [*named, *others], self._last)
-        return None if self._last is None else [self.citations.number(self._last.citation)]
+        if self._last is None:
+            return None
+        self.is_relevant = self.is_relevant or self._is_asked_about(self._last.passage)
+        return [self.citations.number(self._last.citation)]
+
+    def _is_asked_about(self, passage: Passage) -> bool:
+        said = evidence_of(passage.text, passage.title)
+        keys = {token.key.lower() for each in said for token in each.claim.content}
+        title = (token.key for token in read(passage.title).content)
+        return not self._subject.isdisjoint(keys.union(title))
 
     def frame(self, text: str) -> bool:
         claim = read(text)

@@ -112,7 +112,9 @@ def _outside_fences(lines: list[_Line]) -> Iterator[_Line]:
 def _is_whole(last: _Line, line: _Line, wrapped_at: float) -> bool:
     """Say whether a line was not wrapped: it is short, and the next begins like a new one."""
     first = line.text.lstrip()[:1]
-    if first.islower() or last.text.rstrip().endswith((",", ";", "-", "(", "/")):
+    if not (first.isupper() or first == "`"):
+        return False
+    if last.text.rstrip().endswith((",", ";", "-", "(", "/")):
         return False
     return len(last.text.rstrip()) < wrapped_at
 

@@ -21,7 +21,7 @@ _PROGRAM = (
     r"implementations?|(?:python|runnable|executable|working|code) (?:examples?|demos?|classe?s?)|"
     r"python functions?|functions? (?:that|which|to|for)|algorithms?)"
 )
-_CLAUSE = r"(?:^|[.,;:!?]\s*|\b(?:and|then|also|please|to|me|you) )"
+_CLAUSE = r"(?:^|[.,;:!?]\s+|\b(?:and|then|also|please|to|me|you) )"
 _SHOWS = r"(?:prints?|shows?|computes?|calculates?|counts?|finds?|sorts?|returns?|outputs?)"
 _EXPLICIT = (
     rf"\b{_MAKE}\b[^.!?;]{{0,60}}?\b{_PROGRAM}\b",
@@ -35,7 +35,7 @@ _VERBS = (
     "reverse|merge|sum|add up|multiply"
 )
 _IMPLICIT = (
-    rf"(?:^|[.,;:!?]\s*|\b(?:and|then|also|please) )(?:{_VERBS})\b",
+    rf"(?:^|[.,;:!?]\s+|\b(?:and|then|also|please) )(?:{_VERBS})\b",
     r"\bhow (?:do|can|could|would|should|to)\b.{0,80}\b(?:in|with|using) (?:code|\w+\(\)|`)",
     r"\bin python\b",
 )

@@ -18,7 +18,8 @@ ROLES = (RESEARCHER, CODER, REVIEWER)
 
 
 def step(step_id: str, agent: str = "researcher", *needs: str) -> dict[str, object]:
-    return {"id": step_id, "agent": agent, "instruction": "do it", "needs": list(needs)}
+    instruction = f"do what {step_id} is for"
+    return {"id": step_id, "agent": agent, "instruction": instruction, "needs": list(needs)}
 
 
 def text_of(*steps: object) -> str:
@@ -68,6 +69,8 @@ def test_a_step_is_known_as_soon_as_its_brace_closes() -> None:
         (SOUND.replace('"needs": []', '"needs" []'), "no valid JSON"),
         (text_of(), "no steps"),
         ('{"answer": 42}', "no steps"),
+        ('{"answer": {"steps": []}}', "does not begin with a list of steps"),
+        ('{"answer": "' + "x" * 2000, "does not begin with a list of steps"),
         (text_of("research"), "no JSON object"),
         (text_of(["r1"]), "no JSON object"),
         (text_of(step("r1", "hacker")), "for 'hacker'; the agents are: researcher, coder"),
@@ -84,12 +87,14 @@ def test_a_step_is_known_as_soon_as_its_brace_closes() -> None:
             ),
             "r1, r2, r3 wait for each other",
         ),
+        (text_of(step("r1"), {**step("r1"), "id": "r2"}), "'r1' and 'r2' are the same"),
+        ('{"steps": [{' + '"id": "r1", ' * 100, "too many parts"),
         (text_of({"id": "r1", "agent": "coder"}), "has no instruction"),
         (text_of({"id": "r1", "instruction": "x"}), "names no agent"),
         (text_of({**step("r1"), "instruction": "x" * 2001}), "over 2000 characters"),
         (text_of({**step("r1"), "needs": "r2"}), "no list of step ids"),
         (text_of(step("v1", "reviewer")), "'v1' needs no step that gives a Program"),
-        (text_of(*(step(f"s{n}") for n in range(800))), "more than 12 steps"),
+        (text_of(*(step(f"s{n}") for n in range(200))), "more than 12 steps"),
     ],
 )
 def test_what_is_unsound_is_said(text: str, complaint: str) -> None:
