@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from agents.candidates import used_names
 from agents.claims import Kind, Look, Token, read, without_citations
@@ -100,11 +101,12 @@ class Printed:
 
     def _plain_items(self, text: str) -> Iterator[str | None]:
         words = _TOKEN.findall(text.lower())
-        for word, following in zip(words, (*words[1:], ""), strict=True):
+        for word, following in pairwise((*words, "")):
             is_number = word in NUMBERS or word[-1].isdigit()
             if is_number and self._is_asked(word, following):
                 continue
-            if word in self._tokens and (is_number or stem(word) not in FRAME_STEMS):
+            is_item = is_number or (read(word).content and stem(word) not in FRAME_STEMS)
+            if word in self._tokens and is_item:
                 yield word
             elif word in NUMBERS and NUMBERS[word] in self._tokens:
                 yield NUMBERS[word]
@@ -113,8 +115,7 @@ class Printed:
 
     def _is_asked(self, number: str, following: str) -> bool:
         """Say whether the goal has the number before the same word."""
-        pairs = zip(self._goal, (*self._goal[1:], ""), strict=True)
-        return any(pair == (number, following) for pair in pairs)
+        return any(pair == (number, following) for pair in pairwise((*self._goal, "")))
 
     def _is_run(self, items: Sequence[str], at: int) -> bool:
         if self._tokens[at : at + len(items)] != list(items):

@@ -177,10 +177,11 @@ def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
     kept: list[_Piece] = []
     is_followed = False
     for piece in reversed(pieces):
-        is_heading = piece.place is Place.HEADING
-        if piece.text and (is_followed or not piece.is_frame):
+        is_kept = bool(piece.text) and (is_followed or not piece.is_frame)
+        if is_kept:
             kept.append(piece)
-        is_followed = not is_heading and (is_followed or bool(piece.text and not piece.is_frame))
+        # What stood under a heading that is gone must not stand under the one before it.
+        is_followed = is_kept or (is_followed and piece.place is not Place.HEADING)
     return kept[::-1]
 
 

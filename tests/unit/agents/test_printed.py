@@ -1,0 +1,71 @@
+"""What may be said about a program that ran."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.printed import Printed, is_about_output
+from cluster.kernel.tasks import Program, Run
+
+GOAL = "Use Counter to show the two most common words of a text."
+SOURCE = (
+    "from collections import Counter\nprint(Counter('the the cat the cat'.split()).most_common(2))"
+)
+COUNTED = Printed(Program(SOURCE, Run(0, "[('the', 3), ('cat', 2)]\n", "")), GOAL)
+SUM = Printed(
+    Program("print('Sum:', sum(range(1, 101)))", Run(0, "Sum: 5050\n", "")),
+    "Compute the sum of 1 to 100 in 2 lines.",
+)
+LINES = Printed(Program("x", Run(0, "the 3\ncat 2\n", "")), GOAL)
+
+
+@pytest.mark.parametrize(
+    ("printed", "sentence"),
+    [
+        (COUNTED, "The two most common words are 'the' (3) and 'cat' (2)."),
+        (COUNTED, "The program prints `[('the', 3), ('cat', 2)]` [1]."),
+        (COUNTED, "The program uses `Counter`."),
+        (COUNTED, "The most common word is 'the' with 3 occurrences."),
+        (SUM, "The sum is 5050."),
+        (SUM, "The program computes the sum of 1 to 100 in 2 lines: 5050."),
+        (SUM, "It printed 5050."),
+        (LINES, "The word 'cat' occurs 2 times."),
+    ],
+)
+def test_what_was_printed_may_be_said(printed: Printed, sentence: str) -> None:
+    assert printed.says(sentence)
+
+
+@pytest.mark.parametrize(
+    ("printed", "sentence"),
+    [
+        (COUNTED, "The most common word is 'cat' with 3 occurrences."),
+        (COUNTED, "The two most common words are 'cat' (3) and 'the' (2)."),
+        (COUNTED, "The most common word occurs 2 times."),
+        (COUNTED, "The least common word is 'the' with 3 occurrences."),
+        (COUNTED, "The program does not use `Counter`."),
+        (COUNTED, "The program uses `defaultdict`."),
+        (COUNTED, "The program prints [('the', 3), ('dog', 2)]."),
+        (COUNTED, "Is 'the' the most common word?"),
+        (SUM, "The sum is 5051."),
+        (SUM, "The sum is not 5050."),
+        (SUM, "The sum of 1 to 99 is 5050."),
+        (SUM, "The program was written in 1990."),
+        (SUM, "The product is 5050."),
+        (LINES, "The word 'the' occurs 2 times."),
+        (LINES, "It is fast."),
+    ],
+)
+def test_what_was_not_printed_may_not_be_said(printed: Printed, sentence: str) -> None:
+    assert not printed.says(sentence)
+
+
+def test_numbers_that_stand_nowhere_deny_what_was_printed() -> None:
+    assert SUM.denies("The sum is 5051.")
+    assert not SUM.denies("The sum is 5050.")
+    assert not SUM.denies("Gauss was born in 1777.")
+
+
+def test_sentences_about_the_output_are_known_by_their_words() -> None:
+    assert is_about_output("The program printed it.")
+    assert not is_about_output("Heaps are trees.")
