@@ -35,6 +35,8 @@ class Parts:
     sandbox: Sandbox
     run_timeout_s: float = 10.0
     """What one run of a program may take."""
+    passage_chars_max: int | None = None
+    """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None
     """Where the model is to stop at the latest, whatever an agent asks for."""
 

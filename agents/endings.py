@@ -5,30 +5,7 @@ Small models run on after they have said what they can; these let the stream be 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-
-_SENTENCE_END = re.compile(r"[.!?\n]+")
-_LENGTH_MIN = 20
-_TIMES_MAX = 4
 _FENCE = "```"
-
-
-class InCircles:
-    """True once the same sentence or line has come four times."""
-
-    def __init__(self) -> None:
-        self._open = ""
-        self._seen: Counter[str] = Counter()
-
-    def __call__(self, piece: str) -> bool:
-        """Take the next piece of text."""
-        *whole, self._open = _SENTENCE_END.split(self._open + piece)
-        for sentence in whole:
-            text = " ".join(sentence.split())
-            if len(text) >= _LENGTH_MIN:
-                self._seen[text] += 1
-        return any(times >= _TIMES_MAX for times in self._seen.values())
 
 
 class BlockClosed:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from agents.agent import Agent, handles
 from agents.coder import NO_PROGRAM
 from agents.composition import composed, floor
-from agents.endings import InCircles
 from agents.outcomes import Outcomes, outcomes_of, results_text
 from agents.plan import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
 from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
@@ -86,7 +85,6 @@ class Manager(Agent):
                 MANAGER_ANSWER,
                 prompt,
                 tokens_max=ANSWER_TOKENS_MAX,
-                is_enough=InCircles(),
             )
         except (ModelError, DeadlinePassed) as error:
             reason = f"The answer is put together from the results as they stand: {error}."

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 
 from agents.agent import Agent, handles
 from agents.claims import qualifiers, read
-from agents.endings import InCircles
 from agents.extraction import EXTRACTED_MAX, Extract, Support, extracts, support_for
 from agents.grounding import evidence_of
 from agents.prompts import NOT_FOUND, RESEARCHER, RESEARCHER_UNAIDED, research_prompt
@@ -61,13 +60,14 @@ class Researcher(Agent):
         return Finding(text, degraded=(UNBACKED,))
 
     async def _ask(self, turn: Turn, system: str, prompt: str) -> str:
-        return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX, is_enough=InCircles())
+        return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
 
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
         passages = await self._passages(assignment, turn)
         if not passages:
             return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
         found = best_extracts(assignment, passages)
+        passages = fitting(passages, self.parts.passage_chars_max)
         prompt = research_prompt(assignment.instruction, assignment.goal, passages)
         try:
             text = await self._ask(turn, RESEARCHER, prompt)
@@ -116,6 +116,15 @@ class Researcher(Agent):
                 place = (passage.source, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
         return list(merged.values())
+
+
+def fitting(passages: list[Passage], chars_max: int | None) -> list[Passage]:
+    """Return the first passages that fit, and always the very first."""
+    if chars_max is None:
+        return passages
+    sizes = accumulate(len(passage.text) for passage in passages)
+    count = sum(size <= chars_max for size in sizes)
+    return passages[: max(1, count)]
 
 
 def _earlier(assignment: Assignment) -> list[Passage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agents.endings import BlockClosed, InCircles
+from agents.endings import BlockClosed
 
 
 def stops_at(is_enough: Callable[[str], bool], text: str) -> str:
@@ -13,17 +13,6 @@ def stops_at(is_enough: Callable[[str], bool], text: str) -> str:
         if is_enough(character):
             return text[:at]
     return ""
-
-
-def test_a_text_that_says_the_same_four_times_is_enough() -> None:
-    sentence = "The heap is a list of lists. "
-
-    assert stops_at(InCircles(), sentence * 9) == (sentence * 4).strip()
-
-
-def test_short_lines_and_new_sentences_go_on() -> None:
-    assert stops_at(InCircles(), "yes\n" * 50) == ""
-    assert stops_at(InCircles(), "".join(f"This is sentence number {n}. " for n in range(9))) == ""
 
 
 def test_a_closed_block_is_enough() -> None:
