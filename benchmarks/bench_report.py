@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.harness import Figure, Goal, sample_figure
 from benchmarks.model_server_process import ModelServerProcess
 from cluster import Cluster
-from cluster.kernel.events import Event, PlanReady, Spent
+from cluster.kernel.events import Event, PlanReady, ProgramRan
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
 from cluster.kernel.tasks import Plan
 
@@ -43,8 +43,9 @@ async def measure_task(cluster: Cluster, server: ModelServerProcess) -> tuple[fl
     await task
     durations = server.durations(task.id)
     for event in events:
-        if isinstance(event.detail, Spent) and event.detail.on == "tool":
-            durations[event.step] = durations.get(event.step, 0.0) + event.detail.seconds
+        if isinstance(event.detail, ProgramRan):
+            taken_s = event.detail.run.duration_s
+            durations[event.step] = durations.get(event.step, 0.0) + taken_s
     plan = next(e.detail.plan for e in events if isinstance(e.detail, PlanReady))
     return wall_s, critical_path_s(plan, durations)
 

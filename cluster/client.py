@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed, UsageError
-from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
+from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport
 from cluster.kernel.tasks import Answer, Failure
@@ -130,6 +130,8 @@ class Task:
 
     def _take(self, event: Event) -> None:
         self.report.observe(event)
+        if isinstance(event.detail, Spent):
+            return  # for the report alone
         if len(self._events) < EVENTS_KEPT_MAX or not isinstance(event.detail, Thought):
             self._events.append(event)
         news, self._news = self._news, asyncio.Event()

@@ -9,7 +9,7 @@ import pytest
 import cluster as package
 from cluster.client import Cluster, run, uninterrupted
 from cluster.kernel.errors import StoreUnavailable, TaskCancelled, TaskFailed, UsageError
-from cluster.kernel.events import Failed, Submitted, Thought
+from cluster.kernel.events import Failed, Spent, Submitted, Thought
 from cluster.kernel.tasks import Failure
 from cluster.settings import Configuration, Secrets, Settings
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
@@ -56,6 +56,17 @@ async def test_every_iteration_of_a_task_sees_every_event() -> None:
     assert first == second == ["submitted", "thought", "answered"]
     assert answer.text == "It is 42."
     assert task.report.to_json()["status"] == "answered"
+
+
+async def test_what_was_spent_is_in_the_report_and_no_event_for_users() -> None:
+    link = ScriptedLink((event(0.1, Spent("model", 0.1, 2, 3)), *ANSWERED))
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        kinds = [item.kind async for item in task]
+
+    assert kinds == ["answered"]
+    assert task.report.to_json()["usage"]["completion_tokens"] == 3  # type: ignore[index]
 
 
 async def test_a_task_can_be_awaited_while_it_is_iterated() -> None:
