@@ -11,7 +11,10 @@ from pathlib import Path
 from cluster import Cluster
 
 HERE = Path(__file__).parent
-GOAL = "Write a program that prints the two largest numbers of a list with heapq.nlargest."
+GOAL = (
+    "Write a program that prints the three largest numbers of a list with heapq.nlargest, and have "
+    "it reviewed."
+)
 
 
 async def main() -> None:
