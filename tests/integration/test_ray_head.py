@@ -117,6 +117,23 @@ async def test_a_job_ends_as_its_run_ended_with_what_the_run_printed(head: RayHe
     assert "fleetmind-result" not in stderr
 
 
+async def test_a_job_gives_the_answer_with_its_citations_and_the_program_that_ran(
+    head: RayHead, folder: Path
+) -> None:
+    (folder / "fleet.toml").unlink()
+
+    code, stdout, stderr = await fleetmind(
+        *("submit", "How do I get the three largest numbers with heapq? Show a program."),
+        *("--knowledge", str(ROOT / "examples" / "knowledge"), "--model", "simulated:"),
+        *("--json", "--address", head.dashboard_url),
+    )
+
+    result = json.loads(stdout)
+    assert (code, result["status"]) == (0, "answered"), stderr
+    assert any(each["source"].endswith("heaps.md") for each in result["citations"])
+    assert result["programs"][-1]["stdout"] == "three largest: [99, 88, 71]\n"
+
+
 async def test_a_job_is_refused_with_the_wrong_token(
     head: RayHead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
