@@ -97,10 +97,14 @@ class ChildProcess:
             f"its last words: {last_words(self._log)}"
         )
 
-    async def ended(self) -> None:
-        """Return when it has ended, or has closed its reports."""
-        while await self._reports.readline():
-            pass
+    async def ended(self) -> str:
+        """Return when it has ended, or has closed its reports, with the reason it gave."""
+        reason = "none was given"
+        while line := await self._reports.readline():
+            report = report_from_line(line)
+            if isinstance(report, Failure):
+                reason = report.message
+        return reason
 
     async def stop(self, timeout_s: float) -> None:
         """Cut its lifeline, or send SIGTERM; kill what is left of its session after a while.

@@ -22,10 +22,13 @@ from cluster.placement.reports import Ready
 from cluster.placement.request import SECRETS_FILE, Request
 from cluster.runtime.host_spec import HostSpec
 from cluster.settings import Secrets
+from cluster.settings.addresses import EMBEDDED_MODEL
 
 LOCAL_SERVER = "agents.models.local:local_server"
 """What serves a ``llama:`` model, by name: an async context manager that gives a base URL."""
 _RAY_FOLDER = "ray"
+_WATCH_S = 5.0
+_MISSED_MAX = 3
 
 
 class ClusterParts:
@@ -69,6 +72,13 @@ class ClusterParts:
         self._placed = await launch(session, specs, options)
         return Ready(session.address, session.dashboard_url, names)
 
+    async def lost(self) -> None:
+        """Return when Ray has gone: its agents would still answer, but be restarted no more."""
+        missed = 0
+        while missed < _MISSED_MAX:
+            await asyncio.sleep(_WATCH_S)
+            missed = 0 if await self._has_ray() else missed + 1
+
     async def stop(self) -> None:
         """Stop in the reverse order, so that nothing loses what it still needs.
 
@@ -83,6 +93,13 @@ class ClusterParts:
             await asyncio.to_thread(self._redis.stop)
         if self._ray is not None and self._ray.is_joined:
             await self._ray.close()
+
+    async def _has_ray(self) -> bool:
+        assert self._ray is not None
+        try:
+            return any(node.is_ours for node in await self._ray.nodes())
+        except PlacementError:
+            return False
 
     async def _open_store(self) -> None:
         """Reach the configured store, or start one of our own and note its address."""
@@ -102,7 +119,8 @@ class ClusterParts:
     async def _open_model(self) -> None:
         """Serve a local model; to the agents it is then an endpoint like any other."""
         model = self._settings.model
-        scheme, _, name = model.uri.partition(":")
+        uri = EMBEDDED_MODEL if model.uri == "llama:" else model.uri
+        scheme, _, name = uri.partition(":")
         if scheme != "llama":
             return
         self._say(f"loading the model {name}")

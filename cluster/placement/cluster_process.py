@@ -16,10 +16,11 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import NoReturn
 
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.tasks import Failure
 from cluster.placement.process_table import kill_session
 from cluster.placement.reports import Progress, Reporter
@@ -73,6 +74,7 @@ async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
         _log.error("the cluster did not stop within %g s and is killed", STOP_TIMEOUT_S)
         return 1
     except ClusterError as error:
+        _log.error("%s", error)
         reporter.send(failure_from_error(error))
         return 1
     except Exception as error:  # noqa: BLE001 - contained: it is reported
@@ -94,9 +96,22 @@ async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> N
         return  # what has started so far ends with the session
     try:
         reporter.send(await starting)
-        await over
-    finally:
+    except ClusterError:
         await parts.stop()
+        raise
+    if await _is_lost(parts.lost(), over):
+        raise PlacementError("Ray has died, and with it what restarts the agents")
+    await parts.stop()
+
+
+async def _is_lost(losing: Coroutine[object, object, None], over: asyncio.Task[bool]) -> bool:
+    """Wait for the end, and say whether it is that of Ray."""
+    lost = asyncio.create_task(losing)
+    await asyncio.wait({over, lost}, return_when=asyncio.FIRST_COMPLETED)
+    is_lost = lost.done()
+    lost.cancel()
+    await asyncio.gather(lost, return_exceptions=True)
+    return is_lost
 
 
 def _adopt_orphans() -> None:

@@ -104,10 +104,10 @@ class LocalCluster:
         """
         await self._stop()
 
-    async def ended(self) -> None:
-        """Return when the cluster's process has ended by itself, which it never should."""
+    async def ended(self) -> str:
+        """Return when the cluster's process has ended by itself, with the reason it gave."""
         assert self._process is not None, "the cluster is not open"
-        await self._process.ended()
+        return await self._process.ended()
 
     async def _start(self) -> None:
         run_dir = self._run_dir = make_run_dir()

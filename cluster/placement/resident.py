@@ -79,8 +79,7 @@ async def _stay(configuration: Configuration, reporter: Reporter) -> None:
         try:
             reporter.send(cluster.ready)
             reporter.close()
-            await cluster.ended()
-            _log.error("the cluster's process has died; cleaning up")
+            _log.error("the cluster has died, the reason: %s", await cluster.ended())
         finally:
             remove_file()
 

@@ -125,7 +125,10 @@ async def status() -> ClusterStatus | None:
     from cluster.memory.redis_store import RedisStore
     from cluster.runtime.directory import Directory, scope_of
 
-    secrets = Secrets.read_secrets(resident.secrets_path)
+    try:
+        secrets = Secrets.read_secrets(resident.secrets_path)
+    except UsageError:
+        return None  # it is just being removed
     store = await RedisStore.connect(secrets.redis_url)
     try:
         directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))

@@ -83,7 +83,8 @@ async def test_the_end_of_a_child_is_noticed(log: Path) -> None:
     await child.ready(lambda _: None, STOP_S)
 
     os.kill(child.id.pid, 9)
-    await child.ended()
+
+    assert await child.ended() == "none was given"
 
     await child.stop(STOP_S)
 
