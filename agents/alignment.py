@@ -12,10 +12,11 @@ from agents import lexicon
 from agents.claims import Kind, Look, Qualifier, Token, qualifiers, same
 
 _CUTS_MAX = 12
+_RANGE_REACH = 4
 _SKIPPED_MAX = 12
 _SKIPPED_BY_PREPOSITION_MAX = 3
 
-_BINDING = frozenset({"of", "than", "as", "to", "like", "unlike", "per", "for"})
+_BINDING = frozenset({"of", "than", "as", "to", "like", "unlike", "per", "for", "with", "from"})
 _NARROWING = _BINDING | {"in", "among", "on", "at", "within", "between"}
 _WIDE = frozenset({"all", "only", "never", "any", "most"})
 _GLUE = frozenset({"if", "only", "without"})
@@ -69,7 +70,7 @@ def _cuts(tokens: tuple[Token, ...]) -> list[int]:
             is_conditional = False
         may_cut = token.kind is Kind.BREAK and token.key != "'s" and token.form != "or"
         if token.kind is Kind.CONJUNCTION:
-            may_cut = token.key == "and"
+            may_cut = token.key == "and" and not _is_range(tokens[max(0, at - _RANGE_REACH) : at])
         if at and may_cut and not is_conditional and not _is_glued(tokens[at + 1 :]):
             cuts.append(at)
     return cuts
@@ -125,6 +126,8 @@ class _Alignment:
         tail = _after_break(found)
         if _skipped(tail) or (is_whole and _skipped(found)) or _conjunction(found) == "or":
             return False
+        if _is_range(found) != _is_range(claim):
+            return False
         return _governing(claim) == _governing(tail)
 
     def _joins(self, claim: tuple[Token, ...], found: tuple[Token, ...]) -> bool:
@@ -135,6 +138,8 @@ class _Alignment:
         tail = _after_break(found)
         if not self._may_skip(found, tail) or not _same_conjunction(claim, found, skipped):
             return False
+        if _is_range(found) != _is_range(claim):
+            return False
         if _has_copula(claim) != _has_copula(tail):
             return False
         governing = _governing(claim)
@@ -143,11 +148,13 @@ class _Alignment:
         )
 
     def _may_skip(self, found: tuple[Token, ...], tail: tuple[Token, ...]) -> bool:
-        if len(tail) < len(found):
-            return not _skipped(tail)
         skipped = _skipped(found)
         if not skipped:
             return True
+        if found[0].key == "'s":
+            return False
+        if len(tail) < len(found):
+            return not _skipped(tail)
         if found[0] in skipped or any(token.look is Look.NUMBER for token in skipped):
             return False
         is_led = found[0].kind is Kind.PREPOSITION
@@ -182,6 +189,10 @@ def _after_break(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         if tokens[at].kind in (Kind.BREAK, Kind.CONJUNCTION):
             return tokens[at + 1 :]
     return tokens
+
+
+def _is_range(tokens: Sequence[Token]) -> bool:
+    return any(token.key == "between" for token in tokens)
 
 
 def _has_copula(tokens: Sequence[Token]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.wishes import program_wish, subject
 
-_CODE_SPAN = re.compile(r"`+([^`\n]{1,80})`+")
+_CODE_SPAN = re.compile(r"(?<!`)`{1,3}([^`\n]{1,80})`{1,3}")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|\b\w+_\w+\b|\b[A-Za-z_]\w*(?=\(\))")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")

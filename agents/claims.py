@@ -89,13 +89,13 @@ _CITATION = re.compile(
 _LINK = re.compile(r"!?\[([^\[\]]{0,400})\]\([^()\s]{0,400}\)")
 _ROLE = re.compile(r":[\w:]{1,30}:(?=`)")
 _EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w))")
-_CODE_SPAN = re.compile(r"`+[^`]{1,400}`+")
+_CODE_SPAN = re.compile(r"(?<!`)`{1,3}[^`]{1,400}`{1,3}")
 _QUOTE = re.compile(r"[\"“”]([^\"“”]{2,200})[\"“”]")
 _PHRASES = tuple(
     (re.compile(rf"\b(?:{phrase})(?!\w)", re.IGNORECASE), word) for phrase, word in lexicon.PHRASES
 )
 _TOKEN = re.compile(
-    r"(?P<code>`+[^`]{1,400}`+"
+    r"(?P<code>(?<!`)`{1,3}[^`]{1,400}`{1,3}"
     r"|[^\W\d]\w*(?:\.[^\W\d]\w*)+(?:\([^()\s]{0,80}\))?|\w*[^\W_]_\w+|_\w+"
     r"|[^\W\d]\w*\([^()\s]{0,80}\)|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
     r"|(?P<number>(?:(?<![\w)])[-+−])?\d+(?:[,_]\d+)*(?:[.:/-]\d+)*(?:st|nd|rd|th)?)"  # noqa: RUF001
@@ -106,19 +106,21 @@ _NUMBER = re.compile(r"\d+")
 _SHORT = {"ca": "can", "wo": "will", "sha": "shall"}
 _BE = {"is", "are", "was", "were", "be", "been", "being", "am", "a", "an", "the", "gets", "get"}
 _BE_REACH = 3
-_TOKENS_MAX = 160
+TOKENS_MAX = 160
+"""Of a sentence no more is read; one that has as many is too long to be judged."""
+_LENGTH_MAX = 4_000
 
 
 @lru_cache(maxsize=4096)
 def read(sentence: str) -> Claim:
     """Return what a sentence claims; markup and citations of the form [1] say nothing."""
-    text = without_citations(_LINK.sub(r"\1", " ".join(sentence.split())))
+    text = without_citations(_LINK.sub(r"\1", " ".join(sentence[:_LENGTH_MAX].split())))
     text = _outside_code(_ROLE.sub("", text), lambda prose: _EMPHASIS.sub("", prose))
     plain = text.replace("`", "").lower().strip(" .!;:")
     quotes = tuple(match.group(1).strip(" .,") for match in _QUOTE.finditer(text))
     for phrase, word in _PHRASES:
         text = phrase.sub(word, text)
-    tokens = _formed(tuple(_tokens(text))[:_TOKENS_MAX])
+    tokens = _formed(tuple(_tokens(text))[:TOKENS_MAX])
     return Claim(_resolved(tokens), plain, quotes, text.rstrip().endswith("?"))
 
 

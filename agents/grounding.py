@@ -14,14 +14,17 @@ from functools import lru_cache
 
 from agents import lexicon
 from agents.alignment import aligns, parts_of
-from agents.claims import Claim, Kind, Look, Token, read, same, without_generic
+from agents.claims import TOKENS_MAX, Claim, Kind, Look, Token, read, same, without_generic
 from agents.sentences import Span, sentences
 
 _CONTENT_MAX = 60
+_LENGTH_MAX = 1_000
 _SUBJECT_MAX = 3
 _VARIANTS_MAX = 4
-_ENGLISH_SHARE_MIN = 0.15
-_ENGLISH_WORDS_MIN = 6
+_WORDS_PER_KNOWN = 12
+"""Of so many words of English at least one is in the lexicon."""
+_LATIN_LAST = "\u024f"
+_OTHER_SCRIPT_SHARE_MAX = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Evidence:
     """Keys of the words that the sentence before it is about."""
     title: frozenset[str] = frozenset()
     """Keys of the words of the heading above it."""
-    is_english: bool = True
-    """Whether the lexicon's rules mean anything for its source; else only the same words do."""
+    is_judged: bool = True
+    """Whether it is English and short enough for the rules; else only the same words support."""
 
 
 def supports(sentence: str, passage_text: str, title: str = "") -> bool:
@@ -56,7 +59,8 @@ def find_support(
             a pronoun.
     """
     claim = read(sentence)
-    if claim.is_question or not 0 < len(claim.content) <= _CONTENT_MAX:
+    is_short = len(sentence) <= _LENGTH_MAX and len(claim.tokens) < TOKENS_MAX
+    if claim.is_question or not is_short or not 0 < len(claim.content) <= _CONTENT_MAX:
         return None
     for evidence in evidence_of(passage_text, title):
         if claim.plain == evidence.claim.plain:
@@ -80,16 +84,24 @@ def evidence_of(text: str, title: str = "") -> tuple[Evidence, ...]:
     for span, claim in zip(spans, claims, strict=True):
         if claim.is_question or not claim.content:
             continue
-        found.append(Evidence(span, claim, subject, heading, is_english))
+        is_judged = is_english and len(claim.tokens) < TOKENS_MAX
+        found.append(Evidence(span, claim, subject, heading, is_judged))
         if not claim.is_pronoun_led:
             subject = _subject(claim)
     return tuple(found)
 
 
 def _is_english(claims: Sequence[Claim]) -> bool:
+    """Say whether the lexicon knows enough of the words for its rules to mean anything."""
     words = [token for claim in claims for token in claim.tokens if token.kind is not Kind.BREAK]
     known = sum(not token.has_content for token in words)
-    return len(words) < _ENGLISH_WORDS_MIN or known >= _ENGLISH_SHARE_MIN * len(words)
+    foreign = sum(token.raw.lower() in lexicon.FOREIGN for token in words)
+    others = sum(token.raw[0] > _LATIN_LAST for token in words)
+    return (
+        foreign <= known
+        and known >= len(words) // _WORDS_PER_KNOWN
+        and others <= len(words) * _OTHER_SCRIPT_SHARE_MAX
+    )
 
 
 def _continues(evidence: Evidence, after: Span | None) -> bool:
@@ -109,7 +121,7 @@ def _subject(claim: Claim) -> frozenset[str]:
 
 def _says(claim: Claim, evidence: Evidence) -> bool:
     found = evidence.claim
-    if not evidence.is_english or _has_doubt(claim, found):
+    if not evidence.is_judged or _has_doubt(claim, found):
         return False
     if any(quote.lower() not in found.plain for quote in claim.quotes):
         return False

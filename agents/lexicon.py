@@ -112,6 +112,13 @@ DOUBTS: Final = _words(
 )
 """Around them a sentence may report what isn't so: a claim may not leave them out."""
 
+FOREIGN: Final = _words(
+    "der das und ist nicht ein eine den dem von mit auf wird sind kein nie les des du est une pas "
+    "et dans pour que qui ne el los las una es en por para con del il che di della sono het een "
+    "niet van zijn um uma como och att inte ett som og ikke nie jest bir bu je nem az egy"
+)
+"""Little words of other languages: where there are more of them, the rules do not hold."""
+
 GENERIC: Final = _words("function method module class library package object command option")
 """Says nothing beside a name: 'the `heapq` module' is `heapq`."""
 

@@ -26,7 +26,7 @@ FRAME_STEMS = frozenset(stem(word) for word in _FRAME.split())
 _ABOUT_OUTPUT = frozenset(stem(word) for word in ("output", "print", "stdout", "result"))
 _TOKEN = re.compile(r"-?\d+(?:\.\d+)*|[^\W\d]\w*")
 _MARKED = re.compile(
-    r"`+([^`]+)`+|[\"“]([^\"”]+)[\"”]|(?<!\w)['‘]([^'’]+)['’](?!\w)"  # noqa: RUF001
+    r"`{1,3}([^`]{1,400})`{1,3}|[\"“]([^\"”]+)[\"”]|(?<!\w)['‘]([^'’]+)['’](?!\w)"  # noqa: RUF001
 )
 
 

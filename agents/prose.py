@@ -19,7 +19,7 @@ from cluster.kernel.tasks import Citation
 TEXT_LENGTH_MAX = 20_000
 """Of a model's text what is looked at: no answer is longer."""
 _FENCE = re.compile(
-    r"^[ \t]{0,8}(?P<fence>```+|~~~+)[ \t]*(?P<language>[\w+-]*)[^\n]*\n"
+    r"^[ \t]{0,8}(?P<fence>`{3,20}|~{3,20})[ \t]*(?P<language>[\w+-]*)[^\n]*\n"
     r"(?P<body>.*?)(?:^[ \t]{0,8}(?P=fence)[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-_FENCE = re.compile(r"\s{0,8}(```+|~~~+)")
+_FENCE = re.compile(r"\s{0,8}(`{3,20}|~{3,20})")
 _SILENT = re.compile(
     r"\s*([-=*_~^\"'#+])\1{2,}\s*$"  # a rule, or a title's underline
     r"|\s*\.\. (\S|$)|\s*:[\w ]{1,40}:(\s|$)"  # a directive or field of reStructuredText
@@ -22,7 +22,7 @@ _MARKER = re.compile(r"\s*(?:>\s?)*(?:[-*+•]\s+|\d{1,3}[.)]\s+)?")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+")
 _ALONE = re.compile(r"\s{0,3}#{1,6}\s+|\s*\|")
 _ITEM = re.compile(r"\s*(?:>\s?)*(?:[-*+•]|\d{1,3}[.)])\s+")
-_CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_CODE_SPAN = re.compile(r"(`{1,3})(?!`).{1,400}?(?<!`)\1(?!`)")
 _END = re.compile(r"[.!?]+[\"'”’)\]*_]*(?:\s*\[\d+(?:\s*,\s*\d+)*\])*(?=\s)|[。！？]+")  # noqa: RUF001
 _ABBREVIATION = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|cf|al|approx|resp|incl|excl|ca|[dD]r|[mM]rs?|[mM]s|[pP]rof|[sS]t|[jJ]r|"

@@ -1,0 +1,263 @@
+"""The Manager with scripted models: plans that are used or replaced, answers that hold."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import BaseModel
+
+from agents import Answer, Finding, Parts, Program, Run, StepResult
+from agents.composition import OWN_WORDS
+from agents.manager import Manager
+from agents.researcher import NOTHING_FOUND, UNBACKED
+from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import (
+    Citation,
+    ComposeRequest,
+    Failure,
+    Plan,
+    PlanProposal,
+    PlanRequest,
+    Role,
+    Step,
+    StepProgram,
+)
+from tests.support.fake_tools import FakeKnowledge, FakeSandbox
+from tests.support.recording_turn import RecordingTurn
+from tests.support.scripted_model import Reply, ScriptedModel
+
+ROLES = (Role("coder", "programs"), Role("researcher", "finds"))
+QUESTION = "How many entries does the Zephyr cache hold?"
+GOAL = f"{QUESTION} Compute twice that."
+HOLDS = Citation("docs/zephyr.md", 10, 10, "The Zephyr cache holds 512 entries.")
+WROTE = Citation("docs/people.md", 3, 3, "Ada Byron wrote the Zephyr cache.")
+FINDING = Finding("The Zephyr cache holds 512 entries [1].", (HOLDS,))
+PERSON = Finding(
+    "Ada Byron wrote the Zephyr cache [1]. The Zephyr cache holds 512 entries [2].", (WROTE, HOLDS)
+)
+PROGRAM = Program("print(2 * 512)\n", Run(0, "1024\n", ""))
+TIMEOUT = Failure("deadline", "no time was left")
+
+
+class Review(BaseModel):
+    verdict: str
+
+
+class Bench:
+    """A Manager with its model and a turn."""
+
+    def __init__(self, reply: Reply, step: str = "answer") -> None:
+        self.model = ScriptedModel({"manager": reply})
+        self.turn = RecordingTurn("manager-0", step)
+        self.agent = Manager(Parts(self.model, FakeKnowledge(), FakeSandbox()))
+
+    async def plan(self, goal: str = GOAL, roles: tuple[Role, ...] = ROLES) -> PlanProposal:
+        proposal = await self.agent.handle(PlanRequest(goal, roles, "c"), self.turn)
+        assert isinstance(proposal, PlanProposal)
+        return proposal
+
+    async def compose(self, goal: str = QUESTION, **values: object) -> Answer:
+        agents = {"r": "researcher", "c": "coder", "v": "reviewer"}
+        steps = tuple(Step(StepId(name), agents[name[0]], f"do {name}") for name in values)
+        results = tuple(
+            StepResult(step.id, step.agent, values[step.id])
+            for step in steps
+            if values[step.id] is not None
+        )
+        answer = await self.agent.handle(ComposeRequest(goal, Plan(steps), results), self.turn)
+        assert isinstance(answer, Answer)
+        return answer
+
+
+def plan_text(*agents: str) -> str:
+    steps = [{"id": f"s{n}", "agent": each, "instruction": str(n)} for n, each in enumerate(agents)]
+    return json.dumps({"steps": steps})
+
+
+async def test_a_sound_plan_is_used_as_it_is() -> None:
+    bench = Bench(plan_text("researcher", "coder"), "plan")
+
+    proposal = await bench.plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == ()
+    (request,) = bench.model.requests
+    assert request.wants_json
+    assert request.messages[0].text.startswith("You are the Manager")
+    assert request.messages[1].text == (
+        f"Agents:\n- coder: programs\n- researcher: finds\n\nGoal: {GOAL}"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "Let us begin.", plan_text("hacker"), '{"steps": [{"id"'])
+async def test_an_unsound_plan_is_replaced_by_the_standard_workflow(text: str) -> None:
+    bench = Bench(text, "plan")
+
+    proposal = await bench.plan()
+
+    assert [(step.id, step.agent) for step in proposal.plan.steps] == [
+        ("r1", "researcher"),
+        ("c1", "coder"),
+    ]
+    assert proposal.degraded[0].startswith("The standard workflow replaces the model's plan: ")
+    assert bench.turn.fell_back() == ["plan"]
+
+
+async def test_an_unsound_plan_is_not_read_to_its_end() -> None:
+    pieces = (plan_text("hacker"), *("more " for _ in range(100)))
+    bench = Bench(pieces, "plan")
+
+    await bench.plan()
+
+    assert bench.turn.thoughts() == plan_text("hacker")
+    assert bench.model.closed_streams == 1
+
+
+async def test_a_missing_coder_is_added() -> None:
+    proposal = await Bench(plan_text("researcher"), "plan").plan("Read and write a program.")
+
+    assert [(s.agent, s.needs) for s in proposal.plan.steps] == [
+        ("researcher", ()),
+        ("coder", ("s0",)),
+    ]
+    assert "one was added" in proposal.degraded[0]
+
+
+@pytest.mark.parametrize("error", [ModelError("no key"), DeadlinePassed("late")])
+async def test_a_model_that_cannot_plan_at_all_fails_the_task(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await Bench(error, "plan").plan()
+
+
+async def test_without_agents_there_is_no_plan() -> None:
+    with pytest.raises(UsageError, match="no agent to plan with"):
+        await Bench("", "plan").plan(roles=())
+
+
+async def test_only_what_results_support_reaches_the_answer() -> None:
+    bench = Bench(
+        "# Answer\n\nThe Zephyr cache holds 512 entries [1]. The Zephyr cache holds 600 entries "
+        "[1]. The Zephyr cache does not hold 512 entries [1]. The program printed 1024."
+    )
+
+    answer = await bench.compose(r1=FINDING, c1=PROGRAM)
+
+    assert answer.text == (
+        "# Answer\n\nThe Zephyr cache holds 512 entries [1]. The program printed 1024.\n\n"
+        "```python\nprint(2 * 512)\n```\n\nIt printed:\n\n```text\n1024\n```"
+    )
+    assert answer.citations == (HOLDS,)
+    assert answer.programs == (StepProgram(StepId("c1"), PROGRAM),)
+    assert answer.degraded == (
+        "Sentences of the answer left out because no result supports them: 2.",
+    )
+
+
+async def test_the_citations_of_all_findings_make_one_list() -> None:
+    bench = Bench("Ada Byron wrote the Zephyr cache [2]. The Zephyr cache holds 512 entries [1].")
+
+    answer = await bench.compose(r1=FINDING, r2=PERSON)
+
+    (prompt,) = bench.model.asked("manager")
+    assert "Ada Byron wrote the Zephyr cache [2]. The Zephyr cache holds 512 entries [1]." in prompt
+    assert answer.text == (
+        "Ada Byron wrote the Zephyr cache [1]. The Zephyr cache holds 512 entries [2]."
+    )
+    assert answer.citations == (WROTE, HOLDS)
+    assert answer.degraded == ()
+
+
+@pytest.mark.parametrize("reply", ["", "Caches are nice.", ModelError("cut off"), "[1] [2]"])
+async def test_without_the_model_the_results_are_the_answer(reply: Reply) -> None:
+    bench = Bench(reply)
+
+    answer = await bench.compose(r1=FINDING, c1=PROGRAM, v1=Review(verdict="fine"))
+
+    assert answer.text.startswith(
+        'The Zephyr cache holds 512 entries [1].\n\n**v1**: {"verdict":"fine"}\n\n```python\nprint'
+    )
+    assert answer.text.endswith("```text\n1024\n```")
+    assert answer.citations == (HOLDS,)
+    assert "put together from the results as they stand" in answer.degraded[0]
+    assert bench.turn.fell_back() == ["answer"]
+
+
+async def test_findings_are_put_before_an_answer_that_cites_nothing() -> None:
+    answer = await Bench("The program printed 1024.").compose(r1=FINDING, c1=PROGRAM)
+
+    assert answer.text.startswith(
+        "The Zephyr cache holds 512 entries [1].\n\nThe program printed 1024."
+    )
+    assert "cited nothing" in answer.degraded[0]
+
+
+async def test_what_an_own_agent_said_supports_the_answer() -> None:
+    review = Review(verdict="The program is short.")
+
+    answer = await Bench("The program is short.").compose(c1=PROGRAM, v1=review)
+
+    assert answer.text.startswith("The program is short.\n\n```python")
+
+
+@pytest.mark.parametrize("value", [TIMEOUT, None])
+async def test_a_failed_step_is_said_and_not_answered(value: Failure | None) -> None:
+    bench = Bench("Ada Byron wrote the Zephyr cache. The Zephyr cache holds 512 entries [1].")
+
+    answer = await bench.compose(r1=FINDING, r2=value)
+
+    assert answer.text == "The Zephyr cache holds 512 entries [1]."
+    assert answer.degraded[0].startswith("Step r2 (researcher) ")
+    assert "no results:\n- Step r2" in bench.model.asked("manager")[0]
+
+
+async def test_where_all_steps_failed_the_first_error_is_the_tasks() -> None:
+    with pytest.raises(ModelError, match="the endpoint answered 401"):
+        await Bench("Fine.").compose(r1=Failure("model", "the endpoint answered 401"), r2=TIMEOUT)
+
+
+async def test_a_program_that_was_wanted_and_is_missing_is_said() -> None:
+    none = Program("", degraded=("No program is offered. It failed.",))
+
+    answer = await Bench("The Zephyr cache holds 512 entries [1].").compose(
+        GOAL, r1=FINDING, c1=none
+    )
+    failed = await Bench("The Zephyr cache holds 512 entries [1].").compose(
+        GOAL, r1=FINDING, c1=TIMEOUT
+    )
+
+    assert answer.programs == ()
+    assert answer.degraded == ("No program is offered. It failed.",)
+    assert failed.degraded[-1].startswith("No program is offered: ")
+
+
+async def test_the_models_own_knowledge_passes_where_nothing_else_was_to_be_had() -> None:
+    own = Finding("Caches are fast.", degraded=(UNBACKED,))
+
+    answer = await Bench("Caches are fast stores [1].\n\n```sh\nls\n```").compose(r1=own)
+    computed = await Bench(
+        "Doubling is easy. The program printed 1025. The cache holds 600 entries."
+    ).compose(GOAL, c1=PROGRAM)
+
+    assert answer.text == "Caches are fast stores.\n\n```sh\nls\n```"
+    assert answer.degraded == (UNBACKED,)
+    assert computed.text.startswith("Doubling is easy.\n\n```python")
+    assert OWN_WORDS in computed.degraded
+
+
+async def test_code_that_never_ran_does_not_pass() -> None:
+    text = "The Zephyr cache holds 512 entries [1].\n\n```python\nprint(3 * 512)\n```"
+
+    answer = await Bench(text).compose(r1=FINDING, c1=PROGRAM)
+
+    assert "3 * 512" not in answer.text
+
+
+async def test_nothing_found_is_said_without_asking_the_model() -> None:
+    bench = Bench("Oslo.")
+
+    answer = await bench.compose(r1=Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,)))
+
+    assert answer == Answer(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
+    assert bench.model.requests == []
