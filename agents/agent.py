@@ -35,6 +35,8 @@ class Parts:
     sandbox: Sandbox
     run_timeout_s: float = 10.0
     """What one run of a program may take."""
+    cuts_loops: bool = False
+    """Whether the model is one that falls into repeating itself: it is stopped then."""
     passage_chars_max: int | None = None
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None
@@ -193,7 +195,9 @@ class Agent:
             tokens_max=_least(tokens_max, self.parts.tokens_max),
             wants_json=wants_json,
         )
-        return await Thinking(turn, is_enough).run(self.parts.model, request)
+        return await Thinking(turn, is_enough, cuts_loops=self.parts.cuts_loops).run(
+            self.parts.model, request
+        )
 
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""

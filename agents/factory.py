@@ -48,6 +48,7 @@ def build_agent(
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
+            cuts_loops=is_local,
             passage_chars_max=LOCAL_PASSAGE_CHARS_MAX if is_local else None,
             tokens_max=model["tokens_max"] or (LOCAL_TOKENS_MAX if is_local else None),
         )

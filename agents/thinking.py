@@ -37,7 +37,10 @@ IsEnough = Callable[[str], bool]
 class Thinking:
     """A model call under way: what it has said, and what it has cost."""
 
-    def __init__(self, turn: Turn, is_enough: IsEnough | None = None) -> None:
+    def __init__(
+        self, turn: Turn, is_enough: IsEnough | None = None, *, cuts_loops: bool = False
+    ) -> None:
+        self._cuts_loops = cuts_loops
         self._turn = turn
         self._is_enough = is_enough
         self._pieces: list[str] = []
@@ -97,13 +100,15 @@ class Thinking:
         return self._length > _TEXT_LENGTH_MAX or self._is_looping()
 
     def _is_looping(self) -> bool:
-        if self._length < self._checked_at + _LOOP_CHECK_EVERY:
+        if not self._cuts_loops or self._length < self._checked_at + _LOOP_CHECK_EVERY:
             return False
         self._checked_at = self._length
         return looping_period("".join(self._pieces)) > 0
 
     def _text(self) -> str:
-        text = without_loop("".join(self._pieces))
+        text = "".join(self._pieces)
+        if self._cuts_loops:
+            text = without_loop(text)
         if self._finish is not None and self._finish.reason == "length":
             whole = _SENTENCE_END.match(text)
             text = whole.group() if whole else text

@@ -65,6 +65,8 @@ async def side_process(command: Sequence[str], timeout_s: float = 60.0) -> Async
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
+                # A copy: Ray changes the environment from its own thread, and exec fails then.
+                env=dict(os.environ),
             )
         finally:
             os.close(stderr)

@@ -7,6 +7,7 @@ and stopping are synchronous: a launcher has no event loop yet; from inside one,
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -224,6 +225,8 @@ def _spawn(executable: str, slot: Slot) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C in the terminal is for the launcher, which then stops it.
             start_new_session=True,
+            # A copy: Ray changes the environment from its own thread, and exec fails in the middle.
+            env=dict(os.environ),
             pass_fds=slot.inherited_fds,
         )
     # From here the server itself holds its slot: a launcher that is killed frees it no sooner than

@@ -95,9 +95,9 @@ async def open_host(spec: HostSpec) -> AgentHost:
     """
     settings: dict[str, Any] = json.loads(spec.settings_json)
     secrets: dict[str, str] = await asyncio.to_thread(_read_json, spec.secrets_path)
-    for folder in reversed(settings["python_path"]):
+    for folder in settings["python_path"]:
         if folder not in sys.path:
-            sys.path.insert(0, folder)
+            sys.path.append(folder)  # last: a folder `agents` of the user must not hide ours
     role = role_of(spec.agent)
     store = await RedisStore.connect(secrets["redis_url"])
     try:

@@ -139,6 +139,21 @@ async def test_thinking_shows_every_delta_says_who_asks_and_accounts_for_it() ->
     assert model.closed_streams == 1
 
 
+@pytest.mark.parametrize("cuts_loops", [True, False])
+async def test_a_model_that_repeats_itself_is_stopped_only_where_it_is_known_to(
+    cuts_loops: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    sentence = "The same thing is said over and over. "
+    model = ScriptedModel({"reviewer": (*[sentence] * 50, Finish("stop", 1, 50))})
+    parts = Parts(model, FakeKnowledge(), FakeSandbox(), cuts_loops=cuts_loops)
+    turn = RecordingTurn("reviewer-0")
+
+    text = await Reviewer(parts).think(turn, "system", "user")
+
+    assert text == (sentence if cuts_loops else sentence * 50).strip()
+    assert len(turn.all(Thought)) < 10 or not cuts_loops
+
+
 async def test_a_failed_call_is_accounted_for_as_wasted() -> None:
     agent, model = agent_of(Reviewer, ("some ", "text", ModelError("cut off")))
     turn = RecordingTurn("reviewer-0")
