@@ -18,6 +18,7 @@ _SKIPPED_BY_PREPOSITION_MAX = 3
 
 _BINDING = frozenset({"of", "than", "as", "to", "like", "unlike", "per", "for", "with", "from"})
 _NARROWING = _BINDING | {"in", "among", "on", "at", "within", "between"}
+_CONTRASTS = frozenset({"while", "whereas", "but"})
 _WIDE = frozenset({"all", "only", "never", "any", "most"})
 _GLUE = frozenset({"if", "only", "without"})
 
@@ -102,6 +103,7 @@ class _Alignment:
             at
             for at in self._places(first)
             if self._leads(self._claim[:first], self._part[:at], is_whole=is_whole)
+            or (not is_whole and self._has_aside(at))
         }
         for last, at in zip(self._wanted, self._wanted[1:], strict=False):
             if not reached:
@@ -129,6 +131,11 @@ class _Alignment:
         if _is_range(found) != _is_range(claim):
             return False
         return _governing(claim) == _governing(tail)
+
+    def _has_aside(self, at: int) -> bool:
+        """Say whether a word is what ', which ...' right behind it is about."""
+        following = [token.key for token in self._part[at + 1 : at + 3]]
+        return following[:1] == [","] and following[1:] in (["which"], ["who"])
 
     def _joins(self, claim: tuple[Token, ...], found: tuple[Token, ...]) -> bool:
         """Say whether two words of the claim are bound in the source as they are in the claim."""
@@ -200,12 +207,15 @@ def _has_copula(tokens: Sequence[Token]) -> bool:
 
 
 def _conjunction(tokens: Sequence[Token]) -> str:
-    """Return 'and' or 'or' as the last list among the tokens says; empty where there is none."""
+    """Return 'and' or 'or' as the last list among the tokens says; empty where there is none.
+
+    A contrast is an 'and'.
+    """
     for token in reversed(tokens):
         if token.kind is Kind.CONJUNCTION:
             return token.key
-        if token.kind is Kind.BREAK and token.form:
-            return token.form
+        if token.kind is Kind.BREAK and (token.form or token.key in _CONTRASTS):
+            return token.form or "and"
     return ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, zip_longest
 
 from agents.agent import Agent, handles
@@ -79,7 +80,7 @@ class Researcher(Agent):
             return extracted(found, reason)
         finding = grounded(text, assignment, passages)
         if finding.citations:
-            return finding
+            return with_best(finding, found) if finding.degraded else finding
         return self._floor(text, found, turn)
 
     def _floor(self, text: str, found: Sequence[Extract], turn: Turn) -> Finding:
@@ -153,6 +154,16 @@ def grounded(text: str, assignment: Assignment, passages: Sequence[Passage]) -> 
             f"{result.dropped}."
         )
     return Finding(result.text, judge.citations.all(), tuple(degraded))
+
+
+def with_best(finding: Finding, found: Sequence[Extract]) -> Finding:
+    """Return a finding that lost sentences with the best sentence of the passages in it."""
+    best = max(found, key=lambda each: each.relevance, default=None)
+    if best is None or best.support.citation in finding.citations:
+        return finding
+    citations = (*finding.citations, best.support.citation)
+    sentence = with_citations(best.text, [len(citations)])
+    return replace(finding, text=f"{finding.text}\n\n{sentence}", citations=citations)
 
 
 def extracted(found: Sequence[Extract], reason: str) -> Finding:

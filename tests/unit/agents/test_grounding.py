@@ -50,6 +50,8 @@ KEPT = [
         "* `Counter.most_common(n)` returns the n most common elements.",
         "`most_common` returns the n most common elements.",
     ),
+    ("It offers heaps in the module heapq, which works on lists.", "heapq works on lists."),
+    ("`a` adds an item and `b` takes one.", "`a` adds an item, while `b` takes one."),
     ("The sort is stable.", "The sort is also stable."),
     ("The server listens on port 8080.", "The server simply listens on port 8080."),
     ("Dr. Smith founded the lab in 1999.", "Dr. Smith founded the lab in 1999."),
@@ -193,6 +195,7 @@ DROPPED = [
     ("Is the cache slow?", "The cache is slow."),
     ("Der Speicher ist nicht schnell genug dafür.", "Der Speicher ist schnell genug dafür."),
     ("A holds 3. B holds 5.", "A holds 5."),
+    ("The tool has no list of modules, which work on lists.", "Modules work on lists."),
     # and more of all kinds
     ("A and B handle reads and writes, respectively.", "A handles writes."),
     (

@@ -65,6 +65,17 @@ async def test_only_supported_sentences_reach_the_finding() -> None:
     assert "do not support them: 2." in finding.degraded[0]
 
 
+async def test_the_best_sentence_comes_back_where_the_models_version_of_it_was_dropped() -> None:
+    bench = Bench("Ada Byron wrote the Zephyr cache [2]. Zephyr has 512 slots [1].", LIMITS, PERSON)
+
+    finding = await bench.ask("How many entries does the Zephyr cache hold?")
+
+    assert finding.text == (
+        "Ada Byron wrote the Zephyr cache [1].\n\nThe Zephyr cache holds 512 entries [2]."
+    )
+    assert finding.citations == (SECOND, FIRST)
+
+
 async def test_a_wrong_or_missing_number_is_put_right() -> None:
     bench = Bench(
         "Ada Byron wrote the Zephyr cache in 2019 [1]. The Zephyr cache holds 512 entries [7].",
