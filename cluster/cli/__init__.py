@@ -7,6 +7,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,21 +17,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The console script and ``python -m cluster``.
     """
-    exit_code = _execute(sys.argv[1:] if arguments is None else arguments)
-    if arguments is None:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            with suppress(OSError):  # a reader that has left
-                stream.flush()
-        # Taking down the interpreter with its libraries would take another 0.2 s, a third of a run
-        # against a resident cluster; every command has closed what it opened.
-        os._exit(exit_code)
-    return exit_code
+    if arguments is not None:
+        return _execute(arguments)
+    exit_code = _execute(sys.argv[1:], _ENDING)
+    _ignore_ending()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError):  # a reader that has left
+            stream.flush()
+    # Taking down the interpreter with its libraries would take another 0.2 s, a third of a run
+    # against a resident cluster; every command has closed what it opened.
+    os._exit(exit_code)
 
 
-def _execute(arguments: Sequence[str]) -> int:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Interrupt once: a second Ctrl-C must not disturb what ends the command."""
+    _ignore_ending()
+    raise KeyboardInterrupt
+
+
+def _ignore_ending() -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) -> int:
     try:
-        # From the first moment on: a SIGTERM is to clean up just as Ctrl-C does.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in ending:  # from the first moment on: SIGTERM is to clean up as Ctrl-C does
+            signal.signal(number, _interrupt)
         from cluster.cli.entry import execute
 
         return execute(arguments)

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -40,6 +41,7 @@ def main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="python -m cluster.placement.cluster_process")
     parser.add_argument("--run-dir", type=Path, required=True)
     run_dir: Path = parser.parse_args().run_dir
+    tempfile.tempdir = str(run_dir)  # so that what is killed half-way leaves nothing elsewhere
     reporter = Reporter.take_over_stdout()
     lifeline = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:

@@ -1,0 +1,190 @@
+"""``fleetmind`` as a process in surroundings of its own, and what it leaves behind in them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cluster.placement.process_table import ProcessId
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 60.0
+GONE_S = 15.0
+_POLL_S = 0.01
+_MARK = "FLEETMIND_TEST_MARK"
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; a signal that ended it is below zero."""
+
+    exit_code: int | None
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it wrote to stderr."""
+        return self.err.splitlines()
+
+
+class Surroundings:
+    """Folders, environment and processes of the commands that one test runs."""
+
+    def __init__(self, folder: Path, temp: Path) -> None:
+        self.folder = folder
+        self.temp = temp
+        self._mark = f"{_MARK}={secrets.token_hex(8)}".encode()
+        self._family: set[ProcessId] = set()
+        name, _, value = self._mark.decode().partition("=")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(temp),
+            **{f"XDG_{kind}_HOME": str(folder / kind) for kind in ("STATE", "DATA", "CACHE")},
+            name: value,
+        }
+
+    async def start(
+        self,
+        *arguments: str,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int | IO[bytes] = PIPE,
+        stderr: int | IO[bytes] = PIPE,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> Process:
+        """Start a command as the leader of a group, as a shell does."""
+        return await asyncio.create_subprocess_exec(
+            *prefix,
+            sys.executable,
+            "-m",
+            "cluster",
+            *arguments,
+            cwd=self.folder,
+            env={**self.environment, **(environment or {})},
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            process_group=0,
+        )
+
+    async def ended(self, process: Process, before: str = "") -> Ended:
+        """Wait for a command's end; ``before`` is what of its stderr was read already."""
+        async with asyncio.timeout(TIMEOUT_S):
+            out, err = await process.communicate()
+        return Ended(process.returncode, (out or b"").decode(), before + (err or b"").decode())
+
+    async def fleetmind(self, *arguments: str, **variables: str) -> Ended:
+        """Run a command to its end."""
+        return await self.ended(await self.start(*arguments, environment=variables))
+
+    async def until_running(self, option: str) -> None:
+        """Wait until something that the commands started has an option on its command line."""
+        await until(lambda: any(option in _command(pid).split() for pid in self._descendants()))
+
+    def remember(self) -> None:
+        """Note all that runs now: a sandbox carries no mark of ours when its parents have died."""
+        found = {ProcessId.of(pid) for pid in self._descendants()}
+        self._family |= {process for process in found if process is not None}
+
+    async def nothing_is_left(self) -> None:
+        """Wait until nothing of the commands runs; then nothing lies in the temporary folder."""
+        try:
+            async with asyncio.timeout(GONE_S):
+                await until(lambda: not self._running())
+        except TimeoutError:
+            left = ", ".join(map(_command, self._running()))
+            raise AssertionError(f"still running: {left}") from None
+        assert self.files() == []
+
+    def files(self) -> list[str]:
+        """Return what lies in the temporary folder, but for our own empty folder of runs."""
+        found = [path for path in self.temp.rglob("*") if not path.is_dir() or any(path.iterdir())]
+        return sorted(str(path.relative_to(self.temp)) for path in found)
+
+    def kill(self) -> None:
+        """End what a failed test has left."""
+        for pid in self._running():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _running(self) -> set[int]:
+        remembered = {process.pid for process in self._family if process.is_alive}
+        return remembered | {pid for pid in _pids() if self._has_mark(pid)}
+
+    def _descendants(self) -> set[int]:
+        parents = {pid: _parent(pid) for pid in _pids()}
+        found: set[int] = set()
+        more = self._running()
+        while more:
+            found |= more
+            more = {pid for pid, parent in parents.items() if parent in found} - found
+        return found
+
+    def _has_mark(self, pid: int) -> bool:
+        try:
+            return self._mark in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+
+@contextmanager
+def surroundings(folder: Path) -> Iterator[Surroundings]:
+    """Make surroundings in an empty folder; the temporary one has a short path, as Ray needs it."""
+    temp = Path(tempfile.mkdtemp(prefix="f"))
+    (folder / "home").mkdir()
+    made = Surroundings(folder, temp)
+    try:
+        yield made
+    finally:
+        made.kill()
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so that only looking can tell."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not is_so():  # noqa: ASYNC110 - as the summary says
+            await asyncio.sleep(_POLL_S)
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Say whether a process has a handler of its own for a signal."""
+    for line in (_PROC / str(pid) / "status").read_text(encoding="utf-8").splitlines():
+        name, _, mask = line.partition(":")
+        if name == "SigCgt":
+            return bool(int(mask, 16) >> (number - 1) & 1)
+    return False
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def _command(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
