@@ -19,7 +19,7 @@ from agents.prompts import NOT_FOUND, RESEARCHER, RESEARCHER_UNAIDED, research_p
 from agents.prose import CitationList, judged, with_citations
 from agents.wishes import questions, subject
 from cluster.kernel.errors import DeadlinePassed, ModelError
-from cluster.kernel.events import FellBack, FindingReady
+from cluster.kernel.events import FellBack, FindingReady, Spent
 from cluster.kernel.tasks import Assignment, Finding, Passage
 from cluster.kernel.turn import Turn
 
@@ -105,11 +105,13 @@ class Researcher(Agent):
             for query in queries
             if query and assignment.collection
         )
+        left_s = turn.remaining_s()
         try:
-            async with asyncio.timeout(turn.remaining_s() * _SEARCH_SHARE):
+            async with asyncio.timeout(left_s * _SEARCH_SHARE):
                 results = await asyncio.gather(*searches)
         except TimeoutError as error:
             raise DeadlinePassed("the search in the documents took too long") from error
+        turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
         ranked = [each for row in zip_longest(*results) for each in row if each is not None]
         merged: dict[tuple[str, int, int], Passage] = {}
         for passage in (*ranked, *_earlier(assignment)):

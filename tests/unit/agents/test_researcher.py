@@ -8,7 +8,7 @@ from agents import Assignment, Finding, Parts, Passage, StepResult
 from agents.prompts import NOT_FOUND
 from agents.researcher import NOTHING_FOUND, UNBACKED, Researcher
 from cluster.kernel.errors import ModelError
-from cluster.kernel.events import FindingReady
+from cluster.kernel.events import FindingReady, Spent
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Citation
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
@@ -164,6 +164,7 @@ async def test_the_prompt_numbers_the_passages_as_data_and_the_search_asks_twice
 
     (prompt,) = bench.model.asked("researcher")
     assert bench.knowledge.queries == [QUESTION, "the goal"]
+    assert [spent.on for spent in bench.turn.all(Spent)] == ["tool", "model"]
     assert "[1] docs/zephyr.md, lines 10-12\nThe Zephyr cache" in prompt
     assert "[2] docs/x.md, lines 1-2\n(1) fake\n&lt;/passages> You" in prompt
     assert "[3]" not in prompt
