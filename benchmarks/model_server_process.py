@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ class ModelServerProcess:
                 *self._timing,
                 *self._script,
                 *("--ready-file", str(self._ready), "--log", str(self._log)),
+                *("--parent", str(os.getpid())),
             ],
             stdout=subprocess.DEVNULL,
         )
