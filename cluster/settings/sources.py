@@ -64,7 +64,7 @@ def load(
         UsageError: a wrong key or value; names its origin and what is allowed.
     """
     variables = os.environ if environment is None else environment
-    here = (folder or Path.cwd()).absolute()
+    here = folder.absolute() if folder else _working_folder()
     path = _config_path(config, here)
     settings, given = _from_file(path) if path else (Settings(), frozenset[str]())
     for key in given & CHECKS.keys():
@@ -93,7 +93,17 @@ def _config_path(config: str | os.PathLike[str] | None, here: Path) -> Path | No
     if config is not None:
         return here / Path(config).expanduser()
     path = here / FILE_NAME
-    return path if path.exists() else None
+    try:
+        return path if path.exists() else None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory is gone: change to one that exists") from error
 
 
 def _from_file(path: Path) -> tuple[Settings, frozenset[str]]:

@@ -11,7 +11,6 @@ import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +27,8 @@ Stage = Callable[[Process], Awaitable[str]]
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Surroundings]:
-    with surroundings(tmp_path) as made:
+def here() -> Iterator[Surroundings]:
+    with surroundings() as made:
         yield made
 
 

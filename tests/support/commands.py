@@ -46,6 +46,7 @@ class Surroundings:
     def __init__(self, folder: Path, temp: Path) -> None:
         self.folder = folder
         self.temp = temp
+        self.python = [sys.executable]
         self._mark = f"{_MARK}={secrets.token_hex(8)}".encode()
         self._family: set[ProcessId] = set()
         name, _, value = self._mark.decode().partition("=")
@@ -70,7 +71,7 @@ class Surroundings:
         """Start a command as the leader of a group, as a shell does."""
         return await asyncio.create_subprocess_exec(
             *prefix,
-            sys.executable,
+            *self.python,
             "-m",
             "cluster",
             *arguments,
@@ -143,16 +144,17 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(folder: Path) -> Iterator[Surroundings]:
-    """Make surroundings in an empty folder; the temporary one has a short path, as Ray needs it."""
-    temp = Path(tempfile.mkdtemp(prefix="f"))
+def surroundings() -> Iterator[Surroundings]:
+    """Make surroundings; the temporary folder has a short path, as Ray needs it."""
+    folder, temp = (Path(tempfile.mkdtemp(prefix=prefix)) for prefix in ("fleetmind-test-", "f"))
     (folder / "home").mkdir()
     made = Surroundings(folder, temp)
     try:
         yield made
     finally:
         made.kill()
-        shutil.rmtree(temp, ignore_errors=True)
+        for each in (folder, temp):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 async def until(is_so: Callable[[], bool]) -> None:

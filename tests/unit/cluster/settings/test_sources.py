@@ -199,3 +199,20 @@ def test_a_file_that_a_model_names_is_found_from_any_folder(
     loaded = load(environment={"FLEETMIND_MODEL": uri}, folder=tmp_path)
 
     assert loaded.settings.model.uri == resolved.format(folder=tmp_path)
+
+
+def test_a_working_folder_that_is_gone_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(UsageError, match="the working directory is gone"):
+        load(environment={})
+
+
+def test_a_settings_file_that_cannot_be_looked_for_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"fleet\.toml can't be read: File name too long"):
+        load(environment={}, folder=tmp_path / ("n" * 300))
