@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,16 @@ class ResidentCluster:
         listed: list[dict[str, Any]] = json.loads(ended.out)
         return {actor["name"]: actor for actor in listed if actor["state"] != "DEAD"}
 
+    def processes(self) -> list[str]:
+        """Return the command lines of all processes that were started in this environment."""
+        mark = f"XDG_STATE_HOME={self._environment['XDG_STATE_HOME']}".encode()
+        found = []
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):  # it has ended meanwhile, or is no process
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
 
 @contextmanager
 def resident_cluster(folder: Path, **variables: str) -> Iterator[ResidentCluster]:
@@ -83,11 +93,11 @@ def resident_cluster(folder: Path, **variables: str) -> Iterator[ResidentCluster
         up = cluster.fleetmind("up")
         assert up.exit_code == 0, up.err
         session = cluster.resident["session"]["pid"]
-        assert around.processes()
+        assert len(cluster.processes()) > len(cluster.resident["agents"])
         yield cluster
         down = cluster.fleetmind("down")
         assert (down.exit_code, down.out) == (0, "the cluster is down\n"), down.err
         assert session_members(session) == []
-        assert around.processes() == []
+        assert cluster.processes() == []
         # Ray ends its dashboard in a way that leaves a socket of its Python processes behind.
         assert [name for name in around.files() if not name.startswith("pymp-")] == []
