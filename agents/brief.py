@@ -22,6 +22,30 @@ _TEXT = re.compile(
     r"\b(?:of|in|for|from|to|string|text|word|words|sentence|input|on)\s+"
     r"(?:\w+\s+){0,2}?[\"'“‘]([^\"'“”‘’\n]{2,200})[\"'”’]"  # noqa: RUF001
 )
+_FIRST_NUMBER_WORD = 2
+_NUMBER_WORDS = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
+_COUNT_WORD = rf"\d{{1,4}}|{'|'.join(_NUMBER_WORDS)}"
+_RANK = (
+    "largest smallest biggest greatest longest shortest highest lowest most least first last best "
+    "worst nearest closest newest oldest latest"
+)
+_COUNT = re.compile(
+    rf"\b(?P<before>{_COUNT_WORD})\s+(?:{'|'.join(_RANK.split())})\b"
+    rf"|\b(?:top|{'|'.join(_RANK.split())})\s+(?P<after>{_COUNT_WORD})\b",
+    re.IGNORECASE,
+)
 _WORDS_TOO = (
     "abc array ast calendar cmd code codes copy email errno glob html imp io keyword locale "
     "logging mailbox marshal numbers operator parser platform profile queue random re resource "
@@ -51,6 +75,9 @@ class Brief:
     """Numbers in lists and quoted texts that it has to work on."""
     about: frozenset[str] = frozenset()
     """Stems of the words that it is about."""
+    count: str = ""
+    """How many results are asked for, as in "the two largest"; empty where it isn't said. A program
+    of the model can get them without that number in it; an example of another number doesn't."""
 
 
 def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -> Brief:
@@ -69,6 +96,7 @@ def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -
         others if len(others) > 1 else frozenset(),
         tuple(dict.fromkeys(value for text in wishes for value in _values(text, known))),
         about or frozenset(),
+        next((found for text in (*wishes, goal) if (found := _count(text))), ""),
     )
 
 
@@ -92,6 +120,15 @@ def _values(text: str, known: frozenset[str]) -> list[str]:
     numbers = [number for each in lists for number in _NUMBER.findall(each)]
     others = [code.partition("(")[0] for code in _written(text) if not _is_known(code, known)]
     return [*numbers, *(match.strip() for match in _TEXT.findall(text)), *others]
+
+
+def _count(text: str) -> str:
+    """Return the number in "the two largest", "top 5" and the like, as digits."""
+    match = _COUNT.search(text)
+    if match is None:
+        return ""
+    word = (match["before"] or match["after"]).lower()
+    return word if word.isdigit() else str(_NUMBER_WORDS.index(word) + _FIRST_NUMBER_WORD)
 
 
 def _written(text: str) -> list[str]:

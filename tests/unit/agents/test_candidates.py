@@ -142,3 +142,26 @@ def test_importing_a_name_is_not_using_it() -> None:
 
 def test_names_in_code_spans_are_known() -> None:
     assert names_in_code("A `Counter` of ``heapq.merge(x)``.") == {"Counter", "heapq", "merge", "x"}
+
+
+@pytest.mark.parametrize(
+    ("goal", "count"),
+    [
+        ("Print the two largest numbers with heapq.nlargest.", "2"),
+        ("Show a program for the top 5 words.", "5"),
+        ("Write a program that prints the first ten primes.", "10"),
+        ("Write a program that sorts two lists.", ""),
+        ("Write a program in Python 3.", ""),
+    ],
+)
+def test_how_many_results_are_asked_for_is_read_from_the_goal(goal: str, count: str) -> None:
+    assert brief_of("", goal).count == count
+
+
+def test_an_example_for_another_number_of_results_is_not_what_was_asked() -> None:
+    brief = brief_of("", "Write a program that prints the two largest numbers with heapq.nlargest.")
+    three = "import heapq\nprint(heapq.nlargest(3, [5, 9, 7, 8]))"
+
+    assert "another number" in complaint(ran(three, origin="heaps.md:14"), brief)
+    assert not complaint(ran(three.replace("3", "2"), origin="heaps.md:14"), brief)
+    assert not complaint(ran(three), brief)
