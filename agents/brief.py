@@ -23,19 +23,7 @@ _TEXT = re.compile(
     r"(?:\w+\s+){0,2}?[\"'“‘]([^\"'“”‘’\n]{2,200})[\"'”’]"  # noqa: RUF001
 )
 _FIRST_NUMBER_WORD = 2
-_NUMBER_WORDS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
+_NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT_WORD = rf"\d{{1,4}}|{'|'.join(_NUMBER_WORDS)}"
 _RANK = (
     "largest smallest biggest greatest longest shortest highest lowest most least first last best "
@@ -96,7 +84,7 @@ def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -
         others if len(others) > 1 else frozenset(),
         tuple(dict.fromkeys(value for text in wishes for value in _values(text, known))),
         about or frozenset(),
-        next((found for text in (*wishes, goal) if (found := _count(text))), ""),
+        next((count for text in (*wishes, goal) if (count := _count(text))), ""),
     )
 
 

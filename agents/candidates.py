@@ -61,10 +61,17 @@ def complaint(candidate: Candidate, brief: Brief) -> str:
     values = [value for value in brief.values if not _has_value(candidate.source, value)]
     if values:
         return f"the program does not work on {', '.join(values)}."
-    if candidate.is_example and brief.count and not _has_value(candidate.source, brief.count):
-        return f"the example is for another number of results than {brief.count}."
+    return _beside_the_point(candidate, brief)
+
+
+def _beside_the_point(candidate: Candidate, brief: Brief) -> str:
     overlap = _overlap(candidate, brief)
-    is_about = overlap >= OVERLAP_MIN if candidate.is_example else overlap > 0 or brief.values
+    if not candidate.is_example:
+        is_about = overlap > 0 or bool(brief.values)
+    elif brief.count and not _has_value(candidate.source, brief.count):
+        return f"the example is for another number of results than {brief.count}."
+    else:
+        is_about = overlap >= OVERLAP_MIN
     return "" if is_about else "the program does not do what the task asks."
 
 
