@@ -67,7 +67,7 @@ class Thinking:
             raise self._late() from error
         except ModelError as error:
             if left_s - self._turn.remaining_s() >= request.timeout_s * _LATE_SHARE:
-                raise self._late() from error
+                raise DeadlinePassed(str(error)) from error
             raise
         finally:
             self._account(request, left_s - self._turn.remaining_s(), is_used=is_used)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import sys
-import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 from cluster.placement.process_table import ProcessId
@@ -144,17 +143,22 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings() -> Iterator[Surroundings]:
-    """Make surroundings; the temporary folder has a short path, as Ray needs it."""
-    folder, temp = (Path(tempfile.mkdtemp(prefix=prefix)) for prefix in ("fleetmind-test-", "f"))
-    (folder / "home").mkdir()
-    made = Surroundings(folder, temp)
-    try:
-        yield made
-    finally:
-        made.kill()
-        for each in (folder, temp):
-            shutil.rmtree(each, ignore_errors=True)
+def surroundings(folder: Path | None = None) -> Iterator[Surroundings]:
+    """Make surroundings in an empty folder, or one that others than this user can reach too.
+
+    The temporary folder has a short path, as Ray needs it.
+    """
+    with _folder("f") as temp, _folder("fleetmind-") as own:
+        made = Surroundings(folder or Path(own), Path(temp))
+        (made.folder / "home").mkdir()
+        try:
+            yield made
+        finally:
+            made.kill()
+
+
+def _folder(prefix: str) -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
