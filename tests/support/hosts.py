@@ -56,21 +56,25 @@ class MemoryCluster:
 
     async def add(self, agent: str, answer: Answering, *, concurrency: int = 16) -> Host:
         """Start an agent that answers with a function."""
-        return await self._start(agent, lambda _: FunctionHandler(answer), concurrency)
+        profile = AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency)
+        return await self.start(profile, lambda _: FunctionHandler(answer))
 
     async def add_manager(self, answer: Answering) -> Host:
         """Start a Manager: the function plans and composes, the real engine runs the tasks."""
-        return await self._start(
-            "manager-0", lambda sender: TaskEngine(FunctionHandler(answer), sender), 16
+        return await self.start(
+            AgentProfile(AgentId("manager-0")),
+            lambda sender: TaskEngine(FunctionHandler(answer), sender),
         )
 
-    async def _start(self, agent: str, make: Callable[[Sender], Handler], concurrency: int) -> Host:
+    async def start(self, profile: AgentProfile, make: Callable[[Sender], Handler]) -> Host:
+        """Start a host with a handler of any kind."""
+
         def keep(sender: Sender) -> Handler:
-            self.senders[agent] = sender
+            self.senders[profile.agent] = sender
             return make(sender)
 
         host = Host(
-            AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency),
+            profile,
             keep,
             store=self.store,
             transport=self.transport(),
@@ -81,12 +85,14 @@ class MemoryCluster:
         self.hosts.append(host)
         return host
 
-    async def submit(self, goal: str, timeout_s: float = 5.0) -> SubmittedTask:
+    async def submit(
+        self, goal: str, timeout_s: float = 5.0, *, collection: str = ""
+    ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
         driver = Driver(self.store, self.transport(), self.clock)
         self._drivers.append(driver)
         await driver.start()
-        return await driver.submit(goal, collection="", timeout_s=timeout_s)
+        return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,318 @@
+"""Endpoints that fail, plans that are none, steps that never end: how a whole task ends then.
+
+Real agents, engine and driver in one process; their models are endpoints of the scripted server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from agents.models.port import Model
+from agents.models.script import Line, Lines
+from benchmarks.model_server import ModelServer, model_server
+from cluster.kernel.turn import Turn
+from tests.support.agents import AgentCluster, ModelByStep, Outcome, endpoint
+
+pytestmark = pytest.mark.integration
+
+GOAL = "Which load does the crane of Belmor lift?"
+PAGE = """# Belmor
+
+The harbour of Belmor opened in 1887. The crane of Belmor lifts a load of 40 tonnes.
+
+The lighthouse of Belmor is painted red.
+"""
+LIFTS = "The crane of Belmor lifts a load of 40 tonnes"
+KEY = "sk-very-secret-key"
+ROLES = ("manager", "researcher", "coder")
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[AgentCluster]:
+    async with AgentCluster() as made:
+        yield made
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "belmor.md"
+    path.write_text(PAGE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """The URL of an endpoint that refuses connections."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+
+
+async def ask(
+    cluster: AgentCluster, page: Path, model: Model, *, timeout_s: float = 20.0
+) -> Outcome:
+    """Have all agents ask one model, and give them a goal."""
+    for role in ROLES:
+        await cluster.add_real(role, model)
+    return await cluster.outcome(GOAL, timeout_s, collection=await cluster.learn(page))
+
+
+FAULTS = {
+    "401": (1, "refused the API key (401: Incorrect API key provided: [key])"),
+    "429": (3, "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
+    "429-after-3600": (1, "it asks to wait 3600 s and "),
+    "500": (3, "failed (500: scripted to answer 500), 3 times; try again later"),
+    "hang": (1, "had not answered when the "),
+    "stall": (1, "was still answering when the "),
+    "garbage": (1, "sent text/html instead of an event stream; check that the base URL"),
+    "bad-json": (1, "sent what is no event stream of chat chunks; check that the base URL"),
+    "odd-json": (3, "ended its stream without an answer, 3 times; look at the endpoint's log"),
+    "cut": (1, "broke the connection off; look at the endpoint's log"),
+    "cut-clean": (1, "cut its stream off before the end of the answer; look at the endpoint's log"),
+    "error-event": (1, "reported an error instead of going on (the model ran out of memory)"),
+    "error-first": (3, "reported an error instead of going on (the model crashed), 3 times"),
+    "empty": (3, "ended its stream without an answer, 3 times; look at the endpoint's log"),
+    "content-filter": (1, "stopped its answer by its content filter; rephrase the goal"),
+}
+"""By fault: how many requests are made, and what is said of the endpoint."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_endpoint_that_fails_ends_the_task_with_a_sentence_about_it(
+    cluster: AgentCluster, page: Path, fault: str
+) -> None:
+    requests, sentence = FAULTS[fault]
+    is_silent = fault in {"hang", "stall"}
+    async with model_server() as server:
+        url = server.fault_url(fault)
+
+        outcome = await ask(cluster, page, endpoint(url, KEY), timeout_s=1.0 if is_silent else 20.0)
+
+        assert outcome.failure.kind == ("deadline" if is_silent else "model")
+        assert outcome.failure.message.startswith(f"the model endpoint {url} ")
+        assert sentence in outcome.failure.message
+        assert KEY not in outcome.failure.message
+        assert len(server.log) == requests
+
+
+async def test_an_endpoint_that_refuses_connections_is_named(
+    cluster: AgentCluster, page: Path, closed_url: str
+) -> None:
+    outcome = await ask(cluster, page, endpoint(closed_url))
+
+    said = f"the model endpoint {closed_url} refuses connections, 3 times; start it, or check"
+    assert outcome.failure.kind == "model"
+    assert outcome.failure.message.startswith(said)
+
+
+async def test_an_endpoint_that_wants_a_key_says_which_variable_gives_it(
+    cluster: AgentCluster, page: Path
+) -> None:
+    async with model_server() as server:
+        outcome = await ask(cluster, page, endpoint(server.fault_url("401")))
+
+    assert "wants an API key" in outcome.failure.message
+    assert outcome.failure.message.endswith("; set OPENAI_API_KEY to one it accepts")
+
+
+@pytest.mark.parametrize("fault", ["429x2", "429-after-0.01x2", "500x2", "emptyx2"])
+async def test_a_fault_that_passes_costs_nothing_but_another_attempt(
+    cluster: AgentCluster, page: Path, fault: str
+) -> None:
+    async with model_server() as server:
+        outcome = await ask(cluster, page, endpoint(server.fault_url(fault)))
+
+    assert LIFTS in outcome.answer.text
+    assert outcome.answer.citations
+    assert outcome.degraded == ""
+
+
+@pytest.mark.parametrize(
+    "fault", ["401", "500", "hang", "garbage", "cut", "cut-clean", "error-event", "empty"]
+)
+@pytest.mark.parametrize(("step", "said"), [("r1", "The research shows"), ("answer", "The answer")])
+async def test_a_step_whose_model_fails_is_made_of_what_is_known_and_nothing_half_said(
+    cluster: AgentCluster, page: Path, fault: str, step: str, said: str
+) -> None:
+    half_said = "The lighthouse of Belmor is painted red [1]."
+    lines: Lines = {
+        "researcher": {"*": Line(f"{LIFTS} [1].")},
+        "manager": {"answer": Line(f"{LIFTS} [1].")},
+    }
+    halves: Lines = {role: {"*": Line(f"{half_said} {half_said}")} for role in ROLES}
+    async with model_server(lines=lines) as sound, model_server(lines=halves) as faulty:
+        url = faulty.fault_url(fault)
+        model = ModelByStep(endpoint(sound.base_url), {step: endpoint(url)})
+
+        outcome = await ask(cluster, page, model, timeout_s=2.0 if fault == "hang" else 20.0)
+
+    assert LIFTS in outcome.answer.text
+    assert "lighthouse" not in outcome.answer.text
+    assert f"{said} " in outcome.degraded
+    assert f"the model endpoint {url} " in outcome.degraded
+    assert len(outcome.answer.degraded) == 1
+
+
+# ---- plans -----------------------------------------------------------------------------------
+
+
+def plan(*steps: Mapping[str, object]) -> str:
+    whole = [
+        {"instruction": f"Look into page {number}.", "needs": [], **step}
+        for number, step in enumerate(steps)
+    ]
+    return json.dumps({"steps": whole})
+
+
+PLANS = {
+    "a cycle": (
+        plan(
+            {"id": "a", "agent": "researcher", "needs": ["b"]},
+            {"id": "b", "agent": "researcher", "needs": ["a"]},
+        ),
+        "the steps a, b wait for each other",
+    ),
+    "an unknown agent": (
+        plan({"id": "a", "agent": "astrologer"}),
+        "step 'a' is for 'astrologer'; the agents are: coder, researcher",
+    ),
+    "a thousand steps": (
+        plan(*({"id": f"s{number}", "agent": "researcher"} for number in range(1_000))),
+        "the plan has more than 12 steps",
+    ),
+    "invalid JSON": ('{"steps": [{"id": "a", "agent": researcher}]}', "the plan is no valid JSON"),
+    "half a plan": ('{"steps": [{"id": "a", "agent": "resea', "the plan breaks off"),
+    "prose": ("First I would look into the documents.", "there is no JSON object in the text"),
+    "a megabyte of garbage": ("x{[" * 350_000, "there is no JSON object in the text"),
+    "a megabyte in one step": (
+        plan({"id": "a", "agent": "researcher", "instruction": "x" * 1_000_000}),
+        "the plan is longer than 65536 characters",
+    ),
+    "nothing": ("", "there is no JSON object in the text"),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_what_is_no_plan_is_replaced_by_the_standard_workflow(
+    cluster: AgentCluster, page: Path, name: str
+) -> None:
+    text, reason = PLANS[name]
+    lines: Lines = {"manager": {"plan": Line(text, tokens=min(len(text), 200))}}
+    async with model_server(lines=lines) as server:
+        outcome = await ask(cluster, page, endpoint(server.base_url))
+
+    assert outcome.planned == ["researcher"]
+    assert LIFTS in outcome.answer.text
+    assert outcome.degraded == f"The standard workflow replaces the model's plan: {reason}."
+
+
+# ---- steps without a result ------------------------------------------------------------------
+
+BOTH = plan(
+    {"id": "r1", "agent": "researcher", "instruction": GOAL},
+    {"id": "c1", "agent": "coder", "instruction": "Write a program that prints 42."},
+)
+PROGRAM = "```python\nprint(42)\n```"
+PRETENDING = f"{LIFTS} [1]. The program printed 42."
+
+
+async def never(_message: object, _turn: Turn) -> object:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+@pytest.fixture
+async def pretender() -> AsyncIterator[ModelServer]:
+    """A server whose Manager claims to know what the Researcher was to find."""
+    lines: Lines = {
+        "manager": {"plan": Line(BOTH), "answer": Line(PRETENDING)},
+        "coder": {"*": Line(PROGRAM)},
+    }
+    async with model_server(lines=lines) as server:
+        yield server
+
+
+async def test_the_answer_says_nothing_of_a_step_that_never_answered(
+    cluster: AgentCluster, pretender: ModelServer
+) -> None:
+    for role in ("manager", "coder"):
+        await cluster.add_real(role, endpoint(pretender.base_url))
+    await cluster.add("researcher-0", never)
+
+    outcome = await cluster.outcome(f"{GOAL} Write a program that prints 42.", timeout_s=2.0)
+
+    assert "tonnes" not in outcome.answer.text
+    assert "42" in outcome.answer.text
+    assert outcome.answer.citations == ()
+    assert "Step r1 (researcher) failed: " in outcome.degraded
+
+
+async def test_the_answer_says_nothing_of_a_step_whose_agent_died(
+    cluster: AgentCluster, pretender: ModelServer
+) -> None:
+    has_begun = asyncio.Event()
+
+    async def begin(message: object, turn: Turn) -> object:
+        has_begun.set()
+        return await never(message, turn)
+
+    for role in ("manager", "coder"):
+        await cluster.add_real(role, endpoint(pretender.base_url))
+    researcher = await cluster.add("researcher-0", begin)
+    goal = f"{GOAL} Write a program that prints 42."
+    running = asyncio.ensure_future(cluster.outcome(goal, timeout_s=3.0))
+    await has_begun.wait()
+
+    await researcher.abort()
+    outcome = await running
+
+    assert "tonnes" not in outcome.answer.text
+    assert outcome.answer.citations == ()
+    assert "Step r1 (researcher) failed: " in outcome.degraded
+
+
+async def test_a_task_whose_only_step_never_ends_fails_at_its_deadline(
+    cluster: AgentCluster,
+) -> None:
+    async with model_server() as server:
+        await cluster.add_real("manager", endpoint(server.base_url))
+        await cluster.add("researcher-0", never)
+
+        outcome = await cluster.outcome(GOAL, timeout_s=0.5)
+
+    assert outcome.failure.kind == "deadline"
+
+
+# ---- what the sources don't say --------------------------------------------------------------
+
+SAID = (
+    f"{LIFTS} [1]. The harbour of Belmor did not open in 1887 [1]. "
+    "The crane of Belmor lifts a load of 45 tonnes [1]."
+)
+
+
+@pytest.mark.parametrize("speaker", ["researcher", "manager", "both"])
+async def test_of_three_marked_sentences_only_the_supported_one_reaches_the_answer(
+    cluster: AgentCluster, page: Path, speaker: str
+) -> None:
+    sound = f"{LIFTS} [1]."
+    lines: Lines = {
+        "researcher": {"*": Line(sound if speaker == "manager" else SAID)},
+        "manager": {"answer": Line(sound if speaker == "researcher" else SAID)},
+    }
+    async with model_server(lines=lines) as server:
+        outcome = await ask(cluster, page, endpoint(server.base_url))
+
+    text = outcome.answer.text
+    assert (text.count(LIFTS), text.count("45"), text.count("1887")) == (1, 0, 0)
+    [citation] = outcome.answer.citations
+    quoted = PAGE.splitlines()[citation.start_line - 1 : citation.end_line]
+    assert citation.quote in "\n".join(quoted)
+    assert LIFTS in citation.quote
+    assert ": 2." in outcome.degraded
