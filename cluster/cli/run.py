@@ -19,7 +19,7 @@ from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import Failure
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Failure
 from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
@@ -47,17 +47,23 @@ def read_goal(options: Options, stdin: TextIO | None = None) -> str:
     """Return the goal, from stdin where it is ``-``.
 
     Raises:
-        UsageError: it is empty or no text.
+        UsageError: it is empty, too long or no text.
     """
     goal = options.goal
+    source = stdin or sys.stdin
     try:
         if goal == "-":
-            goal = (stdin or sys.stdin).read()
+            # A process that was started with a stream closed has None for it.
+            goal = source.read(GOAL_CHARS_MAX + 1) if source else ""
         goal.encode()
     except UnicodeError as error:
         raise UsageError("the goal is not UTF-8 text") from error
     if not goal.strip():
         raise UsageError("the goal is empty: say what you want to know or have done")
+    if len(goal) > GOAL_CHARS_MAX:
+        raise UsageError(
+            f"the goal has more than {GOAL_CHARS_MAX} characters: put long texts into the knowledge"
+        )
     return goal
 
 

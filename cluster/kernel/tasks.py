@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from cluster.kernel.ids import StepId, TaskId
 
+GOAL_CHARS_MAX = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -160,7 +162,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A task handed to the cluster; the deadline travels in the envelope."""
+    """A task handed to the cluster; the deadline travels in the envelope.
+
+    The goal has at most `GOAL_CHARS_MAX` characters.
+    """
 
     task: TaskId
     goal: str

@@ -210,7 +210,10 @@ def _is_foreign(entry: os.DirEntry[str]) -> bool:
     """Say whether a folder is hidden, made by a tool, or somebody else's code."""
     if entry.name.startswith(".") or entry.name in _FOREIGN_FOLDERS:
         return True
-    return Path(entry.path, "pyvenv.cfg").exists()
+    try:
+        return Path(entry.path, "pyvenv.cfg").exists()
+    except OSError:
+        return False  # looking into it will say why it can't be read
 
 
 def _size(entry: os.DirEntry[str], file: SourceFile, passed: Passed) -> int | None:

@@ -16,7 +16,7 @@ from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import Cancelled, ClusterError, UsageError
 from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, IdSource, agent_id
-from cluster.kernel.tasks import Submission
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Submission
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.memory.store import Store
@@ -29,7 +29,6 @@ from cluster.wire.messages import MessageCodec
 
 EVENTS_WAITING_MAX = 10_000
 """Events a slow reader may leave waiting; beyond, thoughts are dropped (never other events)."""
-GOAL_CHARS_MAX = 100_000
 GRACE_S = 2.0
 """How long after the deadline the Manager's last word may still arrive."""
 

@@ -20,6 +20,7 @@ from cluster.settings.values import DEFAULT_AGENTS, AgentSettings, Settings
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_FILE_BYTES_MAX = 1_000_000
 _NOT_IN_A_FILE = frozenset({"python_path", "telemetry"})
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -65,11 +66,16 @@ def validated(text: str, origin: str) -> Settings:
 def _parsed(path: Path) -> Table:
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            data = file.read(_FILE_BYTES_MAX + 1)
+        if len(data) > _FILE_BYTES_MAX:
+            raise UsageError(f"{path} is no file of settings: it has over {_FILE_BYTES_MAX} bytes")
+        return tomllib.loads(data.decode())
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is no file of settings: it is nested too deeply") from error
 
 
 def _section_names() -> list[str]:

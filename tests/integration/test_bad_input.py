@@ -132,17 +132,26 @@ async def test_every_command_looks_at_the_knowledge_first(here: Surroundings, co
     await check(here, ended, 2, "'empty.md' is empty")
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
-async def test_knowledge_without_permission_is_named(here: Surroundings, kind: str) -> None:
-    path = here.folder / "secret.md"
-    path.mkdir() if kind == "folder" else path.write_text("A secret.\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("private", "named", "sentence"),
+    [
+        ("secret.md", "secret.md", "'secret.md' can't be read (Permission denied)"),
+        ("secrets/", "secrets", "'secrets' can't be read (Permission denied)"),
+        ("docs/secrets/", "docs", "'docs' holds no text that can be read: name Markdown"),
+    ],
+)
+async def test_knowledge_without_permission_is_named(
+    here: Surroundings, private: str, named: str, sentence: str
+) -> None:
+    path = here.folder / private
+    path.mkdir(parents=True) if private.endswith("/") else path.write_text("A secret.\n")
     path.chmod(0)
     prefix = as_nobody(here) if os.geteuid() == 0 else []
 
-    process = await here.start("run", "why?", *SIMULATED, "--knowledge", "secret.md", prefix=prefix)
+    process = await here.start(*("run", "why?", *SIMULATED, "--knowledge", named), prefix=prefix)
     ended = await here.ended(process)
 
-    await check(here, ended, 2, "'secret.md' can't be read (Permission denied)")
+    await check(here, ended, 2, sentence)
 
 
 def as_nobody(here: Surroundings) -> list[str]:

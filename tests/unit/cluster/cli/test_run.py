@@ -6,14 +6,16 @@ import io
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from cluster.cli.console import FRAME_PREFIX, Console
 from cluster.cli.entry import execute
-from cluster.cli.run import run
-from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable
+from cluster.cli.options import Options
+from cluster.cli.run import read_goal, run
+from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable, UsageError
 from cluster.kernel.events import Answered, Failed, Spent, Submitted, Thought, WasCancelled
 from cluster.kernel.tasks import Answer, Citation, Failure, Program, Run, StepProgram
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
@@ -105,6 +107,24 @@ def test_events_on_stdout_leave_only_lines_of_json_there() -> None:
     assert lines[1]["status"] == "answered"
 
 
+def test_an_endless_goal_is_not_read_to_its_end() -> None:
+    class Endless(io.StringIO):
+        def read(self, size: int | None = -1, /) -> str:
+            assert size is not None
+            assert size > 0
+            return "y\n" * size
+
+    with pytest.raises(UsageError, match="more than 100000 characters"):
+        read_goal(Options("run", goal="-"), Endless())
+
+
+def test_a_closed_stdin_is_an_empty_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    with pytest.raises(UsageError, match="the goal is empty"):
+        read_goal(Options("run", goal="-"))
+
+
 def test_a_goal_of_a_dash_is_read_from_stdin() -> None:
     link = ScriptedLink()
 
@@ -128,6 +148,7 @@ def test_flags_reach_the_settings() -> None:
     [
         (["  "], "the goal is empty"),
         (["\udcff"], "the goal is not UTF-8 text"),
+        (["x" * 100_001], "the goal has more than 100000 characters: put long texts into"),
         ([], "the following arguments are required: GOAL; see `fleetmind run --help`"),
         (["why?", "--deadline", "soon"], "argument --deadline: invalid float value: 'soon'"),
         (["why?", "--deadline", "-1"], "--deadline: -1.0 is no number of seconds above 0"),
