@@ -133,7 +133,8 @@ def _cancel_once(running: asyncio.Task[int]) -> None:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, ClusterError) else f"{type(error).__name__}: {text}"
+    kind = "" if isinstance(error, ClusterError) else type(error).__name__
+    return ": ".join(filter(None, (kind, text)))
 
 
 def _trace_for_developers(console: Console) -> None:
