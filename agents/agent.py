@@ -20,6 +20,8 @@ from cluster.kernel.ids import role_of
 from cluster.kernel.tasks import Assignment
 from cluster.kernel.turn import Turn
 
+ATTEMPTS_MAX = 3
+
 AgentT = TypeVar("AgentT")
 MessageT = TypeVar("MessageT")
 ReplyT = TypeVar("ReplyT")
@@ -33,6 +35,8 @@ class Parts:
     model: Model
     knowledge: Knowledge
     sandbox: Sandbox
+    attempts_max: int = ATTEMPTS_MAX
+    """How often the model may write or repair one program."""
     run_timeout_s: float = 10.0
     """What one run of a program may take."""
     cuts_loops: bool = False

@@ -27,7 +27,6 @@ from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
 from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
 from cluster.kernel.turn import Turn
 
-ATTEMPTS_MAX = 3
 TOKENS_MAX = 900
 NO_PROGRAM = "No program is offered"
 _BETTER = "it fits the task better than what the model wrote."
@@ -113,7 +112,7 @@ class Coder(Agent):
         """Have the model write and repair until a program does, or there is no point any more."""
         prompt = asked
         seen: set[str] = set()
-        while work.attempts < ATTEMPTS_MAX:
+        while work.attempts < self.parts.attempts_max:
             left_s = work.turn.remaining_s()
             work.attempts += 1
             try:

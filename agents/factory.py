@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from agents.agent import Agent, Parts
+from agents.agent import ATTEMPTS_MAX, Agent, Parts
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
-LOCAL_TOKENS_MAX = 200
+LOCAL_TOKENS_MAX = 150
 """Of one call of a local model, where the settings name no other bound: on two cores it writes 30
 to 100 tokens a second, and reads 170."""
-LOCAL_PASSAGE_CHARS_MAX = 1_500
+LOCAL_PASSAGE_CHARS_MAX = 1_000
 """What of the documents a local model is shown at once, for the same reason."""
+LOCAL_ATTEMPTS_MAX = 1
+"""A small model hardly ever repairs its program; a runnable example is tried instead."""
 
 
 def build_agent(
@@ -49,6 +51,7 @@ def build_agent(
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
             cuts_loops=is_local,
+            attempts_max=LOCAL_ATTEMPTS_MAX if is_local else ATTEMPTS_MAX,
             passage_chars_max=LOCAL_PASSAGE_CHARS_MAX if is_local else None,
             tokens_max=model["tokens_max"] or (LOCAL_TOKENS_MAX if is_local else None),
         )
