@@ -20,7 +20,6 @@ pytestmark = pytest.mark.integration
 
 GOAL = "Write a program that prints the sum of the numbers from 1 to 100."
 SECRET = "the-secret-of-this-machine-5051"
-RUN_TIMEOUT_S = 1.5
 LIMITS = SandboxLimits(memory_bytes_max=128 << 20, tmp_bytes_max=8 << 20, processes_max=16)
 PLAN = json.dumps({"steps": [{"id": "c1", "agent": "coder", "instruction": GOAL, "needs": []}]})
 SUM = "total = sum(range(1, 101))\nprint(total, flush=True)\n"
@@ -59,7 +58,7 @@ def secret() -> Iterator[Path]:
         yield path
 
 
-async def run(cluster: AgentCluster, source: str) -> Outcome:
+async def run(cluster: AgentCluster, source: str, run_timeout_s: float) -> Outcome:
     lines: Lines = {
         "manager": {
             "plan": Line(PLAN),
@@ -70,7 +69,7 @@ async def run(cluster: AgentCluster, source: str) -> Outcome:
     async with model_server(lines=lines) as server, real_sandbox(LIMITS) as sandbox:
         model = endpoint(server.base_url)
         await cluster.add_real("manager", model)
-        await cluster.add_real("coder", model, sandbox, RUN_TIMEOUT_S)
+        await cluster.add_real("coder", model, sandbox, run_timeout_s)
         return await cluster.outcome(GOAL)
 
 
@@ -80,7 +79,7 @@ async def test_a_program_that_did_not_end_well_is_not_offered(
 ) -> None:
     source = SUM + PROGRAMS[name].replace("PATH", repr(str(secret)))
 
-    outcome = await run(cluster, source)
+    outcome = await run(cluster, source, 1.5)
 
     ran = [event.detail.run for event in outcome.events if isinstance(event.detail, ProgramRan)]
     assert ran
@@ -99,7 +98,7 @@ async def test_a_program_that_hides_what_it_could_not_read_has_read_nothing(
     place = str(secret) if path == "secret" else path
     source = f"try:\n    print(open({place!r}).read())\nexcept OSError:\n    pass\n{SUM}"
 
-    outcome = await run(cluster, source)
+    outcome = await run(cluster, source, 10.0)
 
     [offered] = outcome.answer.programs
     assert offered.program.run is not None

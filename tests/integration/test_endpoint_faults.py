@@ -150,7 +150,7 @@ async def test_a_step_whose_model_fails_is_made_of_what_is_known_and_nothing_hal
         url = faulty.fault_url(fault)
         model = ModelByStep(endpoint(sound.base_url), {step: endpoint(url)})
 
-        outcome = await ask(cluster, page, model, timeout_s=2.0 if fault == "hang" else 20.0)
+        outcome = await ask(cluster, page, model, timeout_s=4.0 if fault == "hang" else 20.0)
 
     assert LIFTS in outcome.answer.text
     assert "lighthouse" not in outcome.answer.text
