@@ -16,6 +16,9 @@ settings.register_profile("repeatable", derandomize=True, database=None, deadlin
 settings.load_profile("repeatable")
 
 
+TURNS_TO_END_IN = 100
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Gives every asynchronous test `no_task_is_left`, first, so that it looks last."""
     for item in items:
@@ -27,6 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def no_task_is_left() -> AsyncIterator[None]:
     """Fails a test that leaves a task running: somebody must own and await it."""
     yield
-    await asyncio.sleep(0)  # what was cancelled in the last turn of the loop may end
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for _ in range(TURNS_TO_END_IN):  # what was cancelled or closed in the last turn may end
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if not left:
+            break
+        await asyncio.sleep(0)
     assert not left, f"still running: {', '.join(sorted(map(repr, left)))}"

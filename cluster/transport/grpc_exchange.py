@@ -184,3 +184,4 @@ class GrpcTransport:
             await connection.close()
         if self._server is not None:
             await self._server.stop(STOP_GRACE_S)
+            await self._server.wait_for_termination(STOP_GRACE_S)
