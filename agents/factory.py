@@ -16,6 +16,7 @@ from agents.agent import ATTEMPTS_MAX, Agent, Parts
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
+SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 LOCAL_TOKENS_MAX = 150
 """Of one call of a local model, where the settings name no other bound: on two cores it writes 30
 to 100 tokens a second, and reads 170."""
@@ -67,6 +68,11 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
     from agents.tools.sandbox import BubblewrapSandbox
     from agents.tools.sandbox_command import SandboxLimits
 
+    if section["memory_bytes_max"] < SANDBOX_MEMORY_MIN:
+        raise UsageError(
+            f"[sandbox] memory_bytes_max is {section['memory_bytes_max']}: Python does not start"
+            f" with less than {SANDBOX_MEMORY_MIN}"
+        )
     limits = {field.name for field in fields(SandboxLimits)}
     return BubblewrapSandbox(SandboxLimits(**{k: v for k, v in section.items() if k in limits}))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from os import PathLike
 
@@ -91,6 +91,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
                 yield link
             return
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
+        configuration = _with_store_of(resident.secrets_path, configuration)
     check_can_start(configuration)
     from cluster.placement.local_cluster import LocalCluster
 
@@ -98,6 +99,14 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
         secrets = Secrets.read_secrets(cluster.secrets_path)
         async with link_to(secrets, settings.network.host) as link:
             yield link
+
+
+def _with_store_of(secrets_path: str, configuration: Configuration) -> Configuration:
+    """Use the resident cluster's store where no other is named: it has what was learned."""
+    if configuration.secrets.redis_url:
+        return configuration
+    url = Secrets.read_secrets(secrets_path).redis_url
+    return replace(configuration, secrets=replace(configuration.secrets, redis_url=url))
 
 
 @asynccontextmanager

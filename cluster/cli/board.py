@@ -95,8 +95,9 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
 
 def _ending(detail: Detail) -> str:
     match detail:
-        case StepFinished(outcome, _, failure):
-            return f"{outcome}: {failure.message}" if failure else outcome
+        case StepFinished(outcome, _, failure, result):
+            said = failure.message if failure else result
+            return f"{outcome}: {said}" if said else outcome
         case Answered():
             return "answered"
         case Failed(failure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from pathlib import Path
 
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit
@@ -24,7 +25,9 @@ def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
     """
     configuration = load(options.config, flags_of(options))
     check_paths(options.paths)
-    return _learn(configuration, options.paths, console)
+    # Absolute, since later runs are in other folders: what they cite must be found from there too.
+    paths = tuple(str(Path(path).absolute()) for path in options.paths)
+    return _learn(configuration, paths, console)
 
 
 async def _learn(configuration: Configuration, paths: tuple[str, ...], console: Console) -> int:

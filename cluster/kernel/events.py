@@ -111,6 +111,8 @@ class StepFinished:
     outcome: str
     attempts: int = 1
     failure: Failure | None = None
+    result: str = ""
+    """What a user's own agent answered, as text; findings and programs have events of their own."""
 
 
 @dataclass(frozen=True, slots=True)

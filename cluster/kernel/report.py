@@ -226,8 +226,9 @@ def _own_fields(detail: Detail) -> JsonObject:
             return _answer(answer)
         case Failed(failure):
             return {"error": _failure(failure)}
-        case StepFinished(outcome, attempts, failure):
-            return {"outcome": outcome, "attempts": attempts, "error": _failure(failure)}
+        case StepFinished(outcome, attempts, failure, result):
+            said = {"result": result} if result else {}
+            return {"outcome": outcome, "attempts": attempts, "error": _failure(failure), **said}
         case _:
             return _object(detail)
 

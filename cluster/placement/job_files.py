@@ -51,6 +51,14 @@ class Job:
     env_vars: dict[str, str]
     notes: tuple[str, ...] = ()
     """What the user should know of what is not sent along."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Paths as the job knows them, and as the user named them."""
+
+    def as_named(self, text: str) -> str:
+        """Return what the job wrote with the user's names of the files."""
+        for there, here in self.renamed:
+            text = text.replace(there, here)
+        return text
 
 
 def prepare(request: JobRequest, folder: Path, python: str) -> Job:
@@ -74,14 +82,16 @@ def prepare(request: JobRequest, folder: Path, python: str) -> Job:
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
     if settings.store.redis:
         command += ["--redis", settings.store.redis]
-    for path in _stage_knowledge(request.knowledge, folder):
+    staged = _stage_knowledge(request.knowledge, folder)
+    for path in staged.values():
         command += ["--knowledge", path]
     if request.config or Path(FILE_NAME).exists():
         shutil.copyfile(request.config or FILE_NAME, folder / FILE_NAME)  # found by itself there
     _stage_code(request.configuration, folder)
     command += request.flags
     env_vars = {"OPENAI_BASE_URL": settings.model.base_url} if settings.model.base_url else {}
-    return Job(_with_goal(command, request.goal, folder), env_vars, _notes(request))
+    renamed = tuple((there, here) for here, there in staged.items() if there != here)
+    return Job(_with_goal(command, request.goal, folder), env_vars, _notes(request), renamed)
 
 
 def _with_goal(command: Sequence[str], goal: str, folder: Path) -> str:
@@ -99,8 +109,8 @@ def _notes(request: JobRequest) -> tuple[str, ...]:
     return ()
 
 
-def _stage_knowledge(paths: Sequence[str], folder: Path) -> list[str]:
-    """Copy the files and return the paths by which the job knows what was named.
+def _stage_knowledge(paths: Sequence[str], folder: Path) -> dict[str, str]:
+    """Copy the files and return, by what was named, the paths by which the job knows it.
 
     A relative path keeps its name, and so do the citations; others become ``_knowledge/N/NAME``.
     """
@@ -112,7 +122,7 @@ def _stage_knowledge(paths: Sequence[str], folder: Path) -> list[str]:
             shutil.copyfile(file.path, target)
         except OSError as error:
             raise UsageError(f"{file.source} can't be read: {error.strerror}") from error
-    return [str(place) for place in places.values()]
+    return {path: str(place) for path, place in places.items()}
 
 
 def _place(path: str, number: int) -> Path:

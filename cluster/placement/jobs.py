@@ -54,7 +54,7 @@ async def submit(
         for note in job.notes:
             on_line(note)
         result = await _run(url, job, folder, on_line, deadline_s + START_ALLOWANCE_S)
-    write(result.stdout)
+    write(job.as_named(result.stdout))
     return result.exit_code
 
 

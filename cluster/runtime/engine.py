@@ -47,6 +47,7 @@ from cluster.kernel.tasks import (
 from cluster.kernel.turn import Turn
 from cluster.runtime.turns import Handler, Observed, RunningTurn, Sender
 from cluster.wire.failure import failure_from_error
+from cluster.wire.messages import Opaque
 
 Reply = TypeVar("Reply")
 
@@ -188,7 +189,8 @@ class TaskRun:
                     continue
             break
         outcome = "finished" if failure is None else "failed"
-        finished = StepFinished(outcome, attempts.count, failure)
+        result = value.text() if isinstance(value, Opaque) else ""
+        finished = StepFinished(outcome, attempts.count, failure, result)
         self._emit(finished, step=step.id, agent=attempts.agent)
         return StepResult(step.id, step.agent, value)
 

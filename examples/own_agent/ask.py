@@ -23,7 +23,7 @@ async def main() -> None:
         task = await cluster.submit(GOAL, knowledge=[HERE.parent / "knowledge"], deadline_s=240)
         async for event in task:
             if event.kind == "step_finished":
-                print(f"{event.agent} finished {event.step}")
+                print(f"{event.agent} finished {event.step}", getattr(event.detail, "result", ""))
         print((await task).text)
 
 

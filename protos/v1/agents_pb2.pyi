@@ -229,14 +229,16 @@ class Spent(_message.Message):
     def __init__(self, on: _Optional[str] = ..., seconds: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ...) -> None: ...
 
 class StepFinished(_message.Message):
-    __slots__ = ("outcome", "attempts", "failure")
+    __slots__ = ("outcome", "attempts", "failure", "result")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     attempts: int
     failure: Failure
-    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    result: str
+    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ...) -> None: ...
 
 class Answered(_message.Message):
     __slots__ = ("answer",)

@@ -23,7 +23,12 @@ async def test_an_agent_is_built_with_its_parts() -> None:
         model={"uri": "simulated:", "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=knowledge,
-        sandbox={"enabled": True, "processes_max": 3, "timeout_s": 2.0},
+        sandbox={
+            "enabled": True,
+            "processes_max": 3,
+            "timeout_s": 2.0,
+            "memory_bytes_max": 1 << 28,
+        },
     )
 
     assert isinstance(agent, Researcher)
