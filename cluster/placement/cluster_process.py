@@ -41,7 +41,8 @@ def main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="python -m cluster.placement.cluster_process")
     parser.add_argument("--run-dir", type=Path, required=True)
     run_dir: Path = parser.parse_args().run_dir
-    tempfile.tempdir = str(run_dir)  # so that what is killed half-way leaves nothing elsewhere
+    # For us and for what Ray starts: what is killed half-way leaves nothing elsewhere.
+    tempfile.tempdir = os.environ["TMPDIR"] = str(run_dir)
     reporter = Reporter.take_over_stdout()
     lifeline = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:
