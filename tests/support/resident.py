@@ -99,5 +99,4 @@ def resident_cluster(folder: Path, **variables: str) -> Iterator[ResidentCluster
         assert (down.exit_code, down.out) == (0, "the cluster is down\n"), down.err
         assert session_members(session) == []
         assert cluster.processes() == []
-        # Ray ends its dashboard in a way that leaves a socket of its Python processes behind.
         assert list(around.files()) == []
