@@ -18,11 +18,12 @@ left=" "
 while read -r sign group; do
   case $sign in
     +) left="$left$group " ;;
-    -) left="${left%% $group *} ${left#* $group }" ;;
+    -) case $left in *" $group "*) left="${left%% $group *} ${left#* $group }" ;; esac ;;
   esac
 done
 for group in $left; do kill -9 -"$group"; done
 """
+_CLOSE_TIMEOUT_S = 5.0
 _ANNOUNCE = 'echo "+ $$" >&0; exec "$@" </dev/null'
 
 
@@ -49,7 +50,11 @@ class SandboxGuard:
     def close(self) -> None:
         """End the guard, and kill what was not released."""
         os.close(self._pipe)
-        self._shell.wait()
+        try:
+            self._shell.wait(_CLOSE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._shell.kill()
+            self._shell.wait()
 
     def _start(self) -> None:
         pipe_end, self._pipe = os.pipe()

@@ -70,3 +70,13 @@ def test_a_killed_guard_is_replaced(guard: SandboxGuard) -> None:
     with started(guard) as process:
         guard.release(process.pid)
         process.kill()
+
+
+def test_a_release_that_was_never_announced_changes_nothing() -> None:
+    guard = SandboxGuard()
+    with started(guard) as left:
+        for _ in range(40):  # each of these once doubled the list, until the guard was lost in it
+            guard.release(999_999_999)
+        guard.close()
+
+        assert left.wait() == -signal.SIGKILL
