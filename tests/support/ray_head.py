@@ -39,6 +39,7 @@ def ray_head() -> Iterator[RayHead]:
     command += ["--ray-client-server-port", str(client), "--dashboard-agent-listen-port", "0"]
     command += ["--object-store-memory", "80000000", "--disable-usage-stats"]
     variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_path)}
+    variables["XDG_DATA_HOME"] = str(run_dir / "data")  # jobs begin with an empty store
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
