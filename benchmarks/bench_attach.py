@@ -13,9 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import Figure, Goal, sample_figure
+from benchmarks.harness import Figure, Goal, percentile, sample_figure
 from cluster import Cluster
 
 GOAL = "What is a heap?"
@@ -74,6 +75,16 @@ async def _first_events(rounds: int) -> tuple[list[float], list[float]]:
         return alone, together
 
 
+def _p99_figure(name: str, samples: list[float], goal: Goal, *, note: str) -> Figure:
+    """Return a figure whose value is the 99th percentile, with its own verdict."""
+    value = percentile(samples, 0.99)
+    verdict = "met" if goal.is_met(value, value) else "NOT met"
+    figure = sample_figure(
+        name, "ms", samples, note=f"{verdict}; {note}; the interval is the median's"
+    )
+    return replace(figure, value=value, goal=str(goal))
+
+
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `attach`."""
     rounds = 2 if is_quick else 7
@@ -85,5 +96,5 @@ def run(*, is_quick: bool) -> list[Figure]:
     return [
         sample_figure("attach.run_s", "s", commands, Goal("<=", 1.0), note="shell to exit"),
         sample_figure("first_event.ms", "ms", alone, within, note="one task at a time"),
-        sample_figure("first_event.p99_ms", "ms", together, within, note="64 tasks at once"),
+        _p99_figure("first_event.p99_ms", together, within, note="64 tasks at once"),
     ]
