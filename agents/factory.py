@@ -17,12 +17,12 @@ from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
 SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
-LOCAL_TOKENS_MAX = 150
-"""Of one call of a local model, where the settings name no other bound: on two cores it writes 30
-to 100 tokens a second, and reads 170."""
-LOCAL_PASSAGE_CHARS_MAX = 1_000
-"""What of the documents a local model is shown at once, for the same reason."""
-LOCAL_ATTEMPTS_MAX = 1
+EMBEDDED_TOKENS_MAX = 120
+"""Of one call of the embedded model, where the settings name no other bound: on two cores it writes
+30 to 100 tokens a second, and reads 170."""
+EMBEDDED_PASSAGE_CHARS_MAX = 1_000
+"""What of the documents it is shown at once, for the same reason."""
+EMBEDDED_ATTEMPTS_MAX = 1
 """A small model hardly ever repairs its program; a runnable example is tried instead."""
 
 
@@ -44,19 +44,25 @@ def build_agent(
     agent_class = load_agent_class(class_path)
     from agents.models.uri import build_model
 
-    is_local = model["uri"].startswith("llama:")
+    is_embedded = is_embedded_model(model["uri"])
     return agent_class(
         Parts(
             model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
-            cuts_loops=is_local,
-            attempts_max=LOCAL_ATTEMPTS_MAX if is_local else ATTEMPTS_MAX,
-            passage_chars_max=LOCAL_PASSAGE_CHARS_MAX if is_local else None,
-            tokens_max=model["tokens_max"] or (LOCAL_TOKENS_MAX if is_local else None),
+            cuts_loops=is_embedded,
+            attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
+            passage_chars_max=EMBEDDED_PASSAGE_CHARS_MAX if is_embedded else None,
+            tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
+
+
+def is_embedded_model(uri: str) -> bool:
+    """Say whether it is a model of the catalogue; a GGUF file of the user may be a capable one."""
+    scheme, _, name = uri.partition(":")
+    return scheme == "llama" and "/" not in name and not name.endswith(".gguf")
 
 
 def build_sandbox(section: Mapping[str, Any]) -> Sandbox:

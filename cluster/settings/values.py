@@ -41,7 +41,7 @@ class ModelSettings(Section):
     api_key_path: str = ""
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
     tokens_max: int | None = None
-    """Where a call is to stop at the latest; a local model's calls stop at 150 without it."""
+    """Where a call is to stop at the latest; the embedded model's stop at 120 without it."""
 
 
 @dataclass(frozen=True, slots=True)
