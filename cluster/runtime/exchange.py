@@ -103,6 +103,11 @@ class Exchange:
         """Where others dial; empty where they can't."""
         return self._links.address
 
+    @property
+    def peers_known(self) -> int:
+        """How many other agents are remembered."""
+        return self._links.peers_known
+
     async def start(self, epoch: int, recipient: Recipient, *, listens: bool = True) -> str:
         """Open for others under an incarnation number; return the address."""
         self._recipient = recipient

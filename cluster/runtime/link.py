@@ -61,6 +61,8 @@ class Link:
         self.sends_to: dict[AgentId, Peer] = {}
         """Those of them for whom this is the link we send on."""
         self.end_reason = ""
+        self.is_peer_leaving = False
+        """The other side has said goodbye: its host is stopping."""
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -101,6 +103,7 @@ class Link:
                     self._on_batch(self, frame)
                 case Goodbye(reason):
                     self.end_reason = reason
+                    self.is_peer_leaving = True
                     return
                 case Hello():
                     raise WireError("the peer said hello twice")

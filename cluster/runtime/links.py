@@ -62,7 +62,6 @@ class Links:
         self.agent = agent
         self.epoch = 0
         self.address = ""
-        self.opened_count = 0
         self._owner = owner
         self._transport = transport
         self._directory = directory
@@ -110,6 +109,11 @@ class Links:
         if peer is None:
             peer = self._peers[agent] = Peer(agent, self.agent, self.epoch)
         return peer
+
+    @property
+    def peers_known(self) -> int:
+        """How many peers are remembered."""
+        return len(self._peers)
 
     def send(self, peer: Peer) -> None:
         """Something was queued for a peer: send it, or find the peer first."""
@@ -166,7 +170,6 @@ class Links:
             if is_new_incarnation:
                 self._owner.on_restarted(peer)
         self._open.add(link)
-        self.opened_count += 1
         return link
 
     async def _run_link(self, link: Link) -> None:
@@ -197,6 +200,13 @@ class Links:
                 other.wake()
             elif peer.undone_count and not self._is_stopping:
                 self._connect(peer)
+            elif link.is_peer_leaving:
+                self._forget(peer, link.end_reason)
+
+    def _forget(self, peer: Peer, reason: str) -> None:
+        """Drop all that is known of a peer that is gone; nobody waits for it or it for us."""
+        self._peers.pop(peer.agent, None)
+        self._owner.on_unreachable(peer, reason)
 
     def _connect(self, peer: Peer) -> None:
         if peer.agent in self._connecting or self._is_stopping:
@@ -223,8 +233,7 @@ class Links:
             await asyncio.sleep(backoff_s * self._random.uniform(0.5, 1.0))
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
         if peer.agent not in self._sending:
-            self._peers.pop(peer.agent, None)
-            self._owner.on_unreachable(peer, reason)
+            self._forget(peer, reason)
 
     async def _dial(self, peer: Peer) -> Link:
         registration = await self._directory.lookup(peer.agent)

@@ -1,4 +1,4 @@
-"""Errors <-> the Failure message, and which gRPC status says the same: one total table."""
+"""Errors <-> the Failure message, by kind: total, since every error class has a kind of its own."""
 
 from __future__ import annotations
 
@@ -6,38 +6,12 @@ from cluster.kernel import errors
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.tasks import Failure
 
-_STATUS_BY_KIND: dict[str, str] = {
-    "internal": "INTERNAL",
-    "usage": "INVALID_ARGUMENT",
-    "delivery": "UNAVAILABLE",
-    "unknown_recipient": "NOT_FOUND",
-    "peer_unavailable": "UNAVAILABLE",
-    "overloaded": "RESOURCE_EXHAUSTED",
-    "too_large": "INVALID_ARGUMENT",
-    "deadline": "DEADLINE_EXCEEDED",
-    "stopped": "UNAVAILABLE",
-    "wire": "INVALID_ARGUMENT",
-    "stale_epoch": "FAILED_PRECONDITION",
-    "agent_failed": "INTERNAL",
-    "model": "UNAVAILABLE",
-    "store": "UNAVAILABLE",
-    "placement": "UNAVAILABLE",
-    "cancelled": "CANCELLED",
-    "task_cancelled": "CANCELLED",
-    "task_failed": "FAILED_PRECONDITION",
-}
-
 
 def _classes(base: type[ClusterError]) -> list[type[ClusterError]]:
     return [base, *(sub for cls in base.__subclasses__() for sub in _classes(cls))]
 
 
 _CLASS_BY_KIND = {cls.kind: cls for cls in _classes(errors.ClusterError)}
-
-
-def status_of(kind: str) -> str:
-    """Return the name of the gRPC status for a kind of error."""
-    return _STATUS_BY_KIND.get(kind, "UNKNOWN")
 
 
 def failure_from_error(error: BaseException) -> Failure:

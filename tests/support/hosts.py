@@ -94,11 +94,16 @@ class MemoryCluster:
         await driver.start()
         return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
 
+    async def close_drivers(self) -> None:
+        """Let every driver leave."""
+        for driver in self._drivers:
+            await driver.close()
+        self._drivers.clear()
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for driver in self._drivers:
-            await driver.close()
+        await self.close_drivers()
         for host in self.hosts:
             await host.stop()

@@ -19,7 +19,7 @@ from cluster.kernel.tasks import (
     Step,
 )
 from cluster.kernel.turn import Turn
-from tests.support.hosts import MemoryCluster
+from tests.support.hosts import MemoryCluster, until
 
 
 def step(name: str, *needs: str, agent: str = "researcher") -> Step:
@@ -213,6 +213,18 @@ async def test_a_restarted_agent_gets_the_step_again_and_the_user_is_told() -> N
     attempts = [e.detail for e in events if isinstance(e.detail, StepStarted)]
     assert [(a.attempt, bool(a.reason)) for a in attempts] == [(1, False), (2, True)]
     assert events[-1].detail == Answered(Answer("Finding"))
+
+
+async def test_a_driver_that_has_left_is_forgotten() -> None:
+    async with MemoryCluster() as cluster:
+        manager = await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", find)
+        for _ in range(5):
+            await events_of(cluster)
+            await cluster.close_drivers()
+        await until(lambda: manager.exchange.peers_known == 1)
+
+    assert manager.exchange.peers_known <= 1
 
 
 async def test_two_tasks_at_once_keep_apart() -> None:
