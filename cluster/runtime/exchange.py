@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cluster.kernel.clock import Clock
@@ -20,6 +21,7 @@ from cluster.kernel.envelope import (
     Lane,
 )
 from cluster.kernel.errors import (
+    Cancelled,
     ClusterError,
     DeadlinePassed,
     PeerUnavailable,
@@ -69,19 +71,31 @@ class ExchangeStatistics:
 
     sent: int = 0
     received: int = 0
+    redelivered: int = 0
+    """Arrivals that were not the first attempt at their envelope, dropped or not."""
     duplicates: int = 0
+    """Arrivals dropped since the same incarnation had sent them before."""
     stale: int = 0
+    dead_letters: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Envelopes refused here, ours and others', by the kind of the error."""
 
 
 class Exchange:
     """Sends, receives and matches the envelopes of one agent."""
 
     def __init__(
-        self, agent: AgentId, *, transport: Transport, directory: Directory, clock: Clock
+        self,
+        agent: AgentId,
+        *,
+        transport: Transport,
+        directory: Directory,
+        clock: Clock,
+        rng: random.Random | None = None,
     ) -> None:
         self.statistics = ExchangeStatistics()
         self._clock = clock
-        self._random = random.Random()
+        self._random = rng or random.Random()
         self._links = Links(agent, self, transport=transport, directory=directory, clock=clock)
         self._recipient: Recipient | None = None
         self._asks: dict[EnvelopeId, PendingAsk] = {}
@@ -131,9 +145,13 @@ class Exchange:
             TooLarge: the body is over the limit.
             Overloaded: too much waits for this recipient already.
         """
-        check_body(envelope.body)
         peer = self._links.peer(envelope.recipient)
-        peer.offer(envelope)
+        try:
+            check_body(envelope.body)
+            peer.offer(envelope)
+        except ClusterError as error:
+            self.statistics.refused[error.kind] += 1
+            raise
         self.statistics.sent += 1
         self._links.send(peer)
         return peer
@@ -144,11 +162,14 @@ class Exchange:
         *,
         on_progress: Callable[[Envelope], None] | None = None,
         on_restart: Callable[[int], None] | None = None,
+        is_abandoned: Callable[[], bool] | None = None,
         grace_s: float = 0.0,
     ) -> Envelope:
         """Send an ask and return the envelope of its answer.
 
-        With ``grace_s`` the answer may still come that long after the recipient's deadline.
+        With ``grace_s`` the answer may still come that long after the recipient's deadline. Where
+        the asking task is cancelled the recipient is told to stop, unless ``is_abandoned`` says
+        that somebody else has asked for the same meanwhile.
 
         Raises:
             DeadlinePassed: no answer came by the envelope's deadline.
@@ -166,7 +187,10 @@ class Exchange:
         try:
             return await answer
         except asyncio.CancelledError:
-            self.cancel(envelope.id, "nobody waits for the answer any longer")
+            if is_abandoned is not None and is_abandoned():
+                self.forget(envelope.id)
+            else:
+                self.cancel(envelope.id, "nobody waits for the answer any longer")
             raise
         finally:
             timer.cancel()
@@ -176,17 +200,28 @@ class Exchange:
         """End the wait for an answer that did not come in time."""
         pending = self._asks.get(ask)
         if pending is not None and not pending.answer.done():
-            self.cancel(ask, "the deadline has passed")
             pending.answer.set_exception(
                 DeadlinePassed(f"{pending.envelope.recipient} did not answer before the deadline")
             )
+            self.cancel(ask, "the deadline has passed")
 
     def cancel(self, ask: EnvelopeId, reason: str) -> None:
         """Stop waiting for an ask and tell its recipient to stop working on it."""
+        pending = self.forget(ask)
+        if pending is not None:
+            self.request_cancel(pending.envelope, reason)
+
+    def forget(self, ask: EnvelopeId) -> PendingAsk | None:
+        """Stop waiting for an ask; a recipient that has it works on, one that gets it does not.
+
+        Whoever still waits in `ask` gets `Cancelled`. Returns what was waited for, if anything was.
+        """
         pending = self._asks.pop(ask, None)
         if pending is not None:
             pending.peer.abandon(pending.envelope.seq)
-            self.request_cancel(pending.envelope, reason)
+            if not pending.answer.done():
+                pending.answer.set_exception(Cancelled("nobody waits for the answer any longer"))
+        return pending
 
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
@@ -264,6 +299,8 @@ class Exchange:
         except StaleEpoch:
             self.statistics.stale += 1
             return
+        if envelope.attempt > 1 or not is_new:
+            self.statistics.redelivered += 1
         if not is_new:
             self.statistics.duplicates += 1
             return
