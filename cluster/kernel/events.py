@@ -1,4 +1,4 @@
-"""Facts of a task's history, past tense: what the driver sees and the journal will hold.
+"""Facts of a task's history, past tense: what the driver sees and the journal holds.
 
 An `Event` is who and when; its `detail` is what. `kind` is the text of the FIXED event list.
 Agents emit details with `Turn.emit`; the runtime adds the rest.
@@ -15,10 +15,13 @@ from cluster.kernel.tasks import Answer, Failure, Finding, Plan, Run, Step
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The Manager has accepted the task."""
+    """The Manager has accepted the task; both instants are Unix seconds."""
 
     kind: ClassVar[str] = "submitted"
     goal: str
+    collection: str = ""
+    submitted_wall_s: float = 0.0
+    deadline_wall_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class PlanReady:
 
     kind: ClassVar[str] = "plan_ready"
     plan: Plan
+    degraded: tuple[str, ...] = ()
+    """What had to be given up for a sound plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class StepFinished:
     failure: Failure | None = None
     result: str = ""
     """What a user's own agent answered, as text; findings and programs have events of their own."""
+    value: object | None = None
+    """What it came to, for the journal; the driver is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,8 @@ class Event:
     agent: AgentId
     step: StepId
     detail: Detail
+    index: int = 0
+    """Its number in the task's journal, from 1; 0 where it is only shown."""
 
     @property
     def kind(self) -> str:

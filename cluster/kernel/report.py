@@ -23,6 +23,7 @@ from cluster.kernel.events import (
     StepFinished,
     StepPlanned,
     StepStarted,
+    Submitted,
     Thought,
     WasCancelled,
 )
@@ -226,6 +227,8 @@ def _own_fields(detail: Detail) -> JsonObject:
             return _answer(answer)
         case Failed(failure):
             return {"error": _failure(failure)}
+        case Submitted(goal):
+            return {"goal": goal}
         case StepFinished(outcome, attempts, failure, result):
             said = {"result": result} if result else {}
             return {"outcome": outcome, "attempts": attempts, "error": _failure(failure), **said}

@@ -84,6 +84,8 @@ class Failure:
     kind: str
     message: str
     is_retryable: bool = False
+    retry_after_s: float = 0.0
+    """When trying again may help, in seconds from now; 0 where nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Assignment:
     results: tuple[StepResult, ...] = ()
     collection: str = ""
     """Id of the knowledge the task may use; empty where it has none."""
+    attempt: int = 1
+    """From 2 on, an agent may have done the step already: its record is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,16 @@ class Submission:
     task: TaskId
     goal: str
     collection: str = ""
+    is_again: bool = False
+    """It may have been accepted before, by a Manager that the driver can't reach any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The driver has seen a task's events up to a number of its journal."""
+
+    task: TaskId
+    index: int
 
 
 @dataclass(frozen=True, slots=True)

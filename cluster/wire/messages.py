@@ -136,6 +136,8 @@ class MessageCodec:
             return self._repeated(arguments[0])
         if origin in (types.UnionType, typing.Union):
             inner = next(a for a in arguments if a is not type(None))
+            if inner is object:
+                return self._put_packed, self._get_packed
             return self._nested(inner, is_optional=True)
         if hint is object:
             return self._put_packed, self._get_packed
@@ -173,10 +175,13 @@ class MessageCodec:
         return put, get
 
     def _put_packed(self, message: Any, name: str, value: object) -> None:
-        type_name, body = self.encode(value)
-        getattr(message, name).CopyFrom(agents_pb2.Packed(type=type_name, body=body))
+        if value is not None:
+            type_name, body = self.encode(value)
+            getattr(message, name).CopyFrom(agents_pb2.Packed(type=type_name, body=body))
 
     def _get_packed(self, message: Any, name: str) -> object:
+        if not message.HasField(name):
+            return None
         packed = getattr(message, name)
         return self.decode(packed.type, packed.body)
 
@@ -191,13 +196,16 @@ class MessageCodec:
         def to_proto(event: Any) -> Message:
             kind, to_detail = by_class[type(event.detail)]
             made = proto(at_s=event.at_s, task=event.task, agent=event.agent, step=event.step)
+            made.index = event.index
             getattr(made, kind).CopyFrom(to_detail(event.detail))
             return typing.cast("Message", made)
 
         def from_proto(message: Any) -> Any:
             kind = message.WhichOneof("detail")
             detail = by_kind[kind](getattr(message, kind))
-            return events.Event(message.at_s, message.task, message.agent, message.step, detail)
+            return events.Event(
+                message.at_s, message.task, message.agent, message.step, detail, message.index
+            )
 
         return to_proto, from_proto
 

@@ -79,14 +79,16 @@ class Program(_message.Message):
     def __init__(self, source: _Optional[str] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., language: _Optional[str] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("kind", "message", "is_retryable")
+    __slots__ = ("kind", "message", "is_retryable", "retry_after_s")
     KIND_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     IS_RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
     kind: str
     message: str
     is_retryable: bool
-    def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ..., is_retryable: _Optional[bool] = ...) -> None: ...
+    retry_after_s: float
+    def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ..., is_retryable: _Optional[bool] = ..., retry_after_s: _Optional[float] = ...) -> None: ...
 
 class StepResult(_message.Message):
     __slots__ = ("step", "agent", "value")
@@ -99,28 +101,40 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "attempt")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
     results: _containers.RepeatedCompositeFieldContainer[StepResult]
     collection: str
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ...) -> None: ...
+    attempt: int
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Submission(_message.Message):
-    __slots__ = ("task", "goal", "collection")
+    __slots__ = ("task", "goal", "collection", "is_again")
     TASK_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    IS_AGAIN_FIELD_NUMBER: _ClassVar[int]
     task: str
     goal: str
     collection: str
-    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ...) -> None: ...
+    is_again: bool
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ...) -> None: ...
+
+class Seen(_message.Message):
+    __slots__ = ("task", "index")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    index: int
+    def __init__(self, task: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
 
 class Cancel(_message.Message):
     __slots__ = ("task", "reason")
@@ -151,10 +165,16 @@ class Answer(_message.Message):
     def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Submitted(_message.Message):
-    __slots__ = ("goal",)
+    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s")
     GOAL_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_WALL_S_FIELD_NUMBER: _ClassVar[int]
     goal: str
-    def __init__(self, goal: _Optional[str] = ...) -> None: ...
+    collection: str
+    submitted_wall_s: float
+    deadline_wall_s: float
+    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ...) -> None: ...
 
 class StepPlanned(_message.Message):
     __slots__ = ("planned",)
@@ -163,10 +183,12 @@ class StepPlanned(_message.Message):
     def __init__(self, planned: _Optional[_Union[Step, _Mapping]] = ...) -> None: ...
 
 class PlanReady(_message.Message):
-    __slots__ = ("plan",)
+    __slots__ = ("plan", "degraded")
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     plan: Plan
-    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StepStarted(_message.Message):
     __slots__ = ("attempt", "reason")
@@ -229,16 +251,18 @@ class Spent(_message.Message):
     def __init__(self, on: _Optional[str] = ..., seconds: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ...) -> None: ...
 
 class StepFinished(_message.Message):
-    __slots__ = ("outcome", "attempts", "failure", "result")
+    __slots__ = ("outcome", "attempts", "failure", "result", "value")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     attempts: int
     failure: Failure
     result: str
-    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ...) -> None: ...
+    value: Packed
+    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
 
 class Answered(_message.Message):
     __slots__ = ("answer",)
@@ -259,11 +283,12 @@ class WasCancelled(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("at_s", "task", "agent", "step", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled")
+    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_FIELD_NUMBER: _ClassVar[int]
     STEP_PLANNED_FIELD_NUMBER: _ClassVar[int]
     PLAN_READY_FIELD_NUMBER: _ClassVar[int]
@@ -282,6 +307,7 @@ class Event(_message.Message):
     task: str
     agent: str
     step: str
+    index: int
     submitted: Submitted
     step_planned: StepPlanned
     plan_ready: PlanReady
@@ -296,4 +322,4 @@ class Event(_message.Message):
     answered: Answered
     failed: Failed
     cancelled: WasCancelled
-    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ...) -> None: ...
+    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ...) -> None: ...
