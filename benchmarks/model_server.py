@@ -75,6 +75,8 @@ class ModelServer:
     file: TextIO | None = None
     log: list[Entry] = field(default_factory=list)
     root_url: str = ""
+    connections: Callable[[], int] = lambda: 0
+    """Counts the open ones, once it serves."""
     _struck: Counter[str] = field(default_factory=Counter)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -99,7 +101,18 @@ class ModelServer:
         for prefix in ("", "/fault/{fault}"):
             app.router.add_get(f"{prefix}/v1/models", self._models)
             app.router.add_post(f"{prefix}/v1/chat/completions", self._complete)
+        app.router.add_get("/counts", self._counts)
         return app
+
+    async def _counts(self, _: web.Request) -> web.Response:
+        """Say what is open; this request's own connection is not counted."""
+        running = sum(entry.ended_at is None for entry in self.log)
+        counts = {
+            "requests": len(self.log),
+            "running": running,
+            "connections": self.connections() - 1,
+        }
+        return web.json_response(counts)
 
     async def _models(self, _: web.Request) -> web.Response:
         names = [MODEL, *WORKLOADS]
@@ -260,6 +273,8 @@ async def _serving(server: ModelServer, port: int) -> AsyncIterator[ModelServer]
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
         server.root_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        served = runner.server
+        server.connections = lambda: len(served.connections) if served else 0
         yield server
     finally:
         await runner.cleanup()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,11 +57,21 @@ class ModelServerProcess:
         text = self._ready.read_text(encoding="utf-8").strip()
         return str(json.loads(text)["base_url"]) if text.startswith("{") else text
 
+    def counts(self) -> dict[str, int]:
+        """Return how many requests there were, how many run, and how many connections are open."""
+        url = self.base_url.removesuffix("/v1") + "/counts"
+        with urllib.request.urlopen(url, timeout=READY_TIMEOUT_S) as response:  # noqa: S310 - ours
+            counts: dict[str, int] = json.load(response)
+        return counts
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return what the log says of all requests, in the order they ended."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
     def entries(self, task: str) -> list[dict[str, Any]]:
         """Return what the log says of a task's requests, in the order they ended."""
-        lines = self._log.read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines]
-        return [each for each in entries if each["headers"].get("X-Fleetmind-Task") == task]
+        return [each for each in self.log() if each["headers"].get("X-Fleetmind-Task") == task]
 
     def durations(self, task: str) -> dict[str, float]:
         """Return the seconds from request to last token, by step of a task."""
