@@ -63,6 +63,8 @@ class PendingAsk:
     on_progress: Callable[[Envelope], None] | None = None
     on_restart: Callable[[int], None] | None = None
     """Called with the new epoch when the recipient's new incarnation gets the ask again."""
+    on_link_lost: Callable[[], None] | None = None
+    """Called when the recipient can't be reached just now; the ask goes on waiting."""
 
 
 @dataclass(slots=True)
@@ -92,11 +94,20 @@ class Exchange:
         directory: Directory,
         clock: Clock,
         rng: random.Random | None = None,
+        is_coalescing: bool = True,
     ) -> None:
         self.statistics = ExchangeStatistics()
         self._clock = clock
         self._random = rng or random.Random()
-        self._links = Links(agent, self, transport=transport, directory=directory, clock=clock)
+        self._links = Links(
+            agent,
+            self,
+            transport=transport,
+            directory=directory,
+            clock=clock,
+            rng=self._random,
+            is_coalescing=is_coalescing,
+        )
         self._recipient: Recipient | None = None
         self._asks: dict[EnvelopeId, PendingAsk] = {}
         self._answering: dict[EnvelopeId, tuple[Peer, int, int]] = {}
@@ -162,6 +173,7 @@ class Exchange:
         *,
         on_progress: Callable[[Envelope], None] | None = None,
         on_restart: Callable[[int], None] | None = None,
+        on_link_lost: Callable[[], None] | None = None,
         is_abandoned: Callable[[], bool] | None = None,
         grace_s: float = 0.0,
     ) -> Envelope:
@@ -178,7 +190,7 @@ class Exchange:
         """
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         peer = self.post(envelope)
-        pending = PendingAsk(envelope, peer, answer, on_progress, on_restart)
+        pending = PendingAsk(envelope, peer, answer, on_progress, on_restart, on_link_lost)
         self._asks[envelope.id] = pending
         assert envelope.deadline_at is not None
         left_s = envelope.deadline_at - self._clock.now() + grace_s
@@ -335,6 +347,12 @@ class Exchange:
         for pending in list(self._asks.values()):
             if pending.peer is peer and pending.on_restart is not None:
                 pending.on_restart(peer.epoch)
+
+    def on_link_lost(self, peer: Peer) -> None:
+        """Tell those who wait for a peer that it can't be reached just now."""
+        for pending in list(self._asks.values()):
+            if pending.peer is peer and pending.on_link_lost is not None:
+                pending.on_link_lost()
 
     def on_unreachable(self, peer: Peer, reason: str) -> None:
         """Tell those who wait for a peer that it can't be reached; end what it waits for."""

@@ -1,20 +1,24 @@
-"""One link: a connection with a reader and a writer task of its own.
+"""One link: a connection with the hellos of both ends, and what is sent over it.
 
-The writer sends all that is queued as one frame and waits for nothing; the reader never waits for
-the writer (grpc#36950: one loop that does both starves).
+What is queued within one pass of the event loop goes as one frame at its end; nothing waits for a
+frame to fill, and the link waits for nothing. It has no tasks: the connection calls it, and it
+calls its keeper.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from typing import Protocol
 
-from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Envelope, Goodbye, Hello
+from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Envelope, Frame, Goodbye, Hello
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId
 from cluster.kernel.peer import Peer
 from cluster.transport.port import Connection
 from cluster.wire.codec import ENVELOPES_PER_FRAME_MAX
+
+_log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 5.0
 ACK_DELAY_S = 0.01
@@ -23,39 +27,41 @@ CPU at both ends, and nothing but memory depends on it."""
 FRAME_BODY_BYTES_SOFT_MAX = 4 * 1024 * 1024
 
 
-async def exchange_hellos(connection: Connection, ours: Hello) -> Hello:
-    """Send our hello and return the peer's.
+class LinkKeeper(Protocol):
+    """Who keeps the links of a host. What the first two raise ends the link."""
 
-    Raises:
-        PeerUnavailable: none came in time, or the stream broke.
-        WireError: something else came first, or a version we don't speak.
-    """
-    try:
-        async with asyncio.timeout(HELLO_TIMEOUT_S):
-            await connection.write(ours)
-            theirs = await connection.read()
-    except TimeoutError as error:
-        raise PeerUnavailable("the peer did not say hello in time") from error
-    if theirs is None:
-        raise PeerUnavailable("the peer ended the stream before its hello")
-    if not isinstance(theirs, Hello):
-        raise WireError("the peer's first frame was not a hello")
-    if theirs.version != PROTOCOL_VERSION:
-        raise WireError(
-            f"the peer speaks version {theirs.version} of the protocol, we speak {PROTOCOL_VERSION}"
-        )
-    return theirs
+    def on_hello(self, link: Link, theirs: Hello) -> None:
+        """Take note of who lives at the other end."""
+        ...
+
+    def on_batch(self, link: Link, batch: Batch) -> None:
+        """Take the acks and envelopes of a frame."""
+        ...
+
+    def on_link_end(self, link: Link) -> None:
+        """Nothing goes over the link any longer; called exactly once."""
+        ...
 
 
 class Link:
-    """A connection after both hellos, and the peers reached over it."""
+    """A connection and the peers reached over it; the receiver of the connection's frames."""
 
-    def __init__(self, connection: Connection, on_batch: Callable[[Link, Batch], None]) -> None:
+    def __init__(
+        self, connection: Connection, keeper: LinkKeeper, *, is_coalescing: bool = True
+    ) -> None:
         self._connection = connection
-        self._on_batch = on_batch
-        self._wake = asyncio.Event()
+        self._keeper = keeper
+        self._is_coalescing = is_coalescing
+        self._loop = asyncio.get_running_loop()
+        self._hello_timer: asyncio.TimerHandle | None = None
         self._ack_timer: asyncio.TimerHandle | None = None
+        self._is_flush_due = False
+        self._is_blocked = False
+        """There was something to send, and the connection took no more."""
         self._is_ending = False
+        self._is_over = False
+        self.is_open = False
+        """The peer has said hello."""
         self.peers: dict[AgentId, Peer] = {}
         """Agents that live at the other end."""
         self.sends_to: dict[AgentId, Peer] = {}
@@ -64,66 +70,56 @@ class Link:
         self.is_peer_leaving = False
         """The other side has said goodbye: its host is stopping."""
 
+    def start(self, ours: Hello) -> None:
+        """Say hello and wait for the peer's."""
+        self._hello_timer = self._loop.call_later(
+            HELLO_TIMEOUT_S, self.fail, "the peer did not say hello in time"
+        )
+        self._connection.write(ours)
+        self._connection.start(self)
+
+    # ---- sending ---------------------------------------------------------------------------
+
     def wake(self) -> None:
         """There may be something to send."""
-        self._wake.set()
+        if not self._is_coalescing:
+            self._flush()
+        elif not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon(self._flush)
 
     def wake_soon(self) -> None:
         """There is an ack: send it with the next envelopes, or alone in a little while."""
-        if self._ack_timer is None:
-            self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._ack_due)
+        if self._ack_timer is None and not self._is_over:
+            self._ack_timer = self._loop.call_later(ACK_DELAY_S, self._ack_due)
 
     def _ack_due(self) -> None:
         self._ack_timer = None
-        self._wake.set()
+        self._flush()
 
-    async def run(self) -> None:
-        """Read and write until either end closes the link. Raises nothing but CancelledError."""
-        writer = asyncio.ensure_future(self._write())
-        reader = asyncio.ensure_future(self._read())
-        try:
-            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                error = task.exception()
-                if error is not None and not isinstance(error, ClusterError):
-                    raise error
-                self.end_reason = str(error) if error else self.end_reason
-        finally:
-            if self._ack_timer is not None:
-                self._ack_timer.cancel()
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
-            await self._connection.close()
-
-    async def _read(self) -> None:
-        while (frame := await self._connection.read()) is not None:
-            match frame:
-                case Batch():
-                    self._on_batch(self, frame)
-                case Goodbye(reason):
-                    self.end_reason = reason
-                    self.is_peer_leaving = True
-                    return
-                case Hello():
-                    raise WireError("the peer said hello twice")
-
-    async def _write(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while batch := self._gather():
-                await self._connection.write(batch)
-            if self._is_ending:
-                await self._connection.write(Goodbye(self.end_reason))
+    def _flush(self) -> None:
+        """Send all that is queued, as far as the connection takes it."""
+        self._is_flush_due = False
+        self._is_blocked = False
+        while not self._is_over:
+            if not self._connection.is_writable:
+                self._is_blocked = True
                 return
+            batch = self._gather()
+            if batch is None:
+                break
+            self._connection.write(batch)
+        if self._is_ending and not self._is_over:
+            self._connection.write(Goodbye(self.end_reason))
+            self._connection.close()
+            self._finish()
 
     def _gather(self) -> Batch | None:
         """Return what is queued for the peers of this link, in one frame within its limits."""
         envelopes: list[Envelope] = []
         acks: list[Ack] = []
         size = 0
-        for peer in list(self.sends_to.values()):
+        for peer in self.sends_to.values():
             while len(envelopes) < ENVELOPES_PER_FRAME_MAX and size < FRAME_BODY_BYTES_SOFT_MAX:
                 taken = peer.take(min(64, ENVELOPES_PER_FRAME_MAX - len(envelopes)))
                 if not taken:
@@ -133,8 +129,78 @@ class Link:
             acks += peer.take_acks()
         return Batch(tuple(envelopes), tuple(acks)) if envelopes or acks else None
 
+    # ---- receiving -------------------------------------------------------------------------
+
+    def on_frame(self, frame: Frame) -> None:
+        """Take the next frame; what can't be accepted ends the link."""
+        if self._is_over:
+            return
+        try:
+            self._take(frame)
+        except ClusterError as error:
+            self.fail(str(error))
+        except Exception:  # noqa: BLE001 - a frame is a containment point
+            _log.exception("a frame ended its link in an error of ours")
+            self.fail("an error of ours")
+
+    def _take(self, frame: Frame) -> None:
+        match frame:
+            case Batch() if self.is_open:
+                self._keeper.on_batch(self, frame)
+            case Hello() if not self.is_open:
+                self._on_hello(frame)
+            case Goodbye(reason) if self.is_open:
+                self.is_peer_leaving = True
+                self.fail(reason)
+            case Hello():
+                raise WireError("the peer said hello twice")
+            case _:
+                raise WireError("the peer's first frame was not a hello")
+
+    def _on_hello(self, theirs: Hello) -> None:
+        if theirs.version != PROTOCOL_VERSION:
+            raise WireError(
+                f"the peer speaks version {theirs.version} of the protocol,"
+                f" we speak {PROTOCOL_VERSION}"
+            )
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+        self._keeper.on_hello(self, theirs)
+        self.is_open = True
+        self.wake()
+
+    def on_writable(self) -> None:
+        """Go on with what the connection did not take."""
+        if self._is_blocked:
+            self._flush()
+
+    def on_end(self, error: ClusterError | None) -> None:
+        """The connection has ended."""
+        if not self._is_over:
+            self.end_reason = str(error or PeerUnavailable("the peer ended the stream"))
+            self._finish()
+
+    # ---- ending ----------------------------------------------------------------------------
+
     def end(self, reason: str) -> None:
-        """Send what is queued, say goodbye, and let `run` return."""
-        self.end_reason = reason
-        self._is_ending = True
-        self._wake.set()
+        """Send what is queued, say goodbye, and end."""
+        if not self.is_open:
+            self.fail(reason)
+        elif not self._is_over:
+            self.end_reason = reason
+            self._is_ending = True
+            self.wake()
+
+    def fail(self, reason: str) -> None:
+        """End without sending what is queued."""
+        if not self._is_over:
+            self.end_reason = reason
+            self._connection.close()
+            self._finish()
+
+    def _finish(self) -> None:
+        self._is_over = True
+        for timer in (self._hello_timer, self._ack_timer):
+            if timer is not None:
+                timer.cancel()
+        self._keeper.on_link_end(self)

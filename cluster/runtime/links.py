@@ -7,21 +7,19 @@ with jittered backoff while something waits for the peer, and gives up after `LO
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 import random
 from typing import Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Hello, Resident
-from cluster.kernel.errors import ClusterError, PeerUnavailable, StaleEpoch
+from cluster.kernel.errors import ClusterError, PeerUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.peer import Peer
 from cluster.runtime.directory import Directory
-from cluster.runtime.link import Link, exchange_hellos
+from cluster.runtime.link import Link
 from cluster.transport.port import Connection, Transport
 from cluster.wire.codec import RESIDENTS_MAX
-
-_log = logging.getLogger(__name__)
 
 DIAL_TIMEOUT_S = 2.0
 BACKOFF_S_MIN = 0.02
@@ -42,13 +40,20 @@ class LinkOwner(Protocol):
         """A new incarnation of a known peer is linked; it gets what is not done."""
         ...
 
+    def on_link_lost(self, peer: Peer) -> None:
+        """No link to a peer stands that something waits for, and a first try to make one failed.
+
+        It is looked for on; whoever knows another way to its end need not wait.
+        """
+        ...
+
     def on_unreachable(self, peer: Peer, reason: str) -> None:
         """A peer stayed out of reach and was forgotten."""
         ...
 
 
 class Links:
-    """All links of one agent's host."""
+    """All links of one agent's host. Makes no decision by chance but with ``rng``."""
 
     def __init__(
         self,
@@ -58,6 +63,8 @@ class Links:
         transport: Transport,
         directory: Directory,
         clock: Clock,
+        rng: random.Random | None = None,
+        is_coalescing: bool = True,
     ) -> None:
         self.agent = agent
         self.epoch = 0
@@ -66,14 +73,17 @@ class Links:
         self._transport = transport
         self._directory = directory
         self._clock = clock
-        self._random = random.Random()
+        self._rng = rng or random.Random()
+        self._is_coalescing = is_coalescing
         self._peers: dict[AgentId, Peer] = {}
         self._sending: dict[AgentId, Link] = {}
         """The one link we send on, by peer."""
-        self._open: set[Link] = set()
+        self._links: dict[Link, AgentId | None] = {}
+        """Every link until its end, and whom we dialled; in order, unlike a set."""
+        self._opened: dict[Link, asyncio.Future[None]] = {}
+        """Links that we dialled and that wait for the peer's hello."""
         self._connecting: dict[AgentId, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        """Those that run a link."""
+        self._all_ended = asyncio.Event()
         self._is_stopping = False
 
     async def start(self, epoch: int, *, listens: bool) -> str:
@@ -85,22 +95,30 @@ class Links:
 
     async def stop(self) -> None:
         """Send what is queued, say goodbye, close the transport."""
-        self._is_stopping = True
-        for task in self._connecting.values():
-            task.cancel()
-        for link in self._open:
+        await self._stop_connecting()
+        for link in list(self._links):
             link.end("the host is stopping")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_S)
-        left = [*self._tasks, *self._connecting.values()]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        await self._transport.close()
+        if self._links:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._all_ended.wait()
+        await self._close()
 
     async def abort(self) -> None:
         """End as a crash does: no goodbye, nothing sent."""
+        await self._stop_connecting()
+        await self._close()
+
+    async def _stop_connecting(self) -> None:
         self._is_stopping = True
+        connecting = list(self._connecting.values())
+        for task in connecting:
+            task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
+
+    async def _close(self) -> None:
+        for link in list(self._links):
+            link.fail("the host has stopped")
         await self._transport.close()
 
     def peer(self, agent: AgentId) -> Peer:
@@ -133,27 +151,31 @@ class Links:
         elif peer.has_news:
             link.wake_soon()
 
-    async def _accept(self, connection: Connection) -> None:
-        """Serve a connection that somebody else opened, until it ends."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            theirs = await exchange_hellos(connection, self._hello())
-            link = self._open_link(connection, theirs)
-        except (PeerUnavailable, StaleEpoch):
-            return
-        finally:
-            self._tasks.discard(task)
-        await self._run_link(link)
+    # ---- links -----------------------------------------------------------------------------
+
+    def _accept(self, connection: Connection) -> None:
+        """Take a connection that somebody else opened."""
+        if self._is_stopping:
+            connection.close()
+        else:
+            self._start_link(connection, None)
+
+    def _start_link(self, connection: Connection, dialled: AgentId | None) -> Link:
+        link = Link(connection, self, is_coalescing=self._is_coalescing)
+        self._links[link] = dialled
+        link.start(self._hello())
+        return link
 
     def _hello(self) -> Hello:
         met = [Resident(peer.agent, peer.epoch) for peer in self._peers.values() if peer.epoch]
         ours = (Resident(self.agent, self.epoch),)
         return Hello(PROTOCOL_VERSION, ours, self.address, tuple(met[-RESIDENTS_MAX:]))
 
-    def _open_link(self, connection: Connection, theirs: Hello) -> Link:
-        link = Link(connection, self._owner.on_batch)
+    def on_hello(self, link: Link, theirs: Hello) -> None:
+        """Send to those who live at the other end over this link."""
+        dialled = self._links[link]
+        if dialled is not None and dialled not in {r.agent for r in theirs.residents}:
+            raise PeerUnavailable("somebody else answers at its address")
         remembers_us = Resident(self.agent, self.epoch) in theirs.met
         for resident in theirs.residents:
             peer = self.peer(resident.agent)
@@ -169,82 +191,82 @@ class Links:
             self._sending[peer.agent] = link
             if is_new_incarnation:
                 self._owner.on_restarted(peer)
-        self._open.add(link)
-        return link
+        opened = self._opened.pop(link, None)
+        if opened is not None:
+            opened.set_result(None)
 
-    async def _run_link(self, link: Link) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        link.wake()
-        try:
-            await link.run()
-        except Exception:  # noqa: BLE001 - the stream task is a containment point
-            _log.exception("a link of %s ended in an error of ours", self.agent)
-        finally:
-            self._tasks.discard(task)
-            self._open.discard(link)
-            self._lost(link)
+    def on_batch(self, link: Link, batch: Batch) -> None:
+        """Hand on what came in."""
+        self._owner.on_batch(link, batch)
 
-    def _lost(self, link: Link) -> None:
+    def on_link_end(self, link: Link) -> None:
         """Find other ways to the peers that we sent to over this link."""
+        del self._links[link]
+        opened = self._opened.pop(link, None)
+        if opened is not None and not opened.done():
+            opened.set_exception(PeerUnavailable(link.end_reason))
+        if self._is_stopping and not self._links:
+            self._all_ended.set()
         for agent, peer in link.sends_to.items():
-            if self._sending.get(agent) is not link:
-                continue
-            del self._sending[agent]
-            other = next((o for o in self._open if agent in o.peers), None)
-            if other is not None:
-                peer.meet(peer.epoch)
-                other.sends_to[agent] = peer
-                self._sending[agent] = other
-                other.wake()
-            elif peer.undone_count and not self._is_stopping:
-                self._connect(peer)
-            elif link.is_peer_leaving:
-                self._forget(peer, link.end_reason)
+            if self._sending.get(agent) is link:
+                del self._sending[agent]
+                self._reroute(peer, link)
+
+    def _reroute(self, peer: Peer, lost: Link) -> None:
+        other = next((o for o in self._links if peer.agent in o.peers), None)
+        if other is not None:
+            peer.meet(peer.epoch)
+            other.sends_to[peer.agent] = peer
+            self._sending[peer.agent] = other
+            other.wake()
+        elif peer.undone_count and not self._is_stopping:
+            self._connect(peer)
+        elif lost.is_peer_leaving:
+            self._forget(peer, lost.end_reason)
 
     def _forget(self, peer: Peer, reason: str) -> None:
         """Drop all that is known of a peer that is gone; nobody waits for it or it for us."""
         self._peers.pop(peer.agent, None)
         self._owner.on_unreachable(peer, reason)
 
+    # ---- connecting ------------------------------------------------------------------------
+
     def _connect(self, peer: Peer) -> None:
         if peer.agent in self._connecting or self._is_stopping:
             return
-        task = asyncio.ensure_future(self._connect_and_run(peer))
+        task = asyncio.ensure_future(self._look_for(peer))
         self._connecting[peer.agent] = task
         task.add_done_callback(lambda _: self._connecting.pop(peer.agent, None))
 
-    async def _connect_and_run(self, peer: Peer) -> None:
+    async def _look_for(self, peer: Peer) -> None:
         """Look for a peer until a link stands or it has been gone for too long."""
         gives_up_at = self._clock.now() + LOST_AFTER_S
         backoff_s = BACKOFF_S_MIN
         reason = ""
         while self._clock.now() < gives_up_at and peer.agent not in self._sending:
             try:
-                link = await self._dial(peer)
+                await self._dial(peer)
             except ClusterError as error:
+                if not reason and peer.agent not in self._sending:
+                    self._owner.on_link_lost(peer)
                 reason = str(error)
             else:
-                task = asyncio.ensure_future(self._run_link(link))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
                 return
-            await asyncio.sleep(backoff_s * self._random.uniform(0.5, 1.0))
+            await asyncio.sleep(backoff_s * self._rng.uniform(0.5, 1.0))
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
         if peer.agent not in self._sending:
             self._forget(peer, reason)
 
-    async def _dial(self, peer: Peer) -> Link:
+    async def _dial(self, peer: Peer) -> None:
         registration = await self._directory.lookup(peer.agent)
         if registration is None or not registration.address:
             raise PeerUnavailable("it is not registered")
         connection = await self._transport.dial(registration.address, DIAL_TIMEOUT_S)
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        link = self._start_link(connection, peer.agent)
+        self._opened[link] = opened
         try:
-            theirs = await exchange_hellos(connection, self._hello())
-            if peer.agent not in {resident.agent for resident in theirs.residents}:
-                raise PeerUnavailable(f"somebody else answers at {registration.address}")
-            return self._open_link(connection, theirs)
-        except BaseException:
-            await connection.close()
+            await opened
+        except asyncio.CancelledError:
+            link.fail("nobody needs the link any longer")
             raise

@@ -1,4 +1,4 @@
-"""Both transports keep the contract of `cluster.transport.port`."""
+"""Every transport keeps the contract of `cluster.transport.port`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,81 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from cluster.kernel.envelope import Batch, Envelope, Frame, Goodbye, Hello, Kind
-from cluster.kernel.errors import PeerUnavailable, WireError
+from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId, EnvelopeId
-from cluster.transport.grpc_exchange import GrpcTransport
-from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
+from cluster.transport.grpc_exchange import GrpcConnection, GrpcTransport
+from cluster.transport.in_memory import MemoryConnection, MemoryNetwork, MemoryTransport
 from cluster.transport.port import Connection, Transport
 
 HELLO = Hello(1, (), "")
 MakeTransport = Callable[[], Transport]
+
+
+class Ear:
+    """Writes down what a connection brings."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.frames: list[Frame] = []
+        self.errors: list[ClusterError | None] = []
+        self.writable_count = 0
+        self._news = asyncio.Event()
+
+    @classmethod
+    def on(cls, connection: Connection) -> Ear:
+        """Start a connection with a new one."""
+        ear = cls(connection)
+        connection.start(ear)
+        return ear
+
+    def on_frame(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._news.set()
+
+    def on_writable(self) -> None:
+        self.writable_count += 1
+        self._news.set()
+
+    def on_end(self, error: ClusterError | None) -> None:
+        self.errors.append(error)
+        self._news.set()
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not is_so():
+                await self._news.wait()
+                self._news.clear()
+
+    async def next_frame(self) -> Frame:
+        await self.until(lambda: bool(self.frames))
+        return self.frames.pop(0)
+
+    async def end(self) -> ClusterError | None:
+        await self.until(lambda: bool(self.errors))
+        return self.errors[0]
+
+    async def write(self, frame: Frame) -> None:
+        await self.until(lambda: self.connection.is_writable)
+        self.connection.write(frame)
+
+
+class Echo(Ear):
+    """Writes back what comes in, in order and as the stream has room."""
+
+    def on_frame(self, frame: Frame) -> None:
+        super().on_frame(frame)
+        self.on_writable()
+
+    def on_writable(self) -> None:
+        while self.frames and self.connection.is_writable:
+            frame = self.frames.pop(0)
+            self.connection.write(frame)
+            if isinstance(frame, Goodbye):
+                self.connection.close()
+
+
+def echo(connection: Connection) -> None:
+    Echo.on(connection)
 
 
 @pytest.fixture(params=["memory", "grpc"])
@@ -38,13 +105,6 @@ async def make_transport(request: pytest.FixtureRequest) -> AsyncIterator[MakeTr
         await transport.close()
 
 
-async def echo(connection: Connection) -> None:
-    while (frame := await connection.read()) is not None:
-        await connection.write(frame)
-        if isinstance(frame, Goodbye):
-            return
-
-
 def batch(number: int, size: int = 10) -> Frame:
     envelope = Envelope(
         EnvelopeId(number.to_bytes(16, "big")),
@@ -60,107 +120,147 @@ def batch(number: int, size: int = 10) -> Frame:
 
 async def test_frames_arrive_whole_and_in_order(make_transport: MakeTransport) -> None:
     address = await make_transport().listen(echo)
-    connection = await make_transport().dial(address, 5.0)
-    sent = [HELLO, *(batch(number, 1000) for number in range(1, 50))]
+    ear = Ear.on(await make_transport().dial(address, 5.0))
+    sent = [HELLO, *(batch(number, 1000) for number in range(1, 200))]
 
-    received = []
     for frame in sent:
-        await connection.write(frame)
-        received.append(await connection.read())
+        await ear.write(frame)
+    await ear.until(lambda: len(ear.frames) == len(sent))
 
-    assert received == sent
+    assert ear.frames == sent
 
 
 async def test_a_large_frame_arrives_whole(make_transport: MakeTransport) -> None:
     address = await make_transport().listen(echo)
-    connection = await make_transport().dial(address, 5.0)
+    ear = Ear.on(await make_transport().dial(address, 5.0))
 
-    await connection.write(batch(1, 7_000_000))
+    ear.connection.write(batch(1, 3_000_000))
 
-    assert await connection.read() == batch(1, 7_000_000)
+    assert await ear.next_frame() == batch(1, 3_000_000)
 
 
-async def test_the_end_of_the_other_side_is_seen(make_transport: MakeTransport) -> None:
+async def test_what_came_before_the_start_is_delivered_first(make_transport: MakeTransport) -> None:
+    accepted: list[Connection] = []
+    address = await make_transport().listen(accepted.append)
+    near = Ear.on(await make_transport().dial(address, 5.0))
+    near.connection.write(HELLO)
+    await near.write(batch(1))
+
+    far = Ear.on(accepted[0])
+    await far.until(lambda: len(far.frames) == 2)
+
+    assert far.frames == [HELLO, batch(1)]
+
+
+async def test_a_stream_that_nobody_reads_becomes_congested_and_recovers(
+    make_transport: MakeTransport,
+) -> None:
+    accepted: list[Connection] = []
+    address = await make_transport().listen(accepted.append)
+    near = Ear.on(await make_transport().dial(address, 5.0))
+    written = 0
+    deadline = asyncio.get_running_loop().time() + 0.5
+    while asyncio.get_running_loop().time() < deadline and written < 1000:
+        if near.connection.is_writable:
+            written += 1
+            near.connection.write(batch(written, 500_000))
+        await asyncio.sleep(0)
+    assert not near.connection.is_writable
+    assert written < 1000
+
+    far = Ear.on(accepted[0])
+    await far.until(lambda: len(far.frames) == written)
+    await near.until(lambda: near.connection.is_writable)
+
+    assert near.writable_count > 0
+
+
+async def test_what_was_written_before_the_close_arrives(make_transport: MakeTransport) -> None:
+    accepted: list[Connection] = []
+    address = await make_transport().listen(accepted.append)
+    near = Ear.on(await make_transport().dial(address, 5.0))
+    near.connection.write(batch(1, 100_000))
+    near.connection.close()
+    far = Ear.on(accepted[0])
+
+    assert await far.end() is None
+    assert far.frames == [batch(1, 100_000)]
+    assert await near.end() is None
+
+
+async def test_what_the_accepting_side_wrote_before_its_close_arrives(
+    make_transport: MakeTransport,
+) -> None:
     address = await make_transport().listen(echo)
-    connection = await make_transport().dial(address, 5.0)
-    await connection.write(Goodbye("enough"))
-    assert await connection.read() == Goodbye("enough")
+    ear = Ear.on(await make_transport().dial(address, 5.0))
 
-    async with asyncio.timeout(5):
-        assert await connection.read() is None
+    ear.connection.write(Goodbye("enough"))
+
+    assert await ear.end() is None
+    assert ear.frames == [Goodbye("enough")]
+
+
+async def test_the_end_is_told_once(make_transport: MakeTransport) -> None:
+    address = await make_transport().listen(echo)
+    ear = Ear.on(await make_transport().dial(address, 5.0))
+
+    ear.connection.close()
+    ear.connection.close()
+    await ear.end()
+    ear.connection.write(HELLO)
+    ear.connection.close()
+    await asyncio.sleep(0.01)
+
+    assert ear.errors == [None]
 
 
 async def test_a_listener_that_closes_ends_its_connections(make_transport: MakeTransport) -> None:
     listener = make_transport()
     address = await listener.listen(echo)
-    connection = await make_transport().dial(address, 5.0)
-    await connection.write(HELLO)
-    await connection.read()
+    ear = Ear.on(await make_transport().dial(address, 5.0))
+    ear.connection.write(HELLO)
+    await ear.next_frame()
 
     await listener.close()
 
-    async with asyncio.timeout(5):
-        try:
-            assert await connection.read() is None
-        except PeerUnavailable:
-            return
+    assert isinstance(await ear.end(), PeerUnavailable | None)
 
 
-async def test_dialling_where_nobody_listens_fails_in_time(make_transport: MakeTransport) -> None:
+async def test_dialling_where_nobody_listens_fails_at_once(make_transport: MakeTransport) -> None:
     listener = make_transport()
     address = await listener.listen(echo)
     await listener.close()
 
-    with pytest.raises(PeerUnavailable):
-        await make_transport().dial(address, 0.3)
+    async with asyncio.timeout(5):
+        with pytest.raises(PeerUnavailable):
+            await make_transport().dial(address, 60.0)
 
 
-async def test_writing_to_a_closed_connection_is_refused(make_transport: MakeTransport) -> None:
-    address = await make_transport().listen(echo)
-    connection = await make_transport().dial(address, 5.0)
+async def test_bytes_that_are_not_a_frame_end_only_their_own_stream(
+    make_transport: MakeTransport,
+) -> None:
+    ears: list[Ear] = []
+    address = await make_transport().listen(lambda connection: ears.append(Echo.on(connection)))
+    client = make_transport()
+    bad = Ear.on(await client.dial(address, 5.0))
+    good = Ear.on(await client.dial(address, 5.0))
 
-    await connection.close()
+    assert isinstance(bad.connection, GrpcConnection | MemoryConnection)
+    bad.connection.write_bytes(b"\xff\xff\xff\xff")
+    assert isinstance(await bad.end(), PeerUnavailable)
+    assert isinstance(await ears[0].end(), WireError)
 
-    with pytest.raises(PeerUnavailable):
-        await connection.write(HELLO)
+    good.connection.write(HELLO)
+    assert await good.next_frame() == HELLO
 
 
 async def test_a_wrong_token_is_refused_with_a_clear_sentence() -> None:
     server = GrpcTransport("right", "127.0.0.1", time.monotonic)
     client = GrpcTransport("wrong", "127.0.0.1", time.monotonic)
     try:
-        connection = await client.dial(await server.listen(echo), 5.0)
-
+        address = await server.listen(echo)
         with pytest.raises(PeerUnavailable, match="token"):
-            await connection.read()
+            await client.dial(address, 5.0)
     finally:
         await client.close()
         await server.close()
-
-
-async def test_bytes_that_are_not_a_frame_end_only_their_own_stream() -> None:
-    server = GrpcTransport("token", "127.0.0.1", time.monotonic)
-    client = GrpcTransport("token", "127.0.0.1", time.monotonic)
-    seen: list[type[BaseException]] = []
-
-    async def serve(connection: Connection) -> None:
-        try:
-            await echo(connection)
-        except WireError as error:
-            seen.append(type(error))
-            raise
-
-    try:
-        address = await server.listen(serve)
-        bad = await client.dial(address, 5.0)
-        good = await client.dial(address, 5.0)
-        await bad._call.write(b"\xff\xff\xff\xff")  # type: ignore[attr-defined]  # noqa: SLF001 - past the codec
-
-        with pytest.raises(PeerUnavailable):
-            await bad.read()
-        await good.write(HELLO)
-        assert await good.read() == HELLO
-    finally:
-        await client.close()
-        await server.close()
-    assert seen == [WireError]
