@@ -1,0 +1,205 @@
+"""One process of a chaos cluster: a host as it is in production, and a way to die at a chosen point.
+
+Forked by `tests.chaos.zygote`. What its agent does is `tests.chaos.message_roles`' or
+`tests.chaos.task_roles`' business. It stops on SIGTERM, and ends with `FENCED` where a newer
+incarnation has taken over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvloop
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import ClusterError
+from cluster.memory.redis_store import RedisStore
+from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.turns import Handler, Sender
+from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.port import Accept, Connection, Transport
+from cluster.wire.messages import MessageCodec
+from tests.chaos.event_log import EventLog
+
+TOKEN = "chaos"
+FENCED = 3
+STORE_TIMEOUT_S = 1.0
+_RETRY_S = 0.1
+
+AFTER_ACK_S = 0.003
+
+
+class CrashPoints:
+    """Ends this process where it was told to: at the next crossing of a point that is armed.
+
+    Whoever injects the fault arms a point by writing its name into a file.
+    """
+
+    def __init__(self, folder: Path, agent: str, log: EventLog) -> None:
+        self._path = armed_path(folder, agent)
+        self._log = log
+
+    def crossed(self, point: str, **more: object) -> None:
+        """Die here if this point is armed."""
+        if not self._path.exists() or self._path.read_text(encoding="utf-8") != point:
+            return
+        self._path.unlink(missing_ok=True)
+        self._log.write("crashed", point=point, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def will_cross(self, point: str, delay_s: float = AFTER_ACK_S, **more: object) -> None:
+        """Cross a point a little later, when what happens now has been sent."""
+        if self._path.exists():
+            asyncio.get_running_loop().call_later(delay_s, lambda: self.crossed(point, **more))
+
+
+def armed_path(folder: Path, agent: str) -> Path:
+    """Return the file that arms a crash of an agent's process."""
+    return folder / f"armed-{agent}"
+
+
+def upstream_path(folder: Path, agent: str) -> Path:
+    """Return the file that tells the proxy before an agent where it listens now."""
+    return folder / f"upstream-{agent}"
+
+
+class ProxiedTransport:
+    """A transport whose address is that of the proxy before it."""
+
+    def __init__(self, inner: Transport, upstream: Path, port: int) -> None:
+        self._inner = inner
+        self._upstream = upstream
+        self._port = port
+
+    async def listen(self, accept: Accept) -> str:
+        """Listen, tell the proxy where, and return the proxy's address."""
+        address = await self._inner.listen(accept)
+        beside = self._upstream.with_suffix(f".{os.getpid()}")
+        beside.write_text(address, encoding="utf-8")
+        beside.replace(self._upstream)
+        return f"127.0.0.1:{self._port}"
+
+    async def dial(self, address: str, timeout_s: float) -> Connection:
+        """Open a connection."""
+        return await self._inner.dial(address, timeout_s)
+
+    async def close(self) -> None:
+        """Close the inner one."""
+        await self._inner.close()
+
+
+class Part(Protocol):
+    """What an agent of a chaos cluster does besides answering."""
+
+    async def run(self, host: Host) -> None:
+        """Work until the process is to stop, then come to an end of one's own."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Return counters that go into the log now and then."""
+        ...
+
+
+class Surroundings:
+    """What a role is built from."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec = spec
+        self.folder = Path(spec["folder"])
+        self.log = EventLog(self.folder, spec["agent"])
+        self.crash = CrashPoints(self.folder, spec["agent"], self.log)
+        self.stopping = asyncio.Event()
+
+    async def store(self) -> RedisStore:
+        """Connect to the store, however long it takes: it may be the one that is being hurt."""
+        while True:
+            try:
+                return await RedisStore.connect(
+                    self.spec["redis_url"], timeout_s=self.spec.get("timeout_s", STORE_TIMEOUT_S)
+                )
+            except ClusterError as error:
+                self.log.write("no store", error=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    def transport(self) -> Transport:
+        """Return the transport, behind a proxy where the spec names its port."""
+        inner = GrpcTransport(TOKEN, "127.0.0.1", SystemClock().now)
+        if not self.spec.get("proxy_port"):
+            return inner
+        upstream = upstream_path(self.folder, self.spec["agent"])
+        return ProxiedTransport(inner, upstream, self.spec["proxy_port"])
+
+
+Opener = Callable[[Surroundings], Awaitable[tuple[Host, Part]]]
+
+
+def plain_host(
+    around: Surroundings, store: RedisStore, make: Callable[[Sender], Handler], concurrency: int
+) -> Host:
+    """Return the host of an agent, with the lease of the spec."""
+    host = Host(
+        AgentProfile(around.spec["agent"], concurrency=concurrency),
+        make,
+        store=store,
+        transport=around.transport(),
+        clock=SystemClock(),
+        codec=MessageCodec(),
+    )
+    host.directory.lease_s = around.spec["lease_s"]
+    return host
+
+
+async def serve(spec: dict[str, Any], openers: dict[str, Opener]) -> int:
+    """Run one host to its end and return the exit status."""
+    around = Surroundings(spec)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, around.stopping.set)
+    host, part = await openers[spec["kind"]](around)
+    while True:
+        try:
+            await host.start()
+        except ClusterError as error:
+            around.log.write("failing", error=str(error))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            break
+    around.log.write("ready", epoch=host.exchange.epoch, address=host.exchange.address)
+    work = asyncio.ensure_future(part.run(host))
+    fenced = asyncio.ensure_future(host.is_fenced.wait())
+    counting = asyncio.ensure_future(_count(around.log, host, part))
+    await asyncio.wait({work, fenced}, return_when=asyncio.FIRST_COMPLETED)
+    counting.cancel()
+    _write_counts(around.log, host, part)
+    if fenced.done():
+        around.log.write("fenced", epoch=host.exchange.epoch)
+        return FENCED
+    work.result()
+    await host.stop()
+    return 0
+
+
+async def _count(log: EventLog, host: Host, part: Part) -> None:
+    while True:
+        await asyncio.sleep(0.2)
+        _write_counts(log, host, part)
+
+
+def _write_counts(log: EventLog, host: Host, part: Part) -> None:
+    statistics = host.exchange.statistics
+    counts = {"duplicates": statistics.duplicates, "stale": statistics.stale, **part.counts()}
+    log.write("counts", epoch=host.exchange.epoch, **counts)
+
+
+def main(spec: dict[str, Any]) -> None:
+    """Run a host in this process, as its zygote asked for."""
+    from tests.chaos import message_roles
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
+    status = uvloop.run(serve(spec, message_roles.OPENERS))
+    os._exit(status)
