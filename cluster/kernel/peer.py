@@ -5,18 +5,21 @@ Pure: the exchange in `cluster.runtime.exchange` feeds it frames and asks it wha
 
 from __future__ import annotations
 
-from cluster.kernel.delivery import Arrival, Inbound, Outbound
-from cluster.kernel.envelope import Ack, Envelope, Lane
+from cluster.kernel.delivery import UNDONE_MAX, Arrival, Inbound, Outbound
+from cluster.kernel.envelope import LANE_OF_KIND, Ack, Envelope, Kind, Lane
 from cluster.kernel.errors import StaleEpoch, WireError
 from cluster.kernel.ids import AgentId
 
 _SEND_ORDER = (Lane.CONTROL, Lane.REPLY, Lane.WORK)
 
+PROGRESS_MAX = UNDONE_MAX // 2
+"""Envelopes that wait on the reply lane until progress is refused; the rest is for answers."""
+
 
 class Peer:
     """One remote agent as a local agent sees it."""
 
-    __slots__ = ("_inbound", "_outbound", "agent", "epoch", "local", "local_epoch")
+    __slots__ = ("_inbound", "_killers", "_outbound", "agent", "epoch", "local", "local_epoch")
 
     def __init__(self, agent: AgentId, local: AgentId, local_epoch: int) -> None:
         self.agent = agent
@@ -26,6 +29,7 @@ class Peer:
         self.local_epoch = local_epoch
         self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
         self._inbound = self._new_inbound()
+        self._killers: list[Envelope] = []
 
     @staticmethod
     def _new_inbound() -> dict[Lane, Inbound]:
@@ -52,22 +56,28 @@ class Peer:
             for inbound in self._inbound.values():
                 inbound.is_dirty = True
             return False
-        was_known = self.epoch > 0
+        was_known, has_died = self.epoch > 0, epoch > self.epoch
         self.epoch = epoch
         if was_known:
             self._inbound = self._new_inbound()
             for outbound in self._outbound.values():
-                outbound.restart()
+                self._killers += outbound.restart(has_died=has_died)
         return was_known
 
+    def take_killers(self) -> list[Envelope]:
+        """Return what killed `DEATHS_MAX` incarnations of the peer since the last call."""
+        killers, self._killers = self._killers, []
+        return killers
+
     def offer(self, envelope: Envelope) -> None:
-        """Queue an envelope on its lane.
+        """Queue an envelope on its lane; progress leaves room for answers.
 
         Raises:
             Overloaded: too much waits for this peer already.
         """
         envelope.sender_epoch = self.local_epoch
-        self._outbound[envelope.lane].offer(envelope)
+        kept_max = PROGRESS_MAX if envelope.kind is Kind.PROGRESS else UNDONE_MAX
+        self._outbound[envelope.lane].offer(envelope, kept_max=kept_max)
 
     def take(self, count_max: int) -> list[Envelope]:
         """Return what may be sent now: control before replies before work, each in order."""
@@ -99,7 +109,11 @@ class Peer:
         return acks
 
     def acknowledge(self, ack: Ack) -> list[Envelope]:
-        """Apply an ack; return what is done by it. One for another incarnation is passed over."""
+        """Apply an ack; return what is done by it. One for another incarnation is passed over.
+
+        Raises:
+            WireError: it acknowledges what was never sent; the link must be made anew.
+        """
         if ack.sender_epoch != self.local_epoch or ack.recipient_epoch != self.epoch:
             return []
         return self._outbound[ack.lane].acknowledge(ack)
@@ -113,33 +127,35 @@ class Peer:
         """
         if envelope.sender_epoch != self.epoch:
             raise StaleEpoch(f"{self.agent} sent from incarnation {envelope.sender_epoch}")
-        arrival = self._inbound[envelope.lane].accept(envelope.seq)
+        if envelope.lane is not LANE_OF_KIND[envelope.kind]:
+            raise WireError(f"{self.agent} sent {envelope.kind.name} on lane {envelope.lane.name}")
+        arrival = self._inbound[envelope.lane].accept(envelope)
         if arrival is Arrival.GAP:
             raise WireError(f"{self.agent} left a gap before envelope {envelope.seq}")
+        if arrival is Arrival.OVERDRAWN:
+            raise WireError(f"{self.agent} sent envelope {envelope.seq} without credit")
         return arrival is Arrival.NEW
 
-    def taken(self, lane: Lane, epoch: int) -> None:
-        """Give back the credit of one envelope that has left the mailbox."""
-        if epoch == self.epoch:
-            self._inbound[lane].take()
+    def taken(self, envelope: Envelope) -> None:
+        """Give back the credit of an envelope of the work lane that has left the mailbox."""
+        self._inbound[Lane.WORK].take(envelope)
 
-    def done(self, seq: int, epoch: int) -> None:
+    def done(self, envelope: Envelope) -> None:
         """Mark an envelope of the work lane as done."""
-        if epoch == self.epoch:
-            self._inbound[Lane.WORK].finish((seq,))
+        self._inbound[Lane.WORK].finish(envelope)
 
-    def answered(self, seq: int) -> None:
+    def answered(self, ask: Envelope) -> None:
         """Forget an ask of ours whose answer is here."""
-        self._outbound[Lane.WORK].finish(seq)
+        self._outbound[Lane.WORK].finish(ask)
 
-    def abandon(self, seq: int) -> None:
+    def abandon(self, ask: Envelope) -> None:
         """Forget an ask of ours that nobody waits for any longer."""
-        self._outbound[Lane.WORK].abandon(seq)
+        self._outbound[Lane.WORK].abandon(ask)
 
     @property
     def undone_count(self) -> int:
         """How many of our envelopes this peer has not done yet."""
-        return sum(len(outbound.undone) for outbound in self._outbound.values())
+        return sum(len(outbound) for outbound in self._outbound.values())
 
     @property
     def has_sendable(self) -> bool:

@@ -110,8 +110,9 @@ class Exchange:
         )
         self._recipient: Recipient | None = None
         self._asks: dict[EnvelopeId, PendingAsk] = {}
-        self._answering: dict[EnvelopeId, tuple[Peer, int, int]] = {}
-        """Asks of others by id: peer, seq and epoch, until our answer has its receipt."""
+        self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
+        """What others want of us: an ask until our answer has its receipt, a tell until its turn
+        has ended. Bounded by what the mailbox and the lanes of the answers hold."""
 
     @property
     def agent(self) -> AgentId:
@@ -230,7 +231,7 @@ class Exchange:
         """
         pending = self._asks.pop(ask, None)
         if pending is not None:
-            pending.peer.abandon(pending.envelope.seq)
+            pending.peer.abandon(pending.envelope)
             if not pending.answer.done():
                 pending.answer.set_exception(Cancelled("nobody waits for the answer any longer"))
         return pending
@@ -255,27 +256,36 @@ class Exchange:
             return  # the recipient's own deadline ends the turn
 
     def answer(self, asked: Envelope, reply: Envelope) -> None:
-        """Send the answer to an ask; the ask is done when the answer has its receipt."""
-        peer = self._links.peer(asked.sender)
-        self._answering[asked.id] = (peer, asked.seq, asked.sender_epoch)
+        """Send the answer to an ask; the ask is done when the answer has its receipt.
+
+        Where the asker was given up, or asked from another incarnation, nothing is sent.
+
+        Raises:
+            TooLarge, Overloaded: it can't be sent; the ask is done.
+        """
+        if asked.id not in self._work:
+            return
         try:
             self.post(reply)
         except ClusterError:
-            del self._answering[asked.id]
-            peer.done(asked.seq, asked.sender_epoch)
+            self.told(asked)
             raise
 
     def taken(self, envelope: Envelope) -> None:
         """A turn has taken the envelope out of the mailbox: give its credit back."""
-        peer = self._links.peer(envelope.sender)
-        peer.taken(envelope.lane, envelope.sender_epoch)
-        self._links.acknowledge(peer)
+        wanted = self._work.get(envelope.id)
+        if wanted is not None:
+            peer, _ = wanted
+            peer.taken(envelope)
+            self._links.acknowledge(peer)
 
     def told(self, envelope: Envelope) -> None:
         """The turn of a TELL has ended."""
-        peer = self._links.peer(envelope.sender)
-        peer.done(envelope.seq, envelope.sender_epoch)
-        self._links.acknowledge(peer)
+        wanted = self._work.pop(envelope.id, None)
+        if wanted is not None:
+            peer, _ = wanted
+            peer.done(envelope)
+            self._links.acknowledge(peer)
 
     # ---- receiving -------------------------------------------------------------------------
 
@@ -294,10 +304,10 @@ class Exchange:
             self._links.acknowledge(peer)
 
     def _answer_received(self, reply: Envelope) -> None:
-        answered = self._answering.pop(reply.cause, None)
-        if answered is not None:
-            peer, seq, epoch = answered
-            peer.done(seq, epoch)
+        wanted = self._work.pop(reply.cause, None)
+        if wanted is not None:
+            peer, asked = wanted
+            peer.done(asked)
 
     def _arrive(self, link: Link, envelope: Envelope) -> None:
         peer = link.peers.get(envelope.sender)
@@ -323,13 +333,12 @@ class Exchange:
         assert self._recipient is not None
         match envelope.kind:
             case Kind.ASK | Kind.TELL:
+                self._work[envelope.id] = (peer, envelope)
                 self._recipient.on_work(envelope)
-                return
             case Kind.CANCEL:
                 self._recipient.on_cancel(envelope)
             case Kind.REPLY | Kind.PROGRESS:
                 self._to_asker(envelope)
-        peer.taken(envelope.lane, envelope.sender_epoch)
 
     def _to_asker(self, envelope: Envelope) -> None:
         pending = self._asks.get(envelope.cause)
@@ -339,11 +348,12 @@ class Exchange:
             if pending.on_progress is not None:
                 pending.on_progress(envelope)
             return
-        pending.peer.answered(pending.envelope.seq)
+        pending.peer.answered(pending.envelope)
         pending.answer.set_result(envelope)
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""
+        self._drop_work_of(peer)
         for pending in list(self._asks.values()):
             if pending.peer is peer and pending.on_restart is not None:
                 pending.on_restart(peer.epoch)
@@ -357,8 +367,15 @@ class Exchange:
     def on_unreachable(self, peer: Peer, reason: str) -> None:
         """Tell those who wait for a peer that it can't be reached; end what it waits for."""
         assert self._recipient is not None
+        self._drop_work_of(peer)
         self._recipient.on_asker_gone(peer.agent)
         self._fail_asks(peer, f"{peer.agent} can't be reached: {reason}")
+
+    def _drop_work_of(self, peer: Peer) -> None:
+        """Forget what a peer wanted that it knows nothing of any longer."""
+        for asked, (asker, _) in list(self._work.items()):
+            if asker is peer:
+                del self._work[asked]
 
     def _fail_asks(self, peer: Peer | None, reason: str) -> None:
         for pending in list(self._asks.values()):

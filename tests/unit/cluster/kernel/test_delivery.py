@@ -18,6 +18,12 @@ def make_envelope(number: int) -> Envelope:
     )
 
 
+def sent(seq: int) -> Envelope:
+    envelope = make_envelope(seq)
+    envelope.seq = seq
+    return envelope
+
+
 def ack_of(inbound: Inbound) -> Ack:
     receipt, limit, done = inbound.news()
     return Ack(AgentId("a-0"), 1, AgentId("b-0"), 1, Lane.WORK, receipt, limit, done)
@@ -39,8 +45,8 @@ def test_sending_stops_at_the_credit_limit_and_goes_on_when_credit_comes_back() 
 
     sent = outbound.take(10_000)
     for envelope in sent:
-        inbound.accept(envelope.seq)
-        inbound.take()
+        inbound.accept(envelope)
+        inbound.take(envelope)
     outbound.acknowledge(ack_of(inbound))
 
     assert len(sent) == CREDIT_WINDOW
@@ -55,29 +61,29 @@ def test_an_offer_beyond_the_bound_is_refused_and_takes_nothing() -> None:
     with pytest.raises(Overloaded):
         outbound.offer(make_envelope(UNDONE_MAX))
 
-    assert len(outbound.undone) == UNDONE_MAX
+    assert len(outbound) == UNDONE_MAX
 
 
 def test_what_is_received_and_not_done_is_kept_and_sent_again_after_a_reconnect() -> None:
     outbound, inbound = Outbound(has_implicit_done=False), Inbound(has_implicit_done=False)
     outbound.offer(make_envelope(1))
-    inbound.accept(outbound.take(1)[0].seq)
+    inbound.accept(outbound.take(1)[0])
     outbound.acknowledge(ack_of(inbound))
 
     outbound.reconnect()
     [again] = outbound.take(1)
 
     assert again.attempt == 2
-    assert inbound.accept(again.seq) is Arrival.DUPLICATE
+    assert inbound.accept(again) is Arrival.DUPLICATE
 
 
 def test_a_duplicate_of_something_done_is_told_done_again() -> None:
-    inbound = Inbound(has_implicit_done=False)
-    inbound.accept(1)
-    inbound.finish([1])
+    inbound, envelope = Inbound(has_implicit_done=False), sent(1)
+    inbound.accept(envelope)
+    inbound.finish(envelope)
     assert ack_of(inbound).done == (1,)
 
-    inbound.accept(1)
+    inbound.accept(sent(1))
 
     assert ack_of(inbound).done == (1,)
 
@@ -85,28 +91,41 @@ def test_a_duplicate_of_something_done_is_told_done_again() -> None:
 def test_a_gap_is_named_and_changes_nothing() -> None:
     inbound = Inbound(has_implicit_done=True)
 
-    assert inbound.accept(2) is Arrival.GAP
+    assert inbound.accept(sent(2)) is Arrival.GAP
     assert inbound.receipt == 0
 
 
-def test_an_abandoned_envelope_leaves_no_gap() -> None:
+def test_an_envelope_that_was_abandoned_after_it_was_sent_leaves_no_gap() -> None:
     outbound, inbound = Outbound(has_implicit_done=False), Inbound(has_implicit_done=False)
     for number in range(2):
         outbound.offer(make_envelope(number))
+    first, _ = outbound.take(2)
 
-    outbound.abandon(1)
+    outbound.abandon(first)
+    outbound.reconnect()
 
-    assert [inbound.accept(e.seq) for e in outbound.take(2)] == [Arrival.NEW, Arrival.NEW]
-    assert [e.seq for e in outbound.acknowledge(ack_of(inbound))] == [1]
-    assert list(outbound.undone) == [2]
+    assert [inbound.accept(e) for e in outbound.take(2)] == [Arrival.NEW, Arrival.NEW]
+    assert outbound.acknowledge(ack_of(inbound)) == [first]
+    assert [e.seq for e in outbound.undone()] == [2]
+
+
+def test_an_envelope_that_was_abandoned_before_it_was_sent_never_is() -> None:
+    outbound = Outbound(has_implicit_done=False)
+    unwanted, wanted = make_envelope(1), make_envelope(2)
+    for envelope in (unwanted, wanted):
+        outbound.offer(envelope)
+
+    outbound.abandon(unwanted)
+
+    assert outbound.take(2) == [wanted]
+    assert wanted.seq == 1
 
 
 def test_a_new_incarnation_gets_what_is_not_done_under_new_numbers() -> None:
     outbound = Outbound(has_implicit_done=False)
     for number in range(3):
         outbound.offer(make_envelope(number))
-    outbound.take(3)
-    outbound.finish(2)
+    outbound.finish(outbound.take(3)[1])
 
     outbound.restart()
 
@@ -132,9 +151,9 @@ def test_over_a_lossy_link_each_envelope_has_one_effect_in_order(
 
     def deliver() -> None:
         for envelope in outbound.take(3):
-            if inbound.accept(envelope.seq) is Arrival.NEW:
+            if inbound.accept(envelope) is Arrival.NEW:
                 effects.append(envelope.id[-1])
-                inbound.take()
+                inbound.take(envelope)
 
     def lose() -> None:
         outbound.take(2)
@@ -144,7 +163,7 @@ def test_over_a_lossy_link_each_envelope_has_one_effect_in_order(
         "send": deliver,
         "lose": lose,
         "ack": lambda: outbound.acknowledge(ack_of(inbound)),
-        "finish": lambda: inbound.finish(list(inbound.running)[:1]),
+        "finish": lambda: [inbound.finish(e) for e in list(inbound.running.values())[:1]],
         "reconnect": outbound.reconnect,
     }
     for move in moves:
@@ -156,8 +175,9 @@ def test_over_a_lossy_link_each_envelope_has_one_effect_in_order(
     outbound.reconnect()
     for _ in range(100):
         deliver()
-        inbound.finish(list(inbound.running))
+        for envelope in list(inbound.running.values()):
+            inbound.finish(envelope)
         outbound.acknowledge(ack_of(inbound))
 
     assert effects == list(range(offered))
-    assert not outbound.undone
+    assert not outbound

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from cluster.kernel.envelope import Envelope, Kind, Lane
@@ -20,8 +22,13 @@ def pair() -> tuple[Peer, Peer]:
     return b_at_a, a_at_b
 
 
+_NUMBERS = itertools.count(1)
+_KINDS = {Lane.WORK: Kind.TELL, Lane.REPLY: Kind.REPLY, Lane.CONTROL: Kind.CANCEL}
+
+
 def envelope(lane: Lane = Lane.WORK) -> Envelope:
-    return Envelope(EnvelopeId(bytes(16)), A, B, Kind.TELL, "", b"", lane=lane)
+    identity = EnvelopeId(next(_NUMBERS).to_bytes(16, "big"))
+    return Envelope(identity, A, B, _KINDS[lane], "", b"", lane=lane)
 
 
 def test_control_passes_work_that_was_queued_before_it() -> None:
