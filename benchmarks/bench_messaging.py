@@ -29,7 +29,7 @@ from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks import Cancel
 from cluster.kernel.trace import new_traceparent
 from cluster.memory.embedded import EmbeddedRedis
-from cluster.runtime.turns import Observed, Sender
+from cluster.runtime.sender import Observed, Sender
 
 BODY = "x" * 78
 """With the task's id, a 100-byte protobuf body."""

@@ -20,7 +20,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.turn import Turn
 from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.turns import Sender
+from cluster.runtime.sender import Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
 

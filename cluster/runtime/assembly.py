@@ -21,17 +21,20 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.turn import Turn
 from cluster.memory.knowledge import StoredKnowledge
+from cluster.memory.redis_journal import RedisJournal
 from cluster.memory.redis_store import RedisStore
-from cluster.memory.store import Store
 from cluster.runtime.directory import scope_of
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.host_spec import HostSpec
-from cluster.runtime.turns import Handler, Sender
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
 
 MANAGER_ROLE = "manager"
+REFUSALS = 256
+"""Turns a Manager may have beyond its tasks: those that refuse, replay or acknowledge one."""
 
 
 class BuiltAgent(Protocol):
@@ -56,7 +59,7 @@ class AgentHost:
     """A host with everything it owns, closed in the reverse order of its making."""
 
     def __init__(
-        self, host: Host, agent: BuiltAgent, knowledge: StoredKnowledge, store: Store
+        self, host: Host, agent: BuiltAgent, knowledge: StoredKnowledge, store: RedisStore
     ) -> None:
         self.host = host
         self._agent = agent
@@ -131,7 +134,7 @@ def _build_host(
     settings: dict[str, Any],
     secrets: dict[str, str],
     agent: BuiltAgent,
-    store: Store,
+    store: RedisStore,
 ) -> Host:
     role = role_of(spec.agent)
     role_settings = settings["agents"][role]
@@ -140,15 +143,19 @@ def _build_host(
     for handled in agent.handlers():
         if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
             codec.register(handled)
+    concurrency, scope = role_settings["concurrency"], scope_of(secrets["token"])
+    is_manager = role == MANAGER_ROLE
     profile = AgentProfile(
         spec.agent,
         role_settings["purpose"] or agent.purpose,
         tuple(handled.__name__ for handled in agent.handlers()),
-        role_settings["concurrency"],
+        concurrency + REFUSALS if is_manager else concurrency,
     )
 
     def handler(sender: Sender) -> Handler:
-        return TaskEngine(agent, sender) if role == MANAGER_ROLE else agent
+        if not is_manager:
+            return agent
+        return TaskEngine(agent, sender, RedisJournal(store, scope), tasks_max=concurrency)
 
     return Host(
         profile,
@@ -157,7 +164,7 @@ def _build_host(
         transport=GrpcTransport(secrets["token"], settings["network"]["host"], clock.now),
         clock=clock,
         codec=codec,
-        scope=scope_of(secrets["token"]),
+        scope=scope,
     )
 
 

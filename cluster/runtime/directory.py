@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from cluster.kernel.clock import Clock
+from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
 from cluster.memory.store import Store
@@ -65,10 +66,19 @@ class Directory:
         return [r for r in await self.all(is_fresh=is_fresh) if r.role == role]
 
     async def all(self, *, is_fresh: bool = False) -> list[Registration]:
-        """Return all registrations, at most `CACHE_S` old, ordered by agent."""
+        """Return all registrations, at most `CACHE_S` old, ordered by agent.
+
+        Without the store they may be older, unless they must be fresh: whoever isn't there any
+        longer can't be reached or is fenced off by its epoch.
+        """
         now = self._clock.now()
         if is_fresh or now - self._cached_at > CACHE_S:
-            entries = await self._store.leases()
+            try:
+                entries = await self._store.leases()
+            except StoreUnavailable:
+                if is_fresh or not self._cached:
+                    raise
+                return list(self._cached.values())
             found = [
                 registration_from_bytes(value)
                 for key, value in entries.items()

@@ -7,30 +7,48 @@ into the directory and one stream to a Manager.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import Cancelled, ClusterError, UsageError
+from cluster.kernel.errors import (
+    Cancelled,
+    ClusterError,
+    Overloaded,
+    PeerUnavailable,
+    StoreUnavailable,
+    UnknownRecipient,
+    UsageError,
+)
 from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
-from cluster.kernel.ids import NO_AGENT, NO_STEP, IdSource, agent_id
-from cluster.kernel.tasks import GOAL_CHARS_MAX, Submission
+from cluster.kernel.ids import NO_AGENT, NO_STEP, AgentId, IdSource, TaskId, agent_id
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Seen, Submission
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.memory.store import Store
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
-from cluster.runtime.turns import Observed, Sender, TurnRunner
+from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.turns import TurnRunner
 from cluster.transport.port import Transport
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import MessageCodec
 
+_log = logging.getLogger(__name__)
+
+MANAGER_ROLE = "manager"
 EVENTS_WAITING_MAX = 10_000
 """Events a slow reader may leave waiting; beyond, thoughts are dropped (never other events)."""
 GRACE_S = 2.0
 """How long after the deadline the Manager's last word may still arrive."""
+TRIES_MAX = 3
+"""How many Managers are asked to accept a task; once it is accepted, its deadline is the bound."""
+AGAIN_S_MIN = 0.02
+AGAIN_S_MAX = 1.0
 
 
 class NoWork:
@@ -42,34 +60,128 @@ class NoWork:
 
 
 class SubmittedTask:
-    """A task on its way; iterate it once for its events, the last of them terminal."""
+    """A task on its way; iterate it once for its events, the last of them terminal.
 
-    def __init__(self, ask: Envelope, sender: Sender) -> None:
-        self.id = ask.task
+    It outlives its Manager: where that one is lost, another one, or its next incarnation, is asked
+    to go on with the task, and shows its journal again, of which only news are passed on.
+    """
+
+    def __init__(self, submission: Submission, ask: Envelope, sender: Sender) -> None:
+        self.id = submission.task
+        self._submission = submission
         self._ask = ask
         self._sender = sender
         self._started_at = sender.clock.now()
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
-        self._work = asyncio.ensure_future(self._run())
+        self._seen = 0
+        """The highest number in the task's journal that was passed on."""
+        self._is_link_lost = asyncio.Event()
+        self._wish: str | None = None
+        """Why the task is to be cancelled, once somebody has asked for it."""
+        self._refused_by: frozenset[AgentId] = frozenset()
+        self.work = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
         """Wait for the terminal event; where none comes, say why in one."""
-        observed = Observed(on_progress=lambda _, event: self._put(event))
         try:
-            self._put(await self._sender.ask(self._ask, observed, grace_s=GRACE_S))
+            self._put(await self._until_end())
         except Cancelled as error:
             self._end(WasCancelled(str(error)))
         except ClusterError as error:
             self._end(Failed(failure_from_error(error)))
+
+    async def _until_end(self) -> object:
+        """Ask one Manager after another until one says how the task has ended."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                ended = await self._ask_once()
+            except ClusterError as error:
+                if not self._may_ask_again(error, tries):
+                    raise
+            else:
+                self._acknowledge(ended)
+                return ended
+            await asyncio.sleep(min(AGAIN_S_MIN * 2 ** min(tries, 10), AGAIN_S_MAX))
+            await self._choose_again()
+
+    async def _ask_once(self) -> object:
+        """Ask the Manager, and leave it where it is lost and there is another one."""
+        self._is_link_lost.clear()
+        is_left = False
+        observed = Observed(
+            on_progress=lambda _, event: self._put(event),
+            is_abandoned=lambda: is_left,
+            on_link_lost=self._is_link_lost.set,
+        )
+        asking = asyncio.ensure_future(self._sender.ask(self._ask, observed, grace_s=GRACE_S))
+        losing = asyncio.ensure_future(self._lost())
+        try:
+            if self._wish is not None:
+                await asyncio.sleep(0)  # the ask goes first
+                self._sender.exchange.request_cancel(self._ask, self._wish)
+            await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
+            is_left = not asking.done()
+            if is_left:
+                raise PeerUnavailable(f"{self._ask.recipient} can't be reached")
+            return asking.result()
+        finally:
+            for task in (asking, losing):
+                task.cancel()
+            await asyncio.gather(asking, losing, return_exceptions=True)
+
+    async def _lost(self) -> None:
+        """Return once the Manager can't be reached and another one is there."""
+        while True:
+            await self._is_link_lost.wait()
+            self._is_link_lost.clear()
+            try:
+                managers = await self._sender.directory.replicas(MANAGER_ROLE)
+            except StoreUnavailable:
+                continue
+            if any(manager.agent != self._ask.recipient for manager in managers):
+                return
+
+    def _may_ask_again(self, error: ClusterError, tries: int) -> bool:
+        """Say whether another Manager, or the same one later, can still end the task well."""
+        if self._sender.clock.now() >= (self._ask.deadline_at or 0.0):
+            return False
+        if isinstance(error, Overloaded):
+            self._refused_by |= {self._ask.recipient}
+            return bool(self._seen) or tries < TRIES_MAX
+        is_passing = error.is_retryable or isinstance(error, UnknownRecipient)
+        return is_passing and (bool(self._seen) or tries < TRIES_MAX)
+
+    async def _choose_again(self) -> None:
+        """Address the ask anew; an agent that is being restarted may be the only one there is."""
+        avoid = self._refused_by | {self._ask.recipient}
+        try:
+            manager = await self._sender.replica_of(MANAGER_ROLE, avoid)
+        except (StoreUnavailable, UnknownRecipient):
+            manager = self._ask.recipient
+        submission = replace(self._submission, is_again=True)
+        self._ask = addressed(self._sender, submission, manager, self._ask)
+
+    def _acknowledge(self, ended: object) -> None:
+        """Tell the Manager that the journal need not be kept for us any longer."""
+        if not isinstance(ended, Event) or not ended.index:
+            return
+        seen = Seen(self.id, ended.index)
+        try:
+            self._sender.exchange.post(self._sender.envelope(self._ask.recipient, Kind.TELL, seen))
+        except ClusterError as error:
+            _log.info("the end of task %s was not acknowledged: %s", self.id, error)
 
     def _end(self, detail: Detail) -> None:
         at_s = self._sender.clock.now() - self._started_at
         self._put(Event(at_s, self.id, NO_AGENT, NO_STEP, detail))
 
     def _put(self, event: object) -> None:
-        if not isinstance(event, Event):
+        if not isinstance(event, Event) or 0 < event.index <= self._seen:
             return
+        self._seen = max(self._seen, event.index)
         if len(self._events) >= EVENTS_WAITING_MAX and isinstance(event.detail, Thought):
             return
         self._events.append(event)
@@ -88,28 +200,48 @@ class SubmittedTask:
 
     async def cancel(self, reason: str = "") -> None:
         """Ask the Manager to end the task; its terminal event says that it did."""
+        self._wish = reason
         self._sender.exchange.request_cancel(self._ask, reason)
 
     async def close(self) -> None:
         """Stop waiting; a task that still runs is cancelled."""
-        self._work.cancel()
-        await asyncio.gather(self._work, return_exceptions=True)
+        self.work.cancel()
+        await asyncio.gather(self.work, return_exceptions=True)
+
+
+def addressed(
+    sender: Sender, submission: Submission, manager: AgentId, like: Envelope | None = None
+) -> Envelope:
+    """Return the ask that hands a submission to a Manager, with the deadline and trace of one."""
+    ask = sender.envelope(manager, Kind.ASK, submission)
+    ask.task = submission.task
+    ask.trust = Trust.USER
+    if like is not None:
+        ask.deadline_at, ask.traceparent = like.deadline_at, like.traceparent
+    return ask
 
 
 class Driver:
     """Submits tasks to a Manager of a running cluster."""
 
     def __init__(
-        self, store: Store, transport: Transport, clock: Clock, *, scope: str = ""
+        self,
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        *,
+        scope: str = "",
+        rng: random.Random | None = None,
     ) -> None:
-        rng = random.Random()
+        rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
-        exchange = Exchange(agent, transport=transport, directory=directory, clock=clock)
+        exchange = Exchange(agent, transport=transport, directory=directory, clock=clock, rng=rng)
         ids = IdSource(clock.wall, rng)
         self._random = rng
         self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)
-        self._tasks: list[SubmittedTask] = []
+        self._tasks: dict[TaskId, SubmittedTask] = {}
+        """Those that have not ended."""
 
     async def start(self) -> None:
         """Be ready to dial."""
@@ -131,19 +263,18 @@ class Driver:
                 f"the goal has {len(goal)} characters, {GOAL_CHARS_MAX} are allowed: put long"
                 " texts into the knowledge"
             )
-        manager = await self._sender.replica_of("manager", frozenset())
-        task = self._sender.ids.task_id()
-        ask = self._sender.envelope(manager, Kind.ASK, Submission(task, goal, collection))
-        ask.task = task
+        manager = await self._sender.replica_of(MANAGER_ROLE, frozenset())
+        submission = Submission(self._sender.ids.task_id(), goal, collection)
+        ask = addressed(self._sender, submission, manager)
         ask.deadline_at = self._sender.clock.now() + timeout_s
-        ask.trust = Trust.USER
         ask.traceparent = new_traceparent(self._random)
-        submitted = SubmittedTask(ask, self._sender)
-        self._tasks.append(submitted)
+        submitted = SubmittedTask(submission, ask, self._sender)
+        self._tasks[submitted.id] = submitted
+        submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))
         return submitted
 
     async def close(self) -> None:
         """Cancel what still runs and leave."""
-        for task in self._tasks:
+        for task in list(self._tasks.values()):
             await task.close()
         await self._sender.exchange.stop()

@@ -1,81 +1,326 @@
-"""The task engine: carries a submitted task through plan, steps and answer on a Manager's host.
+"""The task engine: owns tasks on a Manager's host, from submission or adoption to their end.
 
-The Manager agent plans and composes, other agents do the steps; what may start when is
-`cluster.kernel.schedule`'s decision. A submission is one turn of the Manager: its progress is the
-task's events, its answer the terminal event.
+A submission is a turn of the Manager that watches: its progress is the task's events, its answer
+the terminal one. The run itself belongs to the engine, which journals it, adopts the tasks of
+Managers that are gone, and gives up what another one has claimed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import (
     AgentFailed,
     ClusterError,
-    DeadlinePassed,
-    UnknownRecipient,
-    UsageError,
+    Overloaded,
+    Stopped,
 )
-from cluster.kernel.events import (
-    Answered,
-    Detail,
-    Event,
-    Failed,
-    PlanReady,
-    StepFinished,
-    StepPlanned,
-    StepStarted,
-    Submitted,
-)
-from cluster.kernel.ids import ANSWER_STEP, NO_STEP, PLAN_STEP, AgentId, StepId, role_of
-from cluster.kernel.schedule import Schedule
-from cluster.kernel.tasks import (
-    Answer,
-    Assignment,
-    ComposeRequest,
-    Plan,
-    PlanProposal,
-    PlanRequest,
-    Role,
-    Step,
-    StepResult,
-    Submission,
-)
+from cluster.kernel.events import Event, Failed, Submitted
+from cluster.kernel.ids import NO_STEP, TaskId, role_of
+from cluster.kernel.tasks import Failure, Role, Seen, Submission
+from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.runtime.turns import Handler, Observed, RunningTurn, Sender
-from cluster.wire.failure import failure_from_error
-from cluster.wire.messages import Opaque
+from cluster.memory.journal import Claim, Journal, OpenTask, Owner
+from cluster.runtime.running_turn import Ending, RunningTurn, Work
+from cluster.runtime.sender import Sender
+from cluster.runtime.task_journal import TaskJournal, events_of
+from cluster.runtime.task_run import TaskRun, View, shown
+from cluster.runtime.turns import Handler
 
-Reply = TypeVar("Reply")
+_log = logging.getLogger(__name__)
 
-ATTEMPTS_MAX = 3
-PLAN_SHARE = 0.5
-"""Of the time left, what the plan may take."""
-ANSWER_SHARE = 0.2
-"""Of the time left after the plan, what is kept for the answer."""
-ROLE_WAIT_S = 15.0
-"""How long a role may be without a registered replica: a restart takes a few seconds."""
-ROLE_POLL_S = 0.2
+TASKS_MAX = 256
+"""Tasks one Manager runs at once; more are refused, with when to try again."""
+SCAN_SHARE = 1 / 3
+"""Of a lease: how often abandoned tasks are looked for."""
+RETRY_AFTER_S_MIN = 0.2
+RETRY_AFTER_S_MAX = 30.0
+UNACCEPTED_KEPT_S = 3600.0
+"""How long a task stays open that was claimed and never accepted: its driver may ask again."""
+CANCEL_WAIT_S = 5.0
+
+Taken = TaskRun | Event | None
+"""What a claim came to: the run, how the task has ended already, or None: another one has it."""
+
+
+@dataclass(slots=True)
+class EngineStatistics:
+    """Counters since the start of the host."""
+
+    accepted: int = 0
+    adopted: int = 0
+    fenced: int = 0
+    """Runs that ended because another Manager owns the task, or the store was gone for long."""
+    refused: int = 0
 
 
 class TaskEngine:
     """The handler of a Manager's host: submissions are run here, the rest is the agent's."""
 
-    def __init__(self, manager: Handler, sender: Sender) -> None:
+    def __init__(
+        self,
+        manager: Handler,
+        sender: Sender,
+        journal: Journal,
+        *,
+        tasks_max: int = TASKS_MAX,
+        rng: Random | None = None,
+    ) -> None:
+        self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
+        self._journal = journal
+        self._tasks_max = tasks_max
+        self._random = rng or Random()
+        self._owner = Owner(sender.exchange.agent, 0)
+        self._runs: dict[TaskId, TaskRun] = {}
+        self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
+        """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
         self._roles: dict[str, Role] = {}
         """Every role ever seen: one whose only replica restarts just now still counts."""
+        self._scanning: asyncio.Task[None] | None = None
+        self._task_s = 1.0
+        """How long a task takes, as a moving average."""
+
+    # ---- life ------------------------------------------------------------------------------
+
+    async def start(self, epoch: int) -> None:
+        """Begin to look for tasks whose owner is gone."""
+        self._owner = Owner(self._sender.exchange.agent, epoch)
+        self._scanning = asyncio.ensure_future(self._scan())
+
+    async def stop(self) -> None:
+        """Leave the tasks to whoever adopts them."""
+        if self._scanning is not None:
+            self._scanning.cancel()
+            await asyncio.gather(self._scanning, return_exceptions=True)
+        for claim in list(self._claims.values()):
+            claim.cancel()
+        await asyncio.gather(*self._claims.values(), return_exceptions=True)
+        await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
+
+    # ---- messages --------------------------------------------------------------------------
 
     async def handle(self, message: object, turn: Turn) -> object:
-        """Run a submission to its terminal event, or pass another message to the Manager."""
+        """Follow a submission to its terminal event, or pass another message to the Manager."""
+        if isinstance(message, Seen):
+            await self._journal.acknowledge(message.task, message.index)
+            return None
         if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
             return await self._manager.handle(message, turn)
-        roles = await self.roles(role_of(turn.agent))
-        return await TaskRun(self._manager, self._sender, message, turn, roles).run()
+        try:
+            run = await self._run_of(message, turn)
+            return run if isinstance(run, Event) else await self._follow(run, turn)
+        except asyncio.CancelledError:
+            if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
+                await self._cancel(message.task, turn.work.ending.value)
+            raise
+
+    async def _follow(self, run: TaskRun, turn: RunningTurn) -> Event:
+        """Show a run to whoever asked and return its terminal event.
+
+        Raises:
+            Stopped: this Manager has given the task up, and another one may have it.
+        """
+        view: View = turn.emit
+        run.attach(view)
+        try:
+            ended = await asyncio.shield(run.ended)
+        finally:
+            run.detach(view)
+        if isinstance(ended, ClusterError):
+            raise ended
+        return ended
+
+    async def cancelled(self, message: object, turn: Turn) -> None:
+        """A submission was cancelled before its turn: end what an earlier owner began of it."""
+        if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
+            return
+        if message.task in await self._journal.open_tasks():
+            await self._run_of(message, turn)
+            await self._cancel(message.task, Ending.CANCELLED.value)
+
+    async def _cancel(self, task: TaskId, reason: str) -> None:
+        """End a task that is run here, or about to be; return when its journal says so."""
+        claim = self._claims.get(task)
+        if claim is not None:
+            claim.add_done_callback(partial(_cancel_claimed, reason))
+            await asyncio.wait([claim], timeout=CANCEL_WAIT_S)
+        run = self._runs.get(task)
+        if run is not None:
+            run.cancel(reason)
+            await asyncio.wait([run.ended], timeout=CANCEL_WAIT_S)
+
+    # ---- ownership -------------------------------------------------------------------------
+
+    async def _run_of(self, submission: Submission, turn: RunningTurn) -> TaskRun | Event:
+        """Return the run of a task, begun or adopted where there is none; or how it has ended.
+
+        Raises:
+            Overloaded: this Manager has as many tasks as it may.
+            Stopped: another Manager runs it.
+            StoreUnavailable: it can't be journaled.
+        """
+        run = self._runs.get(submission.task)
+        if run is not None:
+            return run
+        claim = self._claims.get(submission.task)
+        if claim is None:
+            self._admit()
+            claim = self._claiming(submission.task, self._take(submission, turn))
+        taken = await asyncio.shield(claim)
+        if taken is None:
+            raise Stopped(f"task {submission.task} has another owner")
+        return taken
+
+    def _claiming(self, task: TaskId, work: Coroutine[Any, Any, Taken]) -> asyncio.Task[Taken]:
+        """Own the only claim of a task that is under way here."""
+
+        def ended(claim: asyncio.Task[Taken]) -> None:
+            del self._claims[task]
+            if not claim.cancelled():
+                claim.exception()  # whoever waits for it has it, if anybody still does
+
+        claim = self._claims[task] = asyncio.ensure_future(work)
+        claim.add_done_callback(ended)
+        return claim
+
+    def _admit(self) -> None:
+        if len(self._runs) + len(self._claims) < self._tasks_max:
+            return
+        self.statistics.refused += 1
+        retry_after_s = min(max(self._task_s / 2, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
+        raise Overloaded(
+            f"{self._owner.agent} runs {self._tasks_max} tasks already: try again in"
+            f" {retry_after_s:.1f} s",
+            retry_after_s,
+        )
+
+    async def _take(self, submission: Submission, turn: RunningTurn) -> Taken:
+        task = submission.task
+        claim = await self._journal.claim(task, self._owner, expected_term=0)
+        if claim is None:
+            known = (await self._journal.open_tasks()).get(task)
+            if known is None:
+                return await self._end_of(task, turn)
+            if not (submission.is_again or await self._is_abandoned(known)):
+                return None
+            claim = await self._journal.claim(task, self._owner, expected_term=known.term)
+            if claim is None:
+                return None
+            self.statistics.adopted += 1
+        journal = self._opened(task, claim)
+        submitted = None
+        if journal.history.submitted is None:
+            self.statistics.accepted += 1
+            now_wall = self._sender.clock.wall()
+            submitted = Submitted(
+                submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
+            )
+        return await self._begin(journal, turn, submitted, turn.emit)
+
+    async def _end_of(self, task: TaskId, turn: RunningTurn) -> Event:
+        """Show a task that has ended, and return its terminal event."""
+        events = events_of(await self._journal.read(task), self._sender.codec)
+        if not events or not events[-1].is_terminal:
+            raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
+        for event in events[:-1]:
+            turn.emit(shown(event))
+        return events[-1]
+
+    def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+        journal = TaskJournal(
+            self._journal,
+            self._sender.codec,
+            self._sender.clock,
+            task,
+            patience_s=self._sender.directory.lease_s,
+        )
+        journal.open(claim.term, claim.entries)
+        return journal
+
+    async def _begin(
+        self,
+        journal: TaskJournal,
+        turn: RunningTurn,
+        submitted: Submitted | None,
+        view: View | None,
+    ) -> TaskRun:
+        roles = await self.roles(role_of(self._owner.agent))
+        run = TaskRun(self._manager, turn, journal, roles)
+        self._runs[journal.task] = run
+        began_at = self._sender.clock.now()
+
+        def ended(outcome: asyncio.Future[Event | ClusterError]) -> None:
+            del self._runs[journal.task]
+            if isinstance(outcome.result(), ClusterError):
+                self.statistics.fenced += 1
+            else:
+                self._task_s += (self._sender.clock.now() - began_at - self._task_s) / 8
+
+        run.ended.add_done_callback(ended)
+        if view is not None:
+            run.attach(view)
+        run.start(submitted)
+        return run
+
+    # ---- adoption --------------------------------------------------------------------------
+
+    async def _is_abandoned(self, known: OpenTask) -> bool:
+        """Say whether a task's owner is gone: we are its next incarnation, or its lease is."""
+        if known.owner.agent == self._owner.agent:
+            return known.owner.epoch <= self._owner.epoch
+        registered = await self._sender.directory.all(is_fresh=True)
+        return all((r.agent, r.epoch) != (known.owner.agent, known.owner.epoch) for r in registered)
+
+    async def _scan(self) -> None:
+        """Adopt what nobody works on, now and every part of a lease."""
+        while True:
+            try:
+                for task, known in (await self._journal.open_tasks()).items():
+                    if task not in self._runs and task not in self._claims:
+                        await self._claiming(task, self._adopt(task, known))
+            except ClusterError as error:
+                _log.warning("abandoned tasks can't be looked for: %s", error)
+            except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
+                _log.exception("an abandoned task could not be adopted")
+            pause_s = self._sender.directory.lease_s * SCAN_SHARE
+            await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
+
+    async def _adopt(self, task: TaskId, known: OpenTask) -> Taken:
+        """Go on with a task whose owner is gone."""
+        if len(self._runs) >= self._tasks_max or not await self._is_abandoned(known):
+            return None
+        is_accepted = bool(await self._journal.read(task))
+        if not is_accepted and self._age_s(task) < UNACCEPTED_KEPT_S:
+            return None
+        claim = await self._journal.claim(task, self._owner, expected_term=known.term)
+        if claim is None:
+            return None
+        journal = self._opened(task, claim)
+        submitted = journal.history.submitted
+        if submitted is None:
+            failure = Failure("stopped", "the task was never accepted, and nobody asked again")
+            await journal.record(Event(0.0, task, self._owner.agent, NO_STEP, Failed(failure)))
+            return None
+        allowed_s = submitted.deadline_wall_s - submitted.submitted_wall_s
+        left_s = submitted.deadline_wall_s - self._sender.clock.wall()
+        origin = self._sender.origin(task, new_traceparent(self._random))
+        deadline = Deadline.after(max(0.0, min(left_s, allowed_s)), self._sender.clock.now())
+        self.statistics.adopted += 1
+        turn = RunningTurn(Work(origin, []), self._sender, deadline, NO_STEP)
+        return await self._begin(journal, turn, None, None)
+
+    def _age_s(self, task: TaskId) -> float:
+        """Return how long ago a task's id was made (its first 48 bits say when)."""
+        return self._sender.clock.wall() - int(task[:12], 16) / 1000
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
         """Return the roles a plan may use."""
@@ -84,179 +329,9 @@ class TaskEngine:
         return tuple(role for name, role in sorted(self._roles.items()) if name != own_role)
 
 
-class TaskRun:
-    """One task on its way from submission to terminal event."""
-
-    def __init__(
-        self,
-        manager: Handler,
-        sender: Sender,
-        submission: Submission,
-        turn: RunningTurn,
-        roles: tuple[Role, ...],
-    ) -> None:
-        self._manager = manager
-        self._sender = sender
-        self._submission = submission
-        self._turn = turn
-        self._roles = roles
-        self._started_at = sender.clock.now()
-
-    async def run(self) -> Event:
-        """Return the terminal event; cancellation passes through after all asks were cancelled."""
-        self._emit(Submitted(self._submission.goal), step=NO_STEP)
-        try:
-            if not self._submission.goal.strip():
-                raise UsageError("the goal is empty")
-            return self._event(Answered(await self._answer()), NO_STEP, self._turn.agent)
-        except ClusterError as error:
-            return self._event(Failed(failure_from_error(error)), NO_STEP, self._turn.agent)
-
-    async def _answer(self) -> Answer:
-        now = self._sender.clock.now()
-        plan_deadline = Deadline.after(self._turn.remaining_s() * PLAN_SHARE, now)
-        request = PlanRequest(self._submission.goal, self._roles, self._submission.collection)
-        proposal = await self._ask_manager(request, PLAN_STEP, plan_deadline, PlanProposal)
-        for step in proposal.plan.steps:
-            self._emit(StepPlanned(step), step=step.id)
-        self._emit(PlanReady(proposal.plan), step=NO_STEP)
-        results = await self._run_plan(proposal.plan)
-        compose = ComposeRequest(self._submission.goal, proposal.plan, results)
-        answer = await self._ask_manager(compose, ANSWER_STEP, self._turn.deadline, Answer)
-        degraded = (*proposal.degraded, *answer.degraded)
-        return Answer(answer.text, answer.citations, answer.programs, degraded)
-
-    async def _ask_manager(
-        self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
-    ) -> Reply:
-        """Have the Manager plan or compose, on this host, as a step of its own."""
-
-        def on_emit(detail: object) -> None:
-            self._progress(detail, step, self._turn.agent)
-
-        turn = self._turn.at_step(step, deadline, on_emit)
-        try:
-            async with asyncio.timeout(turn.remaining_s()):
-                reply = await self._manager.handle(request, turn)
-        except TimeoutError as error:
-            raise DeadlinePassed(f"the deadline passed while the {step} was written") from error
-        if not isinstance(reply, expected):
-            raise AgentFailed(
-                f"the manager answered a {type(request).__name__} with {type(reply).__name__}"
-            )
-        return reply
-
-    async def _run_plan(self, plan: Plan) -> tuple[StepResult, ...]:
-        """Run the DAG: a step starts as soon as its needs have ended, whatever else runs."""
-        schedule = Schedule(plan)
-        now = self._sender.clock.now()
-        deadline = Deadline.after(self._turn.remaining_s() * (1 - ANSWER_SHARE), now)
-        running: set[asyncio.Task[StepResult]] = set()
-        try:
-            while not schedule.is_finished:
-                for step in schedule.start_ready():
-                    work = self._run_step(step, schedule.needed_by(step), deadline)
-                    running.add(asyncio.ensure_future(work))
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    schedule.finish(task.result())
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        return schedule.results()
-
-    async def _run_step(
-        self, step: Step, needed: tuple[StepResult, ...], deadline: Deadline
-    ) -> StepResult:
-        """Return what a step came to; its failures are results too."""
-        attempts = StepAttempts(step, self._emit)
-        assignment = Assignment(
-            step.id,
-            step.instruction,
-            self._submission.goal,
-            needed,
-            self._submission.collection,
-        )
-        value: object
-        while True:
-            try:
-                value = await self._attempt(attempts, assignment, deadline)
-                failure = None
-            except ClusterError as error:
-                value = failure = failure_from_error(error)
-                if error.is_retryable and attempts.again(str(error)):
-                    continue
-            break
-        outcome = "finished" if failure is None else "failed"
-        result = value.text() if isinstance(value, Opaque) else ""
-        finished = StepFinished(outcome, attempts.count, failure, result)
-        self._emit(finished, step=step.id, agent=attempts.agent)
-        return StepResult(step.id, step.agent, value)
-
-    async def _attempt(
-        self, attempts: StepAttempts, assignment: Assignment, deadline: Deadline
-    ) -> object:
-        attempts.start(await self._replica(attempts.step.agent, attempts.avoid, deadline))
-        turn = self._turn.at_step(attempts.step.id, deadline, self._ignore)
-        observed = Observed(
-            on_progress=lambda agent, detail: self._progress(detail, attempts.step.id, agent),
-            on_restart=attempts.restarted,
-        )
-        return await turn.ask_observed(attempts.agent, assignment, None, observed)
-
-    async def _replica(self, role: str, avoid: frozenset[AgentId], deadline: Deadline) -> AgentId:
-        """Return a replica, waiting a while where the only one is being restarted."""
-        gives_up = deadline.sooner(ROLE_WAIT_S, self._sender.clock.now())
-        while True:
-            try:
-                return await self._sender.replica_of(role, avoid)
-            except UnknownRecipient:
-                if gives_up.is_passed(self._sender.clock.now()):
-                    raise
-                await asyncio.sleep(ROLE_POLL_S)
-
-    # ---- events ----------------------------------------------------------------------------
-
-    def _event(self, detail: Detail, step: StepId, agent: AgentId) -> Event:
-        at_s = self._sender.clock.now() - self._started_at
-        return Event(at_s, self._turn.task, agent, step, detail)
-
-    def _emit(self, detail: Detail, *, step: StepId, agent: AgentId | None = None) -> None:
-        self._turn.emit(self._event(detail, step, agent or self._turn.agent))
-
-    def _progress(self, detail: object, step: StepId, agent: AgentId) -> None:
-        if isinstance(detail, Detail):
-            self._emit(detail, step=step, agent=agent)
-
-    def _ignore(self, detail: object) -> None:
-        """A step's turn on this host only asks; it emits nothing itself."""
-
-
-class StepAttempts:
-    """How often a step was sent, to whom, and why again."""
-
-    def __init__(self, step: Step, emit: Callable[..., None]) -> None:
-        self.step = step
-        self.count = 0
-        self.agent = AgentId("")
-        self.avoid: frozenset[AgentId] = frozenset()
-        self._reason = ""
-        self._emit = emit
-
-    def start(self, agent: AgentId) -> None:
-        """Note that the step is being sent to a replica."""
-        self.agent = agent
-        self.count += 1
-        self._emit(StepStarted(self.count, self._reason), step=self.step.id, agent=agent)
-
-    def restarted(self, agent: AgentId, epoch: int) -> None:
-        """Note that a new incarnation of the replica got the step again."""
-        self._reason = f"{agent} was restarted (incarnation {epoch})"
-        self.start(agent)
-
-    def again(self, reason: str) -> bool:
-        """Say whether one more attempt is allowed, with another replica if there is one."""
-        self._reason = reason
-        self.avoid = self.avoid | {self.agent}
-        return self.count < ATTEMPTS_MAX
+def _cancel_claimed(reason: str, claim: asyncio.Task[Taken]) -> None:
+    """Cancel what has just been claimed."""
+    if not claim.cancelled() and claim.exception() is None:
+        run = claim.result()
+        if isinstance(run, TaskRun):
+            run.cancel(reason)

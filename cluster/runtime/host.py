@@ -13,9 +13,11 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.kernel.registration import Registration
 from cluster.memory.store import Store
-from cluster.runtime.directory import Directory
+from cluster.runtime.directory import LEASE_S, Directory
 from cluster.runtime.exchange import Exchange
-from cluster.runtime.turns import Handler, Sender, TurnRunner
+from cluster.runtime.records import StepRecords
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler, Service, TurnRunner
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 
@@ -47,15 +49,21 @@ class Host:
         clock: Clock,
         codec: MessageCodec,
         scope: str = "",
+        lease_s: float = LEASE_S,
+        rng: random.Random | None = None,
     ) -> None:
+        rng = rng or random.Random()
         self.profile = profile
-        self.directory = Directory(store, clock, scope=scope)
+        self.directory = Directory(store, clock, scope=scope, lease_s=lease_s)
         self.exchange = Exchange(
-            profile.agent, transport=transport, directory=self.directory, clock=clock
+            profile.agent, transport=transport, directory=self.directory, clock=clock, rng=rng
         )
-        ids = IdSource(clock.wall, random.Random())
-        sender = Sender(self.exchange, self.directory, codec, clock, ids)
-        self.turns = TurnRunner(make_handler(sender), sender, concurrency=profile.concurrency)
+        sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
+        self.records = StepRecords(store, profile.agent, scope)
+        self._handler = make_handler(sender)
+        self.turns = TurnRunner(
+            self._handler, sender, concurrency=profile.concurrency, records=self.records
+        )
         self.is_fenced = asyncio.Event()
         """Set when a higher incarnation has taken over: this host must end."""
         self._lease: asyncio.Task[None] | None = None
@@ -67,9 +75,12 @@ class Host:
             StoreUnavailable: the store can't be reached.
         """
         epoch = await self.directory.next_epoch(self.profile.agent)
+        self.records.epoch = epoch
         address = await self.exchange.start(epoch, self.turns)
         await self.directory.put(self._registration())
         self._lease = asyncio.ensure_future(self._renew())
+        if isinstance(self._handler, Service):
+            await self._handler.start(epoch)
         return address
 
     def _registration(self) -> Registration:
@@ -99,6 +110,8 @@ class Host:
         if self._lease is not None:
             self._lease.cancel()
         await self.exchange.abort()
+        if isinstance(self._handler, Service):
+            await self._handler.stop()
 
     async def stop(self) -> None:
         """Leave the directory, answer what is open, close the links."""
@@ -109,5 +122,7 @@ class Host:
             await self.directory.drop(self._registration())
         except ClusterError as error:
             _log.warning("%s could not give its lease back: %s", self.profile.agent, error)
+        if isinstance(self._handler, Service):
+            await self._handler.stop()
         await self.turns.stop(TURNS_STOP_S)
         await self.exchange.stop()

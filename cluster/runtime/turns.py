@@ -2,44 +2,45 @@
 
 Takes envelopes from the exchange, orders them in the kernel's `Inbox`, hands decoded messages to
 the agent's handler and sends what it returns. An ask is answered on every path: with a reply, a
-failure, or, on the way out, with `stopped`.
+failure, or, on the way out, with `stopped`. A step that is asked for again while it runs has one
+turn and several askers; one that has been done is answered from its record.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from cluster.kernel.clock import Clock, Deadline
-from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind, Trust
+from cluster.kernel.clock import Deadline
+from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import (
-    Cancelled,
     ClusterError,
     DeadlinePassed,
     Overloaded,
     PeerUnavailable,
     Stopped,
-    UnknownRecipient,
     WireError,
 )
-from cluster.kernel.ids import NO_STEP, AgentId, EnvelopeId, IdSource, StepId, TaskId, role_of
-from cluster.kernel.registration import choose_replica
-from cluster.kernel.tasks import Failure
+from cluster.kernel.ids import NO_STEP, AgentId, EnvelopeId, StepId, TaskId
+from cluster.kernel.tasks import Assignment, Failure
 from cluster.kernel.turn import Turn
 from cluster.kernel.turn_order import Inbox
-from cluster.runtime.directory import Directory
-from cluster.runtime.exchange import Exchange
-from cluster.wire.failure import error_from_failure, failure_from_error
-from cluster.wire.messages import MessageCodec
+from cluster.runtime.records import StepRecords
+from cluster.runtime.running_turn import Ending, RunningTurn, Work
+from cluster.runtime.sender import Sender
+from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
 QUEUED_MAX = 1024
+ASKERS_MAX = 16
+"""Of one step: each is a Manager that took the task over, or a resend that crossed a new link."""
 ASK_TIMEOUT_S = 60.0
+
+Result = tuple[str, bytes]
 
 
 class Handler(Protocol):
@@ -50,186 +51,44 @@ class Handler(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """Who wants to see an ask on its way: its progress, and that it was sent again."""
+@runtime_checkable
+class Service(Protocol):
+    """A handler with work of its own, beside the turns."""
 
-    on_progress: Callable[[AgentId, object], None] | None = None
-    on_restart: Callable[[AgentId, int], None] | None = None
+    async def start(self, epoch: int) -> None:
+        """Begin; the agent is registered under this incarnation."""
+        ...
 
+    async def stop(self) -> None:
+        """End it; turns that wait for it end as well."""
+        ...
 
-class Sender:
-    """Makes envelopes and sends them for one agent; shared by its turns."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        directory: Directory,
-        codec: MessageCodec,
-        clock: Clock,
-        ids: IdSource,
-    ) -> None:
-        self.exchange = exchange
-        self.directory = directory
-        self.codec = codec
-        self.clock = clock
-        self.ids = ids
-        self._in_flight: dict[AgentId, int] = {}
-
-    async def replica_of(self, recipient: str, avoid: frozenset[AgentId]) -> AgentId:
-        """Return the agent of that name, or the least busy replica of that role.
-
-        Raises:
-            UnknownRecipient: neither is registered.
-        """
-        if role_of(recipient) != recipient:
-            return AgentId(recipient)
-        replicas = await self.directory.replicas(recipient)
-        chosen = choose_replica(replicas, self._in_flight, avoid)
-        if chosen is None:
-            replicas = await self.directory.replicas(recipient, is_fresh=True)
-            chosen = choose_replica(replicas, self._in_flight, avoid)
-        if chosen is None:
-            raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
-        return chosen.agent
-
-    async def ask(self, envelope: Envelope, observed: Observed, *, grace_s: float = 0.0) -> object:
-        """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
-        recipient = envelope.recipient
-        on_progress, on_restart = observed.on_progress, observed.on_restart
-
-        progress = restart = None
-        if on_progress is not None:
-
-            def progress(news: Envelope) -> None:
-                on_progress(news.sender, self.codec.decode(news.body_type, news.body))
-
-        if on_restart is not None:
-
-            def restart(epoch: int) -> None:
-                on_restart(recipient, epoch)
-
-        self._in_flight[recipient] = self._in_flight.get(recipient, 0) + 1
-        try:
-            reply = await self.exchange.ask(
-                envelope, on_progress=progress, on_restart=restart, grace_s=grace_s
-            )
-        finally:
-            self._in_flight[recipient] -= 1
-            if not self._in_flight[recipient]:
-                del self._in_flight[recipient]
-        value = self.codec.decode(reply.body_type, reply.body)
-        if isinstance(value, Failure):
-            raise error_from_failure(value)
-        return value
-
-    def envelope(self, recipient: AgentId, kind: Kind, message: object) -> Envelope:
-        """Return an envelope with a message, yet without task, cause and deadline."""
-        body_type, body = self.codec.encode(message)
-        return Envelope(
-            id=self.ids.envelope_id(),
-            sender=self.exchange.agent,
-            recipient=recipient,
-            kind=kind,
-            body_type=body_type,
-            body=body,
-            lane=LANE_OF_KIND[kind],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunningTurn:
-    """The runtime's `Turn`: what a handler sees of its message and of the world."""
-
-    asked: Envelope
-    sender: Sender
-    deadline: Deadline
-    step: StepId
-    on_emit: Callable[[object], None] | None = None
-    """Takes what the handler emits; None sends it to whoever asked."""
-
-    @property
-    def task(self) -> TaskId:
-        """The task it works for."""
-        return self.asked.task
-
-    @property
-    def agent(self) -> AgentId:
-        """The agent whose turn it is."""
-        return self.asked.recipient
-
-    @property
-    def traceparent(self) -> str:
-        """Trace context of the message being handled."""
-        return self.asked.traceparent
-
-    def remaining_s(self) -> float:
-        """Return the seconds left."""
-        return self.deadline.remaining_s(self.sender.clock.now())
-
-    def emit(self, detail: object) -> None:
-        """Send progress to whoever asked; dropped where that one is out of reach for long."""
-        if self.on_emit is not None:
-            self.on_emit(detail)
-            return
-        if self.asked.kind is not Kind.ASK:
-            return
-        envelope = self._about(self.sender.envelope(self.asked.sender, Kind.PROGRESS, detail))
-        try:
-            self.sender.exchange.post(envelope)
-        except Overloaded:
-            _log.warning("progress of task %s was dropped: the asker is too slow", self.task)
-
-    async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
-        """Ask a role or an agent."""
-        return await self.ask_observed(recipient, message, timeout_s, Observed())
-
-    async def ask_observed(
-        self,
-        recipient: str,
-        message: object,
-        timeout_s: float | None,
-        observed: Observed,
-        avoid: frozenset[AgentId] = frozenset(),
-    ) -> object:
-        """Ask a role or an agent, and see the answer come about."""
-        agent = await self.sender.replica_of(recipient, avoid)
-        envelope = self._about(self.sender.envelope(agent, Kind.ASK, message))
-        now = self.sender.clock.now()
-        deadline = self.deadline if timeout_s is None else self.deadline.sooner(timeout_s, now)
-        if deadline.is_passed(now):
-            raise DeadlinePassed(f"no time was left to ask {recipient}")
-        envelope.deadline_at = deadline.at
-        return await self.sender.ask(envelope, observed)
-
-    def _about(self, envelope: Envelope) -> Envelope:
-        envelope.task = self.asked.task
-        envelope.step = self.step
-        envelope.cause = self.asked.id
-        envelope.trust = Trust.AGENT
-        envelope.traceparent = self.asked.traceparent
-        return envelope
-
-    def at_step(
-        self, step: StepId, deadline: Deadline, on_emit: Callable[[object], None]
-    ) -> RunningTurn:
-        """Return this turn as it looks from one of the task's steps."""
-        return replace(self, step=step, deadline=deadline, on_emit=on_emit)
+    async def cancelled(self, message: object, turn: Turn) -> None:
+        """A message was cancelled before its turn started."""
+        ...
 
 
 class TurnRunner:
-    """Runs the turns of one agent."""
+    """Runs the turns of one agent; with ``records``, what its steps come to is kept there."""
 
-    def __init__(self, handler: Handler, sender: Sender, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        sender: Sender,
+        *,
+        concurrency: int,
+        records: StepRecords | None = None,
+    ) -> None:
         self._handler = handler
         self._sender = sender
-        self._inbox: Inbox[Envelope] = Inbox(concurrency=concurrency, queued_max=QUEUED_MAX)
-        self._turns: dict[EnvelopeId, asyncio.Task[None]] = {}
-        self._running: dict[EnvelopeId, Envelope] = {}
-        self._queued: dict[EnvelopeId, Envelope] = {}
-        self._cancelled: set[EnvelopeId] = set()
-        """Asks that were cancelled while they waited in the inbox."""
+        self._records = records
+        self._inbox: Inbox[Work] = Inbox(concurrency=concurrency, queued_max=QUEUED_MAX)
+        self._work: dict[EnvelopeId, Work] = {}
+        """By each ask that waits for it, queued or running."""
+        self._by_step: dict[tuple[TaskId, StepId], Work] = {}
         self._is_stopping = False
+        self.attached = 0
+        """Asks that found their step running already."""
 
     @property
     def load(self) -> int:
@@ -238,123 +97,189 @@ class TurnRunner:
         return statistics.running + statistics.queued
 
     def on_work(self, envelope: Envelope) -> None:
-        """Queue a message, or refuse it at once."""
+        """Queue a message, attach it to the turn that does the same, or refuse it at once."""
         if self._is_stopping:
             self._refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
             return
+        work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [])
+        step_key = work.step_key
+        if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
+            return
         try:
-            self._inbox.offer((envelope.task, envelope.step), envelope)
+            self._inbox.offer((envelope.task, envelope.step), work)
         except Overloaded as error:
             self._refuse(envelope, error)
             return
-        self._queued[envelope.id] = envelope
+        self._work[envelope.id] = work
+        if step_key is not None:
+            self._by_step[step_key] = work
         self._start_turns()
 
+    def _attach(self, envelope: Envelope, work: Work | None) -> bool:
+        """Let one more asker wait for a step that is under way; say whether it is."""
+        if work is None or work.ending is not None or len(work.askers) >= ASKERS_MAX:
+            return False
+        work.askers.append(envelope)
+        self._work[envelope.id] = work
+        self._sender.exchange.taken(envelope)
+        self.attached += 1
+        return True
+
     def on_cancel(self, envelope: Envelope) -> None:
-        """Cancel the turn of an ask, or mark the ask where it still waits."""
-        turn = self._turns.get(envelope.cause)
-        if turn is not None:
-            turn.cancel()
-        elif envelope.cause in self._queued:
-            self._cancelled.add(envelope.cause)
+        """End the turn of an ask, unless others wait for it too."""
+        work = self._work.get(envelope.cause)
+        if work is not None:
+            self._leave(work, envelope.cause, Ending.CANCELLED)
 
     def on_asker_gone(self, asker: AgentId) -> None:
-        """Cancel everything that an agent asked for which can't be reached any longer."""
-        for turn_id, asked in list(self._running.items()):
-            if asked.sender == asker:
-                self._turns[turn_id].cancel()
-        self._cancelled.update(e.id for e in self._queued.values() if e.sender == asker)
+        """End everything that an agent asked for which can't be reached any longer."""
+        gone = [ask for ask, work in self._work.items() for e in work.askers if e.sender == asker]
+        for ask in dict.fromkeys(gone):
+            work = self._work[ask]
+            if any(each.id == ask and each.sender == asker for each in work.askers):
+                self._leave(work, ask, Ending.ASKER_GONE)
+
+    def _leave(self, work: Work, ask: EnvelopeId, ending: Ending) -> None:
+        """Let one asker go; the work ends with the last of them."""
+        if len(work.askers) > 1:
+            left = next(each for each in work.askers if each.id == ask)
+            work.askers.remove(left)
+            del self._work[ask]
+            self._refuse(left, ending.error())
+        else:
+            self._end(work, ending)
+
+    def _end(self, work: Work, ending: Ending) -> None:
+        if work.ending is not None:
+            return
+        work.ending = ending
+        if work.task is None:
+            self._sender.exchange.taken(work.asked)
+            self._start(work)  # it need not wait for its turn to hear that there is none
+        elif work.has_begun:
+            work.task.cancel()
 
     def _start_turns(self) -> None:
         while (taken := self._inbox.take()) is not None:
-            key, envelope = taken
-            del self._queued[envelope.id]
-            self._sender.exchange.taken(envelope)
-            self._running[envelope.id] = envelope
-            task = asyncio.ensure_future(self._run(envelope))
-            self._turns[envelope.id] = task
-            task.add_done_callback(partial(self._ended, envelope, key))
+            key, work = taken
+            if work.ending is not None:
+                self._inbox.finish(key)
+                continue
+            self._sender.exchange.taken(work.asked)
+            self._start(work).add_done_callback(partial(self._turn_ended, key))
 
-    def _ended(self, envelope: Envelope, key: Hashable, _: asyncio.Task[None]) -> None:
-        self._turns.pop(envelope.id, None)
-        self._running.pop(envelope.id, None)
+    def _start(self, work: Work) -> asyncio.Task[None]:
+        work.task = asyncio.ensure_future(self._run(work))
+        work.task.add_done_callback(partial(self._work_ended, work))
+        return work.task
+
+    def _work_ended(self, work: Work, _: asyncio.Task[None] | None = None) -> None:
+        for envelope in (work.asked, *work.askers):
+            self._work.pop(envelope.id, None)
+        step_key = work.step_key
+        if step_key is not None and self._by_step.get(step_key) is work:
+            del self._by_step[step_key]
+
+    def _turn_ended(self, key: Hashable, _: asyncio.Task[None]) -> None:
         self._inbox.finish(key)
         if not self._is_stopping:
             self._start_turns()
 
-    async def _run(self, envelope: Envelope) -> None:
+    async def _run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
+        work.has_begun = True
         try:
-            reply = await self._handle(envelope)
+            result = await self._handle(work)
         except asyncio.CancelledError:
-            reason = "the host is stopping" if self._is_stopping else "the turn was cancelled"
-            self._refuse(envelope, Stopped(reason) if self._is_stopping else Cancelled(reason))
-            return
+            result = self._failure((work.ending or Ending.CANCELLED).error(), work)
         except ClusterError as error:
-            self._refuse(envelope, error)
-            return
+            result = self._failure(error, work)
         except Exception as error:  # noqa: BLE001 - an agent may raise anything
-            _log.exception("%s failed at task %s", envelope.recipient, envelope.task)
-            self._refuse(envelope, error)
-            return
-        if envelope.kind is Kind.ASK:
-            self._reply(envelope, Failure("agent_failed", "no answer") if reply is None else reply)
-        else:
-            self._sender.exchange.told(envelope)
+            _log.exception("%s failed at task %s", work.asked.recipient, work.asked.task)
+            result = self._failure(error, work)
+        for asker in work.askers:
+            self._reply(asker, result)
+        if work.asked.kind is not Kind.ASK:
+            self._sender.exchange.told(work.asked)
 
-    async def _handle(self, envelope: Envelope) -> object:
-        if envelope.id in self._cancelled:
-            self._cancelled.discard(envelope.id)
-            raise Cancelled("the turn was cancelled before it started")
-        clock = self._sender.clock
+    async def _handle(self, work: Work) -> Result:
+        envelope = work.asked
+        clock, codec = self._sender.clock, self._sender.codec
         now = clock.now()
         at = envelope.deadline_at if envelope.deadline_at is not None else now + ASK_TIMEOUT_S
-        if at <= now:
+        if at <= now and work.ending is None:
             raise DeadlinePassed("the deadline had passed before the turn started")
-        message = self._sender.codec.decode(envelope.body_type, envelope.body)
-        turn = RunningTurn(envelope, self._sender, Deadline(at), envelope.step or NO_STEP)
-        timer = asyncio.get_running_loop().call_later(at - now, self._expire, envelope.id)
+        message = codec.decode(envelope.body_type, envelope.body)
+        turn = RunningTurn(work, self._sender, Deadline(at), envelope.step or NO_STEP)
+        if work.ending is not None:
+            if isinstance(self._handler, Service):
+                await self._handler.cancelled(message, turn)
+            raise work.ending.error()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(at - now, self._end, work, Ending.EXPIRED)
         try:
-            return await self._handler.handle(message, turn)
-        except asyncio.CancelledError as error:
-            if clock.now() < at:
-                raise
-            raise DeadlinePassed("the turn did not end before its deadline") from error
+            if isinstance(message, Assignment):
+                return await self._do_step(message, turn)
+            return self._encoded(await self._handler.handle(message, turn))
         finally:
             timer.cancel()
 
-    def _expire(self, turn: EnvelopeId) -> None:
-        """Cancel a turn whose deadline has passed."""
-        task = self._turns.get(turn)
-        if task is not None:
-            task.cancel()
+    async def _do_step(self, message: Assignment, turn: RunningTurn) -> Result:
+        """Do a step unless its record says what it came to; leave a record of it."""
+        records, task = self._records, turn.task
+        if records is None:
+            return self._encoded(await self._handler.handle(message, turn))
+        if message.attempt > 1 or turn.work.asked.attempt > 1:
+            found = await records.find(task, message.step)
+            if found is not None:
+                return found
+        reply = await self._handler.handle(message, turn)
+        result = self._encoded(reply)
+        if reply is None or isinstance(reply, Failure):
+            return result
+        return await records.keep(task, message.step, result)
+
+    def _encoded(self, reply: object) -> Result:
+        if reply is None:
+            reply = Failure("agent_failed", "no answer")
+        return self._sender.codec.encode(reply)
+
+    def _failure(self, error: BaseException, work: Work) -> Result:
+        if work.asked.kind is not Kind.ASK:
+            _log.warning("a message to %s had no effect: %s", work.asked.recipient, error)
+        return self._sender.codec.encode(failure_from_error(error))
 
     def _refuse(self, envelope: Envelope, error: BaseException) -> None:
+        """Answer an ask that has no turn, or drop a message that nobody waits for."""
         if envelope.kind is Kind.ASK:
-            self._reply(envelope, failure_from_error(error))
+            self._reply(envelope, self._sender.codec.encode(failure_from_error(error)))
         else:
             _log.warning("a message to %s had no effect: %s", envelope.recipient, error)
             self._sender.exchange.told(envelope)
 
-    def _reply(self, asked: Envelope, message: object) -> None:
+    def _reply(self, asked: Envelope, result: Result) -> None:
         try:
-            reply = self._sender.envelope(asked.sender, Kind.REPLY, message)
-        except ClusterError as error:
-            reply = self._sender.envelope(asked.sender, Kind.REPLY, failure_from_error(error))
-        reply.task, reply.step, reply.cause = asked.task, asked.step, asked.id
-        reply.traceparent = asked.traceparent
-        try:
-            self._sender.exchange.answer(asked, reply)
+            self._send(asked, result)
         except (Overloaded, PeerUnavailable, WireError) as error:
             _log.warning("the answer to %s could not be sent: %s", asked.sender, error)
+        except ClusterError as error:
+            self._send(asked, self._sender.codec.encode(failure_from_error(error)))
+
+    def _send(self, asked: Envelope, result: Result) -> None:
+        reply = self._sender.sealed(asked.sender, Kind.REPLY, result)
+        reply.task, reply.step, reply.cause = asked.task, asked.step, asked.id
+        reply.traceparent = asked.traceparent
+        self._sender.exchange.answer(asked, reply)
 
     async def stop(self, timeout_s: float) -> None:
         """Refuse what waits, cancel what runs, and wait until all of it was answered."""
         self._is_stopping = True
-        for envelope in self._inbox.drain():
-            self._refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
-        running = list(self._turns.values())
-        for task in running:
-            task.cancel()
+        for work in self._inbox.drain():
+            if work.task is None:
+                self._work_ended(work)
+                self._refuse(work.asked, Ending.STOPPING.error())
+        for work in list(self._work.values()):
+            self._end(work, Ending.STOPPING)
+        running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))
         if running:
             await asyncio.wait(running, timeout=timeout_s)

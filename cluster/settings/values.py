@@ -100,7 +100,8 @@ class AgentSettings(Section):
     """``module:Class``, importable from the config file's folder or the working directory."""
     replicas: int = 1
     concurrency: int = 16
-    """How many tasks one replica works on at a time."""
+    """How many tasks one replica works on at a time. A Manager refuses more, and says when to try
+    again; others let them wait."""
     purpose: str = ""
     """What the Manager is told this role is for when it plans; empty for what the class says."""
 
@@ -113,7 +114,7 @@ class PartsSettings(Section):
 
 
 DEFAULT_AGENTS: Mapping[str, AgentSettings] = {
-    "manager": AgentSettings("agents.manager:Manager"),
+    "manager": AgentSettings("agents.manager:Manager", concurrency=256),
     "researcher": AgentSettings("agents.researcher:Researcher"),
     "coder": AgentSettings("agents.coder:Coder"),
 }

@@ -210,6 +210,24 @@ class MessageCodec:
         return to_proto, from_proto
 
 
+def pack(name: str, body: bytes) -> bytes:
+    """Return a message that was encoded already as one value that carries its type."""
+    return agents_pb2.Packed(type=name, body=body).SerializeToString()
+
+
+def unpack(value: bytes) -> tuple[str, bytes]:
+    """Return what `pack` was given.
+
+    Raises:
+        WireError: the bytes are something else.
+    """
+    try:
+        packed = agents_pb2.Packed.FromString(value)
+    except DecodeError as error:
+        raise WireError("the bytes are not a packed message") from error
+    return packed.type, packed.body
+
+
 def _kernel_messages() -> list[type]:
     """Return the value classes of the kernel that have a protobuf message."""
     candidates = [*vars(tasks).values(), *vars(events).values()]

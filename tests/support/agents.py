@@ -22,7 +22,8 @@ from cluster.kernel.tasks import Answer, Failure
 from cluster.memory.knowledge import StoredKnowledge, learn
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile
-from cluster.runtime.turns import Handler, Sender
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler
 from tests.support.fake_tools import FakeSandbox
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.hosts import MemoryCluster
@@ -122,7 +123,7 @@ class AgentCluster(MemoryCluster):
         handles = tuple(each.__name__ for each in agent.handlers())
 
         def handler(sender: Sender) -> Handler:
-            return TaskEngine(agent, sender) if role == "manager" else agent
+            return TaskEngine(agent, sender, self.journal) if role == "manager" else agent
 
         await self.start(AgentProfile(agent_id(role, 0), agent.purpose, handles), handler)
 

@@ -9,11 +9,13 @@ from typing import Self
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.turn import Turn
+from cluster.memory.local_journal import LocalJournal
 from cluster.memory.local_store import LocalStore
 from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.turns import Handler, Sender
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
@@ -46,9 +48,11 @@ class MemoryCluster:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
+        self.journal = LocalJournal(self.clock)
         self.network = MemoryNetwork(self.clock.now)
         self.hosts: list[Host] = []
         self.senders: dict[str, Sender] = {}
+        self.engines: dict[str, TaskEngine] = {}
         self._drivers: list[Driver] = []
 
     def transport(self) -> Transport:
@@ -59,12 +63,18 @@ class MemoryCluster:
         profile = AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency)
         return await self.start(profile, lambda _: FunctionHandler(answer))
 
-    async def add_manager(self, answer: Answering) -> Host:
+    async def add_manager(
+        self, answer: Answering, agent: str = "manager-0", *, tasks_max: int = 64
+    ) -> Host:
         """Start a Manager: the function plans and composes, the real engine runs the tasks."""
-        return await self.start(
-            AgentProfile(AgentId("manager-0")),
-            lambda sender: TaskEngine(FunctionHandler(answer), sender),
-        )
+
+        def engine(sender: Sender) -> TaskEngine:
+            handler = FunctionHandler(answer)
+            engine = TaskEngine(handler, sender, self.journal, tasks_max=tasks_max)
+            self.engines[agent] = engine
+            return engine
+
+        return await self.start(AgentProfile(AgentId(agent), concurrency=512), engine)
 
     async def start(self, profile: AgentProfile, make: Callable[[Sender], Handler]) -> Host:
         """Start a host with a handler of any kind."""

@@ -21,7 +21,7 @@ from cluster.kernel.registration import Registration
 from cluster.kernel.tasks import Cancel, Finding
 from cluster.kernel.turn import Turn
 from cluster.runtime import turns
-from cluster.runtime.turns import Observed, Sender
+from cluster.runtime.sender import Observed, Sender
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
 

@@ -1,0 +1,143 @@
+"""One message on its way through an agent, and the `Turn` that its handler sees.
+
+`cluster.runtime.turns` makes, runs and ends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from cluster.kernel.clock import Deadline
+from cluster.kernel.envelope import Envelope, Kind, Trust
+from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overloaded, Stopped
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks import Assignment
+from cluster.runtime.sender import Observed, Sender
+from cluster.wire.messages import PACKAGE
+
+_log = logging.getLogger(__name__)
+
+ASSIGNMENT = PACKAGE + Assignment.__name__
+
+
+class Ending(Enum):
+    """Why a turn was ended from outside."""
+
+    CANCELLED = "the turn was cancelled"
+    ASKER_GONE = "whoever asked can't be reached any longer"
+    EXPIRED = "the turn did not end before its deadline"
+    STOPPING = "the host is stopping"
+
+    def error(self) -> ClusterError:
+        """Return what its askers are told."""
+        if self is Ending.EXPIRED:
+            return DeadlinePassed(self.value)
+        return Stopped(self.value) if self is Ending.STOPPING else Cancelled(self.value)
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A message on its way through the agent, and who waits for what it comes to."""
+
+    asked: Envelope
+    askers: list[Envelope]
+    task: asyncio.Task[None] | None = None
+    """Its turn; None while it waits in the inbox."""
+    has_begun: bool = False
+    """Its turn has run its first step: before that, a cancellation would skip even the answer."""
+    ending: Ending | None = None
+
+    @property
+    def step_key(self) -> tuple[TaskId, StepId] | None:
+        """The step it does, where it is one of a plan's."""
+        asked = self.asked
+        is_step = asked.kind is Kind.ASK and asked.body_type == ASSIGNMENT
+        return (asked.task, asked.step) if is_step else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTurn:
+    """The runtime's `Turn`: what a handler sees of its message and of the world."""
+
+    work: Work
+    sender: Sender
+    deadline: Deadline
+    step: StepId
+    on_emit: Callable[[object], None] | None = None
+    """Takes what the handler emits; None sends it to whoever asked."""
+
+    @property
+    def task(self) -> TaskId:
+        """The task it works for."""
+        return self.work.asked.task
+
+    @property
+    def agent(self) -> AgentId:
+        """The agent whose turn it is."""
+        return self.work.asked.recipient
+
+    @property
+    def traceparent(self) -> str:
+        """Trace context of the message being handled."""
+        return self.work.asked.traceparent
+
+    def remaining_s(self) -> float:
+        """Return the seconds left."""
+        return self.deadline.remaining_s(self.sender.clock.now())
+
+    def emit(self, detail: object) -> None:
+        """Send progress to whoever asked; dropped where that one is out of reach for long."""
+        if self.on_emit is not None:
+            self.on_emit(detail)
+            return
+        if not self.work.askers:
+            return
+        message = self.sender.codec.encode(detail)
+        for asker in self.work.askers:
+            envelope = self.sender.sealed(asker.sender, Kind.PROGRESS, message)
+            self._about(envelope).cause = asker.id
+            try:
+                self.sender.exchange.post(envelope)
+            except Overloaded:
+                _log.warning("progress of task %s was dropped: the asker is too slow", self.task)
+
+    async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
+        """Ask a role or an agent."""
+        return await self.ask_observed(recipient, message, timeout_s, Observed())
+
+    async def ask_observed(
+        self,
+        recipient: str,
+        message: object,
+        timeout_s: float | None,
+        observed: Observed,
+        avoid: frozenset[AgentId] = frozenset(),
+    ) -> object:
+        """Ask a role or an agent, and see the answer come about."""
+        agent = await self.sender.replica_of(recipient, avoid)
+        envelope = self._about(self.sender.envelope(agent, Kind.ASK, message))
+        now = self.sender.clock.now()
+        deadline = self.deadline if timeout_s is None else self.deadline.sooner(timeout_s, now)
+        if deadline.is_passed(now):
+            raise DeadlinePassed(f"no time was left to ask {recipient}")
+        envelope.deadline_at = deadline.at
+        return await self.sender.ask(envelope, observed)
+
+    def _about(self, envelope: Envelope) -> Envelope:
+        asked = self.work.asked
+        envelope.task = asked.task
+        envelope.step = self.step
+        envelope.cause = asked.id
+        envelope.trust = Trust.AGENT
+        envelope.traceparent = asked.traceparent
+        return envelope
+
+    def at_step(
+        self, step: StepId, deadline: Deadline, on_emit: Callable[[object], None]
+    ) -> RunningTurn:
+        """Return this turn as it looks from one of the task's steps."""
+        return replace(self, step=step, deadline=deadline, on_emit=on_emit)

@@ -1,0 +1,122 @@
+"""How an agent's turns reach others: envelopes made, replicas chosen, answers decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
+from cluster.kernel.errors import UnknownRecipient
+from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
+from cluster.kernel.registration import choose_replica
+from cluster.kernel.tasks import Failure
+from cluster.runtime.directory import Directory
+from cluster.runtime.exchange import Exchange
+from cluster.wire.failure import error_from_failure
+from cluster.wire.messages import MessageCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Who wants to see an ask on its way: its progress, and that it was sent again."""
+
+    on_progress: Callable[[AgentId, object], None] | None = None
+    on_restart: Callable[[AgentId, int], None] | None = None
+    is_abandoned: Callable[[], bool] | None = None
+    """Where it says so, ending the wait does not end the work: somebody else asks for it."""
+    on_link_lost: Callable[[], None] | None = None
+    """The recipient does not answer the telephone; it may come back."""
+
+
+class Sender:
+    """Makes envelopes and sends them for one agent; shared by its turns."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        directory: Directory,
+        codec: MessageCodec,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self.exchange = exchange
+        self.directory = directory
+        self.codec = codec
+        self.clock = clock
+        self.ids = ids
+        self._in_flight: dict[AgentId, int] = {}
+
+    async def replica_of(self, recipient: str, avoid: frozenset[AgentId]) -> AgentId:
+        """Return the agent of that name, or the least busy replica of that role.
+
+        Raises:
+            UnknownRecipient: neither is registered.
+        """
+        if role_of(recipient) != recipient:
+            return AgentId(recipient)
+        replicas = await self.directory.replicas(recipient)
+        chosen = choose_replica(replicas, self._in_flight, avoid)
+        if chosen is None:
+            replicas = await self.directory.replicas(recipient, is_fresh=True)
+            chosen = choose_replica(replicas, self._in_flight, avoid)
+        if chosen is None:
+            raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
+        return chosen.agent
+
+    async def ask(self, envelope: Envelope, observed: Observed, *, grace_s: float = 0.0) -> object:
+        """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
+        recipient = envelope.recipient
+        on_progress, on_restart = observed.on_progress, observed.on_restart
+
+        progress = restart = None
+        if on_progress is not None:
+
+            def progress(news: Envelope) -> None:
+                on_progress(news.sender, self.codec.decode(news.body_type, news.body))
+
+        if on_restart is not None:
+
+            def restart(epoch: int) -> None:
+                on_restart(recipient, epoch)
+
+        self._in_flight[recipient] = self._in_flight.get(recipient, 0) + 1
+        try:
+            reply = await self.exchange.ask(
+                envelope,
+                on_progress=progress,
+                on_restart=restart,
+                grace_s=grace_s,
+                is_abandoned=observed.is_abandoned,
+            )
+        finally:
+            self._in_flight[recipient] -= 1
+            if not self._in_flight[recipient]:
+                del self._in_flight[recipient]
+        value = self.codec.decode(reply.body_type, reply.body)
+        if isinstance(value, Failure):
+            raise error_from_failure(value)
+        return value
+
+    def envelope(self, recipient: AgentId, kind: Kind, message: object) -> Envelope:
+        """Return an envelope with a message, yet without task, cause and deadline."""
+        return self.sealed(recipient, kind, self.codec.encode(message))
+
+    def sealed(self, recipient: AgentId, kind: Kind, message: tuple[str, bytes]) -> Envelope:
+        """Return an envelope with a message that was encoded already."""
+        body_type, body = message
+        return Envelope(
+            id=self.ids.envelope_id(),
+            sender=self.exchange.agent,
+            recipient=recipient,
+            kind=kind,
+            body_type=body_type,
+            body=body,
+            lane=LANE_OF_KIND[kind],
+        )
+
+    def origin(self, task: TaskId, traceparent: str) -> Envelope:
+        """Return an envelope from us to ourselves: what a turn works on that nobody asked for."""
+        envelope = self.sealed(self.exchange.agent, Kind.TELL, ("", b""))
+        envelope.task, envelope.traceparent = task, traceparent
+        return envelope

@@ -1,0 +1,113 @@
+"""The journal of one task in the hands of its owner: append, then know.
+
+Events are numbered here and appended one batch after another; an append whose outcome is unknown
+is repeated, which changes nothing where it had worked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.errors import StaleEpoch, StoreUnavailable, WireError
+from cluster.kernel.events import Event
+from cluster.kernel.history import TaskHistory
+from cluster.kernel.ids import TaskId
+from cluster.memory.journal import Journal
+from cluster.wire.messages import PACKAGE, MessageCodec
+
+EVENT = PACKAGE + Event.__name__
+RETRY_S_MIN = 0.05
+RETRY_S_MAX = 0.5
+
+
+def events_of(entries: Iterable[bytes], codec: MessageCodec) -> list[Event]:
+    """Return the events of a journal's entries.
+
+    Raises:
+        WireError: an entry is something else.
+    """
+    events = []
+    for entry in entries:
+        event = codec.decode(EVENT, entry)
+        if not isinstance(event, Event):
+            raise WireError("a journal holds an entry that is not an event")
+        events.append(event)
+    return events
+
+
+class TaskJournal:
+    """What one term of ownership may append, and the history that follows from it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        codec: MessageCodec,
+        clock: Clock,
+        task: TaskId,
+        *,
+        patience_s: float,
+    ) -> None:
+        self.task = task
+        self.history = TaskHistory()
+        self.events: list[Event] = []
+        """The journal, in order."""
+        self.is_lost = False
+        """Another owner has taken over, or the store was out of reach for longer than a lease."""
+        self._journal = journal
+        self._codec = codec
+        self._clock = clock
+        self._patience_s = patience_s
+        self._term = 0
+        self._order = asyncio.Lock()
+
+    def open(self, term: int, entries: Iterable[bytes]) -> None:
+        """Begin a term with the journal as it is.
+
+        Raises:
+            WireError: the journal can't be read or could never have come about.
+        """
+        self._term = term
+        for event in events_of(entries, self._codec):
+            self.history.apply(event)
+            self.events.append(event)
+
+    async def record(self, event: Event) -> Event:
+        """Append an event; when this returns it is durable and part of the history.
+
+        Raises:
+            StaleEpoch: another owner has claimed the task.
+            StoreUnavailable: the store was out of reach for longer than a lease, in which another
+                owner may have claimed it: what is not recorded must not be done.
+        """
+        async with self._order:
+            if self.is_lost:
+                raise StaleEpoch(f"task {self.task} has another owner")
+            numbered = replace(event, index=self.history.length + 1)
+            try:
+                await self._append(numbered)
+            except (StaleEpoch, StoreUnavailable):
+                self.is_lost = True
+                raise
+            self.history.apply(numbered)
+            self.events.append(numbered)
+            return numbered
+
+    async def _append(self, event: Event) -> None:
+        _, entry = self._codec.encode(event)
+        gives_up_at = self._clock.now() + self._patience_s
+        wait_s = RETRY_S_MIN
+        while True:
+            try:
+                await self._journal.append(
+                    self.task, self._term, event.index, [entry], is_final=event.is_terminal
+                )
+            except StoreUnavailable:
+                if self._clock.now() + wait_s > gives_up_at:
+                    raise
+            else:
+                return
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RETRY_S_MAX)
