@@ -23,7 +23,7 @@ from cluster.placement.resident_file import read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.settings import Configuration, Secrets
-from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.nearest import nearest_transport
 
 Note = Callable[[str], None]
 
@@ -120,7 +120,7 @@ async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
         store = await RedisStore.connect(secrets.redis_url)
         stack.push_async_callback(store.close)
         clock = SystemClock()
-        transport = GrpcTransport(secrets.token, host, clock.now)
+        transport = nearest_transport(secrets.token, host, clock.now)
         driver = Driver(store, transport, clock, scope=scope_of(secrets.token))
         await driver.start()
         stack.push_async_callback(driver.close)

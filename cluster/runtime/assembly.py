@@ -29,7 +29,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.host_spec import HostSpec
 from cluster.runtime.sender import Sender
 from cluster.runtime.turns import Handler
-from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
 
 MANAGER_ROLE = "manager"
@@ -161,7 +161,7 @@ def _build_host(
         profile,
         handler,
         store=store,
-        transport=GrpcTransport(secrets["token"], settings["network"]["host"], clock.now),
+        transport=nearest_transport(secrets["token"], settings["network"]["host"], clock.now),
         clock=clock,
         codec=codec,
         scope=scope,

@@ -13,7 +13,9 @@ from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.transport.grpc_exchange import GrpcConnection, GrpcTransport
 from cluster.transport.in_memory import MemoryConnection, MemoryNetwork, MemoryTransport
+from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Connection, Transport
+from cluster.transport.unix_socket import UnixConnection, UnixTransport
 
 HELLO = Hello(1, (), "")
 MakeTransport = Callable[[], Transport]
@@ -86,19 +88,26 @@ def echo(connection: Connection) -> None:
     Echo.on(connection)
 
 
-@pytest.fixture(params=["memory", "grpc"])
+def make_real(kind: str, token: str) -> Transport:
+    """A transport of a kind that leaves the process."""
+    match kind:
+        case "grpc":
+            return GrpcTransport(token, "127.0.0.1", time.monotonic)
+        case "unix":
+            return UnixTransport(token, time.monotonic)
+        case _:
+            return nearest_transport(token, "127.0.0.1", time.monotonic)
+
+
+@pytest.fixture(params=["memory", "grpc", "unix", "nearest"])
 async def make_transport(request: pytest.FixtureRequest) -> AsyncIterator[MakeTransport]:
     network = MemoryNetwork(time.monotonic)
     made: list[Transport] = []
 
     def make() -> Transport:
-        transport: Transport = (
-            MemoryTransport(network)
-            if request.param == "memory"
-            else GrpcTransport("token", "127.0.0.1", time.monotonic)
-        )
-        made.append(transport)
-        return transport
+        kind = request.param
+        made.append(MemoryTransport(network) if kind == "memory" else make_real(kind, "right"))
+        return made[-1]
 
     yield make
     for transport in made:
@@ -245,7 +254,7 @@ async def test_bytes_that_are_not_a_frame_end_only_their_own_stream(
     bad = Ear.on(await client.dial(address, 5.0))
     good = Ear.on(await client.dial(address, 5.0))
 
-    assert isinstance(bad.connection, GrpcConnection | MemoryConnection)
+    assert isinstance(bad.connection, GrpcConnection | MemoryConnection | UnixConnection)
     bad.connection.write_bytes(b"\xff\xff\xff\xff")
     assert isinstance(await bad.end(), PeerUnavailable)
     assert isinstance(await ears[0].end(), WireError)
@@ -254,13 +263,15 @@ async def test_bytes_that_are_not_a_frame_end_only_their_own_stream(
     assert await good.next_frame() == HELLO
 
 
-async def test_a_wrong_token_is_refused_with_a_clear_sentence() -> None:
-    server = GrpcTransport("right", "127.0.0.1", time.monotonic)
-    client = GrpcTransport("wrong", "127.0.0.1", time.monotonic)
+@pytest.mark.parametrize("kind", ["grpc", "unix", "nearest"])
+async def test_a_wrong_token_is_refused_with_a_clear_sentence(kind: str) -> None:
+    server, client = make_real(kind, "right"), make_real(kind, "wrong")
+    accepted: list[Connection] = []
     try:
-        address = await server.listen(echo)
+        address = await server.listen(accepted.append)
         with pytest.raises(PeerUnavailable, match="token"):
             await client.dial(address, 5.0)
+        assert not accepted
     finally:
         await client.close()
         await server.close()
