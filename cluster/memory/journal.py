@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cluster.kernel.errors import StaleEpoch, UsageError, WireError
 from cluster.kernel.ids import AgentId, TaskId
 
 
@@ -77,7 +78,9 @@ class Journal(Protocol):
 
         Raises:
             StaleEpoch: another owner has claimed the task, or the task has ended.
-            WireError: ``index`` leaves a gap.
+            WireError: ``index`` leaves a gap, or other entries are there than a repetition of
+                this would have left.
+            UsageError: there are no entries, or ``index`` is under 1.
         """
         ...
 
@@ -100,3 +103,32 @@ class Journal(Protocol):
 
 ACKNOWLEDGED_KEPT_S = 3600.0
 ENDED_KEPT_S = 24 * 3600.0
+
+
+def checked_entries(task: TaskId, index: int, entries: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the entries of an append as they are.
+
+    Raises:
+        UsageError: there are none, or ``index`` is under 1.
+    """
+    if index < 1 or not entries:
+        raise UsageError(
+            f"task {task}: an append is one entry or more, the first number 1 or later, "
+            f"not {len(entries)} from {index}"
+        )
+    return entries
+
+
+def fenced(task: TaskId, term: int) -> StaleEpoch:
+    """Return the error of an owner that is none any more."""
+    return StaleEpoch(
+        f"term {term} of task {task} is over: another Manager has claimed it, or it has ended"
+    )
+
+
+def conflict(task: TaskId, index: int) -> WireError:
+    """Return the error of an append that neither continues a journal nor repeats its end."""
+    return WireError(
+        f"entry {index} neither continues the journal of task {task} nor repeats what it holds: "
+        "claim the task again and read it"
+    )

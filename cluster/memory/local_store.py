@@ -60,6 +60,15 @@ class LocalStore:
         self._leases.add(key)
         return True
 
+    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+        """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
+        checked_ttl_s(ttl_s)
+        if self._epochs.get(name, 0) > epoch or self._get(key) is not None:
+            return False
+        self._epochs[name] = epoch
+        await self.put_many({key: value}, ttl_s)
+        return True
+
     async def leases(self) -> dict[str, bytes]:
         """Return every key set by `put_lease` that has not run out, and its value."""
         held = {key: value for key in self._leases if (value := self._get(key)) is not None}

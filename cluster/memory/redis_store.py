@@ -57,6 +57,15 @@ redis.call('SADD', KEYS[3], KEYS[2])
 return 1
 """
 
+# KEYS: counter of the name, key. ARGV: epoch, value, milliseconds.
+_PUT_ONCE = """
+local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
+local epoch = tonumber(ARGV[1])
+if newest > epoch or not redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') then return 0 end
+if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+"""
+
 # KEYS: set of leases. Returns keys and values in turn; those that ran out leave the set.
 _LEASES = """
 local held = {}
@@ -130,6 +139,7 @@ class RedisStore:
         self, target: _Target, prefix: str, *, timeout_s: float, connections_max: int
     ) -> None:
         self._target = target
+        self._prefix = prefix
         self._keys = f"{prefix}key:"
         self._epochs = f"{prefix}epoch:"
         self._lease_set = f"{prefix}leases"
@@ -244,6 +254,13 @@ class RedisStore:
         async with self._operation() as client:
             return bool(await _run(client, _PUT_LEASE, keys, [epoch, value, ttl_ms]))
 
+    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+        """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
+        keys = [self._epochs + name, self._keys + key]
+        ttl_ms = _milliseconds(ttl_s)
+        async with self._operation() as client:
+            return bool(await _run(client, _PUT_ONCE, keys, [epoch, value, ttl_ms]))
+
     async def leases(self) -> dict[str, bytes]:
         """Return every key set by `put_lease` that has not run out, and its value."""
         async with self._operation() as client:
@@ -256,6 +273,17 @@ class RedisStore:
         keys = [self._epochs + name, self._keys + key]
         async with self._operation() as client:
             return bool(await _run(client, _DROP_LEASE, keys, [epoch]))
+
+    async def run_script(
+        self, script: str, keys: Sequence[str], arguments: Sequence[bytes | int | str]
+    ) -> Any:
+        """Run a Lua script for another port on this server, on keys of this cluster.
+
+        The script must bear that it takes effect and its reply is lost: it is never sent again.
+        """
+        named = [self._prefix + key for key in keys]
+        async with self._operation() as client:
+            return await _run(client, script, named, arguments)
 
     async def ping(self) -> float:
         """Return the round trip in seconds."""
@@ -303,7 +331,7 @@ def _what_failed(error: Exception) -> str:
 
 
 async def _run(
-    client: Redis, script: str, keys: Sequence[str], arguments: Sequence[bytes | int]
+    client: Redis, script: str, keys: Sequence[str], arguments: Sequence[bytes | int | str]
 ) -> Any:
     """Run a Lua script, sending its text only to a server that doesn't know it yet."""
     try:

@@ -54,6 +54,18 @@ class Store(Protocol):
         """
         ...
 
+    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+        """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``.
+
+        Newer epochs count as in `put_lease`. Where an earlier try ended in `StoreUnavailable`, a
+        False may be that try's own success: read the key to know.
+
+        Returns:
+            False, and nothing is written, where a higher epoch has been given out, or the key is
+            set.
+        """
+        ...
+
     async def leases(self) -> dict[str, bytes]:
         """Return every key set by `put_lease` that has not run out, and its value."""
         ...
