@@ -21,7 +21,8 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
 from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.turns import Handler, Sender
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.port import Accept, Connection, Transport
 from cluster.wire.messages import MessageCodec
@@ -143,16 +144,15 @@ def plain_host(
     around: Surroundings, store: RedisStore, make: Callable[[Sender], Handler], concurrency: int
 ) -> Host:
     """Return the host of an agent, with the lease of the spec."""
-    host = Host(
+    return Host(
         AgentProfile(around.spec["agent"], concurrency=concurrency),
         make,
         store=store,
         transport=around.transport(),
         clock=SystemClock(),
         codec=MessageCodec(),
+        lease_s=around.spec["lease_s"],
     )
-    host.directory.lease_s = around.spec["lease_s"]
-    return host
 
 
 async def serve(spec: dict[str, Any], openers: dict[str, Opener]) -> int:
@@ -178,10 +178,11 @@ async def serve(spec: dict[str, Any], openers: dict[str, Opener]) -> int:
     _write_counts(around.log, host, part)
     if fenced.done():
         around.log.write("fenced", epoch=host.exchange.epoch)
-        return FENCED
-    work.result()
-    await host.stop()
-    return 0
+        work.cancel()
+    else:
+        work.result()
+    await host.stop()  # what an actor does in both cases
+    return FENCED if fenced.done() else 0
 
 
 async def _count(log: EventLog, host: Host, part: Part) -> None:

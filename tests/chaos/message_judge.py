@@ -58,6 +58,7 @@ def judge_messages(folder: Path, events: EventReader) -> MessageVerdict:
     _judge_acked(folder, reached, verdict)
     verdict.effects.sort()  # a frozen process may write what it read off the clock long before
     last: dict[tuple[str, int], Counter[str]] = {}
+    fenced = {record["pid"] for record in events.find("fenced")}
     for record in events.read():
         match record["what"]:
             case "counts":
@@ -69,7 +70,7 @@ def judge_messages(folder: Path, events: EventReader) -> MessageVerdict:
             case "drained" if record["left"]:
                 verdict.undrained += record["left"]
                 verdict.notes.append(f"{record['agent']} still waits for {record['left']} answers")
-            case "gave up":
+            case "gave up" if record["pid"] not in fenced:
                 verdict.given_up += 1
                 verdict.notes.append(f"{record['agent']} gave up: {record['error']}")
             case "fenced":

@@ -22,7 +22,9 @@ from cluster.kernel.peer import Peer
 from cluster.kernel.turn import Turn
 from cluster.runtime.driver import NoWork
 from cluster.runtime.host import Host
-from cluster.runtime.turns import Handler, Observed, RunningTurn, Sender
+from cluster.runtime.running_turn import RunningTurn
+from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.turns import Handler
 from cluster.wire.messages import Opaque
 from tests.chaos.host_process import Opener, Part, Surroundings, plain_host
 
@@ -88,7 +90,7 @@ class Sink:
         if len(crc) != _CRC.size or _CRC.unpack(crc) != (zlib.crc32(body),):
             self._around.log.write("corrupt", body=message.body.hex())
             return _DONE
-        self._again += turn.asked.attempt > 1
+        self._again += turn.work.asked.attempt > 1
         head = _HEAD.unpack_from(body)
         os.write(self._effects, EFFECT.pack(time.monotonic(), *head, self._exchange.epoch))
         crash.crossed("between")

@@ -50,7 +50,7 @@ def _message_scenario(fault: str) -> Scenario:
 
     is_quick = fault.startswith(("kill", "crash"))
     return Scenario(
-        f"messages: {fault}", 100 if not is_quick else 200, 50 if is_quick else 25, run
+        f"messages: {fault}", 100 if not is_quick else 200, 50 if is_quick else 20, run
     )
 
 
