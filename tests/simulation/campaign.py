@@ -1,0 +1,185 @@
+"""Many seeds in a row: counts what happened, keeps what failed, and can be interrupted.
+
+The books of a campaign lie under build/simulation, one file a job; a campaign that is started
+again with the same seeds and code goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.simulation.run import Outcome, simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "simulation"
+SAVE_EVERY_S = 5.0
+FAILURES_MAX = 20
+"""So many failing seeds end a campaign: there is enough to do."""
+
+
+@dataclass
+class Tally:
+    """What a campaign, or a job's part of one, came to so far."""
+
+    first: int
+    count: int
+    commit: str = ""
+    next_at: int = 0
+    """How many of its seeds have been run."""
+    cpu_s: float = 0.0
+    virtual_s: float = 0.0
+    steps: int = 0
+    frames: int = 0
+    recovered_s_max: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+    tallies: dict[str, int] = field(default_factory=dict)
+    failing: dict[str, list[str]] = field(default_factory=dict)
+    """Seed -> what was violated."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a run."""
+        self.next_at += 1
+        self.virtual_s += outcome.virtual_s
+        self.steps += outcome.steps
+        self.frames += outcome.frames
+        self.recovered_s_max = max(self.recovered_s_max, outcome.recovered_s or 0.0)
+        self._count(outcome.faults, outcome.tallies)
+        if outcome.violations:
+            self.failing[str(outcome.seed)] = outcome.violations
+
+    def merge(self, other: Tally) -> None:
+        """Count another job's part."""
+        self.next_at += other.next_at
+        self.cpu_s += other.cpu_s
+        self.virtual_s += other.virtual_s
+        self.steps += other.steps
+        self.frames += other.frames
+        self.recovered_s_max = max(self.recovered_s_max, other.recovered_s_max)
+        self._count(Counter(other.faults), Counter(other.tallies))
+        self.failing |= other.failing
+
+    def _count(self, faults: Counter[str], tallies: Counter[str]) -> None:
+        self.faults = dict(Counter(self.faults) + faults)
+        self.tallies = dict(Counter(self.tallies) + tallies)
+
+    def last_line(self) -> str:
+        """Return the line that a campaign ends with."""
+        return (
+            f"runs={self.next_at} faults={sum(self.faults.values())} violations={len(self.failing)}"
+        )
+
+
+def commit() -> str:
+    """Return the commit of the checkout, marked where files were changed since."""
+    try:
+        made = subprocess.run(
+            [shutil.which("git") or "git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return made.stdout.strip()
+
+
+def run_job(first: int, count: int, job: int, jobs: int) -> Tally:
+    """Run a job's share of the seeds, going on where an interrupted one was."""
+    path = FOLDER / f"{first}-{count}-{job}of{jobs}.json"
+    mine = range(first + job, first + count, jobs)
+    tally = _resumed(path, first, len(mine))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    saved_at = time.monotonic()
+    began_s = time.process_time() - tally.cpu_s
+    for seed in mine[tally.next_at :]:
+        outcome = simulate(seed)
+        tally.add(outcome)
+        if outcome.violations:
+            tell(simulate(seed, has_story=True))
+        if len(tally.failing) >= FAILURES_MAX:
+            print(f"stopped after {FAILURES_MAX} failing seeds", flush=True)
+            break
+        if time.monotonic() - saved_at > SAVE_EVERY_S:
+            tally.cpu_s = time.process_time() - began_s
+            _save(path, tally)
+            saved_at = time.monotonic()
+            print(f"job {job}: {tally.last_line()}", file=sys.stderr, flush=True)
+    tally.cpu_s = time.process_time() - began_s
+    _save(path, tally)
+    return tally
+
+
+def _resumed(path: Path, first: int, count: int) -> Tally:
+    fresh = Tally(first, count, commit())
+    try:
+        kept = Tally(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return fresh
+    is_same = kept.commit == fresh.commit and not kept.commit.endswith("dirty")
+    return kept if is_same and 0 < kept.next_at < count else fresh
+
+
+def _save(path: Path, tally: Tally) -> None:
+    path.write_text(json.dumps(asdict(tally), indent=1), encoding="utf-8")
+
+
+def run_campaign(first: int, count: int, jobs: int) -> Tally:
+    """Run seeds in several processes, and sum up."""
+    whole = Tally(first, count, commit())
+    if jobs == 1:
+        whole.merge(run_job(first, count, 0, 1))
+    else:
+        command = [sys.executable, "-m", "tests.simulation", f"--seeds={count}", f"--seed={first}"]
+        workers = [
+            subprocess.Popen([*command, f"--jobs={jobs}", f"--job={job}"], cwd=ROOT)
+            for job in range(jobs)
+        ]
+        try:
+            for worker in workers:
+                worker.wait()
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+        for job in range(jobs):
+            path = FOLDER / f"{first}-{count}-{job}of{jobs}.json"
+            whole.merge(Tally(**json.loads(path.read_text(encoding="utf-8"))))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    _save(FOLDER / f"{first}-{count}.json", whole)
+    return whole
+
+
+def tell(outcome: Outcome) -> None:
+    """Print a run's story, and what it violated."""
+    print(f"\nseed {outcome.seed} ({outcome.mode}), digest {outcome.digest}")
+    for line in outcome.story:
+        print("  " + line)
+    for violation in outcome.violations:
+        print(f"  VIOLATED {violation}")
+    print(f"  again: python -m tests.simulation --seed {outcome.seed} --story", flush=True)
+
+
+def sum_up(tally: Tally) -> None:
+    """Print what a campaign came to; the last line is for programs."""
+    for kind, number in sorted(tally.faults.items()):
+        print(f"  {number:9d} {kind}")
+    for kind, number in sorted(tally.tallies.items()):
+        print(f"  {number:9d} ({kind})")
+    runs = max(1, tally.next_at)
+    print(
+        f"{tally.commit}: {tally.virtual_s / 3600:.2f} simulated hours, {tally.steps} callbacks,"
+        f" {tally.frames} frames, {1000 * tally.cpu_s / runs:.1f} ms of CPU a run,"
+        f" recovered within {tally.recovered_s_max:.2f} s"
+    )
+    for seed, violations in tally.failing.items():
+        print(f"seed {seed}: {violations[0]}")
+    print(tally.last_line(), flush=True)

@@ -1,0 +1,182 @@
+"""What happened in a run, as the oracles need it, and what must never happen at any moment.
+
+The world tells the ledger of every effect: appends to journals, records of steps, executions,
+applied envelopes, events that drivers saw. What can be judged at once is judged here; what only
+shows at the end is `tests.simulation.oracles`' business. The oracles' numbers are those of
+`docs/reliability.md`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.kernel.envelope import Envelope, Lane
+from cluster.kernel.errors import ClusterError, WireError
+from cluster.kernel.events import Event, Failed, PlanReady, StepFinished, StepStarted
+from cluster.kernel.history import TaskHistory
+from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.tasks import Assignment, ComposeRequest, Failure, Finding, Program
+from cluster.runtime.task_journal import events_of
+from cluster.wire.messages import MessageCodec
+from tests.simulation.loop import Process
+
+CODEC = MessageCodec()
+RECORD_PREFIX = "record/"
+STORE_TROUBLE_S = 3.0
+"""So long after a call to the store failed, a process may have missed a record."""
+
+
+@dataclass(eq=False)
+class View:
+    """What the driver of a task has seen of it."""
+
+    goal: str
+    driver: Process
+    timeout_s: float
+    task: TaskId = TaskId("")
+    events: list[Event] = field(default_factory=list)
+    is_cancelled: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Say whether a terminal event was seen."""
+        return bool(self.events) and self.events[-1].is_terminal
+
+
+class Ledger:
+    """The books of one run; ``violations`` is empty in a good one."""
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+        self.journals: dict[TaskId, list[Event]] = {}
+        self.histories: dict[TaskId, TaskHistory] = {}
+        self.views: list[View] = []
+        self.executions: defaultdict[tuple[TaskId, StepId], int] = defaultdict(int)
+        self.repeated = 0
+        """Executions of a step that had been done already, where the store could not say so."""
+        self.fenced = 0
+        """Writes that were refused because a newer owner or incarnation is there."""
+        self.adopted = 0
+        self.duplicates = 0
+        self._terms: dict[TaskId, int] = {}
+        self._records: set[str] = set()
+        self._trouble_at: dict[str, float] = {}
+        self._applied: dict[tuple[Process, str, int, Lane], int] = {}
+        self._applied_ids: set[tuple[Process, bytes]] = set()
+
+    def violate(self, oracle: str, what: str) -> None:
+        """Note that something happened that must never happen."""
+        self.violations.append(f"{oracle}: {what}")
+
+    # ---- the store -------------------------------------------------------------------------
+
+    def on_effect(self, name: str, arguments: tuple[Any, ...], result: object) -> list[Event]:
+        """A call took effect at the store, or was refused; return the events it journaled."""
+        if isinstance(result, ClusterError):
+            self.fenced += 1
+        elif name == "append":
+            task, _, index, entries = arguments
+            return self._appended(task, index, entries)
+        elif name == "put_once":
+            if result:
+                self._records.add(arguments[1])
+            else:
+                self.fenced += 1
+        elif name == "claim" and result is not None:
+            task = arguments[0]
+            self._terms[task] = self._terms.get(task, 0) + 1
+            self.adopted += self._terms[task] > 1
+        return []
+
+    def _appended(self, task: TaskId, index: int, entries: Sequence[bytes]) -> list[Event]:
+        journal = self.journals.setdefault(task, [])
+        events = events_of(entries, CODEC)
+        if index <= len(journal):
+            there = journal[index - 1 : index - 1 + len(events)]
+            if there != events:
+                self.violate("O5", f"entry {index} of {task} was written twice: {there}, {events}")
+            return []
+        for event in events:
+            journal.append(event)
+            try:
+                self.histories.setdefault(task, TaskHistory()).apply(event)
+            except WireError as error:
+                self.violate("O1" if event.is_terminal else "O5", str(error))
+        return events
+
+    def on_store_trouble(self, process: Process, now: float) -> None:
+        """A call of a process to the store failed, or may have."""
+        self._trouble_at[process.name] = now
+
+    # ---- executions ------------------------------------------------------------------------
+
+    def on_start(self, process: Process, assignment: Assignment, task: TaskId, now: float) -> None:
+        """An agent begins to work on a step."""
+        step = assignment.step
+        if any(self._is_end_of(event, step) for event in self.journals.get(task, ())):
+            self._repeat(process, f"step {step} of {task} began after its end was journaled", now)
+        elif any(key.endswith(f"/{task}/{step}") for key in self._records):
+            self._repeat(process, f"step {step} of {task} began after it was recorded", now)
+
+    def _repeat(self, process: Process, what: str, now: float) -> None:
+        self.repeated += 1
+        if now - self._trouble_at.get(process.name, -STORE_TROUBLE_S) >= STORE_TROUBLE_S:
+            self.violate("O2", f"{what} (at {process})")
+
+    @staticmethod
+    def _is_end_of(event: Event, step: StepId) -> bool:
+        return event.step == step and isinstance(event.detail, StepFinished)
+
+    def on_done(self, task: TaskId, step: StepId) -> None:
+        """An agent has worked on a step to its end."""
+        self.executions[task, step] += 1
+
+    def on_plan(self, task: TaskId) -> None:
+        """A Manager begins to plan."""
+        if any(isinstance(event.detail, PlanReady) for event in self.journals.get(task, ())):
+            self.violate("O2", f"task {task} was planned again after its plan was journaled")
+
+    def on_compose(self, request: ComposeRequest, task: TaskId) -> None:
+        """A Manager begins to write the answer: from the journaled results, each once."""
+        journaled = {
+            event.step: event.detail.failure or event.detail.value
+            for event in self.journals.get(task, ())
+            if isinstance(event.detail, StepFinished)
+        }
+        used = {result.step: result.value for result in request.results}
+        if len(used) != len(request.results) or used != journaled:
+            self.violate("O2", f"the answer of {task} is not made of its journaled results")
+
+    # ---- delivery --------------------------------------------------------------------------
+
+    def on_applied(self, process: Process, envelope: Envelope) -> None:
+        """An envelope has its effect at its recipient."""
+        key = (process, envelope.sender, envelope.sender_epoch, envelope.lane)
+        last = self._applied.get(key, 0)
+        if envelope.seq not in {last + 1, 1}:
+            self.violate("O3", f"{process} applied {envelope.seq} after {last} of {key[1:]}")
+        self._applied[key] = envelope.seq
+        once = (process, bytes(envelope.id))
+        if once in self._applied_ids:
+            self.violate("O3", f"{process} applied {envelope.kind.name} of {envelope.sender} twice")
+        self._applied_ids.add(once)
+
+
+def describe(event: Event) -> str:
+    """Return an event as a line of a story."""
+    text = f"{event.kind} {event.step}".strip()
+    match event.detail:
+        case StepStarted(attempt):
+            text += f" attempt {attempt} at {event.agent}"
+        case StepFinished(outcome, _, Failure(kind, message)):
+            text += f" {outcome}: {kind}: {message}"
+        case Failed(Failure(kind, message)):
+            text += f": {kind}: {message}"
+        case StepFinished(value=Finding(said)):
+            text += f": {said!r}"
+        case StepFinished(value=Program(source)):
+            text += f": {source!r}"
+    return f"{event.index}. {text}" if event.index else text

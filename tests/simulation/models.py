@@ -1,0 +1,127 @@
+"""The simulated models, sandbox and knowledge: they say what the goal asks for, and fail by seed.
+
+A goal spells out its plan, as in ``Compare them [r1 c1:r1]``: step r1 for a researcher, step c1
+for a coder with r1's result. So every Manager's model makes the same plan of the same goal. Texts
+carry the number of the call that made them, which tells two executions of a step apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import AsyncGenerator, Sequence
+
+from agents.models.port import Delta, Finish, Request
+from cluster.kernel.errors import AgentFailed, ModelError
+from cluster.kernel.tasks import Passage, Run
+from tests.simulation.faults import Faults
+
+_PLAN = re.compile(r"\[([a-z0-9:, ]+)\]")
+_AGENT = {"r": "researcher", "c": "coder"}
+PIECES = 3
+TTFT_S = (0.01, 0.15)
+PIECE_S = (0.005, 0.08)
+STALL_S = 30.0
+GARBAGE = ("", "{", "\x00\ufffd[[[", "```\n", '{"steps": [{"id": 1}]}', "NOT FOUND", "a " * 400)
+
+
+def plan_of(goal: str) -> list[dict[str, object]]:
+    """Return the steps that a goal spells out."""
+    found = _PLAN.search(goal)
+    steps: list[dict[str, object]] = []
+    for word in found[1].split() if found else []:
+        step, _, needs = word.partition(":")
+        steps.append(
+            {
+                "id": step,
+                "agent": _AGENT[step[0]],
+                "instruction": f"Say what {step} is.",
+                "needs": needs.split(",") if needs else [],
+            }
+        )
+    return steps
+
+
+class Calls:
+    """Counts the calls of all models of a run."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+
+class SimModel:
+    """`agents.models.port.Model` on virtual time."""
+
+    def __init__(self, faults: Faults, rng: random.Random, calls: Calls) -> None:
+        self._faults = faults
+        self._random = rng
+        self._calls = calls
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+        """Yield what the asker's step needs, or something worse."""
+        rng, happens = self._random, self._faults.happens
+        self._calls.made += 1
+        text = self._text(request, self._calls.made)
+        await asyncio.sleep(rng.uniform(*TTFT_S))
+        if happens("model error"):
+            raise ModelError("the model endpoint answered 500")
+        if happens("model garbage"):
+            text = rng.choice(GARBAGE)
+        size = -(-len(text) // PIECES) or 1
+        for number in range(PIECES):
+            if happens("model stall"):
+                await asyncio.sleep(STALL_S)
+            if number and happens("model stream cut"):
+                raise ModelError("the model's stream broke")
+            yield Delta(text[number * size : (number + 1) * size])
+            await asyncio.sleep(rng.uniform(*PIECE_S))
+        yield Finish("stop", 10, PIECES)
+
+    def _text(self, request: Request, call: int) -> str:
+        asker = request.asker
+        match asker.agent, asker.step:
+            case "manager", "plan":
+                return json.dumps({"steps": plan_of(request.messages[-1].text)})
+            case "manager", _:
+                return f"The answer was written by call {call}."
+            case "coder", step:
+                return f"```python\nprint('{step} by call {call}')\n```\n"
+            case _, step:
+                return f"Step {step} was thought by call {call}."
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class SimSandbox:
+    """Runs nothing, and says that it printed what the program says."""
+
+    unavailable_because = ""
+
+    def __init__(self, faults: Faults, rng: random.Random) -> None:
+        self._faults = faults
+        self._random = rng
+
+    async def run(self, source: str, timeout_s: float) -> Run:
+        """End the program after a while."""
+        await asyncio.sleep(self._random.uniform(0.005, 0.05))
+        if self._faults.happens("sandbox error"):
+            raise AgentFailed("the sandbox could not be started")
+        return Run(0, source[7:-3] + "\n", "", 0.01)
+
+    async def close(self) -> None:
+        """Nothing runs."""
+
+
+class NoKnowledge:
+    """Finds nothing."""
+
+    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+        """Return no passages."""
+        return ()
+
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+        """Return no examples."""
+        return ()

@@ -1,0 +1,218 @@
+"""One seeded run from start to verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import sys
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from cluster.kernel import delivery
+from cluster.runtime import driver, links
+from tests.simulation.ledger import CODEC
+from tests.simulation.loop import PROCESS, Deadlock, Livelock
+from tests.simulation.oracles import judge
+from tests.simulation.workload import User, wishes
+from tests.simulation.world import NAMES, World
+
+SAFETY = "safety"
+LIVENESS = "liveness"
+HORIZON_S = 6.0
+"""While faults begin; in liveness mode they all stop then."""
+SAFETY_S = 20.0
+"""How long a run in safety mode lasts at most."""
+RECOVER_S = 30.0
+"""After the last fault, everything must have ended within this."""
+SETTLE_S = 1.0
+POLL_S = 0.2
+
+SCALED: tuple[tuple[ModuleType, str, object], ...] = (
+    (delivery, "CREDIT_WINDOW", 8),
+    (links, "LOST_AFTER_S", 5.0),
+    (driver, "MessageCodec", lambda: CODEC),
+)
+"""Bounds that a short run would never reach, brought into reach; what is costly to make, shared."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to."""
+
+    seed: int
+    mode: str
+    violations: list[str]
+    faults: Counter[str]
+    digest: str
+    virtual_s: float
+    steps: int
+    frames: int
+    recovered_s: float | None
+    story: list[str] = field(default_factory=list)
+    tallies: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def scaled() -> Iterator[None]:
+    """Make the bounds of the runtime small for the time of a run."""
+    before = [(module, name, getattr(module, name)) for module, name, _ in SCALED]
+    for module, name, value in SCALED:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+class _ErrorLog(logging.Handler):
+    """Makes every logged error of the cluster a violation."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        process = PROCESS.get()
+        if process is None or not process.is_alive or self._world.loop.is_closed():
+            return
+        text = record.getMessage()
+        if record.exc_info is not None:
+            text += f": {record.exc_info[1]!r}"
+        self._world.ledger.violate("O7", f"logged as an error: {text}")
+        self._world.note("log", text)
+
+
+def mode_of(seed: int) -> str:
+    """Return the mode that a seed is run in."""
+    return LIVENESS if seed % 2 else SAFETY
+
+
+def simulate(seed: int, *, has_story: bool = False) -> Outcome:
+    """Run a seed and judge it."""
+    world = World(seed, horizon_s=HORIZON_S, has_story=has_story)
+    logger = logging.getLogger("cluster")
+    errors = _ErrorLog(world)
+    propagates, level = logger.propagate, logger.level
+    logger.propagate = False
+    logger.setLevel(logging.ERROR)
+    logger.addHandler(errors)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with scaled(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what dead processes never awaited
+            outcome = _judged(world, seed, mode_of(seed))
+            gc.collect()
+        return outcome
+    finally:
+        if is_collecting:
+            gc.enable()
+        sys.unraisablehook = hook
+        logger.removeHandler(errors)
+        logger.propagate = propagates
+        logger.setLevel(level)
+
+
+def _judged(world: World, seed: int, mode: str) -> Outcome:
+    course = _Course(world, seed, mode)
+    try:
+        world.loop.run_until_complete(course.run())
+    except (Deadlock, Livelock) as error:
+        world.ledger.violate("O6", f"{type(error).__name__}: {error}")
+    judge(world, has_calmed=mode == LIVENESS)
+    world.loop.close()
+    loop, ledger = world.loop, world.ledger
+    digest = zlib.crc32(repr((loop.time(), loop.steps)).encode(), world.network.crc)
+    return Outcome(
+        seed,
+        mode,
+        ledger.violations,
+        world.faults.counts,
+        f"{world.server.crc:08x}{digest:08x}",
+        loop.time(),
+        loop.steps,
+        world.network.frames,
+        course.recovered_s,
+        world.story,
+        Counter(
+            tasks=len(ledger.views),
+            fenced=ledger.fenced,
+            adopted=ledger.adopted,
+            repeated=ledger.repeated,
+        ),
+    )
+
+
+class _Course:
+    """The course of one run."""
+
+    def __init__(self, world: World, seed: int, mode: str) -> None:
+        self._world = world
+        self._mode = mode
+        has_short = random.Random(f"course {seed}").random() < 0.5
+        self._users = [
+            User(world, number, wish)
+            for number, wish in enumerate(wishes(seed, has_short=has_short))
+        ]
+        self.recovered_s: float | None = None
+
+    async def run(self) -> None:
+        """Start everything, let things go wrong, and end."""
+        world, loop = self._world, self._world.loop
+        for name in NAMES:
+            world.spawn(name)
+        for user in self._users:
+            user.start()
+        for episode in world.faults.episodes:
+            loop.call_at(episode.at, world.begin, episode)
+        if self._mode == LIVENESS:
+            await self._wait(HORIZON_S)
+            world.calm()
+            calmed_at = loop.time()
+            if await self._wait(RECOVER_S):
+                self.recovered_s = loop.time() - calmed_at
+            else:
+                self._say_what_hangs()
+        else:
+            await self._wait(SAFETY_S)
+            world.calm()
+        await asyncio.sleep(SETTLE_S)
+        for user in self._users:
+            await user.stop()
+        await world.stop()
+        for user in self._users:
+            for what in user.left():
+                world.ledger.violate("O7", f"{user.process} has stopped and left {what}")
+
+    async def _wait(self, bound_s: float) -> bool:
+        """Wait until all is quiet, within a bound; say whether it is."""
+        ends_at = self._world.loop.time() + bound_s
+        while self._world.loop.time() < ends_at:
+            if self._is_quiet():
+                return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    def _is_quiet(self) -> bool:
+        """Say whether every task has ended, for its driver and in its journal."""
+        return all(user.is_over for user in self._users) and all(
+            history.terminal is not None for history in self._world.ledger.histories.values()
+        )
+
+    def _say_what_hangs(self) -> None:
+        ledger = self._world.ledger
+        for user in self._users:
+            if not user.is_over:
+                ledger.violate("O6", f"{user.process} still waits {RECOVER_S:g} s after the faults")
+        for task, history in ledger.histories.items():
+            if history.terminal is None:
+                ledger.violate("O6", f"task {task} is still open {RECOVER_S:g} s after the faults")

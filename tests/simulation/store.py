@@ -1,0 +1,159 @@
+"""The simulated store: the in-memory twins behind a connection that fails as a real one does.
+
+A call travels to the server, takes effect there, and its answer travels back. It may be late,
+never arrive, take effect without an answer, or take effect after its caller has given up; a caller
+may die at each of these boundaries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.kernel.errors import ClusterError, StoreUnavailable
+from cluster.memory.local_journal import LocalJournal
+from cluster.memory.local_store import LocalStore
+from tests.simulation.faults import Faults
+from tests.simulation.loop import WORLD, Process, VirtualLoop
+from tests.simulation.network import Note
+
+DELAY_S = (0.0001, 0.0008)
+LONG_DELAY_S = (0.02, 0.6)
+TIMEOUT_S = 1.0
+"""After this a call has failed, whatever became of it."""
+LATE_S = (0.2, 2.5)
+
+
+class _LoopClock:
+    """The server's own clock."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.now = loop.time
+        self.wall = loop.time
+
+
+class StoreServer:
+    """What all processes share: keys and journals; it keeps all of them when it restarts."""
+
+    def __init__(self, loop: VirtualLoop, rng: random.Random, faults: Faults, note: Note) -> None:
+        self.loop = loop
+        self.random = rng
+        self.faults = faults
+        self.note = note
+        self.crc = 0
+        self.calls = 0
+        self.is_up = True
+        self.cut_off: dict[str, int] = {}
+        """Names of the processes that can't reach it."""
+        clock = _LoopClock(loop)
+        self.local = LocalStore(clock)
+        self.journal = LocalJournal(clock)
+        self.on_trouble: Callable[[Process], None] = lambda process: None
+        self.on_effect: Callable[[Process, str, tuple[Any, ...], object], None] = (
+            lambda process, name, arguments, result: None
+        )
+
+    def is_reachable(self, process: Process) -> bool:
+        """Say whether a call of a process gets here."""
+        return self.is_up and not self.cut_off.get(process.name)
+
+
+class SimStore:
+    """`cluster.memory.store.Store` and `cluster.memory.journal.Journal` as one process has them."""
+
+    def __init__(self, server: StoreServer, process: Process) -> None:
+        self.server = server
+        self.process = process
+
+    async def _call(self, target: object, name: str, *args: Any, **keywords: Any) -> Any:
+        server, loop = self.server, self.server.loop
+        server.calls += 1
+        answer: asyncio.Future[Any] = loop.create_future()
+        timer = loop.call_later(TIMEOUT_S, self._give_up, answer, name)
+        if server.faults.boundary(self.process, f"before {name}"):
+            late = server.faults.happens("store applies late")
+            bounds = LATE_S if late else DELAY_S
+            if server.faults.happens("store delay"):
+                bounds = LONG_DELAY_S
+            call = _Call(self, target, name, args, keywords, answer)
+            loop.call_later(server.random.uniform(*bounds), call.serve, context=WORLD)
+        try:
+            result = await answer
+        finally:
+            timer.cancel()
+        if isinstance(result, ClusterError):
+            raise result
+        return result
+
+    def _give_up(self, answer: asyncio.Future[Any], name: str) -> None:
+        if not answer.done():
+            self.server.note(self.process.name, f"store: {name} got no answer")
+            self.server.on_trouble(self.process)
+            answer.set_result(StoreUnavailable(f"the central store did not answer to {name}"))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of the store, or else of the journal, at the other end of the network."""
+        local = self.server.local
+        target: object = local if hasattr(local, name) else self.server.journal
+
+        async def call(*args: Any, **keywords: Any) -> Any:
+            return await self._call(target, name, *args, **keywords)
+
+        return call
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    def finish(self, answer: asyncio.Future[Any], name: str, result: object) -> None:
+        """Take the answer of the server, unless this process ends at that very moment."""
+        is_there = self.server.faults.boundary(self.process, f"after the answer to {name}")
+        if is_there and not answer.done():
+            answer.set_result(result)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way."""
+
+    store: SimStore
+    target: object
+    name: str
+    args: tuple[Any, ...]
+    keywords: dict[str, Any]
+    answer: asyncio.Future[Any]
+
+    def serve(self) -> None:
+        """Take effect at the server, and send the answer."""
+        server, process, name = self.store.server, self.store.process, self.name
+        if not server.is_reachable(process) or server.faults.happens("store unreachable"):
+            return
+        server.crc = zlib.crc32(repr((name, self.args)).encode(), server.crc)
+        result = _run(getattr(self.target, name)(*self.args, **self.keywords))
+        server.on_effect(process, name, self.args, result)
+        if not server.faults.boundary(process, f"after {name}, before its answer"):
+            return
+        if server.faults.happens("store reply lost"):
+            return
+        server.loop.call_later(
+            server.random.uniform(*DELAY_S),
+            self.store.finish,
+            self.answer,
+            name,
+            result,
+            context=process.context,
+        )
+
+
+def _run(call: Coroutine[Any, Any, Any]) -> object:
+    """Run a method of the in-memory twins, which never waits; return its result or its error."""
+    try:
+        call.send(None)
+    except StopIteration as stop:
+        return stop.value
+    except ClusterError as error:
+        return error
+    raise AssertionError("an in-memory method waited")

@@ -1,0 +1,306 @@
+"""One simulated cluster: its processes, who restarts them, and what befalls them.
+
+Every agent has a process of its own with the real `Host` and the real agent class; a supervisor
+starts a dead one again, as Ray does. Time, network, store, models and tools are simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from agents.agent import Agent, Parts
+from agents.coder import Coder
+from agents.manager import Manager
+from agents.researcher import Researcher
+from cluster.kernel.envelope import Envelope
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.ids import AgentId, role_of
+from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
+from cluster.kernel.turn import Turn
+from cluster.runtime.engine import TaskEngine
+from cluster.runtime.exchange import Exchange
+from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.sender import Sender
+from cluster.runtime.turns import Handler
+from tests.simulation.faults import Episode, Faults
+from tests.simulation.ledger import CODEC, Ledger, describe
+from tests.simulation.loop import WORLD, Process, VirtualLoop
+from tests.simulation.models import Calls, NoKnowledge, SimModel, SimSandbox
+from tests.simulation.network import KEEPALIVE_S, LONG_DELAY_S, SimNetwork, SimTransport
+from tests.simulation.store import SimStore, StoreServer
+
+AGENTS: dict[str, type[Agent]] = {"manager": Manager, "researcher": Researcher, "coder": Coder}
+NAMES = (
+    *("manager-0", "manager-1"),
+    *("researcher-0", "researcher-1", "researcher-2"),
+    *("coder-0", "coder-1"),
+)
+LEASE_S = 1.5
+RESTART_S = (0.05, 1.0)
+WALL_S = 1_800_000_000.0
+JUMPS_S = (-3600.0, -5.0, 5.0, 3600.0)
+STOP_S = 15.0
+
+
+class SimClock:
+    """The clocks of one process; only the wall clock may jump."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.now = loop.time
+        self.skew_s = 0.0
+
+    def wall(self) -> float:
+        """Return Unix seconds, as far as this process knows."""
+        return WALL_S + self.now() + self.skew_s
+
+
+class World:
+    """The cluster of one run, and its books."""
+
+    def __init__(self, seed: int, *, horizon_s: float, has_story: bool = False) -> None:
+        self.loop = VirtualLoop()
+        self.rng = random.Random(f"world {seed}")
+        self.faults = Faults(random.Random(f"faults {seed}"), horizon_s=horizon_s, lease_s=LEASE_S)
+        self.faults.on_crash = self.crash
+        self.ledger = Ledger()
+        self.story: list[str] = []
+        self._has_story = has_story
+        self.network = SimNetwork(
+            self.loop, random.Random(f"network {seed}"), self.faults, self.note
+        )
+        self.server = StoreServer(self.loop, random.Random(f"store {seed}"), self.faults, self.note)
+        self.server.on_effect = self._on_effect
+        self.server.on_trouble = self._on_trouble
+        self.hosts: dict[Process, Host] = {}
+        self.clocks: dict[str, SimClock] = {}
+        self.incarnations: Counter[str] = Counter()
+        self._calls = Calls()
+        self._mains: dict[Process, asyncio.Task[None]] = {}
+        self.is_ending = False
+
+    def note(self, who: object, what: str) -> None:
+        """Write a line of the story."""
+        if self._has_story:
+            self.story.append(f"{self.loop.time():9.4f}  {who!s:14} {what}")
+
+    def later(self, delay_s: float, callback: Callable[..., None], *arguments: object) -> None:
+        """Have the world do something, whoever's code is running now."""
+        self.loop.call_later(delay_s, callback, *arguments, context=WORLD)
+
+    # ---- processes -------------------------------------------------------------------------
+
+    def clock(self, name: str) -> SimClock:
+        """Return the clock of the machine that a process of that name runs on."""
+        return self.clocks.setdefault(name, SimClock(self.loop))
+
+    def process(self, name: str) -> Process:
+        """Return a new process."""
+        self.incarnations[name] += 1
+        process = Process(name)
+        self.faults.arm(process)
+        return process
+
+    def spawn(self, name: str) -> None:
+        """Start a process of an agent."""
+        if self.is_ending:
+            return
+        process = self.process(name)
+        self.note(name, f"process {self.incarnations[name]} starts")
+        main = self.loop.create_task(self._serve(process), context=process.context)
+        self._mains[process] = main
+
+    async def _serve(self, process: Process) -> None:
+        """Be the main program of an agent's process."""
+        host = self._build(process)
+        try:
+            await host.start()
+        except ClusterError as error:
+            self.note(process, f"could not start: {error}")
+            self.end(process)
+            return
+        self.watch(process, host.exchange)
+        self.hosts[process] = host
+        await host.is_fenced.wait()
+        self.note(process, "was fenced off")
+        self.faults.counts["fenced hosts"] += 1
+        await host.abort()
+        self.end(process)
+
+    def _build(self, process: Process) -> Host:
+        name = process.name
+        role = role_of(name)
+        rng = random.Random(f"{name} {self.incarnations[name]} {self.rng.random()}")
+        model = SimModel(self.faults, rng, self._calls)
+        parts = Parts(model, NoKnowledge(), SimSandbox(self.faults, rng), run_timeout_s=1.0)
+        agent = Watched(AGENTS[role](parts), self, process)
+        store: Any = SimStore(self.server, process)
+
+        def handler(sender: Sender) -> Handler:
+            if role != "manager":
+                return agent
+            return TaskEngine(agent, sender, store, rng=rng)
+
+        return Host(
+            AgentProfile(AgentId(name), agent.agent.purpose),
+            handler,
+            store=store,
+            transport=SimTransport(self.network, process),
+            clock=self.clock(name),
+            codec=CODEC,
+            lease_s=LEASE_S,
+            rng=rng,
+        )
+
+    def watch(self, process: Process, exchange: Exchange) -> None:
+        """Have the books know what a process applies."""
+        dispatch = exchange._dispatch
+
+        def watched(peer: Any, envelope: Envelope) -> None:
+            if process.is_alive:
+                self.ledger.on_applied(process, envelope)
+            dispatch(peer, envelope)
+
+        exchange._dispatch = watched  # type: ignore[method-assign]
+
+    def end(self, process: Process) -> None:
+        """A process is gone; the supervisor starts another where none runs."""
+        if not process.is_alive:
+            return
+        self.loop.kill(process)
+        self.network.died(process)
+        self.hosts.pop(process, None)
+        self._mains.pop(process, None)
+        if process.name in NAMES and not self.is_ending:
+            self.later(self.rng.uniform(*RESTART_S), self._respawn, process.name)
+
+    def _respawn(self, name: str) -> None:
+        if not any(process.name == name for process in self._mains):
+            self.spawn(name)
+
+    def crash(self, process: Process) -> None:
+        """Kill a process where it stands."""
+        self.note(process, "CRASH")
+        self.end(process)
+
+    def running(self, name: str) -> list[Process]:
+        """Return the running processes of an agent."""
+        return [process for process in self.hosts if process.name == name]
+
+    # ---- episodes --------------------------------------------------------------------------
+
+    def begin(self, episode: Episode) -> None:
+        """Let an episode begin, and end after its length."""
+        if not self.faults.are_on:
+            return
+        self.faults.counts[episode.kind] += 1
+        name, other = self.rng.sample(NAMES, 2)
+        self.note(name, f"{episode.kind.upper()} ({other}) for {episode.length_s:.2f} s")
+        if episode.kind.startswith("partition"):
+            self._cut(episode, name, other)
+        elif episode.kind == "store restart":
+            self.server.is_up = False
+            self.later(min(episode.length_s, LEASE_S), self._store_up)
+        elif episode.kind == "clock jump":
+            self.clock(name).skew_s += self.rng.choice(JUMPS_S)
+        else:
+            for process in self.running(name)[:1]:
+                if episode.kind == "crash":
+                    self.crash(process)
+                else:
+                    self._freeze(process, episode)
+
+    def _cut(self, episode: Episode, name: str, other: str) -> None:
+        if episode.kind == "partition from store":
+            self.server.cut_off[name] = self.server.cut_off.get(name, 0) + 1
+            self.later(episode.length_s, self._reach_store, name)
+            return
+        ways = [(name, other), (other, name)][: 1 if "one" in episode.kind else 2]
+        for way in ways:
+            self.network.cut(*way)
+            self.later(episode.length_s, self.network.heal, *way)
+
+    def _reach_store(self, name: str) -> None:
+        self.server.cut_off[name] -= 1
+
+    def _store_up(self) -> None:
+        self.server.is_up = True
+
+    def _freeze(self, process: Process, episode: Episode) -> None:
+        self.loop.freeze(process)
+        if episode.kind == "zombie":
+            self.later(LEASE_S / 3, self.spawn, process.name)
+            self.later(3 * LEASE_S, self._thaw, process)
+        else:
+            self.later(episode.length_s, self._thaw, process)
+
+    def _thaw(self, process: Process) -> None:
+        if process.is_frozen:
+            self.note(process, "goes on")
+            self.loop.thaw(process)
+
+    def calm(self) -> None:
+        """Stop all faults: from now on everything works."""
+        self.note("world", "ALL FAULTS STOP")
+        self.faults.stop()
+        for process in list(self.hosts):
+            self._thaw(process)
+
+    # ---- books -----------------------------------------------------------------------------
+
+    def _on_effect(
+        self, process: Process, name: str, arguments: tuple[Any, ...], result: object
+    ) -> None:
+        for event in self.ledger.on_effect(name, arguments, result):
+            self.note(process, f"journal {event.task[-4:]}: {describe(event)}")
+        if isinstance(result, ClusterError):
+            self.note(process, f"{name} was refused: {result}")
+
+    def _on_trouble(self, process: Process) -> None:
+        self.ledger.on_store_trouble(process, self.loop.time())
+
+    async def stop(self) -> None:
+        """Stop every host in an orderly way, and look at what is left of it."""
+        self.is_ending = True
+        for process, host in list(self.hosts.items()):
+            self._mains.pop(process).cancel()
+            stopping = self.loop.create_task(host.stop(), context=process.context)
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await stopping
+            except TimeoutError:
+                self.ledger.violate("O7", f"{process} did not stop within {STOP_S} s")
+        await asyncio.sleep(max(KEEPALIVE_S) + LONG_DELAY_S[1])
+        for process in list(self.hosts):
+            for what in self.loop.left_of(process):
+                self.ledger.violate("O7", f"{process} has stopped and left {what}")
+
+
+class Watched:
+    """A real agent, whose work goes into the books."""
+
+    def __init__(self, agent: Agent, world: World, process: Process) -> None:
+        self.agent = agent
+        self._world = world
+        self._process = process
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Pass a message to the agent."""
+        ledger, process = self._world.ledger, self._process
+        now = self._world.loop.time()
+        match message:
+            case Assignment():
+                self._world.note(process, f"begins step {message.step} of {turn.task[-4:]}")
+                ledger.on_start(process, message, turn.task, now)
+            case PlanRequest():
+                ledger.on_plan(turn.task)
+            case ComposeRequest():
+                ledger.on_compose(message, turn.task)
+        reply = await self.agent.handle(message, turn)
+        if isinstance(message, Assignment):
+            self._world.note(process, f"has done step {message.step} of {turn.task[-4:]}")
+            ledger.on_done(turn.task, message.step)
+        return reply
