@@ -19,7 +19,6 @@ from cluster.kernel.errors import (
     Cancelled,
     ClusterError,
     Overloaded,
-    PeerUnavailable,
     StoreUnavailable,
     UnknownRecipient,
     UsageError,
@@ -76,7 +75,6 @@ class SubmittedTask:
         self._news = asyncio.Event()
         self._seen = 0
         """The highest number in the task's journal that was passed on."""
-        self._is_link_lost = asyncio.Event()
         self._wish: str | None = None
         """Why the task is to be cancelled, once somebody has asked for it."""
         self._refused_by: frozenset[AgentId] = frozenset()
@@ -108,41 +106,16 @@ class SubmittedTask:
             await self._choose_again()
 
     async def _ask_once(self) -> object:
-        """Ask the Manager, and leave it where it is lost and there is another one."""
-        self._is_link_lost.clear()
-        is_left = False
-        observed = Observed(
-            on_progress=lambda _, event: self._put(event),
-            is_abandoned=lambda: is_left,
-            on_link_lost=self._is_link_lost.set,
-        )
-        asking = asyncio.ensure_future(self._sender.ask(self._ask, observed, grace_s=GRACE_S))
-        losing = asyncio.ensure_future(self._lost())
-        try:
-            if self._wish is not None:
-                await asyncio.sleep(0)  # the ask goes first
-                self._sender.exchange.request_cancel(self._ask, self._wish)
-            await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
-            is_left = not asking.done()
-            if is_left:
-                raise PeerUnavailable(f"{self._ask.recipient} can't be reached")
-            return asking.result()
-        finally:
-            for task in (asking, losing):
-                task.cancel()
-            await asyncio.gather(asking, losing, return_exceptions=True)
+        """Ask the Manager; where it is lost and there is another one, leave the task to that one.
 
-    async def _lost(self) -> None:
-        """Return once the Manager can't be reached and another one is there."""
-        while True:
-            await self._is_link_lost.wait()
-            self._is_link_lost.clear()
-            try:
-                managers = await self._sender.directory.replicas(MANAGER_ROLE)
-            except StoreUnavailable:
-                continue
-            if any(manager.agent != self._ask.recipient for manager in managers):
-                return
+        The lost one is not told to stop: if it lives, it learns from the journal that it need not.
+        """
+        observed = Observed(on_progress=lambda _, event: self._put(event))
+        if self._wish is not None:
+            self._sender.exchange.request_cancel(self._ask, self._wish)
+        return await self._sender.ask_replaceable(
+            self._ask, observed, is_left=True, grace_s=GRACE_S
+        )
 
     def _may_ask_again(self, error: ClusterError, tries: int) -> bool:
         """Say whether another Manager, or the same one later, can still end the task well."""
@@ -272,6 +245,12 @@ class Driver:
         self._tasks[submitted.id] = submitted
         submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))
         return submitted
+
+    async def abort(self) -> None:
+        """End as a crash does: nothing is cancelled, nothing said."""
+        await self._sender.exchange.abort()
+        for task in list(self._tasks.values()):
+            await task.close()
 
     async def close(self) -> None:
         """Cancel what still runs and leave."""

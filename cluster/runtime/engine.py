@@ -106,6 +106,11 @@ class TaskEngine:
         await asyncio.gather(*self._claims.values(), return_exceptions=True)
         await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
 
+    @property
+    def tasks_running(self) -> int:
+        """How many tasks this Manager owns."""
+        return len(self._runs)
+
     # ---- messages --------------------------------------------------------------------------
 
     async def handle(self, message: object, turn: Turn) -> object:

@@ -7,13 +7,14 @@ dedupe are `cluster.kernel.peer`'s.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cluster.kernel.clock import Clock
+from cluster.kernel.dead_letters import DeadLetter
 from cluster.kernel.envelope import (
     Batch,
     Envelope,
@@ -21,50 +22,28 @@ from cluster.kernel.envelope import (
     Lane,
 )
 from cluster.kernel.errors import (
-    Cancelled,
     ClusterError,
+    DeadLettered,
     DeadlinePassed,
+    Overloaded,
     PeerUnavailable,
     StaleEpoch,
+    UnknownRecipient,
     WireError,
 )
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.kernel.peer import Peer
+from cluster.kernel.quarantine import DEATHS_MAX
+from cluster.runtime.asks import Asks, PendingAsk
+from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.link import Link
 from cluster.runtime.links import Links
+from cluster.runtime.recipient import Recipient
 from cluster.transport.port import Transport
 from cluster.wire.codec import check_body
 
-
-class Recipient(Protocol):
-    """Who takes what starts or ends turns."""
-
-    def on_work(self, envelope: Envelope) -> None:
-        """Take an ASK or TELL, or answer it with a failure."""
-        ...
-
-    def on_cancel(self, envelope: Envelope) -> None:
-        """End the turn of the ask the envelope names."""
-        ...
-
-    def on_asker_gone(self, asker: AgentId) -> None:
-        """End what an agent asked for that can't be reached any longer."""
-        ...
-
-
-@dataclass(slots=True)
-class PendingAsk:
-    """An ask that waits for its answer."""
-
-    envelope: Envelope
-    peer: Peer
-    answer: asyncio.Future[Envelope]
-    on_progress: Callable[[Envelope], None] | None = None
-    on_restart: Callable[[int], None] | None = None
-    """Called with the new epoch when the recipient's new incarnation gets the ask again."""
-    on_link_lost: Callable[[], None] | None = None
-    """Called when the recipient can't be reached just now; the ask goes on waiting."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -95,10 +74,12 @@ class Exchange:
         clock: Clock,
         rng: random.Random | None = None,
         is_coalescing: bool = True,
+        dead_letters: DeadLetterBox | None = None,
     ) -> None:
         self.statistics = ExchangeStatistics()
         self._clock = clock
         self._random = rng or random.Random()
+        self._dead_letters = dead_letters
         self._links = Links(
             agent,
             self,
@@ -109,7 +90,7 @@ class Exchange:
             is_coalescing=is_coalescing,
         )
         self._recipient: Recipient | None = None
-        self._asks: dict[EnvelopeId, PendingAsk] = {}
+        self._asks = Asks()
         self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
         """What others want of us: an ask until our answer has its receipt, a tell until its turn
         has ended. Bounded by what the mailbox and the lanes of the answers hold."""
@@ -134,6 +115,10 @@ class Exchange:
         """How many other agents are remembered."""
         return self._links.peers_known
 
+    def is_linked(self, agent: AgentId) -> bool:
+        """Say whether there is a link to send to an agent on."""
+        return self._links.is_linked(agent)
+
     async def start(self, epoch: int, recipient: Recipient, *, listens: bool = True) -> str:
         """Open for others under an incarnation number; return the address."""
         self._recipient = recipient
@@ -142,7 +127,10 @@ class Exchange:
     async def stop(self) -> None:
         """Send what is queued, fail what waits, close the links."""
         await self._links.stop()
-        self._fail_asks(None, "this host is stopping")
+        for pending in self._asks.of(None):
+            pending.fail(PeerUnavailable("this host is stopping"))
+        if self._dead_letters is not None:
+            await self._dead_letters.close()
 
     async def abort(self) -> None:
         """End as a crash does: no goodbye, nothing answered."""
@@ -191,8 +179,7 @@ class Exchange:
         """
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         peer = self.post(envelope)
-        pending = PendingAsk(envelope, peer, answer, on_progress, on_restart, on_link_lost)
-        self._asks[envelope.id] = pending
+        self._asks.add(PendingAsk(envelope, peer, answer, on_progress, on_restart, on_link_lost))
         assert envelope.deadline_at is not None
         left_s = envelope.deadline_at - self._clock.now() + grace_s
         loop = asyncio.get_running_loop()
@@ -207,15 +194,14 @@ class Exchange:
             raise
         finally:
             timer.cancel()
-            self._asks.pop(envelope.id, None)
+            self._asks.remove(envelope.id)
 
     def _expire(self, ask: EnvelopeId) -> None:
         """End the wait for an answer that did not come in time."""
         pending = self._asks.get(ask)
         if pending is not None and not pending.answer.done():
-            pending.answer.set_exception(
-                DeadlinePassed(f"{pending.envelope.recipient} did not answer before the deadline")
-            )
+            recipient = pending.envelope.recipient
+            pending.fail(DeadlinePassed(f"{recipient} did not answer before the deadline"))
             self.cancel(ask, "the deadline has passed")
 
     def cancel(self, ask: EnvelopeId, reason: str) -> None:
@@ -229,12 +215,7 @@ class Exchange:
 
         Whoever still waits in `ask` gets `Cancelled`. Returns what was waited for, if anything was.
         """
-        pending = self._asks.pop(ask, None)
-        if pending is not None:
-            pending.peer.abandon(pending.envelope)
-            if not pending.answer.done():
-                pending.answer.set_exception(Cancelled("nobody waits for the answer any longer"))
-        return pending
+        return self._asks.forget(ask)
 
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
@@ -261,13 +242,14 @@ class Exchange:
         Where the asker was given up, or asked from another incarnation, nothing is sent.
 
         Raises:
-            TooLarge, Overloaded: it can't be sent; the ask is done.
+            TooLarge: send a failure instead.
+            Overloaded: nothing can be sent; the ask is done.
         """
         if asked.id not in self._work:
             return
         try:
             self.post(reply)
-        except ClusterError:
+        except Overloaded:
             self.told(asked)
             raise
 
@@ -311,11 +293,11 @@ class Exchange:
 
     def _arrive(self, link: Link, envelope: Envelope) -> None:
         peer = link.peers.get(envelope.sender)
-        if peer is None or envelope.recipient != self.agent:
-            raise WireError(
-                f"an envelope from {envelope.sender} to {envelope.recipient} came over a link"
-                f" between others"
-            )
+        if peer is None:
+            raise WireError(f"an envelope from {envelope.sender} came over a link of others")
+        if envelope.recipient != self.agent:
+            self._refuse_stray(peer, envelope)
+            return
         try:
             is_new = peer.arrive(envelope)
         except StaleEpoch:
@@ -329,6 +311,16 @@ class Exchange:
         self.statistics.received += 1
         self._dispatch(peer, envelope)
 
+    def _refuse_stray(self, peer: Peer, envelope: Envelope) -> None:
+        """Answer what is for an agent that doesn't live here, outside of any sequence."""
+        assert self._recipient is not None
+        _log.warning("%s sent %s here for %s", peer.agent, envelope.kind.name, envelope.recipient)
+        error = UnknownRecipient(f"{envelope.recipient} does not live here, {self.agent} does")
+        self.statistics.refused[error.kind] += 1
+        if envelope.kind is Kind.ASK:
+            self._work[envelope.id] = (peer, envelope)
+            self._recipient.refuse(envelope, error)
+
     def _dispatch(self, peer: Peer, envelope: Envelope) -> None:
         assert self._recipient is not None
         match envelope.kind:
@@ -338,30 +330,44 @@ class Exchange:
             case Kind.CANCEL:
                 self._recipient.on_cancel(envelope)
             case Kind.REPLY | Kind.PROGRESS:
-                self._to_asker(envelope)
-
-    def _to_asker(self, envelope: Envelope) -> None:
-        pending = self._asks.get(envelope.cause)
-        if pending is None or pending.answer.done():
-            return
-        if envelope.kind is Kind.PROGRESS:
-            if pending.on_progress is not None:
-                pending.on_progress(envelope)
-            return
-        pending.peer.answered(pending.envelope)
-        pending.answer.set_result(envelope)
+                if not self._asks.take(envelope):
+                    self.statistics.stale += 1
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""
         self._drop_work_of(peer)
-        for pending in list(self._asks.values()):
-            if pending.peer is peer and pending.on_restart is not None:
+        for envelope in peer.take_killers():
+            self._give_up(envelope)
+        for pending in self._asks.of(peer):
+            if pending.on_restart is not None and not pending.answer.done():
                 pending.on_restart(peer.epoch)
+
+    def _give_up(self, envelope: Envelope) -> None:
+        """Put an envelope that killed its recipients into the dead-letter box; fail its ask."""
+        self.statistics.dead_letters += 1
+        reason = f"{DEATHS_MAX} incarnations of {envelope.recipient} died holding it"
+        _log.warning("a message to %s was given up: %s", envelope.recipient, reason)
+        pending = self._asks.get(envelope.id)
+        if pending is not None:
+            pending.fail(DeadLettered(f"the message was given up: {reason}"))
+        if self._dead_letters is not None:
+            self._dead_letters.put(
+                DeadLetter(
+                    self._clock.wall(),
+                    envelope.sender,
+                    envelope.recipient,
+                    envelope.task,
+                    envelope.step,
+                    envelope.body_type,
+                    envelope.attempt,
+                    reason,
+                )
+            )
 
     def on_link_lost(self, peer: Peer) -> None:
         """Tell those who wait for a peer that it can't be reached just now."""
-        for pending in list(self._asks.values()):
-            if pending.peer is peer and pending.on_link_lost is not None:
+        for pending in self._asks.of(peer):
+            if pending.on_link_lost is not None:
                 pending.on_link_lost()
 
     def on_unreachable(self, peer: Peer, reason: str) -> None:
@@ -369,15 +375,11 @@ class Exchange:
         assert self._recipient is not None
         self._drop_work_of(peer)
         self._recipient.on_asker_gone(peer.agent)
-        self._fail_asks(peer, f"{peer.agent} can't be reached: {reason}")
+        for pending in self._asks.of(peer):
+            pending.fail(PeerUnavailable(f"{peer.agent} can't be reached: {reason}"))
 
     def _drop_work_of(self, peer: Peer) -> None:
         """Forget what a peer wanted that it knows nothing of any longer."""
         for asked, (asker, _) in list(self._work.items()):
             if asker is peer:
                 del self._work[asked]
-
-    def _fail_asks(self, peer: Peer | None, reason: str) -> None:
-        for pending in list(self._asks.values()):
-            if (peer is None or pending.peer is peer) and not pending.answer.done():
-                pending.answer.set_exception(PeerUnavailable(reason))

@@ -133,6 +133,10 @@ class Links:
         """How many peers are remembered."""
         return len(self._peers)
 
+    def is_linked(self, agent: AgentId) -> bool:
+        """Say whether there is a link to send to an agent on."""
+        return agent in self._sending
+
     def send(self, peer: Peer) -> None:
         """Something was queued for a peer: send it, or find the peer first."""
         link = self._sending.get(peer.agent)

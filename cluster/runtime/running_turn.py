@@ -116,8 +116,13 @@ class RunningTurn:
         timeout_s: float | None,
         observed: Observed,
         avoid: frozenset[AgentId] = frozenset(),
+        *,
+        is_replaceable: bool = False,
     ) -> object:
-        """Ask a role or an agent, and see the answer come about."""
+        """Ask a role or an agent, and see the answer come about.
+
+        With ``is_replaceable`` the wait ends as `Sender.ask_replaceable` says.
+        """
         agent = await self.sender.replica_of(recipient, avoid)
         envelope = self._about(self.sender.envelope(agent, Kind.ASK, message))
         now = self.sender.clock.now()
@@ -125,6 +130,8 @@ class RunningTurn:
         if deadline.is_passed(now):
             raise DeadlinePassed(f"no time was left to ask {recipient}")
         envelope.deadline_at = deadline.at
+        if is_replaceable:
+            return await self.sender.ask_replaceable(envelope, observed)
         return await self.sender.ask(envelope, observed)
 
     def _about(self, envelope: Envelope) -> Envelope:

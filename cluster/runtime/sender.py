@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
-from cluster.kernel.errors import UnknownRecipient
+from cluster.kernel.errors import PeerUnavailable, StoreUnavailable, UnknownRecipient
 from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
 from cluster.kernel.registration import choose_replica
 from cluster.kernel.tasks import Failure
@@ -15,6 +17,11 @@ from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
 from cluster.wire.failure import error_from_failure
 from cluster.wire.messages import MessageCodec
+
+WATCH_S = 1.0
+"""How often the lease of whoever is asked is looked at."""
+LOST_POLL_S = 0.1
+"""How often another replica is looked for while the one that was asked can't be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Sender:
                 on_restart=restart,
                 grace_s=grace_s,
                 is_abandoned=observed.is_abandoned,
+                on_link_lost=observed.on_link_lost,
             )
         finally:
             self._in_flight[recipient] -= 1
@@ -97,6 +105,58 @@ class Sender:
         if isinstance(value, Failure):
             raise error_from_failure(value)
         return value
+
+    async def ask_replaceable(
+        self, envelope: Envelope, observed: Observed, *, is_left: bool = False, grace_s: float = 0.0
+    ) -> object:
+        """As `ask`, but not for longer than the recipient is the best one to ask.
+
+        With ``is_left`` a recipient that is given up for another one is not told to stop.
+
+        Raises:
+            PeerUnavailable: it can't be reached or has lost its lease, and another replica has one.
+        """
+        link_lost = asyncio.Event()
+        is_abandoned = observed.is_abandoned
+        has_left = False
+
+        def is_left_or_abandoned() -> bool:
+            return has_left or (is_abandoned is not None and is_abandoned())
+
+        watched = replace(observed, is_abandoned=is_left_or_abandoned, on_link_lost=link_lost.set)
+        asking = asyncio.ensure_future(self.ask(envelope, watched, grace_s=grace_s))
+        losing = asyncio.ensure_future(self._replaced(envelope.recipient, link_lost))
+        try:
+            await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+            has_left = is_left
+            raise PeerUnavailable(losing.result())
+        finally:
+            for task in (asking, losing):
+                task.cancel()
+            await asyncio.gather(asking, losing, return_exceptions=True)
+
+    async def _replaced(self, agent: AgentId, link_lost: asyncio.Event) -> str:
+        """Return why an agent is no longer the one to ask, once that is so and another one is."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_S):
+                    await link_lost.wait()
+            is_lost = link_lost.is_set() and not self.exchange.is_linked(agent)
+            if not is_lost:
+                link_lost.clear()
+            try:
+                replicas = await self.directory.replicas(role_of(agent), is_fresh=is_lost)
+            except StoreUnavailable:
+                replicas = []
+            if any(replica.agent != agent for replica in replicas):
+                if is_lost:
+                    return f"{agent} can't be reached"
+                if all(replica.agent != agent for replica in replicas):
+                    return f"{agent} has lost its lease"
+            if is_lost:
+                await asyncio.sleep(LOST_POLL_S)
 
     def envelope(self, recipient: AgentId, kind: Kind, message: object) -> Envelope:
         """Return an envelope with a message, yet without task, cause and deadline."""

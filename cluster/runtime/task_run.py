@@ -237,7 +237,7 @@ class TaskRun:
             on_restart=step.restarted,
             is_abandoned=lambda: self._is_leaving or self._journal.is_lost,
         )
-        return await turn.ask_observed(step.agent, assignment, None, observed)
+        return await turn.ask_observed(step.agent, assignment, None, observed, is_replaceable=True)
 
     async def replica(self, role: str, avoid: frozenset[AgentId], deadline: Deadline) -> AgentId:
         """Return a replica, waiting a while where the only one is being restarted."""

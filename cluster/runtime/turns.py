@@ -39,6 +39,7 @@ QUEUED_MAX = 1024
 ASKERS_MAX = 16
 """Of one step: each is a Manager that took the task over, or a resend that crossed a new link."""
 ASK_TIMEOUT_S = 60.0
+CANCELLED_EARLY_MAX = 1024
 
 Result = tuple[str, bytes]
 
@@ -86,6 +87,8 @@ class TurnRunner:
         self._work: dict[EnvelopeId, Work] = {}
         """By each ask that waits for it, queued or running."""
         self._by_step: dict[tuple[TaskId, StepId], Work] = {}
+        self._cancelled_early: dict[EnvelopeId, None] = {}
+        """Asks not seen here when they were cancelled: the control lane goes before the work."""
         self._is_stopping = False
         self.attached = 0
         """Asks that found their step running already."""
@@ -99,7 +102,7 @@ class TurnRunner:
     def on_work(self, envelope: Envelope) -> None:
         """Queue a message, attach it to the turn that does the same, or refuse it at once."""
         if self._is_stopping:
-            self._refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
+            self.refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
             return
         work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [])
         step_key = work.step_key
@@ -108,11 +111,14 @@ class TurnRunner:
         try:
             self._inbox.offer((envelope.task, envelope.step), work)
         except Overloaded as error:
-            self._refuse(envelope, error)
+            self.refuse(envelope, error)
             return
         self._work[envelope.id] = work
         if step_key is not None:
             self._by_step[step_key] = work
+        if self._cancelled_early and envelope.id in self._cancelled_early:
+            del self._cancelled_early[envelope.id]
+            self._end(work, Ending.CANCELLED)
         self._start_turns()
 
     def _attach(self, envelope: Envelope, work: Work | None) -> bool:
@@ -130,6 +136,10 @@ class TurnRunner:
         work = self._work.get(envelope.cause)
         if work is not None:
             self._leave(work, envelope.cause, Ending.CANCELLED)
+            return
+        self._cancelled_early[envelope.cause] = None
+        if len(self._cancelled_early) > CANCELLED_EARLY_MAX:
+            del self._cancelled_early[next(iter(self._cancelled_early))]
 
     def on_asker_gone(self, asker: AgentId) -> None:
         """End everything that an agent asked for which can't be reached any longer."""
@@ -145,7 +155,7 @@ class TurnRunner:
             left = next(each for each in work.askers if each.id == ask)
             work.askers.remove(left)
             del self._work[ask]
-            self._refuse(left, ending.error())
+            self.refuse(left, ending.error())
         else:
             self._end(work, ending)
 
@@ -249,7 +259,7 @@ class TurnRunner:
             _log.warning("a message to %s had no effect: %s", work.asked.recipient, error)
         return self._sender.codec.encode(failure_from_error(error))
 
-    def _refuse(self, envelope: Envelope, error: BaseException) -> None:
+    def refuse(self, envelope: Envelope, error: BaseException) -> None:
         """Answer an ask that has no turn, or drop a message that nobody waits for."""
         if envelope.kind is Kind.ASK:
             self._reply(envelope, self._sender.codec.encode(failure_from_error(error)))
@@ -277,7 +287,7 @@ class TurnRunner:
         for work in self._inbox.drain():
             if work.task is None:
                 self._work_ended(work)
-                self._refuse(work.asked, Ending.STOPPING.error())
+                self.refuse(work.asked, Ending.STOPPING.error())
         for work in list(self._work.values()):
             self._end(work, Ending.STOPPING)
         running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))

@@ -104,6 +104,12 @@ class MemoryCluster:
         await driver.start()
         return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
 
+    async def abort_drivers(self) -> None:
+        """End every driver as a crash does."""
+        for driver in self._drivers:
+            await driver.abort()
+        self._drivers.clear()
+
     async def close_drivers(self) -> None:
         """Let every driver leave."""
         for driver in self._drivers:

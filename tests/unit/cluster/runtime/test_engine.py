@@ -30,12 +30,12 @@ class PlanningManager:
     """Plans as told, and answers with the texts of the results."""
 
     def __init__(self, *steps: Step) -> None:
-        self._plan = Plan(steps)
+        self.plan = Plan(steps)
         self.composed: list[ComposeRequest] = []
 
     async def __call__(self, message: object, turn: Turn) -> object:
         if isinstance(message, PlanRequest):
-            return PlanProposal(self._plan)
+            return PlanProposal(self.plan)
         assert isinstance(message, ComposeRequest)
         self.composed.append(message)
         return Answer(" ".join(type(result.value).__name__ for result in message.results))
