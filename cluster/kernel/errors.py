@@ -9,6 +9,7 @@
         TooLarge          over a size limit
         DeadlinePassed    no time was left
         Stopped           the recipient is shutting down
+        DeadLettered      its recipient died each time it was handled
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
       AgentFailed         an agent's handler raised
@@ -100,6 +101,13 @@ class Stopped(DeliveryError):
     """The recipient is shutting down."""
 
     kind = "stopped"
+
+
+class DeadLettered(DeliveryError):
+    """Each incarnation of the recipient died with the message, so it is not sent any more."""
+
+    kind = "dead_letter"
+    is_retryable = False
 
 
 class WireError(ClusterError):
