@@ -39,6 +39,7 @@ QUEUED_MAX = 1024
 ASKERS_MAX = 16
 """Of one step: each is a Manager that took the task over, or a resend that crossed a new link."""
 ASK_TIMEOUT_S = 60.0
+CANCELLED_EARLY_MAX = 1024
 
 Result = tuple[str, bytes]
 
@@ -86,6 +87,8 @@ class TurnRunner:
         self._work: dict[EnvelopeId, Work] = {}
         """By each ask that waits for it, queued or running."""
         self._by_step: dict[tuple[TaskId, StepId], Work] = {}
+        self._cancelled_early: dict[EnvelopeId, None] = {}
+        """Asks not seen here when they were cancelled: the control lane goes before the work."""
         self._is_stopping = False
         self.attached = 0
         """Asks that found their step running already."""
@@ -113,6 +116,9 @@ class TurnRunner:
         self._work[envelope.id] = work
         if step_key is not None:
             self._by_step[step_key] = work
+        if self._cancelled_early and envelope.id in self._cancelled_early:
+            del self._cancelled_early[envelope.id]
+            self._end(work, Ending.CANCELLED)
         self._start_turns()
 
     def _attach(self, envelope: Envelope, work: Work | None) -> bool:
@@ -130,6 +136,10 @@ class TurnRunner:
         work = self._work.get(envelope.cause)
         if work is not None:
             self._leave(work, envelope.cause, Ending.CANCELLED)
+            return
+        self._cancelled_early[envelope.cause] = None
+        if len(self._cancelled_early) > CANCELLED_EARLY_MAX:
+            del self._cancelled_early[next(iter(self._cancelled_early))]
 
     def on_asker_gone(self, asker: AgentId) -> None:
         """End everything that an agent asked for which can't be reached any longer."""
