@@ -58,6 +58,8 @@ _CLIENT_OPTIONS: list[tuple[str, int]] = [
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
 ]
+_WELCOME = ("fleetmind", "1")
+"""Initial metadata of an accepted stream, which the dialling side waits for."""
 _BROKEN = (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
 
 
@@ -214,7 +216,7 @@ class GrpcTransport:
         sent = dict(context.invocation_metadata() or ()).get("authorization", "")
         if not hmac.compare_digest(str(sent).encode(), f"Bearer {self._token}".encode()):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "wrong cluster token")
-        await context.send_initial_metadata(())  # the dialling side waits for it
+        await context.send_initial_metadata((_WELCOME,))
         assert self._accept is not None
         connection = GrpcConnection(context, self._now)
         ended = self._open[connection] = asyncio.Event()
@@ -236,8 +238,7 @@ class GrpcTransport:
                 call: Any = channel.stream_stream(METHOD)(
                     metadata=(("authorization", f"Bearer {self._token}"),)
                 )
-                await call.initial_metadata()
-                if call.done():
+                if _WELCOME not in tuple(await call.initial_metadata() or ()):
                     raise PeerUnavailable(await _refusal(call, address))
         except TimeoutError as error:
             await channel.close()

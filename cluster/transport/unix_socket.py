@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from cluster.kernel.envelope import Frame
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
@@ -115,7 +116,7 @@ class UnixConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Refuse the process of another user."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
         self._transport = transport
         transport.set_write_buffer_limits(BUFFERED_BYTES_MAX)
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_S, transport.abort)
