@@ -83,7 +83,10 @@ class AgentHost:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
-        await self.host.stop()
+        if self.host.is_fenced.is_set():
+            await self.host.abort()  # what it has not done is the newer incarnation's to do
+        else:
+            await self.host.stop()
         await self._agent.close()
         await self._knowledge.close()
         await self._store.close()

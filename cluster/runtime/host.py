@@ -110,6 +110,7 @@ class Host:
         if self._lease is not None:
             self._lease.cancel()
         await self.exchange.abort()
+        self.turns.abort()
         if isinstance(self._handler, Service):
             await self._handler.stop()
 

@@ -7,7 +7,7 @@ is repeated, which changes nothing where it had worked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from cluster.kernel.clock import Clock
@@ -62,6 +62,9 @@ class TaskJournal:
         self._patience_s = patience_s
         self._term = 0
         self._order = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Event]] = set()
+        self.on_recorded: Callable[[Event], None] = _ignore
+        """Called with each event that has become part of the history here."""
 
     def open(self, term: int, entries: Iterable[bytes]) -> None:
         """Begin a term with the journal as it is.
@@ -77,22 +80,44 @@ class TaskJournal:
     async def record(self, event: Event) -> Event:
         """Append an event; when this returns it is durable and part of the history.
 
+        An append that has begun is carried to its outcome even where nobody waits for it any
+        longer: what comes next is numbered after it.
+
         Raises:
-            StaleEpoch: another owner has claimed the task.
+            StaleEpoch: another owner has claimed the task, or it has ended.
             StoreUnavailable: the store was out of reach for longer than a lease, in which another
                 owner may have claimed it: what is not recorded must not be done.
         """
+        work = asyncio.ensure_future(self._record(event))
+        self._under_way.add(work)
+        work.add_done_callback(self._settled)
+        return await asyncio.shield(work)
+
+    def _settled(self, work: asyncio.Task[Event]) -> None:
+        self._under_way.discard(work)
+        if not work.cancelled():
+            work.exception()  # whoever waits for it has it, if anybody still does
+
+    async def close(self) -> None:
+        """Give up what is under way; its outcome stays unknown until the task is claimed again."""
+        self.is_lost = True
+        for work in list(self._under_way):
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _record(self, event: Event) -> Event:
         async with self._order:
-            if self.is_lost:
-                raise StaleEpoch(f"task {self.task} has another owner")
+            if self.is_lost or self.history.terminal is not None:
+                raise StaleEpoch(f"task {self.task} has ended, or another owner")
             numbered = replace(event, index=self.history.length + 1)
             try:
                 await self._append(numbered)
-            except (StaleEpoch, StoreUnavailable):
+            except (StaleEpoch, StoreUnavailable, WireError):
                 self.is_lost = True
                 raise
             self.history.apply(numbered)
             self.events.append(numbered)
+            self.on_recorded(numbered)
             return numbered
 
     async def _append(self, event: Event) -> None:
@@ -111,3 +136,7 @@ class TaskJournal:
                 return
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_S_MAX)
+
+
+def _ignore(event: Event) -> None:
+    """Nobody looks on."""

@@ -19,7 +19,6 @@ from cluster.kernel.errors import (
     DeadlinePassed,
     StaleEpoch,
     Stopped,
-    StoreUnavailable,
     UnknownRecipient,
     UsageError,
 )
@@ -82,6 +81,7 @@ class TaskRun:
         self._turn = turn
         self._journal = journal
         self._roles = roles
+        journal.on_recorded = self._show_recorded
         self._started_at = turn.sender.clock.now() - journal.history.at_s
         self._views: list[View] = []
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -118,6 +118,7 @@ class TaskRun:
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
+        await self._journal.close()
         self._end(Stopped("the Manager is stopping"))
 
     def _end(self, outcome: Event | ClusterError) -> None:
@@ -132,7 +133,7 @@ class TaskRun:
                 await self._record(submitted)
             detail = await self._outcome()
             self._end(await self._record(detail))
-        except (StaleEpoch, StoreUnavailable) as error:
+        except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
 
     async def _outcome(self) -> Detail:
@@ -276,12 +277,12 @@ class TaskRun:
     async def _record(
         self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
     ) -> Event:
-        """Journal a fact, then show it."""
-        event = await self._journal.record(self._event(detail, step, agent or self._turn.agent))
-        told = shown(event)
+        """Journal a fact; it is shown when it is durable."""
+        return await self._journal.record(self._event(detail, step, agent or self._turn.agent))
+
+    def _show_recorded(self, event: Event) -> None:
         for view in [] if event.is_terminal else self._views:
-            view(told)
-        return told
+            view(shown(event))
 
     record_step = _record
 

@@ -102,7 +102,7 @@ class TurnRunner:
     def on_work(self, envelope: Envelope) -> None:
         """Queue a message, attach it to the turn that does the same, or refuse it at once."""
         if self._is_stopping:
-            self.refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
+            self._refuse_stopping(envelope)
             return
         work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [])
         step_key = work.step_key
@@ -209,8 +209,8 @@ class TurnRunner:
             result = self._failure(error, work)
         for asker in work.askers:
             self._reply(asker, result)
-        if work.asked.kind is not Kind.ASK:
-            self._sender.exchange.told(work.asked)
+        if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
+            self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
 
     async def _handle(self, work: Work) -> Result:
         envelope = work.asked
@@ -267,6 +267,11 @@ class TurnRunner:
             _log.warning("a message to %s had no effect: %s", envelope.recipient, error)
             self._sender.exchange.told(envelope)
 
+    def _refuse_stopping(self, envelope: Envelope) -> None:
+        """Answer an ask; what was only told is left undone, for the next incarnation."""
+        if envelope.kind is Kind.ASK:
+            self.refuse(envelope, Stopped(f"{envelope.recipient} is shutting down"))
+
     def _reply(self, asked: Envelope, result: Result) -> None:
         try:
             self._send(asked, result)
@@ -281,13 +286,20 @@ class TurnRunner:
         reply.traceparent = asked.traceparent
         self._sender.exchange.answer(asked, reply)
 
+    def abort(self) -> None:
+        """End every turn as a crash does: no answer gets out any longer."""
+        self._is_stopping = True
+        self._inbox.drain()
+        for work in list(self._work.values()):
+            self._end(work, Ending.STOPPING)
+
     async def stop(self, timeout_s: float) -> None:
         """Refuse what waits, cancel what runs, and wait until all of it was answered."""
         self._is_stopping = True
         for work in self._inbox.drain():
             if work.task is None:
                 self._work_ended(work)
-                self.refuse(work.asked, Ending.STOPPING.error())
+                self._refuse_stopping(work.asked)
         for work in list(self._work.values()):
             self._end(work, Ending.STOPPING)
         running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))
