@@ -10,7 +10,7 @@ GOAL ?= How do I find the three largest numbers of a list in Python without sort
 Show a program that does it.
 MODEL ?= llama:smollm2-135m
 
-.PHONY: help setup demo test bench lint protos constraints clean
+.PHONY: help setup demo test bench simulate mutants lint protos constraints clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,13 @@ test: $(READY) ## Run all tests
 
 bench: $(READY) ## Measure, print side by side and write build/bench.json
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+simulate: $(READY) ## Run seeded simulations of whole clusters: SEEDS=N SEED=first JOBS=processes
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) --seed $(or $(SEED),0) \
+	  --jobs $(or $(JOBS),1)
+
+mutants: $(READY) ## Show that the simulator catches the bugs kept in tests/simulation/mutants
+	@$(BIN)/python -m tests.simulation.mutants
 
 lint: $(READY) ## Check style, types, layers and generated code
 	@$(BIN)/ruff check

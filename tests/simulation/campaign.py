@@ -6,6 +6,7 @@ again with the same seeds and code goes on where it was.
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
@@ -100,6 +101,8 @@ def run_job(first: int, count: int, job: int, jobs: int) -> Tally:
     FOLDER.mkdir(parents=True, exist_ok=True)
     saved_at = time.monotonic()
     began_s = time.process_time() - tally.cpu_s
+    gc.collect()
+    gc.freeze()  # so that the collection after each run looks at that run only
     for seed in mine[tally.next_at :]:
         outcome = simulate(seed)
         tally.add(outcome)

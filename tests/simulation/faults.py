@@ -47,8 +47,8 @@ EPISODES = (
 
 CRASH_SHARE = 0.6
 """Share of the runs in which hosts crash at commit boundaries."""
-BOUNDARIES_MAX = 60
-"""A host that is to crash does so within so many boundaries."""
+BOUNDARIES = (("", 60), ("a frame", 40), ("append", 12), ("claim", 4), ("put_once", 4))
+"""A host that is to crash does so at a boundary of one kind, within so many of them."""
 SHARE_OF_EACH = 0.35
 CRASHES_MAX = 6
 
@@ -79,8 +79,7 @@ class Faults:
         self.on_crash: Callable[[Process], None] = lambda process: None
         self._crashes_at_boundaries = rng.random() < CRASH_SHARE
         self._crashes_left = rng.randint(1, CRASHES_MAX)
-        self._armed: dict[Process, int] = {}
-        self._last_place = ""
+        self._armed: dict[Process, tuple[str, int]] = {}
 
     def _planned(self, horizon_s: float) -> list[Episode]:
         rng = self._random
@@ -110,15 +109,16 @@ class Faults:
         """Choose whether and at which of its commit boundaries a new process is to crash."""
         if self._crashes_at_boundaries and self._crashes_left and self._random.random() < 0.5:
             self._crashes_left -= 1
-            self._armed[process] = self._random.randint(1, BOUNDARIES_MAX)
+            kind, count_max = self._random.choice(BOUNDARIES)
+            self._armed[process] = (kind, self._random.randint(1, count_max))
 
     def boundary(self, process: Process, place: str) -> bool:
         """Pass a commit boundary; return False where the process crashed at it."""
-        left = self._armed.get(process)
-        if left is None or not self.are_on:
+        kind, left = self._armed.get(process, ("", 0))
+        if not left or not self.are_on or kind not in place:
             return process.is_alive
         if left > 1:
-            self._armed[process] = left - 1
+            self._armed[process] = (kind, left - 1)
             return process.is_alive
         del self._armed[process]
         if process.is_alive:

@@ -128,6 +128,8 @@ def _judged(world: World, seed: int, mode: str) -> Outcome:
         world.loop.run_until_complete(course.run())
     except (Deadlock, Livelock) as error:
         world.ledger.violate("O6", f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a campaign goes on, and says at which seed
+        world.ledger.violate("O7", f"the world itself failed: {error!r}")
     judge(world, has_calmed=mode == LIVENESS)
     world.loop.close()
     loop, ledger = world.loop, world.ledger

@@ -122,6 +122,8 @@ class World:
             self.note(process, f"could not start: {error}")
             self.end(process)
             return
+        if not process.is_alive:
+            return
         self.watch(process, host.exchange)
         self.hosts[process] = host
         await host.is_fenced.wait()
@@ -266,6 +268,8 @@ class World:
         """Stop every host in an orderly way, and look at what is left of it."""
         self.is_ending = True
         for process, host in list(self.hosts.items()):
+            if process not in self._mains:
+                continue  # it has noticed meanwhile that it was fenced off
             self._mains.pop(process).cancel()
             stopping = self.loop.create_task(host.stop(), context=process.context)
             try:
