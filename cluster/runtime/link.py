@@ -66,6 +66,8 @@ class Link:
         """Agents that live at the other end."""
         self.sends_to: dict[AgentId, Peer] = {}
         """Those of them for whom this is the link we send on."""
+        self.heard_at = self._loop.time()
+        """When the peer was last heard of, on the event loop's clock."""
         self.end_reason = ""
         self.is_peer_leaving = False
         """The other side has said goodbye: its host is stopping."""
@@ -135,6 +137,7 @@ class Link:
         """Take the next frame; what can't be accepted ends the link."""
         if self._is_over:
             return
+        self.heard_at = self._loop.time()
         try:
             self._take(frame)
         except ClusterError as error:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Hello, Resident
-from cluster.kernel.errors import ClusterError, PeerUnavailable
+from cluster.kernel.errors import ClusterError, PeerUnavailable, StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.peer import Peer
 from cluster.runtime.directory import Directory
@@ -27,6 +27,8 @@ BACKOFF_S_MAX = 1.0
 LOST_AFTER_S = 20.0
 """How long an unreachable peer is looked for before those who wait for it are told."""
 DRAIN_S = 2.0
+WATCH_SHARE = 1 / 2
+"""Of a lease: how often silent peers are looked for."""
 
 
 class LinkOwner(Protocol):
@@ -85,10 +87,12 @@ class Links:
         self._connecting: dict[AgentId, asyncio.Task[None]] = {}
         self._all_ended = asyncio.Event()
         self._is_stopping = False
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self, epoch: int, *, listens: bool) -> str:
         """Take an incarnation number and, where it is to be dialled, listen."""
         self.epoch = epoch
+        self._watching = asyncio.ensure_future(self._watch())
         if listens:
             self.address = await self._transport.listen(self._accept)
         return self.address
@@ -112,6 +116,8 @@ class Links:
     async def _stop_connecting(self) -> None:
         self._is_stopping = True
         connecting = list(self._connecting.values())
+        if self._watching is not None:
+            connecting.append(self._watching)
         for task in connecting:
             task.cancel()
         await asyncio.gather(*connecting, return_exceptions=True)
@@ -232,6 +238,26 @@ class Links:
         """Drop all that is known of a peer that is gone; nobody waits for it or it for us."""
         self._peers.pop(peer.agent, None)
         self._owner.on_unreachable(peer, reason)
+
+    async def _watch(self) -> None:
+        """Leave links to frozen processes: one that was replaced may keep its stream open.
+
+        Whoever is silent for a lease though it has things of ours to do is looked up; where a newer
+        incarnation is registered, the link ends and the newer one is dialled.
+        """
+        loop, lease_s = asyncio.get_running_loop(), self._directory.lease_s
+        while True:
+            await asyncio.sleep(lease_s * WATCH_SHARE)
+            for agent, link in list(self._sending.items()):
+                peer = self._peers.get(agent)
+                if peer is None or not peer.undone_count:
+                    continue
+                if loop.time() - link.heard_at < lease_s:
+                    continue
+                with contextlib.suppress(StoreUnavailable):
+                    found = await self._directory.lookup(agent)
+                    if found is not None and found.epoch > peer.epoch:
+                        link.fail(f"{agent} was replaced by incarnation {found.epoch}")
 
     # ---- connecting ------------------------------------------------------------------------
 

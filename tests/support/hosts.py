@@ -11,6 +11,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.turn import Turn
 from cluster.memory.local_journal import LocalJournal
 from cluster.memory.local_store import LocalStore
+from cluster.runtime.directory import LEASE_S
 from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
@@ -45,7 +46,8 @@ class FunctionHandler:
 class MemoryCluster:
     """A cluster of hosts in this process; an async context manager that stops them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lease_s: float = LEASE_S) -> None:
+        self._lease_s = lease_s
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
@@ -90,6 +92,7 @@ class MemoryCluster:
             transport=self.transport(),
             clock=self.clock,
             codec=MessageCodec(),
+            lease_s=self._lease_s,
         )
         await host.start()
         self.hosts.append(host)
