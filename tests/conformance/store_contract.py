@@ -65,6 +65,8 @@ async def a_time_to_live_that_makes_no_sense_is_refused(subject: Subject) -> Non
             await subject.store.put_many({"a": b"1"}, ttl_s)
         with pytest.raises(UsageError, match="time to live"):
             await subject.store.put_lease("name", "a", 1, b"1", ttl_s)
+        with pytest.raises(UsageError, match="time to live"):
+            await subject.store.put_once("name", "a", 1, b"1", ttl_s)
     assert await subject.store.get_many(["a"]) == [None]
 
 
@@ -169,6 +171,51 @@ async def an_epoch_the_store_has_lost_is_not_given_out_again(subject: Subject) -
     assert await subject.store.next_epoch("name") == 8
 
 
+async def what_is_put_once_stays_as_it_is(subject: Subject) -> None:
+    epoch = await subject.store.next_epoch("name")
+    assert await subject.store.put_once("name", "key", epoch, b"first", 3600.0) is True
+    assert await subject.store.put_once("name", "key", epoch, b"second", 3600.0) is False
+    assert await subject.store.put_once("other", "key", 1, b"third", 3600.0) is False
+    assert await subject.store.get_many(["key"]) == [b"first"]
+    assert await subject.store.leases() == {}
+    await subject.store.delete(["key"])
+    assert await subject.store.put_once("name", "key", epoch, b"second", 3600.0) is True
+    assert await subject.store.get_many(["key"]) == [b"second"]
+
+
+async def what_is_put_once_vanishes_after_its_time_to_live(subject: Subject) -> None:
+    assert await subject.store.put_once("name", "key", 1, b"first", 0.02) is True
+    assert await subject.store.put_once("name", "key", 1, b"second", 3600.0) is False
+    await subject.pass_time(0.03)
+    assert await subject.store.get_many(["key"]) == [None]
+    assert await subject.store.put_once("name", "key", 1, b"third", 3600.0) is True
+    assert await subject.store.get_many(["key"]) == [b"third"]
+
+
+async def an_older_epoch_puts_nothing_once(subject: Subject) -> None:
+    older = await subject.store.next_epoch("name")
+    newer = await subject.store.next_epoch("name")
+    assert await subject.store.put_once("name", "key", older, b"old", 3600.0) is False
+    assert await subject.store.get_many(["key"]) == [None]
+    assert await subject.store.put_once("name", "key", newer, b"new", 3600.0) is True
+
+
+async def an_epoch_the_store_has_lost_counts_once_something_is_put(subject: Subject) -> None:
+    await subject.store.put_many({"taken": b""})
+    assert await subject.store.put_once("name", "taken", 9, b"", 3600.0) is False
+    assert await subject.store.put_once("name", "key", 7, b"here", 3600.0) is True
+    assert await subject.store.put_once("name", "another", 6, b"", 3600.0) is False
+    assert await subject.store.next_epoch("name") == 8
+
+
+async def of_many_that_put_once_exactly_one_does(subject: Subject) -> None:
+    values = [b"%d" % number for number in range(64)]
+    puts = (subject.store.put_once("name", "key", 1, value, 3600.0) for value in values)
+    outcomes = await asyncio.gather(*puts)
+    assert sorted(outcomes) == [False] * 63 + [True]
+    assert await subject.store.get_many(["key"]) == [values[outcomes.index(True)]]
+
+
 async def a_round_trip_takes_some_time_or_none(subject: Subject) -> None:
     assert await subject.store.ping() >= 0.0
 
@@ -217,6 +264,11 @@ PROMISES: tuple[Promise, ...] = (
     a_renewed_lease_lasts_from_its_renewal,
     the_newest_epoch_drops_its_lease,
     an_epoch_the_store_has_lost_is_not_given_out_again,
+    what_is_put_once_stays_as_it_is,
+    what_is_put_once_vanishes_after_its_time_to_live,
+    an_older_epoch_puts_nothing_once,
+    an_epoch_the_store_has_lost_counts_once_something_is_put,
+    of_many_that_put_once_exactly_one_does,
     a_round_trip_takes_some_time_or_none,
     cancelled_calls_end_and_never_mix_up_replies,
 )
