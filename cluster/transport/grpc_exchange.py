@@ -42,14 +42,15 @@ CLOSE_S = 1.0
 _OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_send_message_length", FRAME_BYTES_MAX),
     ("grpc.max_receive_message_length", FRAME_BYTES_MAX),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # A link that is cut without a word is noticed within a lease of 5 s.
+    ("grpc.keepalive_time_ms", 2_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 ]
 _SERVER_OPTIONS: list[tuple[str, int]] = [
     *_OPTIONS,
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),
 ]
