@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -125,23 +127,44 @@ async def test_a_method_is_one_command(redis_store: RedisStore, admin: Redis) ->
     assert {name: after[name] - before[name] for name in after} == {"evalsha": 5, "eval": 0}
 
 
-async def test_an_append_whose_reply_is_lost_can_be_repeated(
-    redis_store: RedisStore, redis_prefix: str, redis_url: str
-) -> None:
-    journal = RedisJournal(redis_store, "c")
-    await journal.claim(TASK, OWNER)
-    lost = 0
-    async with connected(redis_url, redis_prefix) as impatient:
-        hasty = RedisJournal(impatient, "c")
-        for index in range(1, 101):
-            appending = asyncio.create_task(hasty.append(TASK, 1, index, [b"%d" % index]))
-            while not appending.done() and len(await journal.read(TASK)) < index:
-                pass
-            lost += appending.cancel()
-            await asyncio.gather(appending, return_exceptions=True)
-            await journal.append(TASK, 1, index, [b"%d" % index])
-    assert lost > 0
-    assert await journal.read(TASK) == tuple(b"%d" % index for index in range(1, 101))
+@asynccontextmanager
+async def swallowing(url: str, socket: Path, is_swallowing: asyncio.Event) -> AsyncIterator[None]:
+    """Listen in front of a server; while told to, hang up instead of passing on what it replies."""
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(urlsplit(url).path)
+        while request := await reader.read(65536):
+            to_server.write(request)
+            reply = await from_server.read(65536)
+            if is_swallowing.is_set():
+                break
+            writer.write(reply)
+        to_server.close()
+        writer.close()
+
+    server = await asyncio.start_unix_server(relay, socket)
+    async with server:
+        yield
+
+
+async def test_an_append_whose_reply_is_lost_can_be_repeated(own_url: str, tmp_path: Path) -> None:
+    is_swallowing = asyncio.Event()
+    async with (
+        swallowing(own_url, tmp_path / "s", is_swallowing),
+        connected(f"unix://{tmp_path}/s") as store,
+    ):
+        journal = RedisJournal(store, "c")
+        assert await journal.claim(TASK, OWNER)
+        for index in range(1, 21):
+            appended = [b"%d" % index]
+            is_swallowing.set()
+            with pytest.raises(StoreUnavailable, match="can't be reached"):
+                await journal.append(TASK, 1, index, appended, is_final=index == 20)
+            is_swallowing.clear()
+            assert (await journal.read(TASK))[index - 1 :] == (appended[0],)  # it had taken effect
+            await journal.append(TASK, 1, index, appended, is_final=index == 20)
+        assert await journal.read(TASK) == tuple(b"%d" % index for index in range(1, 21))
+        assert await journal.open_tasks() == {}
 
 
 async def storm(url: str) -> None:
