@@ -5,15 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Newer than its prerequisites where the set-up is done: then nothing is installed again.
 READY := $(VENV)/ready
+# Each in an environment of its own: what they need excludes each other, and what we need.
+PEERS := xoscar autogen
 
 GOAL ?= How do I find the three largest numbers of a list in Python without sorting all of it? \
 Show a program that does it.
 MODEL ?= llama:smollm2-135m
 
-.PHONY: help setup demo test bench simulate mutants lint protos constraints clean
+.PHONY: help setup demo test bench bench-peers simulate mutants lint protos constraints clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Create .venv with everything in it (the other commands do it by themselves)
 
@@ -27,6 +29,8 @@ test: $(READY) ## Run all tests
 
 bench: $(READY) ## Measure, print side by side and write build/bench.json
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+bench-peers: $(PEERS:%=build/peers/%/ready) ## Install the peers that `make bench` runs beside us
 
 simulate: $(READY) ## Run seeded simulations of whole clusters: SEEDS=N SEED=first JOBS=processes
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) --seed $(or $(SEED),0) \
@@ -58,6 +62,12 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+
+build/peers/%/ready: benchmarks/peers/%.txt | $(BIN)/python
+	@echo "Installing $*."
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
 
 # The constraints hold for what builds the project as well, which -c does not reach.
 $(READY): pyproject.toml constraints.txt .ci/fetch_bubblewrap.sh | $(BIN)/python
