@@ -13,7 +13,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import uvloop
 
@@ -28,10 +28,13 @@ from cluster.transport.port import Accept, Connection, Transport
 from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import EventLog
 
+Kept = TypeVar("Kept", bound=RedisStore)
+
 TOKEN = "chaos"
 FENCED = 3
 STORE_TIMEOUT_S = 1.0
 _RETRY_S = 0.1
+_FENCED_LINGERS_S = 0.5
 
 AFTER_ACK_S = 0.003
 
@@ -117,11 +120,11 @@ class Surroundings:
         self.crash = CrashPoints(self.folder, spec["agent"], self.log)
         self.stopping = asyncio.Event()
 
-    async def store(self) -> RedisStore:
+    async def store(self, cls: type[Kept] = RedisStore) -> Kept:  # type: ignore[assignment]
         """Connect to the store, however long it takes: it may be the one that is being hurt."""
         while True:
             try:
-                return await RedisStore.connect(
+                return await cls.connect(
                     self.spec["redis_url"], timeout_s=self.spec.get("timeout_s", STORE_TIMEOUT_S)
                 )
             except ClusterError as error:
@@ -141,7 +144,10 @@ Opener = Callable[[Surroundings], Awaitable[tuple[Host, Part]]]
 
 
 def plain_host(
-    around: Surroundings, store: RedisStore, make: Callable[[Sender], Handler], concurrency: int
+    around: Surroundings,
+    store: RedisStore,
+    make: Callable[[Sender], Handler],
+    concurrency: int,
 ) -> Host:
     """Return the host of an agent, with the lease of the spec."""
     return Host(
@@ -176,13 +182,16 @@ async def serve(spec: dict[str, Any], openers: dict[str, Opener]) -> int:
     await asyncio.wait({work, fenced}, return_when=asyncio.FIRST_COMPLETED)
     counting.cancel()
     _write_counts(around.log, host, part)
-    if fenced.done():
-        around.log.write("fenced", epoch=host.exchange.epoch)
-        work.cancel()
-    else:
+    if not fenced.done():
         work.result()
-    await host.stop()  # what an actor does in both cases
-    return FENCED if fenced.done() else 0
+        await host.stop()
+        return 0
+    around.log.write("fenced", epoch=host.exchange.epoch)
+    work.cancel()
+    await host.abort()
+    await asyncio.sleep(_FENCED_LINGERS_S)  # an actor's process lives on: what it does now counts
+    _write_counts(around.log, host, part)
+    return FENCED
 
 
 async def _count(log: EventLog, host: Host, part: Part) -> None:
@@ -199,8 +208,8 @@ def _write_counts(log: EventLog, host: Host, part: Part) -> None:
 
 def main(spec: dict[str, Any]) -> None:
     """Run a host in this process, as its zygote asked for."""
-    from tests.chaos import message_roles
+    from tests.chaos import message_roles, task_roles
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    status = uvloop.run(serve(spec, message_roles.OPENERS))
+    status = uvloop.run(serve(spec, {**message_roles.OPENERS, **task_roles.OPENERS}))
     os._exit(status)

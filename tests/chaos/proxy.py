@@ -163,11 +163,11 @@ class ChaosProxy:
 
     @staticmethod
     async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way) -> None:
-        while data := await reader.read(_BLOCK):
-            writer.write(await way.shape(data))
-            await writer.drain()
-        await way.shape(b"")
-        with suppress(OSError, RuntimeError):
+        with suppress(RuntimeError):  # this way was closed meanwhile: its bytes have no reader
+            while data := await reader.read(_BLOCK):
+                writer.write(await way.shape(data))
+                await writer.drain()
+            await way.shape(b"")
             writer.write_eof()
 
 

@@ -1,0 +1,182 @@
+"""Judges the task campaign from the log of its processes and the journals in the store.
+
+O1: every task that was submitted has one end, the driver's and the journal's being the same. O2: no
+step is begun again once its end is recorded; effects of a step beyond the first are what a store
+with keys refuses. Recovery: from a death to the moment at which what it interrupted goes on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.events import Event, PlanReady, StepFinished
+from cluster.kernel.history import TaskHistory
+from cluster.kernel.ids import TaskId
+from cluster.memory.redis_journal import RedisJournal
+from cluster.memory.redis_store import RedisStore
+from cluster.runtime.task_journal import events_of
+from cluster.wire.messages import MessageCodec
+from tests.chaos.event_log import Record
+from tests.chaos.figures import Figures
+from tests.chaos.task_roles import SCOPE
+
+GONE_ON = frozenset({"begun", "kept", "appended"})
+"""What shows that somebody works on a step or a task again."""
+
+
+async def judge_tasks(records: list[Record], redis_url: str, figures: Figures) -> None:
+    """Add what became of a cluster's tasks to the figures; the store must still run."""
+    ended = _judge_ends(records, figures)
+    _judge_steps(records, figures)
+    _count(records, figures)
+    store = await RedisStore.connect(redis_url, timeout_s=20.0)
+    try:
+        journal = RedisJournal(store, SCOPE)
+        for task in await journal.open_tasks():
+            if ended.get(task) and await journal.read(task):
+                figures.without_end += 1
+                figures.note(f"the journal of {task} is still open")
+        for task, end in ended.items():
+            await _judge_journal(task, end, await journal.read(TaskId(task)), figures)
+    finally:
+        await store.close()
+
+
+def _judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]:
+    """Count the ends of tasks as their driver saw them; return them by task."""
+    submitted: set[str] = set()
+    ended: dict[str, Record] = {}
+    for record in records:
+        if record["what"] == "submitted":
+            submitted.add(record["task"])
+        elif record["what"] == "not submitted":
+            figures.refused += 1
+        elif record["what"] == "ended":
+            if record["task"] in ended or record["ends"] != 1:
+                figures.ended_twice += 1
+            ended[record["task"]] = record
+    figures.tasks += len(submitted)
+    kinds = Counter(record["kind"] for record in ended.values())
+    figures.answered += kinds["answered"]
+    figures.failed += kinds["failed"]
+    figures.cancelled += kinds["cancelled"]
+    figures.without_end += len(submitted - ended.keys())
+    for task in submitted - ended.keys():
+        figures.note(f"task {task} has no end")
+    for reason, count in Counter(_reason(r) for r in ended.values() if r["why"]).items():
+        figures.note(f"{count} failed: {reason}")
+    return ended
+
+
+def _reason(record: Record) -> str:
+    return " ".join("#" if len(word) == 32 else word for word in str(record["why"]).split())
+
+
+def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
+    """No step begins when its result is recorded: at the agent, or in the journal."""
+    kept: dict[tuple[str, str], float] = {}
+    effects: Counter[tuple[str, str]] = Counter()
+    for record in sorted(records, key=lambda each: float(each["t"])):
+        if "step" not in record:
+            continue
+        step = (record["task"], record["step"])
+        if record["what"] == "kept":
+            kept.setdefault(step, record["t"])
+        elif record["what"] == "effect":
+            effects[step] += 1
+        elif record["what"] == "begun" and step in kept:
+            figures.run_again += 1
+            late_s = record["t"] - kept[step]
+            figures.note(
+                f"step {step} was begun by {record['agent']} {late_s:.3f} s after its record,"
+                f" attempt {record['attempt']}"
+            )
+    figures.refused_again += sum(count - 1 for count in effects.values())
+
+
+def _count(records: Iterable[Record], figures: Figures) -> None:
+    last: dict[int, Counter[str]] = {}
+    for record in records:
+        if record["what"] == "counts":
+            numbers = {key: value for key, value in record.items() if isinstance(value, int)}
+            last[record["pid"]] = Counter(numbers)
+        elif record["what"] in {"fenced", "fenced write", "refused"}:
+            figures.fenced += 1
+        elif record["what"] == "drained" and record["left"]:
+            figures.stuck += 1
+            figures.note(f"the driver still waits for {record['left']} tasks")
+    counted: Counter[str] = sum(last.values(), Counter())
+    figures.adoptions += counted["adopted"]
+    figures.redeliveries += counted["redelivered"] + counted["duplicates"]
+    figures.fenced += counted["stale"] + counted["fenced_runs"]
+
+
+async def _judge_journal(
+    task: str, end: Record, entries: tuple[bytes, ...], figures: Figures
+) -> None:
+    """Check that a journal is whole, has one end, and that its driver saw the same."""
+    if not entries:
+        if end["kind"] == "answered":
+            figures.without_end += 1
+            figures.note(f"task {task} was answered and has no journal")
+        return
+    try:
+        events = events_of(entries, MessageCodec())
+        history = TaskHistory()
+        for event in events:
+            history.apply(event)
+    except ClusterError as error:
+        figures.ended_twice += 1
+        figures.note(f"the journal of {task} can't be folded: {error}")
+        return
+    terminal = [event for event in events if event.is_terminal]
+    if len(terminal) != 1 or events[-1] is not terminal[0]:
+        figures.ended_twice += len(terminal) > 1
+        figures.without_end += not terminal
+        figures.note(f"the journal of {task} has {len(terminal)} ends")
+        return
+    if terminal[0].kind != end["kind"]:
+        figures.ended_twice += 1
+        figures.note(f"{task} ended {terminal[0].kind} in its journal, {end['kind']} for its driver")
+    _judge_facts(task, events, figures)
+
+
+def _judge_facts(task: str, events: list[Event], figures: Figures) -> None:
+    plans = sum(isinstance(event.detail, PlanReady) for event in events)
+    finished = Counter(event.step for event in events if isinstance(event.detail, StepFinished))
+    if plans > 1 or any(count > 1 for count in finished.values()):
+        figures.run_again += 1
+        figures.note(f"the journal of {task} has a fact twice: {plans} plans, {dict(finished)}")
+
+
+def recovery_s(records: list[Record], pid: int, died: float) -> list[float]:
+    """Return, for all that a dead process had under way, how long until somebody went on with it.
+
+    A step's is until it is begun again or its record is found, a task's until its next entry.
+    """
+    steps: dict[tuple[str, str], float] = {}
+    tasks: set[str] = set()
+    after: dict[object, float] = {}
+    over: set[object] = set()
+    for record in records:
+        if "task" not in record:
+            continue
+        key: object = (record["task"], record["step"]) if "step" in record else record["task"]
+        if record["pid"] == pid:
+            if record["what"] == "begun":
+                steps[record["task"], record["step"]] = record["t"]
+            elif record["what"] == "kept":
+                steps.pop((record["task"], record["step"]), None)
+            elif record["what"] == "appended":
+                (tasks.discard if record["is_final"] else tasks.add)(record["task"])
+        elif record["what"] in GONE_ON and record["t"] >= died:
+            after.setdefault(key, record["t"])
+        elif record["what"] == "ended":
+            over.add(record["task"])
+    waits: defaultdict[object, float] = defaultdict(float)
+    for unit in (*steps, *tasks):
+        if unit in after:
+            waits[unit] = after[unit] - died
+    return list(waits.values())
