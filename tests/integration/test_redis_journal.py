@@ -131,16 +131,18 @@ async def test_a_method_is_one_command(redis_store: RedisStore, admin: Redis) ->
 async def swallowing(url: str, socket: Path, is_swallowing: asyncio.Event) -> AsyncIterator[None]:
     """Listen in front of a server; while told to, hang up instead of passing on what it replies."""
 
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.read(65536):
+            writer.write(request)
+        writer.close()
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_unix_connection(urlsplit(url).path)
-        while request := await reader.read(65536):
-            to_server.write(request)
-            reply = await from_server.read(65536)
-            if is_swallowing.is_set():
-                break
-            writer.write(reply)
-        to_server.close()
-        writer.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pass_on(reader, to_server))
+            while (reply := await from_server.read(65536)) and not is_swallowing.is_set():
+                writer.write(reply)
+            writer.close()
 
     server = await asyncio.start_unix_server(relay, socket)
     async with server:
@@ -155,7 +157,8 @@ async def test_an_append_whose_reply_is_lost_can_be_repeated(own_url: str, tmp_p
     ):
         journal = RedisJournal(store, "c")
         assert await journal.claim(TASK, OWNER)
-        for index in range(1, 21):
+        await journal.append(TASK, 1, 1, [b"1"])  # the server learns the script
+        for index in range(2, 21):
             appended = [b"%d" % index]
             is_swallowing.set()
             with pytest.raises(StoreUnavailable, match="can't be reached"):
