@@ -192,14 +192,10 @@ class Outbound:
         self._abandoned.clear()
         self.receipt = 0
         self.limit = CREDIT_WINDOW
-        killers = self._quarantine.begin(held if has_died else [])
-        killed_by = {envelope.id for envelope in killers}
-        self._unsent = deque()
+        killers, free = self._quarantine.begin(held if has_died else [], waiting)
         for envelope in waiting:
-            if envelope.id not in killed_by:
-                envelope.seq = _UNSENT
-                if not self._quarantine.holds_back(envelope):
-                    self._unsent.append(envelope)
+            envelope.seq = _UNSENT
+        self._unsent = deque(free)
         return killers
 
 
