@@ -62,8 +62,14 @@ class Host:
         self.records = StepRecords(store, profile.agent, scope)
         self._handler = make_handler(sender)
         self.turns = TurnRunner(
-            self._handler, sender, concurrency=profile.concurrency, records=self.records
+            self._handler,
+            sender,
+            concurrency=profile.concurrency,
+            records=self.records,
+            may_start=lambda: self.is_leased,
         )
+        self._clock = clock
+        self._leased_until = 0.0
         self.is_fenced = asyncio.Event()
         """Set when a higher incarnation has taken over: this host must end."""
         self._lease: asyncio.Task[None] | None = None
@@ -77,7 +83,7 @@ class Host:
         epoch = await self.directory.next_epoch(self.profile.agent)
         self.records.epoch = epoch
         address = await self.exchange.start(epoch, self.turns)
-        await self.directory.put(self._registration())
+        await self._take_lease()
         self._lease = asyncio.ensure_future(self._renew())
         if isinstance(self._handler, Service):
             await self._handler.start(epoch)
@@ -93,15 +99,28 @@ class Host:
             self.profile.handles,
         )
 
+    @property
+    def is_leased(self) -> bool:
+        """Say whether nobody can have taken over: a process that was frozen must ask first."""
+        return self._clock.now() < self._leased_until
+
+    async def _take_lease(self) -> bool:
+        asked_at = self._clock.now()
+        is_ours = await self.directory.put(self._registration())
+        if is_ours:
+            self._leased_until = asked_at + self.directory.lease_s
+        return is_ours
+
     async def _renew(self) -> None:
         """Renew the lease three times in its length, until somebody newer holds it."""
         while True:
             await asyncio.sleep(self.directory.lease_s / 3)
             try:
-                if not await self.directory.put(self._registration()):
+                if not await self._take_lease():
                     _log.warning("%s was replaced by a newer incarnation", self.profile.agent)
                     self.is_fenced.set()
                     return
+                self.turns.start_turns()
             except ClusterError as error:
                 _log.warning("%s could not renew its lease: %s", self.profile.agent, error)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -70,7 +70,11 @@ class Service(Protocol):
 
 
 class TurnRunner:
-    """Runs the turns of one agent; with ``records``, what its steps come to is kept there."""
+    """Runs the turns of one agent.
+
+    With ``records``, what its steps come to is kept there. While ``may_start`` says no, messages
+    wait in the inbox.
+    """
 
     def __init__(
         self,
@@ -79,7 +83,9 @@ class TurnRunner:
         *,
         concurrency: int,
         records: StepRecords | None = None,
+        may_start: Callable[[], bool] | None = None,
     ) -> None:
+        self._may_start = may_start
         self._handler = handler
         self._sender = sender
         self._records = records
@@ -119,7 +125,7 @@ class TurnRunner:
         if self._cancelled_early and envelope.id in self._cancelled_early:
             del self._cancelled_early[envelope.id]
             self._end(work, Ending.CANCELLED)
-        self._start_turns()
+        self.start_turns()
 
     def _attach(self, envelope: Envelope, work: Work | None) -> bool:
         """Let one more asker wait for a step that is under way; say whether it is."""
@@ -169,7 +175,10 @@ class TurnRunner:
         elif work.has_begun:
             work.task.cancel()
 
-    def _start_turns(self) -> None:
+    def start_turns(self) -> None:
+        """Start what may run; to be called when ``may_start`` allows it again."""
+        if self._may_start is not None and not self._may_start():
+            return
         while (taken := self._inbox.take()) is not None:
             key, work = taken
             if work.ending is not None:
@@ -193,7 +202,7 @@ class TurnRunner:
     def _turn_ended(self, key: Hashable, _: asyncio.Task[None]) -> None:
         self._inbox.finish(key)
         if not self._is_stopping:
-            self._start_turns()
+            self.start_turns()
 
     async def _run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""

@@ -1,10 +1,14 @@
-"""A process that was frozen and replaced keeps its stream open: who waits for it must not."""
+"""A process that was frozen and replaced: nobody waits for it, and it begins nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from cluster.kernel.envelope import Kind
+from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
@@ -33,3 +37,38 @@ async def test_an_ask_leaves_a_frozen_agent_for_its_next_incarnation() -> None:
 
         async with asyncio.timeout(5):
             assert await asking == Finding("x")
+
+
+async def test_an_agent_whose_lease_has_run_out_starts_nothing_until_it_has_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[object] = []
+    is_gone = False
+
+    async def note(message: object, turn: Turn) -> object:
+        begun.append(is_gone)
+        return message
+
+    async with MemoryCluster(lease_s=0.06) as cluster:
+        renew = cluster.store.put_lease
+
+        async def put_lease(*arguments: Any) -> bool:
+            if is_gone:
+                raise StoreUnavailable("the store is gone")
+            return await renew(*arguments)
+
+        monkeypatch.setattr(cluster.store, "put_lease", put_lease)
+        await cluster.add("asker-0", note)
+        host = await cluster.add("echo-0", note)
+        sender = cluster.senders["asker-0"]
+        is_gone = True
+        await until(lambda: not host.is_leased)
+        ask = sender.envelope(AgentId("echo-0"), Kind.ASK, Finding("x"))
+        ask.task, ask.deadline_at = TaskId("t"), sender.clock.now() + 5.0
+        asking = asyncio.ensure_future(sender.ask(ask, Observed()))
+        await until(lambda: host.turns.load == 1)
+
+        is_gone = False
+
+        assert await asking == Finding("x")
+        assert begun == [False]
