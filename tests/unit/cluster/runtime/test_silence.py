@@ -12,9 +12,15 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
-from cluster.runtime.sender import Observed
+from cluster.runtime.sender import Observed, Sender
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.test_engine import forever
+
+
+def asks(sender: Sender) -> asyncio.Task[object]:
+    ask = sender.envelope(AgentId("echo-0"), Kind.ASK, Finding("x"))
+    ask.task, ask.deadline_at = TaskId("t"), sender.clock.now() + 5.0
+    return asyncio.ensure_future(sender.ask(ask, Observed()))
 
 
 async def test_an_ask_leaves_a_frozen_agent_for_its_next_incarnation() -> None:
@@ -28,10 +34,7 @@ async def test_an_ask_leaves_a_frozen_agent_for_its_next_incarnation() -> None:
         await cluster.add("asker-0", echo)
         frozen = await cluster.add("echo-0", freeze)
         sender = cluster.senders["asker-0"]
-        ask = sender.envelope(AgentId("echo-0"), Kind.ASK, Finding("x"))
-        ask.task, ask.deadline_at = TaskId("t"), sender.clock.now() + 5.0
-        asking = asyncio.ensure_future(sender.ask(ask, Observed()))
-
+        asking = asks(sender)
         await until(lambda: frozen.turns.load == 1)
         await cluster.add("echo-0", echo)
 
@@ -61,14 +64,13 @@ async def test_an_agent_whose_lease_has_run_out_starts_nothing_until_it_has_it_a
         await cluster.add("asker-0", note)
         host = await cluster.add("echo-0", note)
         sender = cluster.senders["asker-0"]
+        await asks(sender)
         is_gone = True
         await until(lambda: not host.is_leased)
-        ask = sender.envelope(AgentId("echo-0"), Kind.ASK, Finding("x"))
-        ask.task, ask.deadline_at = TaskId("t"), sender.clock.now() + 5.0
-        asking = asyncio.ensure_future(sender.ask(ask, Observed()))
+        asking = asks(sender)
         await until(lambda: host.turns.load == 1)
 
         is_gone = False
 
         assert await asking == Finding("x")
-        assert begun == [False]
+        assert begun == [False, False]
