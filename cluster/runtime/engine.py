@@ -214,7 +214,7 @@ class TaskEngine:
         if claim is None:
             known = (await self._journal.open_tasks()).get(task)
             if known is None:
-                return await self._end_of(task, turn)
+                return _shown_end(await self._events_of(task), turn)
             if not (submission.is_again or await self._is_abandoned(known)):
                 return None
             claim = await self._journal.claim(task, self._owner, expected_term=known.term)
@@ -222,6 +222,8 @@ class TaskEngine:
                 return None
             self.statistics.adopted += 1
         journal = self._opened(task, claim)
+        if journal.history.terminal is not None:  # it ended just before it was claimed
+            return _shown_end(journal.events, turn)
         submitted = None
         if journal.history.submitted is None:
             self.statistics.accepted += 1
@@ -231,14 +233,12 @@ class TaskEngine:
             )
         return await self._begin(journal, turn, submitted, turn.emit)
 
-    async def _end_of(self, task: TaskId, turn: RunningTurn) -> Event:
-        """Show a task that has ended, and return its terminal event."""
+    async def _events_of(self, task: TaskId) -> list[Event]:
+        """Return the journal of a task that has ended."""
         events = events_of(await self._journal.read(task), self._sender.codec)
         if not events or not events[-1].is_terminal:
             raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
-        for event in events[:-1]:
-            turn.emit(shown(event))
-        return events[-1]
+        return events
 
     def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
         journal = TaskJournal(
@@ -310,6 +310,8 @@ class TaskEngine:
         if claim is None:
             return None
         journal = self._opened(task, claim)
+        if journal.history.terminal is not None:
+            return journal.history.terminal
         submitted = journal.history.submitted
         if submitted is None:
             failure = Failure("stopped", "the task was never accepted, and nobody asked again")
@@ -332,6 +334,13 @@ class TaskEngine:
         for found in await self._sender.directory.all():
             self._roles[found.role] = Role(found.role, found.purpose, found.handles)
         return tuple(role for name, role in sorted(self._roles.items()) if name != own_role)
+
+
+def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
+    """Show a task that has ended to whoever asks, and return its terminal event."""
+    for event in events[:-1]:
+        turn.emit(shown(event))
+    return events[-1]
 
 
 def _cancel_claimed(reason: str, claim: asyncio.Task[Taken]) -> None:
