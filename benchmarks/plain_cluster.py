@@ -28,7 +28,7 @@ from cluster.runtime.directory import scope_of
 from cluster.runtime.driver import Driver
 from cluster.settings import Secrets
 from cluster.settings.values import ModelSettings, Settings
-from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.nearest import nearest_transport
 
 AGENTS = ("manager-0", "researcher-0", "coder-0")
 READY_TIMEOUT_S = 60.0
@@ -98,6 +98,8 @@ class PlainCluster:
     concurrency: int = 16
     redis_url: str = ""
     """Of a store that runs already; without one, an embedded one is started and stopped."""
+    host_module: str = "benchmarks.agent_host"
+    """What serves an agent, as a module with the arguments of that one."""
     hosts: dict[str, HostProcess] = field(default_factory=dict)
     _started: int = 0
     _secrets: Secrets = field(default_factory=Secrets)
@@ -143,7 +145,7 @@ class PlainCluster:
         with log_file.open("wb") as log:
             popen = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "benchmarks.agent_host", agent),
+                    *(sys.executable, "-m", self.host_module, agent),
                     *("--settings", str(self._settings_file)),
                     *("--secrets", str(self.folder / "secrets")),
                     *("--ready-file", str(ready_file), "--parent", str(os.getpid())),
@@ -189,7 +191,7 @@ class PlainCluster:
         async with self.store() as store:
             clock = SystemClock()
             token = self._secrets.token
-            transport = GrpcTransport(token, self.settings.network.host, clock.now)
+            transport = nearest_transport(token, self.settings.network.host, clock.now)
             driver = Driver(store, transport, clock, scope=scope_of(token))
             await driver.start()
             try:
