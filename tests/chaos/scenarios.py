@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.faults import LINK_FAULTS, REDIS_FAULTS
 from tests.chaos.figures import Figures
 from tests.chaos.message_cell import MESSAGE_FAULTS, MessageCell, run_message_cell
+from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
 
 RunCell = Callable[[Zygote, int, int, Path], Awaitable[Figures]]
@@ -54,8 +56,41 @@ def _message_scenario(fault: str) -> Scenario:
     )
 
 
+def _task_scenario(
+    name: str, faults: tuple[str, ...], runs: int, runs_a_cell: int, *, has_standby: bool = False
+) -> Scenario:
+    async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
+        cell = TaskCell(f"tasks: {name}", faults, runs, seed, has_standby)
+        return await run_task_cell(zygote, cell, folder)
+
+    return Scenario(f"tasks: {name}", runs, runs_a_cell, run)
+
+
+def _task_scenarios() -> list[Scenario]:
+    """Kills at each boundary with and without a standby, zombies, links, the store."""
+    found: list[Scenario] = []
+    for role in ROLES:
+        for point in POINTS:
+            name = f"{role} {point}"
+            found.append(_task_scenario(name, (name,), 40, 20))
+            standby = _task_scenario(f"{name} (standby)", (name,), 40, 20, has_standby=True)
+            found.append(standby)
+    for role in ROLES:
+        for fault in (f"kill {role}", f"freeze {role}", f"zombie {role}"):
+            found.append(_task_scenario(fault, (fault,), 40, 20))
+            standby = _task_scenario(f"{fault} (standby)", (fault,), 60, 20, has_standby=True)
+            found.append(standby)
+    for fault in (*LINK_FAULTS, *REDIS_FAULTS):
+        found.append(_task_scenario(fault, (fault,), 100, 20, has_standby=True))
+    return found
+
+
 SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario for scenario in [_message_scenario(fault) for fault in MESSAGE_FAULTS]
+    scenario.name: scenario
+    for scenario in [
+        *[_message_scenario(fault) for fault in MESSAGE_FAULTS],
+        *_task_scenarios(),
+    ]
 }
 
 
