@@ -3,10 +3,18 @@
 The launcher owns one `EmbeddedRedis` and hands its URL to `cluster.memory.redis_store`. Starting
 and stopping are synchronous: a launcher has no event loop yet; from inside one, call them through
 `asyncio.to_thread`. Where data and sockets lie is decided in `cluster.memory.slot`.
+
+What it acknowledges is on the disk: each write is in the append-only file, and synced, before its
+reply is sent. Where that fails (the disk is full, or broken) the server ends without a reply: after
+a failed sync nobody knows what the kernel has kept, so it isn't tried again but the file read anew.
+`EmbeddedRedis.keep_alive` starts the server again; a command that is cut off in the file's end was
+never acknowledged, and is left out.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -17,7 +25,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 from urllib.parse import quote
 
 from cluster.kernel.errors import StoreUnavailable
@@ -31,6 +39,11 @@ _REPLY_TIMEOUT_S = 1.0
 _REPLY_BYTES_MAX = 256
 _STOP_TIMEOUT_S = 5.0
 _LOG_LINES = 4
+_WATCH_S = 0.1
+_STABLE_S = 1.0
+_PAUSE_MAX_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 # Runs the server between the launcher and itself, and ends it when the launcher's end of the pipe
 # on standard input closes, which the kernel does however the launcher dies. PR_SET_PDEATHSIG
@@ -96,6 +109,8 @@ class EmbeddedRedis:
         self._start_timeout_s = start_timeout_s
         self._path = path
         self._slot: Slot | None = None
+        self._executable = ""
+        self._lifeline: _Lifeline | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,15 +133,16 @@ class EmbeddedRedis:
         """
         if self._process is not None:
             return self.url
-        executable, major = _find_server(self._path)
+        self._executable, major = _find_server(self._path)
         self._slot = take_slot(self._data_root, is_temporary=self._is_temporary, major=major)
         try:
-            self._process = _spawn(executable, self._slot)
+            self._lifeline = _Lifeline()
+            self._process = _spawn(self._executable, self._slot, self._lifeline)
             self._wait_until_it_answers(self._slot, self._process)
         except OSError as error:
             self.stop()
             raise StoreUnavailable(
-                f"the embedded redis-server {executable} can't be run ({error}): "
+                f"the embedded redis-server {self._executable} can't be run ({error}): "
                 "install Redis, or name a running one with --redis"
             ) from error
         except BaseException:
@@ -139,12 +155,33 @@ class EmbeddedRedis:
 
         Does nothing where it isn't running.
         """
-        slot, process = self._slot, self._process
-        self._slot = self._process = None
-        if process is not None and slot is not None:
-            _end(process, slot)
+        slot, process, lifeline = self._slot, self._process, self._lifeline
+        self._slot = self._process = self._lifeline = None
+        if process is not None and slot is not None and lifeline is not None:
+            _end(process, slot, lifeline)
+        if lifeline is not None:
+            lifeline.close()
         if slot is not None:
             slot.give_back()
+
+    async def keep_alive(self) -> NoReturn:
+        """Start the server again, on the same file and socket, whenever it has ended.
+
+        A server that has ended is noticed within 0.1 s; one that ends again and again is started
+        every second in the end. To be cancelled before `stop`.
+        """
+        now = asyncio.get_running_loop().time
+        started_at, pause_s = now(), _WATCH_S
+        while True:
+            await asyncio.sleep(pause_s)
+            if now() - started_at >= _STABLE_S:
+                pause_s = _WATCH_S
+            try:
+                if not self._revive():
+                    continue
+            except OSError as error:
+                _log.error("the embedded redis-server can't be started again: %s", error)
+            started_at, pause_s = now(), min(2 * pause_s, _PAUSE_MAX_S)
 
     def __enter__(self) -> Self:
         self.start()
@@ -157,6 +194,22 @@ class EmbeddedRedis:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _revive(self) -> bool:
+        """Start the server again if it has ended, and say so; returns before it answers."""
+        slot, process, lifeline = self._slot, self._process, self._lifeline
+        if slot is None or process is None or lifeline is None or process.poll() is None:
+            return False
+        if _accepts(slot):  # only its guard has been killed
+            return False
+        _log.warning(
+            "the embedded redis-server ended with status %s and is started again; "
+            "its last words: %s",
+            process.returncode,
+            _last_words(slot.log),
+        )
+        self._process = _spawn(self._executable, slot, lifeline)
+        return True
 
     def _wait_until_it_answers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
@@ -214,37 +267,66 @@ def _major_version(executable: str) -> int:
     return int(major) if major.isascii() and major.isdigit() else 0
 
 
-def _spawn(executable: str, slot: Slot) -> subprocess.Popen[bytes]:
+class _Lifeline:
+    """A pipe that nobody writes to; those who read from it learn that its owner has ended."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """Let the readers know."""
+        if not self._is_cut:
+            os.close(self._writer)
+        self._is_cut = True
+
+    def close(self) -> None:
+        """Cut it and give it back; to be called once."""
+        self.cut()
+        os.close(self.reader)
+
+
+def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen[bytes]:
     slot.config.write_text(server_config(slot), encoding="utf-8", errors="surrogateescape")
     command = [_SHELL, "-c", _GUARD, "fleetmind-store", str(slot.run_dir)]
     with slot.log.open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*command, executable, str(slot.config)],
-            stdin=subprocess.PIPE,
+            stdin=lifeline.reader,
             stdout=log,
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C in the terminal is for the launcher, which then stops it.
             start_new_session=True,
             # A copy: Ray changes the environment from its own thread, and exec fails in the middle.
             env=dict(os.environ),
+            # The server holds its slot as well: a launcher that is killed frees it no sooner than
+            # the server has ended, so that no two servers ever write one file.
             pass_fds=slot.inherited_fds,
         )
-    # From here the server itself holds its slot: a launcher that is killed frees it no sooner than
-    # the server has ended, so that no two servers ever write one file.
-    slot.hand_over()
-    return process
 
 
-def _end(process: subprocess.Popen[bytes], slot: Slot) -> None:
+def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> None:
     if _reply_to(b"SHUTDOWN", slot) is not None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_TIMEOUT_S)
-    if process.stdin is not None:  # closing the pipe kills what is left
-        process.stdin.close()
+    lifeline.cut()  # it kills what is left
     try:
         process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def _accepts(slot: Slot) -> bool:
+    """Say whether some server listens on the socket, be it busy."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_REPLY_TIMEOUT_S)
+        try:
+            connection.connect(str(slot.socket))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _reply_to(command: bytes, slot: Slot) -> bytes | None:

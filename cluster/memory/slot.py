@@ -54,15 +54,14 @@ class Slot:
         """What the server is to inherit: it then holds the slot as long as it lives."""
         return () if self._lock is None else (self._lock,)
 
-    def hand_over(self) -> None:
-        """Leave the slot to whoever inherited it; it is free when the last of them has ended."""
+    def give_back(self) -> None:
+        """Remove the run folder and let go of the slot; the data stay.
+
+        The slot is free when the last of those who inherited it has ended.
+        """
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def give_back(self) -> None:
-        """Remove the run folder and let go of the slot; the data stay."""
-        self.hand_over()
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 

@@ -73,11 +73,19 @@ class ClusterParts:
         return Ready(session.address, session.dashboard_url, names)
 
     async def lost(self) -> None:
-        """Return when Ray has gone: its agents would still answer, but be restarted no more."""
-        missed = 0
-        while missed < _MISSED_MAX:
-            await asyncio.sleep(_WATCH_S)
-            missed = 0 if await self._has_ray() else missed + 1
+        """Return when Ray has gone: its agents would still answer, but be restarted no more.
+
+        Until then, a store of our own that has ended is started again.
+        """
+        async with asyncio.TaskGroup() as group:
+            if self._redis is not None:
+                keeping = group.create_task(self._redis.keep_alive())
+            missed = 0
+            while missed < _MISSED_MAX:
+                await asyncio.sleep(_WATCH_S)
+                missed = 0 if await self._has_ray() else missed + 1
+            if self._redis is not None:
+                keeping.cancel()
 
     async def stop(self) -> None:
         """Stop in the reverse order, so that nothing loses what it still needs.

@@ -31,7 +31,7 @@ def test_a_slot_stays_taken_while_somebody_who_inherited_it_holds_it(tmp_path: P
     slot = take_slot(tmp_path, is_temporary=False, major=6)
     (held,) = slot.inherited_fds
     inherited = os.dup(held)
-    slot.hand_over()
+    slot.give_back()
     assert slot.inherited_fds == ()
     other = take_slot(tmp_path, is_temporary=False, major=6)
     assert other.data_dir.parent.name == "store-1"
