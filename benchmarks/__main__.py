@@ -10,14 +10,16 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.harness import Figure
+from benchmarks.harness import Figure, summary
 
 GROUPS = {
+    "floors": "benchmarks.bench_floors",
     "messaging": "benchmarks.bench_messaging",
     "report": "benchmarks.bench_report",
     "attach": "benchmarks.bench_attach",
@@ -35,8 +37,20 @@ def describe_machine() -> dict[str, object]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": {name: version(name) for name in VERSIONS_OF},
+        "commit": _commit(),
         "at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
     }
+
+
+def _commit() -> str:
+    """Return the commit that is checked out, empty outside of a checkout."""
+    command = ["git", "rev-parse", "--short", "HEAD"]  # found on the user's own path
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=10
+        ).stdout.strip()
+    except OSError:
+        return ""
 
 
 def table_row(figure: Figure) -> str:
@@ -50,11 +64,11 @@ def table_row(figure: Figure) -> str:
     )
 
 
-def write(figures: list[Figure], machine: dict[str, object]) -> None:
-    """Write the figures, replacing those of the same names and keeping the rest."""
+def write(figures: list[Figure], machine: dict[str, object], *, is_all: bool) -> None:
+    """Write the figures; a run of one group replaces those of the same names and keeps the rest."""
     OUTPUT.parent.mkdir(exist_ok=True)
     kept: list[dict[str, object]] = []
-    if OUTPUT.exists():
+    if OUTPUT.exists() and not is_all:
         names = {figure.name for figure in figures}
         kept = [old for old in json.loads(OUTPUT.read_text()) if old["name"] not in names]
     OUTPUT.write_text(json.dumps(kept + [figure.to_json() for figure in figures], indent=1))
@@ -76,7 +90,8 @@ def main() -> int:
         for figure in measured:
             print(table_row(figure), flush=True)
         figures += measured
-        write(figures, machine)
+        write(figures, machine, is_all=not arguments.only)
+    print(summary(figures))
     return 0
 
 

@@ -78,7 +78,7 @@ async def _first_events(rounds: int) -> tuple[list[float], list[float]]:
 def _p99_figure(name: str, samples: list[float], goal: Goal, *, note: str) -> Figure:
     """Return a figure whose value is the 99th percentile, with its own verdict."""
     value = percentile(samples, 0.99)
-    verdict = "met" if goal.is_met(value, value) else "NOT met"
+    verdict = goal.verdict(value, value)
     figure = sample_figure(
         name, "ms", samples, note=f"{verdict}; {note}; the interval is the median's"
     )

@@ -2,36 +2,36 @@
 
 The workload 'report' (see `benchmarks.workloads`) against the model server at 0.3 s to the first
 token and 50 tokens a second. The critical path is computed from the server's own timestamps and the
-sandbox's reported runs; overhead is what is left of the wall time at the driver.
+sandbox's reported runs; overhead is what is left of the wall time at the driver. What journalling
+takes is measured inside the hosts of a cluster without Ray (see `benchmarks.timed_host`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.harness import Figure, Goal, sample_figure
+import uvloop
+
+from benchmarks.harness import Figure
 from benchmarks.model_server_process import ModelServerProcess
+from benchmarks.plain_cluster import PlainCluster
+from benchmarks.report_figures import critical_path_s, journal_figure, report_figures
 from cluster import Cluster
-from cluster.kernel.events import Event, PlanReady, ProgramRan
-from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
-from cluster.kernel.tasks import Plan
+from cluster.kernel.events import Answered, Event, PlanReady, ProgramRan
+from cluster.runtime.driver import Driver
+from cluster.settings.values import ModelSettings
 
 GOAL = "Write a report on the market with a program that adds up its table."
 TTFT_S = 0.3
 TOKENS_PER_S = 50.0
-
-
-def critical_path_s(plan: Plan, durations: Mapping[str, float]) -> float:
-    """Return the plan's own time, the longest chain of steps, and the answer's time, in seconds."""
-    ends: dict[str, float] = {}
-    for step in plan.steps:
-        starts = max((ends[need] for need in step.needs), default=0.0)
-        ends[step.id] = starts + durations.get(step.id, 0.0)
-    return durations[PLAN_STEP] + max(ends.values()) + durations[ANSWER_STEP]
+WARM_UP_S = 5.0
+"""How long a first task, which isn't counted, is ahead: imports and connections."""
+GAP_S = 1.0
+"""Between the starts of the tasks whose journalling is measured: they run beside each other."""
 
 
 async def measure_task(cluster: Cluster, server: ModelServerProcess) -> tuple[float, float]:
@@ -50,24 +50,38 @@ async def measure_task(cluster: Cluster, server: ModelServerProcess) -> tuple[fl
     return wall_s, critical_path_s(plan, durations)
 
 
+async def _wall_s(driver: Driver, delay_s: float) -> tuple[str, float]:
+    """Return a task and how long it took at the driver, in seconds."""
+    await asyncio.sleep(delay_s)
+    started = time.perf_counter()
+    task = await driver.submit(GOAL, collection="", timeout_s=120)
+    *_, end = [event async for event in task]
+    assert isinstance(end.detail, Answered), end
+    return task.id, time.perf_counter() - started
+
+
+async def _walls(cluster: PlainCluster, count: int) -> dict[str, float]:
+    async with cluster.driver() as driver:
+        starts = [0.0, *(WARM_UP_S + number * GAP_S for number in range(count))]
+        _, *walls = await asyncio.gather(*(_wall_s(driver, start) for start in starts))
+        return dict(walls)
+
+
+def _measure_journal(server: ModelServerProcess, folder: Path, count: int) -> Figure:
+    model = ModelSettings(uri="openai:report", base_url=server.base_url)
+    with PlainCluster(folder, model, host_module="benchmarks.timed_host") as cluster:
+        walls = uvloop.run(_walls(cluster, count))
+    logs = [host.log_file.read_text(encoding="utf-8") for host in cluster.hosts.values()]
+    return journal_figure(walls, [json.loads(log.splitlines()[-1]) for log in logs])
+
+
 async def _measure(server: ModelServerProcess, folder: Path, count: int) -> list[Figure]:
     config = folder / "fleet.toml"
     config.write_text(f'[model]\nuri = "openai:report"\nbase_url = "{server.base_url}"\n')
     async with Cluster(config=config) as cluster:
         await measure_task(cluster, server)  # imports and connections
         pairs = [await measure_task(cluster, server) for _ in range(count)]
-    return _figures(pairs)
-
-
-def _figures(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
-    shares = [(wall - path) / wall for wall, path in pairs]
-    overheads = [(wall - path) * 1000 for wall, path in pairs]
-    walls = [wall for wall, _ in pairs]
-    return [
-        sample_figure("report.overhead_share", "share", shares, Goal("<=", 0.05)),
-        sample_figure("report.overhead_ms", "ms", overheads),
-        sample_figure("report.wall_s", "s", walls, note="'report' at 50 tokens/s"),
-    ]
+    return report_figures(pairs)
 
 
 def run(*, is_quick: bool) -> list[Figure]:
@@ -76,4 +90,5 @@ def run(*, is_quick: bool) -> list[Figure]:
         tempfile.TemporaryDirectory() as name,
         ModelServerProcess(Path(name), TTFT_S, TOKENS_PER_S) as server,
     ):
-        return asyncio.run(_measure(server, Path(name), 2 if is_quick else 7))
+        figures = asyncio.run(_measure(server, Path(name), 2 if is_quick else 7))
+        return [*figures, _measure_journal(server, Path(name), 3 if is_quick else 9)]

@@ -15,6 +15,10 @@ SAMPLES_MAX = 2000
 BOOTSTRAP_ROUNDS = 2000
 CONFIDENCE = 0.95
 
+MET = "met"
+MISSED = "NOT met"
+NOT_RUN = "not run"
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -30,6 +34,10 @@ class Goal:
     def is_met(self, low: float, high: float) -> bool:
         """Say whether the whole interval is on the right side."""
         return high <= self.value if self.relation == "<=" else low >= self.value
+
+    def verdict(self, low: float, high: float) -> str:
+        """Return `MET` or `MISSED`."""
+        return MET if self.is_met(low, high) else MISSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,15 @@ class Figure:
     peer: str = ""
     peer_version: str = ""
     note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """How it stands to its goal: `MET`, `MISSED`, `NOT_RUN`; empty without a goal."""
+        if not self.goal:
+            return ""
+        if self.value is None:
+            return NOT_RUN
+        return MET if self.note.startswith(MET) else MISSED
 
     def to_json(self) -> dict[str, object]:
         """Return the object that goes into the file."""
@@ -92,7 +109,7 @@ def ratio_figure(
     """Return the median of the ratios pair by pair; element i of both ran in alternation i."""
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     low, high = bootstrap_interval(ratios)
-    verdict = "" if goal is None else ("met" if goal.is_met(low, high) else "NOT met")
+    verdict = "" if goal is None else goal.verdict(low, high)
     return Figure(
         name=name,
         value=statistics.median(ratios),
@@ -121,7 +138,7 @@ def sample_figure(
 ) -> Figure:
     """Return a figure whose value is the median of plain samples."""
     low, high = bootstrap_interval(thinned(samples))
-    verdict = "" if goal is None else ("met" if goal.is_met(low, high) else "NOT met")
+    verdict = "" if goal is None else goal.verdict(low, high)
     return Figure(
         name=name,
         value=statistics.median(samples),
@@ -139,4 +156,15 @@ def sample_figure(
 
 def not_run(name: str, goal: str, why: str) -> Figure:
     """Return the figure of something that could not be measured here."""
-    return Figure(name=name, value=None, unit="", goal=goal, note=f"not run: {why}")
+    return Figure(name=name, value=None, unit="", goal=goal, note=f"{NOT_RUN}: {why}")
+
+
+def summary(figures: Sequence[Figure]) -> str:
+    """Return one line: how many goals were met, and which were not."""
+    names: dict[str, list[str]] = {MET: [], MISSED: [], NOT_RUN: []}
+    for figure in figures:
+        if figure.verdict:
+            names[figure.verdict].append(figure.name)
+    parts = [f"{len(names[MET])} {MET}"]
+    parts += [f"{len(names[v])} {v} ({', '.join(names[v])})" for v in (MISSED, NOT_RUN) if names[v]]
+    return "goals: " + ", ".join(parts)
