@@ -312,7 +312,9 @@ class RedisStore:
                 f"the store at {self._target.address} did not answer within {self._timeout_s:g} s: "
                 "it is overloaded, or the network holds it up"
             ) from error
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:
+            # RuntimeError is what uvloop raises for a write to a connection that has just been
+            # reset, which redis-py passes on.
             told = self._target.without_secrets(str(error))
             raise StoreUnavailable(
                 f"the store at {self._target.address} {_what_failed(error)}: "

@@ -44,8 +44,9 @@ EVENTS_WAITING_MAX = 10_000
 """Events a slow reader may leave waiting; beyond, thoughts are dropped (never other events)."""
 GRACE_S = 2.0
 """How long after the deadline the Manager's last word may still arrive."""
-TRIES_MAX = 3
-"""How many Managers are asked to accept a task; once it is accepted, its deadline is the bound."""
+ACCEPT_WAIT_S = 15.0
+"""How long a Manager that accepts the task is looked for: a restart takes a few seconds. Once it is
+accepted, its deadline is the bound."""
 AGAIN_S_MIN = 0.02
 AGAIN_S_MAX = 1.0
 
@@ -97,7 +98,7 @@ class SubmittedTask:
             try:
                 ended = await self._ask_once()
             except ClusterError as error:
-                if not self._may_ask_again(error, tries):
+                if not self._may_ask_again(error):
                     raise
             else:
                 self._acknowledge(ended)
@@ -117,15 +118,18 @@ class SubmittedTask:
             self._ask, observed, is_left=True, grace_s=GRACE_S
         )
 
-    def _may_ask_again(self, error: ClusterError, tries: int) -> bool:
+    def _may_ask_again(self, error: ClusterError) -> bool:
         """Say whether another Manager, or the same one later, can still end the task well."""
-        if self._sender.clock.now() >= (self._ask.deadline_at or 0.0):
+        now = self._sender.clock.now()
+        if now >= (self._ask.deadline_at or 0.0):
             return False
-        if isinstance(error, Overloaded):
+        if not self._seen and now - self._started_at > ACCEPT_WAIT_S:
+            return False
+        if isinstance(error, Overloaded) and not self._seen:
+            has_refused = self._ask.recipient in self._refused_by
             self._refused_by |= {self._ask.recipient}
-            return bool(self._seen) or tries < TRIES_MAX
-        is_passing = error.is_retryable or isinstance(error, UnknownRecipient)
-        return is_passing and (bool(self._seen) or tries < TRIES_MAX)
+            return not has_refused
+        return error.is_retryable or isinstance(error, UnknownRecipient)
 
     async def _choose_again(self) -> None:
         """Address the ask anew; an agent that is being restarted may be the only one there is."""

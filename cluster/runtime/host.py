@@ -123,6 +123,8 @@ class Host:
                 self.turns.start_turns()
             except ClusterError as error:
                 _log.warning("%s could not renew its lease: %s", self.profile.agent, error)
+            except Exception:  # noqa: BLE001 - without a lease the host would be lost for good
+                _log.exception("%s could not renew its lease", self.profile.agent)
 
     async def abort(self) -> None:
         """End as a crash does; also what a host does that was fenced off."""
