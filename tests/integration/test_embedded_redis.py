@@ -11,23 +11,16 @@ import stat
 import subprocess
 import sys
 import threading
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.kernel.ids import AgentId, TaskId
 from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.journal import Owner
-from cluster.memory.redis_journal import RedisJournal
 from cluster.memory.redis_store import RedisStore
+from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration
 
@@ -204,75 +197,6 @@ def test_a_file_whose_end_was_cut_off_is_loaded_as_far_as_it_goes(tmp_path: Path
     with EmbeddedRedis(data_root=tmp_path) as server:
         assert get(server.url, "a") == b"1"
         assert get(server.url, "b") is None
-
-
-@asynccontextmanager
-async def kept_alive(data_root: Path) -> AsyncIterator[str]:
-    """Start a server that is started again when it ends."""
-    server = EmbeddedRedis(data_root=data_root)
-    keeping = asyncio.create_task(server.keep_alive(), name="keep")
-    url = await asyncio.to_thread(server.start)
-    try:
-        yield url
-    finally:
-        keeping.cancel()
-        await asyncio.wait({keeping})
-        await asyncio.to_thread(server.stop)
-
-
-async def until_it_answers(url: str, other_than: int | None = None) -> int:
-    """Wait for a server, another than the one of that process, and return its process id."""
-    async with asyncio.timeout(20.0), AsyncRedis.from_url(url) as client:
-        while True:
-            with suppress(RedisConnectionError):
-                pid = int((await client.info("server"))["process_id"])
-                if pid != other_than:
-                    return pid
-            await asyncio.sleep(0.005)
-
-
-async def test_nothing_acknowledged_is_lost_however_often_the_server_is_killed(
-    tmp_path: Path,
-) -> None:
-    kills, writers = 10, 8
-    acknowledged: Counter[TaskId] = Counter()
-    is_over = asyncio.Event()
-
-    async def write(journal: RedisJournal, task: TaskId) -> None:
-        """Append until it is over, repeating what was not answered."""
-        while not is_over.is_set():
-            index = acknowledged[task] + 1
-            with suppress(StoreUnavailable):
-                await journal.append(task, 1, index, [entry_of(task, index)])
-                acknowledged[task] = index
-            await asyncio.sleep(0)
-
-    async with kept_alive(tmp_path) as url:
-        store = await RedisStore.connect(url)
-        journal = RedisJournal(store, "c")
-        tasks = [TaskId(f"task-{number}") for number in range(writers)]
-        for task in tasks:
-            await journal.claim(task, Owner(AgentId("manager-0"), 1))
-        pid = await until_it_answers(url)
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(write(journal, task))
-            for kill in range(kills):
-                enough = acknowledged.total() + 10 + 7 * kill
-                while acknowledged.total() < enough:  # noqa: ASYNC110 - of eight writers at once
-                    await asyncio.sleep(0)
-                os.kill(pid, signal.SIGKILL)
-                pid = await until_it_answers(url, pid)
-            is_over.set()
-        journals = {task: await journal.read(task) for task in tasks}
-        await store.close()
-    for task, entries in journals.items():
-        assert len(entries) == acknowledged[task]
-        assert list(entries) == [entry_of(task, at) for at in range(1, len(entries) + 1)]
-
-
-def entry_of(task: TaskId, index: int) -> bytes:
-    return f"{task}/{index}".encode() * 40
 
 
 async def test_a_store_whose_server_came_back_answers_at_once(tmp_path: Path) -> None:

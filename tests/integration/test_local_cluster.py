@@ -20,6 +20,7 @@ from cluster.placement.resident_control import down, status, up
 from cluster.placement.resident_file import Resident, read_file
 from cluster.runtime.directory import Directory, scope_of
 from cluster.settings import Configuration, Flag, Secrets, load
+from tests.support.redis import until_it_answers
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -72,6 +73,23 @@ async def test_it_runs_as_long_as_its_context_and_leaves_nothing(
     assert "starting Ray" in heard
     assert session_members(session) == []
     assert not secrets_path.parent.exists()
+
+
+async def test_its_store_is_started_again_when_it_was_killed(configuration: Configuration) -> None:
+    async with LocalCluster(configuration) as cluster:
+        secrets = Secrets.read_secrets(cluster.secrets_path)
+        store = await RedisStore.connect(secrets.redis_url)
+        await store.put_many({"acknowledged": b"yes"})
+        pid = await until_it_answers(secrets.redis_url)
+        os.kill(pid, signal.SIGKILL)
+        await until_it_answers(secrets.redis_url, pid)
+        found = await store.get_many(["acknowledged"])
+        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+        serving = {registration.agent for registration in await directory.all()}
+        await store.close()
+
+    assert found == [b"yes"]
+    assert serving == {"manager-0", "researcher-0", "coder-0"}
 
 
 async def test_what_keeps_it_from_starting_is_one_error_and_nothing_is_left(

@@ -5,10 +5,15 @@ Import the fixtures by name in a `conftest.py`.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cluster.memory.embedded import EmbeddedRedis
 from cluster.memory.redis_store import RedisStore
@@ -32,3 +37,28 @@ async def redis_store(redis_url: str, redis_prefix: str) -> AsyncIterator[RedisS
     store = await RedisStore.connect(redis_url, redis_prefix, timeout_s=20.0)
     yield store
     await store.close()
+
+
+@asynccontextmanager
+async def kept_alive(data_root: Path) -> AsyncIterator[str]:
+    """Start a server that is started again when it ends."""
+    server = EmbeddedRedis(data_root=data_root)
+    keeping = asyncio.create_task(server.keep_alive(), name="keep")
+    url = await asyncio.to_thread(server.start)
+    try:
+        yield url
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        await asyncio.to_thread(server.stop)
+
+
+async def until_it_answers(url: str, other_than: int | None = None) -> int:
+    """Wait for a server, another than the one of that process, and return its process id."""
+    async with asyncio.timeout(20.0), Redis.from_url(url) as client:
+        while True:
+            with suppress(RedisConnectionError):
+                pid = int((await client.info("server"))["process_id"])
+                if pid != other_than:
+                    return pid
+            await asyncio.sleep(0.005)
