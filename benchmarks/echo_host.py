@@ -1,7 +1,7 @@
 """The other process of the messaging benchmark: an agent that echoes, or a bare grpc.aio stream.
 
-`python -m benchmarks.echo_host agent --redis URL` or `grpc` instead; prints its address, then
-serves until its standard input ends.
+`python -m benchmarks.echo_host agent --redis URL` or `grpc` or `socket` instead; prints its
+address, then serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.sender import Sender
 from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.nearest import nearest_transport
+from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 
 TOKEN = "benchmark"  # noqa: S105 - of a cluster that lives for one measurement
@@ -36,10 +38,15 @@ class Echo:
 
 
 async def start_host(
-    agent: str, redis_url: str, keep: Callable[[Sender], None] = lambda _: None
+    agent: str,
+    redis_url: str,
+    keep: Callable[[Sender], None] = lambda _: None,
+    *,
+    is_grpc_only: bool = False,
 ) -> Host:
     """Start an echoing agent; ``keep`` gets the sender that its asks go through."""
     clock = SystemClock()
+    make_transport: Callable[..., Transport] = GrpcTransport if is_grpc_only else nearest_transport
 
     def make_handler(sender: Sender) -> Echo:
         keep(sender)
@@ -49,7 +56,7 @@ async def start_host(
         AgentProfile(AgentId(agent), concurrency=1024),
         make_handler,
         store=await RedisStore.connect(redis_url),
-        transport=GrpcTransport(TOKEN, "127.0.0.1", clock.now),
+        transport=make_transport(TOKEN, "127.0.0.1", clock.now),
         clock=clock,
         codec=MessageCodec(),
     )
@@ -57,9 +64,9 @@ async def start_host(
     return host
 
 
-async def serve_agent(redis_url: str) -> None:
-    """Serve as `echo-0` until standard input ends."""
-    host = await start_host("echo-0", redis_url)
+async def serve_agent(name: str, redis_url: str, *, is_grpc_only: bool) -> None:
+    """Serve as an agent until standard input ends."""
+    host = await start_host(name, redis_url, is_grpc_only=is_grpc_only)
     print(host.exchange.address, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await host.stop()
@@ -88,9 +95,16 @@ def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["agent", "grpc"])
+    parser.add_argument("--name", default="echo-0")
     parser.add_argument("--redis", default="")
+    parser.add_argument("--is-grpc-only", action="store_true")
     arguments = parser.parse_args()
-    uvloop.run(serve_agent(arguments.redis) if arguments.what == "agent" else serve_grpc())
+    if arguments.what == "agent":
+        uvloop.run(
+            serve_agent(arguments.name, arguments.redis, is_grpc_only=arguments.is_grpc_only)
+        )
+    else:
+        uvloop.run(serve_grpc())
 
 
 if __name__ == "__main__":

@@ -76,9 +76,12 @@ class Envelope:
     attempt: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ack:
-    """State of one inbound sequence as its recipient sees it; later ones replace earlier."""
+    """State of one inbound sequence as its recipient sees it; later ones replace earlier.
+
+    Not frozen, which would make it three times as slow to make; nobody changes one.
+    """
 
     sender: AgentId
     sender_epoch: int
@@ -96,6 +99,8 @@ class Resident:
 
     agent: AgentId
     epoch: int
+    session: int = 0
+    """Of one that was met: which of its records this is at the host that says so, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +111,28 @@ class Hello:
     residents: tuple[Resident, ...]
     address: str
     met: tuple[Resident, ...] = ()
-    """Agents whose sequences this host remembers, with their incarnations."""
+    """What this host knows of those it greets: the incarnation it has met, and in which record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a body that is too large for one frame; those of a lane are one body's, in order.
+
+    The last one carries the envelope, without its body.
+    """
+
+    lane: Lane
+    data: bytes
+    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Envelopes and acks that were queued when the writer was free."""
+    """Envelopes and acks that were queued when the writer was free; parts come before envelopes."""
 
     envelopes: tuple[Envelope, ...] = ()
     acks: tuple[Ack, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ import asyncio
 import logging
 from typing import Protocol
 
-from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Envelope, Frame, Goodbye, Hello
+from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Frame, Goodbye, Hello
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId
+from cluster.kernel.packing import Assembler, Packer
 from cluster.kernel.peer import Peer
 from cluster.transport.port import Connection
-from cluster.wire.codec import ENVELOPES_PER_FRAME_MAX
+from cluster.wire.codec import BODY_BYTES_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -24,11 +25,15 @@ HELLO_TIMEOUT_S = 5.0
 ACK_DELAY_S = 0.01
 """How long an ack may wait for envelopes to travel with; a frame of its own costs a round trip's
 CPU at both ends, and nothing but memory depends on it."""
-FRAME_BODY_BYTES_SOFT_MAX = 4 * 1024 * 1024
+ENVELOPES_PER_TAKE = 64
 
 
 class LinkKeeper(Protocol):
     """Who keeps the links of a host. What the first two raise ends the link."""
+
+    def hello_to(self, theirs: Hello) -> Hello:
+        """Return our answer to the hello of who dialled us."""
+        ...
 
     def on_hello(self, link: Link, theirs: Hello) -> None:
         """Take note of who lives at the other end."""
@@ -52,6 +57,8 @@ class Link:
         self._connection = connection
         self._keeper = keeper
         self._is_coalescing = is_coalescing
+        self._packer = Packer()
+        self._assembler = Assembler(BODY_BYTES_MAX)
         self._loop = asyncio.get_running_loop()
         self._hello_timer: asyncio.TimerHandle | None = None
         self._ack_timer: asyncio.TimerHandle | None = None
@@ -60,24 +67,27 @@ class Link:
         """There was something to send, and the connection took no more."""
         self._is_ending = False
         self._is_over = False
+        self._has_greeted = False
         self.is_open = False
         """The peer has said hello."""
         self.peers: dict[AgentId, Peer] = {}
         """Agents that live at the other end."""
         self.sends_to: dict[AgentId, Peer] = {}
         """Those of them for whom this is the link we send on."""
-        self.heard_at = self._loop.time()
-        """When the peer was last heard of, on the event loop's clock."""
+        self.heard_at = self.opened_at = self._loop.time()
+        """When the peer was last heard of, and when it said hello, on the event loop's clock."""
         self.end_reason = ""
         self.is_peer_leaving = False
         """The other side has said goodbye: its host is stopping."""
 
-    def start(self, ours: Hello) -> None:
-        """Say hello and wait for the peer's."""
+    def start(self, ours: Hello | None) -> None:
+        """Say hello and wait for the peer's; None waits for it first, as who was dialled does."""
         self._hello_timer = self._loop.call_later(
             HELLO_TIMEOUT_S, self.fail, "the peer did not say hello in time"
         )
-        self._connection.write(ours)
+        self._has_greeted = ours is not None
+        if ours is not None:
+            self._connection.write(ours)
         self._connection.start(self)
 
     # ---- sending ---------------------------------------------------------------------------
@@ -103,7 +113,7 @@ class Link:
         """Send all that is queued, as far as the connection takes it."""
         self._is_flush_due = False
         self._is_blocked = False
-        while not self._is_over:
+        while self.is_open and not self._is_over:
             if not self._connection.is_writable:
                 self._is_blocked = True
                 return
@@ -118,18 +128,13 @@ class Link:
 
     def _gather(self) -> Batch | None:
         """Return what is queued for the peers of this link, in one frame within its limits."""
-        envelopes: list[Envelope] = []
+        packer = self._packer
         acks: list[Ack] = []
-        size = 0
         for peer in self.sends_to.values():
-            while len(envelopes) < ENVELOPES_PER_FRAME_MAX and size < FRAME_BODY_BYTES_SOFT_MAX:
-                taken = peer.take(min(64, ENVELOPES_PER_FRAME_MAX - len(envelopes)))
-                if not taken:
-                    break
-                envelopes += taken
-                size += sum(len(envelope.body) for envelope in taken)
+            while packer.has_room and (taken := peer.take(ENVELOPES_PER_TAKE)):
+                packer.add(taken)
             acks += peer.take_acks()
-        return Batch(tuple(envelopes), tuple(acks)) if envelopes or acks else None
+        return packer.pack(acks)
 
     # ---- receiving -------------------------------------------------------------------------
 
@@ -149,7 +154,8 @@ class Link:
     def _take(self, frame: Frame) -> None:
         match frame:
             case Batch() if self.is_open:
-                self._keeper.on_batch(self, frame)
+                batch = self._assembler.assemble(frame) if frame.parts else frame
+                self._keeper.on_batch(self, batch)
             case Hello() if not self.is_open:
                 self._on_hello(frame)
             case Goodbye(reason) if self.is_open:
@@ -162,6 +168,7 @@ class Link:
 
     def _on_hello(self, theirs: Hello) -> None:
         if theirs.version != PROTOCOL_VERSION:
+            self._greet(theirs)  # so that it can say the same
             raise WireError(
                 f"the peer speaks version {theirs.version} of the protocol,"
                 f" we speak {PROTOCOL_VERSION}"
@@ -169,8 +176,15 @@ class Link:
         if self._hello_timer is not None:
             self._hello_timer.cancel()
         self._keeper.on_hello(self, theirs)
+        self._greet(theirs)
         self.is_open = True
+        self.opened_at = self._loop.time()
         self.wake()
+
+    def _greet(self, theirs: Hello) -> None:
+        if not self._has_greeted:
+            self._has_greeted = True
+            self._connection.write(self._keeper.hello_to(theirs))
 
     def on_writable(self) -> None:
         """Go on with what the connection did not take."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from cluster.kernel.delivery import UNDONE_MAX
 from cluster.kernel.envelope import (
     Ack,
     Batch,
@@ -20,44 +21,42 @@ from cluster.kernel.envelope import (
     Hello,
     Kind,
     Lane,
+    Part,
     Resident,
     Trust,
 )
 from cluster.kernel.errors import TooLarge, WireError
-from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
-from protos.v1 import envelope_pb2, exchange_pb2
+from cluster.kernel.ids import AgentId
+from cluster.kernel.packing import ENVELOPES_PER_FRAME_MAX
+from protos.v1 import exchange_pb2
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
-FRAME_BYTES_MAX = 16 * 1024 * 1024
-ENVELOPES_PER_FRAME_MAX = 1024
+FRAME_BYTES_MAX = 4 * 1024 * 1024
+"""A part of a body and as many envelopes and acks as a frame may hold, and then some."""
+PARTS_PER_FRAME_MAX = len(Lane)
+ACKS_PER_FRAME_MAX = 1024
+DONE_PER_ACK_MAX = 2 * UNDONE_MAX
+SAW_MAX = 64
 NAME_CHARS_MAX = 256
 RESIDENTS_MAX = 1024
 ID_BYTES = 16
 
-_PROTO_LANES: dict[Lane, Any] = {lane: lane.value for lane in Lane}
-_PROTO_KINDS: dict[Kind, Any] = {kind: kind.value for kind in Kind}
-_PROTO_TRUSTS: dict[Trust, Any] = {trust: trust.value for trust in Trust}
 _LANES: dict[int, Lane] = {lane.value: lane for lane in Lane}
 _KINDS: dict[int, Kind] = {kind.value: kind for kind in Kind}
 _TRUSTS: dict[int, Trust] = {trust.value: trust for trust in Trust}
+_NOTHING_SEEN: dict[str, int] = {}
 
 
 def frame_to_bytes(frame: Frame, now: float) -> bytes:
     """Serialise a frame; ``now`` is the local monotonic time in seconds.
 
     Raises:
-        TooLarge: a body is over `BODY_BYTES_MAX`.
+        TooLarge: it has more than `FRAME_BYTES_MAX` bytes.
     """
     made = exchange_pb2.Frame()
     match frame:
-        case Batch(envelopes, acks):
-            batch = made.batch
-            for envelope in envelopes:
-                _put_envelope(batch.envelopes.add(), envelope, now)
-            for ack in acks:
-                _put_ack(batch.acks.add(), ack)
-            if not envelopes and not acks:
-                batch.SetInParent()
+        case Batch():
+            _put_batch(made.batch, frame, now)
         case Hello(version, residents, address, met):
             made.hello.version = version
             made.hello.address = address
@@ -67,11 +66,14 @@ def frame_to_bytes(frame: Frame, now: float) -> bytes:
                 made.hello.met.add(agent=resident.agent, epoch=resident.epoch)
         case Goodbye(reason):
             made.goodbye.reason = reason
-    return made.SerializeToString()
+    data = made.SerializeToString()
+    if len(data) > FRAME_BYTES_MAX:
+        raise TooLarge(f"a frame of {len(data)} bytes is over the limit of {FRAME_BYTES_MAX}")
+    return data
 
 
 def check_body(body: bytes) -> None:
-    """Refuse a body that no frame may carry.
+    """Refuse a body that is too large to be sent, even in parts.
 
     Raises:
         TooLarge: it is over `BODY_BYTES_MAX`.
@@ -80,37 +82,60 @@ def check_body(body: bytes) -> None:
         raise TooLarge(f"a message of {len(body)} bytes is over the limit of {BODY_BYTES_MAX}")
 
 
-def _put_envelope(made: envelope_pb2.Envelope, envelope: Envelope, now: float) -> None:
+def _put_batch(made: exchange_pb2.Batch, batch: Batch, now: float) -> None:
+    made.SetInParent()
+    for envelope in batch.envelopes:
+        _put_envelope(made.envelopes.add(), envelope, now)
+    for ack in batch.acks:
+        _put_ack(made.acks.add(), ack)
+    for part in batch.parts:
+        _put_part(made.parts.add(), part, now)
+
+
+def _put_envelope(made: Any, envelope: Envelope, now: float) -> None:
+    """Set what isn't the default; each field costs as much as a look at it."""
     made.id = envelope.id
     made.sender = envelope.sender
     made.sender_epoch = envelope.sender_epoch
     made.seq = envelope.seq
     made.recipient = envelope.recipient
-    made.task = envelope.task
-    made.step = envelope.step
-    made.cause = envelope.cause
-    made.lane = _PROTO_LANES[envelope.lane]
-    made.kind = _PROTO_KINDS[envelope.kind]
+    if envelope.task:
+        made.task = envelope.task
+    if envelope.step:
+        made.step = envelope.step
+    if envelope.cause:
+        made.cause = envelope.cause
+    made.lane = envelope.lane
+    made.kind = envelope.kind
     made.attempt = envelope.attempt
     if envelope.deadline_at is not None:
         made.remaining_us = max(1, int((envelope.deadline_at - now) * 1e6))
-    made.trust = _PROTO_TRUSTS[envelope.trust]
-    made.traceparent = envelope.traceparent
+    made.trust = envelope.trust
+    if envelope.traceparent:
+        made.traceparent = envelope.traceparent
     if envelope.saw:
         made.saw.update(envelope.saw)
     made.body_type = envelope.body_type
     made.body = envelope.body
 
 
-def _put_ack(made: exchange_pb2.Ack, ack: Ack) -> None:
+def _put_part(made: Any, part: Part, now: float) -> None:
+    made.lane = part.lane
+    made.data = part.data
+    if part.envelope is not None:
+        _put_envelope(made.envelope, part.envelope, now)
+
+
+def _put_ack(made: Any, ack: Ack) -> None:
     made.sender = ack.sender
     made.sender_epoch = ack.sender_epoch
     made.recipient = ack.recipient
     made.recipient_epoch = ack.recipient_epoch
-    made.lane = _PROTO_LANES[ack.lane]
+    made.lane = ack.lane
     made.receipt = ack.receipt
     made.limit = ack.limit
-    made.done.extend(ack.done)
+    if ack.done:
+        made.done.extend(ack.done)
 
 
 def frame_from_bytes(data: bytes, now: float) -> Frame:
@@ -127,11 +152,7 @@ def frame_from_bytes(data: bytes, now: float) -> Frame:
         raise WireError("the peer sent bytes that are not a frame") from error
     match message.WhichOneof("kind"):
         case "batch":
-            batch = message.batch
-            if len(batch.envelopes) > ENVELOPES_PER_FRAME_MAX:
-                raise WireError(f"a frame of more than {ENVELOPES_PER_FRAME_MAX} envelopes")
-            envelopes = tuple([_get_envelope(envelope, now) for envelope in batch.envelopes])
-            return Batch(envelopes, tuple([_get_ack(ack) for ack in batch.acks]))
+            return _get_batch(message.batch, now)
         case "hello":
             return _get_hello(message.hello)
         case "goodbye":
@@ -140,50 +161,82 @@ def frame_from_bytes(data: bytes, now: float) -> Frame:
             raise WireError("the peer sent a frame of no known kind")
 
 
-def _get_envelope(message: envelope_pb2.Envelope, now: float) -> Envelope:
-    lane = _LANES.get(message.lane)
-    kind = _KINDS.get(message.kind)
-    if lane is None or kind is None or not message.seq or len(message.id) != ID_BYTES:
-        raise WireError("the peer sent an envelope without id, seq, kind or lane")
-    if len(message.sender) > NAME_CHARS_MAX or len(message.recipient) > NAME_CHARS_MAX:
-        raise WireError("the peer sent an agent name over the limit")
-    if len(message.body) > BODY_BYTES_MAX:
-        raise WireError(f"the peer sent a body of {len(message.body)} bytes, over the limit")
-    remaining_us = message.remaining_us
-    return Envelope(
-        id=EnvelopeId(message.id),
-        sender=AgentId(message.sender),
-        recipient=AgentId(message.recipient),
-        kind=kind,
-        body_type=message.body_type,
-        body=message.body,
-        task=TaskId(message.task),
-        step=StepId(message.step),
-        cause=EnvelopeId(message.cause),
-        lane=lane,
-        deadline_at=now + remaining_us / 1e6 if remaining_us else None,
-        trust=_TRUSTS.get(message.trust, Trust.RETRIEVED),
-        traceparent=message.traceparent,
-        saw=dict(message.saw) if message.saw else {},
-        sender_epoch=message.sender_epoch,
-        seq=message.seq,
-        attempt=message.attempt,
+def _get_batch(message: exchange_pb2.Batch, now: float) -> Batch:
+    envelopes, acks, parts = message.envelopes, message.acks, message.parts
+    if (
+        len(envelopes) > ENVELOPES_PER_FRAME_MAX
+        or len(acks) > ACKS_PER_FRAME_MAX
+        or len(parts) > PARTS_PER_FRAME_MAX
+    ):
+        raise WireError("the peer sent a frame of too many envelopes, acks or parts")
+    return Batch(
+        tuple([_get_envelope(envelope, now) for envelope in envelopes]),
+        tuple([_get_ack(ack) for ack in acks]),
+        tuple([_get_part(part, now) for part in parts]) if parts else (),
     )
 
 
-def _get_ack(message: exchange_pb2.Ack) -> Ack:
+def _get_envelope(message: Any, now: float) -> Envelope:
+    """Check and convert; ``Any``, for a call of a `NewType` costs as much as reading a field."""
+    lane = _LANES.get(message.lane)
+    kind = _KINDS.get(message.kind)
+    id_, seq = message.id, message.seq
+    if lane is None or kind is None or not seq or len(id_) != ID_BYTES:
+        raise WireError("the peer sent an envelope without id, seq, kind or lane")
+    sender, recipient = message.sender, message.recipient
+    if len(sender) > NAME_CHARS_MAX or len(recipient) > NAME_CHARS_MAX:
+        raise WireError("the peer sent an agent name over the limit")
+    remaining_us, saw = message.remaining_us, message.saw
+    if len(saw) > SAW_MAX:
+        raise WireError(f"the peer sent an envelope that saw more than {SAW_MAX} versions")
+    return Envelope(
+        id_,
+        sender,
+        recipient,
+        kind,
+        message.body_type,
+        message.body,
+        message.task,
+        message.step,
+        message.cause,
+        lane,
+        now + remaining_us / 1e6 if remaining_us else None,
+        _TRUSTS.get(message.trust, Trust.RETRIEVED),
+        message.traceparent,
+        dict(saw) if saw else _NOTHING_SEEN,
+        message.sender_epoch,
+        seq,
+        message.attempt,
+    )
+
+
+def _get_part(message: exchange_pb2.Part, now: float) -> Part:
     lane = _LANES.get(message.lane)
     if lane is None:
+        raise WireError("the peer sent a part without a lane")
+    if not message.HasField("envelope"):
+        return Part(lane, message.data)
+    envelope = _get_envelope(message.envelope, now)
+    if envelope.lane is not lane or envelope.body:
+        raise WireError("the peer sent a part that is not its envelope's")
+    return Part(lane, message.data, envelope)
+
+
+def _get_ack(message: Any) -> Ack:
+    lane, done = _LANES.get(message.lane), message.done
+    if lane is None:
         raise WireError("the peer sent an ack without a lane")
+    if len(done) > DONE_PER_ACK_MAX:
+        raise WireError(f"the peer sent an ack of more than {DONE_PER_ACK_MAX} envelopes")
     return Ack(
-        sender=AgentId(message.sender),
-        sender_epoch=message.sender_epoch,
-        recipient=AgentId(message.recipient),
-        recipient_epoch=message.recipient_epoch,
-        lane=lane,
-        receipt=message.receipt,
-        limit=message.limit,
-        done=tuple(message.done),
+        message.sender,
+        message.sender_epoch,
+        message.recipient,
+        message.recipient_epoch,
+        lane,
+        message.receipt,
+        message.limit,
+        tuple(done),
     )
 
 
@@ -200,5 +253,8 @@ def _get_residents(messages: Sequence[exchange_pb2.Resident]) -> tuple[Resident,
     if len(messages) > RESIDENTS_MAX:
         raise WireError(f"the peer names more than {RESIDENTS_MAX} agents in its hello")
     return tuple(
-        [Resident(AgentId(message.agent[:NAME_CHARS_MAX]), message.epoch) for message in messages]
+        [
+            Resident(AgentId(message.agent[:NAME_CHARS_MAX]), message.epoch, message.session)
+            for message in messages
+        ]
     )

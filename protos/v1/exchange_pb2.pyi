@@ -18,12 +18,14 @@ class Frame(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class Resident(_message.Message):
-    __slots__ = ("agent", "epoch")
+    __slots__ = ("agent", "epoch", "session")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     agent: str
     epoch: int
-    def __init__(self, agent: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    session: int
+    def __init__(self, agent: _Optional[str] = ..., epoch: _Optional[int] = ..., session: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "residents", "address", "met")
@@ -38,12 +40,24 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., residents: _Optional[_Iterable[_Union[Resident, _Mapping]]] = ..., address: _Optional[str] = ..., met: _Optional[_Iterable[_Union[Resident, _Mapping]]] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("envelopes", "acks")
+    __slots__ = ("envelopes", "acks", "parts")
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
     ACKS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     envelopes: _containers.RepeatedCompositeFieldContainer[_envelope_pb2.Envelope]
     acks: _containers.RepeatedCompositeFieldContainer[Ack]
-    def __init__(self, envelopes: _Optional[_Iterable[_Union[_envelope_pb2.Envelope, _Mapping]]] = ..., acks: _Optional[_Iterable[_Union[Ack, _Mapping]]] = ...) -> None: ...
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[_envelope_pb2.Envelope, _Mapping]]] = ..., acks: _Optional[_Iterable[_Union[Ack, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("lane", "data", "envelope")
+    LANE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    lane: _envelope_pb2.Lane
+    data: bytes
+    envelope: _envelope_pb2.Envelope
+    def __init__(self, lane: _Optional[_Union[_envelope_pb2.Lane, str]] = ..., data: _Optional[bytes] = ..., envelope: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("sender", "sender_epoch", "recipient", "recipient_epoch", "lane", "receipt", "limit", "done")
