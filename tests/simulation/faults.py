@@ -88,7 +88,7 @@ class Faults:
         return sorted(
             (
                 Episode(
-                    rng.uniform(0.0, horizon_s),
+                    horizon_s * rng.random() ** 2,  # more of them while the tasks run
                     rng.choice(kinds),
                     self._lease_s * rng.choice((0.1, 0.5, 1.2, 3.0)),
                 )

@@ -19,6 +19,7 @@ from cluster.kernel.events import Event, Failed, PlanReady, StepFinished, StepSt
 from cluster.kernel.history import TaskHistory
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.tasks import Assignment, ComposeRequest, Failure, Finding, Program
+from cluster.memory.journal import Claim
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.simulation.loop import Process
@@ -61,8 +62,10 @@ class Ledger:
         """Writes that were refused because a newer owner or incarnation is there."""
         self.adopted = 0
         self.duplicates = 0
-        self._terms: dict[TaskId, int] = {}
-        self._records: set[str] = set()
+        self._records: dict[str, float] = {}
+        """When the record of each step was written, by `task/step`."""
+        self._looked: dict[tuple[Process, str], float] = {}
+        """When the store answered a process that looked for a record, since it last began."""
         self._trouble_at: dict[str, float] = {}
         self._applied: dict[tuple[Process, str, int, Lane], int] = {}
         self._applied_ids: set[tuple[Process, bytes]] = set()
@@ -73,22 +76,25 @@ class Ledger:
 
     # ---- the store -------------------------------------------------------------------------
 
-    def on_effect(self, name: str, arguments: tuple[Any, ...], result: object) -> list[Event]:
+    def on_effect(
+        self, process: Process, name: str, arguments: tuple[Any, ...], result: object, now: float
+    ) -> list[Event]:
         """A call took effect at the store, or was refused; return the events it journaled."""
-        if isinstance(result, ClusterError):
-            self.fenced += 1
-        elif name == "append":
-            task, _, index, entries = arguments
-            return self._appended(task, index, entries)
-        elif name == "put_once":
-            if result:
-                self._records.add(arguments[1])
-            else:
+        match name, result:
+            case _, ClusterError():
                 self.fenced += 1
-        elif name == "claim" and result is not None:
-            task = arguments[0]
-            self._terms[task] = self._terms.get(task, 0) + 1
-            self.adopted += self._terms[task] > 1
+            case "append", _:
+                return self._appended(arguments[0], arguments[2], arguments[3])
+            case "put_once", False:
+                self.fenced += 1
+            case "put_once", _:
+                self._records[_step_of(arguments[1])] = now
+            case "get_many", _:
+                for key in arguments[0]:
+                    if key.startswith(RECORD_PREFIX):
+                        self._looked[process, _step_of(key)] = now
+            case "claim", Claim(term):
+                self.adopted += term > 1
         return []
 
     def _appended(self, task: TaskId, index: int, entries: Sequence[bytes]) -> list[Event]:
@@ -115,20 +121,15 @@ class Ledger:
 
     def on_start(self, process: Process, assignment: Assignment, task: TaskId, now: float) -> None:
         """An agent begins to work on a step."""
-        step = assignment.step
-        if any(self._is_end_of(event, step) for event in self.journals.get(task, ())):
-            self._repeat(process, f"step {step} of {task} began after its end was journaled", now)
-        elif any(key.endswith(f"/{task}/{step}") for key in self._records):
-            self._repeat(process, f"step {step} of {task} began after it was recorded", now)
-
-    def _repeat(self, process: Process, what: str, now: float) -> None:
+        name = f"{task}/{assignment.step}"
+        looked_at = self._looked.pop((process, name), None)
+        recorded_at = self._records.get(name)
+        if recorded_at is None:
+            return
         self.repeated += 1
-        if now - self._trouble_at.get(process.name, -STORE_TROUBLE_S) >= STORE_TROUBLE_S:
-            self.violate("O2", f"{what} (at {process})")
-
-    @staticmethod
-    def _is_end_of(event: Event, step: StepId) -> bool:
-        return event.step == step and isinstance(event.detail, StepFinished)
+        is_excused = now - self._trouble_at.get(process.name, -STORE_TROUBLE_S) < STORE_TROUBLE_S
+        if not is_excused and (looked_at is None or looked_at > recorded_at):
+            self.violate("O2", f"step {name} began at {process} after it was recorded")
 
     def on_done(self, task: TaskId, step: StepId) -> None:
         """An agent has worked on a step to its end."""
@@ -163,6 +164,11 @@ class Ledger:
         if once in self._applied_ids:
             self.violate("O3", f"{process} applied {envelope.kind.name} of {envelope.sender} twice")
         self._applied_ids.add(once)
+
+
+def _step_of(key: str) -> str:
+    """Return the task and step that a record's key names."""
+    return key.split("/", 2)[2]
 
 
 def describe(event: Event) -> str:

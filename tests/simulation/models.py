@@ -24,6 +24,7 @@ PIECES = 3
 TTFT_S = (0.01, 0.15)
 PIECE_S = (0.005, 0.08)
 STALL_S = 30.0
+STALL_CHECKS = 60
 GARBAGE = ("", "{", "\x00\ufffd[[[", "```\n", '{"steps": [{"id": 1}]}', "NOT FOUND", "a " * 400)
 
 
@@ -72,12 +73,18 @@ class SimModel:
         size = -(-len(text) // PIECES) or 1
         for number in range(PIECES):
             if happens("model stall"):
-                await asyncio.sleep(STALL_S)
+                await self._stall()
             if number and happens("model stream cut"):
                 raise ModelError("the model's stream broke")
             yield Delta(text[number * size : (number + 1) * size])
             await asyncio.sleep(rng.uniform(*PIECE_S))
         yield Finish("stop", 10, PIECES)
+
+    async def _stall(self) -> None:
+        """Say nothing for long, or until all faults end."""
+        for _ in range(STALL_CHECKS):
+            if self._faults.are_on:
+                await asyncio.sleep(STALL_S / STALL_CHECKS)
 
     def _text(self, request: Request, call: int) -> str:
         asker = request.asker

@@ -29,7 +29,7 @@ HORIZON_S = 6.0
 """While faults begin; in liveness mode they all stop then."""
 SAFETY_S = 20.0
 """How long a run in safety mode lasts at most."""
-RECOVER_S = 30.0
+RECOVER_S = 12.0
 """After the last fault, everything must have ended within this."""
 SETTLE_S = 1.0
 POLL_S = 0.2

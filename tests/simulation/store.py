@@ -85,6 +85,8 @@ class SimStore:
             result = await answer
         finally:
             timer.cancel()
+            if not answer.done() or answer.cancelled():
+                server.on_trouble(self.process)  # its caller was tired of waiting
         if isinstance(result, ClusterError):
             raise result
         return result

@@ -23,7 +23,7 @@ PLANS = (
     "[c1 c2 r1:c1]",
 )
 TASKS_MAX = 3
-SUBMITTED_WITHIN_S = 1.5
+SUBMITTED_WITHIN_S = (0.3, 1.5, 5.0)
 LONG_S = 90.0
 """More than a run takes: such a task must not end for want of time."""
 SHORT_S = (0.1, 1.5)
@@ -49,6 +49,7 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
     """Return the tasks of a run."""
     rng = random.Random(f"wishes {seed}")
     made = []
+    within_s = rng.choice(SUBMITTED_WITHIN_S)
     for number in range(rng.randint(1, TASKS_MAX)):
         is_short = has_short and rng.random() < SHORT_SHARE
         cancels = rng.random() < CANCEL_SHARE
@@ -56,7 +57,7 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
         made.append(
             Wish(
                 f"Look into {number} {rng.choice(PLANS)}",
-                rng.uniform(0.0, SUBMITTED_WITHIN_S),
+                rng.uniform(0.0, within_s),
                 rng.uniform(*SHORT_S) if is_short else LONG_S,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if cancels else None,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if crashes else None,

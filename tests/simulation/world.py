@@ -44,6 +44,7 @@ RESTART_S = (0.05, 1.0)
 WALL_S = 1_800_000_000.0
 JUMPS_S = (-3600.0, -5.0, 5.0, 3600.0)
 STOP_S = 15.0
+CONCURRENCY = (1, 2, 16)
 
 
 class SimClock:
@@ -78,6 +79,8 @@ class World:
         self.hosts: dict[Process, Host] = {}
         self.clocks: dict[str, SimClock] = {}
         self.incarnations: Counter[str] = Counter()
+        self.concurrency = self.rng.choice(CONCURRENCY)
+        """Turns that an agent runs at once."""
         self._calls = Calls()
         self._mains: dict[Process, asyncio.Task[None]] = {}
         self.is_ending = False
@@ -147,7 +150,7 @@ class World:
             return TaskEngine(agent, sender, store, rng=rng)
 
         return Host(
-            AgentProfile(AgentId(name), agent.agent.purpose),
+            AgentProfile(AgentId(name), agent.agent.purpose, concurrency=self.concurrency),
             handler,
             store=store,
             transport=SimTransport(self.network, process),
@@ -256,7 +259,8 @@ class World:
     def _on_effect(
         self, process: Process, name: str, arguments: tuple[Any, ...], result: object
     ) -> None:
-        for event in self.ledger.on_effect(name, arguments, result):
+        now = self.loop.time()
+        for event in self.ledger.on_effect(process, name, arguments, result, now):
             self.note(process, f"journal {event.task[-4:]}: {describe(event)}")
         if isinstance(result, ClusterError):
             self.note(process, f"{name} was refused: {result}")
