@@ -135,6 +135,8 @@ class ModelServer:
         self._changed.set()
         try:
             return await self._answer(request, entry)
+        except ConnectionResetError:  # the client has left
+            return web.Response()
         finally:
             entry.ended_at = time.monotonic()
             self._changed.set()

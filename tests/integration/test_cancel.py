@@ -1,0 +1,223 @@
+"""A cancelled task ends everywhere: turns, model streams, sandbox; with one terminal event.
+
+Real processes, streams, Redis, sandbox and model server; how fast it is, `benchmarks.bench_cancel`
+measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from benchmarks.model_server_process import ModelServerProcess
+from benchmarks.plain_cluster import PlainCluster, descendants, until
+from cluster.kernel.events import Event
+from cluster.runtime.driver import Driver, SubmittedTask
+from cluster.settings.values import ModelSettings
+from tests.support.sandbox import real_sandbox
+
+pytestmark = pytest.mark.integration
+
+GOAL = "Write a program that prints 42."
+TOKENS_PER_S = 40.0
+PROGRAM = "```python\nimport time\ntime.sleep(2)\nprint(42)\n```\n"
+STEPS = [
+    {"id": "r1", "agent": "researcher", "instruction": "Find out about 42.", "needs": []},
+    {"id": "c1", "agent": "coder", "instruction": GOAL, "needs": ["r1"]},
+]
+SCRIPT = {
+    "manager": {
+        "plan": {"text": json.dumps({"steps": STEPS}), "tokens": 20},
+        "answer": {"text": "It is 42, as the program printed. " * 5, "tokens": 40},
+    },
+    "researcher": {"*": {"text": "It is said that 42 is the answer to it all. ", "tokens": 40}},
+    "coder": {"*": {"text": PROGRAM, "tokens": 20}},
+}
+
+
+@dataclass
+class Plain:
+    """A cluster of plain processes with its model's server."""
+
+    cluster: PlainCluster
+    server: ModelServerProcess
+
+    def sandboxes(self) -> list[str]:
+        """The command lines of what runs in the Coder's sandboxes, and of the sandboxes."""
+        below = descendants(self.cluster.hosts["coder-0"].pid).values()
+        return [command for command in below if "read -r sign group" not in command]
+
+    async def nothing_runs(self) -> None:
+        """Wait until no model generates, no program runs and no turn is left."""
+        await until(lambda: self.server.counts()["running"] == 0)
+        await until(lambda: not self.sandboxes())
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    folder = tmp_path_factory.mktemp("plain")
+    script = folder / "script.json"
+    script.write_text(json.dumps(SCRIPT), encoding="utf-8")
+    with ModelServerProcess(folder, 0.0, TOKENS_PER_S, script=script) as server:
+        model = ModelSettings("openai:simulated", server.base_url)
+        with PlainCluster(folder, model) as cluster:
+            yield Plain(cluster, server)
+
+
+@pytest.fixture
+async def driver(plain: Plain) -> AsyncIterator[Driver]:
+    async with plain.cluster.driver() as driver:
+        yield driver
+    await plain.nothing_runs()
+
+
+@dataclass
+class Followed:
+    """A submitted task with the events it has had."""
+
+    task: SubmittedTask
+    events: list[Event] = field(default_factory=list)
+
+    async def until(self, holds: Callable[[Event], bool]) -> None:
+        """Read on to the first event that is so."""
+        async for event in self.task:
+            self.events.append(event)
+            if holds(event):
+                return
+        raise AssertionError(f"it ended before: {self.kinds}")
+
+    async def ended(self) -> Event:
+        """Read on to the terminal event, after which there is none."""
+        if not (self.events and self.events[-1].is_terminal):
+            await self.until(lambda event: event.is_terminal)
+        assert [event.kind for event in self.events if event.is_terminal] == [self.events[-1].kind]
+        return self.events[-1]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+
+async def submitted(driver: Driver, timeout_s: float = 60.0) -> Followed:
+    return Followed(await driver.submit(GOAL, collection="", timeout_s=timeout_s))
+
+
+def said(step: str) -> Callable[[Event], bool]:
+    return lambda event: event.kind == "thought" and event.step == step
+
+
+def is_(kind: str) -> Callable[[Event], bool]:
+    return lambda event: event.kind == kind
+
+
+STAGES: dict[str, Callable[[Event], bool]] = {
+    "submitted": is_("submitted"),
+    "planning": said("plan"),
+    "planned": is_("plan_ready"),
+    "researching": said("r1"),
+    "coding": said("c1"),
+    "running": is_("program"),
+    "composing": said("answer"),
+}
+
+
+def requests_of(plain: Plain, followed: Followed) -> list[dict[str, Any]]:
+    return plain.server.entries(followed.task.id)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_cancelled_task_stops_the_model_and_the_sandbox(
+    plain: Plain, driver: Driver, stage: str
+) -> None:
+    if stage == "running":
+        async with real_sandbox():
+            pass  # or skip: without one no program would run
+    followed = await submitted(driver)
+    await followed.until(STAGES[stage])
+    if stage == "running":
+        await until(lambda: any("--unshare-all" in command for command in plain.sandboxes()))
+
+    await followed.task.cancel("the user has left")
+
+    assert (await followed.ended()).kind == "cancelled"
+    await plain.nothing_runs()
+    *before, last = [entry["ended"] for entry in requests_of(plain, followed)] or ["cancelled"]
+    assert set(before) <= {"finished"}
+    assert last == ("finished" if stage in {"planned", "running"} else "cancelled")
+
+
+async def test_a_task_cancelled_at_once_never_asks_a_model(plain: Plain, driver: Driver) -> None:
+    followed = await submitted(driver)
+
+    await followed.task.cancel()
+
+    assert (await followed.ended()).kind == "cancelled"
+    assert requests_of(plain, followed) == []
+
+
+async def test_cancelling_after_the_end_changes_nothing(plain: Plain, driver: Driver) -> None:
+    followed = await submitted(driver)
+    assert (await followed.ended()).kind == "answered"
+
+    await followed.task.cancel()
+    another = await submitted(driver)
+
+    await another.until(said("plan"))
+    await another.task.cancel()
+    assert (await another.ended()).kind == "cancelled"
+    assert len(requests_of(plain, followed)) >= len(STEPS)
+
+
+async def test_cancelling_twice_ends_it_once(plain: Plain, driver: Driver) -> None:
+    followed = await submitted(driver)
+    await followed.until(said("r1"))
+
+    await followed.task.cancel("first")
+    await followed.task.cancel("second")
+
+    assert (await followed.ended()).kind == "cancelled"
+
+
+async def test_leaving_cancels_what_still_runs(plain: Plain) -> None:
+    async with plain.cluster.driver() as driver:
+        followed = await submitted(driver)
+        await followed.until(said("r1"))
+
+    await plain.nothing_runs()
+    [*_, last] = requests_of(plain, followed)
+    assert last["ended"] == "cancelled"
+
+
+async def test_a_step_cancelled_while_its_agent_restarts_is_not_run_again(
+    plain: Plain, driver: Driver
+) -> None:
+    followed = await submitted(driver)
+    await followed.until(said("r1"))
+    plain.cluster.kill("researcher-0")
+
+    await followed.task.cancel()
+    ending = await followed.ended()
+    plain.cluster.start("researcher-0")
+    plain.cluster.wait_until_ready()
+    another = await submitted(driver)
+    await another.until(said("r1"))
+
+    assert ending.kind == "cancelled"
+    assert len(requests_of(plain, followed)) == 2
+    await another.task.cancel()
+    await another.ended()
+
+
+async def test_many_tasks_cancelled_at_once_each_end_once(plain: Plain, driver: Driver) -> None:
+    tasks = [await submitted(driver) for _ in range(40)]
+    await tasks[0].until(said("plan"))
+
+    await asyncio.gather(*(each.task.cancel() for each in tasks))
+
+    endings = [await each.ended() for each in tasks]
+    assert {ending.kind for ending in endings} == {"cancelled"}
