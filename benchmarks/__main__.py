@@ -21,6 +21,7 @@ from benchmarks.harness import Figure, summary
 GROUPS = {
     "floors": "benchmarks.bench_floors",
     "messaging": "benchmarks.bench_messaging",
+    "journal": "benchmarks.bench_journal",
     "report": "benchmarks.bench_report",
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
