@@ -38,7 +38,7 @@ SAMPLE_S = 0.5
 WORKERS = 32
 STAY_S_MAX = 0.6
 """A task of the storm is cancelled at a random moment up to this after its submission."""
-CONCURRENCY = 2 * WORKERS
+CONCURRENCY = dict.fromkeys(("manager", "researcher", "coder"), 2 * WORKERS)
 _PLAN = {
     "steps": [
         {"id": "r1", "agent": "researcher", "instruction": "Find out about 42.", "needs": []},
@@ -58,7 +58,7 @@ SCRIPT = {
 
 
 @contextmanager
-def cancel_cluster(concurrency: int) -> Iterator[tuple[PlainCluster, ModelServerProcess]]:
+def cancel_cluster() -> Iterator[tuple[PlainCluster, ModelServerProcess]]:
     """Start a cluster whose tasks never end by themselves."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -67,7 +67,7 @@ def cancel_cluster(concurrency: int) -> Iterator[tuple[PlainCluster, ModelServer
         server = ModelServerProcess(folder, 0.0, TOKENS_PER_S, script=script)
         stack.enter_context(server)
         model = ModelSettings("openai:simulated", server.base_url)
-        cluster = PlainCluster(folder, model, concurrency=concurrency)
+        cluster = PlainCluster(folder, model, concurrency=CONCURRENCY)
         yield stack.enter_context(cluster), server
 
 
@@ -303,8 +303,8 @@ def storm_figures(result: Storm) -> list[Figure]:
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `cancel`."""
-    with cancel_cluster(CONCURRENCY) as (cluster, server):
+    with cancel_cluster() as (cluster, server):
         stopped = uvloop.run(stop_times(cluster, server, 20 if is_quick else 200))
-    with cancel_cluster(CONCURRENCY) as (cluster, server):
+    with cancel_cluster() as (cluster, server):
         result = uvloop.run(storm(cluster, server, 1_000 if is_quick else 10_000))
     return stop_figures(stopped) + storm_figures(result)

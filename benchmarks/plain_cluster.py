@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -95,7 +95,8 @@ class PlainCluster:
     model: ModelSettings
     agents: Sequence[str] = AGENTS
     settings: Settings = field(default_factory=Settings)
-    concurrency: int = 16
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+    """Of a role, where it isn't the settings'."""
     redis_url: str = ""
     """Of a store that runs already; without one, an embedded one is started and stopped."""
     host_module: str = "benchmarks.agent_host"
@@ -131,7 +132,7 @@ class PlainCluster:
     def _all_settings(self) -> Settings:
         roles = {role_of(agent) for agent in self.agents}
         agents = {
-            role: replace(each, concurrency=self.concurrency)
+            role: replace(each, concurrency=self.concurrency.get(role, each.concurrency))
             for role, each in self.settings.agents.items()
             if role in roles
         }
