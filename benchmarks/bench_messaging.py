@@ -1,235 +1,227 @@
 """Messaging between two agents in two processes, beside bare grpc.aio and Ray, in one run.
 
 Round trip at 1 in flight and request/reply throughput at 64 in flight, with the full envelope,
-receipts, done, dedupe and trace context on. All on uvloop; alternated, so that a slow moment of the
-machine hits every side.
+receipts, done, dedupe and trace context on; what a streamed token takes through two agents. Ours is
+measured as it ships, which on one machine is a unix socket, and forced to gRPC. All on uvloop;
+alternated, so that a slow moment of the machine hits every side.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-import random
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
 
-import grpc
 import uvloop
 
 from benchmarks.echo_host import start_host
 from benchmarks.harness import Figure, Goal, not_run, ratio_figure, sample_figure
-from cluster.kernel.envelope import Kind
-from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks import Cancel
-from cluster.kernel.trace import new_traceparent
+from benchmarks.pings import (
+    Ping,
+    agent_ping,
+    grpc_ping,
+    grpc_throughput,
+    other_process,
+    ray_echo,
+    rtt_us,
+    throughput,
+    token_delays_ms,
+)
 from cluster.memory.embedded import EmbeddedRedis
-from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.sender import Sender
 
-BODY = "x" * 78
-"""With the task's id, a 100-byte protobuf body."""
-IN_FLIGHT = 64
-ASK_TIMEOUT_S = 30.0
-
-Ping = Callable[[int], Awaitable[object]]
-
-
-@contextlib.contextmanager
-def other_process(*arguments: str) -> Any:
-    """Run `benchmarks.echo_host`; yields the line it prints when it is up."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.echo_host", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.communicate(timeout=10)
+TITLES = {
+    "ours": "two agents, unix socket",
+    "ours_500": "two agents, unix socket, bodies of 500 bytes",
+    "ours_grpc": "two agents, gRPC",
+    "ours_uncoalesced": "two agents, unix socket, a frame a message",
+    "grpc": "bare grpc.aio stream",
+    "ray": "Ray async actor call",
+    "ray_500": "Ray async actor call, 500 bytes",
+}
+COALESCING_RUNS = 4
+"""Short runs of either side in each alternation: a few percent are to be seen."""
 
 
-def agent_ping(sender: Sender) -> Ping:
-    """Return a request/reply between two agents."""
-    trace = new_traceparent(random.Random(1))
+@dataclass
+class Measured:
+    """Samples by side; element i of every list is of alternation i."""
 
-    async def ping(number: int) -> object:
-        message = Cancel(TaskId("0123456789abcdef0"), BODY)
-        agent = await sender.replica_of("echo-0", frozenset())
-        envelope = sender.envelope(agent, Kind.ASK, message)
-        envelope.task = TaskId(str(number))
-        envelope.traceparent = trace
-        envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
-        return await sender.ask(envelope, Observed())
+    rtts_us: dict[str, list[list[float]]] = field(default_factory=dict)
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    coalesced_us: list[float] = field(default_factory=list)
+    uncoalesced_us: list[float] = field(default_factory=list)
+    token_ms: list[list[float]] = field(default_factory=list)
 
-    return ping
-
-
-@contextlib.asynccontextmanager
-async def grpc_ping(address: str) -> AsyncIterator[Ping]:
-    """Yield a ping over one bare bidirectional stream: one message a write, one at a time."""
-    async with grpc.aio.insecure_channel(address) as channel:
-        call: Any = channel.stream_stream("/bench.Echo/Open")()
-        body = b"x" * 100
-
-        async def ping(_: int) -> object:
-            await call.write(body)
-            return await call.read()
-
-        yield ping
-        await call.done_writing()
+    def medians_us(self, side: str) -> list[float]:
+        """Return a side's median round trip of each alternation."""
+        return [statistics.median(run) for run in self.rtts_us[side]]
 
 
-async def grpc_throughput(address: str, count: int) -> float:
-    """Return messages a second over one bare stream with `IN_FLIGHT` outstanding."""
-    async with grpc.aio.insecure_channel(address) as channel:
-        call: Any = channel.stream_stream("/bench.Echo/Open")()
-        credit = asyncio.Semaphore(IN_FLIGHT)
-        body = b"x" * 100
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
 
-        async def write() -> None:
-            for _ in range(count):
-                await credit.acquire()
-                await call.write(body)
-
-        started = time.perf_counter()
-        writer = asyncio.ensure_future(write())
-        for _ in range(count):
-            await call.read()
-            credit.release()
-        took = time.perf_counter() - started
-        await writer
-        await call.done_writing()
-        return count / took
+    rounds: int
+    pings: int
+    messages: int
+    ray_messages: int
 
 
-async def rtt_us(ping: Ping, count: int) -> list[float]:
-    """Return round trips in microseconds, one at a time."""
-    taken = []
-    for number in range(count):
-        started = time.perf_counter()
-        await ping(number)
-        taken.append((time.perf_counter() - started) * 1e6)
-    return taken
+FULL, QUICK = Sizes(9, 500, 10_000, 2000), Sizes(3, 100, 2000, 500)
 
 
-async def throughput(ping: Ping, count: int) -> float:
-    """Return requests a second with `IN_FLIGHT` outstanding."""
-    numbers = iter(range(count))
+async def _measure(redis_url: str, grpc_address: str, sizes: Sizes) -> Measured:
+    measured = Measured()
+    async with contextlib.AsyncExitStack() as stack:
 
-    async def worker() -> None:
-        for number in numbers:
-            await ping(number)
+        async def sender_of(agent: str, *, is_grpc_only: bool, is_coalescing: bool) -> Sender:
+            box: list[Sender] = []
+            host = await start_host(
+                agent,
+                redis_url,
+                box.append,
+                is_grpc_only=is_grpc_only,
+                is_coalescing=is_coalescing,
+            )
+            stack.push_async_callback(host.stop)
+            return box[0]
 
-    started = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-    return count / (time.perf_counter() - started)
-
-
-class RayEcho:
-    """The body of the Ray actor that is measured beside us."""
-
-    async def echo(self, body: bytes) -> bytes:
-        """Return the bytes."""
-        return body
-
-
-@contextlib.contextmanager
-def ray_echo() -> Any:
-    """Yield a ping of an async Ray actor, or None where Ray can't be started."""
-    import ray
-
-    ray.init(include_dashboard=False, num_cpus=2, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        remote: Any = ray.remote  # its overloads know no actor options
-        actor = remote(num_cpus=0, max_concurrency=1024)(RayEcho).remote()
-        body = b"x" * 100
-
-        async def ping(_: int) -> object:
-            return await actor.echo.remote(body)
-
-        yield ping
-    finally:
-        ray.shutdown()
-
-
-async def _measure(redis_url: str, grpc_address: str, *, is_quick: bool) -> list[Figure]:
-    rounds = 3 if is_quick else 9
-    pings, messages, ray_messages = (100, 2000, 500) if is_quick else (500, 10_000, 2000)
-    box: list[Sender] = []
-    host = await start_host("asker-0", redis_url, box.append)
-    ours = agent_ping(box[0])
-    sides: dict[str, list[list[float]]] = {"ours": [], "grpc": [], "ray": []}
-    rates: dict[str, list[float]] = {"ours": [], "grpc": [], "ray": []}
-    async with grpc_ping(grpc_address) as bare:
-        with ray_echo() as ray_ping:
-            for ping in (ours, bare, ray_ping):
-                await rtt_us(ping, 200)
-            for _ in range(rounds):
-                sides["ours"].append(await rtt_us(ours, pings))
-                sides["grpc"].append(await rtt_us(bare, pings))
-                sides["ray"].append(await rtt_us(ray_ping, pings))
-                rates["ours"].append(await throughput(ours, messages))
-                rates["grpc"].append(await grpc_throughput(grpc_address, messages))
-                rates["ray"].append(await throughput(ray_ping, ray_messages))
-    await host.stop()
-    return _figures(sides, rates)
+        near = await sender_of("asker-0", is_grpc_only=False, is_coalescing=True)
+        far = await sender_of("asker-1", is_grpc_only=True, is_coalescing=True)
+        uncoalesced = await sender_of("asker-2", is_grpc_only=False, is_coalescing=False)
+        bare = await stack.enter_async_context(grpc_ping(grpc_address))
+        ray_ping = stack.enter_context(ray_echo())
+        pings = {
+            "ours": agent_ping(near),
+            "ours_500": agent_ping(near, 500),
+            "ours_grpc": agent_ping(far, to="echo-1"),
+            "ours_uncoalesced": agent_ping(uncoalesced, to="echo-2"),
+            "grpc": bare,
+            "ray": ray_ping(100),
+            "ray_500": ray_ping(500),
+        }
+        for ping in pings.values():
+            await rtt_us(ping, 200)
+        await token_delays_ms(near, "relay-0")
+        for _ in range(sizes.rounds):
+            await _alternation(measured, pings, grpc_address, sizes)
+            await _compare_coalescing(measured, pings, sizes.pings)
+            measured.token_ms.append(await token_delays_ms(near, "relay-0"))
+    return measured
 
 
-def _figures(sides: dict[str, list[list[float]]], rates: dict[str, list[float]]) -> list[Figure]:
-    medians = {name: [statistics.median(r) for r in runs] for name, runs in sides.items()}
-    flat = {name: [sample for run in runs for sample in run] for name, runs in sides.items()}
-    ray_version, grpc_version = version("ray"), version("grpcio")
-    figures = [
-        ratio_figure(
-            "messaging.throughput_vs_ray_async",
-            Goal(">=", 15),
-            rates["ours"],
-            rates["ray"],
-            peer="ray async actor call",
-            peer_version=ray_version,
-        ),
-        ratio_figure(
-            "messaging.rtt_vs_ray",
-            Goal("<=", 0.4),
-            medians["ours"],
-            medians["ray"],
-            peer="ray async actor call",
-            peer_version=ray_version,
-        ),
-        ratio_figure(
-            "messaging.rtt_vs_grpc",
-            Goal("<=", 1.25),
-            medians["ours"],
-            medians["grpc"],
+async def _alternation(
+    measured: Measured, pings: dict[str, Ping], grpc_address: str, sizes: Sizes
+) -> None:
+    for side, ping in pings.items():
+        measured.rtts_us.setdefault(side, []).append(await rtt_us(ping, sizes.pings))
+    for side, ping in pings.items():
+        if side == "grpc":
+            rate = await grpc_throughput(grpc_address, sizes.messages)
+        else:
+            count = sizes.ray_messages if side.startswith("ray") else sizes.messages
+            rate = await throughput(ping, count)
+        measured.rates.setdefault(side, []).append(rate)
+
+
+async def _compare_coalescing(measured: Measured, pings: dict[str, Ping], count: int) -> None:
+    """Alternate in short runs, the first one in turn: the machine's load drifts within seconds."""
+    taken: dict[str, list[float]] = {"ours": [], "ours_uncoalesced": []}
+    for _ in range(COALESCING_RUNS):
+        for side in (*taken, *reversed(taken)):
+            taken[side] += await rtt_us(pings[side], count // COALESCING_RUNS)
+    measured.coalesced_us.append(statistics.median(taken["ours"]))
+    measured.uncoalesced_us.append(statistics.median(taken["ours_uncoalesced"]))
+
+
+def _against_ray(measured: Measured) -> list[Figure]:
+    peer, its_version = "ray async actor call", version("ray")
+    ray_us, rates = measured.medians_us("ray"), measured.rates
+
+    def ratio(name: str, goal: Goal | None, ours: Sequence[float], rays: Sequence[float]) -> Figure:
+        return ratio_figure(
+            f"messaging.{name}", goal, ours, rays, peer=peer, peer_version=its_version
+        )
+
+    return [
+        ratio("throughput_vs_ray_async", Goal(">=", 15), rates["ours"], rates["ray"]),
+        ratio("throughput_vs_ray_async.500", Goal(">=", 15), rates["ours_500"], rates["ray_500"]),
+        ratio("throughput_vs_ray_async.grpc", None, rates["ours_grpc"], rates["ray"]),
+        ratio("rtt_vs_ray", Goal("<=", 0.4), measured.medians_us("ours"), ray_us),
+        ratio("rtt_vs_ray.grpc", None, measured.medians_us("ours_grpc"), ray_us),
+    ]
+
+
+def _against_grpc(measured: Measured) -> list[Figure]:
+    def ratio(name: str, goal: Goal | None, side: str) -> Figure:
+        return ratio_figure(
+            f"messaging.{name}",
+            goal,
+            measured.medians_us(side),
+            measured.medians_us("grpc"),
             peer="grpc.aio bidirectional ping-pong",
-            peer_version=grpc_version,
+            peer_version=version("grpcio"),
+            note=TITLES[side],
+        )
+
+    return [
+        ratio("rtt_vs_grpc", Goal("<=", 1.25), "ours"),
+        ratio("rtt_vs_grpc.grpc", None, "ours_grpc"),
+    ]
+
+
+def figures_of(measured: Measured) -> list[Figure]:
+    """Return the group's figures."""
+    tokens = [statistics.median(run) for run in measured.token_ms]
+    figures = [
+        *_against_ray(measured),
+        *_against_grpc(measured),
+        ratio_figure(
+            "messaging.coalescing_cost",
+            Goal("<=", 1.05),
+            measured.coalesced_us,
+            measured.uncoalesced_us,
+            peer="ourselves, with a frame for each message",
+        ),
+        sample_figure(
+            "streaming.two_hop_added_ms",
+            "ms",
+            tokens,
+            Goal("<=", 0.8),
+            note="median of each alternation",
         ),
     ]
-    for name, title in (("ours", "two agents"), ("grpc", "bare grpc.aio"), ("ray", "ray call")):
-        figures.append(sample_figure(f"messaging.rtt_us.{name}", "us", flat[name], note=title))
+    for side, title in TITLES.items():
+        flat = [sample for run in measured.rtts_us[side] for sample in run]
+        figures.append(sample_figure(f"messaging.rtt_us.{side}", "us", flat, note=title))
+        rate_note = f"{title}, 64 in flight"
         figures.append(
-            sample_figure(
-                f"messaging.per_s.{name}", "1/s", rates[name], note=f"{title}, 64 in flight"
-            )
+            sample_figure(f"messaging.per_s.{side}", "1/s", measured.rates[side], note=rate_note)
         )
     return figures
 
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `messaging`."""
-    try:
-        with (
-            EmbeddedRedis(is_temporary=True) as redis,
-            other_process("agent", "--redis", redis.url),
-            other_process("grpc") as grpc_address,
-        ):
-            return uvloop.run(_measure(redis.url, grpc_address, is_quick=is_quick))
-    except ImportError as error:
-        return [not_run("messaging.rtt_vs_ray", "<= 0.4", str(error))]
+    with contextlib.ExitStack() as stack:
+        redis_url = stack.enter_context(EmbeddedRedis(is_temporary=True)).url
+
+        def agent(name: str, *flags: str) -> None:
+            stack.enter_context(
+                other_process("agent", "--redis", redis_url, "--name", name, *flags)
+            )
+
+        agent("echo-0")
+        agent("echo-1", "--grpc-only")
+        agent("echo-2", "--no-coalescing")
+        agent("tokens-0")
+        agent("relay-0")
+        grpc_address = stack.enter_context(other_process("grpc"))
+        sizes = QUICK if is_quick else FULL
+        try:
+            return figures_of(uvloop.run(_measure(redis_url, grpc_address, sizes)))
+        except ImportError as error:
+            return [not_run("messaging.rtt_vs_ray", "<= 0.4", str(error))]

@@ -1,7 +1,8 @@
-"""The other process of the messaging benchmark: an agent that echoes, or a bare grpc.aio stream.
+"""The other process of the messaging benchmark: an agent, or a bare grpc.aio stream.
 
-`python -m benchmarks.echo_host agent --redis URL` or `grpc` or `socket` instead; prints its
-address, then serves until its standard input ends.
+`python -m benchmarks.echo_host agent --redis URL` or `grpc` instead; prints its address, then
+serves until its standard input ends. The agent echoes, or emits tokens, or relays the tokens that
+another agent emits.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,25 +18,54 @@ import grpc
 import uvloop
 
 from cluster.kernel.clock import SystemClock
+from cluster.kernel.events import Thought
 from cluster.kernel.ids import AgentId
-from cluster.kernel.turn import Turn
 from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Sender
+from cluster.runtime.running_turn import RunningTurn
+from cluster.runtime.sender import Observed, Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 
 TOKEN = "benchmark"  # noqa: S105 - of a cluster that lives for one measurement
+TOKEN_INTERVAL_S = 0.005
+TOKENS_PER_TURN = 40
 
 
-class Echo:
-    """Answers each message with itself."""
+async def echo(message: object, turn: Any) -> object:  # noqa: ARG001 - a handler's signature
+    """Answer each message with itself."""
+    return message
 
-    async def handle(self, message: object, turn: Turn) -> object:  # noqa: ARG002 - the port
-        """Return the message."""
-        return message
+
+async def emit_tokens(message: object, turn: Any) -> object:
+    """Emit tokens at the pace of a fast model; each says when it left."""
+    for _ in range(TOKENS_PER_TURN):
+        await asyncio.sleep(TOKEN_INTERVAL_S)
+        turn.emit(Thought(repr(time.monotonic())))
+    return message
+
+
+async def relay_tokens(message: object, turn: Any) -> object:
+    """Hand on what `tokens-0` emits, as a Manager does with the thoughts of a step."""
+    assert isinstance(turn, RunningTurn)
+    observed = Observed(on_progress=lambda _, token: turn.emit(token))
+    return await turn.ask_observed("tokens-0", message, None, observed)
+
+
+HANDLERS = {"echo": echo, "tokens": emit_tokens, "relay": relay_tokens}
+
+
+class FunctionAgent:
+    """An agent made of one function."""
+
+    def __init__(self, function: Callable[[object, Any], Any]) -> None:
+        self._function = function
+
+    async def handle(self, message: object, turn: object) -> object:
+        """Return what the function does."""
+        return await self._function(message, turn)
 
 
 async def start_host(
@@ -43,14 +74,15 @@ async def start_host(
     keep: Callable[[Sender], None] = lambda _: None,
     *,
     is_grpc_only: bool = False,
+    is_coalescing: bool = True,
 ) -> Host:
-    """Start an echoing agent; ``keep`` gets the sender that its asks go through."""
+    """Start an agent that does what its role says; ``keep`` gets the sender of its asks."""
     clock = SystemClock()
     make_transport: Callable[..., Transport] = GrpcTransport if is_grpc_only else nearest_transport
 
-    def make_handler(sender: Sender) -> Echo:
+    def make_handler(sender: Sender) -> FunctionAgent:
         keep(sender)
-        return Echo()
+        return FunctionAgent(HANDLERS.get(agent.partition("-")[0], echo))
 
     host = Host(
         AgentProfile(AgentId(agent), concurrency=1024),
@@ -59,14 +91,20 @@ async def start_host(
         transport=make_transport(TOKEN, "127.0.0.1", clock.now),
         clock=clock,
         codec=MessageCodec(),
+        is_coalescing=is_coalescing,
     )
     await host.start()
     return host
 
 
-async def serve_agent(name: str, redis_url: str, *, is_grpc_only: bool) -> None:
+async def serve_agent(arguments: argparse.Namespace) -> None:
     """Serve as an agent until standard input ends."""
-    host = await start_host(name, redis_url, is_grpc_only=is_grpc_only)
+    host = await start_host(
+        arguments.name,
+        arguments.redis,
+        is_grpc_only=arguments.grpc_only,
+        is_coalescing=not arguments.no_coalescing,
+    )
     print(host.exchange.address, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await host.stop()
@@ -75,12 +113,12 @@ async def serve_agent(name: str, redis_url: str, *, is_grpc_only: bool) -> None:
 async def serve_grpc() -> None:
     """Serve a bare bidirectional stream that echoes bytes."""
 
-    async def echo(requests: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
+    async def echo_bytes(requests: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
         async for data in requests:
             yield data
 
     server = grpc.aio.server()
-    handler: Any = grpc.stream_stream_rpc_method_handler(echo)
+    handler: Any = grpc.stream_stream_rpc_method_handler(echo_bytes)
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("bench.Echo", {"Open": handler}),)
     )
@@ -95,16 +133,12 @@ def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["agent", "grpc"])
-    parser.add_argument("--name", default="echo-0")
+    parser.add_argument("--name", default="echo-0", help="its role says what it does")
     parser.add_argument("--redis", default="")
-    parser.add_argument("--is-grpc-only", action="store_true")
+    parser.add_argument("--grpc-only", action="store_true")
+    parser.add_argument("--no-coalescing", action="store_true")
     arguments = parser.parse_args()
-    if arguments.what == "agent":
-        uvloop.run(
-            serve_agent(arguments.name, arguments.redis, is_grpc_only=arguments.is_grpc_only)
-        )
-    else:
-        uvloop.run(serve_grpc())
+    uvloop.run(serve_agent(arguments) if arguments.what == "agent" else serve_grpc())
 
 
 if __name__ == "__main__":

@@ -51,12 +51,18 @@ class Host:
         scope: str = "",
         lease_s: float = LEASE_S,
         rng: random.Random | None = None,
+        is_coalescing: bool = True,
     ) -> None:
         rng = rng or random.Random()
         self.profile = profile
         self.directory = Directory(store, clock, scope=scope, lease_s=lease_s)
         self.exchange = Exchange(
-            profile.agent, transport=transport, directory=self.directory, clock=clock, rng=rng
+            profile.agent,
+            transport=transport,
+            directory=self.directory,
+            clock=clock,
+            rng=rng,
+            is_coalescing=is_coalescing,
         )
         sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
         self.records = StepRecords(store, profile.agent, scope)
