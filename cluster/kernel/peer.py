@@ -19,12 +19,26 @@ PROGRESS_MAX = UNDONE_MAX // 2
 class Peer:
     """One remote agent as a local agent sees it."""
 
-    __slots__ = ("_inbound", "_killers", "_outbound", "agent", "epoch", "local", "local_epoch")
+    __slots__ = (
+        "_inbound",
+        "_killers",
+        "_outbound",
+        "agent",
+        "epoch",
+        "local",
+        "local_epoch",
+        "session",
+        "their_session",
+    )
 
-    def __init__(self, agent: AgentId, local: AgentId, local_epoch: int) -> None:
+    def __init__(self, agent: AgentId, local: AgentId, local_epoch: int, session: int = 0) -> None:
         self.agent = agent
         self.epoch = 0
         """The highest incarnation seen; 0 before the first hello."""
+        self.their_session = 0
+        """Which of its records of us that incarnation keeps; a higher one knows nothing of us."""
+        self.session = session
+        """Which of our records this is; of two records of one agent the later has the higher."""
         self.local = local
         self.local_epoch = local_epoch
         self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
@@ -35,34 +49,44 @@ class Peer:
     def _new_inbound() -> dict[Lane, Inbound]:
         return {lane: Inbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
 
-    def meet(self, epoch: int, *, remembers_us: bool = True) -> bool:
-        """Take note of the incarnation a hello names; what isn't done will be sent again.
+    def meet(self, epoch: int, session: int = 0) -> bool:
+        """Take note of the incarnation a hello names, and of its record of us.
 
-        The sequences go on only where both sides remember them; else they begin anew.
+        What isn't done will be sent again. The sequences go on where the peer remembers them, else
+        they begin anew.
 
         Returns:
             True where the peer has lost what we had sent it: a new incarnation, or it forgot us.
 
         Raises:
-            StaleEpoch: it is older than one we have seen.
+            StaleEpoch: the incarnation, or the record, is older than one we have seen.
         """
-        if epoch < self.epoch:
+        if (epoch, session) < (self.epoch, self.their_session):
             raise StaleEpoch(
-                f"{self.agent} says it is incarnation {epoch}, {self.epoch} is known already"
+                f"{self.agent} says it is incarnation {epoch} and knows us from session {session};"
+                f" {self.epoch} and {self.their_session} are known already"
             )
-        if epoch == self.epoch and remembers_us:
-            for outbound in self._outbound.values():
-                outbound.reconnect()
-            for inbound in self._inbound.values():
-                inbound.is_dirty = True
+        if self.is_known_as(epoch, session):
+            self.reconnect()
             return False
         was_known, has_died = self.epoch > 0, epoch > self.epoch
-        self.epoch = epoch
+        self.epoch, self.their_session = epoch, session
         if was_known:
             self._inbound = self._new_inbound()
             for outbound in self._outbound.values():
                 self._killers += outbound.restart(has_died=has_died)
         return was_known
+
+    def is_known_as(self, epoch: int, session: int) -> bool:
+        """Say whether this incarnation, with this record of us, is the one we have met."""
+        return (epoch, session) == (self.epoch, self.their_session)
+
+    def reconnect(self) -> None:
+        """Send what isn't done once more, and say what we have, to the same incarnation."""
+        for outbound in self._outbound.values():
+            outbound.reconnect()
+        for inbound in self._inbound.values():
+            inbound.is_dirty = True
 
     def take_killers(self) -> list[Envelope]:
         """Return what killed `DEATHS_MAX` incarnations of the peer since the last call."""

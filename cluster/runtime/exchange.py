@@ -145,9 +145,9 @@ class Exchange:
             TooLarge: the body is over the limit.
             Overloaded: too much waits for this recipient already.
         """
-        peer = self._links.peer(envelope.recipient)
         try:
             check_body(envelope.body)
+            peer = self._links.peer(envelope.recipient)
             peer.offer(envelope)
         except ClusterError as error:
             self.statistics.refused[error.kind] += 1
@@ -363,6 +363,10 @@ class Exchange:
                     reason,
                 )
             )
+
+    def on_stale(self) -> None:
+        """Count what an older incarnation tried; its hello was refused."""
+        self.statistics.stale += 1
 
     def on_link_lost(self, peer: Peer) -> None:
         """Tell those who wait for a peer that it can't be reached just now."""

@@ -9,23 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections.abc import Sequence
 from typing import Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Hello, Resident
-from cluster.kernel.errors import ClusterError, PeerUnavailable, StoreUnavailable
+from cluster.kernel.errors import (
+    ClusterError,
+    Overloaded,
+    PeerUnavailable,
+    StaleEpoch,
+    StoreUnavailable,
+)
 from cluster.kernel.ids import AgentId
 from cluster.kernel.peer import Peer
 from cluster.runtime.directory import Directory
 from cluster.runtime.link import Link
 from cluster.transport.port import Connection, Transport
-from cluster.wire.codec import RESIDENTS_MAX
 
 DIAL_TIMEOUT_S = 2.0
 BACKOFF_S_MIN = 0.02
 BACKOFF_S_MAX = 1.0
 LOST_AFTER_S = 20.0
 """How long an unreachable peer is looked for before those who wait for it are told."""
+FORGET_AFTER_S = 40.0
+"""How long a peer is remembered that is lost while nothing waits for it: it may find the loss
+later than we did, and then looks for us for `LOST_AFTER_S`."""
+PEERS_MAX = 4096
 DRAIN_S = 2.0
 WATCH_SHARE = 1 / 2
 """Of a lease: how often silent peers are looked for."""
@@ -40,6 +50,10 @@ class LinkOwner(Protocol):
 
     def on_restarted(self, peer: Peer) -> None:
         """A new incarnation of a known peer is linked; it gets what is not done."""
+        ...
+
+    def on_stale(self) -> None:
+        """An older incarnation than we have met has said hello, and was refused."""
         ...
 
     def on_link_lost(self, peer: Peer) -> None:
@@ -85,6 +99,10 @@ class Links:
         self._opened: dict[Link, asyncio.Future[None]] = {}
         """Links that we dialled and that wait for the peer's hello."""
         self._connecting: dict[AgentId, asyncio.Task[None]] = {}
+        self._lost: dict[AgentId, asyncio.TimerHandle] = {}
+        """When those are forgotten whose link broke while nothing waited for them."""
+        self._sessions = 0
+        """How many records of peers were ever begun."""
         self._all_ended = asyncio.Event()
         self._is_stopping = False
         self._watching: asyncio.Task[None] | None = None
@@ -115,6 +133,8 @@ class Links:
 
     async def _stop_connecting(self) -> None:
         self._is_stopping = True
+        for timer in self._lost.values():
+            timer.cancel()
         connecting = list(self._connecting.values())
         if self._watching is not None:
             connecting.append(self._watching)
@@ -128,11 +148,27 @@ class Links:
         await self._transport.close()
 
     def peer(self, agent: AgentId) -> Peer:
-        """Return what we know of an agent; a new one is made where it is a stranger."""
+        """Return what we know of an agent; a new one is made where it is a stranger.
+
+        Raises:
+            Overloaded: `PEERS_MAX` are known, and none can be forgotten.
+        """
         peer = self._peers.get(agent)
         if peer is None:
-            peer = self._peers[agent] = Peer(agent, self.agent, self.epoch)
+            if len(self._peers) >= PEERS_MAX:
+                self._make_room()
+            self._sessions += 1
+            peer = self._peers[agent] = Peer(agent, self.agent, self.epoch, self._sessions)
         return peer
+
+    def _make_room(self) -> None:
+        """Forget the oldest peer that nothing waits for and no link leads to."""
+        for peer in self._peers.values():
+            is_wanted = peer.agent in self._sending or peer.agent in self._connecting
+            if not is_wanted and not peer.undone_count:
+                self._forget(peer, "others needed its place")
+                return
+        raise Overloaded(f"{self.agent} knows {PEERS_MAX} other agents, and all are in use")
 
     @property
     def peers_known(self) -> int:
@@ -173,37 +209,53 @@ class Links:
     def _start_link(self, connection: Connection, dialled: AgentId | None) -> Link:
         link = Link(connection, self, is_coalescing=self._is_coalescing)
         self._links[link] = dialled
-        link.start(self._hello())
+        link.start(None if dialled is None else self._hello([dialled]))
         return link
 
-    def _hello(self) -> Hello:
-        met = [Resident(peer.agent, peer.epoch) for peer in self._peers.values() if peer.epoch]
-        ours = (Resident(self.agent, self.epoch),)
-        return Hello(PROTOCOL_VERSION, ours, self.address, tuple(met[-RESIDENTS_MAX:]))
+    def _hello(self, greeted: Sequence[AgentId]) -> Hello:
+        met = [self.peer(agent) for agent in greeted]
+        return Hello(
+            PROTOCOL_VERSION,
+            (Resident(self.agent, self.epoch),),
+            self.address,
+            tuple([Resident(peer.agent, peer.epoch, peer.session) for peer in met]),
+        )
+
+    def hello_to(self, theirs: Hello) -> Hello:
+        """Say what we know of those who greet us; only so do they learn that we forgot them."""
+        return self._hello([resident.agent for resident in theirs.residents])
 
     def on_hello(self, link: Link, theirs: Hello) -> None:
         """Send to those who live at the other end over this link."""
         dialled = self._links[link]
         if dialled is not None and dialled not in {r.agent for r in theirs.residents}:
             raise PeerUnavailable("somebody else answers at its address")
-        remembers_us = Resident(self.agent, self.epoch) in theirs.met
+        session = next((known.session for known in theirs.met if known.agent == self.agent), 0)
         for resident in theirs.residents:
-            peer = self.peer(resident.agent)
-            old = self._sending.get(peer.agent)
-            if old is not None and resident.epoch == peer.epoch:
-                link.peers[peer.agent] = peer
-                continue  # both dialled at once: each goes on sending on its own link
-            is_new_incarnation = peer.meet(resident.epoch, remembers_us=remembers_us)
-            link.peers[peer.agent] = peer
-            if old is not None:
-                old.sends_to.pop(peer.agent, None)
-            link.sends_to[peer.agent] = peer
-            self._sending[peer.agent] = link
-            if is_new_incarnation:
-                self._owner.on_restarted(peer)
+            self._meet(link, resident, session)
         opened = self._opened.pop(link, None)
         if opened is not None:
             opened.set_result(None)
+
+    def _meet(self, link: Link, resident: Resident, session: int) -> None:
+        peer = self.peer(resident.agent)
+        if peer.agent in self._sending and peer.is_known_as(resident.epoch, session):
+            link.peers[peer.agent] = peer
+            return  # both dialled at once: each goes on sending on its own link
+        try:
+            has_lost_ours = peer.meet(resident.epoch, session)
+        except StaleEpoch:
+            self._owner.on_stale()
+            raise
+        for other in list(self._links):
+            if other.peers.pop(peer.agent, None) is not None:
+                other.sends_to.pop(peer.agent, None)
+                other.fail(f"{peer.agent} is reached over a newer link")
+        link.peers[peer.agent] = link.sends_to[peer.agent] = peer
+        self._sending[peer.agent] = link
+        self._stop_waiting_for(peer.agent)
+        if has_lost_ours:
+            self._owner.on_restarted(peer)
 
     def on_batch(self, link: Link, batch: Batch) -> None:
         """Hand on what came in."""
@@ -225,18 +277,36 @@ class Links:
     def _reroute(self, peer: Peer, lost: Link) -> None:
         other = next((o for o in self._links if peer.agent in o.peers), None)
         if other is not None:
-            peer.meet(peer.epoch)
+            peer.reconnect()
             other.sends_to[peer.agent] = peer
             self._sending[peer.agent] = other
             other.wake()
         elif peer.undone_count and not self._is_stopping:
-            self._connect(peer)
+            age_s = asyncio.get_running_loop().time() - lost.opened_at
+            self._connect(peer, BACKOFF_S_MAX / 4 if age_s < BACKOFF_S_MAX else 0.0)
         elif lost.is_peer_leaving:
             self._forget(peer, lost.end_reason)
+        elif not self._is_stopping:
+            self._lost[peer.agent] = asyncio.get_running_loop().call_later(
+                FORGET_AFTER_S, self._forget_lost, peer, lost.end_reason
+            )
+
+    def _forget_lost(self, peer: Peer, reason: str) -> None:
+        """Forget a peer that died without a goodbye, though nothing waits for it."""
+        del self._lost[peer.agent]
+        if peer.agent not in self._sending and peer.agent not in self._connecting:
+            self._forget(peer, reason)
+
+    def _stop_waiting_for(self, agent: AgentId) -> None:
+        timer = self._lost.pop(agent, None)
+        if timer is not None:
+            timer.cancel()
 
     def _forget(self, peer: Peer, reason: str) -> None:
         """Drop all that is known of a peer that is gone; nobody waits for it or it for us."""
-        self._peers.pop(peer.agent, None)
+        if self._peers.get(peer.agent) is peer:
+            del self._peers[peer.agent]
+        self._stop_waiting_for(peer.agent)
         self._owner.on_unreachable(peer, reason)
 
     async def _watch(self) -> None:
@@ -261,12 +331,19 @@ class Links:
 
     # ---- connecting ------------------------------------------------------------------------
 
-    def _connect(self, peer: Peer) -> None:
+    def _connect(self, peer: Peer, delay_s: float = 0.0) -> None:
+        """Look for a peer; with a delay where the last link ended as soon as it stood."""
         if peer.agent in self._connecting or self._is_stopping:
             return
-        task = asyncio.ensure_future(self._look_for(peer))
-        self._connecting[peer.agent] = task
-        task.add_done_callback(lambda _: self._connecting.pop(peer.agent, None))
+        self._connecting[peer.agent] = asyncio.ensure_future(self._find(peer, delay_s))
+
+    async def _find(self, peer: Peer, delay_s: float) -> None:
+        try:
+            if delay_s:
+                await asyncio.sleep(delay_s * self._rng.uniform(0.0, 1.0))
+            await self._look_for(peer)
+        finally:  # not a moment later: a link that is lost then must be looked for again
+            del self._connecting[peer.agent]
 
     async def _look_for(self, peer: Peer) -> None:
         """Look for a peer until a link stands or it has been gone for too long."""
@@ -280,7 +357,7 @@ class Links:
                 if not reason and peer.agent not in self._sending:
                     self._owner.on_link_lost(peer)
                 reason = str(error)
-            else:
+            if peer.agent in self._sending:
                 return
             await asyncio.sleep(backoff_s * self._rng.uniform(0.5, 1.0))
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)

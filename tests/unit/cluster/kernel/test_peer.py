@@ -98,7 +98,7 @@ def test_sequences_begin_anew_where_the_peer_has_forgotten_us() -> None:
     for sent in b_at_a.take(3):
         a_at_b.arrive(sent)
 
-    b_at_a.meet(1, remembers_us=False)
+    b_at_a.meet(1, session=1)
     forgetful = Peer(A, B, 1)
     forgetful.meet(1)
 

@@ -195,6 +195,6 @@ def test_whatever_is_poison_only_poison_is_given_up_and_steps_keep_their_order(
 
     assert len(outbound) == 0
     assert {envelope.id for envelope in given_up} == poisonous
-    for step in set(steps):
-        order = [envelope.id for envelope in done if envelope.step == step]
+    for name in set(steps):
+        order = [envelope.id for envelope in done if envelope.step == name]
         assert order == sorted(order)
