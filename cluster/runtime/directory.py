@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from cluster.kernel.clock import Clock
@@ -36,6 +37,8 @@ class Directory:
         self.lease_s = lease_s
         self._cached: dict[AgentId, Registration] = {}
         self._cached_at = float("-inf")
+        self._reading: asyncio.Future[None] | None = None
+        """Done when what somebody reads just now is in the cache, or is known not to come."""
 
     async def next_epoch(self, agent: AgentId) -> int:
         """Return a new, higher incarnation number for an agent."""
@@ -71,19 +74,46 @@ class Directory:
         Without the store they may be older, unless they must be fresh: whoever isn't there any
         longer can't be reached or is fenced off by its epoch.
         """
-        now = self._clock.now()
-        if is_fresh or now - self._cached_at > CACHE_S:
+        if is_fresh:
+            await self._read()
+        else:
             try:
-                entries = await self._store.leases()
+                await self._renew()
             except StoreUnavailable:
-                if is_fresh or not self._cached:
+                if not self._cached:
                     raise
-                return list(self._cached.values())
-            found = [
-                registration_from_bytes(value)
-                for key, value in entries.items()
-                if key.startswith(self._prefix)
-            ]
-            self._cached = {r.agent: r for r in sorted(found, key=lambda r: r.agent)}
-            self._cached_at = now
         return list(self._cached.values())
+
+    async def _renew(self) -> None:
+        """Read what is too old; whoever finds somebody reading waits for the same outcome."""
+        while self._clock.now() - self._cached_at > CACHE_S:
+            reading = self._reading
+            if reading is None:
+                await self._read_for_all()
+                return
+            await asyncio.wait([reading])
+            reading.result()
+
+    async def _read_for_all(self) -> None:
+        reading = self._reading = asyncio.get_running_loop().create_future()
+        try:
+            await self._read()
+        except StoreUnavailable as error:
+            reading.set_exception(error)
+            reading.exception()  # nobody else may have waited
+            raise
+        finally:
+            self._reading = None
+            if not reading.done():  # where we were cancelled, one of those who wait reads again
+                reading.set_result(None)
+
+    async def _read(self) -> None:
+        now = self._clock.now()
+        entries = await self._store.leases()
+        found = [
+            registration_from_bytes(value)
+            for key, value in entries.items()
+            if key.startswith(self._prefix)
+        ]
+        self._cached = {r.agent: r for r in sorted(found, key=lambda r: r.agent)}
+        self._cached_at = now
