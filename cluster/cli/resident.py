@@ -81,7 +81,8 @@ def _places(resident: Resident) -> Iterator[str]:
 
 def _agents(found: ClusterStatus) -> Iterator[str]:
     for agent in found.serving:
-        yield f"{agent.agent:<10} serving at {agent.address}, incarnation {agent.epoch}"
+        host_port = agent.address.partition(";")[0]  # what follows is the way on this machine
+        yield f"{agent.agent:<10} serving at {host_port}, incarnation {agent.epoch}"
     for name in found.missing:
         yield f"{name:<10} not serving: it is being restarted"
 
