@@ -107,8 +107,6 @@ class Assignment:
     results: tuple[StepResult, ...] = ()
     collection: str = ""
     """Id of the knowledge the task may use; empty where it has none."""
-    attempt: int = 1
-    """From 2 on, an agent may have done the step already: its record is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)

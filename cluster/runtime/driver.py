@@ -29,6 +29,7 @@ from cluster.kernel.tasks import GOAL_CHARS_MAX, Seen, Submission
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.memory.store import Store
+from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
 from cluster.runtime.sender import Observed, Sender
@@ -213,7 +214,14 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
-        exchange = Exchange(agent, transport=transport, directory=directory, clock=clock, rng=rng)
+        exchange = Exchange(
+            agent,
+            transport=transport,
+            directory=directory,
+            clock=clock,
+            rng=rng,
+            dead_letters=DeadLetterBox(store, scope),
+        )
         ids = IdSource(clock.wall, rng)
         self._random = rng
         self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)

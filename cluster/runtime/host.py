@@ -13,6 +13,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.kernel.registration import Registration
 from cluster.memory.store import Store
+from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import LEASE_S, Directory
 from cluster.runtime.exchange import Exchange
 from cluster.runtime.records import StepRecords
@@ -63,6 +64,7 @@ class Host:
             clock=clock,
             rng=rng,
             is_coalescing=is_coalescing,
+            dead_letters=DeadLetterBox(store, scope),
         )
         sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
         self.records = StepRecords(store, profile.agent, scope)

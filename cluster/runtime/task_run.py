@@ -338,7 +338,6 @@ class StepRun:
             submitted.goal,
             self._order.needed,
             submitted.collection,
-            self._attempt,
         )
         return await self._run.ask_step(assignment, self, self._deadline)
 

@@ -101,20 +101,18 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "attempt")
+    __slots__ = ("step", "instruction", "goal", "results", "collection")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
-    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
     results: _containers.RepeatedCompositeFieldContainer[StepResult]
     collection: str
-    attempt: int
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ...) -> None: ...
 
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again")

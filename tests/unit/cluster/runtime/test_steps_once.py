@@ -37,10 +37,8 @@ async def asker(message: object, turn: Turn) -> object:
     return await forever()
 
 
-def asks(
-    sender: Sender, agent: str = "thinker-0", *, attempt: int = 1, step: str = "s"
-) -> asyncio.Task[object]:
-    assignment = Assignment(StepId(step), "think", "why?", attempt=attempt)
+def asks(sender: Sender, agent: str = "thinker-0", *, step: str = "s") -> asyncio.Task[object]:
+    assignment = Assignment(StepId(step), "think", "why?")
 
     async def ask() -> object:
         envelope = sender.envelope(
@@ -61,7 +59,7 @@ async def test_a_step_asked_for_again_while_it_runs_is_answered_to_both() -> Non
         host = await cluster.add("thinker-0", thinker)
         first = asks(cluster.senders["asker-0"])
         await until(lambda: thinker.begun == 1)
-        second = asks(cluster.senders["asker-1"], attempt=2)
+        second = asks(cluster.senders["asker-1"])
         await until(lambda: host.turns.attached == 1)
 
         thinker.go_on.set()
@@ -77,7 +75,7 @@ async def test_a_step_goes_on_while_anybody_waits_for_it() -> None:
         host = await cluster.add("thinker-0", thinker)
         first = asks(cluster.senders["asker-0"])
         await until(lambda: thinker.begun == 1)
-        second = asks(cluster.senders["asker-1"], attempt=2)
+        second = asks(cluster.senders["asker-1"])
         await until(lambda: host.turns.attached == 1)
 
         first.cancel()
@@ -112,7 +110,7 @@ async def test_a_step_that_was_done_is_answered_from_its_record(replica: str) ->
         sender = cluster.senders["asker-0"]
         done = await asks(sender)
 
-        assert await asks(sender, replica, attempt=2) == done
+        assert await asks(sender, replica) == done
         assert thinker.begun == 1
 
 
@@ -129,7 +127,7 @@ async def test_what_failed_is_done_again() -> None:
         with pytest.raises(AgentFailed, match="not today"):
             await asks(sender)
 
-        assert await asks(sender, attempt=2) == Finding("today")
+        assert await asks(sender) == Finding("today")
 
 
 async def test_of_two_that_did_the_same_step_the_first_one_is_believed() -> None:
@@ -139,7 +137,7 @@ async def test_of_two_that_did_the_same_step_the_first_one_is_believed() -> None
         await cluster.add("thinker-0", first)
         late = await cluster.add("thinker-1", second)
         sender = cluster.senders["asker-0"]
-        asked = [asks(sender, "thinker-0"), asks(sender, "thinker-1", attempt=2)]
+        asked = [asks(sender, "thinker-0"), asks(sender, "thinker-1")]
         await until(lambda: first.begun == second.begun == 1)
         first.go_on.set()
         await asked[0]
