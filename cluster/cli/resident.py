@@ -17,6 +17,7 @@ from cluster.placement.resident_control import ClusterStatus
 from cluster.placement.resident_file import Resident, read_resident
 from cluster.settings import Configuration, load
 
+_LETTERS_SHOWN = 5
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -64,7 +65,8 @@ async def status(
     if found is None:
         console.write("no cluster is up; `fleetmind up` starts one\n")
         return Exit.FAILED
-    console.write("".join(f"{line}\n" for line in (*_places(found.resident), *_agents(found))))
+    lines = (*_places(found.resident), *_agents(found), *_dead_letters(found))
+    console.write("".join(f"{line}\n" for line in lines))
     return Exit.FAILED if found.missing else Exit.DONE
 
 
@@ -85,6 +87,16 @@ def _agents(found: ClusterStatus) -> Iterator[str]:
         yield f"{agent.agent:<10} serving at {host_port}, incarnation {agent.epoch}"
     for name in found.missing:
         yield f"{name:<10} not serving: it is being restarted"
+
+
+def _dead_letters(found: ClusterStatus) -> Iterator[str]:
+    letters = found.dead_letters
+    if letters:
+        yield f"given up   {letters[-1].number} messages so far; the last of them:"
+    for letter in letters[-_LETTERS_SHOWN:]:
+        ago = _duration(time.time() - letter.at_s)
+        about = " ".join(filter(None, (letter.body_type, letter.task, letter.step)))
+        yield f"  {ago} ago, {letter.sender} to {letter.recipient}, {about}: {letter.reason}"
 
 
 def _duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.kernel.clock import SystemClock
+from cluster.kernel.dead_letters import DeadLetter
 from cluster.kernel.errors import PlacementError, UsageError
 from cluster.kernel.registration import Registration
 from cluster.placement.child_process import ChildProcess
@@ -44,6 +45,8 @@ class ClusterStatus:
 
     resident: Resident
     serving: tuple[Registration, ...]
+    dead_letters: tuple[DeadLetter, ...] = ()
+    """What was given up lately, the newest last."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -123,6 +126,7 @@ async def status() -> ClusterStatus | None:
         return None
     # Redis' client takes a fifth of a second to import, which nothing else here needs.
     from cluster.memory.redis_store import RedisStore
+    from cluster.runtime.dead_letters import DeadLetterBox
     from cluster.runtime.directory import Directory, scope_of
 
     try:
@@ -131,11 +135,12 @@ async def status() -> ClusterStatus | None:
         return None  # it is just being removed
     store = await RedisStore.connect(secrets.redis_url)
     try:
-        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
-        serving = await directory.all(is_fresh=True)
+        scope = scope_of(secrets.token)
+        serving = await Directory(store, SystemClock(), scope=scope).all(is_fresh=True)
+        dead_letters = await DeadLetterBox(store, scope).latest()
     finally:
         await store.close()
-    return ClusterStatus(resident, tuple(serving))
+    return ClusterStatus(resident, tuple(serving), tuple(dead_letters))
 
 
 async def _gone(process: ProcessId, timeout_s: float) -> bool:

@@ -12,8 +12,9 @@ import pytest
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
 from cluster.cli.resident import status
+from cluster.kernel.dead_letters import DeadLetter
 from cluster.kernel.errors import StoreUnavailable
-from cluster.kernel.ids import AgentId
+from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.registration import Registration
 from cluster.placement.process_table import ProcessId
 from cluster.placement.resident_control import ClusterStatus
@@ -75,6 +76,38 @@ def test_an_agent_that_does_not_serve_is_named_and_the_exit_says_so(tmp_path: Pa
 
     assert code == 1
     assert "coder-0    not serving: it is being restarted\n" in out
+
+
+def test_what_was_given_up_is_shown_the_newest_last(tmp_path: Path) -> None:
+    letters = tuple(
+        DeadLetter(
+            time.time() - 125.0,
+            AgentId("manager-0"),
+            AgentId("coder-0"),
+            TaskId("t"),
+            StepId(f"c{number}"),
+            "fleetmind.v1.Assignment",
+            6,
+            "5 incarnations of coder-0 died holding it",
+            number,
+        )
+        for number in range(1, 9)
+    )
+
+    _, out, _ = shown(ClusterStatus(resident(tmp_path), (SERVING,), letters))
+
+    assert "given up   8 messages so far" in out
+    assert out.endswith(
+        "  2 min ago, manager-0 to coder-0, fleetmind.v1.Assignment t c8:"
+        " 5 incarnations of coder-0 died holding it\n"
+    )
+    assert (" c3:" in out, " c4:" in out) == (False, True)
+
+
+def test_nothing_is_said_of_what_was_given_up_where_nothing_was(tmp_path: Path) -> None:
+    _, out, _ = shown(ClusterStatus(resident(tmp_path), (SERVING,)))
+
+    assert "given up" not in out
 
 
 def test_all_agents_serving_exits_0(tmp_path: Path) -> None:
