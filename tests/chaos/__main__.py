@@ -18,6 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import uvloop
+
 from tests.chaos.figures import Figures, append_cell, merged, read_cells, summary, table
 from tests.chaos.scenarios import SCENARIOS, Job, plan_jobs
 from tests.chaos.zygote import Zygote
@@ -43,7 +45,7 @@ def main() -> None:
     for cell in read_cells(CELLS):
         done[cell.scenario] += cell.runs
     jobs = plan_jobs(arguments.only, arguments.runs, done, seed=arguments.seed)
-    asyncio.run(_campaign(jobs, arguments))
+    uvloop.run(_campaign(jobs, arguments))
     sums = merged(read_cells(CELLS))
     total = Figures("all", arguments.seed)
     for each in sums:
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the scenarios")
     parser.add_argument("--only", default="", help="part of the names of the scenarios to run")
     parser.add_argument("--runs", type=int, default=0, help="injections a scenario")
-    parser.add_argument("--parallel", type=int, default=6, help="clusters side by side")
+    parser.add_argument("--parallel", type=int, default=4, help="clusters side by side")
     parser.add_argument("--seconds", type=float, default=0.0, help="start no cell after that time")
     parser.add_argument("--seed", type=int, default=1, help="of what is random in the faults")
     parser.add_argument("--resume", action="store_true", help="add to the figures there are")

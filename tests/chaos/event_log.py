@@ -1,4 +1,4 @@
-"""What the processes of a chaos cluster write down while they can: one file, one JSON object a line.
+"""What the processes of a chaos cluster write down while they can: one JSON object a line.
 
 Every line is one write to a file opened for appending, so a SIGKILL loses none that came before
 it and lines of several processes never mix. Times are `time.monotonic`, one clock for a machine.
@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class EventReader:
         self._path.touch()
         self._file = self._path.open("rb")
         self.records: list[Record] = []
+        self._of_kind: defaultdict[str, list[Record]] = defaultdict(list)
 
     def read(self) -> list[Record]:
         """Take what is new and return all there is."""
@@ -48,17 +50,18 @@ class EventReader:
             if not line.endswith(b"\n"):
                 self._file.seek(-len(line), os.SEEK_CUR)
                 break
-            self.records.append(json.loads(line))
+            record: Record = json.loads(line)
+            self.records.append(record)
+            self._of_kind[record["what"]].append(record)
         return self.records
 
-    def find(self, what: str, since: float = 0.0, **wanted: object) -> list[Record]:
+    def find(self, what: str, **wanted: object) -> list[Record]:
         """Return the records of a kind that have these values."""
+        self.read()
         return [
             record
-            for record in self.read()
-            if record["what"] == what
-            and record["t"] >= since
-            and all(record.get(key) == value for key, value in wanted.items())
+            for record in self._of_kind[what]
+            if all(record.get(key) == value for key, value in wanted.items())
         ]
 
     async def until(self, what: str, timeout_s: float, **wanted: object) -> Record:
@@ -68,7 +71,7 @@ class EventReader:
             TimeoutError: none came within the time.
         """
         async with asyncio.timeout(timeout_s):
-            while not (found := self.find(what, **wanted)):
+            while not (found := self.find(what, **wanted)):  # noqa: ASYNC110 - a file
                 await asyncio.sleep(_POLL_S)
         return found[0]
 

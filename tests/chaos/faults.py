@@ -141,7 +141,7 @@ def _repeated(name: str, strike: Shape) -> Inject:
 
 def link_proxies(cluster: ChaosCluster) -> list[ChaosProxy]:
     """Return the proxies that stand before agents."""
-    return [member.proxy for member in cluster.members.values()]
+    return [member.proxy for member in cluster.members.values() if member.proxy is not None]
 
 
 def _half_close(direction: Direction) -> Shape:
@@ -238,3 +238,8 @@ REDIS_FAULTS: dict[str, Inject] = {
     "redis link blackholed": _redis_blackholed,
     "redis link delayed": _redis_delayed,
 }
+
+
+def needs_proxies(fault: str) -> bool:
+    """Say whether a fault is done to bytes on their way."""
+    return "link" in fault

@@ -1,4 +1,4 @@
-"""One process of a chaos cluster: a host as it is in production, and a way to die at a chosen point.
+"""One process of a chaos cluster: a host as in production, and a way to die at a chosen point.
 
 Forked by `tests.chaos.zygote`. What its agent does is `tests.chaos.message_roles`' or
 `tests.chaos.task_roles`' business. It stops on SIGTERM, and ends with `FENCED` where a newer
@@ -34,6 +34,7 @@ TOKEN = "chaos"
 FENCED = 3
 STORE_TIMEOUT_S = 1.0
 _RETRY_S = 0.1
+_COUNT_S = 0.5
 _FENCED_LINGERS_S = 0.5
 
 AFTER_ACK_S = 0.003
@@ -120,7 +121,7 @@ class Surroundings:
         self.crash = CrashPoints(self.folder, spec["agent"], self.log)
         self.stopping = asyncio.Event()
 
-    async def store(self, cls: type[Kept] = RedisStore) -> Kept:  # type: ignore[assignment]
+    async def store(self, cls: type[Kept]) -> Kept:
         """Connect to the store, however long it takes: it may be the one that is being hurt."""
         while True:
             try:
@@ -196,7 +197,7 @@ async def serve(spec: dict[str, Any], openers: dict[str, Opener]) -> int:
 
 async def _count(log: EventLog, host: Host, part: Part) -> None:
     while True:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_COUNT_S)
         _write_counts(log, host, part)
 
 

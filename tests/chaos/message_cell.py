@@ -20,6 +20,7 @@ from tests.chaos.faults import (
     crash,
     freeze,
     kill,
+    needs_proxies,
     zombie,
 )
 from tests.chaos.figures import Figures
@@ -66,7 +67,10 @@ async def run_message_cell(zygote: Zygote, cell: MessageCell, folder: Path) -> F
     rng = random.Random(cell.seed)
     figures = Figures(f"messages: {cell.fault}", cell.seed)
     injections: list[Injection] = []
-    async with ChaosCluster(zygote, folder, rng, cell.lease_s) as cluster:
+    cluster = ChaosCluster(
+        zygote, folder, rng, lease_s=cell.lease_s, has_proxies=needs_proxies(cell.fault)
+    )
+    async with cluster:
         if cell.fault == "redis loading":
             await cluster.redis.pad()
         await cluster.add(SINK, "sink")

@@ -20,6 +20,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.peer import Peer
 from cluster.kernel.turn import Turn
+from cluster.memory.redis_store import RedisStore
 from cluster.runtime.driver import NoWork
 from cluster.runtime.host import Host
 from cluster.runtime.running_turn import RunningTurn
@@ -224,7 +225,7 @@ async def _open_sink(around: Surroundings) -> tuple[Host, Part]:
         made.append(Sink(around, sender))
         return made[0]
 
-    return plain_host(around, await around.store(), make, 64), made[0]
+    return plain_host(around, await around.store(RedisStore), make, 64), made[0]
 
 
 def _open_source(kind: type[Asker | Teller]) -> Opener:
@@ -235,7 +236,7 @@ def _open_source(kind: type[Asker | Teller]) -> Opener:
             senders.append(sender)
             return NoWork()
 
-        host = plain_host(around, await around.store(), make, 1)
+        host = plain_host(around, await around.store(RedisStore), make, 1)
         return host, kind(around, senders[0])
 
     return open_source

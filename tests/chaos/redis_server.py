@@ -43,11 +43,6 @@ class RedisServer:
         """The address on its socket, which no proxy stands before."""
         return f"unix://{quote(str(self._slot.socket))}"
 
-    @staticmethod
-    def proxied_url(port: int) -> str:
-        """Return the address behind a proxy's port."""
-        return f"redis://127.0.0.1:{port}"
-
     async def start(self, *, loading_s: float = 0.0) -> None:
         """Start the server on the data it has, and wait until it answers.
 

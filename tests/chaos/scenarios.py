@@ -50,10 +50,8 @@ def _message_scenario(fault: str) -> Scenario:
     async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
         return await run_message_cell(zygote, MessageCell(fault, runs, seed), folder)
 
-    is_quick = fault.startswith(("kill", "crash"))
-    return Scenario(
-        f"messages: {fault}", 100 if not is_quick else 200, 50 if is_quick else 20, run
-    )
+    runs, runs_a_cell = (200, 50) if fault.startswith(("kill", "crash")) else (100, 20)
+    return Scenario(f"messages: {fault}", runs, runs_a_cell, run)
 
 
 def _task_scenario(
@@ -80,9 +78,8 @@ def _task_scenarios() -> list[Scenario]:
             found.append(_task_scenario(fault, (fault,), 40, 20))
             standby = _task_scenario(f"{fault} (standby)", (fault,), 60, 20, has_standby=True)
             found.append(standby)
-    for fault in (*LINK_FAULTS, *REDIS_FAULTS):
-        found.append(_task_scenario(fault, (fault,), 100, 20, has_standby=True))
-    return found
+    faults = (*LINK_FAULTS, *REDIS_FAULTS)
+    return found + [_task_scenario(f, (f,), 100, 20, has_standby=True) for f in faults]
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -1,7 +1,7 @@
 """The processes of one chaos cluster: started, restarted when they die (as Ray does), hurt.
 
-A cluster has a folder, a store, a proxy before every agent and one before the store. It is driven
-from the process that injects the faults.
+A cluster has a folder and a store and, where its faults need them, a proxy before every agent and
+one before the store. It is driven from the process that injects the faults.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Member:
 
     agent: str
     kind: str
-    proxy: ChaosProxy
+    proxy: ChaosProxy | None
     more: dict[str, Any]
     pid: int = 0
     watch: asyncio.Task[None] | None = None
@@ -41,12 +42,22 @@ class Member:
 class ChaosCluster:
     """A store and some hosts as processes; an async context manager that ends them all."""
 
-    def __init__(self, zygote: Zygote, folder: Path, rng: random.Random, lease_s: float) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        folder: Path,
+        rng: random.Random,
+        *,
+        lease_s: float,
+        restart_s: float = 0.0,
+        has_proxies: bool = True,
+    ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.rng = rng
         self.lease_s = lease_s
-        self.restart_delay_s = 0.0
+        self._restart_s = restart_s
+        self._has_proxies = has_proxies
         self.zygote = zygote
         self.redis = RedisServer(zygote, folder)
         self.redis_proxy = ChaosProxy(lambda: ("127.0.0.1", self.redis.port), rng)
@@ -67,31 +78,40 @@ class ChaosCluster:
 
     async def add(self, agent: str, kind: str, **more: Any) -> Member:
         """Start an agent and wait until it serves."""
+        proxy = (
+            await ChaosProxy(self._upstream(agent), self.rng).start() if self._has_proxies else None
+        )
+        member = self.members[agent] = Member(agent, kind, proxy, more)
+        await self._spawn(member)
+        await self.ready(agent)
+        return member
 
+    def _upstream(self, agent: str) -> Callable[[], tuple[str, int]]:
         def upstream() -> tuple[str, int]:
             address = upstream_path(self.folder, agent).read_text(encoding="utf-8")
             host, _, port = address.rpartition(":")
             return host, int(port)
 
-        proxy = await ChaosProxy(upstream, self.rng).start()
-        member = self.members[agent] = Member(agent, kind, proxy, more)
-        await self._spawn(member)
-        await self.ready(agent)
-        return member
+        return upstream
 
     async def _spawn(self, member: Member) -> int:
         spec = {
             "agent": member.agent,
             "kind": member.kind,
             "folder": str(self.folder),
-            "redis_url": RedisServer.proxied_url(self.redis_proxy.port),
-            "proxy_port": member.proxy.port,
+            "redis_url": self._redis_url(),
+            "proxy_port": member.proxy.port if member.proxy is not None else 0,
             "lease_s": self.lease_s,
             **member.more,
         }
         member.pid = await self.zygote.spawn(spec, self.folder / f"{member.agent}.log")
         member.watch = asyncio.ensure_future(self._watch(member, member.pid))
         return member.pid
+
+    def _redis_url(self) -> str:
+        """Return the store's address: TCP in both cases, since sockets break in other ways."""
+        port = self.redis_proxy.port if self._has_proxies else self.redis.port
+        return f"redis://127.0.0.1:{port}"
 
     async def _watch(self, member: Member, pid: int) -> None:
         """Start an agent anew when its process has ended, unless it was replaced already."""
@@ -100,7 +120,7 @@ class ChaosCluster:
             return
         if status != -signal.SIGKILL and pid not in self._expected:
             self.unexpected.append(f"{member.agent} ended with {status}")
-        await asyncio.sleep(self.restart_delay_s)
+        await asyncio.sleep(self._restart_s)
         await self._spawn(member)
 
     async def ready(self, agent: str, pid: int | None = None) -> Record:
@@ -176,10 +196,12 @@ class ChaosCluster:
             if self.zygote.is_alive(record["pid"]):
                 os.kill(record["pid"], signal.SIGKILL)
         for member in self.members.values():
-            self.kill(member.agent) if member.pid else None
+            if member.pid:
+                self.kill(member.agent)
             if member.watch is not None:
                 await member.watch
-            await member.proxy.close()
+            if member.proxy is not None:
+                await member.proxy.close()
         await self.redis_proxy.close()
         await self.redis.stop()
         self.events.close()

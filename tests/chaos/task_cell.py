@@ -19,6 +19,7 @@ from tests.chaos.faults import (
     crash,
     freeze,
     kill,
+    needs_proxies,
     zombie,
 )
 from tests.chaos.figures import Figures
@@ -66,8 +67,15 @@ async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures
     rng = random.Random(cell.seed)
     figures = Figures(cell.name, cell.seed)
     injections: list[tuple[Injection, int]] = []
-    async with ChaosCluster(zygote, folder, rng, cell.lease_s) as cluster:
-        cluster.restart_delay_s = cell.restart_s
+    cluster = ChaosCluster(
+        zygote,
+        folder,
+        rng,
+        lease_s=cell.lease_s,
+        restart_s=cell.restart_s,
+        has_proxies=any(map(needs_proxies, cell.faults)),
+    )
+    async with cluster:
         if "redis loading" in cell.faults:
             await cluster.redis.pad()
         await _start(cluster, cell)
@@ -100,19 +108,23 @@ async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures
 
 
 async def _start(cluster: ChaosCluster, cell: TaskCell) -> None:
-    for replica in range(2 if cell.has_standby else 1):
-        for role in ROLES:
-            await cluster.add(f"{role}-{replica}", role)
+    replicas = range(2 if cell.has_standby else 1)
+    agents = [(f"{role}-{replica}", role) for replica in replicas for role in ROLES]
+    await asyncio.gather(*[cluster.add(agent, role) for agent, role in agents])
     more = {"rate": cell.tasks_per_s, "seed": cell.seed, "cancel_share": cell.cancel_share}
     await cluster.add(DRIVER, "submitter", **more)
 
 
 async def _ended_again(cluster: ChaosCluster, figures: Figures) -> bool:
     """Wait until one more task has been answered; say whether one was."""
-    known = len(cluster.events.find("ended", kind="answered"))
+
+    def answered() -> int:
+        return len(cluster.events.find("ended", kind="answered"))
+
+    known = answered()
     try:
         async with asyncio.timeout(PROGRESS_S):
-            while len(cluster.events.find("ended", kind="answered")) <= known:  # noqa: ASYNC110
+            while answered() <= known:  # noqa: ASYNC110 - the log is a file
                 await asyncio.sleep(0.05)
     except TimeoutError:
         figures.stuck += 1

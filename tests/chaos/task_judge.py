@@ -7,7 +7,7 @@ with keys refuses. Recovery: from a death to the moment at which what it interru
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
 from cluster.kernel.errors import ClusterError
@@ -34,10 +34,10 @@ async def judge_tasks(records: list[Record], redis_url: str, figures: Figures) -
     store = await RedisStore.connect(redis_url, timeout_s=20.0)
     try:
         journal = RedisJournal(store, SCOPE)
-        for task in await journal.open_tasks():
-            if ended.get(task) and await journal.read(task):
+        for unended in await journal.open_tasks():
+            if unended in ended and await journal.read(unended):
                 figures.without_end += 1
-                figures.note(f"the journal of {task} is still open")
+                figures.note(f"the journal of {unended} is still open")
         for task, end in ended.items():
             await _judge_journal(task, end, await journal.read(TaskId(task)), figures)
     finally:
@@ -139,7 +139,8 @@ async def _judge_journal(
         return
     if terminal[0].kind != end["kind"]:
         figures.ended_twice += 1
-        figures.note(f"{task} ended {terminal[0].kind} in its journal, {end['kind']} for its driver")
+        own, told = terminal[0].kind, end["kind"]
+        figures.note(f"{task} ended {own} in its journal, {told} for its driver")
     _judge_facts(task, events, figures)
 
 
@@ -154,29 +155,18 @@ def _judge_facts(task: str, events: list[Event], figures: Figures) -> None:
 def recovery_s(records: list[Record], pid: int, died: float) -> list[float]:
     """Return, for all that a dead process had under way, how long until somebody went on with it.
 
-    A step's is until it is begun again or its record is found, a task's until its next entry.
+    A step's is until it is begun again or its record is found, a task's until its next entry. What
+    nobody had to go on with (its task had ended) doesn't count.
     """
-    steps: dict[tuple[str, str], float] = {}
-    tasks: set[str] = set()
-    after: dict[object, float] = {}
-    over: set[object] = set()
+    under_way: set[tuple[str, ...]] = set()
+    after: dict[tuple[str, ...], float] = {}
     for record in records:
-        if "task" not in record:
+        if record["what"] not in GONE_ON:
             continue
-        key: object = (record["task"], record["step"]) if "step" in record else record["task"]
+        unit = (record["task"], record["step"]) if "step" in record else (record["task"],)
         if record["pid"] == pid:
-            if record["what"] == "begun":
-                steps[record["task"], record["step"]] = record["t"]
-            elif record["what"] == "kept":
-                steps.pop((record["task"], record["step"]), None)
-            elif record["what"] == "appended":
-                (tasks.discard if record["is_final"] else tasks.add)(record["task"])
-        elif record["what"] in GONE_ON and record["t"] >= died:
-            after.setdefault(key, record["t"])
-        elif record["what"] == "ended":
-            over.add(record["task"])
-    waits: defaultdict[object, float] = defaultdict(float)
-    for unit in (*steps, *tasks):
-        if unit in after:
-            waits[unit] = after[unit] - died
-    return list(waits.values())
+            is_over = record["what"] == "kept" or record.get("is_final", False)
+            (under_way.discard if is_over else under_way.add)(unit)
+        elif record["t"] >= died:
+            after.setdefault(unit, record["t"])
+    return [after[unit] - died for unit in under_way if unit in after]

@@ -131,8 +131,9 @@ class Worker:
         assert isinstance(message, Assignment)
         assert isinstance(turn, RunningTurn)
         place = {"task": turn.task, "step": message.step}
-        self._again += message.attempt > 1 or turn.work.asked.attempt > 1
-        self._around.log.write("begun", **place, attempt=message.attempt)
+        attempt = turn.work.asked.attempt
+        self._again += attempt > 1
+        self._around.log.write("begun", **place, attempt=attempt)
         self._crash.crossed("before", **place)
         await asyncio.sleep(self._random.uniform(*THOUGHT_S))
         self._around.log.write("effect", **place)
@@ -227,7 +228,8 @@ class Submitter:
                 self._around.log.write("seen", task=task.id, kind=event.kind, index=event.index)
         ends = [event for event in seen if event.is_terminal]
         detail = ends[0].detail if ends else None
-        why = f"{detail.failure.kind}: {detail.failure.message}" if isinstance(detail, Failed) else ""
+        failure = detail.failure if isinstance(detail, Failed) else None
+        why = f"{failure.kind}: {failure.message}" if failure is not None else ""
         text = detail.answer.text if isinstance(detail, Answered) else ""
         kind = ends[0].kind if ends else ""
         self._ends[kind] += 1
@@ -262,7 +264,7 @@ async def _open_worker(around: Surroundings) -> tuple[Host, Part]:
 
 async def _open_manager(around: Surroundings) -> tuple[Host, Part]:
     part = ManagerPart(around)
-    store = await around.store()
+    store = await around.store(RedisStore)
     journal = WatchedJournal(store, SCOPE)
     journal.log = around
 
@@ -274,7 +276,7 @@ async def _open_manager(around: Surroundings) -> tuple[Host, Part]:
 
 
 async def _open_driver(around: Surroundings) -> tuple[Host, Part]:
-    store = await around.store()
+    store = await around.store(RedisStore)
     submitter = Submitter(around, store)
     return plain_host(around, store, lambda _: Planner(), 1), submitter
 
