@@ -6,6 +6,7 @@ local monotonic clock on the way in.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,9 @@ SAW_MAX = 64
 NAME_CHARS_MAX = 256
 RESIDENTS_MAX = 1024
 ID_BYTES = 16
+_CHECKSUM_TAG = bytes([15 << 3 | 5])
+"""Field 15, four bytes wide (protobuf's wire type 5)."""
+_CHECKSUM_BYTES = 4
 
 _LANES: dict[int, Lane] = {lane.value: lane for lane in Lane}
 _KINDS: dict[int, Kind] = {kind.value: kind for kind in Kind}
@@ -63,13 +67,30 @@ def frame_to_bytes(frame: Frame, now: float) -> bytes:
             for resident in residents:
                 made.hello.residents.add(agent=resident.agent, epoch=resident.epoch)
             for resident in met:
-                made.hello.met.add(agent=resident.agent, epoch=resident.epoch)
+                made.hello.met.add(
+                    agent=resident.agent, epoch=resident.epoch, session=resident.session
+                )
         case Goodbye(reason):
             made.goodbye.reason = reason
-    data = made.SerializeToString()
+    data = with_checksum(made.SerializeToString())
     if len(data) > FRAME_BYTES_MAX:
         raise TooLarge(f"a frame of {len(data)} bytes is over the limit of {FRAME_BYTES_MAX}")
     return data
+
+
+def with_checksum(data: bytes) -> bytes:
+    """Return a serialised frame with its last field, the checksum of all that goes before.
+
+    Appending a field to a serialised message is how protobuf merges; so this is still a Frame.
+    """
+    return data + _CHECKSUM_TAG + zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little")
+
+
+def _is_intact(data: bytes) -> bool:
+    end = len(data) - _CHECKSUM_BYTES
+    checksum = int.from_bytes(data[end:], "little")
+    begin = end - len(_CHECKSUM_TAG)
+    return begin >= 0 and data[begin:end] == _CHECKSUM_TAG and zlib.crc32(data[:begin]) == checksum
 
 
 def check_body(body: bytes) -> None:
@@ -109,7 +130,7 @@ def _put_envelope(made: Any, envelope: Envelope, now: float) -> None:
     made.kind = envelope.kind
     made.attempt = envelope.attempt
     if envelope.deadline_at is not None:
-        made.remaining_us = max(1, int((envelope.deadline_at - now) * 1e6))
+        made.remaining_us = max(0, int((envelope.deadline_at - now) * 1e6)) + 1
     made.trust = envelope.trust
     if envelope.traceparent:
         made.traceparent = envelope.traceparent
@@ -146,6 +167,8 @@ def frame_from_bytes(data: bytes, now: float) -> Frame:
     """
     if len(data) > FRAME_BYTES_MAX:
         raise WireError(f"a frame of {len(data)} bytes is over the limit of {FRAME_BYTES_MAX}")
+    if not _is_intact(data):
+        raise WireError("the peer sent bytes that are not a frame, or that changed on the way")
     try:
         message = exchange_pb2.Frame.FromString(data)
     except DecodeError as error:
@@ -200,7 +223,7 @@ def _get_envelope(message: Any, now: float) -> Envelope:
         message.step,
         message.cause,
         lane,
-        now + remaining_us / 1e6 if remaining_us else None,
+        now + (remaining_us - 1) / 1e6 if remaining_us else None,
         _TRUSTS.get(message.trust, Trust.RETRIEVED),
         message.traceparent,
         dict(saw) if saw else _NOTHING_SEEN,

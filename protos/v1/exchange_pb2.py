@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.v1 import envelope_pb2 as protos_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/exchange.proto\x12\x0c\x66leetmind.v1\x1a\x18protos/v1/envelope.proto\"\x85\x01\n\x05\x46rame\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.fleetmind.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.fleetmind.v1.BatchH\x00\x12(\n\x07goodbye\x18\x03 \x01(\x0b\x32\x15.fleetmind.v1.GoodbyeH\x00\x42\x06\n\x04kind\"9\n\x08Resident\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07session\x18\x03 \x01(\x04\"y\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12)\n\tresidents\x18\x02 \x03(\x0b\x32\x16.fleetmind.v1.Resident\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12#\n\x03met\x18\x04 \x03(\x0b\x32\x16.fleetmind.v1.Resident\"v\n\x05\x42\x61tch\x12)\n\tenvelopes\x18\x01 \x03(\x0b\x32\x16.fleetmind.v1.Envelope\x12\x1f\n\x04\x61\x63ks\x18\x02 \x03(\x0b\x32\x11.fleetmind.v1.Ack\x12!\n\x05parts\x18\x03 \x03(\x0b\x32\x12.fleetmind.v1.Part\"`\n\x04Part\x12 \n\x04lane\x18\x01 \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12(\n\x08\x65nvelope\x18\x03 \x01(\x0b\x32\x16.fleetmind.v1.Envelope\"\xa7\x01\n\x03\x41\x63k\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x14\n\x0csender_epoch\x18\x02 \x01(\x04\x12\x11\n\trecipient\x18\x03 \x01(\t\x12\x17\n\x0frecipient_epoch\x18\x04 \x01(\x04\x12 \n\x04lane\x18\x05 \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12\x0f\n\x07receipt\x18\x06 \x01(\x04\x12\r\n\x05limit\x18\x07 \x01(\x04\x12\x0c\n\x04\x64one\x18\x08 \x03(\x04\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"m\n\x0cRegistration\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x0c\n\x04load\x18\x04 \x01(\r\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x0f\n\x07handles\x18\x06 \x03(\t2@\n\x08\x45xchange\x12\x34\n\x04Open\x12\x13.fleetmind.v1.Frame\x1a\x13.fleetmind.v1.Frame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/exchange.proto\x12\x0c\x66leetmind.v1\x1a\x18protos/v1/envelope.proto\"\x97\x01\n\x05\x46rame\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.fleetmind.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.fleetmind.v1.BatchH\x00\x12(\n\x07goodbye\x18\x03 \x01(\x0b\x32\x15.fleetmind.v1.GoodbyeH\x00\x12\x10\n\x08\x63hecksum\x18\x0f \x01(\x07\x42\x06\n\x04kind\"9\n\x08Resident\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07session\x18\x03 \x01(\x04\"y\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12)\n\tresidents\x18\x02 \x03(\x0b\x32\x16.fleetmind.v1.Resident\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12#\n\x03met\x18\x04 \x03(\x0b\x32\x16.fleetmind.v1.Resident\"v\n\x05\x42\x61tch\x12)\n\tenvelopes\x18\x01 \x03(\x0b\x32\x16.fleetmind.v1.Envelope\x12\x1f\n\x04\x61\x63ks\x18\x02 \x03(\x0b\x32\x11.fleetmind.v1.Ack\x12!\n\x05parts\x18\x03 \x03(\x0b\x32\x12.fleetmind.v1.Part\"`\n\x04Part\x12 \n\x04lane\x18\x01 \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12(\n\x08\x65nvelope\x18\x03 \x01(\x0b\x32\x16.fleetmind.v1.Envelope\"\xa7\x01\n\x03\x41\x63k\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x14\n\x0csender_epoch\x18\x02 \x01(\x04\x12\x11\n\trecipient\x18\x03 \x01(\t\x12\x17\n\x0frecipient_epoch\x18\x04 \x01(\x04\x12 \n\x04lane\x18\x05 \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12\x0f\n\x07receipt\x18\x06 \x01(\x04\x12\r\n\x05limit\x18\x07 \x01(\x04\x12\x0c\n\x04\x64one\x18\x08 \x03(\x04\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"m\n\x0cRegistration\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x0c\n\x04load\x18\x04 \x01(\r\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x0f\n\x07handles\x18\x06 \x03(\t2@\n\x08\x45xchange\x12\x34\n\x04Open\x12\x13.fleetmind.v1.Frame\x1a\x13.fleetmind.v1.Frame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.v1.exchange_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FRAME']._serialized_start=69
-  _globals['_FRAME']._serialized_end=202
-  _globals['_RESIDENT']._serialized_start=204
-  _globals['_RESIDENT']._serialized_end=261
-  _globals['_HELLO']._serialized_start=263
-  _globals['_HELLO']._serialized_end=384
-  _globals['_BATCH']._serialized_start=386
-  _globals['_BATCH']._serialized_end=504
-  _globals['_PART']._serialized_start=506
-  _globals['_PART']._serialized_end=602
-  _globals['_ACK']._serialized_start=605
-  _globals['_ACK']._serialized_end=772
-  _globals['_GOODBYE']._serialized_start=774
-  _globals['_GOODBYE']._serialized_end=799
-  _globals['_REGISTRATION']._serialized_start=801
-  _globals['_REGISTRATION']._serialized_end=910
-  _globals['_EXCHANGE']._serialized_start=912
-  _globals['_EXCHANGE']._serialized_end=976
+  _globals['_FRAME']._serialized_end=220
+  _globals['_RESIDENT']._serialized_start=222
+  _globals['_RESIDENT']._serialized_end=279
+  _globals['_HELLO']._serialized_start=281
+  _globals['_HELLO']._serialized_end=402
+  _globals['_BATCH']._serialized_start=404
+  _globals['_BATCH']._serialized_end=522
+  _globals['_PART']._serialized_start=524
+  _globals['_PART']._serialized_end=620
+  _globals['_ACK']._serialized_start=623
+  _globals['_ACK']._serialized_end=790
+  _globals['_GOODBYE']._serialized_start=792
+  _globals['_GOODBYE']._serialized_end=817
+  _globals['_REGISTRATION']._serialized_start=819
+  _globals['_REGISTRATION']._serialized_end=928
+  _globals['_EXCHANGE']._serialized_start=930
+  _globals['_EXCHANGE']._serialized_end=994
 # @@protoc_insertion_point(module_scope)
