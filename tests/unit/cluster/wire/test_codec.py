@@ -61,6 +61,7 @@ frames = st.one_of(
         st.integers(min_value=0, max_value=9),
         st.lists(st.builds(Resident, names.map(AgentId), counters), max_size=3).map(tuple),
         names,
+        st.lists(st.builds(Resident, names.map(AgentId), counters, counters)).map(tuple),
     ),
     st.builds(Goodbye, names),
 )
@@ -106,6 +107,17 @@ def test_a_deadline_travels_as_remaining_time() -> None:
 
     assert isinstance(received, Batch)
     assert received.envelopes[0].deadline_at == pytest.approx(5007.0)
+
+
+def test_a_deadline_that_has_passed_arrives_as_passed_even_where_no_time_goes_by() -> None:
+    sent = Envelope(
+        EnvelopeId(bytes(16)), AgentId("a"), AgentId("b"), Kind.ASK, "", b"", seq=1, deadline_at=0.0
+    )
+
+    received = frame_from_bytes(frame_to_bytes(Batch((sent,)), 0.0), 0.0)
+
+    assert isinstance(received, Batch)
+    assert received.envelopes[0].deadline_at == 0.0
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent() -> None:
