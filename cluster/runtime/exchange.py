@@ -115,6 +115,10 @@ class Exchange:
         """How many other agents are remembered."""
         return self._links.peers_known
 
+    def backlog(self, agent: AgentId) -> int:
+        """Return how many envelopes an agent has not done or received yet."""
+        return self._links.peer(agent).undone_count
+
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
         return self._links.is_linked(agent)

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.delivery import UNDONE_MAX
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overloaded, Stopped
+from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.tasks import Assignment
 from cluster.runtime.sender import Observed, Sender
@@ -21,6 +23,8 @@ from cluster.wire.messages import PACKAGE
 
 _log = logging.getLogger(__name__)
 
+THOUGHTS_WAITING_MAX = UNDONE_MAX // 2
+"""Envelopes an asker may have waiting for it before thoughts are left out."""
 ASSIGNMENT = PACKAGE + Assignment.__name__
 
 
@@ -90,14 +94,20 @@ class RunningTurn:
         return self.deadline.remaining_s(self.sender.clock.now())
 
     def emit(self, detail: object) -> None:
-        """Send progress to whoever asked; dropped where that one is out of reach for long."""
+        """Send progress to whoever asked.
+
+        Where that one is too slow, thoughts are left out long before other facts are.
+        """
         if self.on_emit is not None:
             self.on_emit(detail)
             return
         if not self.work.askers:
             return
         message = self.sender.codec.encode(detail)
+        is_thought = isinstance(detail.detail if isinstance(detail, Event) else detail, Thought)
         for asker in self.work.askers:
+            if is_thought and self.sender.exchange.backlog(asker.sender) >= THOUGHTS_WAITING_MAX:
+                continue
             envelope = self.sender.sealed(asker.sender, Kind.PROGRESS, message)
             self._about(envelope).cause = asker.id
             try:
