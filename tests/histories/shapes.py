@@ -1,0 +1,341 @@
+"""Tasks of many shapes, run over hosts in memory so that their journals can be recorded.
+
+Each shape runs one task to its end and returns its id; its name is the name of the recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel
+
+from cluster.kernel.errors import ClusterError, ModelError, StoreUnavailable
+from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.tasks import (
+    Answer,
+    Assignment,
+    Citation,
+    ComposeRequest,
+    Finding,
+    Plan,
+    PlanProposal,
+    PlanRequest,
+    Program,
+    Run,
+    Step,
+)
+from cluster.kernel.turn import Turn
+from cluster.runtime.driver import SubmittedTask
+from cluster.runtime.host import Host
+from tests.support.hosts import MemoryCluster, until
+
+Shape = Callable[[MemoryCluster], Awaitable[TaskId]]
+
+SHAPES: dict[str, Shape] = {}
+GOAL = "Which of the two tables is the larger one?"
+DEADLINE_S = 60.0
+SHORT_S = 0.3
+
+
+def shape(run: Shape) -> Shape:
+    """Register a shape under its own name."""
+    SHAPES[run.__name__] = run
+    return run
+
+
+def step(name: str, *needs: str, agent: str = "researcher") -> Step:
+    return Step(StepId(name), agent, f"Look into {name}.", tuple(StepId(need) for need in needs))
+
+
+class Price(BaseModel):
+    """What a user's own agent answers with."""
+
+    amount: float
+    currency: str
+
+
+class Manager:
+    """Plans as told and answers; waits before what it is told to hold until it is let go on."""
+
+    def __init__(self, *steps: Step, holds: type | None = None, answer: object = None) -> None:
+        self.holds = holds
+        self.answer = answer
+        self.proposal = PlanProposal(Plan(steps))
+        self.asked: Counter[type] = Counter()
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        self.asked[type(message)] += 1
+        if type(message) is self.holds:
+            await asyncio.get_running_loop().create_future()
+        if isinstance(message, PlanRequest):
+            return self.proposal
+        assert isinstance(message, ComposeRequest)
+        texts = (type(result.value).__name__ for result in message.results)
+        return self.answer or Answer(f"It is the second one, say {', '.join(texts) or 'I'}.")
+
+
+class Agent:
+    """Answers steps with what it is told to; waits in those it is told to hold."""
+
+    def __init__(self, *held: str, **answers: object) -> None:
+        self.held = set(held)
+        self.answers = answers
+        self.begun: Counter[str] = Counter()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        assert isinstance(message, Assignment)
+        self.begun[message.step] += 1
+        if message.step in self.held:
+            await self.go_on.wait()
+        answer = self.answers.get(message.step, Finding(f"Found out about {message.step}."))
+        if isinstance(answer, list):
+            answer = answer[self.begun[message.step] - 1]
+        if isinstance(answer, ClusterError):
+            raise answer
+        return answer
+
+
+async def end(task: SubmittedTask) -> TaskId:
+    """Wait for the task's end."""
+    async for _ in task:
+        pass
+    return task.id
+
+
+async def run(cluster: MemoryCluster, manager: Manager, agent: Agent | None = None) -> TaskId:
+    """Run a task that nothing happens to."""
+    await cluster.add_manager(manager)
+    await cluster.add("researcher-0", agent or Agent())
+    return await end(await cluster.submit(GOAL, DEADLINE_S))
+
+
+# ---- plans -------------------------------------------------------------------------------------
+
+
+@shape
+async def plain_answer(cluster: MemoryCluster) -> TaskId:
+    return await run(cluster, Manager())
+
+
+@shape
+async def one_step(cluster: MemoryCluster) -> TaskId:
+    return await run(cluster, Manager(step("a")))
+
+
+@shape
+async def parallel_steps(cluster: MemoryCluster) -> TaskId:
+    return await run(cluster, Manager(step("a"), step("b"), step("c")))
+
+
+@shape
+async def chain(cluster: MemoryCluster) -> TaskId:
+    return await run(cluster, Manager(step("a"), step("b", "a"), step("c", "b")))
+
+
+@shape
+async def diamond(cluster: MemoryCluster) -> TaskId:
+    steps = step("top"), step("left", "top"), step("right", "top"), step("bottom", "left", "right")
+    return await run(cluster, Manager(*steps))
+
+
+@shape
+async def uneven_steps(cluster: MemoryCluster) -> TaskId:
+    """A step starts while another that is independent of it still runs."""
+    agent = Agent("slow", "last")
+    await cluster.add_manager(Manager(step("slow"), step("quick"), step("last", "quick")))
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: agent.begun["last"] == 1)
+    agent.go_on.set()
+    return await end(task)
+
+
+@shape
+async def cited_finding_and_program(cluster: MemoryCluster) -> TaskId:
+    citation = Citation("tables.md", 3, 4, "The second table has 51 rows.")
+    ran = Run(0, "51\n", "", 0.25)
+    answers = {
+        "a": Finding("It has 51 rows [1].", (citation,), ("the index is a day old",)),
+        "b": Program("print(51)", ran),
+    }
+    manager = Manager(step("a"), step("b", "a", agent="coder"))
+    manager.proposal = PlanProposal(manager.proposal.plan, ("the plan was cut to two steps",))
+    await cluster.add("coder-0", Agent(**answers))
+    return await run(cluster, manager, Agent(**answers))
+
+
+@shape
+async def own_agent_with_its_own_message(cluster: MemoryCluster) -> TaskId:
+    await cluster.add("buyer-0", Agent(price=Price(amount=5.5, currency="EUR")))
+    cluster.senders["buyer-0"].codec.register(Price)
+    return await run(cluster, Manager(step("price", agent="buyer"), step("a", "price")))
+
+
+@shape
+async def circular_plan(cluster: MemoryCluster) -> TaskId:
+    return await run(cluster, Manager(step("a", "b"), step("b", "a")))
+
+
+# ---- failures ----------------------------------------------------------------------------------
+
+
+@shape
+async def failed_answer(cluster: MemoryCluster) -> TaskId:
+    """What a Manager answers to a request may be nonsense; the task fails with that."""
+    return await run(cluster, Manager(step("a"), answer=Finding("It is the second one.")))
+
+
+@shape
+async def failed_step(cluster: MemoryCluster) -> TaskId:
+    agent = Agent(a=ModelError("the model broke off"))
+    return await run(cluster, Manager(step("a"), step("b"), step("c", "a", "b")), agent)
+
+
+@shape
+async def retried_step(cluster: MemoryCluster) -> TaskId:
+    busy = StoreUnavailable("the index is being rebuilt")
+    agent = Agent(a=[busy, Finding("Found at the second try.")])
+    return await run(cluster, Manager(step("a"), step("b", "a")), agent)
+
+
+@shape
+async def step_that_failed_for_good(cluster: MemoryCluster) -> TaskId:
+    agent = Agent(a=StoreUnavailable("the index is gone"))
+    return await run(cluster, Manager(step("a"), step("b", "a")), agent)
+
+
+@shape
+async def restarted_agent(cluster: MemoryCluster) -> TaskId:
+    killed = Agent("a")
+    await cluster.add_manager(Manager(step("a"), step("b", "a")))
+    host = await cluster.add("researcher-0", killed)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: killed.begun["a"] == 1)
+    await host.abort()
+    await cluster.add("researcher-0", Agent())
+    return await end(task)
+
+
+@shape
+async def deadline_in_a_step(cluster: MemoryCluster) -> TaskId:
+    await cluster.add_manager(Manager(step("a"), step("b", "a")))
+    await cluster.add("researcher-0", Agent("b"))
+    return await end(await cluster.submit(GOAL, SHORT_S))
+
+
+@shape
+async def deadline_in_the_plan(cluster: MemoryCluster) -> TaskId:
+    await cluster.add_manager(Manager(holds=PlanRequest))
+    return await end(await cluster.submit(GOAL, SHORT_S))
+
+
+# ---- cancelled ---------------------------------------------------------------------------------
+
+
+async def cancelled(
+    cluster: MemoryCluster, manager: Manager, agent: Agent, is_time: Callable[[], bool]
+) -> TaskId:
+    """Cancel a task when it is time."""
+    await cluster.add_manager(manager)
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(is_time)
+    await task.cancel("nobody needs it any more")
+    return await end(task)
+
+
+@shape
+async def cancelled_in_the_plan(cluster: MemoryCluster) -> TaskId:
+    manager = Manager(holds=PlanRequest)
+    return await cancelled(cluster, manager, Agent(), lambda: manager.asked[PlanRequest] == 1)
+
+
+@shape
+async def cancelled_in_a_step(cluster: MemoryCluster) -> TaskId:
+    agent = Agent("b")
+    manager = Manager(step("a"), step("b", "a"), step("c"))
+    return await cancelled(cluster, manager, agent, lambda: agent.begun["b"] == 1)
+
+
+@shape
+async def cancelled_before_the_answer(cluster: MemoryCluster) -> TaskId:
+    manager = Manager(step("a"), holds=ComposeRequest)
+    return await cancelled(cluster, manager, Agent(), lambda: manager.asked[ComposeRequest] == 1)
+
+
+# ---- adopted -----------------------------------------------------------------------------------
+
+
+async def replace(cluster: MemoryCluster, killed: Host, manager: Manager, agent: str) -> Host:
+    """Kill a Manager and wait until another one has adopted its task."""
+    await killed.abort()
+    host = await cluster.add_manager(manager, agent)
+    await until(lambda: cluster.engines[agent].statistics.adopted == 1)
+    return host
+
+
+@shape
+async def adopted_in_the_plan(cluster: MemoryCluster) -> TaskId:
+    lost = Manager(holds=PlanRequest)
+    killed = await cluster.add_manager(lost)
+    await cluster.add("researcher-0", Agent())
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: lost.asked[PlanRequest] == 1)
+    await replace(cluster, killed, Manager(step("a"), step("b")), "manager-1")
+    return await end(task)
+
+
+@shape
+async def adopted_in_a_step(cluster: MemoryCluster) -> TaskId:
+    manager, agent = Manager(step("a"), step("b", "a"), step("c", "b")), Agent("b")
+    killed = await cluster.add_manager(manager)
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: agent.begun["b"] == 1)
+    await replace(cluster, killed, manager, "manager-1")
+    agent.go_on.set()
+    return await end(task)
+
+
+@shape
+async def adopted_before_the_answer(cluster: MemoryCluster) -> TaskId:
+    lost = Manager(step("a"), step("b"), holds=ComposeRequest)
+    killed = await cluster.add_manager(lost)
+    await cluster.add("researcher-0", Agent())
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: lost.asked[ComposeRequest] == 1)
+    await replace(cluster, killed, Manager(), "manager-1")
+    return await end(task)
+
+
+@shape
+async def adopted_by_the_next_incarnation_twice(cluster: MemoryCluster) -> TaskId:
+    manager, agent = Manager(step("a"), step("b", "a")), Agent("a", "b")
+    host = await cluster.add_manager(manager)
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: agent.begun["a"] == 1)
+    host = await replace(cluster, host, manager, "manager-0")
+    agent.held.remove("a")
+    agent.go_on.set()
+    agent.go_on.clear()
+    await until(lambda: agent.begun["b"] == 1)
+    await replace(cluster, host, manager, "manager-0")
+    agent.go_on.set()
+    return await end(task)
+
+
+@shape
+async def adopted_and_its_agent_gone_too(cluster: MemoryCluster) -> TaskId:
+    manager, lost = Manager(step("a")), Agent("a")
+    killed = await cluster.add_manager(manager)
+    researcher = await cluster.add("researcher-0", lost)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: lost.begun["a"] == 1)
+    await researcher.abort()
+    await cluster.add("researcher-1", Agent())
+    await replace(cluster, killed, manager, "manager-1")
+    return await end(task)

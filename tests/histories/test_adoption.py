@@ -1,0 +1,101 @@
+"""A Manager that adopts a recorded journal asks for what the recording says, and nothing else.
+
+Every beginning of every journal is put before a new Manager, as if its owner had died there; all
+whom it asks only note down what they were asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from cluster.kernel.events import StepStarted, Submitted
+from cluster.kernel.history import Compose, DoStep, MakePlan, Order, TaskHistory
+from cluster.kernel.ids import AgentId
+from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
+from cluster.kernel.turn import Turn
+from cluster.memory.journal import Owner
+from cluster.runtime.task_journal import events_of
+from cluster.wire.messages import MessageCodec
+from tests.histories.journals import names, plain, recorded, stored_event
+from tests.support.hosts import MemoryCluster, until
+
+ROLES = ("researcher", "coder", "buyer")
+DEADLINE_S = 60.0
+TURNS_TO_ASK_IN = 50
+LOST = Owner(AgentId("manager-9"), 1)
+
+
+class Notes:
+    """Takes every message, and answers none."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        self.asked.append(message)
+        return await asyncio.get_running_loop().create_future()
+
+
+def expected(order: Order, submitted: Submitted) -> object:
+    """Return what an order comes to at the agent that gets it."""
+    match order:
+        case MakePlan():
+            return ("plan", submitted.goal)
+        case DoStep(step, needed):
+            return (step.id, step.instruction, submitted.goal, plain(needed))
+        case Compose(plan, results):
+            return ("compose", submitted.goal, plain(plan), plain(results))
+
+
+def told(message: object) -> object:
+    """Return a message as `expected` has it."""
+    match message:
+        case PlanRequest(goal):
+            return ("plan", goal)
+        case Assignment(step, instruction, goal, results):
+            return (step, instruction, goal, plain(results))
+        case ComposeRequest(goal, plan, results):
+            return ("compose", goal, plain(plan), plain(results))
+    raise AssertionError(f"nobody should be asked {message!r}")
+
+
+@pytest.mark.parametrize("name", names())
+async def test_a_manager_that_adopts_does_what_the_recording_says(name: str) -> None:
+    stored = [entry.stored for entry in recorded(name)]
+    for length in range(1, len(stored)):
+        await adopt(stored[:length])
+
+
+async def adopt(stored: list[bytes]) -> None:
+    notes = Notes()
+    async with MemoryCluster() as cluster:
+        events = events_of(stored, MessageCodec())
+        history = TaskHistory()
+        for event in events:
+            history.apply(event)
+        submitted, now = events[0].detail, cluster.clock.wall()
+        assert isinstance(submitted, Submitted)
+        in_time = replace(submitted, submitted_wall_s=now, deadline_wall_s=now + DEADLINE_S)
+        entries = [stored_event(replace(events[0], detail=in_time)), *stored[1:]]
+        await cluster.journal.claim(events[0].task, LOST)
+        await cluster.journal.append(events[0].task, 1, 1, entries)
+        for role in ROLES:
+            await cluster.add(f"{role}-0", notes)
+
+        await cluster.add_manager(notes)
+        orders = [expected(order, submitted) for order in history.orders()]
+        attempts = [o.attempt for o in history.orders() if isinstance(o, DoStep)]
+        await until(lambda: len(notes.asked) >= len(orders))
+        for _ in range(TURNS_TO_ASK_IN):
+            await asyncio.sleep(0)
+        for host in cluster.hosts:
+            await host.abort()
+        cluster.hosts.clear()
+        journal = events_of(await cluster.journal.read(events[0].task), MessageCodec())
+    assert sorted(map(told, notes.asked), key=repr) == sorted(orders, key=repr)
+    added = [event.detail for event in journal[len(stored) :]]
+    assert [d.attempt for d in added if isinstance(d, StepStarted)] == attempts
+    assert len(added) == len(attempts)
