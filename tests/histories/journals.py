@@ -15,6 +15,7 @@ from cluster.runtime.task_journal import EVENT, events_of
 from cluster.wire.messages import MessageCodec, Opaque
 
 FOLDER = Path(__file__).parent / "recorded"
+CODEC = MessageCodec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def replayed(stored: Iterable[bytes], fold: Callable[[], TaskHistory] = TaskHist
     """
     history, entries = fold(), []
     for entry in stored:
-        [event] = events_of([entry], MessageCodec())
+        [event] = events_of([entry], CODEC)
         history.apply(event)
         entries.append(Entry(plain(event), plain(history.orders()), entry))
     return entries
@@ -83,7 +84,7 @@ def plain(value: object) -> object:
 
 def stored_event(event: Event) -> bytes:
     """Return the entry of an event."""
-    name, entry = MessageCodec().encode(event)
+    name, entry = CODEC.encode(event)
     assert name == EVENT
     return entry
 

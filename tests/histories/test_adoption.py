@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.kernel.clock import Deadline
 from cluster.kernel.events import StepStarted, Submitted
 from cluster.kernel.history import Compose, DoStep, MakePlan, Order, TaskHistory
 from cluster.kernel.ids import AgentId
@@ -18,11 +19,10 @@ from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
 from cluster.kernel.turn import Turn
 from cluster.memory.journal import Owner
 from cluster.runtime.task_journal import events_of
-from cluster.wire.messages import MessageCodec
-from tests.histories.journals import names, plain, recorded, stored_event
+from cluster.runtime.task_run import StepRun, TaskRun
+from tests.histories.journals import CODEC, names, plain, recorded, stored_event
 from tests.support.hosts import MemoryCluster, until
 
-ROLES = ("researcher", "coder", "buyer")
 DEADLINE_S = 60.0
 TURNS_TO_ASK_IN = 50
 LOST = Owner(AgentId("manager-9"), 1)
@@ -72,7 +72,7 @@ async def test_a_manager_that_adopts_does_what_the_recording_says(name: str) -> 
 async def adopt(stored: list[bytes]) -> None:
     notes = Notes()
     async with MemoryCluster() as cluster:
-        events = events_of(stored, MessageCodec())
+        events = events_of(stored, CODEC)
         history = TaskHistory()
         for event in events:
             history.apply(event)
@@ -82,7 +82,7 @@ async def adopt(stored: list[bytes]) -> None:
         entries = [stored_event(replace(events[0], detail=in_time)), *stored[1:]]
         await cluster.journal.claim(events[0].task, LOST)
         await cluster.journal.append(events[0].task, 1, 1, entries)
-        for role in ROLES:
+        for role in {o.step.agent for o in history.orders() if isinstance(o, DoStep)}:
             await cluster.add(f"{role}-0", notes)
 
         await cluster.add_manager(notes)
@@ -94,8 +94,24 @@ async def adopt(stored: list[bytes]) -> None:
         for host in cluster.hosts:
             await host.abort()
         cluster.hosts.clear()
-        journal = events_of(await cluster.journal.read(events[0].task), MessageCodec())
-    assert sorted(map(told, notes.asked), key=repr) == sorted(orders, key=repr)
+        journal = events_of(await cluster.journal.read(events[0].task), CODEC)
+    asked = sorted(map(told, notes.asked), key=repr)
+    assert asked == sorted(orders, key=repr), "others were asked, or for something else"
     added = [event.detail for event in journal[len(stored) :]]
     assert [d.attempt for d in added if isinstance(d, StepStarted)] == attempts
     assert len(added) == len(attempts)
+
+
+async def test_a_manager_that_leaves_out_what_a_step_needs_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = StepRun.__init__
+
+    def forgetful(self: StepRun, run: TaskRun, order: DoStep, deadline: Deadline) -> None:
+        begin(self, run, replace(order, needed=()), deadline)
+
+    monkeypatch.setattr(StepRun, "__init__", forgetful)
+    stored = [entry.stored for entry in recorded("chain")]
+    await adopt(stored[:2])
+    with pytest.raises(AssertionError, match="asked"):
+        await adopt(stored[:4])

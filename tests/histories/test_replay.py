@@ -16,8 +16,7 @@ from cluster.kernel.errors import WireError
 from cluster.kernel.events import Event, StepFinished
 from cluster.kernel.history import DoStep, Order, TaskHistory
 from cluster.runtime.task_journal import events_of
-from cluster.wire.messages import MessageCodec
-from tests.histories.journals import names, recorded, replayed, stored_event
+from tests.histories.journals import CODEC, names, recorded, replayed, stored_event
 from tests.histories.shapes import SHAPES
 
 Change = Callable[[bytes], bytes]
@@ -114,7 +113,7 @@ def test_an_entry_that_is_read_as_something_else_is_noticed(
 ) -> None:
     entries = recorded("one_step")
     stored = [entry.stored for entry in entries]
-    [started] = events_of([stored[2]], MessageCodec())
+    [started] = events_of([stored[2]], CODEC)
     assert stored_event(started) == stored[2]
     stored[2] = stored_event(change(started))
     try:
