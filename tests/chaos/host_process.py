@@ -24,6 +24,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.sender import Sender
 from cluster.runtime.turns import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
+from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Accept, Connection, Transport
 from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import EventLog
@@ -133,10 +134,10 @@ class Surroundings:
                 await asyncio.sleep(_RETRY_S)
 
     def transport(self) -> Transport:
-        """Return the transport, behind a proxy where the spec names its port."""
-        inner = GrpcTransport(TOKEN, "127.0.0.1", SystemClock().now)
+        """Return the transport of production, or gRPC behind a proxy where the spec names one."""
         if not self.spec.get("proxy_port"):
-            return inner
+            return nearest_transport(TOKEN, "127.0.0.1", SystemClock().now)
+        inner = GrpcTransport(TOKEN, "127.0.0.1", SystemClock().now)
         upstream = upstream_path(self.folder, self.spec["agent"])
         return ProxiedTransport(inner, upstream, self.spec["proxy_port"])
 

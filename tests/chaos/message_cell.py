@@ -88,13 +88,13 @@ async def run_message_cell(zygote: Zygote, cell: MessageCell, folder: Path) -> F
                 figures.stuck += 1
                 figures.note(f"nothing took effect for {PROGRESS_S:g} s after {injection}")
                 break
-        await _drain(cluster, figures)
+        await drain(cluster, figures)
         verdict = judge_messages(folder, cluster.events)
         for end in cluster.unexpected:
             figures.ended_by_itself += 1
             figures.note(end)
     figures.runs = len(injections)
-    _take_over(figures, verdict)
+    take_over(figures, verdict)
     _measure(figures, injections, verdict)
     return figures
 
@@ -111,7 +111,8 @@ async def _until_more_effects(cluster: ChaosCluster) -> bool:
     return True
 
 
-async def _drain(cluster: ChaosCluster, figures: Figures) -> None:
+async def drain(cluster: ChaosCluster, figures: Figures) -> None:
+    """Let all that was sent be answered, then end the processes."""
     try:
         await cluster.finish(*SENDERS)
         await cluster.finish(SINK)
@@ -120,7 +121,8 @@ async def _drain(cluster: ChaosCluster, figures: Figures) -> None:
         figures.note("the cell's processes did not come to an end")
 
 
-def _take_over(figures: Figures, verdict: MessageVerdict) -> None:
+def take_over(figures: Figures, verdict: MessageVerdict) -> None:
+    """Count a verdict in."""
     figures.acked = verdict.acked
     figures.lost = verdict.lost
     figures.applied_twice = verdict.twice

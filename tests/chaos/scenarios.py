@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tests.chaos.faults import LINK_FAULTS, REDIS_FAULTS
 from tests.chaos.figures import Figures
+from tests.chaos.frames_cell import run_frames_cell
 from tests.chaos.message_cell import MESSAGE_FAULTS, MessageCell, run_message_cell
+from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
 
@@ -87,6 +89,8 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in [
         *[_message_scenario(fault) for fault in MESSAGE_FAULTS],
         *_task_scenarios(),
+        Scenario("malformed frames", 10_000, 5_000, run_frames_cell),
+        Scenario("cancellation storm", 20_000, 10_000, run_storm_cell),
     ]
 }
 

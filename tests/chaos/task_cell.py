@@ -59,7 +59,6 @@ class TaskCell:
     lease_s: float = 1.0
     tasks_per_s: float = TASKS_PER_S
     restart_s: float = RAY_RESTART_S
-    cancel_share: float = 0.0
 
 
 async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures:
@@ -80,7 +79,7 @@ async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures
             await cluster.redis.pad()
         await _start(cluster, cell)
         for number in range(cell.runs):
-            if not await _ended_again(cluster, figures):
+            if not await ended_again(cluster, figures):
                 break
             await asyncio.sleep(rng.uniform(*PAUSE_S))
             fault = cell.faults[number % len(cell.faults)]
@@ -91,7 +90,7 @@ async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures
                 figures.note(f"{fault}: the point was not reached")
                 continue
             injections.append((injection.over(), pid))
-        await _drain(cluster, figures)
+        await drain(cluster, figures)
         records = cluster.events.read()
         await judge_tasks(records, cluster.redis.url, figures)
         for injection, pid in injections:
@@ -111,11 +110,10 @@ async def _start(cluster: ChaosCluster, cell: TaskCell) -> None:
     replicas = range(2 if cell.has_standby else 1)
     agents = [(f"{role}-{replica}", role) for replica in replicas for role in ROLES]
     await asyncio.gather(*[cluster.add(agent, role) for agent, role in agents])
-    more = {"rate": cell.tasks_per_s, "seed": cell.seed, "cancel_share": cell.cancel_share}
-    await cluster.add(DRIVER, "submitter", **more)
+    await cluster.add(DRIVER, "submitter", rate=cell.tasks_per_s, seed=cell.seed)
 
 
-async def _ended_again(cluster: ChaosCluster, figures: Figures) -> bool:
+async def ended_again(cluster: ChaosCluster, figures: Figures) -> bool:
     """Wait until one more task has been answered; say whether one was."""
 
     def answered() -> int:
@@ -133,7 +131,7 @@ async def _ended_again(cluster: ChaosCluster, figures: Figures) -> bool:
     return True
 
 
-async def _drain(cluster: ChaosCluster, figures: Figures) -> None:
+async def drain(cluster: ChaosCluster, figures: Figures) -> None:
     """Let every task come to its end, then end the processes."""
     try:
         await cluster.finish(DRIVER)

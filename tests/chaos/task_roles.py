@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from cluster.kernel.clock import SystemClock
@@ -186,10 +186,13 @@ class Submitter:
         self._following: set[asyncio.Task[None]] = set()
         self._random = random.Random(around.spec["seed"])
         self._ends: Counter[str] = Counter()
+        self._known: deque[SubmittedTask] = deque(maxlen=2 * TASKS_AT_ONCE)
+        """The newest tasks, ended or not."""
 
     async def run(self, host: Host) -> None:
         """Submit at the rate until the process is to stop, then wait for every end."""
         await self._driver.start()
+        storm = asyncio.ensure_future(self._storm())
         loop = asyncio.get_running_loop()
         due = loop.time()
         while not self._around.stopping.is_set():
@@ -199,6 +202,8 @@ class Submitter:
                 self._following.add(task)
                 task.add_done_callback(self._following.discard)
             await asyncio.sleep(_TICK_S)
+        storm.cancel()
+        await asyncio.gather(storm, return_exceptions=True)
         if self._following:
             await asyncio.wait(self._following, timeout=2 * WHOLE_TASK_S)
         self._around.log.write("drained", left=len(self._following))
@@ -211,14 +216,8 @@ class Submitter:
             self._around.log.write("not submitted", error=str(error))
             return
         self._around.log.write("submitted", task=task.id)
-        cancelling = None
-        if self._random.random() < self._around.spec.get("cancel_share", 0.0):
-            cancelling = asyncio.ensure_future(self._cancel(task))
-        try:
-            await self._follow(task)
-        finally:
-            if cancelling is not None:
-                await cancelling
+        self._known.append(task)
+        await self._follow(task)
 
     async def _follow(self, task: SubmittedTask) -> None:
         seen: list[Event] = []
@@ -243,12 +242,22 @@ class Submitter:
             text=text,
         )
 
-    async def _cancel(self, task: SubmittedTask) -> None:
-        """Cancel a task at a random moment, half of the time twice, also where it has ended."""
-        for _ in range(self._random.choice((1, 2))):
-            await asyncio.sleep(self._random.expovariate(1 / 0.15))
-            self._around.log.write("cancel", task=task.id)
-            await task.cancel("chaos")
+    async def _storm(self) -> None:
+        """Cancel tasks at random, as often as the spec says: running ones, ended ones, again."""
+        count = self._around.spec.get("cancels", 0)
+        if not count:
+            return
+        loop = asyncio.get_running_loop()
+        while not self._known:  # noqa: ASYNC110 - the first task is on its way
+            await asyncio.sleep(_TICK_S)
+        started, done = loop.time(), 0
+        while done < count:
+            await asyncio.sleep(_TICK_S / 4)
+            due = min(count, int((loop.time() - started) * self._around.spec["cancels_per_s"]))
+            for _ in range(due - done):
+                await self._random.choice(self._known).cancel("chaos")
+            done = due
+        self._around.log.write("storm over")
 
     def counts(self) -> dict[str, int]:
         """Return how tasks ended."""
