@@ -28,10 +28,10 @@ class Manager(Agent):
 
     @handles(PlanRequest)
     async def plan(self, request: PlanRequest, turn: Turn) -> PlanProposal:
-        """Return a sound plan: the model's, or where that can't be carried out, the standard one.
+        """Return a sound plan: the model's, or the standard one where that is unsound or late.
 
         Raises:
-            ModelError, DeadlinePassed: the model can't be used.
+            ModelError: the model can't be used.
             UsageError: there are no agents to plan with.
         """
         reader = PlanReader(request.roles)
@@ -50,7 +50,8 @@ class Manager(Agent):
                 is_enough=is_enough,
             )
             plan = reader.plan()
-        except UnsoundPlan as error:
+        except (UnsoundPlan, DeadlinePassed) as error:
+            # Late is late for the plan's share only: what is left may do for a plainer answer.
             return _standard(request, turn, str(error))
         whole = with_coder(plan, request.goal, request.roles)
         if whole is plan:

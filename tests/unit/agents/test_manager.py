@@ -125,10 +125,20 @@ async def test_a_missing_coder_is_added() -> None:
     assert "one was added" in proposal.degraded[0]
 
 
-@pytest.mark.parametrize("error", [ModelError("no key"), DeadlinePassed("late")])
-async def test_a_model_that_cannot_plan_at_all_fails_the_task(error: Exception) -> None:
-    with pytest.raises(type(error)):
-        await Bench(error, "plan").plan()
+async def test_a_late_plan_is_replaced_by_the_standard_workflow() -> None:
+    bench = Bench(DeadlinePassed("it was not written in time"), "plan")
+
+    proposal = await bench.plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == (
+        "The standard workflow replaces the model's plan: it was not written in time.",
+    )
+
+
+async def test_a_model_that_cannot_plan_at_all_fails_the_task() -> None:
+    with pytest.raises(ModelError):
+        await Bench(ModelError("no key"), "plan").plan()
 
 
 async def test_without_agents_there_is_no_plan() -> None:
