@@ -110,9 +110,13 @@ async def running(peer: Peer) -> AsyncIterator[RunningPeer]:
 
 
 def figure_name(peer: Peer, body_bytes: int) -> str:
-    """Return the name under which a ratio is published; the smaller body is the goal's own."""
-    suffix = "" if body_bytes == BODY_BYTES[0] else f"_{body_bytes}"
-    return f"messaging.throughput_vs_{peer.name}{suffix}"
+    """Return the name under which a ratio is published."""
+    return sized(f"messaging.throughput_vs_{peer.name}", body_bytes)
+
+
+def sized(name: str, body_bytes: int) -> str:
+    """Return a figure's name with the size of the body, where it isn't the usual one."""
+    return name if body_bytes == BODY_BYTES[0] else f"{name}.{body_bytes}"
 
 
 def figures_of(peer: Peer, rates: Rates, *, version: str, how: str) -> list[Figure]:
@@ -130,7 +134,7 @@ def figures_of(peer: Peer, rates: Rates, *, version: str, how: str) -> list[Figu
                 note=f"{size}-byte bodies; {how}",
             ),
             sample_figure(
-                f"messaging.per_s.{peer.name}_{size}",
+                sized(f"messaging.per_s.{peer.name}", size),
                 "1/s",
                 rates[peer.name, size],
                 peer=peer.name,
