@@ -15,6 +15,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--story", action="store_true", help="tell what happened at --seed")
+    parser.add_argument("--first", action="store_true", help="stop at the first failing seed")
     parser.add_argument("--digest", action="store_true", help="print the digest of each run")
     arguments = parser.parse_args()
 
@@ -29,7 +30,9 @@ def main() -> int:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
             print(seed, simulate(seed).digest)
         return 0
-    if arguments.job is not None:
+    if arguments.first:
+        tally = campaign.run_job(arguments.seed, arguments.seeds, failures_max=1)
+    elif arguments.job is not None:
         tally = campaign.run_job(arguments.seed, arguments.seeds, arguments.job, arguments.jobs)
     else:
         tally = campaign.run_campaign(arguments.seed, arguments.seeds, arguments.jobs)

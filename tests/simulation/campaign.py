@@ -93,7 +93,9 @@ def commit() -> str:
     return made.stdout.strip()
 
 
-def run_job(first: int, count: int, job: int, jobs: int) -> Tally:
+def run_job(
+    first: int, count: int, job: int = 0, jobs: int = 1, *, failures_max: int = FAILURES_MAX
+) -> Tally:
     """Run a job's share of the seeds, going on where an interrupted one was."""
     path = FOLDER / f"{first}-{count}-{job}of{jobs}.json"
     mine = range(first + job, first + count, jobs)
@@ -108,8 +110,8 @@ def run_job(first: int, count: int, job: int, jobs: int) -> Tally:
         tally.add(outcome)
         if outcome.violations:
             tell(simulate(seed, has_story=True))
-        if len(tally.failing) >= FAILURES_MAX:
-            print(f"stopped after {FAILURES_MAX} failing seeds", flush=True)
+        if len(tally.failing) >= failures_max:
+            print(f"stopped after {failures_max} failing seeds", flush=True)
             break
         if time.monotonic() - saved_at > SAVE_EVERY_S:
             tally.cpu_s = time.process_time() - began_s
@@ -139,7 +141,7 @@ def run_campaign(first: int, count: int, jobs: int) -> Tally:
     """Run seeds in several processes, and sum up."""
     whole = Tally(first, count, commit())
     if jobs == 1:
-        whole.merge(run_job(first, count, 0, 1))
+        whole.merge(run_job(first, count))
     else:
         command = [sys.executable, "-m", "tests.simulation", f"--seeds={count}", f"--seed={first}"]
         workers = [

@@ -50,6 +50,9 @@ CRASH_SHARE = 0.6
 BOUNDARIES = (("", 60), ("a frame", 40), ("append", 12), ("claim", 4), ("put_once", 4))
 """A host that is to crash does so at a boundary of one kind, within so many of them."""
 SHARE_OF_EACH = 0.35
+GENTLE_SHARE = 0.08
+"""Share of the runs in which only models and tools fail: what they must do in time can be told."""
+GENTLE = ("model", "sandbox", "cancel")
 CRASHES_MAX = 6
 
 
@@ -75,9 +78,12 @@ class Faults:
             for kind, bounds in RATES.items()
             if rng.random() < SHARE_OF_EACH
         }
-        self.episodes = self._planned(horizon_s)
+        self.is_gentle = rng.random() < GENTLE_SHARE
+        if self.is_gentle:
+            self.rates = {k: rate for k, rate in self.rates.items() if k.startswith(GENTLE)}
+        self.episodes = [] if self.is_gentle else self._planned(horizon_s)
         self.on_crash: Callable[[Process], None] = lambda process: None
-        self._crashes_at_boundaries = rng.random() < CRASH_SHARE
+        self._crashes_at_boundaries = not self.is_gentle and rng.random() < CRASH_SHARE
         self._crashes_left = rng.randint(1, CRASHES_MAX)
         self._armed: dict[Process, tuple[str, int]] = {}
 

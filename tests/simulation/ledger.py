@@ -26,6 +26,7 @@ from tests.simulation.loop import Process
 
 CODEC = MessageCodec()
 RECORD_PREFIX = "record/"
+CANCEL_S = 0.25
 STORE_TROUBLE_S = 3.0
 """So long after a call to the store failed, a process may have missed a record."""
 
@@ -51,6 +52,9 @@ class Ledger:
     """The books of one run; ``violations`` is empty in a good one."""
 
     def __init__(self) -> None:
+        self.is_gentle = False
+        """Nothing but models and tools fails."""
+        self.ended_at: dict[TaskId, float] = {}
         self.violations: list[str] = []
         self.journals: dict[TaskId, list[Event]] = {}
         self.histories: dict[TaskId, TaskHistory] = {}
@@ -84,7 +88,10 @@ class Ledger:
             case _, ClusterError():
                 self.fenced += 1
             case "append", _:
-                return self._appended(arguments[0], arguments[2], arguments[3])
+                events = self._appended(arguments[0], arguments[2], arguments[3])
+                if events and events[-1].is_terminal:
+                    self.ended_at[arguments[0]] = now
+                return events
             case "put_once", False:
                 self.fenced += 1
             case "put_once", _:
@@ -119,8 +126,16 @@ class Ledger:
 
     # ---- executions ------------------------------------------------------------------------
 
+    def _check_end(self, process: Process, task: TaskId, step: StepId, now: float) -> None:
+        """O6: where nothing but models fails, work ends soon after its task."""
+        ended_at = self.ended_at.get(task, now)
+        if self.is_gentle and now > ended_at + CANCEL_S:
+            late_s = now - ended_at
+            self.violate("O6", f"{process} worked on {step} {late_s:.2f} s after the end of {task}")
+
     def on_start(self, process: Process, assignment: Assignment, task: TaskId, now: float) -> None:
         """An agent begins to work on a step."""
+        self._check_end(process, task, assignment.step, now)
         name = f"{task}/{assignment.step}"
         looked_at = self._looked.pop((process, name), None)
         recorded_at = self._records.get(name)
@@ -131,8 +146,9 @@ class Ledger:
         if not is_excused and (looked_at is None or looked_at > recorded_at):
             self.violate("O2", f"step {name} began at {process} after it was recorded")
 
-    def on_done(self, task: TaskId, step: StepId) -> None:
+    def on_done(self, process: Process, task: TaskId, step: StepId, now: float) -> None:
         """An agent has worked on a step to its end."""
+        self._check_end(process, task, step, now)
         self.executions[task, step] += 1
 
     def on_plan(self, task: TaskId) -> None:

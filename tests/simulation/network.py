@@ -86,7 +86,7 @@ class SimConnection:
             return
         self.end(None)
         arrival = max(self.last_arrival, self._network.loop.time()) + DELAY_S[1]
-        self.other.at(arrival, self.other.end, None)
+        self.other.at(arrival, self.other.hear_end, None)
 
     # ---- what the network does with it -----------------------------------------------------
 
@@ -104,6 +104,14 @@ class SimConnection:
             return
         self.has_ended = True
         self.in_context(self._tell_end, error)
+
+    def hear_end(self, error: ClusterError | None) -> None:
+        """The other end has ended; where a partition hides that, it is noticed later."""
+        if self._network.is_cut(self.other.process, self.process):
+            silence = PeerUnavailable("nothing came for too long")
+            self.at(self._network.loop.time() + KEEPALIVE_S[1], self.end, silence)
+        else:
+            self.end(error)
 
     def _tell_end(self, error: ClusterError | None) -> None:
         if self._receiver is not None:
@@ -283,7 +291,9 @@ class SimNetwork:
 
     def _keepalive(self, end: SimConnection, sender: str, recipient: str) -> None:
         if (sender, recipient) in self._cuts:
-            end.at(self.loop.time(), end.end, PeerUnavailable("nothing came for too long"))
+            silence = PeerUnavailable("nothing came for too long")
+            end.in_context(end.end, silence)
+            end.other.at(self.loop.time() + DELAY_S[1], end.other.hear_end, silence)
 
     def heal(self, sender: str, recipient: str) -> None:
         """Take one cut back; what was stuck arrives late."""

@@ -30,7 +30,7 @@ from tests.simulation.faults import Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.models import Calls, NoKnowledge, SimModel, SimSandbox
-from tests.simulation.network import KEEPALIVE_S, LONG_DELAY_S, SimNetwork, SimTransport
+from tests.simulation.network import KEEPALIVE_S, SimNetwork, SimTransport
 from tests.simulation.store import SimStore, StoreServer
 
 AGENTS: dict[str, type[Agent]] = {"manager": Manager, "researcher": Researcher, "coder": Coder}
@@ -68,6 +68,7 @@ class World:
         self.faults = Faults(random.Random(f"faults {seed}"), horizon_s=horizon_s, lease_s=LEASE_S)
         self.faults.on_crash = self.crash
         self.ledger = Ledger()
+        self.ledger.is_gentle = self.faults.is_gentle
         self.story: list[str] = []
         self._has_story = has_story
         self.network = SimNetwork(
@@ -281,7 +282,7 @@ class World:
                     await stopping
             except TimeoutError:
                 self.ledger.violate("O7", f"{process} did not stop within {STOP_S} s")
-        await asyncio.sleep(max(KEEPALIVE_S) + LONG_DELAY_S[1])
+        await asyncio.sleep(3 * KEEPALIVE_S[1])  # until the network has forgotten its streams
         for process in list(self.hosts):
             for what in self.loop.left_of(process):
                 self.ledger.violate("O7", f"{process} has stopped and left {what}")
@@ -310,5 +311,5 @@ class Watched:
         reply = await self.agent.handle(message, turn)
         if isinstance(message, Assignment):
             self._world.note(process, f"has done step {message.step} of {turn.task[-4:]}")
-            ledger.on_done(turn.task, message.step)
+            ledger.on_done(process, turn.task, message.step, self._world.loop.time())
         return reply
