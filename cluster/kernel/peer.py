@@ -12,7 +12,7 @@ from cluster.kernel.ids import AgentId
 
 _SEND_ORDER = (Lane.CONTROL, Lane.REPLY, Lane.WORK)
 
-PROGRESS_MAX = UNDONE_MAX // 2
+PROGRESS_MAX = UNDONE_MAX * 3 // 4
 """Envelopes that wait on the reply lane until progress is refused; the rest is for answers."""
 
 
