@@ -17,6 +17,7 @@ back:
 - grpc#25327, #28989: generators in handlers hang clients: reads and writes are explicit.
 - grpc#21348: a finished write may not be on the wire: credit and receipts are ours (kernel).
 - grpc#16210: keepalive is set on both ends together, otherwise GOAWAY too_many_pings.
+- GOAWAY of any other reason ends the stream; the next link sends again what wasn't done.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -143,9 +144,11 @@ class GrpcConnection:
             self._cut()
             if self._closing_timer is not None:
                 self._closing_timer.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            if self._receiver is not None:
-                self._receiver.on_end(None if self._is_closing else self.error)
+            try:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            finally:  # grpc cancels a handler whose stream has gone, at any moment
+                if self._receiver is not None:
+                    self._receiver.on_end(None if self._is_closing else self.error)
 
     async def _read(self) -> None:
         self.error = PeerUnavailable("the stream was cut")
@@ -186,9 +189,20 @@ def _reason(error: BaseException) -> str:
 
 
 class GrpcTransport:
-    """Opens and accepts Exchange streams; every stream carries the cluster's token."""
+    """Opens and accepts Exchange streams; every stream carries the cluster's token.
 
-    def __init__(self, token: str, listen_host: str, now: Callable[[], float]) -> None:
+    ``server_options`` are added to ours, such as a limit on the age of connections.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        listen_host: str,
+        now: Callable[[], float],
+        *,
+        server_options: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        self._server_options = (*_SERVER_OPTIONS, *server_options)
         self._token = token
         self._listen_host = listen_host
         self._now = now
@@ -201,7 +215,7 @@ class GrpcTransport:
     async def listen(self, accept: Accept) -> str:
         """Start the server on a free port; return host:port."""
         self._accept = accept
-        server = grpc.aio.server(options=_SERVER_OPTIONS)
+        server = grpc.aio.server(options=self._server_options)
         handler: Any = grpc.stream_stream_rpc_method_handler(self._serve)
         service, _, method = METHOD[1:].partition("/")
         server.add_generic_rpc_handlers(

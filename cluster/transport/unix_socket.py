@@ -47,8 +47,11 @@ class UnixConnection(asyncio.Protocol):
         now: Callable[[], float],
         on_shown: Callable[[UnixConnection, bytes], None],
         on_over: Callable[[UnixConnection], None],
+        *,
+        alive_s: float = ALIVE_S,
     ) -> None:
         self._now = now
+        self._alive_s = alive_s
         self._on_shown: Callable[[UnixConnection, bytes], None] | None = on_shown
         """Takes the first message; None after it."""
         self._on_over = on_over
@@ -152,7 +155,7 @@ class UnixConnection(asyncio.Protocol):
             self._transport.pause_reading()
             self._keep(data[end:], HEADER.size)
             self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(ALIVE_S, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(self._alive_s, self._tick)
             on_shown(self, data[HEADER.size : end])
 
     def _deliver(self, data: bytes) -> None:
@@ -203,7 +206,7 @@ class UnixConnection(asyncio.Protocol):
         if not self._has_written and self._is_writable:
             self._transport.write(HEADER.pack(0))
         self._has_written = False
-        self._timer = asyncio.get_running_loop().call_later(ALIVE_S, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._alive_s, self._tick)
 
     def pause_writing(self) -> None:
         """The socket does not keep up."""
