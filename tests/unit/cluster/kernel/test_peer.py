@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
+from cluster.kernel.delivery import CREDIT_WINDOW
 from cluster.kernel.envelope import Envelope, Kind, Lane
-from cluster.kernel.errors import StaleEpoch, WireError
+from cluster.kernel.errors import Overloaded, StaleEpoch, WireError
 from cluster.kernel.ids import AgentId, EnvelopeId
-from cluster.kernel.peer import Peer
+from cluster.kernel.peer import PROGRESS_MAX, Peer
 
 A, B = AgentId("a-0"), AgentId("b-0")
 
@@ -103,3 +105,56 @@ def test_sequences_begin_anew_where_the_peer_has_forgotten_us() -> None:
     forgetful.meet(1)
 
     assert [forgetful.arrive(sent) for sent in b_at_a.take(3)] == [True, True, True]
+
+
+def test_credit_that_was_told_over_a_broken_link_is_told_again() -> None:
+    b_at_a, a_at_b = pair()
+    for _ in range(CREDIT_WINDOW + 1):
+        b_at_a.offer(envelope(Lane.REPLY))
+    for sent in b_at_a.take(1000):
+        a_at_b.arrive(sent)
+    [first] = a_at_b.take_acks()
+    b_at_a.acknowledge(replace(first, limit=CREDIT_WINDOW))  # what raised the limit was lost
+
+    b_at_a.meet(1)
+    a_at_b.meet(1)
+    for ack in a_at_b.take_acks():
+        b_at_a.acknowledge(ack)
+
+    assert len(b_at_a.take(1000)) == 1
+
+
+def test_an_earlier_record_of_us_is_refused() -> None:
+    peer = Peer(B, A, 1)
+    peer.meet(1, session=2)
+
+    with pytest.raises(StaleEpoch):
+        peer.meet(1, session=1)
+
+
+def test_a_new_incarnation_counts_its_records_from_one() -> None:
+    peer = Peer(B, A, 1)
+    peer.meet(1, session=5)
+
+    assert peer.meet(2, session=1)
+
+
+def test_what_comes_on_a_lane_not_its_own_ends_the_link() -> None:
+    _, a_at_b = pair()
+    stray = envelope(Lane.WORK)
+    stray.lane, stray.seq, stray.sender_epoch = Lane.CONTROL, 1, 1
+
+    with pytest.raises(WireError):
+        a_at_b.arrive(stray)
+
+
+def test_progress_leaves_room_for_answers() -> None:
+    b_at_a, _ = pair()
+    progress = envelope(Lane.REPLY)
+    progress.kind = Kind.PROGRESS
+    for _ in range(PROGRESS_MAX):
+        b_at_a.offer(replace(progress))
+
+    with pytest.raises(Overloaded):
+        b_at_a.offer(replace(progress))
+    b_at_a.offer(envelope(Lane.REPLY))
