@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -82,7 +83,7 @@ async def _campaign(jobs: list[Job], arguments: argparse.Namespace) -> None:
                 for job in waiting:
                     if arguments.seconds and time.monotonic() - started > arguments.seconds:
                         return
-                    figures = await job.run(zygote, root / job.folder)
+                    figures = await _run(job, zygote, root / job.folder)
                     figures.commit = commit
                     append_cell(CELLS, figures)
                     _say(_line(figures, time.monotonic() - started))
@@ -96,6 +97,17 @@ async def _campaign(jobs: list[Job], arguments: argparse.Namespace) -> None:
                     group.create_task(work())
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+async def _run(job: Job, zygote: Zygote, folder: Path) -> Figures:
+    """Run a cell; one that ends in an error counts as stuck, and the others go on."""
+    try:
+        return await job.run(zygote, folder)
+    except Exception as error:  # noqa: BLE001 - the containment point of a cell
+        figures = Figures(job.scenario.name, job.seed, runs=job.runs, stuck=1)
+        figures.note(f"the cell ended in {error!r}")
+        traceback.print_exception(error)
+        return figures
 
 
 def _line(figures: Figures, at_s: float) -> str:

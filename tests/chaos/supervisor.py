@@ -36,7 +36,6 @@ class Member:
     proxy: ChaosProxy | None
     more: dict[str, Any]
     pid: int = 0
-    watch: asyncio.Task[None] | None = None
 
 
 class ChaosCluster:
@@ -66,6 +65,7 @@ class ChaosCluster:
         self.unexpected: list[str] = []
         """Ends that nobody caused."""
         self._expected: set[int] = set()
+        self._watches: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
     async def __aenter__(self) -> Self:
@@ -105,7 +105,9 @@ class ChaosCluster:
             **member.more,
         }
         member.pid = await self.zygote.spawn(spec, self.folder / f"{member.agent}.log")
-        member.watch = asyncio.ensure_future(self._watch(member, member.pid))
+        watch = asyncio.ensure_future(self._watch(member, member.pid))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
         return member.pid
 
     def _redis_url(self) -> str:
@@ -198,10 +200,9 @@ class ChaosCluster:
         for member in self.members.values():
             if member.pid:
                 self.kill(member.agent)
-            if member.watch is not None:
-                await member.watch
             if member.proxy is not None:
                 await member.proxy.close()
+        await asyncio.gather(*self._watches)
         await self.redis_proxy.close()
         await self.redis.stop()
         self.events.close()

@@ -78,6 +78,7 @@ def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
     """No step begins when its result is recorded: at the agent, or in the journal."""
     kept: dict[tuple[str, str], float] = {}
     effects: Counter[tuple[str, str]] = Counter()
+    begun: Counter[tuple[str, str]] = Counter()
     for record in sorted(records, key=lambda each: float(each["t"])):
         if "step" not in record:
             continue
@@ -86,7 +87,9 @@ def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
             kept.setdefault(step, record["t"])
         elif record["what"] == "effect":
             effects[step] += 1
-        elif record["what"] == "begun" and step in kept:
+        elif record["what"] == "begun" and step not in kept:
+            begun[step] += 1
+        elif record["what"] == "begun":
             figures.run_again += 1
             late_s = record["t"] - kept[step]
             figures.note(
@@ -94,6 +97,7 @@ def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
                 f" attempt {record['attempt']}"
             )
     figures.refused_again += sum(count - 1 for count in effects.values())
+    figures.redeliveries += sum(count - 1 for count in begun.values())
 
 
 def _count(records: Iterable[Record], figures: Figures) -> None:
