@@ -14,7 +14,7 @@ from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_pro
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import FellBack
-from cluster.kernel.tasks import Answer, ComposeRequest, PlanProposal, PlanRequest
+from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest
 from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
@@ -66,9 +66,11 @@ class Manager(Agent):
 
         Raises:
             ClusterError: all steps failed; it is the error of the first one.
+            DeadlinePassed: a step was late, and the others brought nothing.
         """
         outcomes = outcomes_of(request)
         if outcomes.is_empty:
+            _check_time(request)
             answer = floor(outcomes)
         else:
             answer = await self._written(request, outcomes, turn)
@@ -108,6 +110,12 @@ def _standard(request: PlanRequest, turn: Turn, why: str) -> PlanProposal:
     reason = f"The standard workflow replaces the model's plan: {why}."
     turn.emit(FellBack("plan", reason))
     return PlanProposal(plan, (reason,))
+
+
+def _check_time(request: ComposeRequest) -> None:
+    for result in request.results:
+        if isinstance(result.value, Failure) and result.value.kind == DeadlinePassed.kind:
+            raise DeadlinePassed(result.value.message)
 
 
 def _missing_program(request: ComposeRequest, outcomes: Outcomes) -> tuple[str, ...]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from benchmarks.model_server_process import ModelServerProcess
-from benchmarks.plain_cluster import PlainCluster, descendants, until
-from cluster.kernel.events import Event
-from cluster.runtime.driver import Driver, SubmittedTask
+from benchmarks.plain_cluster import PlainCluster, until
+from cluster.runtime.driver import Driver
 from cluster.settings.values import ModelSettings
+from tests.support.plain import Followed, Holds, followed, is_, said, sandboxes
 from tests.support.sandbox import real_sandbox
 
 pytestmark = pytest.mark.integration
@@ -47,15 +47,10 @@ class Plain:
     cluster: PlainCluster
     server: ModelServerProcess
 
-    def sandboxes(self) -> list[str]:
-        """The command lines of what runs in the Coder's sandboxes, and of the sandboxes."""
-        below = descendants(self.cluster.hosts["coder-0"].pid).values()
-        return [command for command in below if "read -r sign group" not in command]
-
     async def nothing_runs(self) -> None:
         """Wait until no model generates, no program runs and no turn is left."""
         await until(lambda: self.server.counts()["running"] == 0)
-        await until(lambda: not self.sandboxes())
+        await until(lambda: not sandboxes(self.cluster))
 
 
 @pytest.fixture(scope="module")
@@ -76,46 +71,11 @@ async def driver(plain: Plain) -> AsyncIterator[Driver]:
     await plain.nothing_runs()
 
 
-@dataclass
-class Followed:
-    """A submitted task with the events it has had."""
-
-    task: SubmittedTask
-    events: list[Event] = field(default_factory=list)
-
-    async def until(self, holds: Callable[[Event], bool]) -> None:
-        """Read on to the first event that is so."""
-        async for event in self.task:
-            self.events.append(event)
-            if holds(event):
-                return
-        raise AssertionError(f"it ended before: {self.kinds}")
-
-    async def ended(self) -> Event:
-        """Read on to the terminal event, after which there is none."""
-        if not (self.events and self.events[-1].is_terminal):
-            await self.until(lambda event: event.is_terminal)
-        assert [event.kind for event in self.events if event.is_terminal] == [self.events[-1].kind]
-        return self.events[-1]
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event.kind for event in self.events]
+async def submitted(driver: Driver) -> Followed:
+    return await followed(driver, GOAL)
 
 
-async def submitted(driver: Driver, timeout_s: float = 60.0) -> Followed:
-    return Followed(await driver.submit(GOAL, collection="", timeout_s=timeout_s))
-
-
-def said(step: str) -> Callable[[Event], bool]:
-    return lambda event: event.kind == "thought" and event.step == step
-
-
-def is_(kind: str) -> Callable[[Event], bool]:
-    return lambda event: event.kind == kind
-
-
-STAGES: dict[str, Callable[[Event], bool]] = {
+STAGES: dict[str, Holds] = {
     "submitted": is_("submitted"),
     "planning": said("plan"),
     "planned": is_("plan_ready"),
@@ -126,8 +86,8 @@ STAGES: dict[str, Callable[[Event], bool]] = {
 }
 
 
-def requests_of(plain: Plain, followed: Followed) -> list[dict[str, Any]]:
-    return plain.server.entries(followed.task.id)
+def requests_of(plain: Plain, one: Followed) -> list[dict[str, Any]]:
+    return plain.server.entries(one.task.id)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -137,78 +97,78 @@ async def test_a_cancelled_task_stops_the_model_and_the_sandbox(
     if stage == "running":
         async with real_sandbox():
             pass  # or skip: without one no program would run
-    followed = await submitted(driver)
-    await followed.until(STAGES[stage])
+    one = await submitted(driver)
+    await one.until(STAGES[stage])
     if stage == "running":
-        await until(lambda: any("--unshare-all" in command for command in plain.sandboxes()))
+        await until(lambda: any("--unshare-all" in command for command in sandboxes(plain.cluster)))
 
-    await followed.task.cancel("the user has left")
+    await one.task.cancel("the user has left")
 
-    assert (await followed.ended()).kind == "cancelled"
+    assert (await one.ended()).kind == "cancelled"
     await plain.nothing_runs()
-    *before, last = [entry["ended"] for entry in requests_of(plain, followed)] or ["cancelled"]
+    *before, last = [entry["ended"] for entry in requests_of(plain, one)] or ["cancelled"]
     assert set(before) <= {"finished"}
     assert last == ("finished" if stage in {"planned", "running"} else "cancelled")
 
 
 async def test_a_task_cancelled_at_once_never_asks_a_model(plain: Plain, driver: Driver) -> None:
-    followed = await submitted(driver)
+    one = await submitted(driver)
 
-    await followed.task.cancel()
+    await one.task.cancel()
 
-    assert (await followed.ended()).kind == "cancelled"
-    assert requests_of(plain, followed) == []
+    assert (await one.ended()).kind == "cancelled"
+    assert requests_of(plain, one) == []
 
 
 async def test_cancelling_after_the_end_changes_nothing(plain: Plain, driver: Driver) -> None:
-    followed = await submitted(driver)
-    assert (await followed.ended()).kind == "answered"
+    one = await submitted(driver)
+    assert (await one.ended()).kind == "answered"
 
-    await followed.task.cancel()
+    await one.task.cancel()
     another = await submitted(driver)
 
     await another.until(said("plan"))
     await another.task.cancel()
     assert (await another.ended()).kind == "cancelled"
-    assert len(requests_of(plain, followed)) >= len(STEPS)
+    assert len(requests_of(plain, one)) >= len(STEPS)
 
 
 async def test_cancelling_twice_ends_it_once(plain: Plain, driver: Driver) -> None:
-    followed = await submitted(driver)
-    await followed.until(said("r1"))
+    one = await submitted(driver)
+    await one.until(said("r1"))
 
-    await followed.task.cancel("first")
-    await followed.task.cancel("second")
+    await one.task.cancel("first")
+    await one.task.cancel("second")
 
-    assert (await followed.ended()).kind == "cancelled"
+    assert (await one.ended()).kind == "cancelled"
 
 
 async def test_leaving_cancels_what_still_runs(plain: Plain) -> None:
     async with plain.cluster.driver() as driver:
-        followed = await submitted(driver)
-        await followed.until(said("r1"))
+        one = await submitted(driver)
+        await one.until(said("r1"))
 
     await plain.nothing_runs()
-    [*_, last] = requests_of(plain, followed)
+    [*_, last] = requests_of(plain, one)
     assert last["ended"] == "cancelled"
 
 
 async def test_a_step_cancelled_while_its_agent_restarts_is_not_run_again(
     plain: Plain, driver: Driver
 ) -> None:
-    followed = await submitted(driver)
-    await followed.until(said("r1"))
+    one = await submitted(driver)
+    await one.until(said("r1"))
     plain.cluster.kill("researcher-0")
 
-    await followed.task.cancel()
-    ending = await followed.ended()
+    await one.task.cancel()
+    ending = await one.ended()
     plain.cluster.start("researcher-0")
     plain.cluster.wait_until_ready()
     another = await submitted(driver)
     await another.until(said("r1"))
 
     assert ending.kind == "cancelled"
-    assert len(requests_of(plain, followed)) == 2
+    assert len(requests_of(plain, one)) == 2
     await another.task.cancel()
     await another.ended()
 

@@ -146,6 +146,11 @@ async def test_without_agents_there_is_no_plan() -> None:
         await Bench("", "plan").plan(roles=())
 
 
+async def test_nothing_but_late_steps_and_empty_results_fails_for_the_time() -> None:
+    with pytest.raises(DeadlinePassed, match="no time was left"):
+        await Bench("unused").compose(r1=TIMEOUT, c1=Program("", degraded=("No program.",)))
+
+
 async def test_only_what_results_support_reaches_the_answer() -> None:
     bench = Bench(
         "# Answer\n\nThe Zephyr cache holds 512 entries [1]. The Zephyr cache holds 600 entries "
