@@ -130,6 +130,19 @@ def test_a_new_incarnation_gets_what_is_not_done_under_new_numbers() -> None:
     assert [(e.seq, e.id[-1]) for e in outbound.take(3)] == [(1, 0), (2, 2)]
 
 
+def test_receipts_begin_anew_with_the_sequence() -> None:
+    outbound = Outbound(has_implicit_done=True)
+    for incarnation in (3, 1):
+        inbound = Inbound(has_implicit_done=True)
+        for number in range(incarnation):
+            outbound.offer(make_envelope(number))
+        for envelope in outbound.take(10):
+            inbound.accept(envelope)
+        outbound.acknowledge(ack_of(inbound))
+        assert len(outbound) == 0
+        outbound.restart()
+
+
 def test_what_is_done_without_having_been_taken_gives_its_credit_back() -> None:
     # A mailbox that refuses what it has no room for must not use up its sender's credit.
     outbound, inbound = Outbound(has_implicit_done=False), Inbound(has_implicit_done=False)

@@ -228,13 +228,13 @@ class Pair:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 150))
+@given(st.integers(0, 2**32))
 def test_whatever_happens_all_arrives_once_in_order_and_the_credit_is_whole_again(
-    seed: int, length: int
+    seed: int,
 ) -> None:
     rng = random.Random(seed)
     pair = Pair()
-    for _ in range(length):
+    for _ in range(150):
         pair.do(rng.choice(MOVES), rng.random() < 0.5, rng.choice(KINDS))
 
     pair.settle()
