@@ -90,9 +90,7 @@ class TaskHistory:
         Raises:
             WireError: it can't follow what went before; nothing was changed.
         """
-        if event.index != self.length + 1:
-            raise WireError(f"event {event.index} of task {event.task} follows {self.length}")
-        self._check(event)
+        self.check(event)
         match event.detail:
             case Submitted() as submitted:
                 self.submitted = submitted
@@ -111,8 +109,14 @@ class TaskHistory:
         self.length = event.index
         self.at_s = max(self.at_s, event.at_s)
 
-    def _check(self, event: Event) -> None:
-        """Raise WireError where the event can't follow."""
+    def check(self, event: Event) -> None:
+        """Look whether an event can be the next one of the journal.
+
+        Raises:
+            WireError: it can't follow what went before.
+        """
+        if event.index != self.length + 1:
+            raise WireError(f"event {event.index} of task {event.task} follows {self.length}")
         match event.detail:
             case Submitted():
                 can_follow = self.submitted is None
@@ -126,9 +130,14 @@ class TaskHistory:
                     and attempt > record.attempts
                     and self._is_ready(record.step)
                 )
-            case StepFinished():
+            case StepFinished(failure=failure):
                 record = self._steps.get(event.step)
-                can_follow = record is not None and record.result is None and record.attempts > 0
+                can_follow = (
+                    record is not None
+                    and record.result is None
+                    and self._is_ready(record.step)
+                    and (record.attempts > 0 or failure is not None)  # it may find no agent
+                )
             case Answered():
                 can_follow = self.plan is not None and self._is_plan_done
             case _:  # a task that was never accepted can end too

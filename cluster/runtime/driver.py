@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import deque
 from collections.abc import AsyncIterator
@@ -73,6 +74,10 @@ class SubmittedTask:
         self._ask = ask
         self._sender = sender
         self._started_at = sender.clock.now()
+        self._deadline_at = ask.deadline_at or 0.0
+        self._traceparent = ask.traceparent
+        self._was_sent = False
+        """A Manager may have accepted the task, whatever we heard of it."""
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
         self._seen = 0
@@ -122,14 +127,14 @@ class SubmittedTask:
     def _may_ask_again(self, error: ClusterError) -> bool:
         """Say whether another Manager, or the same one later, can still end the task well."""
         now = self._sender.clock.now()
-        if now >= (self._ask.deadline_at or 0.0):
-            return False
-        if not self._seen and now - self._started_at > ACCEPT_WAIT_S:
-            return False
-        if isinstance(error, Overloaded) and not self._seen:
+        if isinstance(error, Overloaded) and not self._was_sent:
             has_refused = self._ask.recipient in self._refused_by
             self._refused_by |= {self._ask.recipient}
             return not has_refused
+        self._was_sent = self._was_sent or self._ask.attempt > 0
+        bound_s = math.inf if self._was_sent else ACCEPT_WAIT_S
+        if now >= self._deadline_at or now - self._started_at > bound_s:
+            return False
         return error.is_retryable or isinstance(error, UnknownRecipient)
 
     async def _choose_again(self) -> None:
@@ -140,7 +145,8 @@ class SubmittedTask:
         except (StoreUnavailable, UnknownRecipient):
             manager = self._ask.recipient
         submission = replace(self._submission, is_again=True)
-        self._ask = addressed(self._sender, submission, manager, self._ask)
+        self._ask = addressed(self._sender, submission, manager)
+        self._ask.deadline_at, self._ask.traceparent = self._deadline_at, self._traceparent
 
     def _acknowledge(self, ended: object) -> None:
         """Tell the Manager that the journal need not be kept for us any longer."""
@@ -187,15 +193,11 @@ class SubmittedTask:
         await asyncio.gather(self.work, return_exceptions=True)
 
 
-def addressed(
-    sender: Sender, submission: Submission, manager: AgentId, like: Envelope | None = None
-) -> Envelope:
-    """Return the ask that hands a submission to a Manager, with the deadline and trace of one."""
+def addressed(sender: Sender, submission: Submission, manager: AgentId) -> Envelope:
+    """Return the ask that hands a submission to a Manager, without its deadline and trace."""
     ask = sender.envelope(manager, Kind.ASK, submission)
     ask.task = submission.task
     ask.trust = Trust.USER
-    if like is not None:
-        ask.deadline_at, ask.traceparent = like.deadline_at, like.traceparent
     return ask
 
 

@@ -21,6 +21,7 @@ from cluster.kernel.errors import (
     ClusterError,
     Overloaded,
     Stopped,
+    WireError,
 )
 from cluster.kernel.events import Event, Failed, Submitted
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
@@ -33,6 +34,7 @@ from cluster.runtime.sender import Sender
 from cluster.runtime.task_journal import TaskJournal, events_of
 from cluster.runtime.task_run import TaskRun, View, shown
 from cluster.runtime.turns import Handler
+from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +127,7 @@ class TaskEngine:
             return run if isinstance(run, Event) else await self._follow(run, turn)
         except asyncio.CancelledError:
             if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
-                await self._cancel(message.task, turn.work.ending.value)
+                await self._cancel(message.task, turn)
             raise
 
     async def _follow(self, run: TaskRun, turn: RunningTurn) -> Event:
@@ -150,10 +152,14 @@ class TaskEngine:
             return
         if message.task in await self._journal.open_tasks():
             await self._run_of(message, turn)
-            await self._cancel(message.task, Ending.CANCELLED.value)
+            await self._cancel(message.task, turn)
 
-    async def _cancel(self, task: TaskId, reason: str) -> None:
-        """End a task that is run here, or about to be; return when its journal says so."""
+    async def _cancel(self, task: TaskId, turn: RunningTurn) -> None:
+        """End a task that is run here, or about to be; return when its journal says so.
+
+        Its driver is told how it has ended, which may be otherwise than by this.
+        """
+        reason = (turn.work.ending or Ending.CANCELLED).value
         claim = self._claims.get(task)
         if claim is not None:
             claim.add_done_callback(partial(_cancel_claimed, reason))
@@ -162,6 +168,8 @@ class TaskEngine:
         if run is not None:
             run.cancel(reason)
             await asyncio.wait([run.ended], timeout=CANCEL_WAIT_S)
+            if run.ended.done() and isinstance(run.ended.result(), Event):
+                turn.work.last_word = run.ended.result()
 
     # ---- ownership -------------------------------------------------------------------------
 
@@ -221,7 +229,7 @@ class TaskEngine:
             if claim is None:
                 return None
             self.statistics.adopted += 1
-        journal = self._opened(task, claim)
+        journal = await self._opened(task, claim)
         if journal.history.terminal is not None:  # it ended just before it was claimed
             return _shown_end(journal.events, turn)
         submitted = None
@@ -240,7 +248,8 @@ class TaskEngine:
             raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
         return events
 
-    def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+    async def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+        """Return the journal of a task that we have claimed; one that can't be read is ended."""
         journal = TaskJournal(
             self._journal,
             self._sender.codec,
@@ -248,7 +257,11 @@ class TaskEngine:
             task,
             patience_s=self._sender.directory.lease_s,
         )
-        journal.open(claim.term, claim.entries)
+        try:
+            journal.open(claim.term, claim.entries)
+        except WireError as error:
+            await journal.end_unread(failure_from_error(error), self._owner.agent)
+            raise
         return journal
 
     async def _begin(
@@ -289,15 +302,23 @@ class TaskEngine:
         """Adopt what nobody works on, now and every part of a lease."""
         while True:
             try:
-                for task, known in (await self._journal.open_tasks()).items():
-                    if task not in self._runs and task not in self._claims:
-                        await self._claiming(task, self._adopt(task, known))
+                open_tasks = await self._journal.open_tasks()
             except ClusterError as error:
                 _log.warning("abandoned tasks can't be looked for: %s", error)
-            except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
-                _log.exception("an abandoned task could not be adopted")
+                open_tasks = {}
+            for task, known in open_tasks.items():
+                if task not in self._runs and task not in self._claims:
+                    await self._try_to_adopt(task, known)
             pause_s = self._sender.directory.lease_s * SCAN_SHARE
             await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
+
+    async def _try_to_adopt(self, task: TaskId, known: OpenTask) -> None:
+        try:
+            await self._claiming(task, self._adopt(task, known))
+        except ClusterError as error:
+            _log.warning("task %s was not adopted: %s", task, error)
+        except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
+            _log.exception("task %s could not be adopted", task)
 
     async def _adopt(self, task: TaskId, known: OpenTask) -> Taken:
         """Go on with a task whose owner is gone."""
@@ -309,7 +330,7 @@ class TaskEngine:
         claim = await self._journal.claim(task, self._owner, expected_term=known.term)
         if claim is None:
             return None
-        journal = self._opened(task, claim)
+        journal = await self._opened(task, claim)
         if journal.history.terminal is not None:
             return journal.history.terminal
         submitted = journal.history.submitted

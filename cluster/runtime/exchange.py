@@ -90,6 +90,8 @@ class Exchange:
             is_coalescing=is_coalescing,
         )
         self._recipient: Recipient | None = None
+        self._is_in_batch = False
+        """A frame is being taken; after it news goes to its sender anyway."""
         self._asks = Asks()
         self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
         """What others want of us: an ask until our answer has its receipt, a tell until its turn
@@ -263,7 +265,8 @@ class Exchange:
         if wanted is not None:
             peer, _ = wanted
             peer.taken(envelope)
-            self._links.acknowledge(peer)
+            if not self._is_in_batch:
+                self._links.acknowledge(peer)
 
     def told(self, envelope: Envelope) -> None:
         """The turn of a TELL has ended."""
@@ -284,8 +287,12 @@ class Exchange:
             for envelope in peer.acknowledge(ack):
                 if envelope.kind is Kind.REPLY:
                     self._answer_received(envelope)
-        for envelope in batch.envelopes:
-            self._arrive(link, envelope)
+        self._is_in_batch = True
+        try:
+            for envelope in batch.envelopes:
+                self._arrive(link, envelope)
+        finally:
+            self._is_in_batch = False
         for peer in link.peers.values():
             self._links.acknowledge(peer)
 

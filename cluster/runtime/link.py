@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 5.0
 ACK_DELAY_S = 0.01
-"""How long an ack may wait for envelopes to travel with; a frame of its own costs a round trip's
-CPU at both ends, and nothing but memory depends on it."""
+"""How long an ack waits for others like it: making and reading one costs as much as an envelope,
+and nothing but memory depends on it."""
 ENVELOPES_PER_TAKE = 64
 
 
@@ -65,6 +65,9 @@ class Link:
         self._is_flush_due = False
         self._is_blocked = False
         """There was something to send, and the connection took no more."""
+        self._has_more = False
+        """One frame did not take all there is."""
+        self._are_acks_due = True
         self._is_ending = False
         self._is_over = False
         self._has_greeted = False
@@ -101,12 +104,13 @@ class Link:
             self._loop.call_soon(self._flush)
 
     def wake_soon(self) -> None:
-        """There is an ack: send it with the next envelopes, or alone in a little while."""
+        """There is an ack: send it in a little while, whatever else is sent then."""
         if self._ack_timer is None and not self._is_over:
             self._ack_timer = self._loop.call_later(ACK_DELAY_S, self._ack_due)
 
     def _ack_due(self) -> None:
         self._ack_timer = None
+        self._are_acks_due = True
         self._flush()
 
     def _flush(self) -> None:
@@ -118,9 +122,10 @@ class Link:
                 self._is_blocked = True
                 return
             batch = self._gather()
-            if batch is None:
+            if batch is not None:
+                self._connection.write(batch)
+            if not self._has_more:
                 break
-            self._connection.write(batch)
         if self._is_ending and not self._is_over:
             self._connection.write(Goodbye(self.end_reason))
             self._connection.close()
@@ -131,10 +136,20 @@ class Link:
         packer = self._packer
         acks: list[Ack] = []
         for peer in self.sends_to.values():
-            while packer.has_room and (taken := peer.take(ENVELOPES_PER_TAKE)):
+            while packer.has_room:
+                taken = peer.take(ENVELOPES_PER_TAKE)
                 packer.add(taken)
-            acks += peer.take_acks()
-        return packer.pack(acks)
+                if len(taken) < ENVELOPES_PER_TAKE:
+                    break
+            if self._are_acks_due or peer.has_urgent_news:
+                acks += peer.take_acks()
+            elif self._ack_timer is None and peer.has_news:
+                self.wake_soon()
+        self._are_acks_due = False
+        self._has_more = not packer.has_room
+        batch = packer.pack(acks)
+        self._has_more |= not packer.is_empty
+        return batch
 
     # ---- receiving -------------------------------------------------------------------------
 

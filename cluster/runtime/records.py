@@ -18,8 +18,7 @@ _log = logging.getLogger(__name__)
 
 KEPT_S = 24 * 3600.0
 """As long as the journal of a task that nobody has acknowledged."""
-STORE_WAIT_S = 1.0
-"""How long an answer waits for its record: without the store, an answer goes out unrecorded."""
+RETRY_S = 0.2
 
 Result = tuple[str, bytes]
 """Type name and body, as in an envelope."""
@@ -38,31 +37,43 @@ class StepRecords:
         """Records that the store refused, for another was there or a newer incarnation is."""
 
     async def find(self, task: TaskId, step: StepId) -> Result | None:
-        """Return what the step came to, if anybody has done it; None where that can't be known."""
-        try:
-            async with asyncio.timeout(STORE_WAIT_S):
-                [found] = await self._store.get_many([self._key(task, step)])
-        except (StoreUnavailable, TimeoutError):
-            return None
-        if found is None:
-            return None
-        return unpack(found)
+        """Return what the step came to, if anybody has done it.
 
-    async def keep(self, task: TaskId, step: StepId, result: Result) -> Result:
-        """Record what a step came to; return what holds: the first record of a step stays."""
-        key = self._key(task, step)
+        Waits for the store as long as it takes: to think again costs more, and without the store
+        the step's Manager can't go on either.
+        """
+        while True:
+            try:
+                [found] = await self._store.get_many([self._key(task, step)])
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_S)
+            else:
+                return None if found is None else unpack(found)
+
+    async def keep(self, task: TaskId, step: StepId, result: Result, timeout_s: float) -> Result:
+        """Record what a step came to; return what holds: the first record of a step stays.
+
+        Where the store stays away for ``timeout_s`` seconds, the answer goes out unrecorded.
+        """
         try:
-            async with asyncio.timeout(STORE_WAIT_S):
-                is_ours = await self._store.put_once(
-                    self._epoch_name, key, self.epoch, pack(*result), KEPT_S
-                )
-        except (StoreUnavailable, TimeoutError) as error:
-            _log.warning("step %s of task %s was not recorded: %s", step, task, error)
+            async with asyncio.timeout(timeout_s):
+                if await self._put(self._key(task, step), pack(*result)):
+                    return result
+                self.fenced += 1
+                return await self.find(task, step) or result
+        except TimeoutError:
+            _log.warning("step %s of task %s was not recorded: no store", step, task)
             return result
-        if is_ours:
-            return result
-        self.fenced += 1
-        return await self.find(task, step) or result
+
+    async def _put(self, key: str, value: bytes) -> bool:
+        """Put the record, again where that may have failed; say whether ours is there."""
+        while True:
+            try:
+                if await self._store.put_once(self._epoch_name, key, self.epoch, value, KEPT_S):
+                    return True
+                return await self._store.get_many([key]) == [value]  # an attempt had worked
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_S)
 
     def _key(self, task: TaskId, step: StepId) -> str:
         return f"{self._prefix}{task}/{step}"

@@ -54,6 +54,8 @@ class Work:
     has_begun: bool = False
     """Its turn has run its first step: before that, a cancellation would skip even the answer."""
     ending: Ending | None = None
+    last_word: object | None = None
+    """What its askers are told where it was ended from outside, instead of that."""
 
     @property
     def step_key(self) -> tuple[TaskId, StepId] | None:

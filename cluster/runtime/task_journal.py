@@ -7,14 +7,15 @@ is repeated, which changes nothing where it had worked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable, WireError
-from cluster.kernel.events import Event
+from cluster.kernel.events import Event, Failed
 from cluster.kernel.history import TaskHistory
-from cluster.kernel.ids import TaskId
+from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.tasks import Failure
 from cluster.memory.journal import Journal
 from cluster.wire.messages import PACKAGE, MessageCodec
 
@@ -61,18 +62,21 @@ class TaskJournal:
         self._clock = clock
         self._patience_s = patience_s
         self._term = 0
+        self._entries = 0
+        """How many the journal had when this term began."""
         self._order = asyncio.Lock()
         self._under_way: set[asyncio.Task[Event]] = set()
         self.on_recorded: Callable[[Event], None] = _ignore
         """Called with each event that has become part of the history here."""
 
-    def open(self, term: int, entries: Iterable[bytes]) -> None:
+    def open(self, term: int, entries: Sequence[bytes]) -> None:
         """Begin a term with the journal as it is.
 
         Raises:
             WireError: the journal can't be read or could never have come about.
         """
         self._term = term
+        self._entries = len(entries)
         for event in events_of(entries, self._codec):
             self.history.apply(event)
             self.events.append(event)
@@ -110,6 +114,7 @@ class TaskJournal:
             if self.is_lost or self.history.terminal is not None:
                 raise StaleEpoch(f"task {self.task} has ended, or another owner")
             numbered = replace(event, index=self.history.length + 1)
+            self.history.check(numbered)  # what can't be folded again must not be written
             try:
                 await self._append(numbered)
             except (StaleEpoch, StoreUnavailable, WireError):
@@ -119,6 +124,15 @@ class TaskJournal:
             self.events.append(numbered)
             self.on_recorded(numbered)
             return numbered
+
+    async def end_unread(self, failure: Failure, agent: AgentId) -> None:
+        """End a task whose journal can't be read, so that nobody tries to go on with it for ever.
+
+        Raises:
+            StaleEpoch, StoreUnavailable: as `record`.
+        """
+        index = self._entries + 1
+        await self._append(Event(0.0, self.task, agent, NO_STEP, Failed(failure), index))
 
     async def _append(self, event: Event) -> None:
         _, entry = self._codec.encode(event)

@@ -19,6 +19,7 @@ from cluster.kernel.errors import (
     DeadlinePassed,
     StaleEpoch,
     Stopped,
+    StoreUnavailable,
     UnknownRecipient,
     UsageError,
 )
@@ -241,7 +242,10 @@ class TaskRun:
         return await turn.ask_observed(step.agent, assignment, None, observed, is_replaceable=True)
 
     async def replica(self, role: str, avoid: frozenset[AgentId], deadline: Deadline) -> AgentId:
-        """Return a replica, waiting a while where the only one is being restarted."""
+        """Return a replica, waiting a while where the only one is being restarted.
+
+        Without the store it waits until the deadline: nothing could be journaled anyway.
+        """
         sender = self._turn.sender
         gives_up = deadline.sooner(ROLE_WAIT_S, sender.clock.now())
         while True:
@@ -250,11 +254,17 @@ class TaskRun:
             except UnknownRecipient:
                 if gives_up.is_passed(sender.clock.now()):
                     raise
-                await asyncio.sleep(ROLE_POLL_S)
+            except StoreUnavailable:
+                if deadline.is_passed(sender.clock.now()):
+                    raise
+            await asyncio.sleep(ROLE_POLL_S)
 
     async def is_registered(self, agent: AgentId) -> bool:
-        """Say whether an agent holds a lease."""
-        return any(found.agent == agent for found in await self._turn.sender.directory.all())
+        """Say whether an agent is known to hold a lease."""
+        try:
+            return any(found.agent == agent for found in await self._turn.sender.directory.all())
+        except StoreUnavailable:
+            return False
 
     @property
     def is_lost(self) -> bool:

@@ -210,7 +210,7 @@ class TurnRunner:
         try:
             result = await self._handle(work)
         except asyncio.CancelledError:
-            result = self._failure((work.ending or Ending.CANCELLED).error(), work)
+            result = self._last_word(work, (work.ending or Ending.CANCELLED).error())
         except ClusterError as error:
             result = self._failure(error, work)
         except Exception as error:  # noqa: BLE001 - an agent may raise anything
@@ -233,7 +233,7 @@ class TurnRunner:
         if work.ending is not None:
             if isinstance(self._handler, Service):
                 await self._handler.cancelled(message, turn)
-            raise work.ending.error()
+            return self._last_word(work, work.ending.error())
         loop = asyncio.get_running_loop()
         timer = loop.call_later(at - now, self._end, work, Ending.EXPIRED)
         try:
@@ -259,12 +259,18 @@ class TurnRunner:
         result = self._encoded(reply)
         if reply is None or isinstance(reply, Failure):
             return result
-        return await records.keep(task, message.step, result)
+        return await records.keep(task, message.step, result, turn.remaining_s() / 2)
 
     def _encoded(self, reply: object) -> Result:
         if reply is None:
             reply = Failure("agent_failed", "no answer")
         return self._sender.codec.encode(reply)
+
+    def _last_word(self, work: Work, error: ClusterError) -> Result:
+        """Return what the askers of a turn that was ended are told."""
+        if work.last_word is None:
+            return self._failure(error, work)
+        return self._sender.codec.encode(work.last_word)
 
     def _failure(self, error: BaseException, work: Work) -> Result:
         if work.asked.kind is not Kind.ASK:

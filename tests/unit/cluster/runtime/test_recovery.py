@@ -6,9 +6,10 @@ import asyncio
 from collections import Counter
 
 from cluster.kernel.events import Answered, Event, StepFinished, StepStarted, WasCancelled
-from cluster.kernel.ids import TaskId
+from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks import Answer, Assignment, ComposeRequest, Finding, PlanProposal
 from cluster.kernel.turn import Turn
+from cluster.memory.journal import Owner
 from cluster.runtime.driver import SubmittedTask
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import MessageCodec
@@ -215,3 +216,25 @@ async def test_one_manager_too_busy_leaves_the_task_to_another() -> None:
         events = await events_until_end(await cluster.submit("why?", 20.0))
 
         assert isinstance(events[-1].detail, Answered)
+
+
+async def test_a_journal_that_can_not_be_read_is_ended_and_holds_up_no_other_task() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research)
+        broken = TaskId(f"{0:032x}")
+        owner = Owner(AgentId("manager-0"), 1)
+        claim = await cluster.journal.claim(broken, owner)
+        assert claim is not None
+        await cluster.journal.append(broken, claim.term, 1, [b"\xff"])
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+
+        await first.abort()
+        await cluster.add_manager(PlanningManager(step("a")))
+        research.go_on.set()
+        events = await events_until_end(task)
+
+        assert isinstance(events[-1].detail, Answered)
+        assert await cluster.journal.open_tasks() == {}

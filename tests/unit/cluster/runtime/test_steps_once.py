@@ -19,7 +19,8 @@ from tests.unit.cluster.runtime.test_engine import forever
 class Thinker:
     """Counts how often it is asked to think; thinks until it is let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, thought: str = "thought") -> None:
+        self._thought = thought
         self.begun = 0
         self.ended = 0
         self.go_on = asyncio.Event()
@@ -30,7 +31,7 @@ class Thinker:
             await self.go_on.wait()
         finally:
             self.ended += 1
-        return Finding(f"thought {self.begun}")
+        return Finding(f"{self._thought} {self.begun}")
 
 
 async def asker(message: object, turn: Turn) -> object:
@@ -131,7 +132,7 @@ async def test_what_failed_is_done_again() -> None:
 
 
 async def test_of_two_that_did_the_same_step_the_first_one_is_believed() -> None:
-    first, second = Thinker(), Thinker()
+    first, second = Thinker("first"), Thinker("second")
     async with MemoryCluster() as cluster:
         await cluster.add("asker-0", asker)
         await cluster.add("thinker-0", first)
