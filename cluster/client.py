@@ -63,15 +63,23 @@ class Task:
     """A submitted goal: iterate it for its events, await it for its answer.
 
     It may be iterated as often as wanted, at any time; every iteration sees all events.
+
+    Args:
+        submitted: its events, which are read at once and kept.
+        on_ended: is called with the task when all events have been read.
     """
 
-    def __init__(self, submitted: Submitted) -> None:
+    def __init__(
+        self, submitted: Submitted, on_ended: Callable[[Task], None] | None = None
+    ) -> None:
         self.id = submitted.id
         self.report = TaskReport(submitted.id)
         self._submitted = submitted
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
         self._reading = asyncio.create_task(self._read())
+        if on_ended is not None:
+            self._reading.add_done_callback(lambda _: on_ended(self))
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the events from the first on, the terminal one last."""
@@ -88,7 +96,8 @@ class Task:
         """Wait for the end of the task and return its answer.
 
         Raises:
-            TaskFailed: it has none; ``failure`` says why.
+            TaskFailed: it has none; ``failure`` says why. Where its ``kind`` is ``overloaded``,
+                nothing was begun, and ``failure.retry_after_s`` says when to try again.
             TaskCancelled: it was cancelled.
         """
         return self._outcome().__await__()
@@ -173,7 +182,8 @@ class Cluster:
         self._join = join or _default_join
         self._stack = AsyncExitStack()
         self._link: Link | None = None
-        self._tasks: list[Task] = []
+        self._tasks: set[Task] = set()
+        """Those that still run; what has ended is the caller's to keep."""
 
     async def __aenter__(self) -> Self:
         """Attach to the cluster or start it.
@@ -219,8 +229,9 @@ class Cluster:
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
         collection = await link.collection(paths, self._note)
         timeout_s = deadline_s or self._configuration.settings.task.deadline_s
-        task = Task(await link.submit(goal, collection=collection, timeout_s=timeout_s))
-        self._tasks.append(task)
+        submitted = await link.submit(goal, collection=collection, timeout_s=timeout_s)
+        task = Task(submitted, self._tasks.discard)
+        self._tasks.add(task)
         return task
 
     async def ask(

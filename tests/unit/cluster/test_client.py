@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -88,6 +90,29 @@ async def test_a_failed_task_raises_with_its_failure() -> None:
             await cluster.ask("why?")
 
     assert caught.value.failure == failure
+
+
+async def test_a_refused_task_raises_when_to_try_again() -> None:
+    failure = Failure("overloaded", "manager-0 is busy", is_retryable=True, retry_after_s=2.5)
+    link = ScriptedLink((event(0.0, Failed(failure)),))
+
+    async with cluster_of(link) as cluster:
+        with pytest.raises(TaskFailed, match="manager-0 is busy") as caught:
+            await cluster.ask("why?")
+
+    assert caught.value.failure.retry_after_s == 2.5
+
+
+async def test_a_task_that_has_ended_is_not_kept() -> None:
+    async with cluster_of(ScriptedLink()) as cluster:
+        task = await cluster.submit("why?")
+        await task
+        await asyncio.sleep(0)
+        kept = weakref.ref(task)
+        del task
+        gc.collect()
+
+        assert kept() is None
 
 
 async def test_a_cancelled_task_raises_that_it_was() -> None:

@@ -173,7 +173,8 @@ def test_wrong_usage_is_one_sentence_and_exit_2(arguments: list[str], complaint:
 
 
 @pytest.mark.parametrize(
-    ("kind", "exit_code"), [("model", 1), ("deadline", 124), ("usage", 2), ("store", 1)]
+    ("kind", "exit_code"),
+    [("model", 1), ("deadline", 124), ("usage", 2), ("store", 1), ("overloaded", 1)],
 )
 def test_a_failed_task_is_a_sentence_and_its_exit_code(kind: str, exit_code: int) -> None:
     ran = Ran(failing(kind), "why?")
