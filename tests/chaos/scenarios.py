@@ -11,6 +11,7 @@ from tests.chaos.faults import LINK_FAULTS, REDIS_FAULTS
 from tests.chaos.figures import Figures
 from tests.chaos.frames_cell import run_frames_cell
 from tests.chaos.message_cell import MESSAGE_FAULTS, MessageCell, run_message_cell
+from tests.chaos.ray_cell import run_ray_cell
 from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
@@ -91,6 +92,7 @@ SCENARIOS: dict[str, Scenario] = {
         *_task_scenarios(),
         Scenario("malformed frames", 10_000, 5_000, run_frames_cell),
         Scenario("cancellation storm", 20_000, 10_000, run_storm_cell),
+        Scenario("kills under Ray", 24, 24, run_ray_cell),
     ]
 }
 

@@ -8,7 +8,7 @@ with keys refuses. Recovery: from a death to the moment at which what it interru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event, PlanReady, StepFinished
@@ -28,23 +28,30 @@ GONE_ON = frozenset({"begun", "kept", "appended"})
 
 async def judge_tasks(records: list[Record], redis_url: str, figures: Figures) -> None:
     """Add what became of a cluster's tasks to the figures; the store must still run."""
-    ended = _judge_ends(records, figures)
+    ended = judge_ends(records, figures)
     _judge_steps(records, figures)
     _count(records, figures)
+    await judge_journals(ended, redis_url, SCOPE, figures)
+
+
+async def judge_journals(
+    ended: Mapping[str, Record], redis_url: str, scope: str, figures: Figures
+) -> None:
+    """Hold what the driver saw against the journals in the store."""
     store = await RedisStore.connect(redis_url, timeout_s=20.0)
     try:
-        journal = RedisJournal(store, SCOPE)
+        journal = RedisJournal(store, scope)
         for unended in await journal.open_tasks():
             if unended in ended and await journal.read(unended):
                 figures.without_end += 1
                 figures.note(f"the journal of {unended} is still open")
         for task, end in ended.items():
-            await _judge_journal(task, end, await journal.read(TaskId(task)), figures)
+            _judge_journal(task, end, await journal.read(TaskId(task)), figures)
     finally:
         await store.close()
 
 
-def _judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]:
+def judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]:
     """Count the ends of tasks as their driver saw them; return them by task."""
     submitted: set[str] = set()
     ended: dict[str, Record] = {}
@@ -117,9 +124,7 @@ def _count(records: Iterable[Record], figures: Figures) -> None:
     figures.fenced += counted["stale"] + counted["fenced_runs"]
 
 
-async def _judge_journal(
-    task: str, end: Record, entries: tuple[bytes, ...], figures: Figures
-) -> None:
+def _judge_journal(task: str, end: Record, entries: tuple[bytes, ...], figures: Figures) -> None:
     """Check that a journal is whole, has one end, and that its driver saw the same."""
     if not entries:
         if end["kind"] == "answered":

@@ -23,12 +23,12 @@ class ResidentCluster:
     """A resident cluster and the commands that use it, run in the checkout's folder."""
 
     def __init__(self, around: Surroundings, variables: Mapping[str, str]) -> None:
-        self._environment = {**around.environment, **variables}
+        self.environment = {**around.environment, **variables}
 
     @property
     def resident(self) -> dict[str, Any]:
         """What the file says by which clients find the cluster."""
-        path = Path(self._environment["XDG_STATE_HOME"], "fleetmind", "cluster.json")
+        path = Path(self.environment["XDG_STATE_HOME"], "fleetmind", "cluster.json")
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
@@ -41,7 +41,7 @@ class ResidentCluster:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**self._environment, **variables},
+            env={**self.environment, **variables},
             check=False,
             capture_output=True,
             text=True,
@@ -54,7 +54,7 @@ class ResidentCluster:
         return subprocess.Popen(
             [sys.executable, "-m", "cluster", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -73,7 +73,7 @@ class ResidentCluster:
 
     def processes(self) -> list[str]:
         """Return the command lines of all processes that were started in this environment."""
-        mark = f"XDG_STATE_HOME={self._environment['XDG_STATE_HOME']}".encode()
+        mark = f"XDG_STATE_HOME={self.environment['XDG_STATE_HOME']}".encode()
         found = []
         for process in Path("/proc").iterdir():
             with suppress(OSError):  # it has ended meanwhile, or is no process
