@@ -8,6 +8,7 @@ server's own setting and the weaker ``everysec``, whose difference is what the d
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -39,12 +40,22 @@ FINDING = Finding(
 )
 
 
+def _event(task: TaskId, index: int) -> Event:
+    detail = StepFinished("finished", value=FINDING)
+    return Event(0.5 * index, task, AgentId("researcher-0"), StepId("r1"), detail, index)
+
+
+ENTRY = MessageCodec().encode(_event(TaskId("alone-0"), 1))[1]
+
+
 @dataclass(slots=True)
 class Samples:
     """Times of single appends, in milliseconds."""
 
     alone: list[float] = field(default_factory=list)
     everysec: list[float] = field(default_factory=list)
+    floor: list[float] = field(default_factory=list)
+    """The same bytes added to a file of our own beside the server's, and synced."""
     at_once: list[float] = field(default_factory=list)
     """Each while `AT_ONCE` tasks append at the same time, synced."""
 
@@ -53,9 +64,8 @@ async def _append_ms(journal: RedisJournal, codec: MessageCodec, task: TaskId) -
     """Return how long each of the appends to a new task took, one after another."""
     await journal.claim(task, OWNER)
     taken = []
-    detail = StepFinished("finished", value=FINDING)
     for index in range(1, EVENTS_PER_TASK + 1):
-        event = Event(0.5 * index, task, AgentId("researcher-0"), StepId("r1"), detail, index)
+        event = _event(task, index)
         started = time.perf_counter()
         _, entry = codec.encode(event)
         await journal.append(task, 1, index, [entry])
@@ -63,7 +73,14 @@ async def _append_ms(journal: RedisJournal, codec: MessageCodec, task: TaskId) -
     return taken
 
 
-async def _measure(url: str, rounds: int) -> Samples:
+def _synced_write_ms(file: int, content: bytes) -> float:
+    started = time.perf_counter()
+    os.write(file, content)
+    os.fdatasync(file)
+    return (time.perf_counter() - started) * 1000
+
+
+async def _measure(url: str, folder: Path, rounds: int) -> Samples:
     samples, codec = Samples(), MessageCodec()
     store = await RedisStore.connect(url, connections_max=AT_ONCE)
     journal = RedisJournal(store, "bench")
@@ -71,13 +88,15 @@ async def _measure(url: str, rounds: int) -> Samples:
     async def appends(name: str) -> list[float]:
         return await _append_ms(journal, codec, TaskId(name))
 
-    with Redis.from_url(url) as admin:
+    with Redis.from_url(url) as admin, (folder / "floor").open("wb", buffering=0) as file:
         await appends("warm-up")
         for number in range(rounds * TASKS_PER_ROUND):
             samples.alone += await appends(f"alone-{number}")
             admin.config_set("appendfsync", "everysec")
             samples.everysec += await appends(f"everysec-{number}")
             admin.config_set("appendfsync", "always")
+            for _ in range(EVENTS_PER_TASK):
+                samples.floor.append(_synced_write_ms(file.fileno(), ENTRY))
         for number in range(rounds):
             together = (appends(f"at-once-{number}-{other}") for other in range(AT_ONCE))
             for taken in await asyncio.gather(*together):
@@ -87,25 +106,25 @@ async def _measure(url: str, rounds: int) -> Samples:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
-    """Run the embedded server with its data on the disk of this checkout, not in memory."""
+def _server() -> Iterator[tuple[str, Path]]:
+    """Run the embedded server with its data on the disk of this checkout, not in memory.
+
+    Gives its URL and the folder of its data.
+    """
     build = Path("build")
     build.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="journal-", dir=build) as folder,
         EmbeddedRedis(data_root=Path(folder).resolve()) as server,
     ):
-        yield server.url
+        yield server.url, Path(folder)
 
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `journal`."""
-    with _server() as url:
-        samples = uvloop.run(_measure(url, 2 if is_quick else 14))
-    task = TaskId("0" * 32)
-    event = Event(0.5, task, OWNER.agent, StepId("r1"), StepFinished("finished", value=FINDING), 1)
-    size = len(MessageCodec().encode(event)[1])
-    note = f"{size} bytes, one in flight, fsync always"
+    with _server() as (url, folder):
+        samples = uvloop.run(_measure(url, folder, 2 if is_quick else 14))
+    note = f"{len(ENTRY)} bytes, one in flight, fsync always"
     return [
         sample_figure("journal.append_ms", "ms", samples.alone, Goal("<=", 1.0), note=note),
         sample_figure(
@@ -113,6 +132,12 @@ def run(*, is_quick: bool) -> list[Figure]:
             "ms",
             samples.everysec,
             note="the same while the disk is synced once a second",
+        ),
+        sample_figure(
+            "journal.synced_write_ms",
+            "ms",
+            samples.floor,
+            note="floor: the same bytes written to a file and synced, no server",
         ),
         sample_figure(
             "journal.append_at_once_ms",

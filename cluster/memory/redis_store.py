@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
+    BusyLoadingError,
     NoScriptError,
     RedisError,
     ResponseError,
@@ -327,6 +328,8 @@ def _what_failed(error: Exception) -> str:
     reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
     if isinstance(reason, (AuthenticationError, AuthorizationError)):
         return "refused the user name or password in its URL"
+    if isinstance(reason, BusyLoadingError):
+        return "has just been started and reads its data"
     if isinstance(reason, ResponseError):
         return "refused a command"
     return "can't be reached (is it running, and its URL right?)"

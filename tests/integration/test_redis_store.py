@@ -108,6 +108,12 @@ async def test_a_server_that_is_not_redis_is_named(tmp_path: Path) -> None:
             await RedisStore.connect(f"unix://{tmp_path}/s")
 
 
+async def test_a_server_that_reads_its_data_is_said_to(tmp_path: Path) -> None:
+    async with server_that_says(b"-LOADING Redis is loading the dataset\r\n", tmp_path / "s"):
+        with pytest.raises(StoreUnavailable, match="has just been started and reads its data"):
+            await RedisStore.connect(f"unix://{tmp_path}/s")
+
+
 async def test_a_wrong_password_is_said_to_be_refused(redis_url: str, admin: Redis) -> None:
     await admin.config_set("requirepass", "right")
     try:

@@ -58,7 +58,7 @@ async def until_it_answers(url: str, other_than: int | None = None) -> int:
     async with asyncio.timeout(20.0), Redis.from_url(url) as client:
         while True:
             with suppress(RedisConnectionError):
-                pid = int((await client.info("server"))["process_id"])
-                if pid != other_than:
-                    return pid
+                told = await client.info()
+                if told["process_id"] != other_than and not told["loading"]:
+                    return int(told["process_id"])
             await asyncio.sleep(0.005)
