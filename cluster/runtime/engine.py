@@ -166,6 +166,7 @@ class TaskEngine:
             await asyncio.wait([claim], timeout=CANCEL_WAIT_S)
         run = self._runs.get(task)
         if run is not None:
+            run.attach(turn.emit)
             run.cancel(reason)
             await asyncio.wait([run.ended], timeout=CANCEL_WAIT_S)
             if run.ended.done() and isinstance(run.ended.result(), Event):
