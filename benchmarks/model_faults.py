@@ -14,6 +14,7 @@ from aiohttp import web
 
 _NAME = re.compile(r"(?P<kind>[a-z0-9-]+?)(?:-after-(?P<after>[0-9.]+))?(?:x(?P<times>\d+))?")
 _BLOCK = b"x" * 65536
+_DRIP_S = 0.02
 
 NO_FAULT = ""
 SLOW = "slow"
@@ -35,6 +36,8 @@ NO_USAGE = "no-usage"
 MID_STREAM = frozenset({STALL, CUT, CUT_CLEAN, ERROR_EVENT, REASONING})
 
 _SSE = "text/event-stream"
+_SAID = 'data: {"choices": [{"delta": {"content": "Ni"}}]}\n\n'
+_SAID_LAST = 'data: {"choices": [{"delta": {"content": "ne"}, "finish_reason": "stop"}]}\n\n'
 _CANNED = {
     "garbage": ("text/html", "<html><body>It works!</body></html>"),
     "bad-json": (_SSE, 'data: {"choices": [\n\n'),
@@ -42,6 +45,9 @@ _CANNED = {
     "odd-json": (_SSE, 'data: 7\n\ndata: [null]\n\ndata: {"choices": [{"delta": []}]}\n\n'),
     "error-first": (_SSE, 'data: {"error": {"message": "the model crashed"}}\n\n'),
     "empty": (_SSE, ""),
+    "done-only": (_SSE, "data: [DONE]\n\n"),
+    "no-done": (_SSE, f"{_SAID}{_SAID_LAST}"),
+    "half-line": (_SSE, f"{_SAID}{_SAID_LAST[:50]}"),
 }
 
 
@@ -74,8 +80,8 @@ async def strike(fault: Fault, request: web.Request, body: object) -> web.Stream
         return _error(400, "extra inputs are not permitted")
     if fault.kind == "hang":
         await asyncio.Event().wait()
-    if fault.kind == "endless":
-        return await _endless(request)
+    if fault.kind in {"endless", "drip"}:
+        return await _endless(request, is_dripping=fault.kind == "drip")
     if fault.kind in _CANNED:
         content_type, text = _CANNED[fault.kind]
         return web.Response(text=text, content_type=content_type)
@@ -101,8 +107,10 @@ def _error(status: int, message: str, retry_after_s: str = "") -> web.Response:
     return web.json_response({"error": error}, status=status, headers=headers)
 
 
-async def _endless(request: web.Request) -> web.StreamResponse:
+async def _endless(request: web.Request, *, is_dripping: bool) -> web.StreamResponse:
+    """Send an event that never ends, in large blocks or byte by byte."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     while True:
-        await response.write(_BLOCK)
+        await response.write(_BLOCK[:1] if is_dripping else _BLOCK)
+        await asyncio.sleep(_DRIP_S if is_dripping else 0.0)

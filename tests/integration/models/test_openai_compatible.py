@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,8 @@ KEY = "sk-very-secret-0123456789"
 TEXT = "Nine bean rows will I have there, a hive for the honey bee."
 LINES = {"researcher": {"*": Line(TEXT)}}
 ASKER = Asker("task-1", "researcher", "r1", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+CONNECTIONS_QUEUED = 4
+"""More than the kernel queues for a socket that listens with a backlog of 0."""
 MESSAGES = (Message("system", "You are the Researcher."), Message("user", "What grows there?"))
 
 
@@ -200,6 +203,7 @@ async def test_a_passing_failure_is_tried_again_after_a_growing_pause(
         ("429", "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
         ("error-first", "reported an error instead of going on (the model crashed), 3 times; look"),
         ("empty", "ended its stream without an answer, 3 times; look at the endpoint's log"),
+        ("done-only", "ended its stream without an answer, 3 times; look at the endpoint's log"),
     ],
 )
 async def test_a_lasting_failure_is_reported_after_three_attempts(
@@ -219,6 +223,7 @@ async def test_a_lasting_failure_is_reported_after_three_attempts(
         ("404", "knows no model 'simulated', or is no such API (404: scripted to answer 404);"),
         ("cut", "broke the connection off; look at the endpoint's log"),
         ("cut-clean", "cut its stream off before the end of the answer; look at the endpoint's"),
+        ("half-line", "cut its stream off before the end of the answer; look at the endpoint's"),
         ("error-event", "reported an error instead of going on (the model ran out of memory);"),
         ("content-filter", "stopped its answer by its content filter; rephrase the goal"),
         ("garbage", "sent text/html instead of an event stream; check that the base URL is"),
@@ -251,7 +256,7 @@ async def test_a_retry_after_that_fits_is_kept_to(server: ModelServer) -> None:
 async def test_a_retry_after_beyond_the_time_left_fails_at_once(server: ModelServer) -> None:
     said = await failure(server.fault_url("429-after-90"), a_request(timeout_s=20.0))
 
-    assert "; it asks to wait 90 s and 20 s are left, so try again later" in said
+    assert re.search(r"; it asks to wait 90 s and [\d.]+ s are left, so try again later", said)
     assert len(server.log) == 1
 
 
@@ -272,12 +277,41 @@ async def test_two_attempts_are_never_joined(server: ModelServer) -> None:
         ("hang", "had not answered when the 0.2 s for it were over; allow more time"),
         ("stall", "was still answering when the 0.2 s for it were over; allow more time"),
         ("slow", "was still answering when the 0.2 s for it were over; allow more time"),
+        ("drip", "had not answered when the 0.2 s for it were over; allow more time"),
     ],
 )
 async def test_an_endpoint_that_does_not_finish_is_given_up_in_time(
     server: ModelServer, fault: str, sentence: str
 ) -> None:
     assert sentence in await failure(server.fault_url(fault), a_request(timeout_s=0.2))
+
+
+async def test_a_finish_reason_ends_an_answer_whose_end_mark_is_missing(
+    server: ModelServer,
+) -> None:
+    async with a_model(server.fault_url("no-done")) as model:
+        text, finish = await all_of(model, a_request())
+
+    assert (text, finish.reason) == ("Nine", "stop")
+
+
+async def test_an_endpoint_that_takes_no_connection_is_tried_three_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a machine that drops packets: a queue of connections that is full and never emptied."""
+    monkeypatch.setattr("agents.models.http_client.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agents.models.trouble.CONNECT_TIMEOUT_S", 0.1)
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(CONNECTIONS_QUEUED):
+            one = waiting.enter_context(socket.socket())
+            one.settimeout(0.0)
+            one.connect_ex(full.getsockname())
+
+        said = await failure(f"http://127.0.0.1:{full.getsockname()[1]}/v1")
+
+    assert "took no connection within 0.1 s, 3 times; start it, or check" in said
 
 
 async def test_a_stall_is_noticed_before_the_time_is_over(
