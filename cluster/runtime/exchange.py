@@ -119,7 +119,7 @@ class Exchange:
 
     def backlog(self, agent: AgentId) -> int:
         """Return how many envelopes an agent has not done or received yet."""
-        return self._links.peer(agent).undone_count
+        return self._links.undone_count(agent)
 
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""

@@ -175,6 +175,11 @@ class Links:
         """How many peers are remembered."""
         return len(self._peers)
 
+    def undone_count(self, agent: AgentId) -> int:
+        """Return how many envelopes for an agent are not done yet; none for a stranger."""
+        peer = self._peers.get(agent)
+        return 0 if peer is None else peer.undone_count
+
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
         return agent in self._sending
