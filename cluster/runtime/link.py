@@ -141,7 +141,7 @@ class Link:
                 packer.add(taken)
                 if len(taken) < ENVELOPES_PER_TAKE:
                     break
-            if self._are_acks_due or peer.has_urgent_news:
+            if self._are_acks_due or self._is_ending or peer.has_urgent_news:
                 acks += peer.take_acks()
             elif self._ack_timer is None and peer.has_news:
                 self.wake_soon()
