@@ -36,6 +36,11 @@ class Packer:
         """Say whether the next frame is not filled by what is here."""
         return self._size < PART_BYTES
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether all has gone."""
+        return not self._size
+
     def add(self, envelopes: Iterable[Envelope]) -> None:
         """Queue envelopes, in order."""
         for envelope in envelopes:
