@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the scenarios")
     parser.add_argument("--only", default="", help="part of the names of the scenarios to run")
     parser.add_argument("--runs", type=int, default=0, help="injections a scenario")
-    parser.add_argument("--parallel", type=int, default=4, help="clusters side by side")
+    parser.add_argument("--parallel", type=int, default=6, help="clusters side by side")
     parser.add_argument("--seconds", type=float, default=0.0, help="start no cell after that time")
     parser.add_argument("--seed", type=int, default=1, help="of what is random in the faults")
     parser.add_argument("--resume", action="store_true", help="add to the figures there are")

@@ -29,8 +29,8 @@ from tests.chaos.message_roles import SENDERS, SINK, effects_path
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.zygote import Zygote
 
-ASKS_PER_S = 400
-TELLS_PER_S = 800
+ASKS_PER_S = 300
+TELLS_PER_S = 700
 PAUSE_S = (0.05, 0.4)
 PROGRESS_S = 30.0
 """How long nothing may take effect after a fault is over, before the cell counts as stuck."""

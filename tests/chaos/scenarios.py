@@ -16,6 +16,9 @@ from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
 
+SHARED_FAULTS = (*LINK_FAULTS, *REDIS_FAULTS)
+"""What both campaigns are hurt by: a hundred runs in all."""
+
 RunCell = Callable[[Zygote, int, int, Path], Awaitable[Figures]]
 """Runs a cell, given how many injections it is to make and its seed."""
 
@@ -53,36 +56,29 @@ def _message_scenario(fault: str) -> Scenario:
     async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
         return await run_message_cell(zygote, MessageCell(fault, runs, seed), folder)
 
-    runs, runs_a_cell = (200, 50) if fault.startswith(("kill", "crash")) else (100, 20)
-    return Scenario(f"messages: {fault}", runs, runs_a_cell, run)
+    is_kill = fault.startswith(("kill", "crash"))
+    runs = 100 if is_kill else 60 if fault in SHARED_FAULTS else 40
+    return Scenario(f"messages: {fault}", runs, 50 if is_kill else 20, run)
 
 
-def _task_scenario(
-    name: str, faults: tuple[str, ...], runs: int, runs_a_cell: int, *, has_standby: bool = False
-) -> Scenario:
+def _task_scenario(name: str, fault: str, runs: int, *, has_standby: bool) -> Scenario:
     async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
-        cell = TaskCell(f"tasks: {name}", faults, runs, seed, has_standby)
+        cell = TaskCell(f"tasks: {name}", (fault,), runs, seed, has_standby)
         return await run_task_cell(zygote, cell, folder)
 
-    return Scenario(f"tasks: {name}", runs, runs_a_cell, run)
+    return Scenario(f"tasks: {name}", runs, 20, run)
 
 
 def _task_scenarios() -> list[Scenario]:
     """Kills at each boundary with and without a standby, zombies, links, the store."""
+    runs = {f"{role} {point}": 34 for role in ROLES for point in POINTS}
+    runs |= {f"{done} {role}": 20 for done in ("kill", "freeze") for role in ROLES}
+    runs |= {f"zombie {role}": 30 for role in ROLES}
     found: list[Scenario] = []
-    for role in ROLES:
-        for point in POINTS:
-            name = f"{role} {point}"
-            found.append(_task_scenario(name, (name,), 40, 20))
-            standby = _task_scenario(f"{name} (standby)", (name,), 40, 20, has_standby=True)
-            found.append(standby)
-    for role in ROLES:
-        for fault in (f"kill {role}", f"freeze {role}", f"zombie {role}"):
-            found.append(_task_scenario(fault, (fault,), 40, 20))
-            standby = _task_scenario(f"{fault} (standby)", (fault,), 60, 20, has_standby=True)
-            found.append(standby)
-    faults = (*LINK_FAULTS, *REDIS_FAULTS)
-    return found + [_task_scenario(f, (f,), 100, 20, has_standby=True) for f in faults]
+    for fault, count in runs.items():
+        found.append(_task_scenario(fault, fault, count, has_standby=False))
+        found.append(_task_scenario(f"{fault} (standby)", fault, count, has_standby=True))
+    return found + [_task_scenario(fault, fault, 40, has_standby=True) for fault in SHARED_FAULTS]
 
 
 SCENARIOS: dict[str, Scenario] = {
