@@ -41,6 +41,8 @@ SAW_MAX = 64
 NAME_CHARS_MAX = 256
 RESIDENTS_MAX = 1024
 ID_BYTES = 16
+REMAINING_US_MAX = 2**50
+"""35 years; what is further off is as good as never."""
 _CHECKSUM_TAG = bytes([15 << 3 | 5])
 """Field 15, four bytes wide (protobuf's wire type 5)."""
 _CHECKSUM_BYTES = 4
@@ -130,7 +132,8 @@ def _put_envelope(made: Any, envelope: Envelope, now: float) -> None:
     made.kind = envelope.kind
     made.attempt = envelope.attempt
     if envelope.deadline_at is not None:
-        made.remaining_us = max(0, int((envelope.deadline_at - now) * 1e6)) + 1
+        left_us = min((envelope.deadline_at - now) * 1e6, REMAINING_US_MAX)
+        made.remaining_us = max(0, int(left_us)) + 1
     made.trust = envelope.trust
     if envelope.traceparent:
         made.traceparent = envelope.traceparent
@@ -223,7 +226,7 @@ def _get_envelope(message: Any, now: float) -> Envelope:
         message.step,
         message.cause,
         lane,
-        now + (remaining_us - 1) / 1e6 if remaining_us else None,
+        now + min(remaining_us - 1, REMAINING_US_MAX) / 1e6 if remaining_us else None,
         _TRUSTS.get(message.trust, Trust.RETRIEVED),
         message.traceparent,
         dict(saw) if saw else _NOTHING_SEEN,

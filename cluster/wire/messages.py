@@ -102,7 +102,7 @@ class MessageCodec:
             return Opaque(name, body)
         try:
             return parse(body)
-        except (DecodeError, ValueError, TypeError, KeyError) as error:
+        except (DecodeError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise WireError(f"the body is not a {name}: {type(error).__name__}") from error
 
     def _register_kernel(self, cls: type) -> None:
