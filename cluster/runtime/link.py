@@ -1,8 +1,8 @@
 """One link: a connection with the hellos of both ends, and what is sent over it.
 
-What is queued within one pass of the event loop goes as one frame at its end; nothing waits for a
-frame to fill, and the link waits for nothing. It has no tasks: the connection calls it, and it
-calls its keeper.
+What is queued within one pass of the event loop goes as one frame at its end, or as a few where it
+is much; nothing waits for a frame to fill, and the link waits for nothing. It has no tasks: the
+connection calls it, and it calls its keeper.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ ACK_DELAY_S = 0.01
 """How long an ack waits for others like it: making and reading one costs as much as an envelope,
 and nothing but memory depends on it."""
 ENVELOPES_PER_TAKE = 64
+AT_ONCE = 16
+"""So many go at once and not at the end of the pass: else a whole window of asks and answers would
+move to and fro, and either end would idle while the other one works on it."""
 
 
 class LinkKeeper(Protocol):
@@ -63,6 +66,8 @@ class Link:
         self._hello_timer: asyncio.TimerHandle | None = None
         self._ack_timer: asyncio.TimerHandle | None = None
         self._is_flush_due = False
+        self._woken = 0
+        """How often since the last frame."""
         self._is_blocked = False
         """There was something to send, and the connection took no more."""
         self._has_more = False
@@ -97,11 +102,12 @@ class Link:
 
     def wake(self) -> None:
         """There may be something to send."""
-        if not self._is_coalescing:
+        self._woken += 1
+        if not self._is_coalescing or self._woken >= AT_ONCE:
             self._flush()
         elif not self._is_flush_due:
             self._is_flush_due = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._pass_ended)
 
     def wake_soon(self) -> None:
         """There is an ack: send it in a little while, whatever else is sent then."""
@@ -113,9 +119,13 @@ class Link:
         self._are_acks_due = True
         self._flush()
 
+    def _pass_ended(self) -> None:
+        self._is_flush_due = False
+        self._flush()
+
     def _flush(self) -> None:
         """Send all that is queued, as far as the connection takes it."""
-        self._is_flush_due = False
+        self._woken = 0
         self._is_blocked = False
         while self.is_open and not self._is_over:
             if not self._connection.is_writable:
