@@ -221,7 +221,10 @@ class Exchange:
 
         Whoever still waits in `ask` gets `Cancelled`. Returns what was waited for, if anything was.
         """
-        return self._asks.forget(ask)
+        pending = self._asks.forget(ask)
+        if pending is not None:
+            self._links.acknowledge(pending.peer)  # what waited behind it may go now
+        return pending
 
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
@@ -282,7 +285,7 @@ class Exchange:
         """Take the acks and envelopes of a frame."""
         for ack in batch.acks:
             peer = link.peers.get(ack.recipient)
-            if peer is None:
+            if peer is None or ack.sender != self.agent:
                 continue
             for envelope in peer.acknowledge(ack):
                 if envelope.kind is Kind.REPLY:

@@ -8,9 +8,10 @@ import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.dead_letters import DeadLetter
+from cluster.kernel.envelope import Batch
 from cluster.kernel.errors import DeadLettered, StoreUnavailable, WireError
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.quarantine import DEATHS_MAX
+from cluster.kernel.quarantine import DEATHS_MAX, SUSPECT_DEATHS
 from cluster.memory.local_store import LocalStore
 from cluster.runtime import dead_letters
 from cluster.runtime.dead_letters import LETTERS_MAX, DeadLetterBox
@@ -112,6 +113,28 @@ async def test_an_ask_that_kills_its_recipient_fails_as_dead_lettered_and_is_kep
     assert puppet.exchange.statistics.dead_letters == 1
     again = error_from_failure(failure_from_error(caught.value))
     assert (type(again), again.is_retryable) == (DeadLettered, False)
+
+
+async def test_what_waits_behind_a_suspect_goes_when_nobody_waits_for_that() -> None:
+    async with Puppet() as puppet:
+        first, second = puppet.make_ask(1), puppet.make_ask(2)
+        second.step = StepId("c2")
+        asks = [asyncio.ensure_future(puppet.exchange.ask(each)) for each in (first, second)]
+        connection = puppet.connect()
+        for _ in range(SUSPECT_DEATHS):
+            await settle()
+            puppet.epoch += 1
+            connection = puppet.connect()
+        await settle()
+        connection.say(Batch((), (puppet.ack(1, limit=257),)))
+        assert connection.envelopes == [first]
+
+        puppet.exchange.forget(first.id)
+        await settle()
+
+        assert connection.envelopes == [first, second]
+        for each in asks:
+            each.cancel()
 
 
 async def test_a_neighbour_of_poison_is_answered() -> None:

@@ -12,7 +12,6 @@ from cluster.kernel.errors import Cancelled, TooLarge
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
-from cluster.runtime.host import Host
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
 
@@ -41,8 +40,10 @@ class Gate:
         return message
 
 
-def make_ask(asker: Host, recipient: str, task: str = "t", *, timeout_s: float = 5.0) -> Envelope:
-    sender = asker.turns._sender  # noqa: SLF001 - the envelope is made as turns make theirs
+def make_ask(
+    cluster: MemoryCluster, recipient: str, task: str = "t", *, timeout_s: float = 5.0
+) -> Envelope:
+    sender = cluster.senders["asker-0"]
     envelope = sender.envelope(AgentId(recipient), Kind.ASK, Finding(task))
     envelope.task, envelope.step = TaskId(task), StepId("s")
     envelope.deadline_at = sender.clock.now() + timeout_s
@@ -59,7 +60,7 @@ async def test_an_asker_that_is_cancelled_has_the_turn_cancelled() -> None:
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
         await cluster.add("gate-0", gate)
-        asking = asyncio.ensure_future(asker.exchange.ask(make_ask(asker, "gate-0")))
+        asking = asyncio.ensure_future(asker.exchange.ask(make_ask(cluster, "gate-0")))
         await until(lambda: bool(gate.started))
 
         asking.cancel()
@@ -72,7 +73,7 @@ async def test_an_asker_that_was_replaced_leaves_the_turn_to_the_one_that_asks_a
         asker = await cluster.add("asker-0", echo)
         await cluster.add("gate-0", gate)
         asking = asyncio.ensure_future(
-            asker.exchange.ask(make_ask(asker, "gate-0"), is_abandoned=lambda: True)
+            asker.exchange.ask(make_ask(cluster, "gate-0"), is_abandoned=lambda: True)
         )
         await until(lambda: bool(gate.started))
 
@@ -90,7 +91,7 @@ async def test_who_waits_for_a_forgotten_ask_is_told_and_the_turn_goes_on() -> N
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
         await cluster.add("gate-0", gate)
-        envelope = make_ask(asker, "gate-0")
+        envelope = make_ask(cluster, "gate-0")
         asking = asyncio.ensure_future(asker.exchange.ask(envelope))
         await until(lambda: bool(gate.started))
 
@@ -107,8 +108,8 @@ async def test_an_ask_that_is_forgotten_before_it_was_sent_never_starts() -> Non
     gate = Gate()
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
-        forgotten = make_ask(asker, "gate-0", "forgotten")
-        wanted = make_ask(asker, "gate-0", "wanted")
+        forgotten = make_ask(cluster, "gate-0", "forgotten")
+        wanted = make_ask(cluster, "gate-0", "wanted")
         asks = [asyncio.ensure_future(asker.exchange.ask(e)) for e in (forgotten, wanted)]
         await asyncio.sleep(0)
 
@@ -124,7 +125,7 @@ async def test_an_ask_that_is_forgotten_before_it_was_sent_never_starts() -> Non
 async def test_what_is_refused_here_is_counted_by_its_kind() -> None:
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
-        envelope = make_ask(asker, "echo-0")
+        envelope = make_ask(cluster, "echo-0")
         envelope.body = bytes(BODY_BYTES_MAX + 1)
 
         with pytest.raises(TooLarge):
