@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--story", action="store_true", help="tell what happened at --seed")
     parser.add_argument("--first", action="store_true", help="stop at the first failing seed")
+    parser.add_argument("--only", type=int, nargs="+", help="run these seeds, and no others")
     parser.add_argument("--digest", action="store_true", help="print the digest of each run")
     arguments = parser.parse_args()
 
@@ -30,7 +31,10 @@ def main() -> int:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
             print(seed, simulate(seed).digest)
         return 0
-    if arguments.first:
+    if arguments.only:
+        tally = campaign.run_some(arguments.only)
+        campaign.sum_up(tally)
+    elif arguments.first:
         tally = campaign.run_job(arguments.seed, arguments.seeds, failures_max=1)
     elif arguments.job is not None:
         tally = campaign.run_job(arguments.seed, arguments.seeds, arguments.job, arguments.jobs)

@@ -106,10 +106,7 @@ def run_job(
     gc.collect()
     gc.freeze()  # so that the collection after each run looks at that run only
     for seed in mine[tally.next_at :]:
-        outcome = simulate(seed)
-        tally.add(outcome)
-        if outcome.violations:
-            tell(simulate(seed, has_story=True))
+        _run_one(seed, tally)
         if len(tally.failing) >= failures_max:
             print(f"stopped after {failures_max} failing seeds", flush=True)
             break
@@ -120,6 +117,21 @@ def run_job(
             print(f"job {job}: {tally.last_line()}", file=sys.stderr, flush=True)
     tally.cpu_s = time.process_time() - began_s
     _save(path, tally)
+    return tally
+
+
+def _run_one(seed: int, tally: Tally) -> None:
+    outcome = simulate(seed)
+    tally.add(outcome)
+    if outcome.violations:
+        tell(simulate(seed, has_story=True))
+
+
+def run_some(seeds: list[int]) -> Tally:
+    """Run some seeds, kept nowhere."""
+    tally = Tally(seeds[0], len(seeds), commit())
+    for seed in seeds:
+        _run_one(seed, tally)
     return tally
 
 

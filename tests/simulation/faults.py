@@ -116,7 +116,11 @@ class Faults:
         if self._crashes_at_boundaries and self._crashes_left and self._random.random() < 0.5:
             self._crashes_left -= 1
             kind, count_max = self._random.choice(BOUNDARIES)
-            self._armed[process] = (kind, self._random.randint(1, count_max))
+            self.crash_at(process, kind, self._random.randint(1, count_max))
+
+    def crash_at(self, process: Process, kind: str, number: int = 1) -> None:
+        """Have a process crash at the boundary of that number (from 1) among those named so."""
+        self._armed[process] = (kind, number)
 
     def boundary(self, process: Process, place: str) -> bool:
         """Pass a commit boundary; return False where the process crashed at it."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.kernel.envelope import Envelope, Lane
+from cluster.kernel.envelope import Envelope, Kind, Lane
 from cluster.kernel.errors import ClusterError, WireError
 from cluster.kernel.events import Event, Failed, PlanReady, StepFinished, StepStarted
 from cluster.kernel.history import TaskHistory
@@ -21,10 +21,11 @@ from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.tasks import Assignment, ComposeRequest, Failure, Finding, Program
 from cluster.memory.journal import Claim
 from cluster.runtime.task_journal import events_of
-from cluster.wire.messages import MessageCodec
+from cluster.wire.messages import PACKAGE, MessageCodec
 from tests.simulation.loop import Process
 
 CODEC = MessageCodec()
+RESULTS = (PACKAGE + Finding.__name__, PACKAGE + Program.__name__)
 RECORD_PREFIX = "record/"
 CANCEL_S = 0.25
 STORE_TROUBLE_S = 3.0
@@ -66,8 +67,11 @@ class Ledger:
         """Writes that were refused because a newer owner or incarnation is there."""
         self.adopted = 0
         self.duplicates = 0
+        self._terms: dict[TaskId, int] = {}
         self._records: dict[str, float] = {}
         """When the record of each step was written, by `task/step`."""
+        self._refused: set[str] = set()
+        """Steps whose record came from an incarnation that had been replaced."""
         self._looked: dict[tuple[Process, str], float] = {}
         """When the store answered a process that looked for a record, since it last began."""
         self._trouble_at: dict[str, float] = {}
@@ -88,12 +92,13 @@ class Ledger:
             case _, ClusterError():
                 self.fenced += 1
             case "append", _:
-                events = self._appended(arguments[0], arguments[2], arguments[3])
-                if events and events[-1].is_terminal:
-                    self.ended_at[arguments[0]] = now
-                return events
+                task, term, index, entries = arguments
+                if term != self._terms.get(task):
+                    self.violate("O2", f"an owner of {task} that was fenced wrote to it")
+                return self._appended(task, index, entries, now)
             case "put_once", False:
                 self.fenced += 1
+                self._refused.add(_step_of(arguments[1]))
             case "put_once", _:
                 self._records[_step_of(arguments[1])] = now
             case "get_many", _:
@@ -102,9 +107,12 @@ class Ledger:
                         self._looked[process, _step_of(key)] = now
             case "claim", Claim(term):
                 self.adopted += term > 1
+                self._terms[arguments[0]] = term
         return []
 
-    def _appended(self, task: TaskId, index: int, entries: Sequence[bytes]) -> list[Event]:
+    def _appended(
+        self, task: TaskId, index: int, entries: Sequence[bytes], now: float
+    ) -> list[Event]:
         journal = self.journals.setdefault(task, [])
         events = events_of(entries, CODEC)
         if index <= len(journal):
@@ -114,6 +122,8 @@ class Ledger:
             return []
         for event in events:
             journal.append(event)
+            if event.is_terminal:
+                self.ended_at[task] = now
             try:
                 self.histories.setdefault(task, TaskHistory()).apply(event)
             except WireError as error:
@@ -136,6 +146,11 @@ class Ledger:
     def on_start(self, process: Process, assignment: Assignment, task: TaskId, now: float) -> None:
         """An agent begins to work on a step."""
         self._check_end(process, task, assignment.step, now)
+        if not any(
+            isinstance(event.detail, StepStarted) and event.step == assignment.step
+            for event in self.journals.get(task, ())
+        ):
+            self.violate("O2", f"step {assignment.step} of {task} began before it was journaled")
         name = f"{task}/{assignment.step}"
         looked_at = self._looked.pop((process, name), None)
         recorded_at = self._records.get(name)
@@ -169,8 +184,14 @@ class Ledger:
 
     # ---- delivery --------------------------------------------------------------------------
 
-    def on_applied(self, process: Process, envelope: Envelope) -> None:
+    def on_applied(self, process: Process, envelope: Envelope, now: float) -> None:
         """An envelope has its effect at its recipient."""
+        if envelope.kind is Kind.REPLY and envelope.body_type in RESULTS:
+            trouble_at = self._trouble_at.get(envelope.sender, -STORE_TROUBLE_S)
+            name = f"{envelope.task}/{envelope.step}"
+            is_recorded = name in self._records or name in self._refused
+            if not is_recorded and now - trouble_at >= STORE_TROUBLE_S:
+                self.violate("O2", f"{envelope.sender} answered {envelope.step} unrecorded")
         key = (process, envelope.sender, envelope.sender_epoch, envelope.lane)
         last = self._applied.get(key, 0)
         if envelope.seq not in {last + 1, 1}:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar, TypeVarTuple
 
-STEPS_AT_ONCE_MAX = 100_000
+STEPS_AT_ONCE_MAX = 20_000
 """Callbacks that may run without time passing; beyond, something runs in circles."""
 
 Result = TypeVar("Result")

@@ -35,7 +35,7 @@ SETTLE_S = 1.0
 POLL_S = 0.2
 
 SCALED: tuple[tuple[ModuleType, str, object], ...] = (
-    (delivery, "CREDIT_WINDOW", 8),
+    (delivery, "CREDIT_WINDOW", 4),
     (links, "LOST_AFTER_S", 5.0),
     (driver, "MessageCodec", lambda: CODEC),
 )
