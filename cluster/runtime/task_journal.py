@@ -65,7 +65,7 @@ class TaskJournal:
         self._entries = 0
         """How many the journal had when this term began."""
         self._order = asyncio.Lock()
-        self._under_way: set[asyncio.Task[Event]] = set()
+        self._under_way: dict[asyncio.Task[Event], None] = {}
         self.on_recorded: Callable[[Event], None] = _ignore
         """Called with each event that has become part of the history here."""
 
@@ -93,12 +93,12 @@ class TaskJournal:
                 owner may have claimed it: what is not recorded must not be done.
         """
         work = asyncio.ensure_future(self._record(event))
-        self._under_way.add(work)
+        self._under_way[work] = None
         work.add_done_callback(self._settled)
         return await asyncio.shield(work)
 
     def _settled(self, work: asyncio.Task[Event]) -> None:
-        self._under_way.discard(work)
+        del self._under_way[work]
         if not work.cancelled():
             work.exception()  # whoever waits for it has it, if anybody still does
 

@@ -39,7 +39,7 @@ class Opaque:
         if not self.type.startswith(STRUCT_PREFIX):
             return f"({self.type})"
         struct = struct_pb2.Struct.FromString(self.body)
-        return json.dumps(json_format.MessageToDict(struct), ensure_ascii=False)
+        return json.dumps(json_format.MessageToDict(struct), ensure_ascii=False, sort_keys=True)
 
 
 ToProto = Callable[[Any], Message]
@@ -247,7 +247,7 @@ def _put_scalars(message: Any, name: str, values: Any) -> None:
 def _struct_bytes(model: Any) -> bytes:
     struct = struct_pb2.Struct()
     struct.update(model.model_dump(mode="json"))
-    return struct.SerializeToString()
+    return struct.SerializeToString(deterministic=True)
 
 
 def _struct_value(cls: Any, body: bytes) -> object:
