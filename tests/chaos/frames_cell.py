@@ -35,8 +35,8 @@ from cluster.wire.codec import FRAME_BYTES_MAX, frame_to_bytes, with_checksum
 from tests.chaos.figures import Figures
 from tests.chaos.host_process import TOKEN
 from tests.chaos.message_cell import ASKS_PER_S, TELLS_PER_S, drain, take_over
+from tests.chaos.message_format import SINK
 from tests.chaos.message_judge import judge_messages
-from tests.chaos.message_roles import SINK
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.zygote import Zygote
 
@@ -178,7 +178,7 @@ async def run_frames_cell(zygote: Zygote, runs: int, seed: int, folder: Path) ->
             figures.ended_by_itself += 1
             figures.note("the host has died of a frame")
         await drain(cluster, figures)
-        take_over(figures, judge_messages(folder, cluster.events))
+        take_over(figures, judge_messages(folder, cluster.events.read()))
         for end in cluster.unexpected:
             figures.ended_by_itself += 1
             figures.note(end)

@@ -24,8 +24,8 @@ from tests.chaos.faults import (
     zombie,
 )
 from tests.chaos.figures import Figures
+from tests.chaos.message_format import SENDERS, SINK, effects_path
 from tests.chaos.message_judge import MessageVerdict, judge_messages
-from tests.chaos.message_roles import SENDERS, SINK, effects_path
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.zygote import Zygote
 
@@ -89,7 +89,7 @@ async def run_message_cell(zygote: Zygote, cell: MessageCell, folder: Path) -> F
                 figures.note(f"nothing took effect for {PROGRESS_S:g} s after {injection}")
                 break
         await drain(cluster, figures)
-        verdict = judge_messages(folder, cluster.events)
+        verdict = judge_messages(folder, cluster.events.read())
         for end in cluster.unexpected:
             figures.ended_by_itself += 1
             figures.note(end)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.event_log import EventReader
-from tests.chaos.message_roles import ACKED, EFFECT, SENDERS, UP_TO, acked_path, effects_path
+from tests.chaos.event_log import Record
+from tests.chaos.message_format import ACKED, EFFECT, SENDERS, UP_TO, acked_path, effects_path
 
 Stream = tuple[int, int, int]
 """Sender, its epoch, conversation."""
@@ -51,15 +52,15 @@ class MessageVerdict:
         return None
 
 
-def judge_messages(folder: Path, events: EventReader) -> MessageVerdict:
+def judge_messages(folder: Path, records: Sequence[Record]) -> MessageVerdict:
     """Return the verdict on a cluster whose processes have ended."""
     verdict = MessageVerdict()
     reached = _judge_effects(folder, verdict)
     _judge_acked(folder, reached, verdict)
     verdict.effects.sort()  # a frozen process may write what it read off the clock long before
     last: dict[tuple[str, int], Counter[str]] = {}
-    fenced = {record["pid"] for record in events.find("fenced")}
-    for record in events.read():
+    fenced = {record["pid"] for record in records if record["what"] == "fenced"}
+    for record in records:
         match record["what"]:
             case "counts":
                 numbers = {key: value for key, value in record.items() if isinstance(value, int)}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import ClusterError
-from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.ids import TaskId
 from cluster.kernel.peer import Peer
 from cluster.kernel.turn import Turn
 from cluster.memory.redis_store import RedisStore
@@ -28,17 +28,18 @@ from cluster.runtime.sender import Observed, Sender
 from cluster.runtime.turns import Handler
 from cluster.wire.messages import Opaque
 from tests.chaos.host_process import Opener, Part, Surroundings, plain_host
+from tests.chaos.message_format import (
+    ACKED,
+    BODY_BYTES,
+    CONVERSATIONS,
+    EFFECT,
+    SENDERS,
+    SINK,
+    UP_TO,
+    acked_path,
+    effects_path,
+)
 
-SENDERS = ("asker-0", "teller-0")
-SINK = AgentId("sink-0")
-CONVERSATIONS = 8
-BODY_BYTES = 100
-
-EFFECT = struct.Struct("<dHIHII")
-"""Time, sender, its epoch, conversation, number, epoch of the sink that applied it."""
-ACKED = struct.Struct("<HIHI")
-"""Sender, its epoch, conversation, number; with `UP_TO` added to the conversation, all up to it."""
-UP_TO = 0x8000
 _HEAD = struct.Struct("<HIHI")
 _CRC = struct.Struct("<I")
 _TYPE = "chaos.Message"
@@ -50,16 +51,6 @@ _ASKS_MAX = 512
 _TELLS_MAX = 1024
 _ROUND_S = 0.25
 DRAIN_S = 60.0
-
-
-def effects_path(folder: Path) -> Path:
-    """Return the file of what was applied."""
-    return folder / "effects.bin"
-
-
-def acked_path(folder: Path, sender: str) -> Path:
-    """Return the file of what was acknowledged to a sender."""
-    return folder / f"acked-{sender}.bin"
 
 
 def _message(sender: int, epoch: int, conversation: int, number: int) -> Opaque:

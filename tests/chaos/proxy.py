@@ -174,5 +174,7 @@ class ChaosProxy:
 def _linger_none(writer: asyncio.StreamWriter) -> None:
     """Have the close of a connection be a RST."""
     connection = writer.get_extra_info("socket")
+    if connection is None:
+        return
     with suppress(OSError, ValueError):  # it has been closed already
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -25,8 +25,9 @@ from cluster.placement.process_table import session_members
 from cluster.runtime.directory import Directory, scope_of
 from tests.chaos.event_log import EventReader
 from tests.chaos.figures import Figures
+from tests.chaos.journal_reader import judge_journals
 from tests.chaos.task_cell import ROLES
-from tests.chaos.task_judge import judge_ends, judge_journals
+from tests.chaos.task_judge import judge_ends
 from tests.chaos.zygote import Zygote
 from tests.support.commands import ROOT
 from tests.support.resident import ResidentCluster, resident_cluster

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from tests.chaos.figures import Figures
+from tests.chaos.journal_reader import judge_tasks
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.task_cell import DRIVER, ROLES, drain, ended_again
-from tests.chaos.task_judge import judge_tasks
 from tests.chaos.zygote import Zygote
 
 CANCELS_PER_S = 1000

@@ -23,8 +23,9 @@ from tests.chaos.faults import (
     zombie,
 )
 from tests.chaos.figures import Figures
+from tests.chaos.journal_reader import judge_tasks
 from tests.chaos.supervisor import ChaosCluster
-from tests.chaos.task_judge import judge_tasks, recovery_s
+from tests.chaos.task_judge import recovery_s
 from tests.chaos.zygote import Zygote
 
 ROLES = ("manager", "researcher", "coder")

@@ -8,47 +8,18 @@ with keys refuses. Recovery: from a death to the moment at which what it interru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event, PlanReady, StepFinished
 from cluster.kernel.history import TaskHistory
-from cluster.kernel.ids import TaskId
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import Record
 from tests.chaos.figures import Figures
-from tests.chaos.task_roles import SCOPE
 
 GONE_ON = frozenset({"begun", "kept", "appended"})
 """What shows that somebody works on a step or a task again."""
-
-
-async def judge_tasks(records: list[Record], redis_url: str, figures: Figures) -> None:
-    """Add what became of a cluster's tasks to the figures; the store must still run."""
-    ended = judge_ends(records, figures)
-    _judge_steps(records, figures)
-    _count(records, figures)
-    await judge_journals(ended, redis_url, SCOPE, figures)
-
-
-async def judge_journals(
-    ended: Mapping[str, Record], redis_url: str, scope: str, figures: Figures
-) -> None:
-    """Hold what the driver saw against the journals in the store."""
-    store = await RedisStore.connect(redis_url, timeout_s=20.0)
-    try:
-        journal = RedisJournal(store, scope)
-        for unended in await journal.open_tasks():
-            if unended in ended and await journal.read(unended):
-                figures.without_end += 1
-                figures.note(f"the journal of {unended} is still open")
-        for task, end in ended.items():
-            _judge_journal(task, end, await journal.read(TaskId(task)), figures)
-    finally:
-        await store.close()
 
 
 def judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]:
@@ -81,7 +52,7 @@ def _reason(record: Record) -> str:
     return " ".join("#" if len(word) == 32 else word for word in str(record["why"]).split())
 
 
-def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
+def judge_steps(records: Iterable[Record], figures: Figures) -> None:
     """No step begins when its result is recorded: at the agent, or in the journal."""
     kept: dict[tuple[str, str], float] = {}
     effects: Counter[tuple[str, str]] = Counter()
@@ -107,7 +78,7 @@ def _judge_steps(records: Iterable[Record], figures: Figures) -> None:
     figures.redeliveries += sum(count - 1 for count in begun.values())
 
 
-def _count(records: Iterable[Record], figures: Figures) -> None:
+def count(records: Iterable[Record], figures: Figures) -> None:
     last: dict[int, Counter[str]] = {}
     for record in records:
         if record["what"] == "counts":
@@ -124,7 +95,7 @@ def _count(records: Iterable[Record], figures: Figures) -> None:
     figures.fenced += counted["stale"] + counted["fenced_runs"]
 
 
-def _judge_journal(task: str, end: Record, entries: tuple[bytes, ...], figures: Figures) -> None:
+def judge_journal(task: str, end: Record, entries: tuple[bytes, ...], figures: Figures) -> None:
     """Check that a journal is whole, has one end, and that its driver saw the same."""
     if not entries:
         if end["kind"] == "answered":
