@@ -1,6 +1,9 @@
 """What one agent knows of another: its incarnation, and the six sequences between the two.
 
-Pure: the exchange in `cluster.runtime.exchange` feeds it frames and asks it what to send.
+Pure: the exchange in `cluster.runtime.exchange` feeds it frames and asks it what to send. That a
+peer is out of reach proves nothing (ray#29656: an actor counted as dead is only slow): what an
+older incarnation sends is told by its epoch, and refused (autogen#3628: what a worker had
+registered outlives it and gets in the way of its successor).
 """
 
 from __future__ import annotations

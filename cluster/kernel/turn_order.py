@@ -1,8 +1,10 @@
 """Which turn of an agent may run: one at a time for each key, up to `concurrency` keys at once.
 
 The key is (task, step): messages of one step never interleave; steps that the plan declares
-independent may overlap on one replica (docs/adr/0003). The queue is the agent's inbox: bounded,
-first come first served among the keys that are free.
+independent may overlap on one replica (docs/adr/0001). The queue is the agent's inbox: bounded,
+first come first served among the keys that are free. The bound is the agent's, not each caller's
+(ray PR#19936: `max_pending_calls` is per caller, so many callers still fill an actor), and nothing
+that a turn waits for goes through it (mars#2170: calls that wait for a later call fill an actor).
 """
 
 from __future__ import annotations

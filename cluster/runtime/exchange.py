@@ -1,7 +1,13 @@
 """An agent's post office: queues envelopes for its peers and matches answers with asks.
 
 Reaching the peers is `cluster.runtime.links`' work; all decisions about sequence, credit and
-dedupe are `cluster.kernel.peer`'s.
+dedupe are `cluster.kernel.peer`'s. What is known of calls between Ray's actors shaped it:
+
+- ray#52628: a `ray.cancel` can be lost: ours is an envelope that is kept until it has its receipt.
+- ray#26772: a call may hang when its actor died: every ask ends by its deadline, and before that
+  where its recipient stays out of reach.
+- ray PR#41756: what a generator yields is spliced from two runs when Ray retries it: an ask that is
+  sent again says so (`on_restart`), and whoever shows its progress begins anew.
 """
 
 from __future__ import annotations
@@ -9,9 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.dead_letters import DeadLetter
@@ -35,6 +39,7 @@ from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.kernel.peer import Peer
 from cluster.kernel.quarantine import DEATHS_MAX
 from cluster.runtime.asks import Asks, PendingAsk
+from cluster.runtime.counters import ExchangeStatistics
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.link import Link
@@ -44,22 +49,6 @@ from cluster.transport.port import Transport
 from cluster.wire.codec import check_body
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class ExchangeStatistics:
-    """Counters since the start of the host."""
-
-    sent: int = 0
-    received: int = 0
-    redelivered: int = 0
-    """Arrivals that were not the first attempt at their envelope, dropped or not."""
-    duplicates: int = 0
-    """Arrivals dropped since the same incarnation had sent them before."""
-    stale: int = 0
-    dead_letters: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    """Envelopes refused here, ours and others', by the kind of the error."""
 
 
 class Exchange:
