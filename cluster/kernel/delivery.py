@@ -95,17 +95,19 @@ class Outbound:
             if self._sent.get(envelope.seq) is envelope:
                 envelope.attempt += 1
                 taken.append(envelope)
-        unsent = self._unsent
-        while unsent and len(taken) < count_max and self._next_seq <= self.limit:
+        unsent, sent, seq = self._unsent, self._sent, self._next_seq
+        seq_end = min(self.limit + 1, seq + count_max - len(taken))
+        while unsent and seq < seq_end:
             envelope = unsent.popleft()
             if envelope.seq == _GONE:
                 self._gone -= 1
                 continue
-            envelope.seq = self._next_seq
+            envelope.seq = seq
             envelope.attempt += 1
-            self._sent[envelope.seq] = envelope
-            self._next_seq += 1
+            sent[seq] = envelope
+            seq += 1
             taken.append(envelope)
+        self._next_seq = seq
         return taken
 
     @property
@@ -141,7 +143,9 @@ class Outbound:
         envelope = self._sent.pop(seq, None)
         if envelope is not None:
             self._abandoned.discard(seq)
-            self._unsent.extend(self._quarantine.let_go(envelope))
+            free = self._quarantine.let_go(envelope)
+            if free:
+                self._unsent.extend(free)
             finished.append(envelope)
 
     def finish(self, envelope: Envelope) -> None:

@@ -28,6 +28,10 @@ NO_ENVELOPE = EnvelopeId(b"")
 NO_AGENT = AgentId("")
 
 
+_VERSION_AND_VARIANT = 7 << 76 | 0b10 << 62
+_RANDOM_AND_TIME = (1 << 128) - 1 & ~(0xF << 76 | 0b11 << 62)
+
+
 def agent_id(role: str, replica: int) -> AgentId:
     """Return the id of one replica of a role."""
     return AgentId(f"{role}-{replica}")
@@ -50,11 +54,8 @@ class IdSource:
 
     def envelope_id(self) -> EnvelopeId:
         """Return a new 16-byte id: 48 bits of Unix milliseconds, version 7, 74 random bits."""
-        millis = int(self._wall_s() * 1000) & 0xFFFF_FFFF_FFFF
-        bits = self._random.getrandbits(74)
-        high = (millis << 16) | 0x7000 | (bits >> 62)
-        low = (0b10 << 62) | (bits & 0x3FFF_FFFF_FFFF_FFFF)
-        return EnvelopeId(((high << 64) | low).to_bytes(16, "big"))
+        number = int(self._wall_s() * 1000) << 80 | self._random.getrandbits(80)
+        return EnvelopeId((number & _RANDOM_AND_TIME | _VERSION_AND_VARIANT).to_bytes(16))
 
     def task_id(self) -> TaskId:
         """Return a new task id."""

@@ -65,6 +65,8 @@ class Exchange:
         is_coalescing: bool = True,
         dead_letters: DeadLetterBox | None = None,
     ) -> None:
+        self.agent = agent
+        """Whose post office it is."""
         self.statistics = ExchangeStatistics()
         self._clock = clock
         self._random = rng or random.Random()
@@ -85,11 +87,6 @@ class Exchange:
         self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
         """What others want of us: an ask until our answer has its receipt, a tell until its turn
         has ended. Bounded by what the mailbox and the lanes of the answers hold."""
-
-    @property
-    def agent(self) -> AgentId:
-        """Whose post office it is."""
-        return self._links.agent
 
     @property
     def epoch(self) -> int:
@@ -130,6 +127,8 @@ class Exchange:
     async def abort(self) -> None:
         """End as a crash does: no goodbye, nothing answered."""
         await self._links.abort()
+        if self._dead_letters is not None:
+            await self._dead_letters.close(0.0)
 
     # ---- sending ---------------------------------------------------------------------------
 

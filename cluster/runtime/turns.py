@@ -185,24 +185,27 @@ class TurnRunner:
                 self._inbox.finish(key)
                 continue
             self._sender.exchange.taken(work.asked)
-            self._start(work).add_done_callback(partial(self._turn_ended, key))
+            self._start(work, key)
 
-    def _start(self, work: Work) -> asyncio.Task[None]:
-        work.task = asyncio.ensure_future(self._run(work))
-        work.task.add_done_callback(partial(self._work_ended, work))
-        return work.task
+    def _start(self, work: Work, key: Hashable = None) -> None:
+        """Start what is to be done about a message; with a key it is a turn of the inbox."""
+        work.task = asyncio.get_running_loop().create_task(self._run(work))
+        work.task.add_done_callback(partial(self._task_ended, work, key))
 
-    def _work_ended(self, work: Work, _: asyncio.Task[None] | None = None) -> None:
+    def _task_ended(self, work: Work, key: Hashable, _: asyncio.Task[None]) -> None:
+        self._work_ended(work)
+        if key is None:
+            return
+        self._inbox.finish(key)
+        if not self._is_stopping:
+            self.start_turns()
+
+    def _work_ended(self, work: Work) -> None:
         for envelope in (work.asked, *work.askers):
             self._work.pop(envelope.id, None)
         step_key = work.step_key
         if step_key is not None and self._by_step.get(step_key) is work:
             del self._by_step[step_key]
-
-    def _turn_ended(self, key: Hashable, _: asyncio.Task[None]) -> None:
-        self._inbox.finish(key)
-        if not self._is_stopping:
-            self.start_turns()
 
     async def _run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""

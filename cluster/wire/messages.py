@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -117,16 +118,22 @@ class MessageCodec:
             return self._event_converters(proto)
         hints = typing.get_type_hints(cls)
         parts = [(f.name, *self._field(hints[f.name])) for f in fields(cls)]
+        scalars = [name for name, put, _ in parts if put is setattr]
+        others = [(name, put) for name, put, _ in parts if put is not setattr]
 
-        def to_proto(value: Any) -> Message:
+        def to_proto(value: Any) -> Any:
             made = proto()
-            for name, put, _ in parts:
+            for name in scalars:
+                setattr(made, name, getattr(value, name))
+            for name, put in others:
                 put(made, name, getattr(value, name))
-            return typing.cast("Message", made)
+            return made
 
         def from_proto(message: Any) -> Any:
             return cls(*[get(message, name) for name, _, get in parts])
 
+        if len(scalars) > 1 and not others:
+            return to_proto, _from_scalars(cls, scalars)
         return to_proto, from_proto
 
     def _field(self, hint: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
@@ -238,6 +245,12 @@ def _kernel_messages() -> list[type]:
         and hasattr(value, "__dataclass_fields__")
         and hasattr(agents_pb2, value.__name__)
     ]
+
+
+def _from_scalars(cls: type, names: list[str]) -> FromProto:
+    """Return what reads a message of plain fields: in one go, for these stream by the token."""
+    read = attrgetter(*names)
+    return lambda message: cls(*read(message))
 
 
 def _put_scalars(message: Any, name: str, values: Any) -> None:
