@@ -41,7 +41,8 @@ class View:
     timeout_s: float
     task: TaskId = TaskId("")
     events: list[Event] = field(default_factory=list)
-    is_cancelled: bool = False
+    cancelled_at: float | None = None
+    ended_at: float = 0.0
 
     @property
     def is_ended(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.kernel.events import Answered, Event, StepFinished
 from cluster.kernel.history import TaskHistory
 from cluster.runtime.task_journal import events_of
-from tests.simulation.ledger import CODEC, View
+from tests.simulation.ledger import CANCEL_S, CODEC, View
 from tests.simulation.world import World
 
 
@@ -15,6 +15,7 @@ def judge(world: World, *, has_calmed: bool) -> None:
     for view in ledger.views:
         _one_end(world, view)
         _same_story(world, view)
+        _prompt_cancel(world, view)
     for task, events in ledger.journals.items():
         _read_back(world, task, events)
     for failure in world.loop.failures:
@@ -43,6 +44,15 @@ def _same_story(world: World, view: View) -> None:
     if [_plain(event) for event in durable] != [_plain(event) for event in journal]:
         numbers = [event.index for event in durable]
         world.ledger.violate("O5", f"the driver of {view.task} saw the events {numbers}")
+
+
+def _prompt_cancel(world: World, view: View) -> None:
+    """O6: where nothing but models fails, a cancelled task ends at once."""
+    if not world.faults.is_gentle or view.cancelled_at is None:
+        return
+    late_s = view.ended_at - view.cancelled_at
+    if late_s > CANCEL_S:
+        world.ledger.violate("O6", f"task {view.task} ended {late_s:.2f} s after its cancel")
 
 
 def _plain(event: Event) -> object:

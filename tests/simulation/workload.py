@@ -123,13 +123,14 @@ class User:
             self.view.events.append(event)
             if event.kind != "thought":
                 world.note(process, f"saw {describe(event)}")
+        self.view.ended_at = world.loop.time()
         self.is_done = True
 
     def _cancel(self, task: Any) -> None:
         if not self.is_done:
             self._world.faults.counts["cancellation"] += 1
             self._world.note(self.process, "cancels")
-            self.view.is_cancelled = True
+            self.view.cancelled_at = self._world.loop.time()
             self._cancelling = asyncio.ensure_future(task.cancel("the user changed their mind"))
 
     @property
