@@ -64,9 +64,9 @@ class DeadLetterBox:
         letters = [dead_letter_from_bytes(data) for data in found.values()]
         return sorted(letters, key=lambda letter: letter.number)
 
-    async def close(self) -> None:
-        """Write what waits, if the store takes it soon."""
+    async def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Write what waits, if the store takes it in time."""
         if self._writing is not None:
-            await asyncio.wait([self._writing], timeout=CLOSE_S)
+            await asyncio.wait([self._writing], timeout=timeout_s)
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)

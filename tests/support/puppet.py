@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from cluster.kernel.clock import Clock, SystemClock
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.envelope import (
     LANE_OF_KIND,
     Ack,
@@ -22,6 +22,7 @@ from cluster.kernel.envelope import (
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId
 from cluster.memory.local_store import LocalStore
+from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
@@ -115,16 +116,16 @@ class Recorder:
 class Puppet:
     """The agent `PUPPET`, its epoch and session, and the exchange of `US` that it talks to."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or SystemClock()
-        self.store = LocalStore(self.clock)
-        self.letters = DeadLetterBox(self.store)
+    def __init__(self, store: Store | None = None) -> None:
+        self.clock = SystemClock()
+        store = store or LocalStore(self.clock)
+        self.letters = DeadLetterBox(store)
         self._transport = PuppetTransport()
         self.recorder = Recorder()
         self.exchange = Exchange(
             US,
             transport=self._transport,
-            directory=Directory(self.store, self.clock),
+            directory=Directory(store, self.clock),
             clock=self.clock,
             dead_letters=self.letters,
         )

@@ -74,15 +74,24 @@ async def test_what_is_given_up_while_the_store_is_away_is_kept_once_it_is_back(
     assert [each.at_s for each in await box.latest()] == [1_001.0, 1_002.0]
 
 
-async def test_a_box_closes_though_the_store_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dead_letters, "CLOSE_S", 0.0)
+async def test_a_box_closes_though_the_store_stays_away() -> None:
     store = AwayStore()
     store.failures_left = 1_000_000
     box = DeadLetterBox(store)
     box.put(letter(1))
 
     async with asyncio.timeout(1):
-        await box.close()
+        await box.close(0.0)
+
+
+async def test_a_host_that_is_aborted_leaves_no_letter_being_written() -> None:
+    store = AwayStore()
+    store.failures_left = 1_000_000
+    async with Puppet(store=store) as puppet:
+        puppet.letters.put(letter(1))
+        await settle()
+
+        await puppet.exchange.abort()  # that nothing is left running, every test checks
 
 
 def test_bytes_that_are_no_entry_are_named() -> None:
