@@ -60,7 +60,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     script.write_text(json.dumps(SCRIPT), encoding="utf-8")
     with ModelServerProcess(folder, 0.0, TOKENS_PER_S, script=script) as server:
         model = ModelSettings("openai:simulated", server.base_url)
-        with PlainCluster(folder, model) as cluster:
+        with PlainCluster(folder, model, concurrency={"coder": 1}) as cluster:
             yield Plain(cluster, server)
 
 
@@ -118,6 +118,27 @@ async def test_a_task_cancelled_at_once_never_asks_a_model(plain: Plain, driver:
 
     assert (await one.ended()).kind == "cancelled"
     assert requests_of(plain, one) == []
+
+
+async def test_a_step_that_waits_for_its_turn_is_cancelled_before_it_began(
+    plain: Plain, driver: Driver
+) -> None:
+    """The Coder does one step at a time."""
+    first = await submitted(driver)
+    await first.until(is_("plan_ready"))
+    second = await submitted(driver)
+    await second.until(lambda event: event.kind == "step_started" and event.step == "c1")
+
+    await second.task.cancel()
+
+    assert (await second.ended()).kind == "cancelled"
+    await first.task.cancel()
+    assert (await first.ended()).kind == "cancelled"
+    await plain.nothing_runs()
+    assert {entry["headers"]["X-Fleetmind-Step"] for entry in requests_of(plain, second)} == {
+        "plan",
+        "r1",
+    }
 
 
 async def test_cancelling_after_the_end_changes_nothing(plain: Plain, driver: Driver) -> None:
