@@ -141,7 +141,7 @@ def read_cells(path: Path) -> list[Figures]:
 def table(sums: Sequence[Figures]) -> str:
     """Return the scenarios as lines of text; what must be zero and isn't is named at the end."""
     head = (
-        f"{'scenario':<34}{'runs':>6}{'acked':>9}{'tasks':>7}{'broken':>7}"
+        f"{'scenario':<34}{'runs':>6}{'acked':>9}{'tasks':>7}{'failed':>7}{'broken':>7}"
         f"{'again':>8}{'fenced':>7}{'adopt':>6}  recover p50/p99/max"
     )
     lines = [head, "-" * len(head)]
@@ -149,7 +149,8 @@ def table(sums: Sequence[Figures]) -> str:
         times = spread(each.recover_s)
         shown = "/".join(f"{times[name]:.2f}" for name in ("p50", "p99", "max")) if times else "-"
         lines.append(
-            f"{each.scenario:<34}{each.runs:>6}{each.acked:>9}{each.tasks:>7}{each.violations:>7}"
+            f"{each.scenario:<34}{each.runs:>6}{each.acked:>9}{each.tasks:>7}{each.failed:>7}"
+            f"{each.violations:>7}"
             f"{each.redeliveries:>8}{each.fenced:>7}{each.adoptions:>6}  {shown}"
         )
         broken = {name: getattr(each, name) for name in VIOLATIONS if getattr(each, name)}
