@@ -126,9 +126,12 @@ class Part:
     envelope: Envelope | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """Envelopes and acks that were queued when the writer was free; parts come before envelopes."""
+    """Envelopes and acks that were queued when the writer was free; parts come before envelopes.
+
+    Not frozen, for the sake of speed; nobody changes one.
+    """
 
     envelopes: tuple[Envelope, ...] = ()
     acks: tuple[Ack, ...] = ()

@@ -25,6 +25,7 @@ class Peer:
     __slots__ = (
         "_inbound",
         "_killers",
+        "_may_send",
         "_outbound",
         "agent",
         "epoch",
@@ -46,6 +47,8 @@ class Peer:
         self.local_epoch = local_epoch
         self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
         self._inbound = self._new_inbound()
+        self._may_send = True
+        """False after `take` has found nothing more to send, until something changes."""
         self._killers: list[Envelope] = []
 
     @staticmethod
@@ -72,6 +75,7 @@ class Peer:
         if self.is_known_as(epoch, session):
             self.reconnect()
             return False
+        self._may_send = True
         was_known, has_died = self.epoch > 0, epoch > self.epoch
         self.epoch, self.their_session = epoch, session
         if was_known:
@@ -86,6 +90,7 @@ class Peer:
 
     def reconnect(self) -> None:
         """Send what isn't done once more, and say what we have, to the same incarnation."""
+        self._may_send = True
         for outbound in self._outbound.values():
             outbound.reconnect()
         for inbound in self._inbound.values():
@@ -102,6 +107,7 @@ class Peer:
         Raises:
             Overloaded: too much waits for this peer already.
         """
+        self._may_send = True
         envelope.sender_epoch = self.local_epoch
         kept_max = PROGRESS_MAX if envelope.kind is Kind.PROGRESS else UNDONE_MAX
         self._outbound[envelope.lane].offer(envelope, kept_max=kept_max)
@@ -109,10 +115,12 @@ class Peer:
     def take(self, count_max: int) -> list[Envelope]:
         """Return what may be sent now: control before replies before work, each in order."""
         taken: list[Envelope] = []
-        for lane in _SEND_ORDER:
-            outbound = self._outbound[lane]
-            if outbound.has_sendable:
-                taken += outbound.take(count_max - len(taken))
+        if self._may_send:
+            for lane in _SEND_ORDER:
+                outbound = self._outbound[lane]
+                if outbound.has_sendable:
+                    taken += outbound.take(count_max - len(taken))
+            self._may_send = len(taken) >= count_max
         return taken
 
     def take_acks(self) -> list[Ack]:
@@ -143,6 +151,7 @@ class Peer:
         """
         if ack.sender_epoch != self.local_epoch or ack.recipient_epoch != self.epoch:
             return []
+        self._may_send = True
         return self._outbound[ack.lane].acknowledge(ack)
 
     def arrive(self, envelope: Envelope) -> bool:
@@ -173,10 +182,12 @@ class Peer:
 
     def answered(self, ask: Envelope) -> None:
         """Forget an ask of ours whose answer is here."""
+        self._may_send = True
         self._outbound[Lane.WORK].finish(ask)
 
     def abandon(self, ask: Envelope) -> None:
         """Forget an ask of ours that nobody waits for any longer."""
+        self._may_send = True
         self._outbound[Lane.WORK].abandon(ask)
 
     @property
@@ -187,9 +198,10 @@ class Peer:
     @property
     def has_sendable(self) -> bool:
         """Say whether an envelope can be sent now, or an ack can't wait."""
-        for outbound in self._outbound.values():
-            if outbound.has_sendable:
-                return True
+        if self._may_send:
+            for outbound in self._outbound.values():
+                if outbound.has_sendable:
+                    return True
         return self.has_urgent_news
 
     @property
