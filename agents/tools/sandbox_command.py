@@ -109,6 +109,7 @@ def _start(machine: SandboxMachine, handles: SandboxHandles, user_id: int) -> li
 
 
 def _walls(machine: SandboxMachine) -> list[str]:
+    # --die-with-parent: a killed worker must leave no grandchildren (ray#42861).
     command = ["--unshare-all", "--unshare-user", "--die-with-parent", "--hostname", "sandbox"]
     # No --new-session: `sandbox_job` starts bubblewrap in a session of its own, which keeps the
     # terminal out as well, and keeps all of bubblewrap in the one process group that is killed.

@@ -3,7 +3,8 @@
 It has no connections of its own: `RedisJournal` runs its scripts through the `RedisStore` it is
 given, with that store's deadlines and errors. Entry n, written in term t, has the stream id
 ``n-t``: so an id says whether an append is a repetition, and the length is the newest number, since
-nothing is ever trimmed. Redis 6.2 is enough: no Functions.
+nothing is ever trimmed (redis#6199: trimming drops what nobody has acknowledged). Redis 6.2 is
+enough: no Functions.
 """
 
 from __future__ import annotations

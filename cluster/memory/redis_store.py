@@ -129,11 +129,12 @@ class _Target:
 class RedisStore:
     """`cluster.memory.store.Store` on a Redis server of version 6 or later.
 
-    No command is ever sent twice: a caller that gets `StoreUnavailable` can't know whether it took
-    effect, and may repeat every method; a repeated `next_epoch` may skip a number.
+    No command is ever sent twice (redis-py#261): a caller that gets `StoreUnavailable` can't know
+    whether it took effect, and may repeat every method; a repeated `next_epoch` may skip a number.
 
     A command that is cancelled or runs out of time closes its connection, so that its late reply is
-    never read as the reply to another.
+    never read as the reply to another (redis-py#2624). Nothing watches keys: a pipeline that is
+    cancelled as it stops watching leaks its connection (redis-py#4121).
     """
 
     def __init__(
