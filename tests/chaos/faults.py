@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.event_log import Record
@@ -240,6 +240,27 @@ REDIS_FAULTS: dict[str, Inject] = {
 }
 
 
+# ---- all at once -------------------------------------------------------------------------------
+
+
+def together(agents: Sequence[str]) -> Inject:
+    """Hurt an agent, the links and the store at the same time, each in a way chosen at random."""
+
+    async def inject(cluster: ChaosCluster) -> Injection:
+        injection = Injection("nemesis")
+        rng = cluster.rng
+        agent = rng.choice(agents)
+        chosen = [
+            rng.choice((kill, freeze, zombie))(agent),
+            LINK_FAULTS[rng.choice(sorted(LINK_FAULTS.keys() - {"link corrupted"}))],
+            REDIS_FAULTS[rng.choice(sorted(REDIS_FAULTS))],
+        ]
+        await asyncio.gather(*[fault(cluster) for fault in rng.sample(chosen, rng.choice((2, 3)))])
+        return injection.over()
+
+    return inject
+
+
 def needs_proxies(fault: str) -> bool:
     """Say whether a fault is done to bytes on their way."""
-    return "link" in fault
+    return "link" in fault or fault == "nemesis"

@@ -49,6 +49,9 @@ class Figures:
     failed: int = 0
     cancelled: int = 0
     refused: int = 0
+    """Submissions that found no Manager or store; no task came of them."""
+    orphaned: int = 0
+    """Tasks whose driver was killed: only their journals tell how they ended."""
     without_end: int = 0
     ended_twice: int = 0
     run_again: int = 0

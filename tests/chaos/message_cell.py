@@ -21,6 +21,7 @@ from tests.chaos.faults import (
     freeze,
     kill,
     needs_proxies,
+    together,
     zombie,
 )
 from tests.chaos.figures import Figures
@@ -47,6 +48,7 @@ MESSAGE_FAULTS: dict[str, Inject] = {
     "zombie teller": zombie("teller-0"),
     **LINK_FAULTS,
     **REDIS_FAULTS,
+    "nemesis": together([SINK, *SENDERS]),
 }
 
 

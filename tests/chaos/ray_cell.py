@@ -163,7 +163,7 @@ async def _judge(cluster: ResidentCluster, events: EventReader, figures: Figures
     secrets = _secrets(cluster)
     records = events.read()
     ended = judge_ends(records, figures)
-    figures.redeliveries += sum(each["starts"] - each["steps"] for each in ended.values())
+    figures.redeliveries += sum(e["starts"] - e["steps"] for e in ended.values() if e)
     scope = scope_of(secrets["token"])
     await judge_journals(ended, secrets["redis_url"], scope, figures)
     if not events.find("drained"):

@@ -16,7 +16,7 @@ from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
 
-SHARED_FAULTS = (*LINK_FAULTS, *REDIS_FAULTS)
+SHARED_FAULTS = (*LINK_FAULTS, *REDIS_FAULTS, "nemesis")
 """What both campaigns are hurt by: a hundred runs in all."""
 
 RunCell = Callable[[Zygote, int, int, Path], Awaitable[Figures]]
@@ -73,7 +73,7 @@ def _task_scenarios() -> list[Scenario]:
     """Kills at each boundary with and without a standby, zombies, links, the store."""
     runs = {f"{role} {point}": 34 for role in ROLES for point in POINTS}
     runs |= {f"{done} {role}": 20 for done in ("kill", "freeze") for role in ROLES}
-    runs |= {f"zombie {role}": 30 for role in ROLES}
+    runs |= {f"zombie {role}": 30 for role in ROLES} | {"kill driver": 20}
     found: list[Scenario] = []
     for fault, count in runs.items():
         found.append(_task_scenario(fault, fault, count, has_standby=False))

@@ -20,12 +20,14 @@ from tests.chaos.faults import (
     freeze,
     kill,
     needs_proxies,
+    together,
     zombie,
 )
 from tests.chaos.figures import Figures
-from tests.chaos.journal_reader import judge_tasks
+from tests.chaos.journal_reader import judge_tasks, until_journals_end
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.task_judge import recovery_s
+from tests.chaos.task_roles import WHOLE_TASK_S
 from tests.chaos.zygote import Zygote
 
 ROLES = ("manager", "researcher", "coder")
@@ -42,8 +44,10 @@ TASK_FAULTS: dict[str, Inject] = {
     **{f"kill {role}": kill(f"{role}-0") for role in ROLES},
     **{f"freeze {role}": freeze(f"{role}-0") for role in ROLES},
     **{f"zombie {role}": zombie(f"{role}-0") for role in ROLES},
+    "kill driver": kill(DRIVER),
     **LINK_FAULTS,
     **REDIS_FAULTS,
+    "nemesis": together([f"{role}-0" for role in ROLES]),
 }
 
 
@@ -136,6 +140,7 @@ async def drain(cluster: ChaosCluster, figures: Figures) -> None:
     """Let every task come to its end, then end the processes."""
     try:
         await cluster.finish(DRIVER)
+        await until_journals_end(cluster.redis.url, WHOLE_TASK_S)
         await cluster.finish(*[agent for agent in cluster.members if agent != DRIVER])
     except TimeoutError:
         figures.stuck += 1

@@ -22,15 +22,21 @@ GONE_ON = frozenset({"begun", "kept", "appended"})
 """What shows that somebody works on a step or a task again."""
 
 
-def judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]:
-    """Count the ends of tasks as their driver saw them; return them by task."""
-    submitted: set[str] = set()
+def judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record | None]:
+    """Count the ends of tasks as their driver saw them; return them by task.
+
+    A task whose driver was killed has None for its end.
+    """
+    submitted: dict[str, Record] = {}
+    last: dict[str, int] = {}
     ended: dict[str, Record] = {}
     for record in records:
         if record["what"] == "submitted":
-            submitted.add(record["task"])
+            submitted[record["task"]] = record
         elif record["what"] == "not submitted":
             figures.refused += 1
+        elif record["what"] == "ready":
+            last[record["agent"]] = record["pid"]
         elif record["what"] == "ended":
             if record["task"] in ended or record["ends"] != 1:
                 figures.ended_twice += 1
@@ -40,12 +46,16 @@ def judge_ends(records: Iterable[Record], figures: Figures) -> dict[str, Record]
     figures.answered += kinds["answered"]
     figures.failed += kinds["failed"]
     figures.cancelled += kinds["cancelled"]
-    figures.without_end += len(submitted - ended.keys())
-    for task in submitted - ended.keys():
+    killed = {task for task, r in submitted.items() if last.get(r["agent"], r["pid"]) != r["pid"]}
+    orphans = killed - ended.keys()
+    figures.orphaned += len(orphans)
+    without = submitted.keys() - ended.keys() - orphans
+    figures.without_end += len(without)
+    for task in without:
         figures.note(f"task {task} has no end")
     for reason, count in Counter(_reason(r) for r in ended.values() if r["why"]).items():
         figures.note(f"{count} failed: {reason}")
-    return ended
+    return {**ended, **dict.fromkeys(orphans)}
 
 
 def _reason(record: Record) -> str:
@@ -95,10 +105,12 @@ def count(records: Iterable[Record], figures: Figures) -> None:
     figures.fenced += counted["stale"] + counted["fenced_runs"]
 
 
-def judge_journal(task: str, end: Record, entries: tuple[bytes, ...], figures: Figures) -> None:
+def judge_journal(
+    task: str, end: Record | None, entries: tuple[bytes, ...], figures: Figures
+) -> None:
     """Check that a journal is whole, has one end, and that its driver saw the same."""
     if not entries:
-        if end["kind"] == "answered":
+        if end is not None and end["kind"] == "answered":
             figures.without_end += 1
             figures.note(f"task {task} was answered and has no journal")
         return
@@ -117,7 +129,7 @@ def judge_journal(task: str, end: Record, entries: tuple[bytes, ...], figures: F
         figures.without_end += not terminal
         figures.note(f"the journal of {task} has {len(terminal)} ends")
         return
-    if terminal[0].kind != end["kind"]:
+    if end is not None and terminal[0].kind != end["kind"]:
         figures.ended_twice += 1
         own, told = terminal[0].kind, end["kind"]
         figures.note(f"{task} ended {own} in its journal, {told} for its driver")

@@ -48,6 +48,21 @@ def test_a_task_without_an_end_is_a_violation() -> None:
     assert figures_of_ends(record("submitted")).without_end == 1
 
 
+def test_a_task_whose_driver_was_killed_has_its_end_in_its_journal() -> None:
+    figures = figures_of_ends(
+        record("ready", agent="submitter-0", pid=1),
+        record("submitted", agent="submitter-0", pid=1),
+        record("ready", agent="submitter-0", pid=2),
+    )
+    judge_journal(TASK, None, journal(*BEGINNING, END), figures)
+
+    assert (figures.orphaned, figures.violations) == (1, 0)
+
+    judge_journal(TASK, None, journal(*BEGINNING), figures)
+
+    assert figures.without_end == 1
+
+
 def test_a_second_end_is_a_violation() -> None:
     assert figures_of_ends(record("submitted"), ended(), ended()).ended_twice == 1
     assert figures_of_ends(record("submitted"), ended(ends=2)).ended_twice == 1
