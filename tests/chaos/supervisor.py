@@ -196,7 +196,8 @@ class ChaosCluster:
         self._is_stopping = True
         for record in self.events.find("ready"):
             if self.zygote.is_alive(record["pid"]):
-                os.kill(record["pid"], signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended, and that is on its way to us
+                    os.kill(record["pid"], signal.SIGKILL)
         for member in self.members.values():
             if member.pid:
                 self.kill(member.agent)
