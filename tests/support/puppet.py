@@ -39,6 +39,8 @@ class PuppetConnection:
         self.written: list[Frame] = []
         self.is_closed = False
         self.is_writable = True
+        self.is_slow = False
+        """Each frame fills it, until the receiver is told that it is writable."""
 
     def start(self, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -46,6 +48,13 @@ class PuppetConnection:
     def write(self, frame: Frame) -> None:
         assert not self.is_closed
         self.written.append(frame)
+        self.is_writable = not self.is_slow
+
+    def relieve(self) -> None:
+        """Let it take frames again."""
+        assert self.receiver is not None
+        self.is_writable = True
+        self.receiver.on_writable()
 
     def close(self) -> None:
         self.is_closed = True
