@@ -35,7 +35,8 @@ TASKS_MAX = 16
 TTFT_S = 0.3
 TOKENS_PER_S = 50.0
 DEADLINE_S = 20.0
-SETTLE_S = 2.0
+SETTLE_S = 4.0
+"""Twice what a task takes: until then a stretch of load is not yet what it will be."""
 RECOVERY_S = 15.0
 SLOW_FACTOR = 2.0
 """A task is slow that takes so many times the median of an unhurried one."""
@@ -95,7 +96,7 @@ class Load:
 
     @property
     def goodput(self) -> float:
-        """Return the tasks answered a second, the first moments cut off."""
+        """Return the tasks answered a second, once it has settled."""
         begin, end = self.began + SETTLE_S, self.began + self.seconds
         return sum(begin <= each.ended < end for each in self.of("answered")) / (end - begin)
 
@@ -143,12 +144,13 @@ async def peak_rate(driver: Driver, seconds: float) -> tuple[float, float]:
     """Return answered tasks a second with as many at once as are taken, and a task's seconds."""
     loop = asyncio.get_running_loop()
     taken: list[float] = []
-    ends_at = loop.time() + seconds
+    begins_at = loop.time() + SETTLE_S
+    ends_at = begins_at + seconds
 
     async def work() -> None:
         while loop.time() < ends_at:
             outcome = await one_task(driver, loop.time())
-            if outcome.kind == "answered" and loop.time() < ends_at:
+            if outcome.kind == "answered" and begins_at <= loop.time() < ends_at:
                 taken.append(outcome.taken_s)
 
     async with asyncio.TaskGroup() as group:
@@ -264,4 +266,4 @@ def overload_cluster() -> Iterator[PlainCluster]:
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `overload`."""
     with overload_cluster() as cluster:
-        return figures(uvloop.run(measure(cluster, 6.0 if is_quick else 20.0)))
+        return figures(uvloop.run(measure(cluster, 10.0 if is_quick else 30.0)))
