@@ -33,7 +33,10 @@ async def serve(spec: HostSpec, ready_file: Path) -> None:
     loop.add_signal_handler(signal.SIGUSR1, _tell_of_oneself)
     host = await open_host(spec)
     try:
-        write_ready(ready_file, await host.start())
+        address = await host.start()
+        gc.collect()
+        gc.freeze()  # as `cluster.placement.actors` does
+        write_ready(ready_file, address)
         waits = [asyncio.ensure_future(wait) for wait in (stopping.wait(), host.fenced())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -7,6 +7,7 @@ here imports Ray: `cluster.placement.launcher` makes an actor of the class.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -140,6 +141,10 @@ class AgentActor:
             await host.stop()
             raise
         self._host = host
+        # What is loaded by now stays: a full collection that goes through it stops every turn of
+        # the agent for a twentieth of a second.
+        gc.collect()
+        gc.freeze()
         return address
 
     async def _close(self, state: str) -> None:
