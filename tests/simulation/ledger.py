@@ -107,9 +107,14 @@ class Ledger:
                     if key.startswith(RECORD_PREFIX):
                         self._looked[process, _step_of(key)] = now
             case "claim", Claim(term):
-                self.adopted += term > 1
-                self._terms[arguments[0]] = term
+                self._claimed(process, arguments[0], term)
         return []
+
+    def _claimed(self, process: Process, task: TaskId, term: int) -> None:
+        self._terms[task] = term
+        self.adopted += term > 1
+        if self.is_gentle and term > 1 and task not in self.ended_at:
+            self.violate("O2", f"{process} took {task} from an owner that lives")
 
     def _appended(
         self, task: TaskId, index: int, entries: Sequence[bytes], now: float
@@ -185,8 +190,12 @@ class Ledger:
 
     # ---- delivery --------------------------------------------------------------------------
 
-    def on_applied(self, process: Process, envelope: Envelope, now: float) -> None:
-        """An envelope has its effect at its recipient."""
+    def on_applied(
+        self, process: Process, envelope: Envelope, newest_epoch: int, now: float
+    ) -> None:
+        """An envelope has its effect at its recipient, which knows of this incarnation."""
+        if envelope.sender_epoch < newest_epoch:
+            self.violate("O3", f"{process} applied what a fenced {envelope.sender} sent")
         if envelope.kind is Kind.REPLY and envelope.body_type in RESULTS:
             trouble_at = self._trouble_at.get(envelope.sender, -STORE_TROUBLE_S)
             name = f"{envelope.task}/{envelope.step}"

@@ -167,7 +167,7 @@ class World:
 
         def watched(peer: Any, envelope: Envelope) -> None:
             if process.is_alive:
-                self.ledger.on_applied(process, envelope, self.loop.time())
+                self.ledger.on_applied(process, envelope, peer.epoch, self.loop.time())
             dispatch(peer, envelope)
 
         exchange._dispatch = watched  # type: ignore[method-assign]
