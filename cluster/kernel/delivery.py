@@ -115,6 +115,11 @@ class Outbound:
         """Say whether `take` would return something."""
         return bool(self._again) or (bool(self._unsent) and self._next_seq <= self.limit)
 
+    @property
+    def awaits_receipt(self) -> bool:
+        """Say whether something that was sent has no receipt yet."""
+        return self._next_seq - 1 > self.receipt
+
     def acknowledge(self, ack: Ack) -> list[Envelope]:
         """Apply the recipient's state; return the envelopes that are done by it.
 

@@ -196,6 +196,16 @@ class Peer:
         return sum(len(outbound) for outbound in self._outbound.values())
 
     @property
+    def receipts(self) -> int:
+        """How much of what we have sent has its receipt; it only grows while a link stands."""
+        return sum(outbound.receipt for outbound in self._outbound.values())
+
+    @property
+    def awaits_receipt(self) -> bool:
+        """Say whether something that was sent has no receipt yet."""
+        return any(outbound.awaits_receipt for outbound in self._outbound.values())
+
+    @property
     def has_sendable(self) -> bool:
         """Say whether an envelope can be sent now, or an ack can't wait."""
         if self._may_send:

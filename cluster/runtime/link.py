@@ -84,6 +84,8 @@ class Link:
         """Those of them for whom this is the link we send on."""
         self.heard_at = self.opened_at = self._loop.time()
         """When the peer was last heard of, and when it said hello, on the event loop's clock."""
+        self.stuck_since: tuple[int, float] | None = None
+        """The receipts there were when something sent began to wait for its own, and when."""
         self.end_reason = ""
         self.is_peer_leaving = False
         """The other side has said goodbye: its host is stopping."""
@@ -160,6 +162,10 @@ class Link:
         batch = packer.pack(acks)
         self._has_more |= not packer.is_empty
         return batch
+
+    def silent_s(self) -> float:
+        """Return for how long nothing has come."""
+        return self._loop.time() - self.heard_at
 
     # ---- receiving -------------------------------------------------------------------------
 

@@ -315,24 +315,36 @@ class Links:
         self._owner.on_unreachable(peer, reason)
 
     async def _watch(self) -> None:
-        """Leave links to frozen processes: one that was replaced may keep its stream open.
+        """Leave links over which nothing comes any longer, though their streams are open.
 
-        Whoever is silent for a lease though it has things of ours to do is looked up; where a newer
-        incarnation is registered, the link ends and the newer one is dialled.
+        Such are links to frozen processes that were replaced meanwhile, and streams in which a
+        damaged length makes the receiver wait for what never comes.
         """
-        loop, lease_s = asyncio.get_running_loop(), self._directory.lease_s
         while True:
-            await asyncio.sleep(lease_s * WATCH_SHARE)
+            await asyncio.sleep(self._directory.lease_s * WATCH_SHARE)
             for agent, link in list(self._sending.items()):
                 peer = self._peers.get(agent)
                 if peer is None or not peer.undone_count:
-                    continue
-                if loop.time() - link.heard_at < lease_s:
-                    continue
-                with contextlib.suppress(StoreUnavailable):
-                    found = await self._directory.lookup(agent)
-                    if found is not None and found.epoch > peer.epoch:
-                        link.fail(f"{agent} was replaced by incarnation {found.epoch}")
+                    link.stuck_since = None
+                elif self._is_stuck(link, peer):
+                    link.fail(f"{agent} gives no receipts")
+                elif link.silent_s() >= self._directory.lease_s:
+                    await self._leave_if_replaced(link, peer)
+
+    def _is_stuck(self, link: Link, peer: Peer) -> bool:
+        """Say whether nothing has had its receipt for a lease, which takes milliseconds else."""
+        now, receipts = asyncio.get_running_loop().time(), peer.receipts
+        if not peer.awaits_receipt:
+            link.stuck_since = None
+        elif link.stuck_since is None or link.stuck_since[0] != receipts:
+            link.stuck_since = (receipts, now)
+        return link.stuck_since is not None and now - link.stuck_since[1] >= self._directory.lease_s
+
+    async def _leave_if_replaced(self, link: Link, peer: Peer) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            found = await self._directory.lookup(peer.agent)
+            if found is not None and found.epoch > peer.epoch:
+                link.fail(f"{peer.agent} was replaced by incarnation {found.epoch}")
 
     # ---- connecting ------------------------------------------------------------------------
 

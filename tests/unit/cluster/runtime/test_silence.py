@@ -13,6 +13,8 @@ from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
 from cluster.runtime.sender import Observed, Sender
+from cluster.transport.in_memory import MemoryConnection, MemoryNetwork, MemoryTransport
+from cluster.transport.port import Connection, Transport
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.test_engine import forever
 
@@ -74,3 +76,39 @@ async def test_an_agent_whose_lease_has_run_out_starts_nothing_until_it_has_it_a
 
         assert await asking == Finding("x")
         assert begun == [False, False]
+
+
+class DeafableNetwork(MemoryTransport):
+    """Connections that we dial can be made to swallow what we write, as a damaged stream does."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__(network)
+        self.dialled: list[MemoryConnection] = []
+
+    async def dial(self, address: str, timeout_s: float) -> Connection:
+        connection = await super().dial(address, timeout_s)
+        assert isinstance(connection, MemoryConnection)
+        self.dialled.append(connection)
+        return connection
+
+
+async def test_a_stream_that_swallows_what_is_sent_is_left_for_another() -> None:
+    async def echo(message: object, turn: Turn) -> object:
+        return message
+
+    class DeafableCluster(MemoryCluster):
+        def transport(self) -> Transport:
+            self.last = DeafableNetwork(self.network)
+            return self.last
+
+    async with DeafableCluster(lease_s=0.1) as cluster:
+        await cluster.add("asker-0", echo)
+        network = cluster.last
+        await cluster.add("echo-0", echo)
+        await asks(cluster.senders["asker-0"])
+        [stream] = network.dialled
+        stream.peer = MemoryConnection(cluster.clock.now)
+
+        async with asyncio.timeout(5):
+            assert await asks(cluster.senders["asker-0"]) == Finding("x")
+        assert len(network.dialled) > 1
