@@ -104,6 +104,11 @@ class SubmittedTask:
             try:
                 ended = await self._ask_once()
             except ClusterError as error:
+                if isinstance(error, Overloaded) and not self._was_sent:
+                    # When to come back is for the user to decide: we only look elsewhere.
+                    if await self._is_refused_by_all():
+                        raise
+                    continue
                 if not self._may_ask_again(error):
                     raise
             else:
@@ -127,15 +132,17 @@ class SubmittedTask:
     def _may_ask_again(self, error: ClusterError) -> bool:
         """Say whether another Manager, or the same one later, can still end the task well."""
         now = self._sender.clock.now()
-        if isinstance(error, Overloaded) and not self._was_sent:
-            has_refused = self._ask.recipient in self._refused_by
-            self._refused_by |= {self._ask.recipient}
-            return not has_refused
         self._was_sent = self._was_sent or self._ask.attempt > 0
         bound_s = math.inf if self._was_sent else ACCEPT_WAIT_S
         if now >= self._deadline_at or now - self._started_at > bound_s:
             return False
         return error.is_retryable or isinstance(error, UnknownRecipient)
+
+    async def _is_refused_by_all(self) -> bool:
+        """Turn to a Manager that has not refused the task; say whether there is none."""
+        self._refused_by |= {self._ask.recipient}
+        await self._choose_again()
+        return self._ask.recipient in self._refused_by
 
     async def _choose_again(self) -> None:
         """Address the ask anew; an agent that is being restarted may be the only one there is."""
