@@ -126,6 +126,13 @@ class Link:
         self._flush()
 
     def _flush(self) -> None:
+        try:
+            self._send_queued()
+        except Exception:  # noqa: BLE001 - a link that could no longer send would never end
+            _log.exception("a link ended in an error of ours")
+            self.fail("an error of ours")
+
+    def _send_queued(self) -> None:
         """Send all that is queued, as far as the connection takes it."""
         self._woken = 0
         self._is_blocked = False
