@@ -1,20 +1,16 @@
 """A request as an endpoint wants it, and a chunk of its stream as we want it.
 
-Pure. Chunks come from outside and the client does not check their form: what isn't as it should
-be counts as absent.
+Pure. Chunks come from outside, as JSON that nobody has checked: what isn't as it should be counts
+as absent.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from agents.models.port import Asker, Delta, Request
-
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionMessageParam
 
 _HEADER_SAFE = " !#$&'()*+,/:;=?@[]~"
 
@@ -39,12 +35,9 @@ REASONS: Mapping[str, str] = {
 }
 
 
-def messages(request: Request) -> list[ChatCompletionMessageParam]:
+def messages(request: Request) -> list[dict[str, str]]:
     """Return the messages as the endpoint wants them."""
-    return [
-        cast("ChatCompletionMessageParam", {"role": message.role, "content": message.text})
-        for message in request.messages
-    ]
+    return [{"role": message.role, "content": message.text} for message in request.messages]
 
 
 def headers(asker: Asker, rng: random.Random) -> dict[str, str]:
@@ -85,22 +78,22 @@ def refused_part(said: str, sent: Mapping[str, object]) -> str | None:
 
 def deltas(chunk: object) -> Iterator[Delta]:
     """Yield the texts of a chunk, the reasoning first."""
-    delta = getattr(_choice(chunk), "delta", None)
+    delta = _field(_choice(chunk), "delta")
     for field in ("reasoning_content", "content"):
-        text = getattr(delta, field, None)
+        text = _field(delta, field)
         if isinstance(text, str) and text:
             yield Delta(text, is_reasoning=field == "reasoning_content")
 
 
 def finish_reason(chunk: object) -> str:
     """Return the finish reason of a chunk; empty where it has none."""
-    return str(getattr(_choice(chunk), "finish_reason", None) or "")
+    return str(_field(_choice(chunk), "finish_reason") or "")
 
 
 def usage(chunk: object) -> tuple[int, int] | None:
     """Return the tokens of prompt and completion, where a chunk has them."""
-    found = getattr(chunk, "usage", None)
-    tokens = [getattr(found, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    found = _field(chunk, "usage")
+    tokens = [_field(found, name) for name in ("prompt_tokens", "completion_tokens")]
     prompt, completion = (count if isinstance(count, int) else 0 for count in tokens)
     return (prompt, completion) if found else None
 
@@ -112,5 +105,9 @@ def first_model(page: object) -> str:
 
 
 def _choice(chunk: object) -> object:
-    choices = getattr(chunk, "choices", None)
+    choices = _field(chunk, "choices")
     return choices[0] if isinstance(choices, list) and choices else None
+
+
+def _field(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
