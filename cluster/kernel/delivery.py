@@ -193,7 +193,11 @@ class Outbound:
             What has killed too many incarnations, in order; it is not kept.
         """
         waiting = list(self.undone())
-        held = [e for seq, e in self._sent.items() if seq not in self._abandoned]
+        held = [
+            envelope
+            for seq, envelope in self._sent.items()
+            if seq not in self._abandoned and not envelope.outlives_recipient
+        ]
         self._next_seq = 1
         self._sent = {}
         self._again.clear()

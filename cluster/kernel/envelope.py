@@ -74,6 +74,9 @@ class Envelope:
     sender_epoch: int = 0
     seq: int = 0
     attempt: int = 0
+    outlives_recipient: bool = False
+    """What it asks for is journaled and goes on elsewhere: that its recipient died while it waited
+    says nothing against it. Its sender's business, not on the wire."""
 
 
 @dataclass(slots=True)

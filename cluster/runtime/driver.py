@@ -51,6 +51,7 @@ ACCEPT_WAIT_S = 15.0
 accepted, its deadline is the bound."""
 AGAIN_S_MIN = 0.02
 AGAIN_S_MAX = 1.0
+LOOK_AGAIN_S = 0.2
 
 
 class NoWork:
@@ -204,6 +205,7 @@ def addressed(sender: Sender, submission: Submission, manager: AgentId) -> Envel
     """Return the ask that hands a submission to a Manager, without its deadline and trace."""
     ask = sender.envelope(manager, Kind.ASK, submission)
     ask.task = submission.task
+    ask.outlives_recipient = True
     ask.trust = Trust.USER
     return ask
 
@@ -247,7 +249,7 @@ class Driver:
 
         Raises:
             UsageError: the goal is empty or too long.
-            UnknownRecipient: no Manager is registered.
+            UnknownRecipient: no Manager is registered, for as long as a restart takes.
             StoreUnavailable: the directory can't be read.
         """
         if not goal.strip():
@@ -257,7 +259,7 @@ class Driver:
                 f"the goal has {len(goal)} characters, {GOAL_CHARS_MAX} are allowed: put long"
                 " texts into the knowledge"
             )
-        manager = await self._sender.replica_of(MANAGER_ROLE, frozenset())
+        manager = await self._manager(timeout_s)
         submission = Submission(self._sender.ids.task_id(), goal, collection)
         ask = addressed(self._sender, submission, manager)
         ask.deadline_at = self._sender.clock.now() + timeout_s
@@ -266,6 +268,18 @@ class Driver:
         self._tasks[submitted.id] = submitted
         submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))
         return submitted
+
+    async def _manager(self, timeout_s: float) -> AgentId:
+        """Return a Manager, waiting a while where the only one is being restarted."""
+        clock = self._sender.clock
+        gives_up_at = clock.now() + min(timeout_s, ACCEPT_WAIT_S)
+        while True:
+            try:
+                return await self._sender.replica_of(MANAGER_ROLE, frozenset())
+            except UnknownRecipient:
+                if clock.now() + AGAIN_S_MAX > gives_up_at:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def abort(self) -> None:
         """End as a crash does: nothing is cancelled, nothing said."""
