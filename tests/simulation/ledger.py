@@ -77,6 +77,7 @@ class Ledger:
         """When the store answered a process that looked for a record, since it last began."""
         self._trouble_at: dict[str, float] = {}
         self._applied: dict[tuple[Process, str, int, Lane], int] = {}
+        self._epochs: dict[tuple[Process, str], int] = {}
         self._applied_ids: set[tuple[Process, bytes]] = set()
 
     def violate(self, oracle: str, what: str) -> None:
@@ -194,7 +195,9 @@ class Ledger:
         self, process: Process, envelope: Envelope, newest_epoch: int, now: float
     ) -> None:
         """An envelope has its effect at its recipient, which knows of this incarnation."""
-        if envelope.sender_epoch < newest_epoch:
+        known = (process, str(envelope.sender))
+        self._epochs[known] = newest = max(self._epochs.get(known, 0), newest_epoch)
+        if envelope.sender_epoch < newest:
             self.violate("O3", f"{process} applied what a fenced {envelope.sender} sent")
         if envelope.kind is Kind.REPLY and envelope.body_type in RESULTS:
             trouble_at = self._trouble_at.get(envelope.sender, -STORE_TROUBLE_S)

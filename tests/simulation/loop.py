@@ -230,7 +230,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         steps = 0
         while True:
             while timers and timers[0][0] <= self._now:
-                ready.append(heapq.heappop(timers)[2])
+                handle = heapq.heappop(timers)[2]
+                if not handle._cancelled:
+                    ready.append(handle)
             if not ready:
                 break
             for _ in range(len(ready)):

@@ -73,25 +73,26 @@ class SimStore:
         server, loop = self.server, self.server.loop
         server.calls += 1
         answer: asyncio.Future[Any] = loop.create_future()
-        timer = loop.call_later(TIMEOUT_S, self._give_up, answer, name)
         if server.faults.boundary(self.process, f"before {name}"):
             late = server.faults.happens("store applies late")
             bounds = LATE_S if late else DELAY_S
             if server.faults.happens("store delay"):
                 bounds = LONG_DELAY_S
-            call = _Call(self, target, name, args, keywords, answer)
-            loop.call_later(server.random.uniform(*bounds), call.serve, context=WORLD)
+            call = _Call(self, target, name, args, keywords, answer, loop.time() + TIMEOUT_S)
+            delay_s = server.random.uniform(*bounds)
+            if delay_s + DELAY_S[1] >= TIMEOUT_S:
+                call.leave_unanswered()
+            loop.call_later(delay_s, call.serve, context=WORLD)
         try:
             result = await answer
         finally:
-            timer.cancel()
             if not answer.done() or answer.cancelled():
                 server.on_trouble(self.process)  # its caller was tired of waiting
         if isinstance(result, ClusterError):
             raise result
         return result
 
-    def _give_up(self, answer: asyncio.Future[Any], name: str) -> None:
+    def give_up(self, answer: asyncio.Future[Any], name: str) -> None:
         if not answer.done():
             self.server.note(self.process.name, f"store: {name} got no answer")
             self.server.on_trouble(self.process)
@@ -127,11 +128,24 @@ class _Call:
     args: tuple[Any, ...]
     keywords: dict[str, Any]
     answer: asyncio.Future[Any]
+    ends_at: float
+    """When its caller gives up; a timer of that is set only where it will."""
+
+    def leave_unanswered(self) -> None:
+        """Have the caller learn nothing, when its time is up."""
+        self.store.server.loop.call_at(
+            self.ends_at,
+            self.store.give_up,
+            self.answer,
+            self.name,
+            context=self.store.process.context,
+        )
 
     def serve(self) -> None:
         """Take effect at the server, and send the answer."""
         server, process, name = self.store.server, self.store.process, self.name
         if not server.is_reachable(process) or server.faults.happens("store unreachable"):
+            self.leave_unanswered()
             return
         server.crc = zlib.crc32(repr((name, self.args)).encode(), server.crc)
         result = _run(getattr(self.target, name)(*self.args, **self.keywords))
@@ -139,6 +153,7 @@ class _Call:
         if not server.faults.boundary(process, f"after {name}, before its answer"):
             return
         if server.faults.happens("store reply lost"):
+            self.leave_unanswered()
             return
         server.loop.call_later(
             server.random.uniform(*DELAY_S),

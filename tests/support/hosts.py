@@ -102,19 +102,10 @@ class MemoryCluster:
         self, goal: str, timeout_s: float = 5.0, *, collection: str = ""
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
-        driver = await self._driver()
-        return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
-
-    async def submit_many(self, goal: str, timeout_s: float, *, count: int) -> list[SubmittedTask]:
-        """Submit a goal several times through one driver."""
-        driver = await self._driver()
-        return [await driver.submit(goal, collection="", timeout_s=timeout_s) for _ in range(count)]
-
-    async def _driver(self) -> Driver:
         driver = Driver(self.store, self.transport(), self.clock)
         self._drivers.append(driver)
         await driver.start()
-        return driver
+        return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
 
     async def abort_drivers(self) -> None:
         """End every driver as a crash does."""

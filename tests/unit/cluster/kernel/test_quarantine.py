@@ -53,6 +53,15 @@ def test_what_kills_five_incarnations_is_given_up() -> None:
     assert len(outbound) == 0
 
 
+def test_what_goes_on_without_its_recipient_is_never_suspected() -> None:
+    outbound, envelopes = outbound_with(3)
+    for envelope in envelopes:
+        envelope.outlives_recipient = True
+
+    assert die(outbound, DEATHS_MAX) == []
+    assert outbound.take(10) == envelopes
+
+
 def test_suspects_are_sent_one_at_a_time() -> None:
     outbound, [first, second, third] = outbound_with(3)
     die(outbound, SUSPECT_DEATHS)

@@ -240,26 +240,6 @@ async def test_a_journal_that_can_not_be_read_is_ended_and_holds_up_no_other_tas
         assert await cluster.journal.open_tasks() == {}
 
 
-async def test_a_task_is_not_suspected_of_having_killed_its_managers() -> None:
-    """All tasks of a driver that survive several Managers go on side by side."""
-    research = Research("a")
-    async with MemoryCluster() as cluster:
-        manager = await cluster.add_manager(PlanningManager(step("a")))
-        await cluster.add("researcher-0", research)
-        tasks = await cluster.submit_many("why?", 20.0, count=3)
-        for _ in range(4):
-            await until(lambda: cluster.engines["manager-0"].tasks_running == len(tasks))
-            await manager.abort()
-            manager = await cluster.add_manager(PlanningManager(step("a")))
-        await until(lambda: cluster.engines["manager-0"].tasks_running == len(tasks))
-        research.go_on.set()
-
-        for task in tasks:
-            events = await events_until_end(task)
-            assert isinstance(events[-1].detail, Answered)
-            assert_ended_once(events, await journal_of(cluster, task.id))
-
-
 async def test_a_submission_waits_for_a_manager_that_is_being_restarted() -> None:
     async with MemoryCluster() as cluster:
         submitting = asyncio.ensure_future(cluster.submit("why?", 20.0))
