@@ -27,8 +27,6 @@ GROUPS = {
     "report": "benchmarks.bench_report",
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
-    "cancel": "benchmarks.bench_cancel",
-    "overload": "benchmarks.bench_overload",
 }
 LONG_GROUPS = {
     "overload": "benchmarks.bench_overload",
