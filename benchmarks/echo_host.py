@@ -19,11 +19,13 @@ import uvloop
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Thought
-from cluster.kernel.ids import AgentId
+from cluster.kernel.ids import AgentId, role_of
+from cluster.kernel.turn import Turn
 from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.running_turn import RunningTurn
 from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.turns import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Transport
@@ -34,38 +36,37 @@ TOKEN_INTERVAL_S = 0.005
 TOKENS_PER_TURN = 40
 
 
-async def echo(message: object, turn: Any) -> object:  # noqa: ARG001 - a handler's signature
-    """Answer each message with itself."""
-    return message
+class Echo:
+    """Answers each message with itself."""
+
+    async def handle(self, message: object, turn: Turn) -> object:  # noqa: ARG002 - the port
+        """Return the message."""
+        return message
 
 
-async def emit_tokens(message: object, turn: Any) -> object:
-    """Emit tokens at the pace of a fast model; each says when it left."""
-    for _ in range(TOKENS_PER_TURN):
-        await asyncio.sleep(TOKEN_INTERVAL_S)
-        turn.emit(Thought(repr(time.monotonic())))
-    return message
+class TokenSource:
+    """Emits tokens at the pace of a fast model; each says when it left."""
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Return the message after the last token."""
+        for _ in range(TOKENS_PER_TURN):
+            await asyncio.sleep(TOKEN_INTERVAL_S)
+            turn.emit(Thought(repr(time.monotonic())))
+        return message
 
 
-async def relay_tokens(message: object, turn: Any) -> object:
-    """Hand on what `tokens-0` emits, as a Manager does with the thoughts of a step."""
-    assert isinstance(turn, RunningTurn)
-    observed = Observed(on_progress=lambda _, token: turn.emit(token))
-    return await turn.ask_observed("tokens-0", message, None, observed)
+class Relay:
+    """Hands on what `tokens-0` emits, as a Manager does with the thoughts of a step."""
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Return what `tokens-0` answers."""
+        assert isinstance(turn, RunningTurn)
+        observed = Observed(on_progress=lambda _, token: turn.emit(token))
+        return await turn.ask_observed("tokens-0", message, None, observed)
 
 
-HANDLERS = {"echo": echo, "tokens": emit_tokens, "relay": relay_tokens}
-
-
-class FunctionAgent:
-    """An agent made of one function."""
-
-    def __init__(self, function: Callable[[object, Any], Any]) -> None:
-        self._function = function
-
-    async def handle(self, message: object, turn: object) -> object:
-        """Return what the function does."""
-        return await self._function(message, turn)
+HANDLERS: dict[str, type[Handler]] = {"tokens": TokenSource, "relay": Relay}
+"""By role; any other echoes."""
 
 
 async def start_host(
@@ -80,9 +81,9 @@ async def start_host(
     clock = SystemClock()
     make_transport: Callable[..., Transport] = GrpcTransport if is_grpc_only else nearest_transport
 
-    def make_handler(sender: Sender) -> FunctionAgent:
+    def make_handler(sender: Sender) -> Handler:
         keep(sender)
-        return FunctionAgent(HANDLERS.get(agent.partition("-")[0], echo))
+        return HANDLERS.get(role_of(agent), Echo)()
 
     host = Host(
         AgentProfile(AgentId(agent), concurrency=1024),

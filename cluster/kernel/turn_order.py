@@ -58,6 +58,11 @@ class Inbox(Generic[Item]):
         self._queued += 1
         self._queued_peak = max(self._queued_peak, self._queued)
 
+    @property
+    def has_free(self) -> bool:
+        """Say whether something waits whose key has no running turn."""
+        return bool(self._free)
+
     def take(self) -> tuple[Hashable, Item] | None:
         """Start the next turn that may run, or return None."""
         if not self._free or len(self._running) >= self._concurrency:

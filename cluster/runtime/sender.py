@@ -165,15 +165,10 @@ class Sender:
     def sealed(self, recipient: AgentId, kind: Kind, message: tuple[str, bytes]) -> Envelope:
         """Return an envelope with a message that was encoded already."""
         body_type, body = message
-        return Envelope(
-            id=self.ids.envelope_id(),
-            sender=self.exchange.agent,
-            recipient=recipient,
-            kind=kind,
-            body_type=body_type,
-            body=body,
-            lane=LANE_OF_KIND[kind],
-        )
+        sender = self.exchange.agent
+        envelope = Envelope(self.ids.envelope_id(), sender, recipient, kind, body_type, body)
+        envelope.lane = LANE_OF_KIND[kind]
+        return envelope
 
     def origin(self, task: TaskId, traceparent: str) -> Envelope:
         """Return an envelope from us to ourselves: what a turn works on that nobody asked for."""

@@ -177,7 +177,7 @@ class TurnRunner:
 
     def start_turns(self) -> None:
         """Start what may run; to be called when ``may_start`` allows it again."""
-        if self._may_start is not None and not self._may_start():
+        if not self._inbox.has_free or (self._may_start is not None and not self._may_start()):
             return
         while (taken := self._inbox.take()) is not None:
             key, work = taken
