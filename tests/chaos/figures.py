@@ -50,6 +50,8 @@ class Figures:
     cancelled: int = 0
     refused: int = 0
     """Submissions that found no Manager or store; no task came of them."""
+    late: int = 0
+    """Tasks whose driver gave up at its deadline, at the moment its journal got another end."""
     orphaned: int = 0
     """Tasks whose driver was killed: only their journals tell how they ended."""
     without_end: int = 0

@@ -32,7 +32,7 @@ from tests.chaos.zygote import Zygote
 
 ROLES = ("manager", "researcher", "coder")
 POINTS = ("before", "between", "after")
-TASKS_PER_S = 6.0
+TASKS_PER_S = 4.0
 RAY_RESTART_S = 2.0
 """How long Ray 2.60 takes to have a killed actor back, but for the start of the host itself."""
 PAUSE_S = (0.2, 0.8)

@@ -137,6 +137,19 @@ def test_a_driver_that_saw_another_end_than_the_journals_is_a_violation() -> Non
     assert figures_of_journal(*BEGINNING, END, kind="cancelled").ended_twice == 1
 
 
+def test_a_driver_that_gave_up_at_its_deadline_may_miss_an_end_of_that_moment_only() -> None:
+    def figures_of_end(final_at: float) -> Figures:
+        figures = Figures("test", 0)
+        late = record("ended", 40.0, kind="failed", ends=1, why="deadline: too late")
+        final = record("appended", final_at, index=5, is_final=True)
+        ends = judge_ends([record("submitted"), final, late], figures)
+        judge_journal(TASK, ends[TASK], journal(*BEGINNING, END), figures)
+        return figures
+
+    assert (figures_of_end(39.0).late, figures_of_end(39.0).ended_twice) == (1, 0)
+    assert (figures_of_end(30.0).late, figures_of_end(30.0).ended_twice) == (0, 1)
+
+
 def test_a_journal_that_can_not_be_folded_is_a_violation() -> None:
     twice = figures_of_journal(*BEGINNING, END, Failed(Failure("x", "y")))
     again = figures_of_journal(*BEGINNING, BEGINNING[-1], END)
