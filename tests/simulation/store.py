@@ -49,6 +49,8 @@ class StoreServer:
         self.is_up = True
         self.cut_off: dict[str, int] = {}
         """Names of the processes that can't reach it."""
+        self.strangers: dict[Process, None] = {}
+        """Processes that can't reach it, whatever their names."""
         clock = _LoopClock(loop)
         self.local = LocalStore(clock)
         self.journal = LocalJournal(clock)
@@ -59,7 +61,8 @@ class StoreServer:
 
     def is_reachable(self, process: Process) -> bool:
         """Say whether a call of a process gets here."""
-        return self.is_up and not self.cut_off.get(process.name)
+        is_cut = self.cut_off.get(process.name) or process in self.strangers
+        return self.is_up and not is_cut
 
 
 class SimStore:

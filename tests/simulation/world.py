@@ -44,6 +44,8 @@ RESTART_S = (0.05, 1.0)
 WALL_S = 1_800_000_000.0
 JUMPS_S = (-3600.0, -5.0, 5.0, 3600.0)
 STOP_S = 15.0
+UNAWARE_SHARE = 0.5
+"""Of the zombies: those that do not reach the store at once when they go on."""
 CONCURRENCY = (1, 2, 16)
 
 
@@ -91,7 +93,7 @@ class World:
         if self._has_story:
             self.story.append(f"{self.loop.time():9.4f}  {who!s:14} {what}")
 
-    def later(self, delay_s: float, callback: Callable[..., None], *arguments: object) -> None:
+    def later(self, delay_s: float, callback: Callable[..., object], *arguments: object) -> None:
         """Have the world do something, whoever's code is running now."""
         self.loop.call_later(delay_s, callback, *arguments, context=WORLD)
 
@@ -239,6 +241,10 @@ class World:
         self.loop.freeze(process)
         if episode.kind == "zombie":
             self.later(LEASE_S / 3, self.spawn, process.name)
+            if self.rng.random() < UNAWARE_SHARE:
+                # What can't reach the store doesn't hear that it was replaced.
+                self.server.strangers[process] = None
+                self.later(4 * LEASE_S, self.server.strangers.pop, process, None)
             self.later(3 * LEASE_S, self._thaw, process)
         else:
             self.later(episode.length_s, self._thaw, process)
@@ -252,6 +258,7 @@ class World:
         """Stop all faults: from now on everything works."""
         self.note("world", "ALL FAULTS STOP")
         self.faults.stop()
+        self.server.strangers.clear()
         for process in list(self.hosts):
             self._thaw(process)
 

@@ -58,9 +58,11 @@ def caught(patch: Path, seeds_max: int) -> str:
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         folder = Path(name)
         copy_to(folder)
-        subprocess.run(
-            [shutil.which("git") or "git", "apply", str(patch)], cwd=folder, check=True, timeout=60
-        )
+        git = shutil.which("git") or "git"
+        if subprocess.run(
+            [git, "apply", str(patch)], cwd=folder, check=False, timeout=60
+        ).returncode:
+            return "the patch does not apply"
         first = 0
         while first < seeds_max:
             ran = run(folder, f"--seed={first}", f"--seeds={seeds_max - first}", "--first")
