@@ -94,7 +94,7 @@ class Host:
         await self._take_lease()
         self._lease = asyncio.ensure_future(self._renew())
         if isinstance(self._handler, Service):
-            await self._handler.start(epoch)
+            await self._handler.start(epoch, lambda: self.is_leased)
         return address
 
     def _registration(self) -> Registration:

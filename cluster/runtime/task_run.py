@@ -67,13 +67,20 @@ ANSWER_SHARE = 0.2
 ROLE_WAIT_S = 15.0
 """How long a role may be without a registered replica: a restart takes a few seconds."""
 ROLE_POLL_S = 0.2
+LEASE_POLL_S = 0.05
 
 
 class TaskRun:
     """One term of ownership of a task; `ended` has its terminal event, or why the run stopped."""
 
     def __init__(
-        self, manager: Handler, turn: RunningTurn, journal: TaskJournal, roles: tuple[Role, ...]
+        self,
+        manager: Handler,
+        turn: RunningTurn,
+        journal: TaskJournal,
+        roles: tuple[Role, ...],
+        *,
+        is_leased: Callable[[], bool],
     ) -> None:
         self.ended: asyncio.Future[Event | ClusterError] = (
             asyncio.get_running_loop().create_future()
@@ -82,6 +89,7 @@ class TaskRun:
         self._turn = turn
         self._journal = journal
         self._roles = roles
+        self._is_leased = is_leased
         journal.on_recorded = self._show_recorded
         self._started_at = turn.sender.clock.now() - journal.history.at_s
         self._views: list[View] = []
@@ -198,6 +206,9 @@ class TaskRun:
         turn = self._turn.at_step(step, deadline, on_emit)
         try:
             async with asyncio.timeout(turn.remaining_s()):
+                # After a freeze another Manager may think it; time ends a lease, not an event.
+                while not self._is_leased():  # noqa: ASYNC110
+                    await asyncio.sleep(LEASE_POLL_S)
                 reply = await self._manager.handle(request, turn)
         except TimeoutError as error:
             raise DeadlinePassed(f"the deadline passed while the {step} was written") from error

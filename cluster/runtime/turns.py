@@ -56,8 +56,11 @@ class Handler(Protocol):
 class Service(Protocol):
     """A handler with work of its own, beside the turns."""
 
-    async def start(self, epoch: int) -> None:
-        """Begin; the agent is registered under this incarnation."""
+    async def start(self, epoch: int, is_leased: Callable[[], bool]) -> None:
+        """Begin; the agent is registered under this incarnation.
+
+        While ``is_leased`` says no, it must begin nothing new: somebody else may be in its place.
+        """
         ...
 
     async def stop(self) -> None:
