@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.event_log import Record
 from tests.chaos.faults import (
     LINK_FAULTS,
     REDIS_FAULTS,
@@ -98,17 +99,28 @@ async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures
         await drain(cluster, figures)
         records = cluster.events.read()
         await judge_tasks(records, cluster.redis.url, figures)
-        for injection, pid in injections:
-            if injection.fenced is not None:
-                figures.detect_s.append(injection.fenced - injection.ended)
-            died = injection.started if injection.fenced is not None else injection.ended
-            if pid and injection.restarted is not None:
-                figures.recover_s += recovery_s(records, pid, died)
+        _measure(figures, injections, records)
         for end in cluster.unexpected:
             figures.ended_by_itself += 1
             figures.note(end)
     figures.runs = len(injections)
     return figures
+
+
+def _measure(
+    figures: Figures, injections: list[tuple[Injection, int]], records: list[Record]
+) -> None:
+    """Note how long zombies went unnoticed, and how long the work of the dead was left."""
+
+    def died(injection: Injection) -> float:
+        return injection.started if injection.fenced is not None else injection.ended
+
+    deaths = [died(injection) for injection, pid in injections if pid]
+    for injection, pid in injections:
+        if injection.fenced is not None:
+            figures.detect_s.append(injection.fenced - injection.ended)
+        if pid and injection.restarted is not None:
+            figures.recover_s += recovery_s(records, pid, died(injection), deaths)
 
 
 async def _start(cluster: ChaosCluster, cell: TaskCell) -> None:

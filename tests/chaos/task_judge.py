@@ -8,7 +8,7 @@ with keys refuses. Recovery: from a death to the moment at which what it interru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event, PlanReady, StepFinished
@@ -157,11 +157,14 @@ def _judge_facts(task: str, events: list[Event], figures: Figures) -> None:
         figures.note(f"the journal of {task} has a fact twice: {plans} plans, {dict(finished)}")
 
 
-def recovery_s(records: list[Record], pid: int, died: float) -> list[float]:
+def recovery_s(
+    records: Iterable[Record], pid: int, died: float, deaths: Sequence[float] = ()
+) -> list[float]:
     """Return, for all that a dead process had under way, how long until somebody went on with it.
 
     A step's is until it is begun again or its record is found, a task's until its next entry. What
-    nobody had to go on with (its task had ended) doesn't count.
+    nobody had to go on with (its task had ended) doesn't count. Where the agent died again before
+    that (``deaths`` has them all), it is from the last death.
     """
     under_way: set[tuple[str, ...]] = set()
     after: dict[tuple[str, ...], float] = {}
@@ -174,4 +177,5 @@ def recovery_s(records: list[Record], pid: int, died: float) -> list[float]:
             (under_way.discard if is_over else under_way.add)(unit)
         elif record["t"] >= died:
             after.setdefault(unit, record["t"])
-    return [after[unit] - died for unit in under_way if unit in after]
+    found = [after[unit] for unit in under_way if unit in after]
+    return [at - max(each for each in (died, *deaths) if each <= at) for at in found]

@@ -170,6 +170,7 @@ def test_recovery_is_from_a_death_to_the_moment_somebody_goes_on() -> None:
     ]
 
     assert sorted(recovery_s(records, pid=1, died=2.0)) == [1.5, 2.5]
+    assert sorted(recovery_s(records, pid=1, died=2.0, deaths=[2.0, 4.0])) == [0.5, 1.5]
 
 
 def test_cells_of_a_scenario_add_up() -> None:
