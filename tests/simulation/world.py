@@ -25,7 +25,7 @@ from cluster.runtime.engine import TaskEngine
 from cluster.runtime.exchange import Exchange
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.sender import Sender
-from cluster.runtime.turns import Handler
+from cluster.runtime.turns import QUEUED_MAX, Handler
 from tests.simulation.faults import Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
@@ -276,6 +276,14 @@ class World:
     def _on_trouble(self, process: Process) -> None:
         self.ledger.on_store_trouble(process, self.loop.time())
 
+    def _check_bounds(self, process: Process, host: Host) -> None:
+        """O7: what a host remembers and holds is bounded, also after much has gone wrong."""
+        inbox = host.turns._inbox.statistics()
+        if host.exchange.peers_known > len(self.incarnations):
+            self.ledger.violate("O7", f"{process} remembers {host.exchange.peers_known} peers")
+        if inbox.queued_peak > QUEUED_MAX or inbox.running > self.concurrency:
+            self.ledger.violate("O7", f"{process} held more than it may: {inbox}")
+
     async def stop(self) -> None:
         """Stop every host in an orderly way, and look at what is left of it."""
         self.is_ending = True
@@ -283,6 +291,7 @@ class World:
             if process not in self._mains:
                 continue  # it has noticed meanwhile that it was fenced off
             self._mains.pop(process).cancel()
+            self._check_bounds(process, host)
             stopping = self.loop.create_task(host.stop(), context=process.context)
             try:
                 async with asyncio.timeout(STOP_S):
