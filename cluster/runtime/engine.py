@@ -82,7 +82,7 @@ class TaskEngine:
         self._tasks_max = tasks_max
         self._random = rng or Random()
         self._owner = Owner(sender.exchange.agent, 0)
-        self._is_leased: Callable[[], bool] = lambda: True
+        self._lease: Callable[[], int] = lambda: 1
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
         """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
@@ -94,9 +94,9 @@ class TaskEngine:
 
     # ---- life ------------------------------------------------------------------------------
 
-    async def start(self, epoch: int, is_leased: Callable[[], bool]) -> None:
+    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
         """Begin to look for tasks whose owner is gone."""
-        self._is_leased = is_leased
+        self._lease = lease
         self._owner = Owner(self._sender.exchange.agent, epoch)
         self._scanning = asyncio.ensure_future(self._scan())
 
@@ -275,7 +275,7 @@ class TaskEngine:
         view: View | None,
     ) -> TaskRun:
         roles = await self.roles(role_of(self._owner.agent))
-        run = TaskRun(self._manager, turn, journal, roles, is_leased=self._is_leased)
+        run = TaskRun(self._manager, turn, journal, roles, lease=self._lease)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
 

@@ -67,7 +67,6 @@ ANSWER_SHARE = 0.2
 ROLE_WAIT_S = 15.0
 """How long a role may be without a registered replica: a restart takes a few seconds."""
 ROLE_POLL_S = 0.2
-LEASE_POLL_S = 0.05
 
 
 class TaskRun:
@@ -80,7 +79,7 @@ class TaskRun:
         journal: TaskJournal,
         roles: tuple[Role, ...],
         *,
-        is_leased: Callable[[], bool],
+        lease: Callable[[], int],
     ) -> None:
         self.ended: asyncio.Future[Event | ClusterError] = (
             asyncio.get_running_loop().create_future()
@@ -89,7 +88,8 @@ class TaskRun:
         self._turn = turn
         self._journal = journal
         self._roles = roles
-        self._is_leased = is_leased
+        self._lease = lease
+        self._began_under = lease()
         journal.on_recorded = self._show_recorded
         self._started_at = turn.sender.clock.now() - journal.history.at_s
         self._views: list[View] = []
@@ -198,17 +198,20 @@ class TaskRun:
     async def _ask_manager(
         self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
     ) -> Reply:
-        """Have the Manager plan or compose, on this host, as a step of its own."""
+        """Have the Manager plan or compose, on this host, as a step of its own.
 
-        def on_emit(detail: object) -> None:
-            self._progress(detail, step, self._turn.agent)
+        Not where the host's lease had a gap since the run began: another Manager may have thought
+        it. The run then ends, and the task is claimed again if it is still ours.
+        """
+        if self._lease() != self._began_under:
+            self._journal.is_lost = True
+            raise StaleEpoch("the lease of this Manager had run out")
 
-        turn = self._turn.at_step(step, deadline, on_emit)
+        turn = self._turn.at_step(
+            step, deadline, lambda detail: self._progress(detail, step, self._turn.agent)
+        )
         try:
             async with asyncio.timeout(turn.remaining_s()):
-                # After a freeze another Manager may think it; time ends a lease, not an event.
-                while not self._is_leased():  # noqa: ASYNC110
-                    await asyncio.sleep(LEASE_POLL_S)
                 reply = await self._manager.handle(request, turn)
         except TimeoutError as error:
             raise DeadlinePassed(f"the deadline passed while the {step} was written") from error

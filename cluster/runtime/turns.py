@@ -56,10 +56,11 @@ class Handler(Protocol):
 class Service(Protocol):
     """A handler with work of its own, beside the turns."""
 
-    async def start(self, epoch: int, is_leased: Callable[[], bool]) -> None:
+    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
         """Begin; the agent is registered under this incarnation.
 
-        While ``is_leased`` says no, it must begin nothing new: somebody else may be in its place.
+        ``lease`` numbers the times for which it has been so without a gap; it is 0 in a gap. What
+        began under another number may have become somebody else's.
         """
         ...
 
