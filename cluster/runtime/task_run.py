@@ -1,7 +1,7 @@
 """One task in the hands of its owner: does what its history orders until it has ended.
 
-Every fact goes into the journal before anything follows from it. A run that loses its ownership
-stops quietly: whoever owns the task now asks for the same steps, and nothing is cancelled.
+Every fact is journaled before anything follows from it. A run that loses its task stops quietly:
+whoever owns the task now asks for the same steps, and nothing is cancelled.
 """
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ class TaskRun:
 
     async def ask_step(self, assignment: Assignment, step: StepRun, deadline: Deadline) -> object:
         """Ask a step's agent and return what it says."""
-        turn = self._turn.at_step(assignment.step, deadline, _ignore)
+        turn = self._turn.at_step(assignment.step, deadline, lambda _: None)
         observed = Observed(
             on_progress=lambda agent, detail: self._progress(detail, assignment.step, agent),
             on_restart=step.restarted,
@@ -395,7 +395,3 @@ def shown(event: Event) -> Event:
     if isinstance(detail, StepFinished) and detail.value is not None:
         return replace(event, detail=replace(detail, value=None))
     return event
-
-
-def _ignore(detail: object) -> None:
-    """A step's turn on this host only asks; it emits nothing itself."""
