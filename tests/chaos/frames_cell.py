@@ -179,11 +179,12 @@ async def run_frames_cell(zygote: Zygote, runs: int, seed: int, folder: Path) ->
             figures.ended_by_itself += 1
             figures.note("the host has died of a frame")
         await drain(cluster, figures)
-        take_over(figures, judge_messages(folder, cluster.events.read()))
+        verdict = judge_messages(folder, cluster.events.read())
+        take_over(figures, verdict)
         for end in cluster.unexpected:
             figures.ended_by_itself += 1
             figures.note(end)
-    if figures.redeliveries:
+    if verdict.redelivered:
         figures.stuck += 1
         figures.note("the links of others were broken: messages had to be sent again")
     return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cluster.kernel.events import (
@@ -95,15 +96,24 @@ def test_a_step_begun_again_before_its_record_is_a_redelivery() -> None:
     assert (figures.run_again, figures.redeliveries, figures.refused_again) == (0, 1, 1)
 
 
-def journal(*details: Detail) -> tuple[bytes, ...]:
-    """Return the entries of a journal; facts about steps are about the only one."""
-    codec = MessageCodec()
-    entries = []
+def events(*details: Detail) -> list[Event]:
+    """Return the events of a journal; facts about steps are about the only one."""
+    made = []
     for number, detail in enumerate(details, 1):
         step = StepId("r1") if isinstance(detail, (StepStarted, StepFinished)) else NO_STEP
-        event = Event(float(number), TASK, AgentId("manager-0"), step, detail, number)
-        entries.append(codec.encode(event)[1])
-    return tuple(entries)
+        made.append(Event(float(number), TASK, AgentId("manager-0"), step, detail, number))
+    return made
+
+
+def entries(*events_: Event) -> tuple[bytes, ...]:
+    """Return a journal's entries."""
+    codec = MessageCodec()
+    return tuple(codec.encode(event)[1] for event in events_)
+
+
+def journal(*details: Detail) -> tuple[bytes, ...]:
+    """Return the entries of a journal of these facts."""
+    return entries(*events(*details))
 
 
 BEGINNING: tuple[Detail, ...] = (
@@ -138,12 +148,14 @@ def test_a_driver_that_saw_another_end_than_the_journals_is_a_violation() -> Non
 
 
 def test_a_driver_that_gave_up_at_its_deadline_may_miss_an_end_of_that_moment_only() -> None:
-    def figures_of_end(final_at: float) -> Figures:
+    def figures_of_end(final_at_s: float) -> Figures:
         figures = Figures("test", 0)
-        late = record("ended", 40.0, kind="failed", ends=1, why="deadline: too late")
-        final = record("appended", final_at, index=5, is_final=True)
-        ends = judge_ends([record("submitted"), final, late], figures)
-        judge_journal(TASK, ends[TASK], journal(*BEGINNING, END), figures)
+        late = record("ended", 42.0, kind="failed", ends=1, why="deadline: too late")
+        ends = judge_ends([record("submitted", 2.0), late], figures)
+        *beginning, final = events(*BEGINNING, END)
+        judge_journal(
+            TASK, ends[TASK], entries(*beginning, replace(final, at_s=final_at_s)), figures
+        )
         return figures
 
     assert (figures_of_end(39.0).late, figures_of_end(39.0).ended_twice) == (1, 0)
