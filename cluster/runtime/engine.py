@@ -47,6 +47,8 @@ RETRY_AFTER_S_MAX = 30.0
 UNACCEPTED_KEPT_S = 3600.0
 """How long a task stays open that was claimed and never accepted: its driver may ask again."""
 CANCEL_WAIT_S = 5.0
+LAST_WORD_S = 1.5
+"""How long a task's end may take that its deadline brought about: drivers wait a little longer."""
 
 Taken = TaskRun | Event | None
 """What a claim came to: the run, how the task has ended already, or None: another one has it."""
@@ -130,6 +132,8 @@ class TaskEngine:
         except asyncio.CancelledError:
             if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
                 await self._cancel(message.task, turn)
+            elif turn.work.ending is Ending.EXPIRED:
+                await self._see_out(message.task, turn, LAST_WORD_S)
             raise
 
     async def _follow(self, run: TaskRun, turn: RunningTurn) -> Event:
@@ -168,9 +172,15 @@ class TaskEngine:
             await asyncio.wait([claim], timeout=CANCEL_WAIT_S)
         run = self._runs.get(task)
         if run is not None:
-            run.attach(turn.emit)
             run.cancel(reason)
-            await asyncio.wait([run.ended], timeout=CANCEL_WAIT_S)
+            await self._see_out(task, turn, CANCEL_WAIT_S)
+
+    async def _see_out(self, task: TaskId, turn: RunningTurn, timeout_s: float) -> None:
+        """Wait for the end of a run that was told to end, so that its driver hears of that end."""
+        run = self._runs.get(task)
+        if run is not None:
+            run.attach(turn.emit)
+            await asyncio.wait([run.ended], timeout=timeout_s)
             if run.ended.done() and isinstance(run.ended.result(), Event):
                 turn.work.last_word = run.ended.result()
 

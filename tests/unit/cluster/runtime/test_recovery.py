@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from cluster.kernel.events import Answered, Event, StepFinished, StepStarted, WasCancelled
+from cluster.kernel.events import (
+    Answered,
+    Event,
+    Failed,
+    StepFinished,
+    StepStarted,
+    WasCancelled,
+)
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks import Answer, Assignment, ComposeRequest, Finding, PlanProposal
 from cluster.kernel.turn import Turn
@@ -249,3 +256,20 @@ async def test_a_submission_waits_for_a_manager_that_is_being_restarted() -> Non
         events = await events_until_end(await submitting)
 
         assert isinstance(events[-1].detail, Answered)
+
+
+async def test_a_task_that_its_deadline_ends_ends_alike_for_driver_and_journal() -> None:
+    async def hang_at_the_answer(message: object, turn: Turn) -> object:
+        if isinstance(message, ComposeRequest):
+            return await forever()
+        return PlanProposal(PlanningManager().plan)
+
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(hang_at_the_answer)
+        task = await cluster.submit("why?", 0.3)
+
+        events = await events_until_end(task)
+
+        assert_ended_once(events, await journal_of(cluster, task.id))
+        assert isinstance(events[-1].detail, Failed)
+        assert events[-1].detail.failure.kind == "deadline"
