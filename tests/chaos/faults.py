@@ -264,3 +264,8 @@ def together(agents: Sequence[str]) -> Inject:
 def needs_proxies(fault: str) -> bool:
     """Say whether a fault is done to bytes on their way."""
     return "link" in fault or fault == "nemesis"
+
+
+def is_grpcs_own(fault: str, end: str) -> bool:
+    """Say whether a process was ended by grpc: it aborts on a damaged GOAWAY (FOUND.md, 15)."""
+    return "corrupted" in fault and end.endswith("ended with -6")
