@@ -177,7 +177,7 @@ async def test_a_signal_ends_a_run_with_130_and_one_line(
 
 @pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
 async def test_a_passed_deadline_is_124_and_says_so(machine: Machine) -> None:
-    ended = await machine.fleetmind("run", GOAL, "--deadline", "0.5", "--json")
+    ended = await machine.fleetmind("run", "Qwfpg zxcdv?", "--deadline", "0.5", "--json")
 
     whole = json.loads(ended.out)
     assert ended.exit_code == 124
