@@ -218,7 +218,7 @@ def figures(measured: Measured) -> list[Figure]:
     unhurried = f"a task takes {measured.task_s:.2f} s, {TASKS_MAX} at once"
     made = [
         Figure("overload.peak_per_s", measured.peak, "tasks/s", n=len(loads), note=unhurried),
-        Figure("overload.lost", lost, "tasks", "<= 0", n=sent),
+        _judged(Figure("overload.lost", lost, "tasks", n=sent), Goal("<=", 0)),
     ]
     for factor, load in measured.loads.items():
         share = load.goodput / measured.peak

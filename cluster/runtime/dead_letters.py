@@ -44,9 +44,8 @@ class DeadLetterBox:
             letter = self._waiting[0]
             try:
                 number = await self._store.next_epoch(self._prefix)
-                key = f"{self._prefix}{number % LETTERS_MAX:02d}"
                 data = dead_letter_to_bytes(replace(letter, number=number))
-                await self._store.put_many({key: data}, LETTER_KEPT_S)
+                await self._store.put_many({self._key(number): data}, LETTER_KEPT_S)
             except ClusterError as error:
                 _log.warning("a dead letter could not be put into the store yet: %s", error)
                 await asyncio.sleep(AGAIN_S)
@@ -60,9 +59,12 @@ class DeadLetterBox:
         Raises:
             StoreUnavailable: the store can't be reached.
         """
-        found = await self._store.items(self._prefix)
-        letters = [dead_letter_from_bytes(data) for data in found.values()]
+        found = await self._store.get_many([self._key(number) for number in range(LETTERS_MAX)])
+        letters = [dead_letter_from_bytes(data) for data in found if data is not None]
         return sorted(letters, key=lambda letter: letter.number)
+
+    def _key(self, number: int) -> str:
+        return f"{self._prefix}{number % LETTERS_MAX:02d}"
 
     async def close(self, timeout_s: float = CLOSE_S) -> None:
         """Write what waits, if the store takes it in time."""

@@ -146,7 +146,7 @@ class Host:
         if self._lease is not None:
             self._lease.cancel()
         await self.exchange.abort()
-        self.turns.abort()
+        await self.turns.abort(TURNS_STOP_S)
         if isinstance(self._handler, Service):
             await self._handler.stop()
 

@@ -139,11 +139,14 @@ class TaskRun:
     async def _run(self, submitted: Submitted | None) -> None:
         try:
             if submitted is not None:
-                await self._record(submitted)
+                await self.record(submitted)
             detail = await self._outcome()
-            self._end(await self._record(detail))
+            self._end(await self.record(detail))
         except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
+        except Exception:  # noqa: BLE001 - whoever follows the run must hear of its end
+            _log.exception("task %s was given up by its Manager", self._journal.task)
+            self._end(AgentFailed("the Manager gave the task up: its log says why"))
 
     async def _outcome(self) -> Detail:
         """Return what the terminal event is to say, when all that ran for it has ended."""
@@ -192,8 +195,8 @@ class TaskRun:
         if not is_sound(proposal.plan):
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
         for step in proposal.plan.steps:
-            self._show(StepPlanned(step), step.id)
-        await self._record(PlanReady(proposal.plan, proposal.degraded))
+            self.show(StepPlanned(step), step.id)
+        await self.record(PlanReady(proposal.plan, proposal.degraded))
 
     async def _ask_manager(
         self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
@@ -298,28 +301,25 @@ class TaskRun:
         at_s = max(self._turn.sender.clock.now() - self._started_at, self._journal.history.at_s)
         return Event(at_s, self._journal.task, agent, step, detail)
 
-    async def _record(
+    async def record(
         self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
     ) -> Event:
-        """Journal a fact; it is shown when it is durable."""
+        """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does."""
         return await self._journal.record(self._event(detail, step, agent or self._turn.agent))
 
     def _show_recorded(self, event: Event) -> None:
         for view in [] if event.is_terminal else self._views:
             view(shown(event))
 
-    record_step = _record
-
-    def _show(self, detail: Detail, step: StepId, agent: AgentId | None = None) -> None:
+    def show(self, detail: Detail, step: StepId, agent: AgentId | None = None) -> None:
+        """Show a fact that need not outlive this process."""
         event = self._event(detail, step, agent or self._turn.agent)
         for view in self._views:
             view(event)
 
-    show_step = _show
-
     def _progress(self, detail: object, step: StepId, agent: AgentId) -> None:
         if isinstance(detail, Detail):
-            self._show(detail, step, agent)
+            self.show(detail, step, agent)
 
 
 class StepRun:
@@ -355,7 +355,7 @@ class StepRun:
         if not self.agent or not await self._run.is_registered(self.agent):
             self.agent = await self._run.replica(step.agent, self._avoid, self._deadline)
         started = StepStarted(self._attempt, self._reason)
-        await self._run.record_step(started, step.id, self.agent)
+        await self._run.record(started, step.id, self.agent)
         assignment = Assignment(
             step.id,
             step.instruction,
@@ -369,7 +369,7 @@ class StepRun:
         """Show that a new incarnation of the replica got the step again."""
         self._attempt += 1
         reason = f"{agent} was restarted (incarnation {epoch})"
-        self._run.show_step(StepStarted(self._attempt, reason), self._order.step.id, agent)
+        self._run.show(StepStarted(self._attempt, reason), self._order.step.id, agent)
 
     def _may_try_again(self, error: ClusterError) -> bool:
         """Say whether one more attempt is allowed, with another replica if there is one."""
@@ -386,7 +386,7 @@ class StepRun:
         outcome = "finished" if failure is None else "failed"
         result = value.text() if isinstance(value, Opaque) else ""
         finished = StepFinished(outcome, self._attempt, failure, result, value)
-        await self._run.record_step(finished, self._order.step.id, self.agent or None)
+        await self._run.record(finished, self._order.step.id, self.agent or None)
 
 
 def shown(event: Event) -> Event:

@@ -238,7 +238,8 @@ class TurnRunner:
         message = codec.decode(envelope.body_type, envelope.body)
         turn = RunningTurn(work, self._sender, Deadline(at), envelope.step or NO_STEP)
         if work.ending is not None:
-            if isinstance(self._handler, Service):
+            # Only who asked may end what others may be doing: not our own end, nor a broken link.
+            if work.ending is Ending.CANCELLED and isinstance(self._handler, Service):
                 await self._handler.cancelled(message, turn)
             return self._last_word(work, work.ending.error())
         loop = asyncio.get_running_loop()
@@ -311,12 +312,13 @@ class TurnRunner:
         reply.traceparent = asked.traceparent
         self._sender.exchange.answer(asked, reply)
 
-    def abort(self) -> None:
+    async def abort(self, timeout_s: float) -> None:
         """End every turn as a crash does: no answer gets out any longer."""
         self._is_stopping = True
-        self._inbox.drain()
-        for work in list(self._work.values()):
-            self._end(work, Ending.STOPPING)
+        for work in self._inbox.drain():
+            if work.task is None:
+                self._work_ended(work)
+        await self._end_all(timeout_s)
 
     async def stop(self, timeout_s: float) -> None:
         """Refuse what waits, cancel what runs, and wait until all of it was answered."""
@@ -325,6 +327,9 @@ class TurnRunner:
             if work.task is None:
                 self._work_ended(work)
                 self._refuse_stopping(work.asked)
+        await self._end_all(timeout_s)
+
+    async def _end_all(self, timeout_s: float) -> None:
         for work in list(self._work.values()):
             self._end(work, Ending.STOPPING)
         running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+
+import pytest
 
 from cluster.kernel.events import (
     Answered,
@@ -14,10 +17,19 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.kernel.tasks import Answer, Assignment, ComposeRequest, Finding, PlanProposal
+from cluster.kernel.tasks import (
+    Answer,
+    Assignment,
+    ComposeRequest,
+    Finding,
+    PlanProposal,
+    Submission,
+)
 from cluster.kernel.turn import Turn
 from cluster.memory.journal import Owner
-from cluster.runtime.driver import SubmittedTask
+from cluster.memory.local_journal import LocalJournal
+from cluster.runtime.driver import SubmittedTask, addressed
+from cluster.runtime.host import AgentProfile
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster, until
@@ -273,3 +285,64 @@ async def test_a_task_that_its_deadline_ends_ends_alike_for_driver_and_journal()
         assert_ended_once(events, await journal_of(cluster, task.id))
         assert isinstance(events[-1].detail, Failed)
         assert events[-1].detail.failure.kind == "deadline"
+
+
+class Watchful:
+    """A service that notes which messages somebody cancelled before their turn."""
+
+    def __init__(self) -> None:
+        self.cancelled_early: list[object] = []
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        return message
+
+    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def cancelled(self, message: object, turn: Turn) -> None:
+        self.cancelled_early.append(message)
+
+
+@pytest.mark.parametrize(("ending", "is_a_wish"), [("cancel", True), ("abort", False)])
+async def test_only_who_asked_may_cancel_what_waits_for_its_turn(
+    ending: str, *, is_a_wish: bool
+) -> None:
+    watchful = Watchful()
+    async with MemoryCluster() as cluster:
+        await cluster.add("asker-0", Research())
+        profile = AgentProfile(AgentId("manager-0"), concurrency=0)
+        host = await cluster.start(profile, lambda _: watchful)
+        sender = cluster.senders["asker-0"]
+        ask = addressed(sender, Submission(TaskId("t"), "why?"), AgentId("manager-0"))
+        ask.deadline_at = sender.clock.now() + 20.0
+        asking = asyncio.ensure_future(sender.exchange.ask(ask))
+        await until(lambda: host.turns.load == 1)
+
+        if ending == "cancel":
+            asking.cancel()
+            await until(lambda: bool(watchful.cancelled_early))
+        else:
+            await host.abort()
+            asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    assert bool(watchful.cancelled_early) is is_a_wish
+
+
+async def test_a_run_that_breaks_in_the_manager_is_told_to_its_driver() -> None:
+    class Broken(LocalJournal):
+        async def append(self, *_: object, **__: object) -> None:
+            raise ValueError("a bug of ours")
+
+    async with MemoryCluster() as cluster:
+        cluster.journal = Broken(cluster.clock)
+        await cluster.add_manager(PlanningManager(step("a")))
+
+        [end] = await events_until_end(await cluster.submit("why?", 5.0))
+
+        assert isinstance(end.detail, Failed)
+        assert end.detail.failure.kind == "agent_failed"
+        assert cluster.engines["manager-0"].tasks_running == 0
