@@ -130,6 +130,9 @@ class World:
             return
         if not process.is_alive:
             return
+        if self.is_ending:  # it came back too late to be stopped with the others
+            await host.stop()
+            return
         self.watch(process, host.exchange)
         self.hosts[process] = host
         await host.is_fenced.wait()
