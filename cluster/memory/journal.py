@@ -84,6 +84,14 @@ class Journal(Protocol):
         """
         ...
 
+    async def confirm(self, task: TaskId, term: int) -> None:
+        """Return where an append of this term would be taken now; nothing changes.
+
+        Raises:
+            StaleEpoch: as `append`.
+        """
+        ...
+
     async def read(self, task: TaskId) -> tuple[bytes, ...]:
         """Return all entries; none for a task that is not known, or no longer."""
         ...

@@ -68,9 +68,7 @@ class LocalJournal:
     ) -> None:
         """Add entries as number ``index`` and following (the first ever is 1), all or none."""
         checked_entries(task, index, entries)
-        kept = self._find(task)
-        if kept is None or kept.term != term:
-            raise fenced(task, term)
+        kept = self._owned(task, term)
         last = index + len(entries) - 1
         if index <= len(kept.entries):
             is_last = kept.is_ended and last == len(kept.entries)
@@ -86,6 +84,11 @@ class LocalJournal:
         if is_final:
             kept.is_ended = True
             kept.expires_at = self._clock.now() + ENDED_KEPT_S
+
+    async def confirm(self, task: TaskId, term: int) -> None:
+        """Return where an append of this term would be taken now; nothing changes."""
+        if self._owned(task, term).is_ended:
+            raise fenced(task, term)
 
     async def read(self, task: TaskId) -> tuple[bytes, ...]:
         """Return all entries; none for a task that is not known, or no longer."""
@@ -107,6 +110,12 @@ class LocalJournal:
             return
         kept.is_acknowledged = True
         kept.expires_at = self._clock.now() + ACKNOWLEDGED_KEPT_S
+
+    def _owned(self, task: TaskId, term: int) -> _Kept:
+        kept = self._find(task)
+        if kept is None or kept.term != term:
+            raise fenced(task, term)
+        return kept
 
     def _find(self, task: TaskId) -> _Kept | None:
         kept = self._tasks.get(task)

@@ -68,6 +68,12 @@ end
 return 'done'
 """
 
+# ARGV: term.
+_CONFIRM: Final = """
+local facts = redis.call('HMGET', KEYS[1], 'term', 'final')
+return facts[1] == ARGV[1] and not facts[2] and 1 or 0
+"""
+
 _READ: Final = "return redis.call('XRANGE', KEYS[2], '-', '+')"
 
 _OPEN: Final = "return redis.call('HGETALL', KEYS[3])"
@@ -125,6 +131,11 @@ class RedisJournal:
             raise fenced(task, term)
         if outcome != b"done":
             raise conflict(task, index)
+
+    async def confirm(self, task: TaskId, term: int) -> None:
+        """Return where an append of this term would be taken now; nothing changes."""
+        if not await self._store.run_script(_CONFIRM, self._keys(task), [term]):
+            raise fenced(task, term)
 
     async def read(self, task: TaskId) -> tuple[bytes, ...]:
         """Return all entries; none for a task that is not known, or no longer."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -84,7 +84,6 @@ class TaskEngine:
         self._tasks_max = tasks_max
         self._random = rng or Random()
         self._owner = Owner(sender.exchange.agent, 0)
-        self._lease: Callable[[], int] = lambda: 1
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
         """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
@@ -96,9 +95,8 @@ class TaskEngine:
 
     # ---- life ------------------------------------------------------------------------------
 
-    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
+    async def start(self, epoch: int) -> None:
         """Begin to look for tasks whose owner is gone."""
-        self._lease = lease
         self._owner = Owner(self._sender.exchange.agent, epoch)
         self._scanning = asyncio.ensure_future(self._scan())
 
@@ -285,7 +283,7 @@ class TaskEngine:
         view: View | None,
     ) -> TaskRun:
         roles = await self.roles(role_of(self._owner.agent))
-        run = TaskRun(self._manager, turn, journal, roles, lease=self._lease)
+        run = TaskRun(self._manager, turn, journal, roles)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
 

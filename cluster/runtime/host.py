@@ -78,8 +78,6 @@ class Host:
         )
         self._clock = clock
         self._leased_until = 0.0
-        self._lease_number = 0
-        """How often the lease was taken anew: at the start, and after each gap."""
         self.is_fenced = asyncio.Event()
         """Set when a higher incarnation has taken over: this host must end."""
         self._lease: asyncio.Task[None] | None = None
@@ -96,7 +94,7 @@ class Host:
         await self._take_lease()
         self._lease = asyncio.ensure_future(self._renew())
         if isinstance(self._handler, Service):
-            await self._handler.start(epoch, self._lease_number_now)
+            await self._handler.start(epoch)
         return address
 
     def _registration(self) -> Registration:
@@ -118,13 +116,8 @@ class Host:
         asked_at = self._clock.now()
         is_ours = await self.directory.put(self._registration())
         if is_ours:
-            if not self.is_leased:
-                self._lease_number += 1
             self._leased_until = asked_at + self.directory.lease_s
         return is_ours
-
-    def _lease_number_now(self) -> int:
-        return self._lease_number if self.is_leased else 0
 
     async def _renew(self) -> None:
         """Renew the lease three times in its length, until somebody newer holds it."""

@@ -7,7 +7,8 @@ is repeated, which changes nothing where it had worked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from cluster.kernel.clock import Clock
@@ -20,6 +21,8 @@ from cluster.memory.journal import Journal
 from cluster.wire.messages import PACKAGE, MessageCodec
 
 EVENT = PACKAGE + Event.__name__
+FRESH_SHARE = 1 / 10
+"""Of a lease: how old the store's word may be that we own a task when something is thought."""
 RETRY_S_MIN = 0.05
 RETRY_S_MAX = 0.5
 
@@ -62,6 +65,8 @@ class TaskJournal:
         self._clock = clock
         self._patience_s = patience_s
         self._term = 0
+        self._confirmed_at = -math.inf
+        """When the store was asked that last said that this term stands."""
         self._entries = 0
         """How many the journal had when this term began."""
         self._order = asyncio.Lock()
@@ -102,6 +107,24 @@ class TaskJournal:
         if not work.cancelled():
             work.exception()  # whoever waits for it has it, if anybody still does
 
+    async def confirm(self) -> None:
+        """Return when the store has just said that this term stands: before something is thought.
+
+        Between two facts of a task nobody tells its owner that it has lost it, and this process
+        may have been frozen. An append that has just worked is such a word too.
+
+        Raises: as `record`.
+        """
+        gives_up_at = self._clock.now() + self._patience_s
+        try:
+            while self._clock.now() - self._confirmed_at > self._patience_s * FRESH_SHARE:
+                if self._clock.now() > gives_up_at:
+                    raise StoreUnavailable("the central store is too slow to say who owns a task")
+                await self._patiently(lambda: self._journal.confirm(self.task, self._term))
+        except (StaleEpoch, StoreUnavailable):
+            self.is_lost = True
+            raise
+
     async def close(self) -> None:
         """Give up what is under way; its outcome stays unknown until the task is claimed again."""
         self.is_lost = True
@@ -136,17 +159,25 @@ class TaskJournal:
 
     async def _append(self, event: Event) -> None:
         _, entry = self._codec.encode(event)
+        await self._patiently(
+            lambda: self._journal.append(
+                self.task, self._term, event.index, [entry], is_final=event.is_terminal
+            )
+        )
+
+    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call the store again where it was out of reach, for as long as a lease."""
         gives_up_at = self._clock.now() + self._patience_s
         wait_s = RETRY_S_MIN
         while True:
+            asked_at = self._clock.now()
             try:
-                await self._journal.append(
-                    self.task, self._term, event.index, [entry], is_final=event.is_terminal
-                )
+                await call()
             except StoreUnavailable:
                 if self._clock.now() + wait_s > gives_up_at:
                     raise
             else:
+                self._confirmed_at = asked_at
                 return
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_S_MAX)

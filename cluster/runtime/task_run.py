@@ -78,8 +78,6 @@ class TaskRun:
         turn: RunningTurn,
         journal: TaskJournal,
         roles: tuple[Role, ...],
-        *,
-        lease: Callable[[], int],
     ) -> None:
         self.ended: asyncio.Future[Event | ClusterError] = (
             asyncio.get_running_loop().create_future()
@@ -88,8 +86,6 @@ class TaskRun:
         self._turn = turn
         self._journal = journal
         self._roles = roles
-        self._lease = lease
-        self._began_under = lease()
         journal.on_recorded = self._show_recorded
         self._started_at = turn.sender.clock.now() - journal.history.at_s
         self._views: list[View] = []
@@ -203,13 +199,9 @@ class TaskRun:
     ) -> Reply:
         """Have the Manager plan or compose, on this host, as a step of its own.
 
-        Not where the host's lease had a gap since the run began: another Manager may have thought
-        it. The run then ends, and the task is claimed again if it is still ours.
+        Not where another Manager has claimed the task: it may have thought it already.
         """
-        if self._lease() != self._began_under:
-            self._journal.is_lost = True
-            raise StaleEpoch("the lease of this Manager had run out")
-
+        await self._journal.confirm()
         turn = self._turn.at_step(
             step, deadline, lambda detail: self._progress(detail, step, self._turn.agent)
         )

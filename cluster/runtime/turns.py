@@ -56,12 +56,8 @@ class Handler(Protocol):
 class Service(Protocol):
     """A handler with work of its own, beside the turns."""
 
-    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
-        """Begin; the agent is registered under this incarnation.
-
-        ``lease`` numbers the times for which it has been so without a gap; it is 0 in a gap. What
-        began under another number may have become somebody else's.
-        """
+    async def start(self, epoch: int) -> None:
+        """Begin; the agent is registered under this incarnation."""
         ...
 
     async def stop(self) -> None:

@@ -136,6 +136,22 @@ async def claims_without_an_expected_term_get_one_each(journal: Journal) -> None
     assert sorted(claim.term for claim in claims) == list(range(1, 65))
 
 
+async def only_the_newest_owner_of_an_open_task_is_confirmed(journal: Journal) -> None:
+    with pytest.raises(StaleEpoch, match=TASK):
+        await journal.confirm(TASK, 0)
+    await claimed(journal)
+    await journal.confirm(TASK, 1)
+    await claimed(journal, OTHER)
+    for term in (0, 1, 3):
+        with pytest.raises(StaleEpoch, match=TASK):
+            await journal.confirm(TASK, term)
+    await journal.confirm(TASK, 2)
+    await journal.append(TASK, 2, 1, [b"end"], is_final=True)
+    with pytest.raises(StaleEpoch, match=TASK):
+        await journal.confirm(TASK, 2)
+    assert await journal.read(TASK) == (b"end",)
+
+
 async def a_repeated_append_changes_nothing(journal: Journal) -> None:
     await claimed(journal)
     for _ in range(3):
@@ -296,6 +312,7 @@ PROMISES: tuple[Promise, ...] = (
     a_claim_in_the_expected_term_is_taken_once,
     of_many_claims_that_expect_the_same_term_exactly_one_wins,
     claims_without_an_expected_term_get_one_each,
+    only_the_newest_owner_of_an_open_task_is_confirmed,
     a_repeated_append_changes_nothing,
     a_repeated_append_of_the_end_changes_nothing,
     an_append_that_leaves_a_gap_is_refused,

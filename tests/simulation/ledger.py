@@ -28,6 +28,8 @@ CODEC = MessageCodec()
 RESULTS = (PACKAGE + Finding.__name__, PACKAGE + Program.__name__)
 RECORD_PREFIX = "record/"
 CANCEL_S = 0.25
+CONFIRMED_S = 0.15
+"""How old the store's word may be that a Manager owns a task when it begins to think."""
 STORE_TROUBLE_S = 3.0
 """So long after a call to the store failed, a process may have missed a record."""
 
@@ -75,6 +77,9 @@ class Ledger:
         """Steps whose record came from an incarnation that had been replaced."""
         self._looked: dict[tuple[Process, str], float] = {}
         """When the store answered a process that looked for a record, since it last began."""
+        self._confirmed: dict[tuple[Process, TaskId], float] = {}
+        """When the store last said, in effect, that a process owns a task."""
+        self._planned_at: dict[TaskId, float] = {}
         self._trouble_at: dict[str, float] = {}
         self._applied: dict[tuple[Process, str, int, Lane], int] = {}
         self._epochs: dict[tuple[Process, str], int] = {}
@@ -93,11 +98,8 @@ class Ledger:
         match name, result:
             case _, ClusterError():
                 self.fenced += 1
-            case "append", _:
-                task, term, index, entries = arguments
-                if term != self._terms.get(task):
-                    self.violate("O2", f"an owner of {task} that was fenced wrote to it")
-                return self._appended(task, index, entries, now)
+            case "confirm" | "append", _:
+                return self._owned(process, arguments, now)
             case "put_once", False:
                 self.fenced += 1
                 self._refused.add(_step_of(arguments[1]))
@@ -110,6 +112,17 @@ class Ledger:
             case "claim", Claim(term):
                 self._claimed(process, arguments[0], term)
         return []
+
+    def _owned(self, process: Process, arguments: tuple[Any, ...], now: float) -> list[Event]:
+        """The owner of a task appended something, or had itself confirmed."""
+        task, term = arguments[:2]
+        self._confirmed[process, task] = now
+        if term != self._terms.get(task):
+            self.violate("O2", f"an owner of {task} that was fenced wrote to it")
+        if len(arguments) == 2:
+            return []
+        _, _, index, entries = arguments
+        return self._appended(task, index, entries, now)
 
     def _claimed(self, process: Process, task: TaskId, term: int) -> None:
         self._terms[task] = term
@@ -131,6 +144,8 @@ class Ledger:
             journal.append(event)
             if event.is_terminal:
                 self.ended_at[task] = now
+            if isinstance(event.detail, PlanReady):
+                self._planned_at[task] = now
             try:
                 self.histories.setdefault(task, TaskHistory()).apply(event)
             except WireError as error:
@@ -173,10 +188,14 @@ class Ledger:
         self._check_end(process, task, step, now)
         self.executions[task, step] += 1
 
-    def on_plan(self, task: TaskId) -> None:
-        """A Manager begins to plan."""
-        if any(isinstance(event.detail, PlanReady) for event in self.journals.get(task, ())):
+    def on_plan(self, process: Process, task: TaskId, now: float) -> None:
+        """A Manager begins to plan, which it must not where it could know of a plan."""
+        confirmed_at = self._confirmed.get((process, task), -CONFIRMED_S)
+        planned_at = self._planned_at.get(task, now)
+        if planned_at < confirmed_at or planned_at < now - CONFIRMED_S:
             self.violate("O2", f"task {task} was planned again after its plan was journaled")
+        if confirmed_at < now - CONFIRMED_S:
+            self.violate("O2", f"{process} planned {task} without the store's word that it may")
 
     def on_compose(self, request: ComposeRequest, task: TaskId) -> None:
         """A Manager begins to write the answer: from the journaled results, each once."""
@@ -192,9 +211,18 @@ class Ledger:
     # ---- delivery --------------------------------------------------------------------------
 
     def on_applied(
-        self, process: Process, envelope: Envelope, newest_epoch: int, now: float
+        self,
+        process: Process,
+        envelope: Envelope,
+        newest_epoch: int,
+        now: float,
+        *,
+        is_awaited: bool,
     ) -> None:
-        """An envelope has its effect at its recipient, which knows of this incarnation."""
+        """An envelope reaches its recipient, which knows of this incarnation.
+
+        It has an effect unless it is news of an ask that nobody waits for any longer.
+        """
         known = (process, str(envelope.sender))
         self._epochs[known] = newest = max(self._epochs.get(known, 0), newest_epoch)
         if envelope.sender_epoch < newest:
@@ -210,6 +238,8 @@ class Ledger:
         if envelope.seq not in {last + 1, 1}:
             self.violate("O3", f"{process} applied {envelope.seq} after {last} of {key[1:]}")
         self._applied[key] = envelope.seq
+        if not is_awaited:
+            return
         once = (process, bytes(envelope.id))
         if once in self._applied_ids:
             self.violate("O3", f"{process} applied {envelope.kind.name} of {envelope.sender} twice")

@@ -16,7 +16,7 @@ from agents.agent import Agent, Parts
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.researcher import Researcher
-from cluster.kernel.envelope import Envelope
+from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
@@ -172,7 +172,10 @@ class World:
 
         def watched(peer: Any, envelope: Envelope) -> None:
             if process.is_alive:
-                self.ledger.on_applied(process, envelope, peer.epoch, self.loop.time())
+                is_news = envelope.kind in {Kind.REPLY, Kind.PROGRESS}
+                is_awaited = not is_news or exchange._asks.get(envelope.cause) is not None
+                now = self.loop.time()
+                self.ledger.on_applied(process, envelope, peer.epoch, now, is_awaited=is_awaited)
             dispatch(peer, envelope)
 
         exchange._dispatch = watched  # type: ignore[method-assign]
@@ -324,7 +327,7 @@ class Watched:
                 self._world.note(process, f"begins step {message.step} of {turn.task[-4:]}")
                 ledger.on_start(process, message, turn.task, now)
             case PlanRequest():
-                ledger.on_plan(turn.task)
+                ledger.on_plan(process, turn.task, now)
             case ComposeRequest():
                 ledger.on_compose(message, turn.task)
         reply = await self.agent.handle(message, turn)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
@@ -296,7 +295,7 @@ class Watchful:
     async def handle(self, message: object, turn: Turn) -> object:
         return message
 
-    async def start(self, epoch: int, lease: Callable[[], int]) -> None:
+    async def start(self, epoch: int) -> None:
         pass
 
     async def stop(self) -> None:
