@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -95,6 +96,8 @@ async def start_host(
         is_coalescing=is_coalescing,
     )
     await host.start()
+    gc.collect()
+    gc.freeze()  # as `cluster.placement.actors` does
     return host
 
 

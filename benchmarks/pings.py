@@ -58,7 +58,7 @@ def agent_ping(sender: Sender, body_bytes: int = 100, *, to: str = "echo-0") -> 
         envelope.task = TaskId(str(number))
         envelope.traceparent = trace
         envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
-        return await sender.ask(envelope, Observed())
+        return await sender.ask(envelope)
 
     return ping
 

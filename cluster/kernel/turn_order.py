@@ -41,6 +41,14 @@ class Inbox(Generic[Item]):
         self._waiting: dict[Hashable, deque[Item]] = {}
         self._running: set[Hashable] = set()
 
+    def admit(self, key: Hashable) -> bool:
+        """Start a turn without queueing it, where none is before it; say whether it was started."""
+        running = self._running
+        is_next = not self._free and key not in running and len(running) < self._concurrency
+        if is_next:
+            running.add(key)
+        return is_next
+
     def offer(self, key: Hashable, item: Item) -> None:
         """Queue an item behind those of its key.
 

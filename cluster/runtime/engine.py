@@ -50,8 +50,8 @@ CANCEL_WAIT_S = 5.0
 LAST_WORD_S = 1.5
 """How long a task's end may take that its deadline brought about: drivers wait a little longer."""
 
-Taken = TaskRun | Event | None
-"""What a claim came to: the run, how the task has ended already, or None: another one has it."""
+Taken = TaskRun | list[Event] | None
+"""What a claim came to: the run, the journal of what has ended, or None: another one has it."""
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class TaskEngine:
             return await self._manager.handle(message, turn)
         try:
             run = await self._run_of(message, turn)
-            return run if isinstance(run, Event) else await self._follow(run, turn)
+            return _shown_end(run, turn) if isinstance(run, list) else await self._follow(run, turn)
         except asyncio.CancelledError:
             if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
                 await self._cancel(message.task, turn)
@@ -184,8 +184,8 @@ class TaskEngine:
 
     # ---- ownership -------------------------------------------------------------------------
 
-    async def _run_of(self, submission: Submission, turn: RunningTurn) -> TaskRun | Event:
-        """Return the run of a task, begun or adopted where there is none; or how it has ended.
+    async def _run_of(self, submission: Submission, turn: RunningTurn) -> TaskRun | list[Event]:
+        """Return the run of a task, begun or adopted where there is none; or all of its journal.
 
         Raises:
             Overloaded: this Manager has as many tasks as it may.
@@ -233,7 +233,7 @@ class TaskEngine:
         if claim is None:
             known = (await self._journal.open_tasks()).get(task)
             if known is None:
-                return _shown_end(await self._events_of(task), turn)
+                return await self._events_of(task)
             if not (submission.is_again or await self._is_abandoned(known)):
                 return None
             claim = await self._journal.claim(task, self._owner, expected_term=known.term)
@@ -242,7 +242,7 @@ class TaskEngine:
             self.statistics.adopted += 1
         journal = await self._opened(task, claim)
         if journal.history.terminal is not None:  # it ended just before it was claimed
-            return _shown_end(journal.events, turn)
+            return journal.events
         submitted = None
         if journal.history.submitted is None:
             self.statistics.accepted += 1
@@ -343,7 +343,7 @@ class TaskEngine:
             return None
         journal = await self._opened(task, claim)
         if journal.history.terminal is not None:
-            return journal.history.terminal
+            return journal.events
         submitted = journal.history.submitted
         if submitted is None:
             failure = Failure("stopped", "the task was never accepted, and nobody asked again")

@@ -38,6 +38,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.kernel.peer import Peer
 from cluster.kernel.quarantine import DEATHS_MAX
+from cluster.runtime.alarm import Alarm
 from cluster.runtime.asks import Asks, PendingAsk
 from cluster.runtime.counters import ExchangeStatistics
 from cluster.runtime.dead_letters import DeadLetterBox
@@ -81,9 +82,11 @@ class Exchange:
             is_coalescing=is_coalescing,
         )
         self._recipient: Recipient | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._is_in_batch = False
         """A frame is being taken; after it news goes to its sender anyway."""
         self._asks = Asks()
+        self._alarm: Alarm[EnvelopeId] = Alarm(clock, self._expire)
         self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
         """What others want of us: an ask until our answer has its receipt, a tell until its turn
         has ended. Bounded by what the mailbox and the lanes of the answers hold."""
@@ -114,11 +117,13 @@ class Exchange:
     async def start(self, epoch: int, recipient: Recipient, *, listens: bool = True) -> str:
         """Open for others under an incarnation number; return the address."""
         self._recipient = recipient
+        self._loop = asyncio.get_running_loop()
         return await self._links.start(epoch, listens=listens)
 
     async def stop(self) -> None:
         """Send what is queued, fail what waits, close the links."""
         await self._links.stop()
+        self._alarm.close()
         for pending in self._asks.of(None):
             pending.fail(PeerUnavailable("this host is stopping"))
         if self._dead_letters is not None:
@@ -127,6 +132,7 @@ class Exchange:
     async def abort(self) -> None:
         """End as a crash does: no goodbye, nothing answered."""
         await self._links.abort()
+        self._alarm.close()
         if self._dead_letters is not None:
             await self._dead_letters.close(0.0)
 
@@ -171,13 +177,11 @@ class Exchange:
             PeerUnavailable: the recipient stayed out of reach.
             TooLarge, Overloaded: it could not be sent at all.
         """
-        answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Envelope] = self._loop.create_future()
         peer = self.post(envelope)
         self._asks.add(PendingAsk(envelope, peer, answer, on_progress, on_restart, on_link_lost))
         assert envelope.deadline_at is not None
-        left_s = envelope.deadline_at - self._clock.now() + grace_s
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(max(0.0, left_s), self._expire, envelope.id)
+        self._alarm.set(envelope.id, envelope.deadline_at + grace_s)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -187,7 +191,7 @@ class Exchange:
                 self.cancel(envelope.id, "nobody waits for the answer any longer")
             raise
         finally:
-            timer.cancel()
+            self._alarm.drop(envelope.id)
             self._asks.remove(envelope.id)
 
     def _expire(self, ask: EnvelopeId) -> None:

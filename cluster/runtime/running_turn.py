@@ -18,7 +18,7 @@ from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overl
 from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.tasks import Assignment
-from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.sender import NOT_OBSERVED, Observed, Sender
 from cluster.wire.messages import PACKAGE
 
 _log = logging.getLogger(__name__)
@@ -122,14 +122,14 @@ class RunningTurn:
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         """Ask a role or an agent."""
-        return await self.ask_observed(recipient, message, timeout_s, Observed())
+        return await self.ask_observed(recipient, message, timeout_s)
 
     async def ask_observed(
         self,
         recipient: str,
         message: object,
         timeout_s: float | None,
-        observed: Observed,
+        observed: Observed = NOT_OBSERVED,
         avoid: frozenset[AgentId] = frozenset(),
         *,
         is_replaceable: bool = False,

@@ -36,6 +36,9 @@ class Observed:
     """The recipient does not answer the telephone; it may come back."""
 
 
+NOT_OBSERVED = Observed()
+
+
 class Sender:
     """Makes envelopes and sends them for one agent; shared by its turns."""
 
@@ -71,7 +74,9 @@ class Sender:
             raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
         return chosen.agent
 
-    async def ask(self, envelope: Envelope, observed: Observed, *, grace_s: float = 0.0) -> object:
+    async def ask(
+        self, envelope: Envelope, observed: Observed = NOT_OBSERVED, *, grace_s: float = 0.0
+    ) -> object:
         """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
         recipient = envelope.recipient
         on_progress, on_restart = observed.on_progress, observed.on_restart

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from functools import partial
+from contextvars import copy_context
 from typing import Protocol, runtime_checkable
 
 from cluster.kernel.clock import Deadline
@@ -28,6 +28,7 @@ from cluster.kernel.ids import NO_STEP, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks import Assignment, Failure
 from cluster.kernel.turn import Turn
 from cluster.kernel.turn_order import Inbox
+from cluster.runtime.alarm import Alarm
 from cluster.runtime.records import StepRecords
 from cluster.runtime.running_turn import Ending, RunningTurn, Work
 from cluster.runtime.sender import Sender
@@ -85,7 +86,8 @@ class TurnRunner:
         records: StepRecords | None = None,
         may_start: Callable[[], bool] | None = None,
     ) -> None:
-        self._may_start = may_start
+        self._may_start = may_start or _always
+        self._task_name = f"turn of {sender.exchange.agent}"
         self._handler = handler
         self._sender = sender
         self._records = records
@@ -96,6 +98,9 @@ class TurnRunner:
         self._cancelled_early: dict[EnvelopeId, None] = {}
         """Asks not seen here when they were cancelled: the control lane goes before the work."""
         self._is_stopping = False
+        self._alarm: Alarm[Work] = Alarm(sender.clock, self._expire)
+        self._context = copy_context()
+        """What every turn begins in, whichever turn or frame happens to start it."""
         self.attached = 0
         """Asks that found their step running already."""
 
@@ -114,15 +119,22 @@ class TurnRunner:
         step_key = work.step_key
         if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
             return
-        try:
-            self._inbox.offer((envelope.task, envelope.step), work)
-        except Overloaded as error:
-            self.refuse(envelope, error)
-            return
+        key = (envelope.task, envelope.step)
+        is_cancelled = bool(self._cancelled_early) and envelope.id in self._cancelled_early
+        is_next = not is_cancelled and self._may_start() and self._inbox.admit(key)
+        if not is_next:
+            try:
+                self._inbox.offer(key, work)
+            except Overloaded as error:
+                self.refuse(envelope, error)
+                return
         self._work[envelope.id] = work
         if step_key is not None:
             self._by_step[step_key] = work
-        if self._cancelled_early and envelope.id in self._cancelled_early:
+        if is_next:
+            self._begin(work, key)
+            return
+        if is_cancelled:
             del self._cancelled_early[envelope.id]
             self._end(work, Ending.CANCELLED)
         self.start_turns()
@@ -175,24 +187,32 @@ class TurnRunner:
         elif work.has_begun:
             work.task.cancel()
 
+    def _expire(self, work: Work) -> None:
+        self._end(work, Ending.EXPIRED)
+
     def start_turns(self) -> None:
         """Start what may run; to be called when ``may_start`` allows it again."""
-        if not self._inbox.has_free or (self._may_start is not None and not self._may_start()):
+        if not self._inbox.has_free or not self._may_start():
             return
         while (taken := self._inbox.take()) is not None:
             key, work = taken
             if work.ending is not None:
                 self._inbox.finish(key)
                 continue
-            self._sender.exchange.taken(work.asked)
-            self._start(work, key)
+            self._begin(work, key)
+
+    def _begin(self, work: Work, key: Hashable) -> None:
+        """Start a turn: its message leaves the mailbox."""
+        self._sender.exchange.taken(work.asked)
+        self._start(work, key)
 
     def _start(self, work: Work, key: Hashable = None) -> None:
         """Start what is to be done about a message; with a key it is a turn of the inbox."""
-        work.task = asyncio.get_running_loop().create_task(self._run(work))
-        work.task.add_done_callback(partial(self._task_ended, work, key))
+        work.task = asyncio.get_running_loop().create_task(
+            self._run(work, key), name=self._task_name, context=self._context.copy()
+        )
 
-    def _task_ended(self, work: Work, key: Hashable, _: asyncio.Task[None]) -> None:
+    def _turn_ended(self, work: Work, key: Hashable) -> None:
         self._work_ended(work)
         if key is None:
             return
@@ -207,22 +227,25 @@ class TurnRunner:
         if step_key is not None and self._by_step.get(step_key) is work:
             del self._by_step[step_key]
 
-    async def _run(self, work: Work) -> None:
+    async def _run(self, work: Work, key: Hashable) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
         work.has_begun = True
         try:
-            result = await self._handle(work)
-        except asyncio.CancelledError:
-            result = self._last_word(work, (work.ending or Ending.CANCELLED).error())
-        except ClusterError as error:
-            result = self._failure(error, work)
-        except Exception as error:  # noqa: BLE001 - an agent may raise anything
-            _log.exception("%s failed at task %s", work.asked.recipient, work.asked.task)
-            result = self._failure(error, work)
-        for asker in work.askers:
-            self._reply(asker, result)
-        if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
-            self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
+            try:
+                result = await self._handle(work)
+            except asyncio.CancelledError:
+                result = self._last_word(work, (work.ending or Ending.CANCELLED).error())
+            except ClusterError as error:
+                result = self._failure(error, work)
+            except Exception as error:  # noqa: BLE001 - an agent may raise anything
+                _log.exception("%s failed at task %s", work.asked.recipient, work.asked.task)
+                result = self._failure(error, work)
+            for asker in work.askers:
+                self._reply(asker, result)
+            if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
+                self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
+        finally:
+            self._turn_ended(work, key)
 
     async def _handle(self, work: Work) -> Result:
         envelope = work.asked
@@ -238,14 +261,13 @@ class TurnRunner:
             if work.ending is Ending.CANCELLED and isinstance(self._handler, Service):
                 await self._handler.cancelled(message, turn)
             return self._last_word(work, work.ending.error())
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(at - now, self._end, work, Ending.EXPIRED)
+        self._alarm.set(work, at)
         try:
             if isinstance(message, Assignment):
                 return await self._do_step(message, turn)
             return self._encoded(await self._handler.handle(message, turn))
         finally:
-            timer.cancel()
+            self._alarm.drop(work)
 
     async def _do_step(self, message: Assignment, turn: RunningTurn) -> Result:
         """Do a step unless its record says what it came to; leave a record of it.
@@ -331,3 +353,9 @@ class TurnRunner:
         running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))
         if running:
             await asyncio.wait(running, timeout=timeout_s)
+        self._alarm.close()
+
+
+def _always() -> bool:
+    """Nothing keeps a turn from starting."""
+    return True
