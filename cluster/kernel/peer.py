@@ -166,11 +166,13 @@ class Peer:
         if envelope.lane is not LANE_OF_KIND[envelope.kind]:
             raise WireError(f"{self.agent} sent {envelope.kind.name} on lane {envelope.lane.name}")
         arrival = self._inbound[envelope.lane].accept(envelope)
+        if arrival is Arrival.NEW:
+            return True
         if arrival is Arrival.GAP:
             raise WireError(f"{self.agent} left a gap before envelope {envelope.seq}")
         if arrival is Arrival.OVERDRAWN:
             raise WireError(f"{self.agent} sent envelope {envelope.seq} without credit")
-        return arrival is Arrival.NEW
+        return False
 
     def taken(self, envelope: Envelope) -> None:
         """Give back the credit of an envelope of the work lane that has left the mailbox."""

@@ -328,16 +328,17 @@ class Exchange:
             self._recipient.refuse(envelope, error)
 
     def _dispatch(self, peer: Peer, envelope: Envelope) -> None:
+        """Hand on what is new, by its lane, which goes with its kind."""
         assert self._recipient is not None
-        match envelope.kind:
-            case Kind.ASK | Kind.TELL:
-                self._work[envelope.id] = (peer, envelope)
-                self._recipient.on_work(envelope)
-            case Kind.CANCEL:
-                self._recipient.on_cancel(envelope)
-            case Kind.REPLY | Kind.PROGRESS:
-                if not self._asks.take(envelope):
-                    self.statistics.stale += 1
+        lane = envelope.lane
+        if lane is Lane.REPLY:
+            if not self._asks.take(envelope):
+                self.statistics.stale += 1
+        elif lane is Lane.WORK:
+            self._work[envelope.id] = (peer, envelope)
+            self._recipient.on_work(envelope)
+        else:
+            self._recipient.on_cancel(envelope)
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""

@@ -68,6 +68,9 @@ class Link:
         self._is_flush_due = False
         self._woken = 0
         """How often since the last frame."""
+        self._woken_in_pass = 0
+        self._is_calm = True
+        """The last pass of the event loop that had something to send had one thing."""
         self._is_blocked = False
         """There was something to send, and the connection took no more."""
         self._has_more = False
@@ -103,13 +106,19 @@ class Link:
     # ---- sending ---------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """There may be something to send: at the end of this pass of the event loop.
+
+        Where the last such pass had no more than one, the first of this one goes at once.
+        """
         self._woken += 1
-        if not self._is_coalescing or self._woken >= AT_ONCE:
-            self._flush()
-        elif not self._is_flush_due:
+        self._woken_in_pass += 1
+        if not self._is_flush_due and self._is_coalescing:
             self._is_flush_due = True
             self._loop.call_soon(self._pass_ended)
+            if self._is_calm:
+                self._flush()
+        elif not self._is_coalescing or self._woken >= AT_ONCE:
+            self._flush()
 
     def wake_soon(self) -> None:
         """There is an ack: send it in a little while, whatever else is sent then."""
@@ -123,7 +132,10 @@ class Link:
 
     def _pass_ended(self) -> None:
         self._is_flush_due = False
-        self._flush()
+        self._is_calm = self._woken_in_pass <= 1
+        self._woken_in_pass = 0
+        if self._woken:
+            self._flush()
 
     def _flush(self) -> None:
         try:

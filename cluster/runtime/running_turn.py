@@ -28,6 +28,12 @@ THOUGHTS_WAITING_MAX = UNDONE_MAX // 2
 ASSIGNMENT = PACKAGE + Assignment.__name__
 
 
+def step_key_of(asked: Envelope) -> tuple[TaskId, StepId] | None:
+    """Return the step of a plan that a message asks for, None where it asks for something else."""
+    is_step = asked.body_type == ASSIGNMENT and asked.kind is Kind.ASK
+    return (asked.task, asked.step) if is_step else None
+
+
 class Ending(Enum):
     """Why a turn was ended from outside."""
 
@@ -49,6 +55,8 @@ class Work:
 
     asked: Envelope
     askers: list[Envelope]
+    step_key: tuple[TaskId, StepId] | None = None
+    """The step it does, where it is one of a plan's."""
     task: asyncio.Task[None] | None = None
     """Its turn; None while it waits in the inbox."""
     has_begun: bool = False
@@ -56,13 +64,6 @@ class Work:
     ending: Ending | None = None
     last_word: object | None = None
     """What its askers are told where it was ended from outside, instead of that."""
-
-    @property
-    def step_key(self) -> tuple[TaskId, StepId] | None:
-        """The step it does, where it is one of a plan's."""
-        asked = self.asked
-        is_step = asked.kind is Kind.ASK and asked.body_type == ASSIGNMENT
-        return (asked.task, asked.step) if is_step else None
 
 
 @dataclass(slots=True, eq=False)

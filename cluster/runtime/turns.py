@@ -30,7 +30,7 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.turn_order import Inbox
 from cluster.runtime.alarm import Alarm
 from cluster.runtime.records import StepRecords
-from cluster.runtime.running_turn import Ending, RunningTurn, Work
+from cluster.runtime.running_turn import Ending, RunningTurn, Work, step_key_of
 from cluster.runtime.sender import Sender
 from cluster.wire.failure import failure_from_error
 
@@ -115,10 +115,10 @@ class TurnRunner:
         if self._is_stopping:
             self._refuse_stopping(envelope)
             return
-        work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [])
-        step_key = work.step_key
+        step_key = step_key_of(envelope)
         if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
             return
+        work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [], step_key)
         key = (envelope.task, envelope.step)
         is_cancelled = bool(self._cancelled_early) and envelope.id in self._cancelled_early
         is_next = not is_cancelled and self._may_start() and self._inbox.admit(key)
@@ -221,11 +221,10 @@ class TurnRunner:
             self.start_turns()
 
     def _work_ended(self, work: Work) -> None:
-        for envelope in (work.asked, *work.askers):
+        for envelope in work.askers or [work.asked]:
             self._work.pop(envelope.id, None)
-        step_key = work.step_key
-        if step_key is not None and self._by_step.get(step_key) is work:
-            del self._by_step[step_key]
+        if work.step_key is not None and self._by_step.get(work.step_key) is work:
+            del self._by_step[work.step_key]
 
     async def _run(self, work: Work, key: Hashable) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""

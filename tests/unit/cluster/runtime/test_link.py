@@ -1,4 +1,4 @@
-"""One link: what is queued in a pass of the event loop goes in one frame, much of it in several."""
+"""One link: what is alone goes at once, what comes together in one frame, much in several."""
 
 from __future__ import annotations
 
@@ -73,8 +73,34 @@ def send(link: Link, peer: Peer, count: int) -> None:
         link.wake()
 
 
-async def test_a_few_in_one_pass_go_in_one_frame_at_its_end() -> None:
+async def busy() -> tuple[Link, Wire, Peer]:
+    """Return a link after a pass with more than one envelope."""
     link, wire, peer = await linked()
+    send(link, peer, 2)
+    await asyncio.sleep(0)
+    wire.frames.clear()
+    return link, wire, peer
+
+
+async def test_one_alone_goes_at_once() -> None:
+    link, wire, peer = await linked()
+    for number in range(1, 4):
+        send(link, peer, 1)
+        assert wire.sizes == [1] * number
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_with_the_first_goes_in_one_frame_at_the_end_of_the_pass() -> None:
+    link, wire, peer = await linked()
+    send(link, peer, AT_ONCE - 1)
+
+    assert wire.sizes == [1]
+    await asyncio.sleep(0)
+    assert wire.sizes == [1, AT_ONCE - 2]
+
+
+async def test_after_a_pass_with_more_than_one_all_go_in_one_frame_at_its_end() -> None:
+    link, wire, peer = await busy()
     send(link, peer, AT_ONCE - 1)
 
     assert wire.sizes == []
@@ -82,8 +108,17 @@ async def test_a_few_in_one_pass_go_in_one_frame_at_its_end() -> None:
     assert wire.sizes == [AT_ONCE - 1]
 
 
+async def test_after_a_pass_with_one_the_first_goes_at_once_again() -> None:
+    link, wire, peer = await busy()
+    send(link, peer, 1)
+    await asyncio.sleep(0)
+    send(link, peer, 1)
+
+    assert wire.sizes == [1, 1]
+
+
 async def test_of_many_in_one_pass_the_first_go_before_its_end() -> None:
-    link, wire, peer = await linked()
+    link, wire, peer = await busy()
     send(link, peer, 2 * AT_ONCE + 1)
 
     assert wire.sizes == [AT_ONCE, AT_ONCE]
@@ -92,7 +127,7 @@ async def test_of_many_in_one_pass_the_first_go_before_its_end() -> None:
 
 
 async def test_passes_with_nothing_new_send_nothing() -> None:
-    link, wire, peer = await linked()
+    link, wire, peer = await busy()
     send(link, peer, AT_ONCE)
     for _ in range(3):
         await asyncio.sleep(0)

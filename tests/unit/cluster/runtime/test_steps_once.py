@@ -38,7 +38,9 @@ async def asker(message: object, turn: Turn) -> object:
     return await forever()
 
 
-def asks(sender: Sender, agent: str = "thinker-0", *, step: str = "s") -> asyncio.Task[object]:
+def asks(
+    sender: Sender, agent: str = "thinker-0", *, step: str = "s", timeout_s: float = 5.0
+) -> asyncio.Task[object]:
     assignment = Assignment(StepId(step), "think", "why?")
 
     async def ask() -> object:
@@ -46,7 +48,7 @@ def asks(sender: Sender, agent: str = "thinker-0", *, step: str = "s") -> asynci
             await sender.replica_of(agent, frozenset()), Kind.ASK, assignment
         )
         envelope.task, envelope.step = TaskId("t"), assignment.step
-        envelope.deadline_at = sender.clock.now() + 5.0
+        envelope.deadline_at = sender.clock.now() + timeout_s
         return await sender.ask(envelope, Observed())
 
     return asyncio.ensure_future(ask())
@@ -162,7 +164,7 @@ async def test_without_the_store_an_answer_goes_out_unrecorded(
         await cluster.add("thinker-0", thinker)
         monkeypatch.setattr(cluster.store, "put_once", refuse)
 
-        assert await asks(cluster.senders["asker-0"]) == Finding("thought 1")
+        assert await asks(cluster.senders["asker-0"], timeout_s=0.4) == Finding("thought 1")
 
 
 async def test_a_cancellation_that_overtakes_its_ask_is_not_forgotten() -> None:
