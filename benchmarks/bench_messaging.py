@@ -70,7 +70,7 @@ class Sizes:
     ray_messages: int
 
 
-FULL, QUICK = Sizes(9, 500, 10_000, 2000), Sizes(3, 100, 2000, 500)
+FULL, QUICK = Sizes(15, 400, 10_000, 2000), Sizes(3, 100, 2000, 500)
 
 
 async def _measure(redis_url: str, grpc_address: str, sizes: Sizes) -> Measured:

@@ -12,11 +12,13 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
 import uvloop
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Thought
@@ -26,6 +28,7 @@ from cluster.memory.redis_store import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.running_turn import RunningTurn
 from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.spans import Spans
 from cluster.runtime.turns import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
@@ -43,6 +46,14 @@ class Echo:
     async def handle(self, message: object, turn: Turn) -> object:  # noqa: ARG002 - the port
         """Return the message."""
         return message
+
+
+class Discarding(SpanExporter):
+    """Takes what the sampled traces leave, as far as our own processes see of it."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002 - the port
+        """Drop them."""
+        return SpanExportResult.SUCCESS
 
 
 class TokenSource:
@@ -94,6 +105,7 @@ async def start_host(
         clock=clock,
         codec=MessageCodec(),
         is_coalescing=is_coalescing,
+        spans=Spans(AgentId(agent), Discarding()),
     )
     await host.start()
     gc.collect()

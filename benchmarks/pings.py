@@ -46,8 +46,12 @@ def other_process(*arguments: str) -> Iterator[str]:
 
 
 def agent_ping(sender: Sender, body_bytes: int = 100, *, to: str = "echo-0") -> Ping:
-    """Return a request/reply between two agents with a protobuf body of that size."""
-    trace = new_traceparent(random.Random(1))
+    """Return a request/reply between two agents with a protobuf body of that size.
+
+    One trace in a hundred is sampled, as where tasks are submitted.
+    """
+    rng = random.Random(1)
+    traces = [new_traceparent(rng, sampled_share=float(each == 0)) for each in range(100)]
     text = "x" * (body_bytes - FRAMING_BYTES)
     _, body = sender.codec.encode(Cancel(ASKED_TASK, text))
     assert abs(len(body) - body_bytes) <= 1
@@ -56,7 +60,7 @@ def agent_ping(sender: Sender, body_bytes: int = 100, *, to: str = "echo-0") -> 
         agent = await sender.replica_of(to, frozenset())
         envelope = sender.envelope(agent, Kind.ASK, Cancel(ASKED_TASK, text))
         envelope.task = TaskId(str(number))
-        envelope.traceparent = trace
+        envelope.traceparent = traces[number % 100]
         envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
         return await sender.ask(envelope)
 

@@ -28,6 +28,7 @@ from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.host_spec import HostSpec
 from cluster.runtime.sender import Sender
+from cluster.runtime.spans import Spans, open_spans
 from cluster.runtime.turns import Handler
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
@@ -59,9 +60,15 @@ class AgentHost:
     """A host with everything it owns, closed in the reverse order of its making."""
 
     def __init__(
-        self, host: Host, agent: BuiltAgent, knowledge: StoredKnowledge, store: RedisStore
+        self,
+        host: Host,
+        agent: BuiltAgent,
+        knowledge: StoredKnowledge,
+        store: RedisStore,
+        spans: Spans | None,
     ) -> None:
         self.host = host
+        self._spans = spans
         self._agent = agent
         self._knowledge = knowledge
         self._store = store
@@ -87,6 +94,8 @@ class AgentHost:
             await self.host.abort()  # what it has not done is the newer incarnation's to do
         else:
             await self.host.stop()
+        if self._spans is not None:
+            await self._spans.close()
         await self._agent.close()
         await self._knowledge.close()
         await self._store.close()
@@ -112,8 +121,9 @@ async def open_host(spec: HostSpec) -> AgentHost:
     except BaseException:
         await store.close()
         raise
-    host = _build_host(spec, settings, secrets, agent, store)
-    return AgentHost(host, agent, knowledge, store)
+    spans = open_spans(spec.agent, settings["telemetry"])
+    host = _build_host(spec, settings, secrets, agent, store, spans=spans)
+    return AgentHost(host, agent, knowledge, store, spans)
 
 
 def _build_agent(
@@ -138,6 +148,8 @@ def _build_host(
     secrets: dict[str, str],
     agent: BuiltAgent,
     store: RedisStore,
+    *,
+    spans: Spans | None,
 ) -> Host:
     role = role_of(spec.agent)
     role_settings = settings["agents"][role]
@@ -168,6 +180,7 @@ def _build_host(
         clock=clock,
         codec=codec,
         scope=scope,
+        spans=spans,
     )
 
 

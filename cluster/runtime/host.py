@@ -18,6 +18,7 @@ from cluster.runtime.directory import LEASE_S, Directory
 from cluster.runtime.exchange import Exchange
 from cluster.runtime.records import StepRecords
 from cluster.runtime.sender import Sender
+from cluster.runtime.spans import Spans
 from cluster.runtime.turns import Handler, Service, TurnRunner
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
@@ -53,6 +54,7 @@ class Host:
         lease_s: float = LEASE_S,
         rng: random.Random | None = None,
         is_coalescing: bool = True,
+        spans: Spans | None = None,
     ) -> None:
         rng = rng or random.Random()
         self.profile = profile
@@ -75,6 +77,7 @@ class Host:
             concurrency=profile.concurrency,
             records=self.records,
             may_start=lambda: self.is_leased,
+            spans=spans,
         )
         self._clock = clock
         self._leased_until = 0.0

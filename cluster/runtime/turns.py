@@ -29,9 +29,11 @@ from cluster.kernel.tasks import Assignment, Failure
 from cluster.kernel.turn import Turn
 from cluster.kernel.turn_order import Inbox
 from cluster.runtime.alarm import Alarm
+from cluster.runtime.asks import FAILURE_TYPE
 from cluster.runtime.records import StepRecords
 from cluster.runtime.running_turn import Ending, RunningTurn, Work, step_key_of
 from cluster.runtime.sender import Sender
+from cluster.runtime.spans import Spans
 from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
@@ -85,7 +87,9 @@ class TurnRunner:
         concurrency: int,
         records: StepRecords | None = None,
         may_start: Callable[[], bool] | None = None,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans = spans
         self._may_start = may_start or _always
         self._task_name = f"turn of {sender.exchange.agent}"
         self._handler = handler
@@ -229,6 +233,7 @@ class TurnRunner:
     async def _run(self, work: Work, key: Hashable) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
         work.has_begun = True
+        span = None if self._spans is None else self._spans.begin(work.asked)
         try:
             try:
                 result = await self._handle(work)
@@ -239,6 +244,8 @@ class TurnRunner:
             except Exception as error:  # noqa: BLE001 - an agent may raise anything
                 _log.exception("%s failed at task %s", work.asked.recipient, work.asked.task)
                 result = self._failure(error, work)
+            if span is not None and self._spans is not None:
+                self._spans.end(span, has_failed=result[0] == FAILURE_TYPE)
             for asker in work.askers:
                 self._reply(asker, result)
             if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:

@@ -16,6 +16,7 @@ from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.sender import Sender
+from cluster.runtime.spans import Spans
 from cluster.runtime.turns import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
@@ -55,6 +56,8 @@ class MemoryCluster:
         self.hosts: list[Host] = []
         self.senders: dict[str, Sender] = {}
         self.engines: dict[str, TaskEngine] = {}
+        self.spans: dict[str, Spans] = {}
+        """By agent, for those that are started after it was put here."""
         self._drivers: list[Driver] = []
 
     def transport(self) -> Transport:
@@ -93,6 +96,7 @@ class MemoryCluster:
             clock=self.clock,
             codec=MessageCodec(),
             lease_s=self._lease_s,
+            spans=self.spans.get(profile.agent),
         )
         await host.start()
         self.hosts.append(host)

@@ -1,0 +1,109 @@
+"""Spans of turns, for the share of tasks whose trace is sampled: OpenTelemetry, as OTEL_* says.
+
+Without an exporter named there, nothing is loaded and nothing is made. What an exporter can't
+take is dropped: spans wait in a bounded queue of their own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from cluster.kernel.envelope import Envelope
+from cluster.kernel.ids import AgentId
+from cluster.kernel.trace import is_sampled
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import Span
+
+_log = logging.getLogger(__name__)
+
+_EXPORTERS = "opentelemetry_traces_exporter"
+"""The group of entry points under which exporters are installed."""
+CLOSE_S = 2.0
+
+
+class Spans:
+    """Makes the spans of one agent's turns. Closing it exports what waits."""
+
+    def __init__(self, agent: AgentId, exporter: SpanExporter) -> None:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+        from opentelemetry.trace import StatusCode
+        from opentelemetry.trace.propagation import tracecontext
+
+        resource = Resource.create({"service.name": "fleetmind", "service.instance.id": agent})
+        self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("fleetmind")
+        self._context = tracecontext.TraceContextTextMapPropagator()
+        self._failed = StatusCode.ERROR
+        self._agent = agent
+
+    def begin(self, asked: Envelope) -> Span | None:
+        """Begin the span of a turn whose trace is sampled; what the turn sends is its child."""
+        if not is_sampled(asked.traceparent):
+            return None
+        carrier = {"traceparent": asked.traceparent}
+        span = self._tracer.start_span(
+            f"invoke_agent {self._agent}",
+            self._context.extract(carrier),
+            attributes={
+                "gen_ai.operation.name": "invoke_agent",
+                "gen_ai.agent.name": self._agent,
+                "fleetmind.message": asked.body_type,
+                "fleetmind.task": asked.task,
+                "fleetmind.step": asked.step,
+                "fleetmind.attempt": asked.attempt,
+            },
+        )
+        made = span.get_span_context()
+        asked.traceparent = f"00-{made.trace_id:032x}-{made.span_id:016x}-{made.trace_flags:02x}"
+        return span
+
+    def end(self, span: Span, *, has_failed: bool) -> None:
+        """End the span of a turn."""
+        if has_failed:
+            span.set_status(self._failed)
+        span.end()
+
+    async def close(self) -> None:
+        """Export what waits, for two seconds at most."""
+        await asyncio.to_thread(self.flush)
+        await asyncio.to_thread(self._provider.shutdown)
+
+    def flush(self) -> None:
+        """Export what waits."""
+        self._provider.force_flush(round(CLOSE_S * 1000))
+
+
+def open_spans(agent: AgentId, telemetry: Mapping[str, str]) -> Spans | None:
+    """Return what makes an agent's spans, None where the OTEL_* variables name no exporter."""
+    name = telemetry.get("OTEL_TRACES_EXPORTER", "")
+    if not name and any(each.endswith("ENDPOINT") for each in telemetry):
+        name = "otlp"
+    if name in {"", "none"} or telemetry.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    if name == "otlp":
+        protocol = telemetry.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        name = f"otlp_proto_{protocol.partition('/')[0]}"
+    found = next(iter(entry_points(group=_EXPORTERS, name=name)), None)
+    if found is None:
+        _log.warning(
+            "no spans: no installed package has the exporter %s (pip install"
+            " opentelemetry-exporter-%s)",
+            name,
+            name.replace("_", "-"),
+        )
+        return None
+    for variable, value in telemetry.items():
+        os.environ.setdefault(variable, value)  # the exporter reads its own
+    make: Callable[[], SpanExporter] = found.load()
+    return Spans(agent, make())
