@@ -22,7 +22,7 @@ from cluster.placement import ray_probe
 from cluster.placement.resident_file import read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver import Driver, SubmittedTask
-from cluster.settings import Configuration, Secrets
+from cluster.settings import Configuration, Secrets, Settings
 from cluster.transport.nearest import nearest_transport
 
 Note = Callable[[str], None]
@@ -87,7 +87,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
         differing = differences(configuration, resident.settings_json)
         if not differing:
             secrets = Secrets.read_secrets(resident.secrets_path)
-            async with link_to(secrets, settings.network.host) as link:
+            async with link_to(secrets, settings) as link:
                 yield link
             return
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
@@ -97,7 +97,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
 
     async with LocalCluster(configuration, on_progress=note) as cluster:
         secrets = Secrets.read_secrets(cluster.secrets_path)
-        async with link_to(secrets, settings.network.host) as link:
+        async with link_to(secrets, settings) as link:
             yield link
 
 
@@ -110,7 +110,7 @@ def _with_store_of(secrets_path: str, configuration: Configuration) -> Configura
 
 
 @asynccontextmanager
-async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
+async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[ClusterLink]:
     """Connect to a running cluster's store and be ready to talk to its agents.
 
     Raises:
@@ -120,8 +120,14 @@ async def link_to(secrets: Secrets, host: str) -> AsyncIterator[ClusterLink]:
         store = await RedisStore.connect(secrets.redis_url)
         stack.push_async_callback(store.close)
         clock = SystemClock()
-        transport = nearest_transport(secrets.token, host, clock.now)
-        driver = Driver(store, transport, clock, scope=scope_of(secrets.token))
+        transport = nearest_transport(secrets.token, settings.network.host, clock.now)
+        driver = Driver(
+            store,
+            transport,
+            clock,
+            scope=scope_of(secrets.token),
+            sampled_share=settings.sampled_share,
+        )
         await driver.start()
         stack.push_async_callback(driver.close)
         yield ClusterLink(store, driver)

@@ -27,7 +27,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, AgentId, IdSource, TaskId, agent_id
 from cluster.kernel.tasks import GOAL_CHARS_MAX, Seen, Submission
-from cluster.kernel.trace import new_traceparent
+from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
@@ -221,7 +221,9 @@ class Driver:
         *,
         scope: str = "",
         rng: random.Random | None = None,
+        sampled_share: float = SAMPLED_SHARE,
     ) -> None:
+        self._sampled_share = sampled_share
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
@@ -263,7 +265,7 @@ class Driver:
         submission = Submission(self._sender.ids.task_id(), goal, collection)
         ask = addressed(self._sender, submission, manager)
         ask.deadline_at = self._sender.clock.now() + timeout_s
-        ask.traceparent = new_traceparent(self._random)
+        ask.traceparent = new_traceparent(self._random, self._sampled_share)
         submitted = SubmittedTask(submission, ask, self._sender)
         self._tasks[submitted.id] = submitted
         submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))

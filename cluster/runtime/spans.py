@@ -39,7 +39,8 @@ class Spans:
         from opentelemetry.trace import StatusCode
         from opentelemetry.trace.propagation import tracecontext
 
-        resource = Resource.create({"service.name": "fleetmind", "service.instance.id": agent})
+        name = os.environ.get("OTEL_SERVICE_NAME", "fleetmind")
+        resource = Resource.create({"service.name": name, "service.instance.id": agent})
         self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("fleetmind")

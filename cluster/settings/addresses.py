@@ -58,6 +58,16 @@ def check_deadline(value: object, origin: str) -> None:
         raise UsageError(f"{origin}: {value!r} is no number of seconds above 0")
 
 
+def check_share(value: object, origin: str) -> None:
+    """Refuse what isn't a share, from 0 to 1."""
+    try:
+        is_share = 0.0 <= float(str(value)) <= 1.0
+    except ValueError:
+        is_share = False
+    if not is_share:
+        raise UsageError(f"{origin}: {value!r} is no share from 0 to 1")
+
+
 def without_credentials(url: str) -> str:
     """Return the URL without user, password, query and fragment; empty stays empty."""
     address = _split(url)

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.kernel.errors import UsageError
-from cluster.settings.addresses import CHECKS, EMBEDDED_MODEL, anchored, without_credentials
+from cluster.settings.addresses import (
+    CHECKS,
+    EMBEDDED_MODEL,
+    anchored,
+    check_share,
+    without_credentials,
+)
 from cluster.settings.secrets import Secrets
-from cluster.settings.values import Settings
+from cluster.settings.values import SAMPLED_SHARE_VARIABLE, Settings
 
 FILE_NAME = "fleet.toml"
 _VARIABLES: Mapping[str, Sequence[str]] = {
@@ -153,6 +159,9 @@ def _api_key(settings: Settings, variables: Mapping[str, str], base: Path) -> st
 
 def _telemetry(variables: Mapping[str, str]) -> dict[str, str]:
     """Pick the OTEL_* variables; those with headers carry credentials and stay behind."""
+    share = variables.get(SAMPLED_SHARE_VARIABLE)
+    if share is not None:
+        check_share(share, SAMPLED_SHARE_VARIABLE)
     return {
         name: value
         for name, value in sorted(variables.items())

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
+from cluster.kernel.trace import SAMPLED_SHARE
+
+SAMPLED_SHARE_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
+
 
 class Section:
     """A section of the file: no unknown keys, no NaN, and every number is above 0."""
@@ -136,6 +140,11 @@ class Settings(Section):
     """Folders from which agents' modules may be imported, absolute."""
     telemetry: dict[str, str] = field(default_factory=dict)
     """The OTEL_* variables, except those that carry credentials."""
+
+    @property
+    def sampled_share(self) -> float:
+        """Of the tasks whose turns leave spans."""
+        return float(self.telemetry.get(SAMPLED_SHARE_VARIABLE, SAMPLED_SHARE))
 
     def public_json(self) -> str:
         """Return everything as one line of JSON; `from_public_json` reads it back."""

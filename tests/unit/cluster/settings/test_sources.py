@@ -10,6 +10,8 @@ import pytest
 from cluster.kernel.errors import UsageError
 from cluster.settings import Flag, Secrets, Settings, load
 
+SHARE = "OTEL_TRACES_SAMPLER_ARG"
+
 
 def config(folder: Path, text: str) -> Path:
     path = folder / "fleet.toml"
@@ -123,6 +125,8 @@ def test_agents_beside_the_config_and_in_the_folder_can_be_imported(tmp_path: Pa
         ("OPENAI_BASE_URL", "http://me:pw@host/v1", "OPENAI_BASE_URL: a URL with a password"),
         ("REDIS_URL", "http://h:1", "REDIS_URL: not a Redis URL; allowed are redis://"),
         ("REDIS_URL", "redis://:secret@h:notaport/0", "REDIS_URL: not a Redis URL"),
+        ("OTEL_TRACES_SAMPLER_ARG", "all", "OTEL_TRACES_SAMPLER_ARG: 'all' is no share from 0"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5", "OTEL_TRACES_SAMPLER_ARG: '1.5' is no share from 0"),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_is_allowed(
@@ -133,6 +137,13 @@ def test_a_wrong_variable_is_named_with_what_is_allowed(
 
     assert str(caught.value).startswith(complaint) or complaint in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "share"), [({}, 0.01), ({SHARE: "1"}, 1.0), ({SHARE: "0"}, 0.0)])
+def test_the_share_of_tasks_with_spans_can_be_set(
+    tmp_path: Path, given: dict[str, str], share: float
+) -> None:
+    assert load(environment=given, folder=tmp_path).settings.sampled_share == share
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
