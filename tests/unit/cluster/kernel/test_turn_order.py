@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cluster.kernel.errors import Overloaded
 from cluster.kernel.turn_order import Inbox
@@ -56,3 +58,45 @@ def test_a_busy_key_does_not_hold_up_another_one() -> None:
     inbox.offer("b", 3)
 
     assert [inbox.take(), inbox.take()] == [("a", 1), ("b", 3)]
+
+
+def test_what_nothing_is_before_starts_without_waiting() -> None:
+    inbox: Inbox[int] = Inbox(concurrency=2, queued_max=10)
+
+    assert inbox.admit("a")
+    inbox.offer("a", 1)
+    assert not inbox.admit("a")  # one of its key runs, another one waits
+    assert inbox.admit("b")
+    assert not inbox.admit("c")  # as many run as may
+    inbox.finish("a")
+    assert not inbox.admit("c")  # one that waits longer is free
+    assert inbox.take() == ("a", 1)
+    assert inbox.statistics().running == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["message", "finish"]))))
+def test_turns_start_in_the_same_order_with_and_without_the_short_way(
+    story: list[tuple[str, str]],
+) -> None:
+    def started(*, is_short: bool) -> list[tuple[str, int]]:
+        inbox: Inbox[int] = Inbox(concurrency=2, queued_max=100)
+        begun: list[tuple[str, int]] = []
+        running: list[str] = []
+
+        def start_all() -> None:
+            while (taken := inbox.take()) is not None:
+                begun.append((str(taken[0]), taken[1]))
+                running.append(str(taken[0]))
+
+        for number, (key, deed) in enumerate(story):
+            if deed == "finish" and running:
+                inbox.finish(running.pop(0))
+            elif deed == "message" and is_short and inbox.admit(key):
+                begun.append((key, number))
+                running.append(key)
+            elif deed == "message":
+                inbox.offer(key, number)
+            start_all()
+        return begun
+
+    assert started(is_short=True) == started(is_short=False)
