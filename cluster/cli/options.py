@@ -130,7 +130,8 @@ def _command(
 
 
 def _add_run(commands: _Commands[_Parser], name: str, summary: str, description: str) -> None:
-    parser = _command(commands, name, summary, description, _RUN_EPILOG)
+    epilog = _RUN_EPILOG.replace("fleetmind run", f"fleetmind {name}")
+    parser = _command(commands, name, summary, description, epilog)
     add = parser.add_argument
     add("goal", metavar="GOAL", help="what you want to know or have done; `-` reads it from stdin")
     add(
@@ -144,7 +145,7 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     add("--json", action="store_true", help="print one JSON object instead of Markdown")
     add("--events", metavar="FILE", help="write each event as a line of JSON; `-` is stdout")
     where = (
-        "URL of the Ray dashboard, as for `ray job submit`"
+        "URL of the Ray dashboard, as for `ray job submit` (default: http://127.0.0.1:8265)"
         if name == "submit"
         else "the Ray cluster to join (default: the resident one, else one for this run)"
     )

@@ -23,6 +23,11 @@ class Submitted:
     submitted_wall_s: float = 0.0
     deadline_wall_s: float = 0.0
 
+    @property
+    def allowed_s(self) -> float:
+        """How long the task may take."""
+        return self.deadline_wall_s - self.submitted_wall_s
+
 
 @dataclass(frozen=True, slots=True)
 class StepPlanned:

@@ -19,12 +19,13 @@ from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import (
     Cancelled,
     ClusterError,
+    DeadlinePassed,
     Overloaded,
     StoreUnavailable,
     UnknownRecipient,
     UsageError,
 )
-from cluster.kernel.events import Detail, Event, Failed, Thought, WasCancelled
+from cluster.kernel.events import Detail, Event, Failed, FellBack, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, AgentId, IdSource, TaskId, agent_id
 from cluster.kernel.tasks import GOAL_CHARS_MAX, Seen, Submission
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
@@ -85,6 +86,8 @@ class SubmittedTask:
         """The highest number in the task's journal that was passed on."""
         self._wish: str | None = None
         """Why the task is to be cancelled, once somebody has asked for it."""
+        self._is_waiting = False
+        """The user has been told that no Manager is heard of."""
         self._refused_by: frozenset[AgentId] = frozenset()
         self.work = asyncio.ensure_future(self._run())
 
@@ -93,9 +96,9 @@ class SubmittedTask:
         try:
             self._put(await self._until_end())
         except Cancelled as error:
-            self._end(WasCancelled(str(error)))
+            self._show(WasCancelled(str(error)), NO_AGENT)
         except ClusterError as error:
-            self._end(Failed(failure_from_error(error)))
+            self._show(Failed(failure_from_error(error)), NO_AGENT)
 
     async def _until_end(self) -> object:
         """Ask one Manager after another until one says how the task has ended."""
@@ -111,7 +114,8 @@ class SubmittedTask:
                         raise
                     continue
                 if not self._may_ask_again(error):
-                    raise
+                    raise self._last_error(error) from error
+                self._say_that_we_wait(str(error))
             else:
                 self._acknowledge(ended)
                 return ended
@@ -123,7 +127,11 @@ class SubmittedTask:
 
         The lost one is not told to stop: if it lives, it learns from the journal that it need not.
         """
-        observed = Observed(on_progress=lambda _, event: self._put(event))
+        lost = f"{self._ask.recipient} can't be reached"
+        observed = Observed(
+            on_progress=lambda _, event: self._hear(event),
+            on_link_lost=lambda: self._say_that_we_wait(lost),
+        )
         if self._wish is not None:
             self._sender.exchange.request_cancel(self._ask, self._wish)
         return await self._sender.ask_replaceable(
@@ -138,6 +146,22 @@ class SubmittedTask:
         if now >= self._deadline_at or now - self._started_at > bound_s:
             return False
         return error.is_retryable or isinstance(error, UnknownRecipient)
+
+    def _last_error(self, error: ClusterError) -> ClusterError:
+        """Return what the user is told; one that came up while there was time left is not it."""
+        is_late = self._sender.clock.now() >= self._deadline_at
+        return DeadlinePassed(f"the deadline passed: {error}") if is_late else error
+
+    def _say_that_we_wait(self, why: str) -> None:
+        """Show that no Manager is heard of just now; once, until one is."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            waits = f"{why}; the task goes on when it is back, or with another Manager"
+            self._show(FellBack("to waiting", waits), self._ask.recipient)
+
+    def _hear(self, event: object) -> None:
+        self._is_waiting = False
+        self._put(event)
 
     async def _is_refused_by_all(self) -> bool:
         """Turn to a Manager that has not refused the task; say whether there is none."""
@@ -166,9 +190,10 @@ class SubmittedTask:
         except ClusterError as error:
             _log.info("the end of task %s was not acknowledged: %s", self.id, error)
 
-    def _end(self, detail: Detail) -> None:
+    def _show(self, detail: Detail, agent: AgentId) -> None:
+        """Add an event of our own, which no journal has."""
         at_s = self._sender.clock.now() - self._started_at
-        self._put(Event(at_s, self.id, NO_AGENT, NO_STEP, detail))
+        self._put(Event(at_s, self.id, agent, NO_STEP, detail))
 
     def _put(self, event: object) -> None:
         if not isinstance(event, Event) or 0 < event.index <= self._seen:

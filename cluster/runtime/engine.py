@@ -349,10 +349,11 @@ class TaskEngine:
             failure = Failure("stopped", "the task was never accepted, and nobody asked again")
             await journal.record(Event(0.0, task, self._owner.agent, NO_STEP, Failed(failure)))
             return None
-        allowed_s = submitted.deadline_wall_s - submitted.submitted_wall_s
         left_s = submitted.deadline_wall_s - self._sender.clock.wall()
         origin = self._sender.origin(task, new_traceparent(self._random))
-        deadline = Deadline.after(max(0.0, min(left_s, allowed_s)), self._sender.clock.now())
+        deadline = Deadline.after(
+            max(0.0, min(left_s, submitted.allowed_s)), self._sender.clock.now()
+        )
         self.statistics.adopted += 1
         turn = RunningTurn(Work(origin, []), self._sender, deadline, NO_STEP)
         return await self._begin(journal, turn, None, None)

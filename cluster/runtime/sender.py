@@ -128,7 +128,12 @@ class Sender:
         def is_left_or_abandoned() -> bool:
             return has_left or (is_abandoned is not None and is_abandoned())
 
-        watched = replace(observed, is_abandoned=is_left_or_abandoned, on_link_lost=link_lost.set)
+        def lose_link() -> None:
+            link_lost.set()
+            if observed.on_link_lost is not None:
+                observed.on_link_lost()
+
+        watched = replace(observed, is_abandoned=is_left_or_abandoned, on_link_lost=lose_link)
         asking = asyncio.ensure_future(self.ask(envelope, watched, grace_s=grace_s))
         losing = asyncio.ensure_future(self._replaced(envelope.recipient, link_lost))
         try:

@@ -87,12 +87,20 @@ class TaskRun:
         self._journal = journal
         self._roles = roles
         journal.on_recorded = self._show_recorded
-        self._started_at = turn.sender.clock.now() - journal.history.at_s
+        self._started_at = turn.sender.clock.now() - self._age_s()
         self._views: list[View] = []
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._is_leaving = False
         self._work: asyncio.Task[None] | None = None
+
+    def _age_s(self) -> float:
+        """Return how long ago the task began: by the wall clock, for its owners have no other."""
+        history = self._journal.history
+        if history.submitted is None:
+            return history.at_s
+        age_s = self._turn.sender.clock.wall() - history.submitted.submitted_wall_s
+        return max(history.at_s, min(age_s, history.submitted.allowed_s))
 
     # ---- from outside ----------------------------------------------------------------------
 
@@ -325,7 +333,7 @@ class StepRun:
         self._attempt = order.attempt
         self._failures = 0
         self._avoid: frozenset[AgentId] = frozenset()
-        self._reason = "its Manager was lost" if order.attempt > 1 else ""
+        self._reason = "its Manager was lost; what is done counts" if order.attempt > 1 else ""
 
     async def run(self) -> None:
         """Do the step to its end, which the journal then has; its failures are results too."""

@@ -7,10 +7,12 @@ from collections import Counter
 
 import pytest
 
+from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import (
     Answered,
     Event,
     Failed,
+    FellBack,
     StepFinished,
     StepStarted,
     WasCancelled,
@@ -284,6 +286,43 @@ async def test_a_task_that_its_deadline_ends_ends_alike_for_driver_and_journal()
         assert_ended_once(events, await journal_of(cluster, task.id))
         assert isinstance(events[-1].detail, Failed)
         assert events[-1].detail.failure.kind == "deadline"
+
+
+async def test_who_waits_for_a_manager_is_told_so_once_and_fails_at_the_deadline() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        manager = await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 1.0)
+        await until(lambda: research.begun["a"] == 1)
+
+        await manager.abort()
+        events = await events_until_end(task)
+
+        told = [e.detail.reason for e in events if isinstance(e.detail, FellBack)]
+        assert len(told) == 1
+        assert told[0].startswith("manager-0 can't be reached")
+        assert isinstance(events[-1].detail, Failed)
+        assert events[-1].detail.failure.kind == DeadlinePassed.kind
+
+
+async def test_the_time_that_was_lost_with_a_manager_counts() -> None:
+    research = Research("b")
+    manager = PlanningManager(step("a"), step("b", "a"))
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(manager, "manager-0")
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["b"] == 1)
+        await first.abort()
+        gone_at = cluster.clock.now()
+        await until(lambda: cluster.clock.now() - gone_at > 0.3)
+        await cluster.add_manager(manager, "manager-1")
+        research.go_on.set()
+        events = await events_until_end(task)
+
+        [before, after] = [e.at_s for e in events if e.step == "b" and e.kind == "step_started"]
+        assert after - before > 0.3
 
 
 class Watchful:
