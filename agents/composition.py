@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from agents.claims import cited_numbers, qualifiers, read
 from agents.extraction import Support, support_for
 from agents.grounding import find_support
-from agents.outcomes import Outcomes, program_section
+from agents.outcomes import Outcomes, output_section, program_section
 from agents.printed import FRAME_STEMS, Printed, is_about_output
 from agents.prose import CitationList, judged
 from cluster.kernel.tasks import Answer, Citation, Passage, StepProgram
@@ -62,7 +62,7 @@ def _answer(
     text: str, citations: tuple[Citation, ...], outcomes: Outcomes, degraded: Sequence[str]
 ) -> Answer:
     sections = [text] if text else []
-    sections += [program_section(made) for made in outcomes.programs if not _shows(text, made)]
+    sections += [section for made in outcomes.programs if (section := _not_shown(text, made))]
     return Answer(
         "\n\n".join(sections),
         citations,
@@ -71,9 +71,12 @@ def _answer(
     )
 
 
-def _shows(text: str, made: StepProgram) -> bool:
+def _not_shown(text: str, made: StepProgram) -> str:
+    """Return what a text lacks of a program and its output, as Markdown."""
+    if made.program.source.strip() not in text:
+        return program_section(made)
     output = made.program.run.stdout.strip() if made.program.run else ""
-    return made.program.source.strip() in text and output in text
+    return "" if output in text else output_section(made)
 
 
 class _ResultJudge:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
 from agents.prompts import as_data
-from agents.prose import CitationList, fenced
+from agents.prose import CitationList, fenced, without_code
 from agents.researcher import UNBACKED
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import StepId
@@ -82,6 +82,8 @@ def outcomes_of(request: ComposeRequest) -> Outcomes:
         if isinstance(value, Finding)
     }
     programs = {step: value for step, value in values.items() if isinstance(value, Program)}
+    if any(not program.is_working for program in programs.values()):
+        findings = {step: _without_programs(finding) for step, finding in findings.items()}
     known = (Finding, Program, Failure)
     told = [*failures.values()]
     told += [text for finding in findings.values() for text in finding.degraded]
@@ -136,11 +138,13 @@ def results_text(outcomes: Outcomes) -> str:
 
 def program_section(made: StepProgram) -> str:
     """Return a program and what it printed, as Markdown for the answer."""
+    return f"{fenced(made.program.source, made.program.language)}\n\n{output_section(made)}"
+
+
+def output_section(made: StepProgram) -> str:
+    """Return what a program printed, as Markdown for the answer."""
     output = made.program.run.stdout if made.program.run else ""
-    return (
-        f"{fenced(made.program.source, made.program.language)}\n\n"
-        f"It printed:\n\n{fenced(_cut(output, _OUTPUT_LENGTH_MAX), 'text')}"
-    )
+    return f"It printed:\n\n{fenced(_cut(output, _OUTPUT_LENGTH_MAX), 'text')}"
 
 
 def _program_text(program: Program) -> str:
@@ -166,6 +170,13 @@ def _failures(request: ComposeRequest, values: Mapping[StepId, object]) -> dict[
         elif step.id not in values:
             failures[step.id] = f"Step {step.id} ({step.agent}) gave no result."
     return failures
+
+
+def _without_programs(finding: Finding) -> Finding:
+    """Return a finding without code that no document has: nobody has run it."""
+    if UNBACKED not in finding.degraded:
+        return finding
+    return replace(finding, text=without_code(finding.text))
 
 
 def _renumbered(finding: Finding, citations: CitationList) -> Finding:

@@ -100,6 +100,11 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
     ]
 
 
+def without_code(markdown: str) -> str:
+    """Return a text without its fenced code blocks."""
+    return re.sub(r"\n{3,}", "\n\n", _FENCE.sub("", markdown)).strip()
+
+
 def with_citations(sentence: str, numbers: Sequence[int]) -> str:
     """Return a sentence without its old citations and with new ones, before its full stop."""
     text = " ".join(without_citations(sentence).split())

@@ -276,3 +276,25 @@ async def test_nothing_found_is_said_without_asking_the_model() -> None:
 
     assert answer == Answer(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
     assert bench.model.requests == []
+
+
+async def test_a_program_that_the_model_shows_without_its_output_is_shown_once() -> None:
+    bench = Bench(f"It computes twice that.\n\n```python\n{PROGRAM.source}```\n")
+
+    answer = await bench.compose(GOAL, c=PROGRAM)
+
+    assert answer.text.count(PROGRAM.source.strip()) == 1
+    assert "1024" in answer.text
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_code_that_nobody_ran_is_left_out_without_a_program(*, is_written: bool) -> None:
+    code = "```python\nprint(max(numbers))\n```"
+    own = Finding(f"Take the largest.\n\n{code}", degraded=(UNBACKED,))
+    none = Program("", degraded=("No program is offered. The model wrote none.",))
+    bench = Bench(f"Take the largest.\n\n{code}" if is_written else "")
+
+    answer = await bench.compose("How do I find the largest? Show a program.", r=own, c=none)
+
+    assert "max(numbers)" not in answer.text
+    assert "Take the largest." in answer.text
