@@ -82,6 +82,8 @@ class SubmittedTask:
         """A Manager may have accepted the task, whatever we heard of it."""
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
+        self._at_s = 0.0
+        """When the last event happened; none is shown as older than one before it."""
         self._seen = 0
         """The highest number in the task's journal that was passed on."""
         self._wish: str | None = None
@@ -201,7 +203,9 @@ class SubmittedTask:
         self._seen = max(self._seen, event.index)
         if len(self._events) >= EVENTS_WAITING_MAX and isinstance(event.detail, Thought):
             return
-        self._events.append(event)
+        # A journaled fact is shown when it is durable: what happened meanwhile was shown before it.
+        self._at_s = max(self._at_s, event.at_s)
+        self._events.append(event if event.at_s == self._at_s else replace(event, at_s=self._at_s))
         self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[Event]:

@@ -68,6 +68,7 @@ def assert_ended_once(events: list[Event], journal: list[Event]) -> None:
     assert [event.is_terminal for event in journal] == [False] * (len(journal) - 1) + [True]
     assert [e.index for e in events if e.index] == [e.index for e in journal]
     assert events[-1].detail == journal[-1].detail
+    assert [e.at_s for e in events] == sorted(e.at_s for e in events)
 
 
 async def test_another_manager_goes_on_where_the_killed_one_was() -> None:
