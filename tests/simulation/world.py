@@ -16,7 +16,7 @@ from agents.agent import Agent, Parts
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.researcher import Researcher
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Envelope, Kind, Resident
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
@@ -179,6 +179,17 @@ class World:
             dispatch(peer, envelope)
 
         exchange._dispatch = watched  # type: ignore[method-assign]
+        links = exchange._links
+        meet = links._meet
+
+        def met(link: Any, resident: Resident, session: int) -> None:
+            known = links._peers.get(resident.agent)
+            epoch = 0 if known is None else known.epoch
+            meet(link, resident, session)
+            if process.is_alive and resident.epoch < epoch:
+                self.ledger.violate("O3", f"{process} met an incarnation that was replaced again")
+
+        links._meet = met  # type: ignore[method-assign]
 
     def end(self, process: Process) -> None:
         """A process is gone; the supervisor starts another where none runs."""
