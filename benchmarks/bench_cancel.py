@@ -23,7 +23,7 @@ from pathlib import Path
 import uvloop
 from redis import Redis
 
-from benchmarks.harness import Figure, Goal, percentile, sample_figure
+from benchmarks.harness import Figure, Goal, judged, percentile, sample_figure
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster, descendants, rss_bytes, until
 from cluster.runtime.driver import Driver, SubmittedTask
@@ -277,12 +277,12 @@ def storm_figures(result: Storm) -> list[Figure]:
     figures = [
         Figure("cancel.per_s", n / result.seconds, "1/s", n=n, note=note),
         sample_figure("cancel.storm_to_terminal_event_ms", "ms", result.terminal),
-        Figure("cancel.model_streams_left", result.streams, "streams", "<= 0", n=n),
+        judged(Figure("cancel.model_streams_left", result.streams, "streams", n=n), Goal("<=", 0)),
     ]
     warm, end, stopped = result.connections
     note = f"{warm} after the warm-up, {end} at the end, the hosts' pools included"
-    left = Figure("cancel.store_connections_left", stopped, "connections", "<= 0", n=n, note=note)
-    figures.append(left)
+    left = Figure("cancel.store_connections_left", stopped, "connections", n=n, note=note)
+    figures.append(judged(left, Goal("<=", 0)))
     for name, sizes in result.rss.items():
         grown = f"{sizes[0] / 2**20:.0f} to {sizes[-1] / 2**20:.0f} MiB"
         role = name.removesuffix("-0")

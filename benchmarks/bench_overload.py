@@ -16,12 +16,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
 
-from benchmarks.harness import Figure, Goal, sample_figure
+from benchmarks.harness import Figure, Goal, judged, sample_figure
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster
 from cluster.kernel.errors import Overloaded
@@ -218,16 +218,16 @@ def figures(measured: Measured) -> list[Figure]:
     unhurried = f"a task takes {measured.task_s:.2f} s, {TASKS_MAX} at once"
     made = [
         Figure("overload.peak_per_s", measured.peak, "tasks/s", n=len(loads), note=unhurried),
-        _judged(Figure("overload.lost", lost, "tasks", n=sent), Goal("<=", 0)),
+        judged(Figure("overload.lost", lost, "tasks", n=sent), Goal("<=", 0)),
     ]
     for factor, load in measured.loads.items():
         share = load.goodput / measured.peak
         name, goal = f"overload.goodput_share_{factor:g}x", Goal(">=", GOODPUT_SHARE)
-        made.append(_judged(Figure(name, share, "share", n=len(load.sent), note=load.counts), goal))
+        made.append(judged(Figure(name, share, "share", n=len(load.sent), note=load.counts), goal))
     recovered = recovery_s(measured.after, measured.task_s)
     note = f"at half of the peak rate: {measured.after.counts}"
     figure = Figure("overload.recovery_s", recovered, "s", n=len(measured.after.sent), note=note)
-    made.append(_judged(figure, Goal("<=", RECOVERED_S)))
+    made.append(judged(figure, Goal("<=", RECOVERED_S)))
     if refusals:
         waits = sorted({round(each.retry_after_s, 1) for each in refusals})
         note = f"asks to wait {waits[0]:g} to {waits[-1]:g} s"
@@ -239,13 +239,6 @@ def figures(measured: Measured) -> list[Figure]:
         grown = max(sizes) - sizes[0]
         made.append(Figure(f"overload.rss_growth.{role}", grown, "MiB", n=len(sizes), note=note))
     return made
-
-
-def _judged(figure: Figure, goal: Goal) -> Figure:
-    """Say whether a single value reaches its goal."""
-    assert figure.value is not None
-    verdict = "met" if goal.is_met(figure.value, figure.value) else "NOT met"
-    return replace(figure, goal=str(goal), note=f"{verdict}; {figure.note}")
 
 
 @contextmanager

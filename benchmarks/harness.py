@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 SAMPLES_MAX = 2000
 BOOTSTRAP_ROUNDS = 2000
@@ -70,6 +70,14 @@ class Figure:
     def to_json(self) -> dict[str, object]:
         """Return the object that goes into the file."""
         return asdict(self)
+
+
+def judged(figure: Figure, goal: Goal) -> Figure:
+    """Return a figure of one value, with no interval, held against its goal."""
+    assert figure.value is not None
+    verdict = goal.verdict(figure.value, figure.value)
+    note = f"{verdict}; {figure.note}" if figure.note else verdict
+    return replace(figure, goal=str(goal), note=note)
 
 
 def thinned(samples: Sequence[float]) -> list[float]:
