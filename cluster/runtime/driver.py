@@ -147,11 +147,11 @@ class SubmittedTask:
         bound_s = math.inf if self._was_sent else ACCEPT_WAIT_S
         if now >= self._deadline_at or now - self._started_at > bound_s:
             return False
-        return error.is_retryable or isinstance(error, UnknownRecipient)
+        return _may_pass(error)
 
     def _last_error(self, error: ClusterError) -> ClusterError:
-        """Return what the user is told; one that came up while there was time left is not it."""
-        is_late = self._sender.clock.now() >= self._deadline_at
+        """Return what the user is told: of what another try may have mended, that time is up."""
+        is_late = self._sender.clock.now() >= self._deadline_at and _may_pass(error)
         return DeadlinePassed(f"the deadline passed: {error}") if is_late else error
 
     def _say_that_we_wait(self, why: str) -> None:
@@ -228,6 +228,11 @@ class SubmittedTask:
         """Stop waiting; a task that still runs is cancelled."""
         self.work.cancel()
         await asyncio.gather(self.work, return_exceptions=True)
+
+
+def _may_pass(error: ClusterError) -> bool:
+    """Say whether the same ask may do better later, or elsewhere."""
+    return error.is_retryable or isinstance(error, UnknownRecipient)
 
 
 def addressed(sender: Sender, submission: Submission, manager: AgentId) -> Envelope:
