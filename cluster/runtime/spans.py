@@ -7,6 +7,7 @@ take is dropped: spans wait in a bounded queue of their own thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -76,9 +77,10 @@ class Spans:
         span.end()
 
     async def close(self) -> None:
-        """Export what waits, for two seconds at most."""
-        await asyncio.to_thread(self.flush)
-        await asyncio.to_thread(self._provider.shutdown)
+        """Export what waits, for two seconds at most; an exporter that hangs is left behind."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.to_thread(self._provider.shutdown)
 
     def flush(self) -> None:
         """Export what waits."""
@@ -106,5 +108,9 @@ def open_spans(agent: AgentId, telemetry: Mapping[str, str]) -> Spans | None:
         return None
     for variable, value in telemetry.items():
         os.environ.setdefault(variable, value)  # the exporter reads its own
-    make: Callable[[], SpanExporter] = found.load()
-    return Spans(agent, make())
+    try:
+        make: Callable[[], SpanExporter] = found.load()
+        return Spans(agent, make())
+    except Exception as error:  # noqa: BLE001 - whatever an exporter raises, agents work without
+        _log.warning("no spans: the exporter %s can't be used: %s", name, error)
+        return None

@@ -185,6 +185,9 @@ def test_a_server_that_was_killed_can_still_be_stopped_and_started(tmp_path: Pat
     wait_for_end(watch)
     server.stop()
     server.start()
+    put(server.url, "a", "1")
+    assert get(server.url, "a") == b"1"
+    assert server_pid(server.url) != pid
     server.stop()
 
 
@@ -259,3 +262,4 @@ def test_a_server_on_the_path_that_is_too_old_is_passed_over(tmp_path: Path) -> 
     script.write_text(script.read_text().replace("v=7", "v=5"), encoding="utf-8")
     with EmbeddedRedis(data_root=tmp_path / "data", path=path) as server:
         put(server.url, "a", "1")
+        assert get(server.url, "a") == b"1"

@@ -103,6 +103,22 @@ def test_without_an_exporter_there_are_no_spans(telemetry: dict[str, str]) -> No
     assert open_spans(AGENT, telemetry) is None
 
 
+class Broken:
+    """The entry point of an exporter that can't be made."""
+
+    def load(self) -> None:
+        raise ValueError("a wrong endpoint")
+
+
+def test_an_exporter_that_can_not_be_made_costs_the_spans_only(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.runtime.spans.entry_points", lambda **_: (Broken(),))
+    with caplog.at_level(logging.WARNING):
+        assert open_spans(AGENT, {"OTEL_TRACES_EXPORTER": "broken"}) is None
+    assert "a wrong endpoint" in caplog.text
+
+
 async def test_an_exporter_that_is_installed_is_used() -> None:
     spans = open_spans(AGENT, {"OTEL_TRACES_EXPORTER": "console"})
     assert spans is not None
