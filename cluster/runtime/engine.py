@@ -217,7 +217,7 @@ class TaskEngine:
         return claim
 
     def _admit(self) -> None:
-        if len(self._runs) + len(self._claims) < self._tasks_max:
+        if len(self._runs.keys() | self._claims.keys()) < self._tasks_max:
             return
         self.statistics.refused += 1
         retry_after_s = min(max(self._task_s / 2, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)

@@ -57,10 +57,16 @@ class Work:
     askers: list[Envelope]
     step_key: tuple[TaskId, StepId] | None = None
     """The step it does, where it is one of a plan's."""
+    is_started: bool = False
+    """It is no longer in the inbox, or need not wait for its turn there."""
+    is_turn: bool = False
+    """It was started as the turn of its key."""
     task: asyncio.Task[None] | None = None
-    """Its turn; None while it waits in the inbox."""
-    has_begun: bool = False
-    """Its turn has run its first step: before that, a cancellation would skip even the answer."""
+    """What runs it, once it has begun: what has not can't be cancelled, or nobody was answered."""
+    has_waited: bool = False
+    """It did not end in the pass of the event loop in which it began."""
+    deadline_at: float | None = None
+    """By when the agent must have handled it, while it does; monotonic."""
     ending: Ending | None = None
     last_word: object | None = None
     """What its askers are told where it was ended from outside, instead of that."""

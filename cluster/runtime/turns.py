@@ -1,4 +1,4 @@
-"""Runs an agent's turns: one task of the event loop each, with a deadline, cancellable.
+"""Runs an agent's turns, each with a deadline, cancellable.
 
 Takes envelopes from the exchange, orders them in the kernel's `Inbox`, hands decoded messages to
 the agent's handler and sends what it returns. An ask is answered on every path: with a reply, a
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
-from contextvars import copy_context
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from cluster.kernel.clock import Deadline
@@ -33,6 +32,7 @@ from cluster.runtime.asks import FAILURE_TYPE
 from cluster.runtime.records import StepRecords
 from cluster.runtime.running_turn import Ending, RunningTurn, Work, step_key_of
 from cluster.runtime.sender import Sender
+from cluster.runtime.shared_tasks import SharedTasks
 from cluster.runtime.spans import Spans
 from cluster.wire.failure import failure_from_error
 
@@ -91,7 +91,6 @@ class TurnRunner:
     ) -> None:
         self._spans = spans
         self._may_start = may_start or _always
-        self._task_name = f"turn of {sender.exchange.agent}"
         self._handler = handler
         self._sender = sender
         self._records = records
@@ -103,8 +102,7 @@ class TurnRunner:
         """Asks not seen here when they were cancelled: the control lane goes before the work."""
         self._is_stopping = False
         self._alarm: Alarm[Work] = Alarm(sender.clock, self._expire)
-        self._context = copy_context()
-        """What every turn begins in, whichever turn or frame happens to start it."""
+        self._tasks = SharedTasks(self._run, self._on_wait, f"turn of {sender.exchange.agent}")
         self.attached = 0
         """Asks that found their step running already."""
 
@@ -122,8 +120,8 @@ class TurnRunner:
         step_key = step_key_of(envelope)
         if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
             return
-        work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [], step_key)
         key = (envelope.task, envelope.step)
+        work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [], step_key)
         is_cancelled = bool(self._cancelled_early) and envelope.id in self._cancelled_early
         is_next = not is_cancelled and self._may_start() and self._inbox.admit(key)
         if not is_next:
@@ -136,7 +134,7 @@ class TurnRunner:
         if step_key is not None:
             self._by_step[step_key] = work
         if is_next:
-            self._begin(work, key)
+            self._begin(work)
             return
         if is_cancelled:
             del self._cancelled_early[envelope.id]
@@ -185,10 +183,11 @@ class TurnRunner:
         if work.ending is not None:
             return
         work.ending = ending
-        if work.task is None:
+        if not work.is_started:
+            work.is_started = True
             self._sender.exchange.taken(work.asked)
-            self._start(work)  # it need not wait for its turn to hear that there is none
-        elif work.has_begun:
+            self._tasks.start(work)  # it need not wait for its turn to hear that there is none
+        elif work.task is not None:
             work.task.cancel()
 
     def _expire(self, work: Work) -> None:
@@ -203,24 +202,25 @@ class TurnRunner:
             if work.ending is not None:
                 self._inbox.finish(key)
                 continue
-            self._begin(work, key)
+            self._begin(work)
 
-    def _begin(self, work: Work, key: Hashable) -> None:
+    def _begin(self, work: Work) -> None:
         """Start a turn: its message leaves the mailbox."""
+        work.is_started = work.is_turn = True
         self._sender.exchange.taken(work.asked)
-        self._start(work, key)
+        self._tasks.start(work)
 
-    def _start(self, work: Work, key: Hashable = None) -> None:
-        """Start what is to be done about a message; with a key it is a turn of the inbox."""
-        work.task = asyncio.get_running_loop().create_task(
-            self._run(work, key), name=self._task_name, context=self._context.copy()
-        )
+    def _on_wait(self, work: Work) -> None:
+        """Mind the deadline of a turn that takes longer than a moment."""
+        work.has_waited = True
+        if work.deadline_at is not None:
+            self._alarm.set(work, work.deadline_at)
 
-    def _turn_ended(self, work: Work, key: Hashable) -> None:
+    def _turn_ended(self, work: Work) -> None:
         self._work_ended(work)
-        if key is None:
+        if not work.is_turn:
             return
-        self._inbox.finish(key)
+        self._inbox.finish((work.asked.task, work.asked.step))
         if not self._is_stopping:
             self.start_turns()
 
@@ -230,9 +230,8 @@ class TurnRunner:
         if work.step_key is not None and self._by_step.get(work.step_key) is work:
             del self._by_step[work.step_key]
 
-    async def _run(self, work: Work, key: Hashable) -> None:
+    async def _run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
-        work.has_begun = True
         span = None if self._spans is None else self._spans.begin(work.asked)
         try:
             try:
@@ -251,7 +250,7 @@ class TurnRunner:
             if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
                 self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
         finally:
-            self._turn_ended(work, key)
+            self._turn_ended(work)
 
     async def _handle(self, work: Work) -> Result:
         envelope = work.asked
@@ -267,13 +266,17 @@ class TurnRunner:
             if work.ending is Ending.CANCELLED and isinstance(self._handler, Service):
                 await self._handler.cancelled(message, turn)
             return self._last_word(work, work.ending.error())
-        self._alarm.set(work, at)
+        work.deadline_at = at
+        if work.has_waited:
+            self._alarm.set(work, at)
         try:
             if isinstance(message, Assignment):
                 return await self._do_step(message, turn)
             return self._encoded(await self._handler.handle(message, turn))
         finally:
-            self._alarm.drop(work)
+            work.deadline_at = None
+            if work.has_waited:
+                self._alarm.drop(work)
 
     async def _do_step(self, message: Assignment, turn: RunningTurn) -> Result:
         """Do a step unless its record says what it came to; leave a record of it.
@@ -340,7 +343,7 @@ class TurnRunner:
         """End every turn as a crash does: no answer gets out any longer."""
         self._is_stopping = True
         for work in self._inbox.drain():
-            if work.task is None:
+            if not work.is_started:
                 self._work_ended(work)
         await self._end_all(timeout_s)
 
@@ -348,7 +351,7 @@ class TurnRunner:
         """Refuse what waits, cancel what runs, and wait until all of it was answered."""
         self._is_stopping = True
         for work in self._inbox.drain():
-            if work.task is None:
+            if not work.is_started:
                 self._work_ended(work)
                 self._refuse_stopping(work.asked)
         await self._end_all(timeout_s)
@@ -356,9 +359,7 @@ class TurnRunner:
     async def _end_all(self, timeout_s: float) -> None:
         for work in list(self._work.values()):
             self._end(work, Ending.STOPPING)
-        running = list(dict.fromkeys(w.task for w in self._work.values() if w.task is not None))
-        if running:
-            await asyncio.wait(running, timeout=timeout_s)
+        await self._tasks.wait(timeout_s)
         self._alarm.close()
 
 
