@@ -24,13 +24,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    def now(self) -> float:
-        """Return the monotonic clock in seconds."""
-        return time.monotonic()
-
-    def wall(self) -> float:
-        """Return Unix seconds."""
-        return time.time()
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
 
 
 @dataclass(slots=True)

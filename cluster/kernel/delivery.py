@@ -60,19 +60,21 @@ class Outbound:
         """How many of the unsent nobody wants any longer; never most of them."""
         self._abandoned: set[int] = set()
         """Those of the sent that nobody wants any longer, and that have no receipt, by seq."""
-        self._quarantine = Quarantine()
+        self._quarantine: Quarantine | None = None
+        """What is suspected of having killed the recipient; None while none has died."""
         self.receipt = 0
         self.limit = CREDIT_WINDOW
 
     def __len__(self) -> int:
         """Return how many envelopes are kept, sent or not."""
-        return len(self._sent) + len(self._unsent) - self._gone + len(self._quarantine)
+        kept = len(self._sent) + len(self._unsent) - self._gone
+        return kept if self._quarantine is None else kept + len(self._quarantine)
 
     def undone(self) -> Iterator[Envelope]:
         """Yield what somebody still wants and isn't done, in the order it is to be sent."""
         yield from [e for seq, e in self._sent.items() if seq not in self._abandoned]
         yield from [e for e in self._unsent if e.seq != _GONE]
-        yield from self._quarantine
+        yield from self._quarantine or ()
 
     def offer(self, envelope: Envelope, *, kept_max: int = UNDONE_MAX) -> None:
         """Take an envelope for sending.
@@ -83,7 +85,7 @@ class Outbound:
         if len(self) >= kept_max:
             raise Overloaded(f"{envelope.recipient} is not keeping up: its queue is full")
         envelope.seq = _UNSENT
-        if not self._quarantine.holds_back(envelope):
+        if self._quarantine is None or not self._quarantine.holds_back(envelope):
             self._unsent.append(envelope)
 
     def take(self, count_max: int) -> list[Envelope]:
@@ -148,9 +150,8 @@ class Outbound:
         envelope = self._sent.pop(seq, None)
         if envelope is not None:
             self._abandoned.discard(seq)
-            free = self._quarantine.let_go(envelope)
-            if free:
-                self._unsent.extend(free)
+            if self._quarantine is not None:
+                self._unsent.extend(self._quarantine.let_go(envelope))
             finished.append(envelope)
 
     def finish(self, envelope: Envelope) -> None:
@@ -168,9 +169,10 @@ class Outbound:
                 envelope.deadline_at = 0.0  # where it has to be sent again, nobody starts on it
         elif envelope.seq == _UNSENT:
             envelope.seq = _GONE
-            if envelope not in self._quarantine:
+            if self._quarantine is None or envelope not in self._quarantine:
                 self._remove_gone()
-            self._unsent.extend(self._quarantine.let_go(envelope))
+            if self._quarantine is not None:
+                self._unsent.extend(self._quarantine.let_go(envelope))
 
     def _remove_gone(self) -> None:
         """Count one more that is gone; look for them once they are half of the queue."""
@@ -205,6 +207,8 @@ class Outbound:
         self._abandoned.clear()
         self.receipt = 0
         self.limit = CREDIT_WINDOW
+        if self._quarantine is None:
+            self._quarantine = Quarantine()
         killers, free = self._quarantine.begin(held if has_died else [], waiting)
         for envelope in waiting:
             envelope.seq = _UNSENT
@@ -290,10 +294,12 @@ class Inbound:
 
     def finish(self, envelope: Envelope) -> None:
         """Mark an envelope as done, taken or not; one of an earlier sequence is passed over."""
-        if self.running.get(envelope.seq) is envelope:
-            self.take(envelope)
-            del self.running[envelope.seq]
-            self._done[envelope.seq] = None
+        seq = envelope.seq
+        if self.running.get(seq) is envelope:
+            if seq in self._waiting:
+                self.take(envelope)
+            del self.running[seq]
+            self._done[seq] = None
             self.is_dirty = True
 
     def news(self) -> tuple[int, int, tuple[int, ...]]:

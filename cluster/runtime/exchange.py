@@ -336,7 +336,8 @@ class Exchange:
                 self.statistics.stale += 1
         elif lane is Lane.WORK:
             self._work[envelope.id] = (peer, envelope)
-            self._recipient.on_work(envelope)
+            if self._recipient.on_work(envelope):
+                peer.taken(envelope)
         else:
             self._recipient.on_cancel(envelope)
 

@@ -76,7 +76,7 @@ class Host:
             sender,
             concurrency=profile.concurrency,
             records=self.records,
-            may_start=lambda: self.is_leased,
+            may_start=self.is_leased,
             spans=spans,
         )
         self._clock = clock
@@ -110,7 +110,6 @@ class Host:
             self.profile.handles,
         )
 
-    @property
     def is_leased(self) -> bool:
         """Say whether nobody can have taken over: a process that was frozen must ask first."""
         return self._clock.now() < self._leased_until

@@ -12,8 +12,12 @@ from cluster.kernel.ids import AgentId
 class Recipient(Protocol):
     """Who takes what starts or ends turns."""
 
-    def on_work(self, envelope: Envelope) -> None:
-        """Take an ASK or TELL, or answer it with a failure."""
+    def on_work(self, envelope: Envelope) -> bool:
+        """Take an ASK or TELL, or answer it with a failure.
+
+        Returns:
+            True where it waits in no mailbox: its credit can be given back at once.
+        """
         ...
 
     def refuse(self, envelope: Envelope, error: ClusterError) -> None:

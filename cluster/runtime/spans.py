@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from cluster.kernel.envelope import Envelope
 from cluster.kernel.ids import AgentId
-from cluster.kernel.trace import is_sampled
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -49,10 +48,8 @@ class Spans:
         self._failed = StatusCode.ERROR
         self._agent = agent
 
-    def begin(self, asked: Envelope) -> Span | None:
+    def begin(self, asked: Envelope) -> Span:
         """Begin the span of a turn whose trace is sampled; what the turn sends is its child."""
-        if not is_sampled(asked.traceparent):
-            return None
         carrier = {"traceparent": asked.traceparent}
         span = self._tracer.start_span(
             f"invoke_agent {self._agent}",

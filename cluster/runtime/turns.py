@@ -25,6 +25,7 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.ids import NO_STEP, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks import Assignment, Failure
+from cluster.kernel.trace import is_sampled
 from cluster.kernel.turn import Turn
 from cluster.kernel.turn_order import Inbox
 from cluster.runtime.alarm import Alarm
@@ -112,14 +113,18 @@ class TurnRunner:
         statistics = self._inbox.statistics()
         return statistics.running + statistics.queued
 
-    def on_work(self, envelope: Envelope) -> None:
-        """Queue a message, attach it to the turn that does the same, or refuse it at once."""
+    def on_work(self, envelope: Envelope) -> bool:
+        """Queue a message, attach it to the turn that does the same, or refuse it at once.
+
+        Returns:
+            True where it waits in no mailbox.
+        """
         if self._is_stopping:
             self._refuse_stopping(envelope)
-            return
+            return False
         step_key = step_key_of(envelope)
         if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
-            return
+            return True
         key = (envelope.task, envelope.step)
         work = Work(envelope, [envelope] if envelope.kind is Kind.ASK else [], step_key)
         is_cancelled = bool(self._cancelled_early) and envelope.id in self._cancelled_early
@@ -129,17 +134,19 @@ class TurnRunner:
                 self._inbox.offer(key, work)
             except Overloaded as error:
                 self.refuse(envelope, error)
-                return
+                return False
         self._work[envelope.id] = work
         if step_key is not None:
             self._by_step[step_key] = work
         if is_next:
-            self._begin(work)
-            return
+            work.is_started = work.is_turn = True
+            self._tasks.start(work)
+            return True
         if is_cancelled:
             del self._cancelled_early[envelope.id]
             self._end(work, Ending.CANCELLED)
         self.start_turns()
+        return False
 
     def _attach(self, envelope: Envelope, work: Work | None) -> bool:
         """Let one more asker wait for a step that is under way; say whether it is."""
@@ -147,7 +154,6 @@ class TurnRunner:
             return False
         work.askers.append(envelope)
         self._work[envelope.id] = work
-        self._sender.exchange.taken(envelope)
         self.attached += 1
         return True
 
@@ -195,20 +201,16 @@ class TurnRunner:
 
     def start_turns(self) -> None:
         """Start what may run; to be called when ``may_start`` allows it again."""
-        if not self._inbox.has_free or not self._may_start():
+        if not self._may_start():
             return
         while (taken := self._inbox.take()) is not None:
             key, work = taken
             if work.ending is not None:
                 self._inbox.finish(key)
                 continue
-            self._begin(work)
-
-    def _begin(self, work: Work) -> None:
-        """Start a turn: its message leaves the mailbox."""
-        work.is_started = work.is_turn = True
-        self._sender.exchange.taken(work.asked)
-        self._tasks.start(work)
+            work.is_started = work.is_turn = True
+            self._sender.exchange.taken(work.asked)
+            self._tasks.start(work)
 
     def _on_wait(self, work: Work) -> None:
         """Mind the deadline of a turn that takes longer than a moment."""
@@ -221,7 +223,7 @@ class TurnRunner:
         if not work.is_turn:
             return
         self._inbox.finish((work.asked.task, work.asked.step))
-        if not self._is_stopping:
+        if self._inbox.has_free and not self._is_stopping:
             self.start_turns()
 
     def _work_ended(self, work: Work) -> None:
@@ -232,7 +234,9 @@ class TurnRunner:
 
     async def _run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
-        span = None if self._spans is None else self._spans.begin(work.asked)
+        span = None
+        if self._spans is not None and is_sampled(work.asked.traceparent):
+            span = self._spans.begin(work.asked)
         try:
             try:
                 result = await self._handle(work)

@@ -107,8 +107,9 @@ def check_body(body: bytes) -> None:
 
 def _put_batch(made: exchange_pb2.Batch, batch: Batch, now: float) -> None:
     made.SetInParent()
+    add = made.envelopes.add
     for envelope in batch.envelopes:
-        _put_envelope(made.envelopes.add(), envelope, now)
+        _put_envelope(add(), envelope, now)
     for ack in batch.acks:
         _put_ack(made.acks.add(), ack)
     for part in batch.parts:

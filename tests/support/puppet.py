@@ -108,9 +108,10 @@ class Recorder:
     gone: list[AgentId] = field(default_factory=list)
     on_new: Callable[[Envelope], None] = lambda _: None
 
-    def on_work(self, envelope: Envelope) -> None:
+    def on_work(self, envelope: Envelope) -> bool:
         self.work.append(envelope)
         self.on_new(envelope)
+        return False
 
     def refuse(self, envelope: Envelope, error: ClusterError) -> None:
         self.refused.append((envelope, error))

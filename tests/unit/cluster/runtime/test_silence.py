@@ -68,7 +68,7 @@ async def test_an_agent_whose_lease_has_run_out_starts_nothing_until_it_has_it_a
         sender = cluster.senders["asker-0"]
         await asks(sender)
         is_gone = True
-        await until(lambda: not host.is_leased)
+        await until(lambda: not host.is_leased())
         asking = asks(sender)
         await until(lambda: host.turns.load == 1)
 
