@@ -29,7 +29,6 @@ NO_AGENT = AgentId("")
 
 
 _VERSION_AND_VARIANT = 7 << 76 | 0b10 << 62
-_RANDOM_AND_TIME = (1 << 128) - 1 & ~(0xF << 76 | 0b11 << 62)
 
 
 def agent_id(role: str, replica: int) -> AgentId:
@@ -44,18 +43,32 @@ def role_of(agent: str) -> str:
 
 
 class IdSource:
-    """Makes time-ordered ids from a wall clock and a random source that are passed in."""
+    """Makes time-ordered ids from a wall clock and a random source that are passed in.
 
-    __slots__ = ("_random", "_wall_s")
+    Those of one millisecond count on from 73 random bits (RFC 9562 section 6.2, method 2).
+    """
+
+    __slots__ = ("_last", "_milliseconds", "_random", "_wall_s")
 
     def __init__(self, wall_s: Callable[[], float], rng: random.Random) -> None:
         self._wall_s = wall_s
         self._random = rng
+        self._milliseconds = -1
+        self._last = 0
 
     def envelope_id(self) -> EnvelopeId:
-        """Return a new 16-byte id: 48 bits of Unix milliseconds, version 7, 74 random bits."""
-        number = int(self._wall_s() * 1000) << 80 | self._random.getrandbits(80)
-        return EnvelopeId((number & _RANDOM_AND_TIME | _VERSION_AND_VARIANT).to_bytes(16))
+        """Return a new 16-byte id: 48 bits of Unix milliseconds, version 7, what tells them apart.
+
+        The clock may go back: then the time is that of the clock, and the order is lost.
+        """
+        milliseconds = int(self._wall_s() * 1000)
+        if milliseconds == self._milliseconds:
+            self._last += 1
+        else:
+            self._milliseconds = milliseconds
+            high, low = self._random.getrandbits(12), self._random.getrandbits(61)
+            self._last = milliseconds << 80 | _VERSION_AND_VARIANT | high << 64 | low
+        return EnvelopeId(self._last.to_bytes(16))
 
     def task_id(self) -> TaskId:
         """Return a new task id."""
