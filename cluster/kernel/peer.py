@@ -198,6 +198,11 @@ class Peer:
         return sum(len(outbound) for outbound in self._outbound.values())
 
     @property
+    def backlog(self) -> int:
+        """How many answers and progress this peer has not received yet."""
+        return len(self._outbound[Lane.REPLY])
+
+    @property
     def receipts(self) -> int:
         """How much of what we have sent has its receipt; it only grows while a link stands."""
         return sum(outbound.receipt for outbound in self._outbound.values())
@@ -211,23 +216,19 @@ class Peer:
     def has_sendable(self) -> bool:
         """Say whether an envelope can be sent now, or an ack can't wait."""
         if self._may_send:
-            for outbound in self._outbound.values():
-                if outbound.has_sendable:
-                    return True
+            control, reply, work = self._outbound.values()
+            if control.has_sendable or reply.has_sendable or work.has_sendable:
+                return True
         return self.has_urgent_news
 
     @property
     def has_urgent_news(self) -> bool:
         """Say whether an ack can't wait."""
-        for inbound in self._inbound.values():  # noqa: SIM110 - a generator costs more than it says
-            if inbound.is_urgent:
-                return True
-        return False
+        control, reply, work = self._inbound.values()
+        return control.is_urgent or reply.is_urgent or work.is_urgent
 
     @property
     def has_news(self) -> bool:
         """Say whether there is an ack that can wait for a while."""
-        for inbound in self._inbound.values():  # noqa: SIM110 - a generator costs more than it says
-            if inbound.is_dirty:
-                return True
-        return False
+        control, reply, work = self._inbound.values()
+        return control.is_dirty or reply.is_dirty or work.is_dirty

@@ -107,8 +107,8 @@ class Exchange:
         return self._links.peers_known
 
     def backlog(self, agent: AgentId) -> int:
-        """Return how many envelopes an agent has not done or received yet."""
-        return self._links.undone_count(agent)
+        """Return how many answers and how much progress an agent has not received yet."""
+        return self._links.backlog(agent)
 
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""

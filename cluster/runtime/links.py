@@ -175,10 +175,10 @@ class Links:
         """How many peers are remembered."""
         return len(self._peers)
 
-    def undone_count(self, agent: AgentId) -> int:
-        """Return how many envelopes for an agent are not done yet; none for a stranger."""
+    def backlog(self, agent: AgentId) -> int:
+        """Return how many answers and progress an agent has yet to receive; none for a stranger."""
         peer = self._peers.get(agent)
-        return 0 if peer is None else peer.undone_count
+        return 0 if peer is None else peer.backlog
 
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
