@@ -92,7 +92,9 @@ def _is_intact(data: bytes) -> bool:
     end = len(data) - _CHECKSUM_BYTES
     checksum = int.from_bytes(data[end:], "little")
     begin = end - len(_CHECKSUM_TAG)
-    return begin >= 0 and data[begin:end] == _CHECKSUM_TAG and zlib.crc32(data[:begin]) == checksum
+    if begin < 0 or data[begin:end] != _CHECKSUM_TAG:
+        return False
+    return zlib.crc32(memoryview(data)[:begin]) == checksum
 
 
 def check_body(body: bytes) -> None:

@@ -294,7 +294,7 @@ async def test_who_waits_for_a_manager_is_told_so_once_and_fails_at_the_deadline
     async with MemoryCluster() as cluster:
         manager = await cluster.add_manager(PlanningManager(step("a")))
         await cluster.add("researcher-0", research)
-        task = await cluster.submit("why?", 1.0)
+        task = await cluster.submit("why?", 0.4)
         await until(lambda: research.begun["a"] == 1)
 
         await manager.abort()
