@@ -82,7 +82,10 @@ class Outbound:
         Raises:
             Overloaded: ``kept_max`` envelopes wait already; nothing was taken.
         """
-        if len(self) >= kept_max:
+        may_be_full = self._quarantine is not None or (
+            len(self._sent) + len(self._unsent) >= kept_max  # counts those that are gone too
+        )
+        if may_be_full and len(self) >= kept_max:
             raise Overloaded(f"{envelope.recipient} is not keeping up: its queue is full")
         envelope.seq = _UNSENT
         if self._quarantine is None or not self._quarantine.holds_back(envelope):
