@@ -23,7 +23,7 @@ from cluster.kernel.errors import (
     Stopped,
     WireError,
 )
-from cluster.kernel.ids import NO_STEP, AgentId, EnvelopeId, StepId, TaskId
+from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks import Assignment, Failure
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.turn import Turn
@@ -239,7 +239,13 @@ class TurnRunner:
             span = self._spans.begin(work.asked)
         try:
             try:
-                result = await self._handle(work)
+                message, turn = self._opened(work)
+                if work.ending is not None:
+                    result = await self._ended_early(work.ending, message, turn)
+                elif self._records is not None and isinstance(message, Assignment):
+                    result = await self._do_step(self._records, message, turn)
+                else:
+                    result = self._encoded(await self._handler.handle(message, turn))
             except asyncio.CancelledError:
                 result = self._last_word(work, (work.ending or Ending.CANCELLED).error())
             except ClusterError as error:
@@ -249,48 +255,48 @@ class TurnRunner:
                 result = self._failure(error, work)
             if span is not None and self._spans is not None:
                 self._spans.end(span, has_failed=result[0] == FAILURE_TYPE)
-            for asker in work.askers:
-                self._reply(asker, result)
-            if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
-                self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
+            self._tell(work, result)
         finally:
             self._turn_ended(work)
 
-    async def _handle(self, work: Work) -> Result:
-        envelope = work.asked
-        clock, codec = self._sender.clock, self._sender.codec
-        now = clock.now()
-        at = envelope.deadline_at if envelope.deadline_at is not None else now + ASK_TIMEOUT_S
-        if at <= now and work.ending is None:
-            raise DeadlinePassed("the deadline had passed before the turn started")
-        message = codec.decode(envelope.body_type, envelope.body)
-        turn = RunningTurn(work, self._sender, Deadline(at), envelope.step or NO_STEP)
-        if work.ending is not None:
-            # Only who asked may end what others may be doing: not our own end, nor a broken link.
-            if work.ending is Ending.CANCELLED and isinstance(self._handler, Service):
-                await self._handler.cancelled(message, turn)
-            return self._last_word(work, work.ending.error())
-        work.deadline_at = at
+    def _tell(self, work: Work, result: Result) -> None:
+        """Tell whoever asked what a turn came to."""
+        work.deadline_at = None
         if work.has_waited:
-            self._alarm.set(work, at)
-        try:
-            if isinstance(message, Assignment):
-                return await self._do_step(message, turn)
-            return self._encoded(await self._handler.handle(message, turn))
-        finally:
-            work.deadline_at = None
-            if work.has_waited:
-                self._alarm.drop(work)
+            self._alarm.drop(work)
+        for asker in work.askers:
+            self._reply(asker, result)
+        if work.asked.kind is not Kind.ASK and work.ending is not Ending.STOPPING:
+            self._sender.exchange.told(work.asked)  # else the next incarnation gets it again
 
-    async def _do_step(self, message: Assignment, turn: RunningTurn) -> Result:
+    def _opened(self, work: Work) -> tuple[object, RunningTurn]:
+        """Return what a handler gets, and mind the deadline from now on."""
+        envelope = work.asked
+        now = self._sender.clock.now()
+        at = envelope.deadline_at if envelope.deadline_at is not None else now + ASK_TIMEOUT_S
+        if work.ending is None:
+            if at <= now:
+                raise DeadlinePassed("the deadline had passed before the turn started")
+            work.deadline_at = at
+        message = self._sender.codec.decode(envelope.body_type, envelope.body)
+        return message, RunningTurn(work, self._sender, Deadline(at), envelope.step)
+
+    async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
+        """Return what the askers of a turn are told that was ended before it began."""
+        # Only who asked may end what others may be doing: not our own end, nor a broken link.
+        if ending is Ending.CANCELLED and isinstance(self._handler, Service):
+            await self._handler.cancelled(message, turn)
+        return self._last_word(turn.work, ending.error())
+
+    async def _do_step(
+        self, records: StepRecords, message: Assignment, turn: RunningTurn
+    ) -> Result:
         """Do a step unless its record says what it came to; leave a record of it.
 
         The look costs a fraction of a millisecond and is taken before every step: an ask may have
         waited here, in a process that was frozen, while another replica did the step.
         """
-        records, task = self._records, turn.task
-        if records is None:
-            return self._encoded(await self._handler.handle(message, turn))
+        task = turn.task
         found = await records.find(task, message.step)
         if found is not None:
             return found
