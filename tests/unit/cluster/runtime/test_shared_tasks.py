@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from cluster.runtime.shared_tasks import JOBS_PER_TASK, SharedTasks
+from tests.support.hosts import until
 
 LEFT_BEHIND: ContextVar[str] = ContextVar("left_behind", default="nothing")
 
@@ -91,8 +92,7 @@ async def test_cancelling_a_job_that_waits_ends_that_one_only() -> None:
 
     before, waiting, after = Work(nothing), Work(wait), Work(nothing)
     jobs.start(before, waiting, after)
-    while after not in jobs.ended:
-        await asyncio.sleep(0)
+    await until(lambda: after in jobs.ended)
 
     assert waiting.task is not None
     waiting.task.cancel()
