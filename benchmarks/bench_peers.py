@@ -49,7 +49,7 @@ async def _rounds(
 
 
 async def _measure(redis_url: str, *, is_quick: bool) -> list[Figure]:
-    rounds, share = (3, 0.2) if is_quick else (15, 1.0)
+    rounds, share = (3, 0.2) if is_quick else (31, 1.0)
     figures: list[Figure] = []
     async with contextlib.AsyncExitStack() as stack:
         others: list[RunningPeer] = []

@@ -49,8 +49,8 @@ class StoreServer:
         self.is_up = True
         self.cut_off: dict[str, int] = {}
         """Names of the processes that can't reach it."""
-        self.strangers: dict[Process, None] = {}
-        """Processes that can't reach it, whatever their names."""
+        self.strangers: dict[Process, str] = {}
+        """Processes of which it doesn't get the calls of that name, or with an empty one none."""
         clock = _LoopClock(loop)
         self.local = LocalStore(clock)
         self.journal = LocalJournal(clock)
@@ -59,9 +59,9 @@ class StoreServer:
             lambda process, name, arguments, result: None
         )
 
-    def is_reachable(self, process: Process) -> bool:
+    def is_reachable(self, process: Process, call: str) -> bool:
         """Say whether a call of a process gets here."""
-        is_cut = self.cut_off.get(process.name) or process in self.strangers
+        is_cut = self.cut_off.get(process.name) or self.strangers.get(process) in {"", call}
         return self.is_up and not is_cut
 
 
@@ -147,7 +147,7 @@ class _Call:
     def serve(self) -> None:
         """Take effect at the server, and send the answer."""
         server, process, name = self.store.server, self.store.process, self.name
-        if not server.is_reachable(process) or server.faults.happens("store unreachable"):
+        if not server.is_reachable(process, name) or server.faults.happens("store unreachable"):
             self.leave_unanswered()
             return
         server.crc = zlib.crc32(repr((name, self.args)).encode(), server.crc)

@@ -223,6 +223,8 @@ class World:
             return
         self.faults.counts[episode.kind] += 1
         name, other = self.rng.sample(NAMES, 2)
+        if episode.kind == "zombie" and self._load(name) < self._load(other):
+            name, other = other, name  # who has nothing to say does no harm
         self.note(name, f"{episode.kind.upper()} ({other}) for {episode.length_s:.2f} s")
         if episode.kind.startswith("partition"):
             self._cut(episode, name, other)
@@ -237,6 +239,9 @@ class World:
                     self.crash(process)
                 else:
                     self._freeze(process, episode)
+
+    def _load(self, name: str) -> int:
+        return sum(self.hosts[process].turns.load for process in self.running(name))
 
     def _cut(self, episode: Episode, name: str, other: str) -> None:
         if episode.kind == "partition from store":
@@ -259,8 +264,9 @@ class World:
         if episode.kind == "zombie":
             self.later(LEASE_S / 3, self.spawn, process.name)
             if self.rng.random() < UNAWARE_SHARE:
-                # What can't reach the store doesn't hear that it was replaced.
-                self.server.strangers[process] = None
+                # What can't renew its lease doesn't hear that it was replaced; some of these find
+                # their peers all the same.
+                self.server.strangers[process] = self.rng.choice(("", "put_lease"))
                 self.later(4 * LEASE_S, self.server.strangers.pop, process, None)
             self.later(3 * LEASE_S, self._thaw, process)
         else:
