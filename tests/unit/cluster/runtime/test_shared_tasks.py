@@ -88,7 +88,7 @@ async def test_cancelling_a_job_that_waits_ends_that_one_only() -> None:
     jobs = Jobs()
 
     async def wait() -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     before, waiting, after = Work(nothing), Work(wait), Work(nothing)
     jobs.start(before, waiting, after)
