@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cluster import run
+from cluster import ClusterError, run
 
 KNOWLEDGE = Path(__file__).parent / "knowledge"
 
@@ -16,7 +16,10 @@ KNOWLEDGE = Path(__file__).parent / "knowledge"
 def main() -> None:
     """Print the answer and where it comes from."""
     goal = " ".join(sys.argv[1:]) or "How do I get the largest numbers of a list with heapq?"
-    answer = run(goal, knowledge=[KNOWLEDGE])
+    try:
+        answer = run(goal, knowledge=[KNOWLEDGE])
+    except ClusterError as error:
+        sys.exit(f"no answer: {error}")
     print(answer.text)
     for number, citation in enumerate(answer.citations, start=1):
         print(f"[{number}] {citation.source}:{citation.start_line}-{citation.end_line}")

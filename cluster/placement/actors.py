@@ -39,6 +39,10 @@ class OpenedHost(Protocol):
         """Leave the directory and close everything."""
         ...
 
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel the tasks it owns: the whole cluster is about to stop."""
+        ...
+
     async def fenced(self) -> None:
         """Return once a newer incarnation of the agent has taken over."""
         ...
@@ -95,6 +99,11 @@ class AgentActor:
     async def health(self) -> AgentHealth:
         """Return how the host is now."""
         return self._health
+
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel the tasks that the agent owns; their drivers hear of it while it still serves."""
+        if self._host is not None:
+            await self._host.end_tasks(reason)
 
     async def drain(self) -> None:
         """Stop the host and stay idle; a second time changes nothing."""

@@ -67,12 +67,13 @@ async def launch(
 
 
 async def stop(session: RaySession, agents: Sequence[PlacedAgent]) -> None:
-    """Let the agents leave the directory and end their actors.
+    """End the tasks, let the agents leave the directory and end their actors.
 
     Raises:
         PlacementError: Ray did not answer.
     """
     handles = [placed.handle for placed in agents]
+    await session.call(_end_tasks, handles, timeout_s=2 * DRAIN_S)
     await session.call(_drain, handles, timeout_s=2 * DRAIN_S)
     await session.call(_kill, handles)
 
@@ -152,6 +153,11 @@ def _outcome(agent: AgentId, started: Any) -> AgentHealth:
 def _with_text(error: ClusterError, text: str) -> ClusterError:
     make: Callable[[str], ClusterError] = type(error)
     return make(text)
+
+
+def _end_tasks(handles: list[Any]) -> None:
+    ending = [handle.end_tasks.remote("the cluster was stopped") for handle in handles]
+    ray.wait(ending, num_returns=len(handles), timeout=DRAIN_S)
 
 
 def _drain(handles: list[Any]) -> None:

@@ -81,6 +81,10 @@ class AgentHost:
             self._warming = asyncio.ensure_future(self._knowledge.warm())
         return address
 
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel the tasks it owns."""
+        await self.host.end_tasks(reason)
+
     async def fenced(self) -> None:
         """Return once a newer incarnation of the agent has taken over."""
         await self.host.is_fenced.wait()

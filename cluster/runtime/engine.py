@@ -110,6 +110,19 @@ class TaskEngine:
         await asyncio.gather(*self._claims.values(), return_exceptions=True)
         await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
 
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel every task, for nobody will go on with it; return when the journals say so."""
+        self._tasks_max = 0
+        for claim in self._claims.values():
+            claim.add_done_callback(partial(_cancel_claimed, reason))
+        if self._claims:
+            await asyncio.wait(list(self._claims.values()), timeout=CANCEL_WAIT_S)
+        runs = list(self._runs.values())
+        for run in runs:
+            run.cancel(reason)
+        if runs:
+            await asyncio.wait([run.ended for run in runs], timeout=CANCEL_WAIT_S)
+
     @property
     def tasks_running(self) -> int:
         """How many tasks this Manager owns."""

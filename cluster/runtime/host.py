@@ -19,7 +19,7 @@ from cluster.runtime.exchange import Exchange
 from cluster.runtime.records import StepRecords
 from cluster.runtime.sender import Sender
 from cluster.runtime.spans import Spans
-from cluster.runtime.turns import Handler, Service, TurnRunner
+from cluster.runtime.turns import Handler, Service, TaskOwner, TurnRunner
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 
@@ -144,6 +144,11 @@ class Host:
         await self.turns.abort(TURNS_STOP_S)
         if isinstance(self._handler, Service):
             await self._handler.stop()
+
+    async def end_tasks(self, reason: str) -> None:
+        """End the tasks it owns, before the whole cluster stops; their drivers are told why."""
+        if isinstance(self._handler, TaskOwner):
+            await self._handler.end_tasks(reason)
 
     async def stop(self) -> None:
         """Leave the directory, answer what is open, close the links."""

@@ -73,6 +73,15 @@ class Service(Protocol):
         ...
 
 
+@runtime_checkable
+class TaskOwner(Protocol):
+    """A handler that owns tasks."""
+
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel them all: nobody will go on with them."""
+        ...
+
+
 class TurnRunner:
     """Runs the turns of one agent.
 

@@ -30,6 +30,7 @@ class StubHost:
     def __init__(self, spec: HostSpec) -> None:
         self.journal = Path(spec.settings_json)
         self.fence = asyncio.Event()
+        self.tasks_ended_for = ""
 
     async def start(self) -> str:
         self._note("started")
@@ -37,6 +38,9 @@ class StubHost:
 
     async def stop(self) -> None:
         self._note("stopped")
+
+    async def end_tasks(self, reason: str) -> None:
+        self.tasks_ended_for = reason
 
     async def fenced(self) -> None:
         await self.fence.wait()

@@ -72,6 +72,18 @@ async def test_draining_stops_the_host_once(spec: HostSpec) -> None:
     assert (await hosting.health()).state == "stopped"
 
 
+async def test_the_tasks_of_its_host_end_only_while_it_has_one(spec: HostSpec) -> None:
+    hosting = actor(spec, "open_stub")
+    await hosting.end_tasks("too early")
+    await hosting.start()
+
+    await hosting.end_tasks("the cluster was stopped")
+    await hosting.drain()
+    await hosting.end_tasks("too late")
+
+    assert placement.opened[-1].tasks_ended_for == "the cluster was stopped"
+
+
 async def test_a_failed_start_says_why(spec: HostSpec) -> None:
     hosting = actor(spec, "open_refused")
 

@@ -307,6 +307,22 @@ async def test_who_waits_for_a_manager_is_told_so_once_and_fails_at_the_deadline
         assert events[-1].detail.failure.kind == DeadlinePassed.kind
 
 
+async def test_a_task_ends_with_the_cluster_that_is_stopped_and_its_driver_is_told() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        manager = await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+
+        await manager.end_tasks("the cluster was stopped")
+        await manager.stop()
+        events = await events_until_end(task)
+
+        assert events[-1].detail == WasCancelled("the cluster was stopped")
+        assert_ended_once(events, await journal_of(cluster, task.id))
+
+
 async def test_the_time_that_was_lost_with_a_manager_counts() -> None:
     research = Research("b")
     manager = PlanningManager(step("a"), step("b", "a"))
