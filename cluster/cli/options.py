@@ -83,7 +83,13 @@ def parse(arguments: Sequence[str]) -> Options:
         UsageError: it isn't a command line of ours.
         SystemExit: with status 0, after help or version were printed.
     """
-    values = vars(_parser().parse_args(arguments))
+    parsed, unknown = _parser().parse_known_args(arguments)
+    values = vars(parsed)
+    if unknown:
+        command = values["command"]
+        raise UsageError(
+            f"unrecognized arguments: {' '.join(unknown)}; see `fleetmind {command} --help`"
+        )
     for name in ("knowledge", "paths"):
         values[name] = tuple(values.get(name) or ())
     return Options(**values)

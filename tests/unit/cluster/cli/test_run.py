@@ -157,7 +157,7 @@ def test_flags_reach_the_settings() -> None:
         (["why?", "--config", "none.toml"], "none.toml can't be read"),
         (["why?", "--events", "no/such/folder"], "--events: no/such/folder can't be written"),
         (["why?", "--knowledge", "nowhere"], "the knowledge path 'nowhere' doesn't exist"),
-        (["why?", "--jsn"], "unrecognized arguments: --jsn"),
+        (["why?", "--jsn"], "unrecognized arguments: --jsn; see `fleetmind run --help`"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_2(arguments: list[str], complaint: str) -> None:
