@@ -26,6 +26,9 @@ from cluster.wire.failure import error_from_failure
 PLACE_TIMEOUT_S = 60.0
 _STEP_S = 0.5
 _CALLS_MAX = 8
+END_TASKS_S = 2.0
+"""How long a stop waits for tasks to be cancelled, which takes milliseconds: where an agent hangs,
+time must be left to drain the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def _with_text(error: ClusterError, text: str) -> ClusterError:
 
 def _end_tasks(handles: list[Any]) -> None:
     ending = [handle.end_tasks.remote("the cluster was stopped") for handle in handles]
-    ray.wait(ending, num_returns=len(handles), timeout=DRAIN_S)
+    ray.wait(ending, num_returns=len(handles), timeout=END_TASKS_S)
 
 
 def _drain(handles: list[Any]) -> None:
