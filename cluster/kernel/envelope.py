@@ -77,6 +77,9 @@ class Envelope:
     outlives_recipient: bool = False
     """What it asks for is journaled and goes on elsewhere: that its recipient died while it waited
     says nothing against it. Its sender's business, not on the wire."""
+    is_dispensable: bool = False
+    """Progress that is left out where its recipient is slow, long before any other is. Not on the
+    wire either."""
 
 
 @dataclass(slots=True)

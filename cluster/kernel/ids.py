@@ -45,30 +45,24 @@ def role_of(agent: str) -> str:
 class IdSource:
     """Makes time-ordered ids from a wall clock and a random source that are passed in.
 
-    Those of one millisecond count on from 73 random bits (RFC 9562 section 6.2, method 2).
+    Below the milliseconds they count on from 73 random bits (RFC 9562 section 6.2, method 2), so
+    those of one source differ whatever its clock does.
     """
 
-    __slots__ = ("_last", "_milliseconds", "_random", "_wall_s")
+    __slots__ = ("_tail", "_wall_s")
 
     def __init__(self, wall_s: Callable[[], float], rng: random.Random) -> None:
         self._wall_s = wall_s
-        self._random = rng
-        self._milliseconds = -1
-        self._last = 0
+        high, low = rng.getrandbits(12), rng.getrandbits(61)
+        self._tail = _VERSION_AND_VARIANT | high << 64 | low
 
     def envelope_id(self) -> EnvelopeId:
         """Return a new 16-byte id: 48 bits of Unix milliseconds, version 7, what tells them apart.
 
         The clock may go back: then the time is that of the clock, and the order is lost.
         """
-        milliseconds = int(self._wall_s() * 1000)
-        if milliseconds == self._milliseconds:
-            self._last += 1
-        else:
-            self._milliseconds = milliseconds
-            high, low = self._random.getrandbits(12), self._random.getrandbits(61)
-            self._last = milliseconds << 80 | _VERSION_AND_VARIANT | high << 64 | low
-        return EnvelopeId(self._last.to_bytes(16))
+        self._tail += 1
+        return EnvelopeId((int(self._wall_s() * 1000) << 80 | self._tail).to_bytes(16))
 
     def task_id(self) -> TaskId:
         """Return a new task id."""

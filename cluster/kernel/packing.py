@@ -29,29 +29,27 @@ class Packer:
         self._lanes: dict[Lane, deque[Envelope]] = {lane: deque() for lane in Lane}
         self._gone: dict[Lane, int] = {}
         """By lane: how much of the first body in its queue has gone."""
-        self._size = 0
-
-    @property
-    def has_room(self) -> bool:
-        """Say whether the next frame is not filled by what is here."""
-        return self._size < PART_BYTES
-
-    @property
-    def is_empty(self) -> bool:
-        """Say whether all has gone."""
-        return not self._size
+        self.size = 0
+        """Bytes that are here, with `HEAD_BYTES` an envelope: `PART_BYTES` fill the next frame."""
 
     def add(self, envelopes: Iterable[Envelope]) -> None:
         """Queue envelopes, in order."""
         for envelope in envelopes:
             self._lanes[envelope.lane].append(envelope)
-            self._size += len(envelope.body) + HEAD_BYTES
+            self.size += len(envelope.body) + HEAD_BYTES
 
     def pack(self, acks: Sequence[Ack]) -> Batch | None:
         """Return the next frame, None where there is nothing to send."""
-        if self._size <= PART_BYTES and not self._gone:
-            return self._pack_all(acks)
+        if not self.size:
+            return Batch((), tuple(acks)) if acks else None
         envelopes: list[Envelope] = []
+        if self.size <= PART_BYTES and not self._gone:
+            for queue in self._lanes.values():
+                if queue:
+                    envelopes += queue
+                    queue.clear()
+            self.size = 0
+            return Batch(tuple(envelopes), tuple(acks))
         parts: list[Part] = []
         room = PART_BYTES
         for lane, queue in self._lanes.items():
@@ -63,34 +61,23 @@ class Packer:
                     room -= len(part.data)
                 elif size <= room or room == PART_BYTES:
                     envelopes.append(queue.popleft())
-                    self._size -= size
+                    self.size -= size
                     room -= size
                 else:
                     room = 0
         return Batch(tuple(envelopes), tuple(acks), tuple(parts))
 
-    def _pack_all(self, acks: Sequence[Ack]) -> Batch | None:
-        if not self._size:
-            return Batch((), tuple(acks)) if acks else None
-        envelopes: list[Envelope] = []
-        for queue in self._lanes.values():
-            if queue:
-                envelopes += queue
-                queue.clear()
-        self._size = 0
-        return Batch(tuple(envelopes), tuple(acks))
-
     def _part(self, lane: Lane, queue: deque[Envelope], room: int) -> Part:
         envelope = queue[0]
         begin = self._gone.get(lane, 0)
         data = envelope.body[begin : begin + room]
-        self._size -= len(data)
+        self.size -= len(data)
         if begin + len(data) < len(envelope.body):
             self._gone[lane] = begin + len(data)
             return Part(lane, data)
         queue.popleft()
         self._gone.pop(lane, None)
-        self._size -= HEAD_BYTES
+        self.size -= HEAD_BYTES
         return Part(lane, data, replace(envelope, body=b""))
 
 
@@ -100,7 +87,7 @@ class Assembler:
     def __init__(self, body_bytes_max: int) -> None:
         self._body_bytes_max = body_bytes_max
         self._pieces: dict[Lane, list[bytes]] = {}
-        self._sizes: dict[Lane, int] = {}
+        self.sizes: dict[Lane, int] = {}
 
     def assemble(self, batch: Batch) -> Batch:
         """Keep the parts of a frame; return it with the envelopes that are whole by them.
@@ -110,13 +97,13 @@ class Assembler:
         """
         whole: list[Envelope] = []
         for part in batch.parts:
-            size = self._sizes.get(part.lane, 0) + len(part.data)
+            size = self.sizes.get(part.lane, 0) + len(part.data)
             if size > self._body_bytes_max:
                 raise WireError(f"the peer sent a body of over {self._body_bytes_max} bytes")
-            self._sizes[part.lane] = size
+            self.sizes[part.lane] = size
             self._pieces.setdefault(part.lane, []).append(part.data)
             if part.envelope is not None:
-                del self._sizes[part.lane]
+                del self.sizes[part.lane]
                 part.envelope.body = b"".join(self._pieces.pop(part.lane))
                 whole.append(part.envelope)
         return Batch((*whole, *batch.envelopes), batch.acks)

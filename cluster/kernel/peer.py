@@ -18,6 +18,9 @@ _SEND_ORDER = (Lane.CONTROL, Lane.REPLY, Lane.WORK)
 PROGRESS_MAX = UNDONE_MAX * 3 // 4
 """Envelopes that wait on the reply lane until progress is refused; the rest is for answers."""
 
+DISPENSABLE_MAX = UNDONE_MAX // 2
+"""Envelopes that wait on the reply lane until progress is refused that can be left out."""
+
 
 class Peer:
     """One remote agent as a local agent sees it."""
@@ -25,8 +28,8 @@ class Peer:
     __slots__ = (
         "_inbound",
         "_killers",
-        "_may_send",
         "_outbound",
+        "_ready",
         "agent",
         "epoch",
         "local",
@@ -47,8 +50,9 @@ class Peer:
         self.local_epoch = local_epoch
         self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
         self._inbound = self._new_inbound()
-        self._may_send = True
-        """False after `take` has found nothing more to send, until something changes."""
+        self._ready = set(_SEND_ORDER)
+        """Lanes on which there may be something to send: `take` has not found the contrary since
+        something last changed."""
         self._killers: list[Envelope] = []
 
     @staticmethod
@@ -75,7 +79,7 @@ class Peer:
         if self.is_known_as(epoch, session):
             self.reconnect()
             return False
-        self._may_send = True
+        self._ready.update(_SEND_ORDER)
         was_known, has_died = self.epoch > 0, epoch > self.epoch
         self.epoch, self.their_session = epoch, session
         if was_known:
@@ -90,7 +94,7 @@ class Peer:
 
     def reconnect(self) -> None:
         """Send what isn't done once more, and say what we have, to the same incarnation."""
-        self._may_send = True
+        self._ready.update(_SEND_ORDER)
         for outbound in self._outbound.values():
             outbound.reconnect()
         for inbound in self._inbound.values():
@@ -107,20 +111,22 @@ class Peer:
         Raises:
             Overloaded: too much waits for this peer already.
         """
-        self._may_send = True
         envelope.sender_epoch = self.local_epoch
-        kept_max = PROGRESS_MAX if envelope.kind is Kind.PROGRESS else UNDONE_MAX
+        kept_max = UNDONE_MAX
+        if envelope.kind is Kind.PROGRESS:
+            kept_max = DISPENSABLE_MAX if envelope.is_dispensable else PROGRESS_MAX
         self._outbound[envelope.lane].offer(envelope, kept_max=kept_max)
+        self._ready.add(envelope.lane)
 
     def take(self, count_max: int) -> list[Envelope]:
         """Return what may be sent now: control before replies before work, each in order."""
         taken: list[Envelope] = []
-        if self._may_send:
-            for lane in _SEND_ORDER:
-                outbound = self._outbound[lane]
-                if outbound.has_sendable:
-                    taken += outbound.take(count_max - len(taken))
-            self._may_send = len(taken) >= count_max
+        ready = self._ready
+        for lane in _SEND_ORDER:
+            if lane in ready:
+                taken += self._outbound[lane].take(count_max - len(taken))
+        if len(taken) < count_max:
+            ready.clear()
         return taken
 
     def take_acks(self) -> list[Ack]:
@@ -151,7 +157,7 @@ class Peer:
         """
         if ack.sender_epoch != self.local_epoch or ack.recipient_epoch != self.epoch:
             return []
-        self._may_send = True
+        self._ready.add(ack.lane)
         return self._outbound[ack.lane].acknowledge(ack)
 
     def arrive(self, envelope: Envelope) -> bool:
@@ -184,23 +190,18 @@ class Peer:
 
     def answered(self, ask: Envelope) -> None:
         """Forget an ask of ours whose answer is here."""
-        self._may_send = True
+        self._ready.add(Lane.WORK)
         self._outbound[Lane.WORK].finish(ask)
 
     def abandon(self, ask: Envelope) -> None:
         """Forget an ask of ours that nobody waits for any longer."""
-        self._may_send = True
+        self._ready.add(Lane.WORK)
         self._outbound[Lane.WORK].abandon(ask)
 
     @property
     def undone_count(self) -> int:
         """How many of our envelopes this peer has not done yet."""
         return sum(len(outbound) for outbound in self._outbound.values())
-
-    @property
-    def backlog(self) -> int:
-        """How many answers and progress this peer has not received yet."""
-        return len(self._outbound[Lane.REPLY])
 
     @property
     def receipts(self) -> int:
@@ -215,9 +216,8 @@ class Peer:
     @property
     def has_sendable(self) -> bool:
         """Say whether an envelope can be sent now, or an ack can't wait."""
-        if self._may_send:
-            control, reply, work = self._outbound.values()
-            if control.has_sendable or reply.has_sendable or work.has_sendable:
+        for lane in self._ready:
+            if self._outbound[lane].has_sendable:
                 return True
         return self.has_urgent_news
 

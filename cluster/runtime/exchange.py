@@ -83,8 +83,6 @@ class Exchange:
         )
         self._recipient: Recipient | None = None
         self._loop: asyncio.AbstractEventLoop
-        self._is_in_batch = False
-        """A frame is being taken; after it news goes to its sender anyway."""
         self._asks = Asks()
         self._alarm: Alarm[EnvelopeId] = Alarm(clock, self._expire)
         self._work: dict[EnvelopeId, tuple[Peer, Envelope]] = {}
@@ -105,10 +103,6 @@ class Exchange:
     def peers_known(self) -> int:
         """How many other agents are remembered."""
         return self._links.peers_known
-
-    def backlog(self, agent: AgentId) -> int:
-        """Return how many answers and how much progress an agent has not received yet."""
-        return self._links.backlog(agent)
 
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
@@ -260,8 +254,7 @@ class Exchange:
         if wanted is not None:
             peer, _ = wanted
             peer.taken(envelope)
-            if not self._is_in_batch:
-                self._links.acknowledge(peer)
+            self._links.acknowledge(peer)
 
     def told(self, envelope: Envelope) -> None:
         """The turn of a TELL has ended."""
@@ -282,12 +275,8 @@ class Exchange:
             for envelope in peer.acknowledge(ack):
                 if envelope.kind is Kind.REPLY:
                     self._answer_received(envelope)
-        self._is_in_batch = True
-        try:
-            for envelope in batch.envelopes:
-                self._arrive(link, envelope)
-        finally:
-            self._is_in_batch = False
+        for envelope in batch.envelopes:
+            self._arrive(link, envelope)
         for peer in link.peers.values():
             self._links.acknowledge(peer)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Frame, Goodbye, Hello
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
 from cluster.kernel.ids import AgentId
-from cluster.kernel.packing import Assembler, Packer
+from cluster.kernel.packing import PART_BYTES, Assembler, Packer
 from cluster.kernel.peer import Peer
 from cluster.transport.port import Connection
 from cluster.wire.codec import BODY_BYTES_MAX
@@ -32,7 +33,7 @@ move to and fro, and either end would idle while the other one works on it."""
 
 
 class LinkKeeper(Protocol):
-    """Who keeps the links of a host. What the first two raise ends the link."""
+    """Who keeps the links of a host. What the first two raise, and who takes batches, ends one."""
 
     def hello_to(self, theirs: Hello) -> Hello:
         """Return our answer to the hello of who dialled us."""
@@ -40,10 +41,6 @@ class LinkKeeper(Protocol):
 
     def on_hello(self, link: Link, theirs: Hello) -> None:
         """Take note of who lives at the other end."""
-        ...
-
-    def on_batch(self, link: Link, batch: Batch) -> None:
-        """Take the acks and envelopes of a frame."""
         ...
 
     def on_link_end(self, link: Link) -> None:
@@ -55,10 +52,16 @@ class Link:
     """A connection and the peers reached over it; the receiver of the connection's frames."""
 
     def __init__(
-        self, connection: Connection, keeper: LinkKeeper, *, is_coalescing: bool = True
+        self,
+        connection: Connection,
+        keeper: LinkKeeper,
+        on_batch: Callable[[Link, Batch], None],
+        *,
+        is_coalescing: bool = True,
     ) -> None:
         self._connection = connection
         self._keeper = keeper
+        self._on_batch = on_batch
         self._is_coalescing = is_coalescing
         self._packer = Packer()
         self._assembler = Assembler(BODY_BYTES_MAX)
@@ -138,48 +141,44 @@ class Link:
             self._flush()
 
     def _flush(self) -> None:
-        try:
-            self._send_queued()
-        except Exception:  # noqa: BLE001 - a link that could no longer send would never end
-            _log.exception("a link ended in an error of ours")
-            self.fail("an error of ours")
-
-    def _send_queued(self) -> None:
         """Send all that is queued, as far as the connection takes it."""
         self._woken = 0
         self._is_blocked = False
-        while self.is_open and not self._is_over:
-            if not self._connection.is_writable:
-                self._is_blocked = True
-                return
-            batch = self._gather()
-            if batch is not None:
-                self._connection.write(batch)
-            if not self._has_more:
-                break
-        if self._is_ending and not self._is_over:
-            self._connection.write(Goodbye(self.end_reason))
-            self._connection.close()
-            self._finish()
+        try:
+            while self.is_open and not self._is_over:
+                if not self._connection.is_writable:
+                    self._is_blocked = True
+                    return
+                batch = self._gather()
+                if batch is not None:
+                    self._connection.write(batch)
+                if not self._has_more:
+                    break
+            if self._is_ending and not self._is_over:
+                self._connection.write(Goodbye(self.end_reason))
+                self._connection.close()
+                self._finish()
+        except Exception:  # noqa: BLE001 - a link that could no longer send would never end
+            _log.exception("a link ended in an error of ours")
+            self.fail("an error of ours")
 
     def _gather(self) -> Batch | None:
         """Return what is queued for the peers of this link, in one frame within its limits."""
         packer = self._packer
         acks: list[Ack] = []
         for peer in self.sends_to.values():
-            while packer.has_room:
+            while packer.size < PART_BYTES:
                 taken = peer.take(ENVELOPES_PER_TAKE)
-                packer.add(taken)
+                if taken:
+                    packer.add(taken)
                 if len(taken) < ENVELOPES_PER_TAKE:
                     break
             if self._are_acks_due or self._is_ending or peer.has_urgent_news:
                 acks += peer.take_acks()
-            elif self._ack_timer is None and peer.has_news:
-                self.wake_soon()
         self._are_acks_due = False
-        self._has_more = not packer.has_room
+        may_have_left_some = packer.size >= PART_BYTES
         batch = packer.pack(acks)
-        self._has_more |= not packer.is_empty
+        self._has_more = may_have_left_some or packer.size > 0
         return batch
 
     def silent_s(self) -> float:
@@ -205,7 +204,7 @@ class Link:
         match frame:
             case Batch() if self.is_open:
                 batch = self._assembler.assemble(frame) if frame.parts else frame
-                self._keeper.on_batch(self, batch)
+                self._on_batch(self, batch)
             case Hello() if not self.is_open:
                 self._on_hello(frame)
             case Goodbye(reason) if self.is_open:

@@ -175,11 +175,6 @@ class Links:
         """How many peers are remembered."""
         return len(self._peers)
 
-    def backlog(self, agent: AgentId) -> int:
-        """Return how many answers and progress an agent has yet to receive; none for a stranger."""
-        peer = self._peers.get(agent)
-        return 0 if peer is None else peer.backlog
-
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
         return agent in self._sending
@@ -197,10 +192,10 @@ class Links:
         link = self._sending.get(peer.agent)
         if link is None:
             return
+        if peer.has_news:
+            link.wake_soon()
         if peer.has_sendable:
             link.wake()
-        elif peer.has_news:
-            link.wake_soon()
 
     # ---- links -----------------------------------------------------------------------------
 
@@ -212,7 +207,7 @@ class Links:
             self._start_link(connection, None)
 
     def _start_link(self, connection: Connection, dialled: AgentId | None) -> Link:
-        link = Link(connection, self, is_coalescing=self._is_coalescing)
+        link = Link(connection, self, self._owner.on_batch, is_coalescing=self._is_coalescing)
         self._links[link] = dialled
         link.start(None if dialled is None else self._hello([dialled]))
         return link
@@ -262,10 +257,6 @@ class Links:
         if has_lost_ours:
             self._owner.on_restarted(peer)
 
-    def on_batch(self, link: Link, batch: Batch) -> None:
-        """Hand on what came in."""
-        self._owner.on_batch(link, batch)
-
     def on_link_end(self, link: Link) -> None:
         """Find other ways to the peers that we sent to over this link."""
         del self._links[link]
@@ -285,7 +276,7 @@ class Links:
             peer.reconnect()
             other.sends_to[peer.agent] = peer
             self._sending[peer.agent] = other
-            other.wake()
+            self.acknowledge(peer)
         elif peer.undone_count and not self._is_stopping:
             age_s = asyncio.get_running_loop().time() - lost.opened_at
             self._connect(peer, BACKOFF_S_MAX / 4 if age_s < BACKOFF_S_MAX else 0.0)

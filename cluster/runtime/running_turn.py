@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.delivery import UNDONE_MAX
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overloaded, Stopped
 from cluster.kernel.events import Event, Thought
@@ -23,8 +22,6 @@ from cluster.wire.messages import PACKAGE
 
 _log = logging.getLogger(__name__)
 
-THOUGHTS_WAITING_MAX = UNDONE_MAX // 2
-"""Envelopes an asker may have waiting for it before thoughts are left out."""
 ASSIGNMENT = PACKAGE + Assignment.__name__
 
 
@@ -118,14 +115,14 @@ class RunningTurn:
         message = self.sender.codec.encode(detail)
         is_thought = isinstance(detail.detail if isinstance(detail, Event) else detail, Thought)
         for asker in self.work.askers:
-            if is_thought and self.sender.exchange.backlog(asker.sender) >= THOUGHTS_WAITING_MAX:
-                continue
             envelope = self.sender.sealed(asker.sender, Kind.PROGRESS, message)
             self._about(envelope).cause = asker.id
+            envelope.is_dispensable = is_thought
             try:
                 self.sender.exchange.post(envelope)
             except Overloaded:
-                _log.warning("progress of task %s was dropped: the asker is too slow", self.task)
+                if not is_thought:
+                    _log.warning("progress of %s was dropped: the asker is too slow", self.task)
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         """Ask a role or an agent."""

@@ -63,7 +63,8 @@ class UnixConnection(asyncio.Protocol):
         self._chunks_size = 0
         self._message_size = HEADER.size
         """Bytes of the first message in the chunks, as far as that is known."""
-        self._is_writable = True
+        self.is_writable = True
+        """The socket keeps up with what is written."""
         self._is_closing = False
         self._has_peer_ended = False
         self._has_written = False
@@ -88,11 +89,6 @@ class UnixConnection(asyncio.Protocol):
             self._receiver.on_end(self.error)
         elif not self._is_closing:
             self._transport.resume_reading()
-
-    @property
-    def is_writable(self) -> bool:
-        """Say whether the socket keeps up with what is written."""
-        return self._is_writable
 
     def write(self, frame: Frame) -> None:
         """Write a frame."""
@@ -203,18 +199,18 @@ class UnixConnection(asyncio.Protocol):
         if self._silent_ticks > SILENT_TICKS_MAX:
             self._fail(PeerUnavailable("the peer has been silent for too long"))
             return
-        if not self._has_written and self._is_writable:
+        if not self._has_written and self.is_writable:
             self._transport.write(HEADER.pack(0))
         self._has_written = False
         self._timer = asyncio.get_running_loop().call_later(self._alive_s, self._tick)
 
     def pause_writing(self) -> None:
         """The socket does not keep up."""
-        self._is_writable = False
+        self.is_writable = False
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._is_writable = True
+        self.is_writable = True
         if self._receiver is not None and not self._is_closing:
             self._receiver.on_writable()
 
@@ -232,7 +228,7 @@ class UnixConnection(asyncio.Protocol):
         if exc is not None and not self._is_closing:
             self.error = PeerUnavailable(f"the peer's stream broke ({exc})")
         self._is_closing = True
-        self._is_writable = True
+        self.is_writable = True
         self._timer.cancel()
         self.ended.set()
         self._on_over(self)

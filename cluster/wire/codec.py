@@ -200,7 +200,7 @@ def _get_batch(message: exchange_pb2.Batch, now: float) -> Batch:
         raise WireError("the peer sent a frame of too many envelopes, acks or parts")
     return Batch(
         tuple([_get_envelope(envelope, now) for envelope in envelopes]),
-        tuple([_get_ack(ack) for ack in acks]),
+        tuple([_get_ack(ack) for ack in acks]) if acks else (),
         tuple([_get_part(part, now) for part in parts]) if parts else (),
     )
 

@@ -126,7 +126,9 @@ class MessageCodec:
         def to_proto(value: Any) -> Any:
             made = proto()
             for name in scalars:
-                setattr(made, name, getattr(value, name))
+                field = getattr(value, name)
+                if field:  # setting one to its default takes as long as to anything else
+                    setattr(made, name, field)
             for name, put in others:
                 put(made, name, getattr(value, name))
             return made

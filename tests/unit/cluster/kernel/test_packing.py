@@ -54,7 +54,7 @@ def test_each_lane_arrives_whole_and_in_order(things: list[tuple[Kind, int]]) ->
         assert [e for e in received if e.lane is lane] == [e for e in sent if e.lane is lane]
     assert all(size_of(frame) <= PART_BYTES for frame in frames)
     assert not packer.pack([])
-    assert packer.has_room
+    assert packer.size == 0
 
 
 def test_an_answer_passes_between_the_parts_of_a_large_ask() -> None:

@@ -11,7 +11,7 @@ from cluster.kernel.delivery import CREDIT_WINDOW
 from cluster.kernel.envelope import Envelope, Kind, Lane
 from cluster.kernel.errors import Overloaded, StaleEpoch, WireError
 from cluster.kernel.ids import AgentId, EnvelopeId
-from cluster.kernel.peer import PROGRESS_MAX, Peer
+from cluster.kernel.peer import DISPENSABLE_MAX, PROGRESS_MAX, Peer
 
 A, B = AgentId("a-0"), AgentId("b-0")
 
@@ -158,3 +158,15 @@ def test_progress_leaves_room_for_answers() -> None:
     with pytest.raises(Overloaded):
         b_at_a.offer(replace(progress))
     b_at_a.offer(envelope(Lane.REPLY))
+
+
+def test_progress_that_can_be_left_out_leaves_room_for_other_progress() -> None:
+    b_at_a, _ = pair()
+    thought = envelope(Lane.REPLY)
+    thought.kind, thought.is_dispensable = Kind.PROGRESS, True
+    for _ in range(DISPENSABLE_MAX):
+        b_at_a.offer(replace(thought))
+
+    with pytest.raises(Overloaded):
+        b_at_a.offer(replace(thought))
+    b_at_a.offer(replace(thought, is_dispensable=False))

@@ -9,9 +9,12 @@ import pytest
 
 from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
+from cluster.kernel.events import StepStarted, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.peer import DISPENSABLE_MAX
 from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
+from cluster.runtime.sender import Observed
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
 
@@ -132,3 +135,25 @@ async def test_what_is_refused_here_is_counted_by_its_kind() -> None:
             await asker.exchange.ask(envelope)
 
     assert asker.exchange.statistics.refused == {"too_large": 1}
+
+
+async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> None:
+    seen: list[object] = []
+
+    async def talk(message: object, turn: Turn) -> object:
+        for number in range(DISPENSABLE_MAX + 100):
+            turn.emit(Thought(str(number)))
+        turn.emit(StepStarted())
+        return message
+
+    async with MemoryCluster() as cluster:
+        await cluster.add("asker-0", echo)
+        await cluster.add("talker-0", talk)
+        observed = Observed(on_progress=lambda _, news: seen.append(news))
+
+        answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
+
+    thoughts = [news.text for news in seen if isinstance(news, Thought)]
+    assert thoughts == [str(number) for number in range(DISPENSABLE_MAX)]
+    assert seen[-1] == StepStarted()
+    assert answer == Finding("t")

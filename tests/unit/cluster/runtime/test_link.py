@@ -58,7 +58,7 @@ class Keeper:
 
 async def linked() -> tuple[Link, Wire, Peer]:
     wire, keeper = Wire(), Keeper()
-    link = Link(wire, keeper)
+    link = Link(wire, keeper, keeper.on_batch)
     link.start(None)
     link.on_frame(Hello(PROTOCOL_VERSION, (Resident(THEM, 1),), "there"))
     await asyncio.sleep(0)
