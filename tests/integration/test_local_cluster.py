@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster import Cluster
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.errors import StoreUnavailable, TaskCancelled, UsageError
 from cluster.memory.redis_store import RedisStore
 from cluster.placement.local_cluster import LocalCluster
 from cluster.placement.process_table import ProcessId, session_members
@@ -122,6 +123,21 @@ async def test_a_resident_cluster_stays_until_it_is_taken_down(
     assert read_file() is None
     assert not run_dir_of(resident).exists()
     assert not await down()
+
+
+async def test_taking_it_down_ends_the_tasks_that_run_and_says_so() -> None:
+    flags = [Flag("model.uri", "simulated:?ttft_s=60", "test")]
+    await up(load(flags=flags, environment={}))
+    async with Cluster() as cluster:
+        task = await cluster.submit("Why?", deadline_s=120.0)
+        first = await anext(aiter(task))
+
+        assert await down()
+        with pytest.raises(TaskCancelled):
+            await task
+
+    assert first.kind == "submitted"
+    assert task.report.is_finished
 
 
 @pytest.mark.parametrize("victim", ["process", "session"])
