@@ -149,7 +149,10 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
             from cluster.memory.embedded import EmbeddedRedis
 
             note("starting the store")
-            url = stack.enter_context(EmbeddedRedis()).url
+            server = stack.enter_context(EmbeddedRedis())
+            url = server.url
+            if server.note:
+                note(server.note)
         store = await RedisStore.connect(url)
         try:
             yield store

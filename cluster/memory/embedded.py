@@ -124,6 +124,16 @@ class EmbeddedRedis:
             raise StoreUnavailable("the embedded redis-server is not running: start it first")
         return f"unix://{quote(str(self._slot.socket))}"
 
+    @property
+    def note(self) -> str:
+        """What a user should know of the data it has; empty where they are those of every run."""
+        if self._slot is None or self._slot.number == 0:
+            return ""
+        return (
+            "another cluster of yours runs with its own store: what it has learned is not known "
+            f"here; this one keeps its data in {self._slot.data_dir.parent}"
+        )
+
     def start(self) -> str:
         """Start the server, wait until it answers, and return its URL; blocks.
 

@@ -27,11 +27,15 @@ class Slot:
     Attributes:
         run_dir: private (0700) and short-lived; its socket's path is short enough for the kernel.
         data_dir: what outlives the run; inside ``run_dir`` where it is temporary.
+        number: how many slots of its data folder others had, which have what was learned so far.
     """
 
-    def __init__(self, run_dir: Path, data_dir: Path, lock: int | None = None) -> None:
+    def __init__(
+        self, run_dir: Path, data_dir: Path, lock: int | None = None, number: int = 0
+    ) -> None:
         self.run_dir = run_dir
         self.data_dir = data_dir
+        self.number = number
         self._lock = lock
 
     @property
@@ -100,7 +104,7 @@ def _take_persistent(run_dir: Path, root: Path, version: str) -> Slot:
         if lock is None:
             continue
         try:
-            return Slot(run_dir, _private(folder / version), lock)
+            return Slot(run_dir, _private(folder / version), lock, number)
         except OSError:
             os.close(lock)
             raise

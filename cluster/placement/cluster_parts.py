@@ -122,6 +122,8 @@ class ClusterParts:
         self._say("starting the store")
         self._redis = EmbeddedRedis()
         url = await asyncio.to_thread(self._redis.start)
+        if self._redis.note:
+            self._say(self._redis.note)
         dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
 
     async def _open_model(self) -> None:

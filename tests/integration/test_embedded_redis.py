@@ -109,6 +109,8 @@ def test_two_clusters_at_once_have_their_own_data(tmp_path: Path) -> None:
     with EmbeddedRedis(data_root=tmp_path) as one, EmbeddedRedis(data_root=tmp_path) as other:
         put(one.url, "a", "first")
         assert get(other.url, "a") is None
+        assert one.note == ""
+        assert str(tmp_path / "store-1") in other.note
     with EmbeddedRedis(data_root=tmp_path) as again:
         assert get(again.url, "a") == b"first"
 
