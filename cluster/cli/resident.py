@@ -84,7 +84,8 @@ def _places(resident: Resident) -> Iterator[str]:
 def _agents(found: ClusterStatus) -> Iterator[str]:
     for agent in found.serving:
         host_port = agent.address.partition(";")[0]  # what follows is the way on this machine
-        yield f"{agent.agent:<10} serving at {host_port}, incarnation {agent.epoch}"
+        process = f", process {agent.pid}" if agent.pid else ""
+        yield f"{agent.agent:<10} serving at {host_port}{process}, incarnation {agent.epoch}"
     for name in found.missing:
         yield f"{name:<10} not serving: it is being restarted"
 

@@ -18,6 +18,8 @@ class Registration:
     load: int = 0
     purpose: str = ""
     handles: tuple[str, ...] = ()
+    pid: int = 0
+    """The process it lives in, on its own machine; 0 where nobody said."""
 
     @property
     def role(self) -> str:

@@ -169,6 +169,7 @@ def _build_host(
         role_settings["purpose"] or agent.purpose,
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
+        os.getpid(),
     )
 
     def handler(sender: Sender) -> Handler:

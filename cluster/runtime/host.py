@@ -36,6 +36,8 @@ class AgentProfile:
     purpose: str = ""
     handles: tuple[str, ...] = ()
     concurrency: int = 16
+    pid: int = 0
+    """The process it lives in; 0 where it shares one with others."""
 
 
 class Host:
@@ -108,6 +110,7 @@ class Host:
             self.turns.load,
             self.profile.purpose,
             self.profile.handles,
+            self.profile.pid,
         )
 
     def is_leased(self) -> bool:

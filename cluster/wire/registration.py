@@ -19,6 +19,7 @@ def registration_to_bytes(registration: Registration) -> bytes:
         load=registration.load,
         purpose=registration.purpose,
         handles=registration.handles,
+        pid=registration.pid,
     ).SerializeToString()
 
 
@@ -39,4 +40,5 @@ def registration_from_bytes(data: bytes) -> Registration:
         message.load,
         message.purpose,
         tuple(message.handles),
+        message.pid,
     )

@@ -88,17 +88,19 @@ class Goodbye(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Registration(_message.Message):
-    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles")
+    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     HANDLES_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
     agent: str
     address: str
     epoch: int
     load: int
     purpose: str
     handles: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ...) -> None: ...
+    pid: int
+    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ...) -> None: ...

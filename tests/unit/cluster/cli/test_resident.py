@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_a_cluster_is_shown_with_its_parts(tmp_path: Path, since_s: float, durat
     assert "store      redis://h:1/0\n" in out
     assert "dashboard  http://127.0.0.1:8265" in out
     assert "manager-0  serving at 127.0.0.1:7, incarnation 3\n" in out
+
+
+def test_the_process_of_an_agent_is_shown_where_it_is_known(tmp_path: Path) -> None:
+    _, out, _ = shown(ClusterStatus(resident(tmp_path), (replace(SERVING, pid=4711),)))
+
+    assert "manager-0  serving at 127.0.0.1:7, process 4711, incarnation 3\n" in out
 
 
 def test_an_agent_that_does_not_serve_is_named_and_the_exit_says_so(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from cluster.memory.local_store import LocalStore
 from cluster.runtime.directory import CACHE_S, Directory
 from tests.support.clock import ManualClock
 
-CODER = Registration(AgentId("coder-0"), "127.0.0.1:1", 1, 0, "", ())
+CODER = Registration(AgentId("coder-0"), "127.0.0.1:1", 1, 2, "runs code", ("Program",), 4711)
 
 
 class SlowStore(LocalStore):
