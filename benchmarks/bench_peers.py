@@ -17,7 +17,9 @@ from benchmarks.peer_process import (
     BODY_BYTES,
     OURS,
     PEERS,
+    Peer,
     PeerFailed,
+    Rates,
     RunningPeer,
     figures_of,
     not_run_figures,
@@ -29,12 +31,15 @@ from cluster.memory.embedded import EmbeddedRedis
 from cluster.runtime.sender import Sender
 
 OUR_MESSAGES = 10_000
+SETS, ROUNDS_PER_SET = 3, 11
+"""Of processes started anew: how its memory happens to lie makes one faster than the next by some
+percent, on every side."""
 
 
 async def _rounds(
     sender: Sender, others: Sequence[RunningPeer], rounds: int, share: float
-) -> dict[tuple[str, int], list[float]]:
-    rates: dict[tuple[str, int], list[float]] = {}
+) -> Rates:
+    rates: Rates = {}
     for number in range(rounds + 1):
         for size in BODY_BYTES:
             ping = agent_ping(sender, size)
@@ -48,30 +53,47 @@ async def _rounds(
     return rates
 
 
-async def _measure(redis_url: str, *, is_quick: bool) -> list[Figure]:
-    rounds, share = (3, 0.2) if is_quick else (31, 1.0)
-    figures: list[Figure] = []
+async def _set(
+    peers: Sequence[Peer], failed: dict[Peer, str], rounds: int, share: float
+) -> tuple[Rates, list[RunningPeer]]:
+    """Measure with processes of its own; ``failed`` gets the peers that don't come up, and why."""
     async with contextlib.AsyncExitStack() as stack:
+        url = stack.enter_context(EmbeddedRedis(is_temporary=True)).url
+        stack.enter_context(other_process("agent", "--redis", url))
         others: list[RunningPeer] = []
-        for peer in PEERS:
-            if not peer.is_installed:
-                figures += not_run_figures(peer, "make bench-peers")
-                continue
+        for peer in peers:
             try:
                 others.append(await stack.enter_async_context(running(peer)))
             except PeerFailed as error:
-                figures += not_run_figures(peer, str(error))
-        if not others:
-            return figures
+                failed[peer] = str(error)
         box: list[Sender] = []
-        host = await start_host("asker-0", redis_url, box.append)
+        host = await start_host("asker-0", url, box.append)
         stack.push_async_callback(host.stop)
+        return await _rounds(box[0], others, rounds, share), others
+
+
+async def _measure(*, is_quick: bool) -> list[Figure]:
+    sets, rounds, share = (1, 3, 0.2) if is_quick else (SETS, ROUNDS_PER_SET, 1.0)
+    failed = {peer: "make bench-peers" for peer in PEERS if not peer.is_installed}
+    rates: Rates = {}
+    others: list[RunningPeer] = []
+    for _ in range(sets):
+        peers = [peer for peer in PEERS if peer not in failed]
+        if not peers:
+            break
         try:
-            rates = await _rounds(box[0], others, rounds, share)
+            measured, others = await _set(peers, failed, rounds, share)
         except PeerFailed as error:
-            return figures + [f for o in others for f in not_run_figures(o.peer, str(error))]
+            failed |= dict.fromkeys(peers, str(error))
+            break
+        for side, samples in measured.items():
+            rates.setdefault(side, []).extend(samples)
+    figures = [figure for peer, why in failed.items() for figure in not_run_figures(peer, why)]
+    if len(failed) == len(PEERS):
+        return figures
     for other in others:
-        figures += figures_of(other.peer, rates, version=other.version, how=other.how)
+        if other.peer not in failed:
+            figures += figures_of(other.peer, rates, version=other.version, how=other.how)
     for size in BODY_BYTES:
         name = sized("messaging.per_s.ours_beside_peers", size)
         note = f"{size}-byte bodies, 64 in flight"
@@ -81,8 +103,4 @@ async def _measure(redis_url: str, *, is_quick: bool) -> list[Figure]:
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `peers`."""
-    with (
-        EmbeddedRedis(is_temporary=True) as redis,
-        other_process("agent", "--redis", redis.url),
-    ):
-        return uvloop.run(_measure(redis.url, is_quick=is_quick))
+    return uvloop.run(_measure(is_quick=is_quick))

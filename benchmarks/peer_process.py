@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Peer:
 
 PEERS = (Peer("xoscar", Goal(">=", 2.5), 5000), Peer("autogen", Goal(">=", 12), 1000))
 
-Rates = Mapping[tuple[str, int], Sequence[float]]
+Rates = dict[tuple[str, int], list[float]]
 """Messages a second of each side by its name and the bytes of a body, one for each round."""
 
 
