@@ -14,6 +14,9 @@ from cluster.wire.registration import registration_from_bytes, registration_to_b
 
 SCOPE_CHARS = 16
 LEASE_S = 5.0
+FRESH_SHARE = 1 / 10
+"""Of a lease: how old the store's word may be, when something is thought, that we own the task and
+that nobody has done it."""
 CACHE_S = 0.5
 
 

@@ -71,7 +71,7 @@ class Host:
             dead_letters=DeadLetterBox(store, scope),
         )
         sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
-        self.records = StepRecords(store, profile.agent, scope)
+        self.records = StepRecords(store, profile.agent, scope, clock=clock, lease_s=lease_s)
         self._handler = make_handler(sender)
         self.turns = TurnRunner(
             self._handler,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.memory.store import Store
+from cluster.runtime.directory import FRESH_SHARE
 from cluster.wire.messages import pack, unpack
 
 _log = logging.getLogger(__name__)
@@ -19,6 +21,8 @@ _log = logging.getLogger(__name__)
 KEPT_S = 24 * 3600.0
 """As long as the journal of a task that nobody has acknowledged."""
 RETRY_S = 0.2
+LOOKS_MAX = 5
+"""How often a record is looked for where each answer comes too late: it won't come any sooner."""
 
 Result = tuple[str, bytes]
 """Type name and body, as in an envelope."""
@@ -27,8 +31,12 @@ Result = tuple[str, bytes]
 class StepRecords:
     """The records of one agent's steps."""
 
-    def __init__(self, store: Store, agent: AgentId, scope: str) -> None:
+    def __init__(
+        self, store: Store, agent: AgentId, scope: str, *, clock: Clock, lease_s: float
+    ) -> None:
         self._store = store
+        self._clock = clock
+        self._fresh_s = lease_s * FRESH_SHARE
         self._epoch_name = f"agent/{scope}/{agent}"
         self._prefix = f"record/{scope}/"
         self.epoch = 0
@@ -40,15 +48,22 @@ class StepRecords:
         """Return what the step came to, if anybody has done it.
 
         Waits for the store as long as it takes: to think again costs more, and without the store
-        the step's Manager can't go on either.
+        the step's Manager can't go on either. Looks again where the store, or this process, was so
+        slow that somebody may have done the step since.
         """
+        looks = 0
         while True:
+            asked_at = self._clock.now()
             try:
                 [found] = await self._store.get_many([self._key(task, step)])
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_S)
-            else:
-                return None if found is None else unpack(found)
+                continue
+            looks += 1
+            if found is not None:
+                return unpack(found)
+            if self._clock.now() - asked_at <= self._fresh_s or looks >= LOOKS_MAX:
+                return None
 
     async def keep(self, task: TaskId, step: StepId, result: Result, timeout_s: float) -> Result:
         """Record what a step came to; return what holds: the first record of a step stays.

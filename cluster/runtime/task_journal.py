@@ -18,11 +18,10 @@ from cluster.kernel.history import TaskHistory
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.tasks import Failure
 from cluster.memory.journal import Journal
+from cluster.runtime.directory import FRESH_SHARE
 from cluster.wire.messages import PACKAGE, MessageCodec
 
 EVENT = PACKAGE + Event.__name__
-FRESH_SHARE = 1 / 10
-"""Of a lease: how old the store's word may be that we own a task when something is thought."""
 RETRY_S_MIN = 0.05
 RETRY_S_MAX = 0.5
 

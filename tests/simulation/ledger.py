@@ -180,7 +180,8 @@ class Ledger:
             return
         self.repeated += 1
         is_excused = now - self._trouble_at.get(process.name, -STORE_TROUBLE_S) < STORE_TROUBLE_S
-        if not is_excused and (looked_at is None or looked_at > recorded_at):
+        is_known = looked_at is None or looked_at > recorded_at or recorded_at < now - CONFIRMED_S
+        if is_known and not is_excused:
             self.violate("O2", f"step {name} began at {process} after it was recorded")
 
     def on_done(self, process: Process, task: TaskId, step: StepId, now: float) -> None:

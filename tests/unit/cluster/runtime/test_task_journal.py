@@ -9,7 +9,8 @@ from cluster.kernel.events import Event, Submitted
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.memory.journal import Owner
 from cluster.memory.local_journal import LocalJournal
-from cluster.runtime.task_journal import FRESH_SHARE, TaskJournal
+from cluster.runtime.directory import FRESH_SHARE
+from cluster.runtime.task_journal import TaskJournal
 from cluster.wire.messages import MessageCodec
 from tests.support.clock import ManualClock
 
