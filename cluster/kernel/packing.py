@@ -87,7 +87,7 @@ class Assembler:
     def __init__(self, body_bytes_max: int) -> None:
         self._body_bytes_max = body_bytes_max
         self._pieces: dict[Lane, list[bytes]] = {}
-        self.sizes: dict[Lane, int] = {}
+        self._sizes: dict[Lane, int] = {}
 
     def assemble(self, batch: Batch) -> Batch:
         """Keep the parts of a frame; return it with the envelopes that are whole by them.
@@ -97,13 +97,13 @@ class Assembler:
         """
         whole: list[Envelope] = []
         for part in batch.parts:
-            size = self.sizes.get(part.lane, 0) + len(part.data)
+            size = self._sizes.get(part.lane, 0) + len(part.data)
             if size > self._body_bytes_max:
                 raise WireError(f"the peer sent a body of over {self._body_bytes_max} bytes")
-            self.sizes[part.lane] = size
+            self._sizes[part.lane] = size
             self._pieces.setdefault(part.lane, []).append(part.data)
             if part.envelope is not None:
-                del self.sizes[part.lane]
+                del self._sizes[part.lane]
                 part.envelope.body = b"".join(self._pieces.pop(part.lane))
                 whole.append(part.envelope)
         return Batch((*whole, *batch.envelopes), batch.acks)
