@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -36,3 +37,20 @@ async def no_task_is_left() -> AsyncIterator[None]:
             break
         await asyncio.sleep(0)
     assert not left, f"still running: {', '.join(sorted(map(repr, left)))}"
+
+
+@pytest.fixture
+def signals_of_a_terminal() -> Iterator[None]:
+    """Signals as a shell leaves them to what it runs; `nohup` and `&` have some of them ignored.
+
+    For tests alone that send them, and restored after: who says `nohup make test` means it.
+    """
+    found = {
+        each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    }
+    for number in found:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in found.items():
+        signal.signal(number, handler)

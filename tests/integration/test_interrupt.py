@@ -17,7 +17,11 @@ import pytest
 from tests.support.commands import Ended, Surroundings, handles, surroundings, until
 from tests.support.sandbox import real_sandbox
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(120),
+    pytest.mark.usefixtures("signals_of_a_terminal"),
+]
 
 GOAL = "Write a program that prints 42."
 SILENT = "simulated:?ttft_s=60"

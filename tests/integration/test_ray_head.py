@@ -146,6 +146,7 @@ async def test_a_job_is_refused_with_the_wrong_token(
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("signals_of_a_terminal")
 async def test_an_interrupted_job_is_stopped(
     head: RayHead, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

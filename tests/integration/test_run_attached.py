@@ -158,6 +158,7 @@ async def test_events_come_as_lines_with_their_place(machine: Machine, knowledge
 
 @pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("signals_of_a_terminal")
 async def test_a_signal_ends_a_run_with_130_and_one_line(
     machine: Machine, number: signal.Signals
 ) -> None:

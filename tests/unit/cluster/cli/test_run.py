@@ -217,6 +217,7 @@ def test_trouble_after_the_answer_does_not_take_it_back() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("signals_of_a_terminal")
 def test_a_signal_cancels_the_task_and_ends_everything_with_130(number: signal.Signals) -> None:
     link = ScriptedLink((), on_wait=lambda: os.kill(os.getpid(), number))
 
