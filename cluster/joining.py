@@ -91,7 +91,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
                 yield link
             return
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
-        configuration = _with_store_of(resident.secrets_path, configuration)
+        configuration = _with_store_of(resident.secrets_path, configuration, note)
     check_can_start(configuration)
     from cluster.placement.local_cluster import LocalCluster
 
@@ -101,10 +101,11 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
             yield link
 
 
-def _with_store_of(secrets_path: str, configuration: Configuration) -> Configuration:
+def _with_store_of(secrets_path: str, configuration: Configuration, note: Note) -> Configuration:
     """Use the resident cluster's store where no other is named: it has what was learned."""
     if configuration.secrets.redis_url:
         return configuration
+    note("it uses the resident cluster's store, which goes with `fleetmind down`")
     url = Secrets.read_secrets(secrets_path).redis_url
     return replace(configuration, secrets=replace(configuration.secrets, redis_url=url))
 
