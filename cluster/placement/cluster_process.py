@@ -128,7 +128,7 @@ def end(code: int, run_dir: Path) -> NoReturn:
     """End this process, and before it all others of its session, and remove the run folder."""
     # Ray can hold the interpreter's lock while it waits for what is killed here (a gcs_server that
     # has not named its port yet): nothing of ours would run for 20 s. This ends us without it.
-    faulthandler.dump_traceback_later(2 * _END_S, exit=True)
+    faulthandler.dump_traceback_later(3 * _END_S, exit=True)
     if os.getsid(0) == os.getpid():
         kill_session(os.getpid(), _END_S)
     _reap(_END_S)

@@ -9,6 +9,8 @@ from cluster.kernel.events import Answered, Failed, FellBack, WasCancelled
 from cluster.kernel.tasks import Answer, ComposeRequest, PlanProposal
 from cluster.kernel.turn import Turn
 from cluster.memory.local_journal import LocalJournal
+from cluster.runtime.driver import SubmittedTask
+from cluster.runtime.host import Host
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.test_engine import PlanningManager, forever, step
 from tests.unit.cluster.runtime.test_recovery import (
@@ -17,6 +19,16 @@ from tests.unit.cluster.runtime.test_recovery import (
     events_until_end,
     journal_of,
 )
+
+
+async def in_a_step(cluster: MemoryCluster, timeout_s: float) -> tuple[Host, SubmittedTask]:
+    """Return a Manager and its task, at a step that does not end."""
+    research = Research("a")
+    manager = await cluster.add_manager(PlanningManager(step("a")))
+    await cluster.add("researcher-0", research)
+    task = await cluster.submit("why?", timeout_s)
+    await until(lambda: research.begun["a"] == 1)
+    return manager, task
 
 
 async def test_a_manager_that_has_enough_to_do_says_when_to_come_back() -> None:
@@ -82,12 +94,8 @@ async def test_a_task_that_its_deadline_ends_ends_alike_for_driver_and_journal()
 
 
 async def test_who_waits_for_a_manager_is_told_so_once_and_fails_at_the_deadline() -> None:
-    research = Research("a")
     async with MemoryCluster() as cluster:
-        manager = await cluster.add_manager(PlanningManager(step("a")))
-        await cluster.add("researcher-0", research)
-        task = await cluster.submit("why?", 0.4)
-        await until(lambda: research.begun["a"] == 1)
+        manager, task = await in_a_step(cluster, 0.4)
 
         await manager.abort()
         events = await events_until_end(task)
@@ -100,12 +108,8 @@ async def test_who_waits_for_a_manager_is_told_so_once_and_fails_at_the_deadline
 
 
 async def test_a_task_ends_with_the_cluster_that_is_stopped_and_its_driver_is_told() -> None:
-    research = Research("a")
     async with MemoryCluster() as cluster:
-        manager = await cluster.add_manager(PlanningManager(step("a")))
-        await cluster.add("researcher-0", research)
-        task = await cluster.submit("why?", 20.0)
-        await until(lambda: research.begun["a"] == 1)
+        manager, task = await in_a_step(cluster, 20.0)
 
         await manager.end_tasks("the cluster was stopped")
         await manager.stop()
