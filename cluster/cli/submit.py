@@ -14,7 +14,7 @@ from cluster.cli.options import Options
 from cluster.cli.run import STDOUT, flags_of, read_goal, refused
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Answer, Citation, Program, Run, StepProgram
+from cluster.kernel.tasks import Answer, Citation, Claim, Program, Run, StepProgram, Support
 from cluster.memory.sources import check_paths
 from cluster.placement import jobs
 from cluster.placement.job_files import JobRequest
@@ -102,4 +102,12 @@ def answer_from_json(whole: dict[str, Any]) -> Answer:
         )
         for program in whole["programs"]
     )
-    return Answer(whole["answer"], citations, programs, tuple(whole["degraded"]))
+    claims = tuple(_claim(claim) for claim in whole.get("claims", ()))
+    return Answer(whole["answer"], citations, programs, tuple(whole["degraded"]), claims)
+
+
+def _claim(told: dict[str, Any]) -> Claim:
+    """Return a claim; what backs it is never read as better than it may be."""
+    is_known = told["support"] in {*Support}
+    support = Support(told["support"]) if is_known else Support.UNVERIFIED
+    return Claim(told["text"], support, tuple(told["citations"]), tuple(told["programs"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
 from graphlib import TopologicalSorter
 
 from cluster.kernel.events import (
@@ -34,6 +35,8 @@ JsonObject = dict[str, object]
 
 _ROUND_DIGITS = 6
 """Microseconds: finer than any clock between processes."""
+_UNTOLD = frozenset({"passages"})
+"""Of a finding: they are long, and whoever reads it has the quotes."""
 
 
 @dataclass(slots=True)
@@ -240,7 +243,8 @@ def _object(value: object) -> JsonObject:
     """Return a value of the kernel's vocabulary under its own field names."""
     if not is_dataclass(value):
         return {}
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    names = [field.name for field in fields(value) if field.name not in _UNTOLD]
+    return {name: _plain(getattr(value, name)) for name in names}
 
 
 def _plain(value: object) -> object:
@@ -248,6 +252,8 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if isinstance(value, float):
         return _seconds(value)
+    if isinstance(value, StrEnum):
+        return value.value
     return _object(value) if is_dataclass(value) else value
 
 
@@ -257,6 +263,7 @@ def _answer(answer: Answer) -> JsonObject:
         "citations": _plain(answer.citations),
         "programs": [_program(program) for program in answer.programs],
         "degraded": list(answer.degraded),
+        "claims": _plain(answer.claims),
     }
 
 

@@ -7,6 +7,7 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cluster.kernel.ids import StepId, TaskId
 
@@ -43,6 +44,40 @@ class Citation:
     quote: str
 
 
+class Support(StrEnum):
+    """What backs a sentence that is shown; one that a source contradicts is never shown."""
+
+    QUOTED = "quoted"
+    """It stands in a cited passage, or in the output of a program."""
+    PARAPHRASED = "paraphrased"
+    """It is consistent with the cited passages, all guards passed, its score is high enough."""
+    UNVERIFIED = "unverified"
+    """Neither; shown with a mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence or list item of a finding or an answer, and what backs it.
+
+    ``citations`` and ``programs`` are indexes, from 0, into those of its finding or answer.
+    """
+
+    text: str
+    support: Support
+    citations: tuple[int, ...] = ()
+    programs: tuple[int, ...] = ()
+
+
+class Basis(StrEnum):
+    """What a finding rests on."""
+
+    DOCUMENTS = "documents"
+    MODEL = "model"
+    """There were no documents: it is what the model says by itself."""
+    NOTHING = "nothing"
+    """The documents were searched, and nothing in them answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Cited result of research: Markdown whose ``[n]`` is the n-th of the citations, from 1."""
@@ -50,6 +85,11 @@ class Finding:
     text: str
     citations: tuple[Citation, ...] = ()
     degraded: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    """Its sentences in their order, without headings and lead-ins."""
+    basis: Basis = Basis.DOCUMENTS
+    passages: tuple[Passage, ...] = ()
+    """Those its citations lie in: what else is said of them is judged by these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +200,8 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     programs: tuple[StepProgram, ...] = ()
     degraded: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    """Its sentences in their order, without headings and lead-ins."""
 
 
 @dataclass(frozen=True, slots=True)

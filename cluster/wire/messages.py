@@ -2,7 +2,8 @@
 
 Each value of `cluster.kernel.tasks` and `cluster.kernel.events` has a protobuf message of the same
 name with the same fields, so one converter, compiled per class from its annotations, serves all. A
-field annotated ``object`` is a `Packed` message of any registered type. A user's own message is a
+field annotated ``object`` is a `Packed` message of any registered type; a text enum is a protobuf
+enum of the same name. A user's own message is a
 protobuf class or a pydantic model; the latter travels as a protobuf Struct and is validated on
 arrival. A type nobody registered on this host arrives as `Opaque` and can be passed on unchanged.
 """
@@ -14,6 +15,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
@@ -26,6 +28,12 @@ from protos.v1 import agents_pb2
 
 PACKAGE = "fleetmind.v1."
 STRUCT_PREFIX = "struct:"
+_NOT_KNOWN: dict[type[StrEnum], StrEnum] = {
+    tasks.Support: tasks.Support.UNVERIFIED,
+    tasks.Basis: tasks.Basis.DOCUMENTS,
+}
+"""What a value is read as that was not given, or that a newer version gave: never as better than
+it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +153,15 @@ class MessageCodec:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if origin is tuple:
             return self._repeated(arguments[0])
-        if origin in (types.UnionType, typing.Union):
-            inner = next(a for a in arguments if a is not type(None))
-            if inner is object:
-                return self._put_packed, self._get_packed
-            return self._nested(inner, is_optional=True)
+        is_optional = origin in (types.UnionType, typing.Union)
+        if is_optional:
+            hint = next(a for a in arguments if a is not type(None))
         if hint is object:
             return self._put_packed, self._get_packed
         if hasattr(hint, "__dataclass_fields__"):
-            return self._nested(hint, is_optional=False)
+            return self._nested(hint, is_optional=is_optional)
+        if isinstance(hint, type) and issubclass(hint, StrEnum):
+            return _enumerated(hint)
         return setattr, getattr
 
     def _repeated(self, item: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
@@ -255,6 +263,22 @@ def _from_scalars(cls: type, names: list[str]) -> FromProto:
     """Return what reads a message of plain fields: in one go, for these stream by the token."""
     read = attrgetter(*names)
     return lambda message: cls(*read(message))
+
+
+def _enumerated(cls: type[StrEnum]) -> tuple[Callable[..., None], Callable[..., Any]]:
+    """Return how to set and get a field whose values have the names of the protobuf enum's."""
+    prefix = cls.__name__.upper()
+    numbers = {each: getattr(agents_pb2, f"{prefix}_{each.name}") for each in cls}
+    by_number = {number: each for each, number in numbers.items()}
+    not_known = _NOT_KNOWN[cls]
+
+    def put(message: Any, name: str, value: Any) -> None:
+        setattr(message, name, numbers[value])
+
+    def get(message: Any, name: str) -> Any:
+        return by_number.get(getattr(message, name), not_known)
+
+    return put, get
 
 
 def _put_scalars(message: Any, name: str, values: Any) -> None:

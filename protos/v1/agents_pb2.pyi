@@ -1,10 +1,33 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Support(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUPPORT_UNSPECIFIED: _ClassVar[Support]
+    SUPPORT_QUOTED: _ClassVar[Support]
+    SUPPORT_PARAPHRASED: _ClassVar[Support]
+    SUPPORT_UNVERIFIED: _ClassVar[Support]
+
+class Basis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BASIS_UNSPECIFIED: _ClassVar[Basis]
+    BASIS_DOCUMENTS: _ClassVar[Basis]
+    BASIS_MODEL: _ClassVar[Basis]
+    BASIS_NOTHING: _ClassVar[Basis]
+SUPPORT_UNSPECIFIED: Support
+SUPPORT_QUOTED: Support
+SUPPORT_PARAPHRASED: Support
+SUPPORT_UNVERIFIED: Support
+BASIS_UNSPECIFIED: Basis
+BASIS_DOCUMENTS: Basis
+BASIS_MODEL: Basis
+BASIS_NOTHING: Basis
 
 class Packed(_message.Message):
     __slots__ = ("type", "body")
@@ -44,15 +67,53 @@ class Citation(_message.Message):
     quote: str
     def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., quote: _Optional[str] = ...) -> None: ...
 
+class Claim(_message.Message):
+    __slots__ = ("text", "support", "citations", "programs")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    CITATIONS_FIELD_NUMBER: _ClassVar[int]
+    PROGRAMS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    support: Support
+    citations: _containers.RepeatedScalarFieldContainer[int]
+    programs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, text: _Optional[str] = ..., support: _Optional[_Union[Support, str]] = ..., citations: _Optional[_Iterable[int]] = ..., programs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Passage(_message.Message):
+    __slots__ = ("source", "start_line", "end_line", "text", "score", "kind", "title", "breaks")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_LINE_FIELD_NUMBER: _ClassVar[int]
+    END_LINE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    BREAKS_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    start_line: int
+    end_line: int
+    text: str
+    score: float
+    kind: str
+    title: str
+    breaks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., kind: _Optional[str] = ..., title: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class Finding(_message.Message):
-    __slots__ = ("text", "citations", "degraded")
+    __slots__ = ("text", "citations", "degraded", "claims", "basis", "passages")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    BASIS_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
     text: str
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    claims: _containers.RepeatedCompositeFieldContainer[Claim]
+    basis: Basis
+    passages: _containers.RepeatedCompositeFieldContainer[Passage]
+    def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., basis: _Optional[_Union[Basis, str]] = ..., passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("exit_code", "stdout", "stderr", "duration_s")
@@ -151,16 +212,18 @@ class StepProgram(_message.Message):
     def __init__(self, step: _Optional[str] = ..., program: _Optional[_Union[Program, _Mapping]] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("text", "citations", "programs", "degraded")
+    __slots__ = ("text", "citations", "programs", "degraded", "claims")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     PROGRAMS_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
     text: str
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     programs: _containers.RepeatedCompositeFieldContainer[StepProgram]
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    claims: _containers.RepeatedCompositeFieldContainer[Claim]
+    def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Submitted(_message.Message):
     __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s")

@@ -16,15 +16,19 @@ from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.tasks import (
     Answer,
     Assignment,
+    Basis,
     Citation,
+    Claim,
     ComposeRequest,
     Finding,
+    Passage,
     Plan,
     PlanProposal,
     PlanRequest,
     Program,
     Run,
     Step,
+    Support,
 )
 from cluster.kernel.turn import Turn
 from cluster.runtime.driver import SubmittedTask
@@ -165,6 +169,24 @@ async def cited_finding_and_program(cluster: MemoryCluster) -> TaskId:
     manager.proposal = PlanProposal(manager.proposal.plan, ("the plan was cut to two steps",))
     await cluster.add("coder-0", Agent(**answers))
     return await run(cluster, manager, Agent(**answers))
+
+
+@shape
+async def finding_and_answer_with_claims(cluster: MemoryCluster) -> TaskId:
+    citation = Citation("tables.md", 3, 3, "The second table has 51 rows.")
+    passage = Passage(
+        "tables.md", 2, 4, "Sizes\n" + citation.quote, 0.5, title="Tables", breaks=(5,)
+    )
+    claims = (
+        Claim("The second table has 51 rows.", Support.QUOTED, (0,)),
+        Claim("The second one is larger.", Support.UNVERIFIED),
+    )
+    text = " ".join(claim.text for claim in claims)
+    finding = Finding(text, (citation,), (), claims, Basis.DOCUMENTS, (passage,))
+    said = Finding("It is the second one.", basis=Basis.MODEL)
+    answer = Answer(text, (citation,), claims=claims)
+    agent = Agent(a=finding, b=said)
+    return await run(cluster, Manager(step("a"), step("b"), answer=answer), agent)
 
 
 @shape

@@ -45,6 +45,7 @@ ANSWERED: Shape = {
         }
     ],
     "degraded": [_TEXT],
+    "claims": [{"text": _TEXT, "support": _TEXT, "citations": [_COUNT], "programs": [_COUNT]}],
     "usage": {
         "model_calls": _COUNT,
         "prompt_tokens": _COUNT,

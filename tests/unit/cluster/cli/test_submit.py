@@ -15,7 +15,7 @@ from cluster.cli.submit import answer_from_json, flags_of_job, separated
 from cluster.kernel.events import Answered
 from cluster.kernel.ids import StepId
 from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import Answer, Citation, Program, Run, StepProgram
+from cluster.kernel.tasks import Answer, Citation, Claim, Program, Run, StepProgram, Support
 from tests.support.scripted_link import TASK, event
 
 ANSWER = Answer(
@@ -23,6 +23,11 @@ ANSWER = Answer(
     (Citation("a.md", 1, 2, "a quote"),),
     (StepProgram(StepId("c1"), Program("print(1)", Run(0, "1\n", ""))),),
     ("plainly",),
+    (
+        Claim("So.", Support.QUOTED, (0,)),
+        Claim("It prints 1.", Support.QUOTED, programs=(0,)),
+        Claim("Or not.", Support.UNVERIFIED),
+    ),
 )
 
 
@@ -54,6 +59,14 @@ def test_an_answer_survives_the_way_through_json() -> None:
     whole = cast("dict[str, Any]", json.loads(stdout_of_job(ANSWER).splitlines()[-1]))
 
     assert answer_from_json(whole) == ANSWER
+
+
+@pytest.mark.parametrize("told", ["proven", ""])
+def test_a_support_of_another_version_is_unverified(told: str) -> None:
+    whole = cast("dict[str, Any]", json.loads(stdout_of_job(ANSWER).splitlines()[-1]))
+    whole["claims"][0]["support"] = told
+
+    assert answer_from_json(whole).claims[0] == Claim("So.", Support.UNVERIFIED, (0,))
 
 
 @pytest.mark.parametrize("is_json", [True, False])

@@ -29,14 +29,18 @@ from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.report import TaskReport, event_to_json, longest_path_s
 from cluster.kernel.tasks import (
     Answer,
+    Basis,
     Citation,
+    Claim,
     Failure,
     Finding,
+    Passage,
     Plan,
     Program,
     Run,
     Step,
     StepProgram,
+    Support,
 )
 
 TASK = TaskId("t1")
@@ -49,6 +53,7 @@ ANSWER = Answer(
     (CITATION,),
     (StepProgram(StepId("c1"), Program("print(1)", Run(0, "1\n", "", 0.1))),),
     ("said plainly",),
+    (Claim("It is so.", Support.PARAPHRASED, (0,)), Claim("It is 1.", Support.QUOTED, (), (0,))),
 )
 
 
@@ -89,7 +94,7 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
     whole = reported(*WHOLE_TASK)
 
     assert " ".join(whole) == (
-        "task status answer citations programs degraded plan steps usage timing error"
+        "task status answer citations programs degraded claims plan steps usage timing error"
     )
     assert list(whole["plan"]) == ["steps"]
     assert " ".join(whole["steps"][0]) == (
@@ -102,6 +107,7 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
         "wall_s first_thought_s critical_path_s model_s overhead_s"
     )
     assert " ".join(whole["citations"][0]) == "source start_line end_line quote"
+    assert " ".join(whole["claims"][0]) == "text support citations programs"
     assert " ".join(whole["programs"][0]) == "step language source exit_code stdout stderr"
     assert json.loads(json.dumps(whole)) == whole
 
@@ -116,6 +122,10 @@ def test_a_whole_task_is_reported_with_its_answer_steps_and_usage() -> None:
     ]
     assert whole["programs"][0]["exit_code"] == 0
     assert whole["degraded"] == ["said plainly"]
+    assert whole["claims"] == [
+        {"text": "It is so.", "support": "paraphrased", "citations": [0], "programs": []},
+        {"text": "It is 1.", "support": "quoted", "citations": [], "programs": [0]},
+    ]
     assert whole["plan"]["steps"][2]["needs"] == ["r1", "r2"]
     assert whole["steps"][2] == {
         **whole["plan"]["steps"][2],
@@ -221,13 +231,24 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
         (StepStarted(2, "again"), {"attempt": 2, "reason": "again"}),
         (Thought("hm", is_reasoning=True), {"text": "hm", "is_reasoning": True}),
         (
-            FindingReady(Finding("a [1]", (CITATION,))),
+            FindingReady(
+                Finding(
+                    "a [1]",
+                    (CITATION,),
+                    (),
+                    (Claim("a", Support.QUOTED, (0,)),),
+                    Basis.DOCUMENTS,
+                    (Passage("docs/a.md", 1, 9, "long"),),
+                )
+            ),
             {
                 "text": "a [1]",
                 "citations": [
                     {"source": "docs/a.md", "start_line": 3, "end_line": 4, "quote": "a quote"}
                 ],
                 "degraded": [],
+                "claims": [{"text": "a", "support": "quoted", "citations": [0], "programs": []}],
+                "basis": "documents",
             },
         ),
         (ProgramWritten("1", 2, "x.md"), {"source": "1", "attempt": 2, "origin": "x.md"}),
@@ -264,9 +285,8 @@ def test_the_line_of_the_answer_is_what_the_object_says() -> None:
     whole = reported(event(1.0, Answered(ANSWER)))
 
     assert line is not None
-    assert {key: line[key] for key in ("answer", "citations", "programs", "degraded")} == {
-        key: whole[key] for key in ("answer", "citations", "programs", "degraded")
-    }
+    keys = ("answer", "citations", "programs", "degraded", "claims")
+    assert {key: line[key] for key in keys} == {key: whole[key] for key in keys}
 
 
 def test_the_line_of_a_plan_has_its_steps() -> None:

@@ -15,6 +15,7 @@ from cluster.kernel import events, tasks
 from cluster.kernel.errors import UsageError, WireError
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.wire.messages import MessageCodec, Opaque
+from protos.v1 import agents_pb2
 
 MESSAGES = [
     value
@@ -26,7 +27,6 @@ WIRE_MESSAGES = [
     for cls in MESSAGES
     if cls
     not in (
-        tasks.Passage,
         tasks.Role,
         tasks.PlanRequest,
         tasks.PlanProposal,
@@ -49,6 +49,8 @@ NUMBERS: dict[object, st.SearchStrategy[object]] = {
 }
 """Protobuf's integers have a width, and nan is unequal to itself; hypothesis builds the rest."""
 
+INDEXES = st.lists(NUMBERS[int], max_size=4).map(tuple)
+
 for _cls in (tasks.Citation, tasks.Run, events.Spent, *WIRE_MESSAGES):
     _hints = typing.get_type_hints(_cls)
     _numbers = {
@@ -56,6 +58,7 @@ for _cls in (tasks.Citation, tasks.Run, events.Spent, *WIRE_MESSAGES):
         for field in dataclasses.fields(_cls)
         if _hints[field.name] in NUMBERS
     }
+    _numbers |= {name: INDEXES for name, hint in _hints.items() if hint == tuple[int, ...]}
     if _numbers:
         st.register_type_strategy(_cls, st.builds(_cls, **_numbers))
 
@@ -87,6 +90,30 @@ def test_an_assignment_carries_results_of_any_type() -> None:
     )
 
     assert codec.decode(*codec.encode(message)) == message
+
+
+@pytest.mark.parametrize("number", [agents_pb2.SUPPORT_UNSPECIFIED, 99])
+def test_a_support_that_is_not_known_here_is_unverified(number: agents_pb2.Support) -> None:
+    sent = agents_pb2.Answer(text="a", claims=[agents_pb2.Claim(text="a", support=number)])
+
+    answer = MessageCodec().decode("fleetmind.v1.Answer", sent.SerializeToString())
+
+    assert answer == tasks.Answer("a", claims=(tasks.Claim("a", tasks.Support.UNVERIFIED),))
+
+
+def test_a_finding_of_before_there_were_claims_rests_on_documents() -> None:
+    sent = agents_pb2.Finding(text="a [1]", citations=[agents_pb2.Citation(source="s")])
+
+    finding = MessageCodec().decode("fleetmind.v1.Finding", sent.SerializeToString())
+
+    assert finding == tasks.Finding("a [1]", (tasks.Citation("s", 0, 0, ""),))
+    assert finding.basis is tasks.Basis.DOCUMENTS
+
+
+def test_every_value_of_a_text_enum_has_its_name_on_the_wire() -> None:
+    for cls, proto in ((tasks.Support, agents_pb2.Support), (tasks.Basis, agents_pb2.Basis)):
+        names = [f"{cls.__name__.upper()}_{each.name}" for each in cls]
+        assert proto.keys() == [f"{cls.__name__.upper()}_UNSPECIFIED", *names]
 
 
 def test_a_type_nobody_registered_here_is_passed_on_unchanged() -> None:
