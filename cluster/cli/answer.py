@@ -1,12 +1,18 @@
-"""An answer as Markdown: its text, its sources, its programs with their output, what is missing."""
+"""An answer as Markdown: its text, its sources, its programs with their output, what is missing.
+
+Sentences that nothing backs have their mark already; a legend is the last line where there are any.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from cluster.kernel.tasks import Answer, Citation, StepProgram
+from cluster.kernel.tasks import UNVERIFIED_MARK, Answer, Citation, StepProgram, Support
 
+LEGEND = f"{UNVERIFIED_MARK}: no source was found for it."
+QUIET = re.compile(f"^{re.escape(LEGEND)}$|{re.escape(UNVERIFIED_MARK)}", re.MULTILINE)
+"""What a terminal shows dim."""
 _FENCE = re.compile(r"`{3,}")
 
 
@@ -25,6 +31,8 @@ def _parts(answer: Answer) -> Iterator[str]:
         yield from _program(program, answer.text)
     if answer.degraded:
         yield "\n".join(f"Degraded: {' '.join(text.split())}" for text in answer.degraded)
+    if any(claim.support is Support.UNVERIFIED for claim in answer.claims):
+        yield LEGEND
 
 
 def _program(item: StepProgram, text: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId
-from cluster.kernel.tasks import Plan
+from cluster.kernel.tasks import Basis, Finding, Plan, Support
 
 TAIL_CHARS_MAX = 400
 """How much of an agent's newest thought is kept to be shown."""
@@ -81,7 +82,7 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
         case StepStarted(attempt, reason):
             return "started" if attempt == 1 else f"started again (attempt {attempt}): {reason}"
         case FindingReady(finding):
-            return f"found {_count(len(finding.citations), 'citation')}"
+            return _found(finding)
         case ProgramWritten(source, attempt, origin):
             lines = _count(len(source.splitlines()), "line")
             return f"program {attempt} of {lines} by {'the model' if origin == 'model' else origin}"
@@ -91,6 +92,21 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
             return f"fell back, {what}: {reason}"
         case _:
             return _ending(detail)
+
+
+def _found(finding: Finding) -> str:
+    """Say how many of its sentences have which support, or why there is nothing to count."""
+    if finding.basis is Basis.NOTHING:
+        return "found nothing"
+    if finding.basis is Basis.MODEL:
+        return "wrote without documents"
+    supports = Counter(claim.support for claim in finding.claims)
+    shown = [(supports[each], each.value) for each in Support if supports[each]]
+    if not shown:
+        return f"found {_count(len(finding.citations), 'citation')}"
+    (number, first), *others = shown
+    parts = [f"{_count(number, 'sentence')} {first}", *(f"{n} {each}" for n, each in others)]
+    return ", ".join(parts)
 
 
 def _ending(detail: Detail) -> str:

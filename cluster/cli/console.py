@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from typing import TextIO
 
 FRAME_PREFIX = "fleetmind-result: "
 """Starts the last line of a ``--framed`` run; the rest of it is JSON."""
+_DIM, _NOT_DIM = "\33[2m", "\33[22m"
+"""To a terminal; a library for this would take a tenth of a second and expand tabs."""
 
 
 class Console:
@@ -36,9 +39,18 @@ class Console:
         # A process that was started with a stream closed has None for it.
         return cls(sys.stdout or io.StringIO(), sys.stderr or io.StringIO(), is_framed=is_framed)
 
-    def write(self, text: str) -> None:
-        """Write text to stdout at once; a terminal gets no control characters."""
-        self._out.write(printable(text, keep="\n\t") if self._out.isatty() else text)
+    def write(self, text: str, quiet: re.Pattern[str] | None = None) -> None:
+        """Write text to stdout at once; a terminal gets no control characters but ours.
+
+        Args:
+            text: what is to be written.
+            quiet: what of it a terminal shows dim.
+        """
+        if self._out.isatty():
+            text = printable(text, keep="\n\t")
+            if quiet is not None and os.environ.get("TERM") != "dumb":
+                text = quiet.sub(f"{_DIM}\\g<0>{_NOT_DIM}", text)
+        self._out.write(text)
         self._out.flush()
 
     def note(self, text: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 REFRESH_S = 0.1
-_DOING_COLUMNS = 40
+_DOING_COLUMNS = 48
 _THOUGHT_CHARS = 100
 
 

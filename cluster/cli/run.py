@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from cluster.cli.answer import to_markdown
+from cluster.cli.answer import QUIET, to_markdown
 from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_error, exit_of_report
 from cluster.cli.options import Options
@@ -128,7 +128,7 @@ def _report(report: TaskReport, options: Options, console: Console) -> int:
     if options.json:
         console.write(_json_line(report))
     elif report.answer is not None and options.events != STDOUT:
-        console.write(to_markdown(report.answer))
+        console.write(to_markdown(report.answer), QUIET)
     if report.failure is not None:
         console.note(report.failure.message)
     return exit_of_report(report)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from cluster.cli.answer import to_markdown
+from cluster.cli.answer import QUIET, to_markdown
 from cluster.cli.console import Console, printable
 from cluster.cli.options import Options
 from cluster.cli.run import STDOUT, flags_of, read_goal, refused
@@ -55,14 +55,20 @@ async def _submit(request: JobRequest, options: Options, console: Console) -> in
         console.err.write(printable(line, keep="\t") + "\n")
         console.err.flush()
 
-    are_apart = options.events not in {None, STDOUT}
     try:
-        write = separated(options, console) if are_apart else console.write
-        return await jobs.submit(request, write, on_line)
+        return await jobs.submit(request, _output(options, console), on_line)
     except UsageError:
         raise
     except ClusterError as error:
         return refused(error, options, console)
+
+
+def _output(options: Options, console: Console) -> Callable[[str], None]:
+    """Return what writes the stdout of the job."""
+    if options.events not in {None, STDOUT}:
+        return separated(options, console)
+    is_markdown = options.events is None and not options.json
+    return lambda stdout: console.write(stdout, QUIET if is_markdown else None)
 
 
 def separated(options: Options, console: Console) -> Callable[[str], None]:
@@ -83,7 +89,7 @@ def separated(options: Options, console: Console) -> Callable[[str], None]:
         if options.json:
             console.write(f"{last}\n")
         elif last and (whole := json.loads(last))["status"] == "answered":
-            console.write(to_markdown(answer_from_json(whole)))
+            console.write(to_markdown(answer_from_json(whole)), QUIET)
 
     return write
 

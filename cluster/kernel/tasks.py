@@ -12,6 +12,8 @@ from enum import StrEnum
 from cluster.kernel.ids import StepId, TaskId
 
 GOAL_CHARS_MAX = 100_000
+UNVERIFIED_MARK = "[unverified]"
+"""Stands at the end of a sentence whose support is `Support.UNVERIFIED`."""
 
 
 @dataclass(frozen=True, slots=True)

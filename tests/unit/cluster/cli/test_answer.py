@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from cluster.cli.answer import fenced, to_markdown
+import pytest
+from markdown_it import MarkdownIt
+
+from cluster.cli.answer import LEGEND, QUIET, fenced, to_markdown
+from cluster.cli.console import Console
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Answer, Program, Run, StepProgram
+from cluster.kernel.tasks import Answer, Claim, Program, Run, StepProgram, Support
+
+MARKED = Answer(
+    "It is so. Or not. [unverified]",
+    degraded=("said plainly",),
+    claims=(Claim("It is so.", Support.QUOTED), Claim("Or not.", Support.UNVERIFIED)),
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def written(out: io.StringIO, answer: Answer) -> str:
+    Console(out, io.StringIO()).write(to_markdown(answer), QUIET)
+    return out.getvalue()
 
 
 def with_program(text: str, program: Program) -> Answer:
@@ -42,3 +62,47 @@ def test_a_program_that_failed_says_so() -> None:
 @pytest.mark.parametrize(("text", "fence"), [("plain", "```"), ("```\nx\n```", "````")])
 def test_a_fence_is_longer_than_any_in_the_text(text: str, fence: str) -> None:
     assert fenced(text, "md") == f"{fence}md\n{text}\n{fence}"
+
+
+def test_the_last_line_says_what_the_mark_means() -> None:
+    assert to_markdown(MARKED) == f"{MARKED.text}\n\nDegraded: said plainly\n\n{LEGEND}\n"
+
+
+def test_an_answer_without_a_mark_has_no_legend() -> None:
+    answer = Answer("It is so.", claims=(Claim("It is so.", Support.QUOTED),))
+
+    assert to_markdown(answer) == "It is so.\n"
+
+
+def test_marks_and_their_legend_are_text_for_a_reader_of_markdown() -> None:
+    shown = MarkdownIt().render(to_markdown(MARKED))
+
+    assert "<p>It is so. Or not. [unverified]</p>" in shown
+    assert f"<p>{LEGEND}</p>" in shown
+
+
+def test_a_terminal_shows_marks_and_their_legend_dim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+    shown = written(Terminal(), MARKED)
+
+    assert shown.startswith("It is so. Or not. \33[2m[unverified]\33[22m\n")
+    assert shown.endswith(f"\n\33[2m{LEGEND}\33[22m\n")
+
+
+def test_a_terminal_that_knows_no_styles_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+
+    assert written(Terminal(), MARKED) == to_markdown(MARKED)
+
+
+def test_nothing_but_our_own_style_steers_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+    shown = written(Terminal(), Answer("\33[2J[unverified]"))
+
+    assert shown == " [2J\33[2m[unverified]\33[22m\n"
+
+
+def test_what_is_no_terminal_gets_plain_text() -> None:
+    assert written(io.StringIO(), MARKED) == to_markdown(MARKED)

@@ -29,7 +29,18 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Answer, Citation, Failure, Finding, Plan, Run, Step
+from cluster.kernel.tasks import (
+    Answer,
+    Basis,
+    Citation,
+    Claim,
+    Failure,
+    Finding,
+    Plan,
+    Run,
+    Step,
+    Support,
+)
 from tests.support.scripted_link import event
 
 PLAN = Plan(
@@ -64,6 +75,29 @@ PLAN = Plan(
 )
 def test_an_event_is_said_in_a_line(detail: Detail, said: str) -> None:
     assert describe(detail) == said
+
+
+@pytest.mark.parametrize(
+    ("supports", "said"),
+    [
+        ("qqqppu", "3 sentences quoted, 2 paraphrased, 1 unverified"),
+        ("uqq", "2 sentences quoted, 1 unverified"),
+        ("p", "1 sentence paraphrased"),
+    ],
+)
+def test_a_finding_is_said_by_what_backs_its_sentences(supports: str, said: str) -> None:
+    by_letter = {each[0]: each for each in Support}
+    claims = tuple(Claim("x", by_letter[letter]) for letter in supports)
+
+    assert describe(FindingReady(Finding("x", claims=claims))) == said
+
+
+@pytest.mark.parametrize(
+    ("basis", "said"),
+    [(Basis.NOTHING, "found nothing"), (Basis.MODEL, "wrote without documents")],
+)
+def test_a_finding_of_nothing_or_of_the_model_says_so(basis: Basis, said: str) -> None:
+    assert describe(FindingReady(Finding("x", basis=basis))) == said
 
 
 def test_a_row_has_the_end_of_the_newest_thought_on_one_printable_line() -> None:
