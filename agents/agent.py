@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, is_dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -28,6 +29,18 @@ ReplyT = TypeVar("ReplyT")
 _MARK = "__fleetmind_handles__"
 
 
+class SupportMode(StrEnum):
+    """What a sentence needs to be shown; the values of ``[answer] support``."""
+
+    AUTO = "auto"
+    """Strict for the embedded model. Marked for any other, and strict for a task in which that
+    cites what isn't there."""
+    STRICT = "strict"
+    """It has to be quoted or extracted."""
+    MARKED = "marked"
+    """No source contradicts it; where nothing backs it, it has a mark."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an agent works with; made by `agents.factory`, in tests by hand."""
@@ -39,6 +52,10 @@ class Parts:
     """How often the model may write or repair one program."""
     run_timeout_s: float = 10.0
     """What one run of a program may take."""
+    support_mode: SupportMode = SupportMode.MARKED
+    """What a sentence needs to be shown."""
+    is_embedded: bool = False
+    """Whether the model is one of the catalogue: small, and trusted with less."""
     cuts_loops: bool = False
     """Whether the model is one that falls into repeating itself: it is stopped then."""
     passage_chars_max: int | None = None

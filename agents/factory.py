@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from agents.agent import ATTEMPTS_MAX, Agent, Parts
+from agents.agent import ATTEMPTS_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
@@ -33,10 +33,12 @@ def build_agent(
     api_key: str,
     knowledge: Knowledge,
     sandbox: Mapping[str, Any],
+    answer: Mapping[str, Any],
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
 
-    ``model`` and ``sandbox`` are those sections of the settings, as `cluster.settings` has them.
+    ``model``, ``sandbox`` and ``answer`` are those sections of the settings, as `cluster.settings`
+    has them.
 
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
@@ -51,6 +53,8 @@ def build_agent(
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
+            support_mode=SupportMode(answer["support"]),
+            is_embedded=is_embedded,
             cuts_loops=is_embedded,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             passage_chars_max=EMBEDDED_PASSAGE_CHARS_MAX if is_embedded else None,

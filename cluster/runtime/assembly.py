@@ -143,6 +143,7 @@ def _build_agent(
         api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY", ""),
         knowledge=knowledge,
         sandbox=settings["sandbox"],
+        answer=settings["answer"],
     )
 
 

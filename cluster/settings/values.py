@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cluster.kernel.trace import SAMPLED_SHARE
 
@@ -79,6 +79,17 @@ class TaskSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSettings(Section):
+    """[answer]: what a sentence needs to be shown, and whether it is looked at again."""
+
+    support: Literal["auto", "strict", "marked"] = "auto"
+    """``strict``: only what is quoted or extracted; ``marked``: every sentence that no source
+    contradicts, with a mark where nothing backs it; ``auto``: strict for the embedded model."""
+    verify: Literal["off", "background"] = "off"
+    """``background``: sentences that nothing backs are looked at again once the answer is out."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings(Section):
     """[sandbox]: whether programs are run at all, and what one program may use.
 
@@ -133,6 +144,7 @@ class Settings(Section):
     ray: RaySettings = field(default_factory=RaySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     task: TaskSettings = field(default_factory=TaskSettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     parts: PartsSettings = field(default_factory=PartsSettings)
     agents: dict[str, AgentSettings] = field(default_factory=lambda: dict(DEFAULT_AGENTS))

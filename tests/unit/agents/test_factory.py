@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args, get_type_hints
+
 import pytest
 
 from agents import Agent
+from agents.agent import SupportMode
 from agents.factory import build_agent, is_embedded_model, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
+from cluster.settings.values import AnswerSettings
 from tests.support.fake_tools import FakeKnowledge
 
 
@@ -29,11 +33,33 @@ async def test_an_agent_is_built_with_its_parts() -> None:
             "timeout_s": 2.0,
             "memory_bytes_max": 1 << 28,
         },
+        answer={"support": "marked", "verify": "off"},
     )
 
     assert isinstance(agent, Researcher)
     assert agent.parts.knowledge is knowledge
     await agent.close()
+
+
+@pytest.mark.parametrize("mode", SupportMode)
+async def test_an_agent_knows_what_a_sentence_needs(mode: SupportMode) -> None:
+    agent = build_agent(
+        "agents.researcher:Researcher",
+        model={"uri": "simulated:", "base_url": "", "tokens_max": None},
+        api_key="",
+        knowledge=FakeKnowledge(),
+        sandbox={"enabled": False, "timeout_s": 2.0},
+        answer={"support": mode.value, "verify": "off"},
+    )
+
+    assert (agent.parts.support_mode, agent.parts.is_embedded) == (mode, False)
+    await agent.close()
+
+
+def test_the_settings_allow_what_agents_know() -> None:
+    allowed = get_args(get_type_hints(AnswerSettings)["support"])
+
+    assert allowed == tuple(each.value for each in SupportMode)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +88,7 @@ def test_an_unknown_model_is_refused() -> None:
             api_key="",
             knowledge=FakeKnowledge(),
             sandbox={"enabled": True, "timeout_s": 2.0},
+            answer={"support": "auto", "verify": "off"},
         )
 
 

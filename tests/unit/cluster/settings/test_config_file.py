@@ -24,6 +24,12 @@ from cluster.settings import load
         ("[task]\ndeadline_s = 0", "task.deadline_s must be above 0, not 0"),
         ("[task]\ndeadline_s = nan", "task.deadline_s must be a finite number"),
         ("[sandbox]\nenabled = 1", "sandbox.enabled must be a valid boolean, not 1"),
+        (
+            '[answer]\nsupport = "x"',
+            "answer.support must be 'auto', 'strict' or 'marked', not \"x\"",
+        ),
+        ("[answer]\nverify = true", "answer.verify must be 'off' or 'background', not true"),
+        ('[answer]\nmode = "x"', "unknown key answer.mode; allowed here: support, verify"),
         ("model = 3", "model must be a section, as in [model]"),
         ("agents = 3", "agents must be"),
         ("[agents]\ncoder = 3", "agents.coder must be a section, as in [agents.coder]"),

@@ -54,6 +54,16 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path: P
     assert loaded.given == {"model.uri", "ray.address", "model.tokens_max"}
 
 
+def test_a_support_is_auto_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    assert load(environment={}, folder=tmp_path).settings.answer.support == "auto"
+    config(tmp_path, "[answer]\nsupport = 'strict'\nverify = 'background'")
+
+    settings = load(environment={}, folder=tmp_path).settings
+
+    assert (settings.answer.support, settings.answer.verify) == ("strict", "background")
+    assert Settings.from_public_json(settings.public_json()) == settings
+
+
 def test_our_own_redis_variable_goes_before_the_general_one(tmp_path: Path) -> None:
     environment = {"REDIS_URL": "redis://general:1/0", "FLEETMIND_REDIS_URL": "redis://ours:2/0"}
 
