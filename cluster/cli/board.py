@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cluster.cli.console import printable
 from cluster.kernel.events import (
     Answered,
+    Corrected,
     Detail,
     Event,
     Failed,
@@ -116,6 +117,8 @@ def _ending(detail: Detail) -> str:
             return f"{outcome}: {said}" if said else outcome
         case Answered():
             return "answered"
+        case Corrected(claim, text, support):
+            return f"sentence {claim + 1} is {support.value if text else 'contradicted'}"
         case Failed(failure):
             return f"failed: {failure.message}"
         case WasCancelled(reason):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import Answer, Failure, Finding, Plan, Run, Step
+from cluster.kernel.tasks import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,20 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """A sentence of the answer has been looked at again. The only kind that may follow the end."""
+
+    kind: ClassVar[str] = "corrected"
+    claim: int
+    """Its index, from 0, among the claims of the answer."""
+    text: str
+    """What is to be read in its place; empty where a source contradicts it."""
+    support: Support = Support.UNVERIFIED
+    citations: tuple[Citation, ...] = ()
+    """Its own: the answer's stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Terminal: the task has no answer."""
 
@@ -164,6 +178,7 @@ Detail = (
     | Spent
     | StepFinished
     | Answered
+    | Corrected
     | Failed
     | WasCancelled
 )

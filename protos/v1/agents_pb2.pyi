@@ -331,6 +331,18 @@ class Answered(_message.Message):
     answer: Answer
     def __init__(self, answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
 
+class Corrected(_message.Message):
+    __slots__ = ("claim", "text", "support", "citations")
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    CITATIONS_FIELD_NUMBER: _ClassVar[int]
+    claim: int
+    text: str
+    support: Support
+    citations: _containers.RepeatedCompositeFieldContainer[Citation]
+    def __init__(self, claim: _Optional[int] = ..., text: _Optional[str] = ..., support: _Optional[_Union[Support, str]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ...) -> None: ...
+
 class Failed(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -344,7 +356,7 @@ class WasCancelled(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled")
+    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -364,6 +376,7 @@ class Event(_message.Message):
     ANSWERED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     task: str
     agent: str
@@ -383,4 +396,5 @@ class Event(_message.Message):
     answered: Answered
     failed: Failed
     cancelled: WasCancelled
-    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ...) -> None: ...
+    corrected: Corrected
+    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ...) -> None: ...

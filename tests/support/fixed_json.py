@@ -69,7 +69,8 @@ EVENT_KEYS = ("at_s", "task", "kind", "agent", "step")
 EVENT_KINDS = frozenset({
     "submitted", "routed", "step_planned", "plan_ready", "step_started", "thought", "finding",
     "program", "ran", "hedged", "fell_back", "speculated", "adopted", "discarded", "stale",
-    "merged", "conflict", "step_finished", "answered", "clarify", "failed", "cancelled",
+    "merged", "conflict", "corrected", "step_finished", "answered", "clarify", "failed",
+    "cancelled",
 })  # fmt: skip
 
 

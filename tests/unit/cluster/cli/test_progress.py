@@ -12,6 +12,7 @@ from cluster.cli.console import Console
 from cluster.cli.progress import LiveDisplay, PlainDisplay, newest, open_display
 from cluster.kernel.events import (
     Answered,
+    Corrected,
     Detail,
     Event,
     Failed,
@@ -66,6 +67,8 @@ PLAN = Plan(
         (StepFinished("finished"), "finished"),
         (StepFinished("failed", 1, Failure("model", "refused")), "failed: refused"),
         (Answered(Answer("x")), "answered"),
+        (Corrected(2, "So.", Support.QUOTED), "sentence 3 is quoted"),
+        (Corrected(0, ""), "sentence 1 is contradicted"),
         (Failed(Failure("model", "refused")), "failed: refused"),
         (WasCancelled(), "cancelled"),
         (WasCancelled("by hand"), "cancelled: by hand"),

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.kernel.events import (
     Answered,
+    Corrected,
     Detail,
     Event,
     Failed,
@@ -260,6 +261,17 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
         (
             StepFinished("failed", 3, Failure("model", "no")),
             {"outcome": "failed", "attempts": 3, "error": {"kind": "model", "message": "no"}},
+        ),
+        (
+            Corrected(1, "It is so.", Support.QUOTED, (CITATION,)),
+            {
+                "claim": 1,
+                "text": "It is so.",
+                "support": "quoted",
+                "citations": [
+                    {"source": "docs/a.md", "start_line": 3, "end_line": 4, "quote": "a quote"}
+                ],
+            },
         ),
         (Failed(Failure("model", "no")), {"error": {"kind": "model", "message": "no"}}),
         (WasCancelled("stop"), {"reason": "stop"}),

@@ -165,6 +165,7 @@ def test_every_detail_of_an_event_has_a_place_in_the_wire_message() -> None:
 def _simplest(cls: type) -> object:
     values: dict[str, object] = {
         "goal": "g",
+        "claim": 1,
         "planned": tasks.Step(StepId("a"), "b", "c"),
         "plan": tasks.Plan(),
         "text": "t",
