@@ -9,7 +9,7 @@ from agents.agent import Agent, handles
 from agents.coder import NO_PROGRAM
 from agents.composition import composed, floor
 from agents.outcomes import Outcomes, outcomes_of, results_text
-from agents.plan import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
+from agents.planning.plan_text import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
 from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError

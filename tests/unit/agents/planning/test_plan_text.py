@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from agents.plan import PlanReader, UnsoundPlan, parse_plan, standard_workflow, with_coder
+from agents.planning.plan_text import (
+    PlanReader,
+    UnsoundPlan,
+    parse_plan,
+    standard_workflow,
+    with_coder,
+)
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Plan, Role, Step
 
