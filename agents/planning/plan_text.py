@@ -1,138 +1,185 @@
-"""The Manager's plan: read from a model's text while it streams, judged, or made by rule.
+"""The Manager's plan, read from a model's text while it streams.
 
 Pure. `PlanReader` takes the text piece by piece, skips prose and code fences, and gives each step
-as its closing brace arrives; what can't become a sound plan is refused at once, in linear time.
+as its closing brace arrives; what is no JSON is read leniently once the text has ended. All of it
+takes linear time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ijson  # type: ignore[import-untyped]  # it ships no types
 from ijson.common import ObjectBuilder  # type: ignore[import-untyped]  # as above
 
-from agents.wishes import wants_program
-from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, role_of
-from cluster.kernel.tasks import Plan, Role, Step
+from agents.planning.drafts import Draft, draft, drafts_in, lone_draft
+from agents.planning.lenient_json import Unreadable, read_json
+from agents.planning.mending import MendedPlan, UnsoundPlan, mended
+from agents.planning.workflow import STEPS_MAX
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Role, Step
 
-STEPS_MAX = 12
-INSTRUCTION_LENGTH_MAX = 2_000
 TEXT_LENGTH_MAX = 65_536
-MANAGER = "manager"
-RESEARCHER = "researcher"
-CODER = "coder"
+DRAFTS_MAX = 2 * STEPS_MAX
+"""Steps that are read at most: a model that repeats itself never comes to an end."""
+BROKEN_OFF = "The plan breaks off; its steps up to there are carried out."
 
-_ASSIGNMENT = "Assignment"
-_GIVES = {RESEARCHER: "Finding", CODER: "Program"}
-"""What a step of a standard role comes to."""
 _DEPTH_MAX = 6
 _STEP_DEPTH = 3
 _MEMBERS_MAX = 6
 _PARTS_MAX = 64
 _PREFACE_LENGTH_MAX = 1_500
-_NO_STEPS = "the JSON object is no plan: it does not begin with a list of steps"
-_PROSE_LENGTH_MAX = 3_000
-_JSON_START = re.compile(r"\{\s{0,40}\"\w{1,40}\"\s{0,40}:")
-_JSON_START_LENGTH = 124
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
-_OWN_STEPS = frozenset({PLAN_STEP, ANSWER_STEP})
-
-
-class UnsoundPlan(ValueError):
-    """A text is no plan that could be carried out; the message says what is wrong with it."""
+_PROSE_LENGTH_MAX = 16_384
+_FAILURES_MAX = 4
+_BARE_STEPS = '{"steps": '
+_MEMBER = r'\{\s{0,40}"\w{1,40}"\s{0,40}:'
+_JSON_START = re.compile(rf"(?:\[\s{{0,40}})?{_MEMBER}")
+_JSON_START_LENGTH = 165
+_VOID = r"(?:\s{1,99}+|//[^\n]{0,200}+\n|#[^\n]{0,200}+\n|/\*.{0,200}?\*/){0,4}+"
+_QUOTE = "[\"'`\u2018-\u201e]"
+_KEY = rf"(?:{_QUOTE}[\w ]{{1,40}}{_QUOTE}|[^\W\d]\w{{0,40}})\s{{0,8}}[:=]"
+_LENIENT_START = re.compile(rf"(?:\[{_VOID})?\{{{_VOID}{_KEY}", re.DOTALL)
 
 
 class PlanReader:
-    """Reads one plan over the given roles from a streamed text.
-
-    Raises:
-        UnsoundPlan: from every method, as soon as it is certain that no sound plan will come.
-    """
+    """Reads one plan over the given roles from a streamed text."""
 
     def __init__(self, roles: Sequence[Role]) -> None:
-        self._roles = {role.name: role for role in roles}
-        self._steps: dict[StepId, Step] = {}
+        self._roles = tuple(roles)
+        self._pieces: list[str] = []
         self._length = 0
         self._prose = ""
-        self._prose_length = 0
         self._json: _StepsJson | None = None
+        self._is_strict = True
+        """Whether the text can still be read as it comes."""
+        self._is_whole = False
+        """Whether all of the plan was read as it came."""
+        self._drafts: list[Draft] = []
+        self._given: set[StepId] = set()
         self.is_complete = False
-        """Whether the plan's JSON object is closed."""
+        """Whether the rest of the text is not needed."""
 
     def feed(self, text: str) -> list[Step]:
-        """Take the next piece of text; return the steps that it completed."""
-        self._length += len(text)
-        if self._length > TEXT_LENGTH_MAX:
-            raise UnsoundPlan(f"the plan is longer than {TEXT_LENGTH_MAX} characters")
+        """Take the next piece of text; return the steps that are known by it.
+
+        What they wait for is what can be told by then; `plan` has the last word.
+        """
         if self.is_complete:
             return []
+        text = text[: TEXT_LENGTH_MAX - self._length]
+        self._length += len(text)
+        self._pieces.append(text)
+        known = len(self._drafts)
+        if self._is_strict:
+            self._stream(text)
+        self._is_whole |= len(self._drafts) >= DRAFTS_MAX
+        self.is_complete |= self._is_whole or self._length == TEXT_LENGTH_MAX
+        return self._new_steps() if len(self._drafts) > known else []
+
+    def plan(self) -> MendedPlan:
+        """Return the whole plan, made sound.
+
+        Raises:
+            UnsoundPlan: there is none in the text.
+        """
+        if self._is_whole:
+            return mended(self._drafts[:DRAFTS_MAX], self._roles)
+        drafts, is_cut = _lenient("".join(self._pieces))
+        if len(drafts) < len(self._drafts):
+            drafts, is_cut = tuple(self._drafts), True
+        if not drafts:
+            raise UnsoundPlan("there is no plan in the text")
+        made = mended(drafts[:DRAFTS_MAX], self._roles)
+        return replace(made, reasons=(*made.reasons, BROKEN_OFF)) if is_cut else made
+
+    def _stream(self, text: str) -> None:
         if self._json is None:
             text = self._skip_prose(text)
         if self._json is None:
-            return []
-        objects = self._json.feed(text)
-        self.is_complete = self._json.is_complete
-        return [self._add(each) for each in objects]
-
-    def plan(self) -> Plan:
-        """Return the whole plan."""
-        if not self.is_complete:
-            raise UnsoundPlan(
-                "the plan breaks off" if self._json else "there is no JSON object in the text"
-            )
-        if not self._steps:
-            raise UnsoundPlan("the plan has no steps")
-        plan = Plan(tuple(self._steps.values()))
-        check_needs(plan)
-        for step in plan.steps:
-            self._check_input(step)
-        return plan
+            return
+        try:
+            values = self._json.feed(text)
+        except _NoPlan:
+            self._is_strict = False
+            return
+        self._drafts += [draft(value) for value in values if isinstance(value, Mapping)]
+        if self._json.is_complete:
+            self._is_whole = any(each.is_usable for each in self._drafts)
+            if not self._is_whole:
+                # A form without content, as in a prompt, is no plan: the plan may follow it.
+                self._is_strict = False
+                self._drafts.clear()
 
     def _skip_prose(self, text: str) -> str:
-        """Return the text from the JSON object's start on; empty where it has not come."""
+        """Return the text from where a plan may begin; empty where it has not come."""
         seen = self._prose + text
         start = _JSON_START.search(seen)
         if start is not None:
-            self._json = _StepsJson()
+            self._json = _StepsJson(is_bare=start.group().startswith("["))
             return seen[start.start() :]
-        self._prose_length += len(text)
-        if self._prose_length > _PROSE_LENGTH_MAX:
-            raise UnsoundPlan("there is no JSON object in the text")
         self._prose = seen[-_JSON_START_LENGTH:]
+        self.is_complete |= self._length > _PROSE_LENGTH_MAX
         return ""
 
-    def _add(self, value: object) -> Step:
-        if len(self._steps) == STEPS_MAX:
-            raise UnsoundPlan(f"the plan has more than {STEPS_MAX} steps")
-        step = _step(value)
-        if step.agent not in self._roles:
-            known = ", ".join(self._roles) or "none"
-            raise UnsoundPlan(f"step {step.id!r} is for {step.agent!r}; the agents are: {known}")
-        if step.id in self._steps:
-            raise UnsoundPlan(f"two steps have the id {step.id!r}")
-        for other in self._steps.values():
-            if (other.agent, other.instruction) == (step.agent, step.instruction):
-                raise UnsoundPlan(f"the steps {other.id!r} and {step.id!r} are the same")
-        self._steps[step.id] = step
-        return step
+    def _new_steps(self) -> list[Step]:
+        try:
+            steps = mended(self._drafts, self._roles).plan.steps
+        except UnsoundPlan:
+            return []
+        new = [step for step in steps if step.id not in self._given]
+        self._given.update(step.id for step in new)
+        return new
 
-    def _check_input(self, step: Step) -> None:
-        """Refuse a step whose agent takes only results of a kind that it doesn't get."""
-        handled = self._roles[step.agent].handles
-        gives = {_GIVES.get(self._steps[need].agent, "") for need in step.needs}
-        known = set(handled) & set(_GIVES.values())
-        is_open = not known or len(known) < len(handled) or "" in gives
-        if not is_open and not known & gives:
-            wanted = " or ".join(sorted(known))
-            raise UnsoundPlan(f"step {step.id!r} needs no step that gives a {wanted}")
+
+def read_plan(text: str, roles: Sequence[Role]) -> MendedPlan:
+    """Return the plan in a text, made sound.
+
+    Raises:
+        UnsoundPlan: there is none.
+    """
+    reader = PlanReader(roles)
+    reader.feed(text)
+    return reader.plan()
+
+
+def _lenient(text: str) -> tuple[tuple[Draft, ...], bool]:
+    """Return the steps of the first plan in a text, and whether it breaks off.
+
+    Steps that stand there one by one, without a list around them, are a plan as well.
+    """
+    alone: list[Draft] = []
+    is_cut = False
+    at = failures = 0
+    while failures < _FAILURES_MAX and (start := _LENIENT_START.search(text, at)):
+        at = start.end()
+        try:
+            reading = read_json(text, start.start())
+        except Unreadable:
+            failures += 1
+            continue
+        if not alone and (found := drafts_in(reading.value)):
+            return found, reading.is_cut
+        if step := lone_draft(reading.value):
+            alone.append(step)
+            is_cut = reading.is_cut
+        if reading.is_closed:
+            at = reading.end
+        else:
+            failures += 1
+    return tuple(alone), is_cut
+
+
+class _NoPlan(ValueError):
+    """What is being streamed is no JSON, or no plan."""
 
 
 class _StepsJson:
-    """The objects in the list ``steps`` of one streamed JSON object."""
+    """The objects in the list ``steps`` of one streamed JSON object, or in a list by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_bare: bool) -> None:
         self._events: list[tuple[str, Any]] = []
         self._parser: Any = ijson.basic_parse_coro(_Collector(self._events), use_float=True)
         self._builder: ObjectBuilder | None = None
@@ -142,28 +189,35 @@ class _StepsJson:
         self._members = 0
         self._length = 0
         self._has_steps = False
+        self._outside = int(is_bare)
+        """The depth at which what the text holds has ended."""
         self.is_complete = False
+        if is_bare:
+            self._read(_BARE_STEPS)
 
     def feed(self, text: str) -> list[object]:
-        """Return the objects that the text completed."""
+        """Return the objects that the text completed; raises _NoPlan where there will be none."""
         self._length += len(text)
+        made = self._read(text)
+        if not self._has_steps and self._length > _PREFACE_LENGTH_MAX:
+            raise _NoPlan
+        return made
+
+    def _read(self, text: str) -> list[object]:
         try:
             self._parser.send(text.encode(errors="replace"))
         except (ijson.JSONError, UnicodeDecodeError) as error:
             if not self._closes():
-                raise UnsoundPlan("the plan is no valid JSON") from error
+                raise _NoPlan from error
         events, self._events[:] = list(self._events), []
-        made = [each for event, value in events for each in self._take(event, value)]
-        if not self._has_steps and self._length > _PREFACE_LENGTH_MAX:
-            raise UnsoundPlan(_NO_STEPS)
-        return made
+        return [each for event, value in events for each in self._take(event, value)]
 
     def _closes(self) -> bool:
-        """Say whether the object ended before the parser met what it could not read."""
+        """Say whether the plan ended before the parser met what it could not read."""
         depth = self._depth
         for event, _ in self._events:
             depth += (event in _OPENING) - (event in _CLOSING)
-            if not depth:
+            if depth == self._outside and event in _CLOSING:
                 return True
         return False
 
@@ -172,18 +226,18 @@ class _StepsJson:
             return []
         self._depth += event in _OPENING
         if self._depth > _DEPTH_MAX:
-            raise UnsoundPlan(f"the plan is nested deeper than {_DEPTH_MAX} levels")
+            raise _NoPlan
         made: list[object] = []
         if self._depth == 1 and event == "map_key":
             self._open_member(str(value))
         elif self._depth > 1 and event in _OPENING and not self._has_steps:
-            raise UnsoundPlan(_NO_STEPS)
+            raise _NoPlan
         elif self._key == "steps" and self._depth >= _STEP_DEPTH:
             made = self._build(event, value)
         elif self._key == "steps" and self._depth == _STEP_DEPTH - 1 and event not in _LIST:
-            raise UnsoundPlan("a step of the plan is no JSON object")
+            raise _NoPlan
         self._depth -= event in _CLOSING
-        self.is_complete = not self._depth
+        self.is_complete = self._depth == self._outside and event in _CLOSING
         return made
 
     def _open_member(self, key: str) -> None:
@@ -191,7 +245,7 @@ class _StepsJson:
         self._members += 1
         self._has_steps |= key == "steps"
         if self._members > _MEMBERS_MAX:
-            raise UnsoundPlan(_NO_STEPS)
+            raise _NoPlan
 
     def _build(self, event: str, value: object) -> list[object]:
         if self._builder is None:
@@ -199,7 +253,7 @@ class _StepsJson:
         self._builder.event(event, value)
         self._parts += 1
         if self._parts > _PARTS_MAX:
-            raise UnsoundPlan("a step of the plan has too many parts")
+            raise _NoPlan
         if self._depth == _STEP_DEPTH and event in _CLOSING:
             built, self._builder, self._parts = self._builder.value, None, 0
             return [built]
@@ -216,101 +270,3 @@ class _Collector:
 
     def __init__(self, events: list[tuple[str, Any]]) -> None:
         self.send = events.append
-
-
-def parse_plan(text: str, roles: Sequence[Role]) -> Plan:
-    """Return the plan in a text.
-
-    Raises:
-        UnsoundPlan: there is none, or it could not be carried out.
-    """
-    reader = PlanReader(roles)
-    reader.feed(text)
-    return reader.plan()
-
-
-def check_needs(plan: Plan) -> None:
-    """Refuse a plan with a need of an unknown step or of itself.
-
-    Raises:
-        UnsoundPlan: says which steps.
-    """
-    waiting: dict[StepId, set[StepId]] = {step.id: set(step.needs) for step in plan.steps}
-    for step_id, needs in waiting.items():
-        for need in sorted(needs - waiting.keys()):
-            raise UnsoundPlan(f"step {step_id!r} needs {need!r}, which is no step of the plan")
-    while waiting:
-        ready = {step_id for step_id, needs in waiting.items() if not needs & waiting.keys()}
-        if not ready:
-            raise UnsoundPlan(f"the steps {', '.join(waiting)} wait for each other")
-        waiting = {step_id: needs for step_id, needs in waiting.items() if step_id not in ready}
-
-
-def _step(value: object) -> Step:
-    if not isinstance(value, Mapping):
-        raise UnsoundPlan("a step of the plan is no JSON object")
-    step_id = _id(value.get("id"), "a step's id")
-    if step_id in _OWN_STEPS:
-        raise UnsoundPlan(f"no step may have the id {step_id!r}")
-    agent, instruction, needs = (value.get(key) for key in ("agent", "instruction", "needs"))
-    if not isinstance(agent, str):
-        raise UnsoundPlan(f"step {step_id!r} names no agent")
-    if not isinstance(instruction, str) or not instruction.strip():
-        raise UnsoundPlan(f"step {step_id!r} has no instruction")
-    if len(instruction) > INSTRUCTION_LENGTH_MAX:
-        raise UnsoundPlan(
-            f"the instruction of step {step_id!r} is over {INSTRUCTION_LENGTH_MAX} characters"
-        )
-    if needs is not None and (not isinstance(needs, list) or len(needs) > STEPS_MAX):
-        raise UnsoundPlan(f"the needs of step {step_id!r} are no list of step ids")
-    ids = dict.fromkeys(_id(need, f"a need of step {step_id!r}") for need in needs or ())
-    return Step(step_id, role_of(agent.strip().lower()), instruction.strip(), tuple(ids))
-
-
-def _id(value: object, what: str) -> StepId:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _ID.fullmatch(text):
-        raise UnsoundPlan(f"{what} is no short name of letters and digits")
-    return StepId(text)
-
-
-def standard_workflow(goal: str, roles: Sequence[Role], *, has_knowledge: bool) -> Plan:
-    """Return the plan that needs no model: research, code if wanted, then the users' own agents.
-
-    The Coder waits for the research where there is knowledge to be found. An agent that handles a
-    Program follows the Coder, one that handles a Finding the Researcher.
-    """
-    names = {role.name for role in roles}
-    instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
-    steps: list[Step] = []
-    if RESEARCHER in names:
-        steps.append(Step(StepId("r1"), RESEARCHER, instruction))
-    if CODER in names and (wants_program(goal) or not steps):
-        needs = tuple(step.id for step in steps) if has_knowledge else ()
-        steps.append(Step(StepId("c1"), CODER, instruction, needs))
-    source_of = {_GIVES[step.agent]: step.id for step in steps}
-    for role in roles:
-        source = source_of.get("Program" if "Program" in role.handles else "Finding")
-        is_own = role.name not in {MANAGER, RESEARCHER, CODER}
-        if is_own and source and not {"Program", "Finding"}.isdisjoint(role.handles):
-            own_id = StepId(f"u{len(steps)}")
-            steps.append(Step(own_id, role.name, instruction, (source,)))
-    return Plan(tuple(steps[:STEPS_MAX]))
-
-
-def with_coder(plan: Plan, goal: str, roles: Sequence[Role]) -> Plan:
-    """Return the plan with a step for the program that the goal asks for in so many words.
-
-    The plan comes back unchanged where it has such a step, where none is asked for or no Coder is
-    there, and where it is full.
-    """
-    agents = {step.agent for step in plan.steps}
-    is_wanted = wants_program(goal, explicitly=True) and CODER not in agents
-    is_possible = any(role.name == CODER for role in roles) and len(plan.steps) < STEPS_MAX
-    if not (is_wanted and is_possible):
-        return plan
-    taken = {step.id for step in plan.steps}
-    step_id = next(StepId(f"c{n}") for n in range(1, STEPS_MAX + 2) if f"c{n}" not in taken)
-    needs = tuple(step.id for step in plan.steps if step.agent == RESEARCHER)
-    instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
-    return Plan((*plan.steps, Step(step_id, CODER, instruction, needs)))
