@@ -13,6 +13,7 @@ from agents.composition import composed, floor
 from agents.outcomes import Outcomes, outcomes_of, results_text
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
+from agents.planning.schema import plan_schema
 from agents.planning.workflow import CODER, standard_workflow, with_coder
 from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
 from agents.wishes import wants_program
@@ -63,6 +64,7 @@ class Manager(Agent):
                 MANAGER_PLAN,
                 plan_prompt(request.goal, request.roles),
                 wants_json=True,
+                json_schema=plan_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX),
                 tokens_max=PLAN_TOKENS_MAX,
                 is_enough=is_enough,
             )

@@ -11,6 +11,7 @@ from agents import Answer, Finding, Parts, Program, Run, StepResult
 from agents.composition import OWN_WORDS
 from agents.manager import Manager
 from agents.planning.plan_text import BROKEN_OFF
+from agents.planning.schema import plan_schema
 from agents.researcher import NOTHING_FOUND, UNBACKED
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.ids import StepId
@@ -86,6 +87,7 @@ async def test_a_sound_plan_is_used_as_it_is() -> None:
     assert proposal.degraded == ()
     (request,) = bench.model.requests
     assert request.wants_json
+    assert request.json_schema == plan_schema(ROLES, 2000)
     assert request.messages[0].text.startswith("You are the Manager")
     assert request.messages[1].text == (
         f"Agents:\n- coder: programs\n- researcher: finds\n\nGoal: {GOAL}"
