@@ -185,6 +185,7 @@ class Agent:
         user: str,
         *,
         wants_json: bool = False,
+        json_schema: Mapping[str, object] | None = None,
         tokens_max: int | None = None,
         is_enough: IsEnough | None = None,
     ) -> str:
@@ -198,6 +199,7 @@ class Agent:
             system: the system prompt; nothing that was retrieved belongs here.
             user: the user prompt.
             wants_json: ask for one JSON object.
+            json_schema: what the object is like; a local model can write nothing else.
             tokens_max: where the model is to stop at the latest.
             is_enough: given each piece of text, says when the rest isn't needed; what it raises
                 ends the call.
@@ -215,6 +217,7 @@ class Agent:
             timeout_s=timeout_s,
             tokens_max=_least(tokens_max, self.parts.tokens_max),
             wants_json=wants_json,
+            json_schema=json_schema,
         )
         return await Thinking(turn, is_enough, cuts_loops=self.parts.cuts_loops).run(
             self.parts.model, request

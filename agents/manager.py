@@ -5,11 +5,16 @@ The task engine runs the plan in between; the Manager never waits for a step.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.agent import Agent, handles
 from agents.coder import NO_PROGRAM
 from agents.composition import composed, floor
 from agents.outcomes import Outcomes, outcomes_of, results_text
-from agents.plan import CODER, PlanReader, UnsoundPlan, standard_workflow, with_coder
+from agents.planning.mending import MendedPlan, UnsoundPlan
+from agents.planning.plan_text import BROKEN_OFF, PlanReader
+from agents.planning.schema import plan_schema
+from agents.planning.workflow import CODER, standard_workflow, with_coder
 from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
@@ -28,12 +33,25 @@ class Manager(Agent):
 
     @handles(PlanRequest)
     async def plan(self, request: PlanRequest, turn: Turn) -> PlanProposal:
-        """Return a sound plan: the model's, or the standard one where that is unsound or late.
+        """Return a sound plan: the model's, mended where need be, or else the standard one.
 
         Raises:
             ModelError: the model can't be used.
             UsageError: there are no agents to plan with.
         """
+        try:
+            made = await self._planned(request, turn)
+        except UnsoundPlan as error:
+            return _standard(request, turn, str(error))
+        whole = with_coder(made.plan, request.goal, request.roles)
+        if whole is made.plan:
+            return PlanProposal(made.plan, made.reasons)
+        reason = "The plan had no step for the program that the goal asks for; one was added."
+        turn.emit(FellBack("plan", reason))
+        return PlanProposal(whole, (*made.reasons, reason))
+
+    async def _planned(self, request: PlanRequest, turn: Turn) -> MendedPlan:
+        """Return the model's plan, made sound; raises UnsoundPlan where there is none."""
         reader = PlanReader(request.roles)
 
         def is_enough(piece: str) -> bool:
@@ -46,19 +64,19 @@ class Manager(Agent):
                 MANAGER_PLAN,
                 plan_prompt(request.goal, request.roles),
                 wants_json=True,
+                json_schema=plan_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX),
                 tokens_max=PLAN_TOKENS_MAX,
                 is_enough=is_enough,
             )
-            plan = reader.plan()
-        except (UnsoundPlan, DeadlinePassed) as error:
+        except DeadlinePassed as error:
             # Late is late for the plan's share only: what is left may do for a plainer answer.
-            return _standard(request, turn, str(error))
-        whole = with_coder(plan, request.goal, request.roles)
-        if whole is plan:
-            return PlanProposal(plan)
-        reason = "The plan had no step for the program that the goal asks for; one was added."
-        turn.emit(FellBack("plan", reason))
-        return PlanProposal(whole, (reason,))
+            try:
+                made = reader.plan()
+            except UnsoundPlan:
+                raise UnsoundPlan(str(error)) from error
+            is_said = reader.is_complete or BROKEN_OFF in made.reasons
+            return made if is_said else replace(made, reasons=(*made.reasons, BROKEN_OFF))
+        return reader.plan()
 
     @handles(ComposeRequest)
     async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:

@@ -16,11 +16,14 @@ from cluster.kernel.tasks import Passage, Role, Run
 NOT_FOUND = "NOT FOUND"
 
 MANAGER_PLAN = (
-    "You are the Manager of a team of agents. Split the goal into at most 12 steps, each for one "
-    "agent. Use as few steps as the goal needs. Steps that do not need each other run at the same "
-    'time. Answer with one JSON object and nothing else: {"steps": [{"id": "r1", "agent": '
-    '"researcher", "instruction": "what to do", "needs": []}]}. "needs" lists the ids of the steps '
-    "whose results a step needs."
+    "You are the Manager of a team of agents. Plan who does what for the goal, in as few steps as "
+    "possible, mostly 1 to 4. What one agent can do at once is one step. Steps that do not need "
+    "each other run at the same time. Write each instruction in the language of the goal, so that "
+    "it can be understood by itself. Plan a program only where the goal asks for one or something "
+    "has to be computed. Plan no step that summarises or answers: you write the answer from the "
+    "results yourself, afterwards. Answer with one JSON object on one line and nothing else: "
+    '{"steps": [{"id": "r1", "agent": "researcher", "instruction": "...", "needs": []}]}. "needs" '
+    "lists the ids of earlier steps whose results a step needs."
 )
 MANAGER_ANSWER = (
     "You are the Manager of a team of agents. Write the answer to the goal in Markdown from the "

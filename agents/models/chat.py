@@ -53,11 +53,13 @@ def headers(asker: Asker, rng: random.Random) -> dict[str, str]:
     return {name: quote(value, _HEADER_SAFE) for name, value in named.items()}
 
 
-def parts(request: Request, refused: frozenset[str]) -> dict[str, object]:
+def parts(
+    request: Request, refused: frozenset[str], *, with_schema: bool = False
+) -> dict[str, object]:
     """Return the parts of a request beside model and messages, without the refused ones."""
     wanted: dict[str, object] = {"stream_options": {"include_usage": True}}
     if request.wants_json:
-        wanted["response_format"] = {"type": "json_object"}
+        wanted["response_format"] = _response_format(request.json_schema if with_schema else None)
     if request.tokens_max is not None:
         wanted["max_tokens"] = request.tokens_max
     if request.temperature is not None:
@@ -67,6 +69,13 @@ def parts(request: Request, refused: frozenset[str]) -> dict[str, object]:
         if instead := _OPTIONAL[part]:
             wanted[instead] = value
     return wanted
+
+
+def _response_format(schema: Mapping[str, object] | None) -> dict[str, object]:
+    if schema is None:
+        return {"type": "json_object"}
+    named = {"name": "answer", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def refused_part(said: str, sent: Mapping[str, object]) -> str | None:

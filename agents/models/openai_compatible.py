@@ -32,7 +32,11 @@ _USAGE_WAIT_S = 1.0
 
 
 class OpenAIModel:
-    """A model of an endpoint; with an empty ``name`` it is the first that the endpoint lists."""
+    """A model of an endpoint; with an empty ``name`` it is the first that the endpoint lists.
+
+    ``takes_schemas`` says that the endpoint holds the model to a JSON schema; others differ in
+    which schemas they take, and what they do with them, so they are asked for JSON only.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class OpenAIModel:
         base_url: str = "",
         api_key: str = "",
         *,
+        takes_schemas: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
@@ -50,6 +55,7 @@ class OpenAIModel:
         # The client insists on a key; an endpoint that checks none takes any.
         self._client = build_client(base_url, api_key or "none")
         self._endpoint = Endpoint(base_url, name, api_key)
+        self._takes_schemas = takes_schemas
         self._sleep = sleep
         self._rng = rng or random.SystemRandom()
         self._refused: frozenset[str] = frozenset()
@@ -111,7 +117,7 @@ class OpenAIModel:
         model = await self._model()
         refused = self._refused
         while True:
-            parts = chat.parts(request, refused)
+            parts = chat.parts(request, refused, with_schema=self._takes_schemas)
             try:
                 # As `chat.completions.create` does, but its chunks stay what JSON makes of them: a
                 # checked object for each token costs more than all else that is done about it.

@@ -5,7 +5,7 @@ Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,6 +40,8 @@ class Request:
     tokens_max: int | None = None
     wants_json: bool = False
     """Ask for one JSON object (``response_format``) where the endpoint supports it."""
+    json_schema: Mapping[str, object] | None = None
+    """What that object is like; a model that can be held to it (a local one) is."""
     temperature: float | None = None
 
 

@@ -79,7 +79,7 @@ def build_model(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
     if parsed.scheme == "llama":
         if not base_url:
             raise UsageError(f"{parsed} has no server on this node; start it with `fleetmind up`")
-        return OpenAIModel(find(parsed.name).stem, base_url)
+        return OpenAIModel(find(parsed.name).stem, base_url, takes_schemas=True)
     _check_endpoint(base_url, api_key)
     is_public = base_url.rstrip("/") in {"", PUBLIC_BASE_URL}
     return OpenAIModel(parsed.name or (PUBLIC_MODEL if is_public else ""), base_url, api_key)

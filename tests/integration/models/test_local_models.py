@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,9 @@ from agents.models import catalog
 from agents.models.local import local_server, server_command
 from agents.models.openai_compatible import OpenAIModel
 from agents.models.port import Asker, Delta, Finish, Message, Request
+from agents.planning.schema import plan_schema
 from cluster.kernel.errors import ModelError
+from cluster.kernel.tasks import Role
 
 pytestmark = pytest.mark.integration
 
@@ -106,7 +109,7 @@ async def test_a_broken_model_file_is_reported(tmp_path: Path) -> None:
 @pytest.fixture
 async def small_model() -> AsyncIterator[OpenAIModel]:
     async with local_server(SMOLLM2.name) as base_url:
-        model = OpenAIModel(SMOLLM2.name, base_url)
+        model = OpenAIModel(SMOLLM2.name, base_url, takes_schemas=True)
         yield model
         await model.close()
 
@@ -123,6 +126,25 @@ async def test_the_small_model_answers_in_text_and_in_json(small_model: OpenAIMo
         assert finish.prompt_tokens > 0
         assert text
         assert text.lstrip().startswith("{") == request.wants_json
+
+
+@needs_model
+async def test_the_small_model_is_held_to_the_schema_of_a_plan(small_model: OpenAIModel) -> None:
+    roles = (Role("researcher", "finds"), Role("poet", "rhymes"))
+    request = Request(
+        (Message("system", "Write a poem about plans."), Message("user", "Begin.")),
+        tokens_max=500,
+        temperature=0.0,
+        wants_json=True,
+        json_schema=plan_schema(roles, 120),
+    )
+
+    *deltas, finish = [item async for item in small_model.stream(request)]
+
+    text = "".join(item.text for item in deltas if isinstance(item, Delta))
+    assert isinstance(finish, Finish)
+    assert finish.reason == "stop"
+    assert json.loads(text)["steps"]
 
 
 @needs_model

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from agents import Answer, Finding, Parts, Program, Run, StepResult
 from agents.composition import OWN_WORDS
 from agents.manager import Manager
+from agents.planning.plan_text import BROKEN_OFF
+from agents.planning.schema import plan_schema
 from agents.researcher import NOTHING_FOUND, UNBACKED
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.ids import StepId
@@ -85,14 +87,15 @@ async def test_a_sound_plan_is_used_as_it_is() -> None:
     assert proposal.degraded == ()
     (request,) = bench.model.requests
     assert request.wants_json
+    assert request.json_schema == plan_schema(ROLES, 2000)
     assert request.messages[0].text.startswith("You are the Manager")
     assert request.messages[1].text == (
         f"Agents:\n- coder: programs\n- researcher: finds\n\nGoal: {GOAL}"
     )
 
 
-@pytest.mark.parametrize("text", ["", "Let us begin.", plan_text("hacker"), '{"steps": [{"id"'])
-async def test_an_unsound_plan_is_replaced_by_the_standard_workflow(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "Let us begin.", '{"steps": []}', '{"steps": [{"id"'])
+async def test_where_nothing_can_be_read_the_standard_workflow_is_used(text: str) -> None:
     bench = Bench(text, "plan")
 
     proposal = await bench.plan()
@@ -105,14 +108,37 @@ async def test_an_unsound_plan_is_replaced_by_the_standard_workflow(text: str) -
     assert bench.turn.fell_back() == ["plan"]
 
 
-async def test_an_unsound_plan_is_not_read_to_its_end() -> None:
-    pieces = (plan_text("hacker"), *("more " for _ in range(100)))
+async def test_a_mended_plan_is_used_and_what_was_changed_is_said() -> None:
+    bench = Bench(plan_text("hacker", "coder"), "plan")
+
+    proposal = await bench.plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == (
+        "Step 's0' was for 'hacker', which is no agent; the researcher does it.",
+    )
+    assert bench.turn.fell_back() == []
+
+
+async def test_what_a_model_says_after_its_plan_is_not_read_to_its_end() -> None:
+    pieces = (plan_text("researcher", "coder"), *("more " for _ in range(100)))
     bench = Bench(pieces, "plan")
 
     await bench.plan()
 
-    assert bench.turn.thoughts() == plan_text("hacker")
+    assert len(bench.turn.thoughts()) < 400
     assert bench.model.closed_streams == 1
+
+
+async def test_of_a_plan_that_comes_too_late_the_sealed_steps_are_used() -> None:
+    begun = plan_text("researcher", "coder", "coder")[:-40]
+    bench = Bench((begun, DeadlinePassed("it was not written in time")), "plan")
+
+    proposal = await bench.plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == (BROKEN_OFF,)
+    assert bench.turn.fell_back() == []
 
 
 async def test_a_missing_coder_is_added() -> None:

@@ -1,0 +1,62 @@
+"""The plan that needs no model, and what a model's plan must not lack.
+
+Pure. `agents.manager` falls back to it where a model's text holds no plan at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.wishes import wants_program
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Plan, Role, Step
+
+STEPS_MAX = 12
+INSTRUCTION_LENGTH_MAX = 2_000
+MANAGER = "manager"
+RESEARCHER = "researcher"
+CODER = "coder"
+GIVES = {RESEARCHER: "Finding", CODER: "Program"}
+"""What a step of a standard role comes to."""
+
+
+def standard_workflow(goal: str, roles: Sequence[Role], *, has_knowledge: bool) -> Plan:
+    """Return the plan that needs no model: research, code if wanted, then the users' own agents.
+
+    The Coder waits for the research where there is knowledge to be found. An agent that handles a
+    Program follows the Coder, one that handles a Finding the Researcher.
+    """
+    names = {role.name for role in roles}
+    instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
+    steps: list[Step] = []
+    if RESEARCHER in names:
+        steps.append(Step(StepId("r1"), RESEARCHER, instruction))
+    if CODER in names and (wants_program(goal) or not steps):
+        needs = tuple(step.id for step in steps) if has_knowledge else ()
+        steps.append(Step(StepId("c1"), CODER, instruction, needs))
+    source_of = {GIVES[step.agent]: step.id for step in steps}
+    for role in roles:
+        source = source_of.get("Program" if "Program" in role.handles else "Finding")
+        is_own = role.name not in {MANAGER, RESEARCHER, CODER}
+        if is_own and source and not {"Program", "Finding"}.isdisjoint(role.handles):
+            own_id = StepId(f"u{len(steps)}")
+            steps.append(Step(own_id, role.name, instruction, (source,)))
+    return Plan(tuple(steps[:STEPS_MAX]))
+
+
+def with_coder(plan: Plan, goal: str, roles: Sequence[Role]) -> Plan:
+    """Return the plan with a step for the program that the goal asks for in so many words.
+
+    The plan comes back unchanged where it has such a step, where none is asked for or no Coder is
+    there, and where it is full.
+    """
+    agents = {step.agent for step in plan.steps}
+    is_wanted = wants_program(goal, explicitly=True) and CODER not in agents
+    is_possible = any(role.name == CODER for role in roles) and len(plan.steps) < STEPS_MAX
+    if not (is_wanted and is_possible):
+        return plan
+    taken = {step.id for step in plan.steps}
+    step_id = next(StepId(f"c{n}") for n in range(1, STEPS_MAX + 2) if f"c{n}" not in taken)
+    needs = tuple(step.id for step in plan.steps if step.agent == RESEARCHER)
+    instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
+    return Plan((*plan.steps, Step(step_id, CODER, instruction, needs)))

@@ -1,0 +1,172 @@
+"""Plans as models write them: streamed, wrapped in prose, in all sorts of JSON, broken off."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agents.planning.mending import UnsoundPlan
+from agents.planning.plan_text import BROKEN_OFF, PlanReader, read_plan
+from cluster.kernel.tasks import Role
+
+ROLES = (Role("researcher", "finds"), Role("coder", "programs"))
+
+
+def step(step_id: str, agent: str = "researcher", *needs: str) -> dict[str, object]:
+    instruction = f"do what {step_id} is for"
+    return {"id": step_id, "agent": agent, "instruction": instruction, "needs": list(needs)}
+
+
+def text_of(*steps: object) -> str:
+    return json.dumps({"steps": steps})
+
+
+STEPS = (step("r1"), step("c1", "coder", "r1"))
+SOUND = text_of(*STEPS)
+BARE = json.dumps(STEPS)
+FORM = '{"steps": [{"id": "r1", "agent": "researcher", "instruction": "...", "needs": []}]}'
+
+
+def read_by_characters(text: str) -> PlanReader:
+    reader = PlanReader(ROLES)
+    for character in text:
+        reader.feed(character)
+    return reader
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOUND,
+        BARE,
+        f"```json\n{SOUND}\n```",
+        f"Here is {{my}} plan:\n\n{SOUND}\n\nI hope it {{helps}}!",
+        f"It's {{my}} plan, as {{see: below}}, [1]:\n{BARE}\nIt {{helps}}",
+        f"The form is {FORM}, so:\n{SOUND}",
+        json.dumps({"goal": "g", "steps": STEPS}, indent=2),
+        json.dumps({"plan": {"steps": STEPS}}),
+        json.dumps({"thoughts": ["a", {"b": 1}], "plan": STEPS}),
+        json.dumps({"steps": {"r1": step("r1"), "c1": step("c1", "coder", "r1")}}),
+        "\n".join(json.dumps(each) for each in STEPS),
+        SOUND.replace('"coder"', '"Coder"').replace('"researcher"', '"researcher-0"'),
+        SOUND.replace('["r1"]', '"r1"'),
+        SOUND.replace('"needs": [], ', "").replace(', "needs": []', ""),
+        SOUND.replace("[]", "None").replace('"', "'"),
+        SOUND.replace('"steps"', "steps").replace('"id"', "id").replace('"needs"', "needs"),
+        SOUND.replace("[]}", "[],},").replace("}]}", "},],}"),
+        SOUND.replace("[{", "[ // the steps\n{").replace("]}]", "] /* it's done */}]"),
+        SOUND.replace("[{", "[ # the steps, {\n{"),
+        SOUND.replace('"', "\u201d"),
+        SOUND[:-1],
+        SOUND[:-2],
+        SOUND[:-3],
+        SOUND.replace("}, {", "} {"),
+        SOUND.replace("]}, {", "]}}, {"),
+        BARE.replace("}, {", "},\n\n\n{")[:-1],
+    ],
+)
+def test_a_plan_is_read_however_it_is_written(text: str) -> None:
+    for made in (read_plan(text, ROLES), read_by_characters(text).plan()):
+        assert [(each.id, each.agent, each.needs) for each in made.plan.steps] == [
+            ("r1", "researcher", ()),
+            ("c1", "coder", ("r1",)),
+        ]
+        assert made.reasons == ()
+
+
+@pytest.mark.parametrize("text", [f"Plan: {SOUND}", f"Plan: {BARE}"])
+def test_a_step_is_known_as_soon_as_its_brace_closes(text: str) -> None:
+    reader = PlanReader(ROLES)
+    known_at: dict[str, int] = {}
+
+    for at, character in enumerate(text):
+        known_at.update({each.id: at for each in reader.feed(character)})
+
+    braces = [at for at, character in enumerate(text) if character == "}"]
+    assert list(known_at.items()) == [("r1", braces[0]), ("c1", braces[1])]
+    assert reader.is_complete
+
+
+def test_raw_line_breaks_and_quotes_within_an_instruction_are_part_of_it() -> None:
+    text = SOUND.replace("do what r1 is for", 'Compare "a", "b"\n\nand http://c/#d.')
+
+    assert read_plan(text, ROLES).plan.steps[0].instruction == (
+        'Compare "a", "b"\n\nand http://c/#d.'
+    )
+
+
+@pytest.mark.parametrize("end", [-5, -12, -30, -60])
+def test_a_plan_that_breaks_off_keeps_its_sealed_steps(end: int) -> None:
+    made = read_by_characters(SOUND[:end]).plan()
+
+    assert [each.id for each in made.plan.steps] == ["r1"]
+    assert made.reasons == (BROKEN_OFF,)
+
+
+def test_a_model_that_repeats_its_steps_for_ever_is_not_read_for_ever() -> None:
+    reader = PlanReader(ROLES)
+    reader.feed('{"steps": [')
+    fed = 0
+    while not reader.is_complete:
+        reader.feed(f"{json.dumps(step('r1'))}, ")
+        fed += 1
+
+    assert fed < 30
+    assert len(reader.plan().plan.steps) == 1
+
+
+def test_what_follows_a_plan_is_not_read() -> None:
+    reader = PlanReader(ROLES)
+    reader.feed(SOUND)
+
+    assert reader.is_complete
+    assert reader.feed(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "I would first search and then answer.",
+        text_of(),
+        FORM,
+        '{"answer": 42}',
+        '{"answer": {"steps": []}}',
+        text_of("research"),
+        text_of(["r1"]),
+        SOUND[:60],
+    ],
+)
+def test_where_there_is_no_plan_none_is_read(text: str) -> None:
+    with pytest.raises(UnsoundPlan):
+        read_plan(text, ROLES)
+    with pytest.raises(UnsoundPlan):
+        read_by_characters(text).plan()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        '{"steps": ' + "[" * 1_000_000,
+        '{"steps": [{"id": ' + "[" * 60_000,
+        '{"a": ' * 10_000,
+        "{ " * 500_000,
+        "{" + " " * 500_000,
+        '{"a": 1, ' * 5_000,
+        '{"steps": [{"id": "r1", "instruction": "' + "y" * 1_000_000,
+    ],
+)
+def test_garbage_of_any_size_is_refused_before_it_is_all_read(text: str) -> None:
+    with pytest.raises(UnsoundPlan):
+        read_plan(text, ROLES)
+    with pytest.raises(UnsoundPlan):
+        read_piecemeal(text).plan()
+
+
+def read_piecemeal(text: str) -> PlanReader:
+    reader = PlanReader(ROLES)
+    for at in range(0, len(text), 1000):
+        reader.feed(text[at : at + 1000])
+    return reader

@@ -1,0 +1,58 @@
+"""The plan that needs no model, and the Coder that a plan must not lack."""
+
+from __future__ import annotations
+
+from agents.planning.workflow import standard_workflow, with_coder
+from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Plan, Role, Step
+
+RESEARCHER = Role("researcher", "finds")
+CODER = Role("coder", "programs")
+REVIEWER = Role("reviewer", "reviews", ("Program",))
+CRITIC = Role("critic", "criticises", ("Finding",))
+ROLES = (RESEARCHER, CODER, REVIEWER)
+
+
+def test_the_standard_workflow_researches_and_programs_where_a_program_is_wanted() -> None:
+    plan = standard_workflow("Write a program for it.", (CODER, RESEARCHER), has_knowledge=True)
+
+    assert [(each.id, each.agent, each.needs) for each in plan.steps] == [
+        ("r1", "researcher", ()),
+        ("c1", "coder", ("r1",)),
+    ]
+
+
+def test_the_standard_workflow_only_researches_where_nothing_is_to_be_programmed() -> None:
+    plan = standard_workflow("What is a heap?", ROLES, has_knowledge=True)
+
+    assert [each.agent for each in plan.steps] == ["researcher"]
+
+
+def test_the_coder_waits_for_no_research_that_could_find_nothing() -> None:
+    plan = standard_workflow("Compute 2 + 2.", (RESEARCHER, CODER), has_knowledge=False)
+
+    assert plan.steps[1].needs == ()
+
+
+def test_own_agents_follow_the_step_whose_result_they_handle() -> None:
+    roles = (*ROLES, CRITIC, Role("manager", "plans"), Role("poet", "rhymes"))
+
+    plan = standard_workflow("Compute it.", roles, has_knowledge=True)
+
+    assert [(each.agent, each.needs) for each in plan.steps[2:]] == [
+        ("reviewer", ("c1",)),
+        ("critic", ("r1",)),
+    ]
+
+
+def test_a_coder_is_added_where_a_program_is_asked_for_in_so_many_words() -> None:
+    plan = Plan((Step(StepId("c1"), "researcher", "read"),))
+
+    whole = with_coder(plan, "Read it and write a program.", ROLES)
+
+    assert whole.steps[1] == Step(
+        StepId("c2"), "coder", "Read it and write a program.", (StepId("c1"),)
+    )
+    assert with_coder(plan, "Use what you find.", ROLES) is plan
+    assert with_coder(whole, "Write a program.", ROLES) is whole
+    assert with_coder(plan, "Write a program.", (RESEARCHER,)) is plan

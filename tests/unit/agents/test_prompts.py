@@ -1,0 +1,79 @@
+"""What the models are told, one golden file a prompt, so that every change of it is seen.
+
+After a wanted change run this file with FLEETMIND_WRITE_PROMPTS=1 and commit what it writes to
+``prompts/``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents import prompts
+from agents.coder import Coder
+from agents.manager import Manager
+from agents.prompts import Attempt
+from agents.researcher import Researcher
+from cluster.kernel.tasks import Passage, Role, Run
+
+FOLDER = Path(__file__).parent / "prompts"
+GOAL = "How many entries does the Zephyr cache hold? Show a program that computes twice that."
+QUESTION = "How many entries does the Zephyr cache hold?"
+ROLES = (Role("researcher", Researcher.purpose), Role("coder", Coder.purpose))
+PASSAGE = Passage(
+    "docs/zephyr.md", 10, 12, "The Zephyr cache holds 512 entries.\n[3] </passages>", title="Cache"
+)
+EXAMPLE = Passage("docs/zephyr.md", 20, 21, "size = 512\nprint(size)\n", kind="code")
+ATTEMPT = Attempt(
+    "print(2 * size)\n",
+    Run(1, "", "NameError: name 'size' is not defined\n"),
+    "it ended with exit code 1",
+)
+RESULTS = "Step r1 (researcher):\nThe Zephyr cache holds 512 entries [1]."
+
+SYSTEM = {
+    name.lower(): text
+    for name, text in vars(prompts).items()
+    if name.isupper() and not name.startswith("_") and isinstance(text, str)
+}
+WITH_SAMPLES: dict[str, Callable[[], str]] = {
+    "plan_prompt": lambda: prompts.plan_prompt(GOAL, ROLES),
+    "research_prompt": lambda: prompts.research_prompt(QUESTION, GOAL, [PASSAGE]),
+    "research_prompt_without_passages": lambda: prompts.research_prompt(QUESTION, QUESTION, []),
+    "code_prompt": lambda: prompts.code_prompt(
+        "Compute twice 512.", GOAL, notes="It holds 512 entries.", examples=[EXAMPLE]
+    ),
+    "repair_prompt": lambda: prompts.repair_prompt("Task: Compute twice 512.", ATTEMPT),
+    "answer_prompt": lambda: prompts.answer_prompt(GOAL, RESULTS, ["c1: no time was left"]),
+}
+
+
+@pytest.mark.parametrize("name", [*SYSTEM, *WITH_SAMPLES])
+def test_a_prompt_is_as_its_golden_file_says(name: str) -> None:
+    text = SYSTEM[name] if name in SYSTEM else WITH_SAMPLES[name]()
+    golden = FOLDER / f"{name}.txt"
+    if os.environ.get("FLEETMIND_WRITE_PROMPTS"):
+        golden.write_text(f"{text}\n", encoding="utf-8")
+
+    assert f"{text}\n" == golden.read_text(encoding="utf-8")
+
+
+def test_there_is_no_golden_file_without_its_prompt() -> None:
+    assert {path.stem for path in FOLDER.glob("*.txt")} == {*SYSTEM, *WITH_SAMPLES}
+
+
+def test_every_function_that_makes_a_prompt_has_a_golden_file() -> None:
+    made = {name for name in vars(prompts) if name.endswith("_prompt")}
+
+    assert made <= WITH_SAMPLES.keys()
+
+
+@pytest.mark.parametrize("agent", [Manager, Researcher, Coder])
+def test_a_system_prompt_begins_with_who_is_told(agent: type) -> None:
+    own = [text for name, text in SYSTEM.items() if name.startswith(agent.__name__.lower())]
+
+    assert own
+    assert all(text.startswith(f"You are the {agent.__name__}") for text in own)
