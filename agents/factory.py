@@ -52,6 +52,7 @@ def build_agent(
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
             cuts_loops=is_embedded,
+            is_strict=is_embedded,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             passage_chars_max=EMBEDDED_PASSAGE_CHARS_MAX if is_embedded else None,
             tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),

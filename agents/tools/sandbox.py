@@ -75,6 +75,11 @@ class BubblewrapSandbox:
             self._refusal = self._test_oneself()
         return self._refusal
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """What programs can import beside the standard library: nothing."""
+        return ()
+
     async def run(self, source: str, timeout_s: float) -> Run:
         """Run one Python program; waiting for its turn counts as its time.
 
