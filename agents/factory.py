@@ -67,7 +67,11 @@ def is_embedded_model(uri: str) -> bool:
 
 
 def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
-    """Return the sandbox with the limits of the settings, or one that runs nothing."""
+    """Return the sandbox with the limits of the settings, or one that runs nothing.
+
+    Raises:
+        UsageError: its limits or its environment will not do.
+    """
     if not section["enabled"]:
         from agents.tools.sandbox_off import NoSandbox
 
@@ -81,7 +85,14 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
             f" with less than {SANDBOX_MEMORY_MIN}"
         )
     limits = {field.name for field in fields(SandboxLimits)}
-    return BubblewrapSandbox(SandboxLimits(**{k: v for k, v in section.items() if k in limits}))
+    libraries = None
+    if path := section.get("python"):
+        from agents.tools.sandbox_libraries import find_libraries
+
+        libraries = find_libraries(path)
+    return BubblewrapSandbox(
+        SandboxLimits(**{k: v for k, v in section.items() if k in limits}), libraries=libraries
+    )
 
 
 def load_agent_class(class_path: str) -> type[Agent]:
