@@ -20,6 +20,11 @@ from cluster.kernel.tasks import Run
 OVERLAP_MIN = 0.34
 """Share of what it is to be about that a program has to have where nothing else speaks for it."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_PROMISE = re.compile(
+    r"\S.*#\s*(?:->|=>|→|(?:expected )?outputs?:?|prints?:?|results?:)\s*(.*\d.*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_BLANK = re.compile(r"[\s'\"`]+")
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_RESULT = re.compile(r"(?:None|<[\w. ]+ at 0x\w+>)\s*|(?:Error|Exception)\b.*", re.DOTALL)
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
@@ -111,6 +116,7 @@ def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
     found = []
     if _NO_RESULT.fullmatch(candidate.run.stdout.strip()):
         found.append("print a result")
+    found += [f"print what its comment says: {promise}" for promise in _broken_promises(candidate)]
     overlap = _overlap(candidate, brief)
     is_about = overlap > 0 or bool(brief.values)
     if candidate.is_example:
@@ -118,6 +124,16 @@ def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
         if brief.count and not _has_value(candidate.source, brief.count):
             found.append(f"give {brief.count} results")
     return found if is_about else [*found, "do what the task asks"]
+
+
+def _broken_promises(candidate: Candidate) -> list[str]:
+    """Return what comments beside the code say that is printed and isn't.
+
+    Small models change the values of an example and leave its comment.
+    """
+    printed = _BLANK.sub("", candidate.run.stdout)
+    promises = (promise.strip() for promise in _PROMISE.findall(candidate.source))
+    return [each for each in promises if _BLANK.sub("", each) not in printed][:1]
 
 
 def complaint(candidate: Candidate, brief: Brief) -> str:

@@ -116,6 +116,23 @@ def test_a_program_that_only_fails_is_never_offered(candidate: Candidate, wrong:
     assert best_of([candidate], Brief(), is_strict=True) is None
 
 
+@pytest.mark.parametrize(
+    ("source", "is_kept"),
+    [
+        ("print([99, 99, 99])  # -> three largest: [99, 88, 71]", False),
+        ("print([99, 99, 99])  # Output: [99, 99, 99]", True),
+        ("print([99, 99, 99])  # prints '[99,99, 99]'", True),
+        ("print([99, 99, 99])  # the 3 largest", True),
+        ("print([99, 99, 99])  # -> a list", True),
+    ],
+)
+def test_a_program_has_to_print_what_its_comment_promises(source: str, *, is_kept: bool) -> None:
+    candidate = ran(source, "[99, 99, 99]\n")
+
+    assert (str(open_wishes(candidate, Brief())) == "") is is_kept
+    assert (best_of([candidate], Brief(), is_strict=True) is candidate) is is_kept
+
+
 HEAPS = Brief(names=frozenset({"heapq"}), values=("5", "9"))
 FULL = "import heapq\nprint(heapq.nsmallest(1, [5, 9]))"
 
