@@ -43,7 +43,8 @@ _NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS.split(
 _KNOWN_SHARE_MIN = 0.5
 _CITATION = re.compile(r"\s*\[\d{1,3}(?:,\s*\d{1,3})*\](?!\()")
 _THOUSANDS = re.compile(r"(?<![\d,.])(\d{1,3}(?:,\d{3})+)(?![\d,])")
-_TOKEN = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)*|[^\W\d]\w*|\d+(?:\.\d+)*")
+_TOKEN = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)*|[^\W\d]\w*(?:-\d+)*|\d+(?:\.\d+)*")
+"""`task-2` is one word and no number."""
 _MARKED = re.compile(
     r"`{1,3}([^`]{1,400})`{1,3}|[\"“]([^\"”]+)[\"”]|(?<!\w)['‘]([^'’]+)['’](?!\w)"  # noqa: RUF001
 )
@@ -65,6 +66,7 @@ class Printed:
         self._used = {name.lower() for name in used_names(program.source)}
         self._goal = _tokens(goal)
         self._words = {*self._goal, *_tokens(program.source), *self._printed}
+        self._text = f"{goal}\n{program.source}\n{output}".lower()
         self._stems = stems(f"{goal}\n{program.source}\n{output}") | {*map(stem, self._words)}
         self._subject = {stem(key) for key in subject(goal)}
 
@@ -73,19 +75,25 @@ class Printed:
 
         It has at least one number, quoted word or name in code, and all of these are the
         program's. Its numbers stand in the output with the same words before them: side by side,
-        or behind the label of their line. Its other words are mostly those of the goal, the source
-        and the output, and all of them where they deny or rank.
+        or behind the label of their line. What is quoted is printed in that order, and on a line
+        with the word that follows. Its other words are mostly those of the goal, the source and
+        the output, and all of them where they deny or rank.
         """
         text = " ".join(_CITATION.sub("", sentence).split())
-        if text.endswith("?") or not self._are_known(text):
+        if text.endswith("?") or not self._are_known(text) or not self._are_bound(text):
             return False
         items = list(self._items(text))
         if None in items:
             return False
         printed = [item for item in items if item]
-        if not any(_is_number(item) for item in printed):
-            return self._has_run(printed) if printed else self._names_what_is_used(text)
-        return self._has_run(printed) or self._is_labelled(_tokens(text))
+        quoted = [word for word in _quoted(text) if word in self._printed]
+        if any(map(_is_number, printed)):
+            plain = _MARKED.sub(lambda m: " " if self._stands(m.group()) else m.group(), text)
+            return self._has_run(printed) or self._is_labelled(_tokens(plain))
+        if quoted:
+            left = iter(self._printed)
+            return all(word in left for word in quoted)
+        return self._has_run(printed) if printed else self._names_what_is_used(text)
 
     def denies(self, sentence: str) -> bool:
         """Say whether a sentence on the goal's subject has a number that stands nowhere."""
@@ -98,46 +106,77 @@ class Printed:
         words = [word for word in _tokens(_MARKED.sub(" ", text)) if not _is_number(word)]
         if any(word in _LIMITING and word not in self._words for word in words):
             return False
-        content = [w for w in words if len(w) >= _LENGTH_MIN and w not in _SMALL | _LIMITING]
-        content = [w for w in content if w not in _NUMBER_WORDS and stem(w) not in FRAME_STEMS]
+        content = [word for word in words if word not in _LIMITING and not _is_frame(word)]
         known = [word for word in content if stem(word) in self._stems]
-        return len(known) >= _KNOWN_SHARE_MIN * len(content)
+        marked = sum(1 for _ in _MARKED.finditer(text))
+        return len(known) + marked >= _KNOWN_SHARE_MIN * (len(content) + marked)
+
+    def _are_bound(self, text: str) -> bool:
+        """Say whether what is quoted stands on a line with the printed word that follows it."""
+        quoted = set(_quoted(text)) & set(self._printed)
+        lines = [{stem(token) for token in line} for line in self._lines]
+        waiting: set[str] = set()
+        for word in _tokens(text):
+            if word in quoted:
+                waiting.add(stem(word))
+            elif not _is_number(word) and not _is_frame(word):
+                if any(stem(word) in line for line in lines) and not all(
+                    any({stem(word), name} <= line for line in lines) for name in waiting
+                ):
+                    return False
+                waiting = set()
+        return True
 
     def _names_what_is_used(self, text: str) -> bool:
         """Say whether something marked, or written as code is, is a name that the program uses."""
-        marked = [word for match in _MARKED.finditer(text) for word in _tokens(match.group())]
-        return any(word in self._used for word in marked or _tokens(text))
+        return any(word in self._used for word in _quoted(text) or _tokens(text))
 
     def _items(self, sentence: str) -> Iterator[str | None]:
         """Yield what has to stand in the output; None where something stands nowhere."""
         at = 0
         for match in _MARKED.finditer(sentence):
             yield from self._plain_items(sentence[at : match.start()])
-            yield from self._marked_items(_tokens(match.group()))
+            yield from self._marked_items(match.group())
             at = match.end()
         yield from self._plain_items(sentence[at:])
 
-    def _marked_items(self, words: Sequence[str]) -> Iterator[str | None]:
+    def _marked_items(self, text: str) -> Iterator[str | None]:
+        words = _tokens(text)
         if all(self._is_printed(word) for word in words):
             yield from words
-        elif not set(words) <= self._used | set(self._goal):
+        elif not self._stands(text) and not set(words) <= self._used | set(self._goal):
             yield None
+
+    def _stands(self, marked: str) -> bool:
+        """Say whether what is quoted stands in goal, source or output, letter by letter."""
+        return marked.strip("`\"“”'‘’").lower() in self._text  # noqa: RUF001
 
     def _plain_items(self, text: str) -> Iterator[str | None]:
         for word, following in pairwise((*_tokens(text), "")):
-            if (_is_number(word) or word in _NUMBER_WORDS) and self._is_asked(word, following):
+            if self._is_asked(word, following) or self._is_counted(word, following):
                 continue
             if self._is_printed(word):
-                if _is_number(word) or (len(word) >= _LENGTH_MIN and not _is_frame(word)):
+                if _is_number(word) or not _is_frame(word):
                     yield word
             elif self._is_printed(_NUMBER_WORDS.get(word, "")):
                 yield _NUMBER_WORDS[word]
-            elif _is_number(word):
+            elif _is_number(word) or (word in _NUMBER_WORDS and word not in {"one", *self._goal}):
                 yield None
 
     def _is_asked(self, number: str, following: str) -> bool:
-        """Say whether the goal has the number before the same word."""
-        return any(pair == (number, following) for pair in pairwise((*self._goal, "")))
+        """Say whether it is a number that the goal has before the same word."""
+        is_number = _is_number(number) or number in _NUMBER_WORDS
+        return is_number and (number, following) in pairwise((*self._goal, ""))
+
+    def _is_counted(self, number: str, following: str) -> bool:
+        """Say whether the things are numbered up to it: with `task-5` last, there are five."""
+        last = _NUMBER_WORDS.get(number, number)
+        name = stem(following)
+        return (
+            last.isdecimal()
+            and f"{name}-{last}" in self._words
+            and f"{name}-{int(last) + 1}" not in self._words
+        )
 
     def _is_printed(self, item: str) -> bool:
         return any(_is_same(item, token) for token in self._printed)
@@ -195,12 +234,20 @@ def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(plain.lower())
 
 
+def _quoted(text: str) -> list[str]:
+    """Return the words between quotation marks and backticks, without numbers."""
+    found = (word for match in _MARKED.finditer(text) for word in _tokens(match.group()))
+    return [word for word in found if not _is_number(word)]
+
+
 def _is_number(token: str) -> bool:
     return token[-1:].isdigit() and token.lstrip("-")[0].isdigit()
 
 
 def _is_frame(word: str) -> bool:
-    return word in _SMALL or stem(word) in FRAME_STEMS
+    """Say whether a word says nothing of a program that could be right or wrong."""
+    is_small = len(word) < _LENGTH_MIN or word in _SMALL or word in _NUMBER_WORDS
+    return is_small or stem(word) in FRAME_STEMS
 
 
 def _is_same(said: str, printed: str) -> bool:

@@ -24,6 +24,19 @@ FIGURES = Printed(
     "Compute the mean, the median and the squares.",
 )
 
+TASKS_TEXT = """task-1: started (1 running)
+task-2: started (2 running)
+task-1: finished
+task-3: started (2 running)
+task-3: cancelled
+caught: task-2 failed
+most tasks running at once: 2
+"""
+TASKS = Printed(
+    Program("limit = asyncio.Semaphore(2)\ngroup.create_task(x)", Run(0, TASKS_TEXT, "")),
+    "Run tasks, never more than two at once, so that one failing task cancels the others.",
+)
+
 
 @pytest.mark.parametrize(
     ("printed", "sentence"),
@@ -42,6 +55,9 @@ FIGURES = Printed(
         (FIGURES, "The largest of these values is 9,000 [2]."),
         (FIGURES, "The squares are 0, 1, 4 and 9."),
         (SUM, "All in all, the sum comes to 5050."),
+        (TASKS, "When `task-2` fails, `task-3` is cancelled, and the most tasks at once is 2."),
+        (TASKS, "The three tasks share a limit: when `task-2` fails, `task-3` is cancelled."),
+        (TASKS, "Tasks share an `asyncio.Semaphore(2)`, so that never more than two run at once."),
     ],
 )
 def test_what_was_printed_may_be_said(printed: Printed, sentence: str) -> None:
@@ -74,6 +90,13 @@ def test_what_was_printed_may_be_said(printed: Printed, sentence: str) -> None:
         (FIGURES, "The squares are 0, 1, 9 and 4."),
         (FIGURES, "The mean was never 4.25."),
         (FIGURES, "Everybody in Paris agreed on a mean temperature of 4 degrees."),
+        (TASKS, "When `task-1` fails, `task-3` is cancelled."),
+        (TASKS, "When `task-2` fails, `task-1` is cancelled, and the most tasks at once is 2."),
+        (TASKS, "When `task-2` fails, `task-3` is cancelled, and the most tasks at once is 3."),
+        (TASKS, "Tasks share an `asyncio.Semaphore(4)`, so that never more than two run at once."),
+        (TASKS, "The four tasks share a limit: when `task-2` fails, `task-3` is cancelled."),
+        (TASKS, "The program never runs more than four tasks at once."),
+        (COUNTED, "The two most common words are 'cat' and 'the'."),
     ],
 )
 def test_what_was_not_printed_may_not_be_said(printed: Printed, sentence: str) -> None:
