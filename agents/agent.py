@@ -58,6 +58,8 @@ class Parts:
     """Whether the model is one of the catalogue: small, and trusted with less."""
     cuts_loops: bool = False
     """Whether the model is one that falls into repeating itself: it is stopped then."""
+    is_strict: bool = False
+    """Whether the model is one whose text isn't shown, or its program offered, in any doubt."""
     passage_chars_max: int | None = None
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None

@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents.agent import Agent, handles
-from agents.brief import Brief, brief_of, names_in_code
-from agents.candidates import (
+from agents.programs.brief import Brief, brief_of, names_in_code
+from agents.programs.candidates import (
     Candidate,
     best_of,
     complaint,
     imported_names,
     is_certain,
-    program_in,
 )
-from agents.endings import BlockClosed
-from agents.prompts import CODER, Attempt, code_prompt, repair_prompt
+from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program
+from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
 from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
 from cluster.kernel.turn import Turn
 
-TOKENS_MAX = 900
+TOKENS_MAX = 1_800
+"""Of one program; where it is cut off there, a shorter one is asked for."""
 NO_PROGRAM = "No program is offered"
 _BETTER = "it fits the task better than what the model wrote."
 _EXAMPLES_MAX = 3
@@ -50,13 +50,17 @@ class _Work:
     attempts: int = 0
     failure: ClusterError | None = None
     """Why the model could not be asked any more."""
-    complaint: str = "the model wrote no program."
+    complaint: str = NO_BLOCK
     """What is wrong with what the model wrote last."""
+    is_strict: bool = False
+    """Whether nothing is offered that leaves a wish open; see `best_of`."""
 
     @property
     def is_done(self) -> bool:
-        """Say whether one candidate leaves no wish open."""
-        return any(is_certain(candidate, self.brief) for candidate in self.candidates)
+        """Say whether one candidate leaves no wish open, so that no other need be tried."""
+        if self.is_strict:
+            return any(is_certain(candidate, self.brief) for candidate in self.candidates)
+        return any(not complaint(candidate, self.brief) for candidate in self.candidates)
 
 
 class Coder(Agent):
@@ -66,9 +70,11 @@ class Coder(Agent):
 
     @handles(Assignment)
     async def code(self, assignment: Assignment, turn: Turn) -> Program:
-        """Return a program that ran, exited 0 and does what was asked.
+        """Return a program that ran, exited 0 and printed something.
 
-        Where there is none, its source is empty and ``degraded`` says why.
+        What was asked and not seen in it stands in ``degraded``, and is a reason for repairing it
+        while attempts and time remain. Where no program ran, the source is empty and ``degraded``
+        says why.
 
         Raises:
             ModelError, DeadlinePassed: the model failed, and no example of the documents will do.
@@ -83,7 +89,7 @@ class Coder(Agent):
         examples = await self._examples(assignment, turn)
         known = names_in_code(notes).union(*(imported_names(each.text) for each in examples))
         brief = brief_of(assignment.instruction, assignment.goal, known)
-        work = _Work(turn, brief, examples)
+        work = _Work(turn, brief, examples, is_strict=self.parts.is_strict)
         asked = code_prompt(
             assignment.instruction,
             assignment.goal,
@@ -116,26 +122,41 @@ class Coder(Agent):
             left_s = work.turn.remaining_s()
             work.attempts += 1
             try:
-                text = await self.think(
-                    work.turn, CODER, prompt, tokens_max=TOKENS_MAX, is_enough=BlockClosed()
-                )
+                attempt = await self._attempt(prompt, seen, work)
             except (ModelError, DeadlinePassed) as error:
                 work.failure = error
                 return
-            source = program_in(text)
-            run = None
-            if not source:
-                work.complaint = "there was no complete code block with a Python program."
-                await self._try_examples(work)
-            elif source not in seen:
-                run = await self._run(work, source, "model")
-            if work.is_done or source in seen or (run is not None and not work.complaint):
+            if attempt is None or work.is_done:
                 return
-            seen.add(source)
             spent_s = left_s - work.turn.remaining_s()
             if work.turn.remaining_s() < spent_s * _ANOTHER_TAKES:
                 return
-            prompt = repair_prompt(asked, Attempt(source, run, work.complaint))
+            prompt = repair_prompt(asked, attempt)
+
+    async def _attempt(self, prompt: str, seen: set[str], work: _Work) -> Attempt | None:
+        """Have one program written and run it; None where the model has nothing new to say.
+
+        Raises:
+            ModelError, DeadlinePassed: the model failed.
+        """
+        text = await self.think(
+            work.turn,
+            coder_role(self.parts.sandbox.libraries),
+            prompt,
+            tokens_max=TOKENS_MAX,
+            is_enough=ProgramEnd(),
+        )
+        reading = read_program(text)
+        if reading.source in seen:
+            return None
+        seen.add(reading.source)
+        if not reading.source:
+            work.complaint = reading.fault
+            if work.is_strict:
+                await self._try_examples(work)
+            return Attempt("", None, work.complaint)
+        run = await self._run(work, reading.source, "model")
+        return Attempt(reading.source, run, work.complaint) if work.complaint else None
 
     async def _try_examples(self, work: _Work) -> None:
         """Run the examples of the documents, the best one first, until one does."""
@@ -164,7 +185,7 @@ class Coder(Agent):
 
 
 def _offered(work: _Work) -> Program:
-    best = best_of(work.candidates, work.brief)
+    best = best_of(work.candidates, work.brief, is_strict=work.is_strict)
     if best is None:
         if work.failure is not None:
             raise work.failure
@@ -177,7 +198,9 @@ def _offered(work: _Work) -> Program:
         reason = f"{NO_PROGRAM}. After {attempts} of the model, {work.complaint}{found}"
         return Program("", degraded=(reason,))
     if not best.is_example:
-        return Program(best.source, best.run)
+        remark = complaint(best, work.brief)
+        degraded = (remark[0].upper() + remark[1:],) if remark else ()
+        return Program(best.source, best.run, degraded=degraded)
     why = str(work.failure) + "." if work.failure is not None else work.complaint or _BETTER
     reason = f"The program is an example of the documents ({best.origin}): {why}"
     work.turn.emit(FellBack("code", reason))

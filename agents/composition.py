@@ -12,7 +12,7 @@ from agents.claims import cited_numbers, qualifiers, read
 from agents.extraction import Support, support_for
 from agents.grounding import find_support
 from agents.outcomes import Outcomes, output_section, program_section
-from agents.printed import FRAME_STEMS, Printed, is_about_output
+from agents.programs.output import FRAME_STEMS, Printed, is_about_output
 from agents.prose import CitationList, judged
 from cluster.kernel.tasks import Answer, Citation, Passage, StepProgram
 

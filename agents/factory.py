@@ -56,6 +56,7 @@ def build_agent(
             support_mode=SupportMode(answer["support"]),
             is_embedded=is_embedded,
             cuts_loops=is_embedded,
+            is_strict=is_embedded,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             passage_chars_max=EMBEDDED_PASSAGE_CHARS_MAX if is_embedded else None,
             tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
@@ -70,7 +71,11 @@ def is_embedded_model(uri: str) -> bool:
 
 
 def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
-    """Return the sandbox with the limits of the settings, or one that runs nothing."""
+    """Return the sandbox with the limits of the settings, or one that runs nothing.
+
+    Raises:
+        UsageError: its limits or its environment will not do.
+    """
     if not section["enabled"]:
         from agents.tools.sandbox_off import NoSandbox
 
@@ -84,7 +89,14 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
             f" with less than {SANDBOX_MEMORY_MIN}"
         )
     limits = {field.name for field in fields(SandboxLimits)}
-    return BubblewrapSandbox(SandboxLimits(**{k: v for k, v in section.items() if k in limits}))
+    libraries = None
+    if path := section.get("python"):
+        from agents.tools.sandbox_libraries import find_libraries
+
+        libraries = find_libraries(path)
+    return BubblewrapSandbox(
+        SandboxLimits(**{k: v for k, v in section.items() if k in limits}), libraries=libraries
+    )
 
 
 def load_agent_class(class_path: str) -> type[Agent]:

@@ -1,7 +1,12 @@
 """What a goal asks for, read from its words: a program or not, and about what.
 
+<<<<<<< HEAD
 Pure heuristics in one place. `agents.planning` decides with them whether the standard workflow has
 a Coder, `agents.coder` and `agents.candidates` what a program must be about.
+=======
+Pure heuristics in one place. `agents.plan` decides with them whether the standard workflow has a
+Coder, `agents.coder` and `agents.programs.candidates` what a program must be about.
+>>>>>>> programs
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class Sandbox(Protocol):
         """Why nothing can be run here and how to change it; empty where programs can run."""
         ...
 
+    @property
+    def libraries(self) -> Sequence[str]:
+        """Libraries that programs can import beside the standard one, as a model is told them."""
+        ...
+
     async def run(self, source: str, timeout_s: float) -> Run:
         """Run one Python program and return how it ended; limits and time-outs end it as a Run.
 

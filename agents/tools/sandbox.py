@@ -1,10 +1,10 @@
 """The sandbox that programs of the Coder run in: bubblewrap, with limits on everything.
 
 `BubblewrapSandbox` implements the `Sandbox` port. A program sees an interpreter with its standard
-library, a small /tmp and nothing else: no network, no home, no project, no secrets, no other
-process. What it shares with the machine is the kernel, so this is no wall against its unknown
-faults. Discovery, command, filter, watching and one program's life each have a module of their
-own beside this one.
+library, the libraries of an environment where the settings name one, a small /tmp and nothing else:
+no network, no home, no project, no secrets, no other process. What it shares with the machine is
+the kernel, so this is no wall against its unknown faults. Discovery, libraries, command, filter,
+watching and one program's life each have a module of their own beside this one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from agents.tools.sandbox_command import SandboxLimits
 from agents.tools.sandbox_discovery import (
@@ -23,6 +24,7 @@ from agents.tools.sandbox_discovery import (
 )
 from agents.tools.sandbox_guard import SandboxGuard
 from agents.tools.sandbox_job import SandboxJob, last_line
+from agents.tools.sandbox_libraries import SandboxLibraries
 from agents.tools.sandbox_process import sandbox_process
 from cluster.kernel.errors import ClusterError, DeadlinePassed, Overloaded, Stopped, TooLarge
 from cluster.kernel.tasks import Run
@@ -40,6 +42,7 @@ class BubblewrapSandbox:
         limits: what one program may use.
         running_max: programs at once; more wait, as long as their time lasts.
         waiting_max: programs waiting; more are refused.
+        libraries: an environment that programs run in; without it, the standard library only.
         find: looks at the machine; raises ClusterError where something is missing.
     """
 
@@ -49,6 +52,7 @@ class BubblewrapSandbox:
         *,
         running_max: int = 4,
         waiting_max: int = 64,
+        libraries: SandboxLibraries | None = None,
         find: Callable[[], SandboxMachine] = discover,
     ) -> None:
         self._limits = limits or SandboxLimits()
@@ -56,6 +60,7 @@ class BubblewrapSandbox:
         self._running_max = running_max
         self._waiting_max = waiting_max
         self._waiting = 0
+        self._libraries = libraries
         self._find = find
         self._jobs: set[SandboxJob] = set()
         self._machine: SandboxMachine | None = None
@@ -74,6 +79,11 @@ class BubblewrapSandbox:
         if self._refusal is None:
             self._refusal = self._test_oneself()
         return self._refusal
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """What programs can import beside the standard library."""
+        return self._libraries.names if self._libraries is not None else ()
 
     async def run(self, source: str, timeout_s: float) -> Run:
         """Run one Python program; waiting for its turn counts as its time.
@@ -150,6 +160,9 @@ class BubblewrapSandbox:
             machine = self._find()
         except ClusterError as error:
             return str(error)
+        if self._libraries is not None:
+            python, shown = self._libraries.python, self._libraries.shown
+            machine = replace(machine, python=python, libraries=shown)
         guard = SandboxGuard()
         complaint = _complaint(machine, self._limits, guard)
         if complaint:

@@ -23,6 +23,9 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     # A thread's own arena reserves 128 MiB of address space, which is limited.
     "MALLOC_ARENA_MAX": "2",
+    # So do the threads of NumPy's linear algebra, one for each core of the machine.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
 }
 
 
@@ -132,6 +135,9 @@ def _files(machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandl
         if "--size" in machine.bubblewrap_options:
             command += ["--size", str(size)]
         command += ["--tmpfs", path]
+    # After /tmp, for an environment may lie there.
+    for path in machine.libraries:
+        command += ["--ro-bind", path, path]
     command += ["--ro-bind-data", str(handles.source), PROGRAM]
     # What bubblewrap builds the tree on is a tmpfs without a size limit.
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _SCRATCH]

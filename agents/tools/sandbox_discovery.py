@@ -61,6 +61,8 @@ class SandboxMachine:
     is_process_limit_private: bool
     """Whether the limit counts one sandbox alone: by user namespace since Linux 5.14, and always
     where each sandbox has a user id of its own."""
+    libraries: tuple[str, ...] = ()
+    """Like ``shown``, of an environment of the user's, which may lie in a folder that is hidden."""
 
 
 def discover() -> SandboxMachine:

@@ -14,6 +14,11 @@ class NoSandbox:
         """Why nothing is run, and how to change it."""
         return "running programs is switched off: set enabled = true in [sandbox] of fleet.toml"
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     async def run(self, source: str, timeout_s: float) -> Run:  # noqa: ARG002 - the port
         """Refuse."""
         raise UsageError(self.unavailable_because)

@@ -77,6 +77,10 @@ def load(
         CHECKS[key](_get(settings, key), f"{path}: {key}")
     base = path.parent if path else here
     settings = _replaced(settings, "model.uri", anchored(settings.model.uri, base))
+    if settings.sandbox.python:
+        # Not resolved: the link is how Python finds an environment.
+        python = str(base / Path(settings.sandbox.python).expanduser())
+        settings = _replaced(settings, "sandbox.python", python)
     for flag in (*_from_environment(variables), *flags):
         if flag.key in CHECKS:
             CHECKS[flag.key](flag.value, flag.origin)

@@ -99,6 +99,9 @@ class SandboxSettings(Section):
     enabled: bool = True
     timeout_s: float = 10.0
     """Of one run, within the step's deadline."""
+    python: str = ""
+    """A virtual environment, or its interpreter, whose libraries programs can import, relative to
+    the config file; empty for the standard library only. It has to be on each node with a Coder."""
     cpu_s_max: int = 60
     memory_bytes_max: int = 512 * 1024 * 1024
     processes_max: int = 64

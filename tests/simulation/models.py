@@ -106,6 +106,7 @@ class SimSandbox:
     """Runs nothing, and says that it printed what the program says."""
 
     unavailable_because = ""
+    libraries: Sequence[str] = ()
 
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self._faults = faults

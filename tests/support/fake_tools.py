@@ -35,9 +35,11 @@ class FakeSandbox:
         outcome: Callable[[str], Run | ClusterError] = lambda source: Run(0, "42\n", ""),
         *,
         unavailable_because: str = "",
+        libraries: Sequence[str] = (),
     ) -> None:
         self._outcome = outcome
         self.unavailable_because = unavailable_because
+        self.libraries = libraries
         self.ran: list[str] = []
         self.is_closed = False
 

@@ -9,14 +9,21 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox_libraries import SandboxLibraries
 
 
 @asynccontextmanager
 async def real_sandbox(
-    limits: SandboxLimits | None = None, *, running_max: int = 4, waiting_max: int = 64
+    limits: SandboxLimits | None = None,
+    *,
+    running_max: int = 4,
+    waiting_max: int = 64,
+    libraries: SandboxLibraries | None = None,
 ) -> AsyncIterator[BubblewrapSandbox]:
     """A sandbox that works, closed in the end."""
-    sandbox = BubblewrapSandbox(limits, running_max=running_max, waiting_max=waiting_max)
+    sandbox = BubblewrapSandbox(
+        limits, running_max=running_max, waiting_max=waiting_max, libraries=libraries
+    )
     reason = sandbox.unavailable_because
     if reason and os.environ.get("CI"):
         pytest.fail(reason)

@@ -16,6 +16,7 @@ from tests.support.scripted_model import Reply, ScriptedModel
 GOAL = "Write a program that uses heapq to print the three smallest of 5, 1, 9, 2."
 GOOD = "import heapq\nprint(heapq.nsmallest(3, [5, 1, 9, 2]))\n"
 BAD = "import heapq\nprint(heapq.nsmallest([5, 1, 9, 2]))\n"
+PLAIN = "print(sorted([5, 1, 9, 2])[:3])\n"
 OTHER = "import heapq\nheapq.heapify([5, 1, 9, 2])\n"
 EXAMPLE = Passage("docs/heaps.md", 14, 17, GOOD, kind="code")
 UNRELATED = Passage("docs/sums.md", 2, 2, "print(sum([1, 2]))", kind="code")
@@ -28,19 +29,26 @@ def block(source: str) -> str:
 
 
 def outcome(source: str) -> Run:
-    return {GOOD: WORKED, OTHER: Run(0, "", "")}.get(source, FAILED)
+    if source in {GOOD, PLAIN, PLAIN + "#\n"}:
+        return WORKED
+    return Run(0, "", "") if source == OTHER else FAILED
 
 
 class Bench:
     """A Coder with its parts and a turn."""
 
     def __init__(
-        self, replies: Reply | list[Reply], *examples: Passage, sandbox: FakeSandbox | None = None
+        self,
+        replies: Reply | list[Reply],
+        *examples: Passage,
+        sandbox: FakeSandbox | None = None,
+        is_strict: bool = False,
     ) -> None:
         self.model = ScriptedModel({"coder": replies})
         self.sandbox = sandbox or FakeSandbox(outcome)
         self.turn = RecordingTurn("coder-0", "c1")
-        self.agent = Coder(Parts(self.model, FakeKnowledge(*examples), self.sandbox))
+        parts = Parts(self.model, FakeKnowledge(*examples), self.sandbox, is_strict=is_strict)
+        self.agent = Coder(parts)
 
     async def ask(self, goal: str = GOAL, *results: StepResult) -> Program:
         sent = Assignment(StepId("c1"), goal, goal, results, "c")
@@ -152,6 +160,53 @@ async def test_where_nothing_can_be_run_nothing_is_offered_and_the_remedy_is_nam
     assert program.source == ""
     assert "bubblewrap is missing; install it with apt." in program.degraded[0]
     assert bench.model.requests == []
+
+
+async def test_what_a_program_leaves_open_is_said_and_it_is_offered() -> None:
+    bench = Bench([block(PLAIN), block(PLAIN + "#\n"), block(BAD)])
+
+    program = await bench.ask()
+
+    assert (program.source, program.run) == (PLAIN + "#\n", WORKED)
+    assert program.degraded == ("The program was not seen to use `heapq`.",)
+    assert "does not do: the program was not seen to use `heapq`." in bench.model.asked("coder")[1]
+
+
+async def test_a_program_that_leaves_wishes_open_is_repaired_while_attempts_remain() -> None:
+    assert await Bench([block(PLAIN), block(GOOD)]).ask() == Program(GOOD, WORKED)
+
+
+async def test_a_program_that_ran_is_offered_where_the_model_fails_at_its_repair() -> None:
+    replies: list[Reply] = [block(PLAIN), ModelError("the endpoint answered 500")]
+
+    program = await Bench(replies).ask()
+
+    assert program.source == PLAIN
+
+
+async def test_of_a_strict_model_no_program_with_an_open_wish_is_offered() -> None:
+    program = await Bench(block(PLAIN), is_strict=True).ask()
+
+    assert program.source == ""
+    assert "the program was not seen to use `heapq`" in program.degraded[0]
+
+
+async def test_a_program_that_was_cut_off_is_asked_for_again_shorter() -> None:
+    bench = Bench([block(GOOD).removesuffix("```"), block(GOOD)])
+
+    assert await bench.ask() == Program(GOOD, WORKED)
+    assert "write a shorter program" in bench.model.asked("coder")[1]
+
+
+async def test_the_model_is_told_which_libraries_there_are() -> None:
+    alone = Bench(block(GOOD))
+    beside = Bench(block(GOOD), sandbox=FakeSandbox(outcome, libraries=("numpy", "pandas")))
+
+    await alone.ask()
+    await beside.ask()
+
+    assert "with the standard library only." in alone.model.requests[0].messages[0].text
+    assert "the standard library and: numpy, pandas." in beside.model.requests[0].messages[0].text
 
 
 async def test_a_program_over_the_sandboxs_limit_is_written_again() -> None:

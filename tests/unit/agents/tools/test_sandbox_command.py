@@ -76,6 +76,12 @@ def test_temporary_folders_have_a_size_and_the_rest_is_made_read_only_last() -> 
     assert "--ro-bind-data 5 /program.py --remount-ro /dev --remount-ro / --chdir /tmp" in command()
 
 
+def test_libraries_are_shown_after_the_temporary_folder_that_they_may_lie_in() -> None:
+    machine = dataclasses.replace(MACHINE, libraries=("/tmp/env/lib",))  # noqa: S108
+
+    assert "--tmpfs /tmp --ro-bind /tmp/env/lib /tmp/env/lib --ro-bind-data" in command(machine)
+
+
 def test_there_is_no_proc_through_which_to_reach_bubblewraps_own_process() -> None:
     assert "--proc" not in command()
 

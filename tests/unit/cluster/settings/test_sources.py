@@ -237,3 +237,11 @@ def test_a_working_folder_that_is_gone_is_wrong_usage(
 def test_a_settings_file_that_cannot_be_looked_for_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"fleet\.toml can't be read: File name too long"):
         load(environment={}, folder=tmp_path / ("n" * 300))
+
+
+def test_the_environment_of_programs_is_found_beside_the_config(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text('[sandbox]\npython = ".venv"', encoding="utf-8")
+
+    resolved = load(environment={}, folder=tmp_path)
+
+    assert resolved.settings.sandbox.python == str(tmp_path / ".venv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.printed import Printed, is_about_output
+from agents.programs.output import Printed, is_about_output
 from cluster.kernel.tasks import Program, Run
 
 GOAL = "Use Counter to show the two most common words of a text."
@@ -18,6 +18,25 @@ SUM = Printed(
 )
 LINES = Printed(Program("x", Run(0, "the 3\ncat 2\n", "")), GOAL)
 
+FIGURES_TEXT = "Mean: 4.2531\nMedian: 4\nLargest value: 9,000\nLast value: 7\nSquares: 0 1 4 9\n"
+FIGURES = Printed(
+    Program("x", Run(0, FIGURES_TEXT, "")),
+    "Compute the mean, the median and the squares.",
+)
+
+TASKS_TEXT = """task-1: started (1 running)
+task-2: started (2 running)
+task-1: finished
+task-3: started (2 running)
+task-3: cancelled
+caught: task-2 failed
+most tasks running at once: 2
+"""
+TASKS = Printed(
+    Program("limit = asyncio.Semaphore(2)\ngroup.create_task(x)", Run(0, TASKS_TEXT, "")),
+    "Run tasks, never more than two at once, so that one failing task cancels the others.",
+)
+
 
 @pytest.mark.parametrize(
     ("printed", "sentence"),
@@ -30,6 +49,15 @@ LINES = Printed(Program("x", Run(0, "the 3\ncat 2\n", "")), GOAL)
         (SUM, "The program computes the sum of 1 to 100 in 2 lines: 5050."),
         (SUM, "It printed 5050."),
         (LINES, "The word 'cat' occurs 2 times."),
+        (FIGURES, "The mean comes to 4.25 and the median to 4."),
+        (FIGURES, "The last value is 7 and the largest value is 9000."),
+        (FIGURES, "9000 is the largest value."),
+        (FIGURES, "The largest of these values is 9,000 [2]."),
+        (FIGURES, "The squares are 0, 1, 4 and 9."),
+        (SUM, "All in all, the sum comes to 5050."),
+        (TASKS, "When `task-2` fails, `task-3` is cancelled, and the most tasks at once is 2."),
+        (TASKS, "The three tasks share a limit: when `task-2` fails, `task-3` is cancelled."),
+        (TASKS, "Tasks share an `asyncio.Semaphore(2)`, so that never more than two run at once."),
     ],
 )
 def test_what_was_printed_may_be_said(printed: Printed, sentence: str) -> None:
@@ -54,6 +82,21 @@ def test_what_was_printed_may_be_said(printed: Printed, sentence: str) -> None:
         (SUM, "The product is 5050."),
         (LINES, "The word 'the' occurs 2 times."),
         (LINES, "It is fast."),
+        (FIGURES, "The mean is 4 and the median is 4.25."),
+        (FIGURES, "The median is 9000."),
+        (FIGURES, "The mean is 4.26."),
+        (FIGURES, "The largest value is 7."),
+        (FIGURES, "The smallest value is 9000."),
+        (FIGURES, "The squares are 0, 1, 9 and 4."),
+        (FIGURES, "The mean was never 4.25."),
+        (FIGURES, "Everybody in Paris agreed on a mean temperature of 4 degrees."),
+        (TASKS, "When `task-1` fails, `task-3` is cancelled."),
+        (TASKS, "When `task-2` fails, `task-1` is cancelled, and the most tasks at once is 2."),
+        (TASKS, "When `task-2` fails, `task-3` is cancelled, and the most tasks at once is 3."),
+        (TASKS, "Tasks share an `asyncio.Semaphore(4)`, so that never more than two run at once."),
+        (TASKS, "The four tasks share a limit: when `task-2` fails, `task-3` is cancelled."),
+        (TASKS, "The program never runs more than four tasks at once."),
+        (COUNTED, "The two most common words are 'cat' and 'the'."),
     ],
 )
 def test_what_was_not_printed_may_not_be_said(printed: Printed, sentence: str) -> None:

@@ -1,6 +1,6 @@
 """What a goal asks of a program: the names it has to use, the values it has to work on.
 
-Pure. `agents.candidates` judges programs by it.
+Pure. `agents.programs.candidates` judges programs by it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What backs a sentence: whether a source says it, and how surely."""

@@ -1,0 +1,259 @@
+"""Candidate programs: what is wrong with each, what they leave open, and which is best.
+
+Pure. `agents.coder` lets candidates be written, run and repaired; whether one that ran is what
+was asked for is decided here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agents.programs.brief import Brief
+from agents.programs.reading import nodes
+from agents.programs.words import stem, stems
+from cluster.kernel.tasks import Run
+
+OVERLAP_MIN = 0.34
+"""Share of what it is to be about that a program has to have where nothing else speaks for it."""
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_PROMISE = re.compile(
+    r"\S.*#\s*(?:->|=>|→|(?:expected )?outputs?:?|prints?:?|results?:)\s*(.*\d.*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_BLANK = re.compile(r"[\s'\"`]+")
+_TRACEBACK = "Traceback (most recent call last)"
+_NO_RESULT = re.compile(r"(?:None|<[\w. ]+ at 0x\w+>)\s*|(?:Error|Exception)\b.*", re.DOTALL)
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_NO_INPUT = re.compile(r"^EOFError: EOF when reading a line", re.MULTILINE)
+_TIMED_OUT = 124
+_OUTPUT_LENGTH_MAX = 2_000
+_SUBSTRING_MIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A program that was run; ``origin`` is ``model`` or the source of an example."""
+
+    source: str
+    run: Run
+    origin: str = "model"
+
+    @property
+    def is_example(self) -> bool:
+        """Say whether it was found and not written."""
+        return self.origin != "model"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWishes:
+    """What was asked of a program and isn't seen in it."""
+
+    names: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    """Of these it uses none."""
+    values: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Infinitives, for a person to read."""
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self.names) + bool(self.one_of) + len(self.values) + len(self.others)
+
+    def __str__(self) -> str:
+        """Say in one sentence what was not seen; empty where nothing is open."""
+        missing = [f"use {_listed(self.names, 'and')}"] if self.names else []
+        missing += [f"use {_listed(self.one_of, 'or')}"] if self.one_of else []
+        missing += [f"work on {_listed(self.values, 'and')}"] if self.values else []
+        missing += self.others
+        return f"the program was not seen to {' and to '.join(missing)}." if missing else ""
+
+
+def failure(run: Run) -> str:
+    """Say why a run is no working program, for whoever repairs it; empty where it is one.
+
+    Only words of this module and names of modules are in it: it stands outside the marks that keep
+    what a program printed from being read as an order.
+    """
+    if run.exit_code != 0:
+        return _reason(run)
+    output = run.stdout.strip()
+    if not output:
+        return "the program printed no result."
+    return "the program printed an error." if output.startswith(_TRACEBACK) else ""
+
+
+def _reason(run: Run) -> str:
+    if _NO_INPUT.search(run.stderr):
+        return (
+            "the program waits for input, and there is none: the values have to stand in the "
+            "program."
+        )
+    if missing := _NO_MODULE.search(run.stderr):
+        return f"the program needs the module `{missing[1]}`, which is not installed."
+    if run.exit_code == _TIMED_OUT:
+        return "the program did not end in time."
+    return f"the program ended with exit code {run.exit_code}."
+
+
+def open_wishes(candidate: Candidate, brief: Brief) -> OpenWishes:
+    """Return what is asked for and not seen in a candidate that ran."""
+    used = used_names(candidate.source)
+    is_other = bool(brief.one_of) and not brief.one_of & used
+    return OpenWishes(
+        tuple(sorted(brief.names - used)),
+        tuple(sorted(brief.one_of)) if is_other else (),
+        tuple(value for value in brief.values if not _has_value(candidate.source, value)),
+        tuple(_beside_the_point(candidate, brief)),
+    )
+
+
+def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
+    found = []
+    if _NO_RESULT.fullmatch(candidate.run.stdout.strip()):
+        found.append("print a result")
+    found += [f"print what its comment says: {promise}" for promise in _broken_promises(candidate)]
+    overlap = _overlap(candidate, brief)
+    is_about = overlap > 0 or bool(brief.values)
+    if candidate.is_example:
+        is_about = overlap >= OVERLAP_MIN
+        if brief.count and not _has_value(candidate.source, brief.count):
+            found.append(f"give {brief.count} results")
+    return found if is_about else [*found, "do what the task asks"]
+
+
+def _broken_promises(candidate: Candidate) -> list[str]:
+    """Return what comments beside the code say that is printed and isn't.
+
+    Small models change the values of an example and leave its comment.
+    """
+    printed = _BLANK.sub("", candidate.run.stdout)
+    promises = (promise.strip() for promise in _PROMISE.findall(candidate.source))
+    return [each for each in promises if _BLANK.sub("", each) not in printed][:1]
+
+
+def complaint(candidate: Candidate, brief: Brief) -> str:
+    """Say what is wrong with a candidate, for whoever is to repair it; empty where nothing is."""
+    return failure(candidate.run) or str(open_wishes(candidate, brief))
+
+
+def is_certain(candidate: Candidate, brief: Brief) -> bool:
+    """Say whether a candidate does so clearly what was asked that no other need be tried."""
+    is_about = bool(brief.values) or _overlap(candidate, brief) >= OVERLAP_MIN
+    return is_about and not complaint(candidate, brief)
+
+
+def best_of(
+    candidates: Iterable[Candidate], brief: Brief, *, is_strict: bool = False
+) -> Candidate | None:
+    """Return the candidate to offer, if any.
+
+    A program of the model that ran is offered whatever it leaves open: what the goal's words ask
+    for is read by rules that miss a synonym, and the program's reader sees better. The one with
+    the fewest open wishes counts, of several the last, which was written with the most knowledge.
+    An example of the documents goes before it only where it leaves nothing open and the model's
+    does: it was written for another purpose, so that what is open weighs more.
+
+    ``is_strict`` is for models that write working programs about something else: nothing with an
+    open wish is offered then, and an example that is more about what was asked goes first.
+    """
+    ran = [(each, open_wishes(each, brief)) for each in candidates if not failure(each.run)]
+    fitting = [each for each, wishes in ran if not wishes.number]
+    if is_strict:
+        return max(fitting, key=lambda each: _overlap(each, brief), default=None)
+    written = [(each, wishes) for each, wishes in ran if not each.is_example]
+    best, left = min(
+        reversed(written), key=lambda pair: pair[1].number, default=(None, OpenWishes())
+    )
+    if best is not None and not left.number:
+        return best
+    return max(fitting, key=lambda each: _overlap(each, brief), default=best)
+
+
+def imported_names(source: str) -> frozenset[str]:
+    """Return the modules, what is imported from them, and what is used of them."""
+    names: set[str] = set()
+    modules: set[str] = set()
+    for node in nodes(source):
+        if isinstance(node, ast.Import):
+            modules.update(_bound(alias) for alias in node.names)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names.update(_imported(node, lambda _: True))
+    for node in nodes(source):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            names.update({node.attr} if node.value.id in modules else ())
+    return frozenset(names)
+
+
+@lru_cache(maxsize=64)
+def used_names(source: str) -> frozenset[str]:
+    """Return the names that a program uses or defines; importing alone is no use."""
+    used: set[str] = set()
+    for node in nodes(source):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                used.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                used.add(name)
+    for node in nodes(source):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            used.update(_imported(node, used.__contains__))
+    return frozenset(used)
+
+
+def _bound(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _imported(node: ast.Import | ast.ImportFrom, is_used: Callable[[str], bool]) -> set[str]:
+    """Return the parts of the names that an import brings in, where what it binds is used."""
+    names: set[str] = set()
+    for alias in node.names:
+        if alias.name == "*" or is_used(_bound(alias)):
+            names.update(alias.name.split("."))
+            if isinstance(node, ast.ImportFrom):
+                names.update((node.module or "").split("."))
+    return names - {"", "*"}
+
+
+def _has_value(source: str, value: str) -> bool:
+    """Say whether a program has a number or a text among its constants, or its words."""
+    constants = [node.value for node in nodes(source) if isinstance(node, ast.Constant)]
+    texts = [each for each in constants if isinstance(each, str)]
+    if _NUMBER.fullmatch(value):
+        numbers = {abs(each) for each in constants if isinstance(each, (int, float))}
+        return abs(float(value)) in numbers or any(value in _NUMBER.findall(t) for t in texts)
+    words = {word for text in texts for word in text.split()}
+    return (
+        any(value in text for text in texts)
+        or all(word in words for word in value.split())
+        or value in used_names(source)
+    )
+
+
+def _overlap(candidate: Candidate, brief: Brief) -> float:
+    """Return the share of the words a program is to be about that its source or output has."""
+    if not brief.about:
+        return 1.0
+    output = candidate.run.stdout[:_OUTPUT_LENGTH_MAX]
+    text = f"{candidate.source}\n{output}"
+    pieces = stems(text)
+    # "below 50" is `range(50)` as well as `range(1, 51)`.
+    pieces |= {str(int(piece) + by) for piece in pieces if piece.isdecimal() for by in (-1, 1)}
+    lower = text.lower()
+    found = [
+        key
+        for key in brief.about
+        if stem(key.lower()) in pieces or (len(key) >= _SUBSTRING_MIN and key.lower() in lower)
+    ]
+    return len(found) / len(brief.about)
+
+
+def _listed(items: tuple[str, ...], conjunction: str) -> str:
+    quoted = [item if _NUMBER.fullmatch(item) else f"`{item}`" for item in items]
+    *head, last = quoted
+    return f"{', '.join(head)} {conjunction} {last}" if head else last
