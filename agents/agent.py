@@ -183,7 +183,8 @@ class Agent:
             wants_json: ask for one JSON object.
             tokens_max: where the model is to stop at the latest.
             is_enough: given each piece of text, says when the rest isn't needed; what it raises
-                ends the call.
+                ends the call. Reasoning is not given to it; where text turns out to have been
+                reasoning, its ``reset`` is called, if it has one.
 
         Raises:
             ModelError: the endpoint failed, or its stream broke.
@@ -199,9 +200,8 @@ class Agent:
             tokens_max=_least(tokens_max, self.parts.tokens_max),
             wants_json=wants_json,
         )
-        return await Thinking(turn, is_enough, cuts_loops=self.parts.cuts_loops).run(
-            self.parts.model, request
-        )
+        thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
+        return await thinking.run(self.parts.model)
 
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""

@@ -12,6 +12,10 @@ class BlockClosed:
     """True once a fenced code block has been closed."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the text so far: it was reasoning."""
         self._line = ""
         self._is_open = False
 

@@ -5,6 +5,8 @@ The task engine runs the plan in between; the Manager never waits for a step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agents.agent import Agent, handles
 from agents.coder import NO_PROGRAM
 from agents.composition import composed, floor
@@ -14,7 +16,7 @@ from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_pro
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import FellBack
-from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest
+from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest, Role
 from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
@@ -34,12 +36,7 @@ class Manager(Agent):
             ModelError: the model can't be used.
             UsageError: there are no agents to plan with.
         """
-        reader = PlanReader(request.roles)
-
-        def is_enough(piece: str) -> bool:
-            reader.feed(piece)
-            return reader.is_complete
-
+        ending = _PlanClosed(request.roles)
         try:
             await self.think(
                 turn,
@@ -47,9 +44,9 @@ class Manager(Agent):
                 plan_prompt(request.goal, request.roles),
                 wants_json=True,
                 tokens_max=PLAN_TOKENS_MAX,
-                is_enough=is_enough,
+                is_enough=ending,
             )
-            plan = reader.plan()
+            plan = ending.reader.plan()
         except (UnsoundPlan, DeadlinePassed) as error:
             # Late is late for the plan's share only: what is left may do for a plainer answer.
             return _standard(request, turn, str(error))
@@ -101,6 +98,23 @@ class Manager(Agent):
             )
         turn.emit(FellBack("answer", reason))
         return floor(outcomes, reason)
+
+
+class _PlanClosed:
+    """True once the plan is whole; what it has read is in ``reader``."""
+
+    def __init__(self, roles: Sequence[Role]) -> None:
+        self._roles = roles
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the text so far: it was reasoning."""
+        self.reader = PlanReader(self._roles)
+
+    def __call__(self, piece: str) -> bool:
+        """Take the next piece of text."""
+        self.reader.feed(piece)
+        return self.reader.is_complete
 
 
 def _standard(request: PlanRequest, turn: Turn, why: str) -> PlanProposal:

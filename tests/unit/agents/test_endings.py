@@ -19,3 +19,12 @@ def test_a_closed_block_is_enough() -> None:
     assert stops_at(BlockClosed(), "Here:\n```python\nx\n```\nmore") == "Here:\n```python\nx\n```"
     assert stops_at(BlockClosed(), "```python\nprint('```')\n") == ""
     assert BlockClosed()("```\nx\n```")
+
+
+def test_a_block_within_a_thought_is_forgotten() -> None:
+    ending = BlockClosed()
+    ending("```\nx")
+
+    ending.reset()
+
+    assert stops_at(ending, "```\ny\n```") == "```\ny\n```"
