@@ -204,7 +204,8 @@ class Agent:
             json_schema: what the object is like; a local model can write nothing else.
             tokens_max: where the model is to stop at the latest.
             is_enough: given each piece of text, says when the rest isn't needed; what it raises
-                ends the call.
+                ends the call. Reasoning is not given to it; where text turns out to have been
+                reasoning, its ``reset`` is called, if it has one.
 
         Raises:
             ModelError: the endpoint failed, or its stream broke.
@@ -221,9 +222,8 @@ class Agent:
             wants_json=wants_json,
             json_schema=json_schema,
         )
-        return await Thinking(turn, is_enough, cuts_loops=self.parts.cuts_loops).run(
-            self.parts.model, request
-        )
+        thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
+        return await thinking.run(self.parts.model)
 
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""

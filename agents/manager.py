@@ -5,6 +5,7 @@ The task engine runs the plan in between; the Manager never waits for a step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.agent import Agent, handles
@@ -19,7 +20,7 @@ from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_pro
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import FellBack
-from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest
+from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest, Role
 from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
@@ -52,12 +53,7 @@ class Manager(Agent):
 
     async def _planned(self, request: PlanRequest, turn: Turn) -> MendedPlan:
         """Return the model's plan, made sound; raises UnsoundPlan where there is none."""
-        reader = PlanReader(request.roles)
-
-        def is_enough(piece: str) -> bool:
-            reader.feed(piece)
-            return reader.is_complete
-
+        ending = _PlanClosed(request.roles)
         try:
             await self.think(
                 turn,
@@ -66,17 +62,17 @@ class Manager(Agent):
                 wants_json=True,
                 json_schema=plan_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX),
                 tokens_max=PLAN_TOKENS_MAX,
-                is_enough=is_enough,
+                is_enough=ending,
             )
         except DeadlinePassed as error:
             # Late is late for the plan's share only: what is left may do for a plainer answer.
             try:
-                made = reader.plan()
+                made = ending.reader.plan()
             except UnsoundPlan:
                 raise UnsoundPlan(str(error)) from error
-            is_said = reader.is_complete or BROKEN_OFF in made.reasons
+            is_said = ending.reader.is_complete or BROKEN_OFF in made.reasons
             return made if is_said else replace(made, reasons=(*made.reasons, BROKEN_OFF))
-        return reader.plan()
+        return ending.reader.plan()
 
     @handles(ComposeRequest)
     async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:
@@ -119,6 +115,23 @@ class Manager(Agent):
             )
         turn.emit(FellBack("answer", reason))
         return floor(outcomes, reason)
+
+
+class _PlanClosed:
+    """True once the plan is whole; what it has read is in ``reader``."""
+
+    def __init__(self, roles: Sequence[Role]) -> None:
+        self._roles = roles
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the text so far: it was reasoning."""
+        self.reader = PlanReader(self._roles)
+
+    def __call__(self, piece: str) -> bool:
+        """Take the next piece of text."""
+        self.reader.feed(piece)
+        return self.reader.is_complete
 
 
 def _standard(request: PlanRequest, turn: Turn, why: str) -> PlanProposal:

@@ -7,6 +7,8 @@ REPEATED_LENGTH_MIN = 160
 """Shorter runs are normal: rules of dashes, rows of a table, padded literals."""
 _PERIOD_MAX = 400
 _PROBE_LENGTH = 24
+LOOP_WINDOW = REPEATS_MIN * _PERIOD_MAX
+"""Characters at the end of a text that are looked at."""
 
 
 def looping_period(text: str) -> int:
@@ -15,7 +17,7 @@ def looping_period(text: str) -> int:
     The end counts as looping where the same piece stands there at least `REPEATS_MIN` times in a
     row, over at least `REPEATED_LENGTH_MIN` characters. Takes time of the window, not of the text.
     """
-    window = text[-REPEATS_MIN * _PERIOD_MAX :]
+    window = text[-LOOP_WINDOW:]
     if len(window) < REPEATED_LENGTH_MIN:
         return 0
     probe = window[-_PROBE_LENGTH:]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Protocol, runtime_checkable
 
 from agents.models.port import Delta, Finish, Model, Request
-from agents.repetition import looping_period, without_loop
+from agents.reasoning import InlineReasoning, Part
+from agents.repetition import LOOP_WINDOW, looping_period, without_loop
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import Spent, Thought
 from cluster.kernel.turn import Turn
@@ -27,36 +29,134 @@ _RUN_ON_MAX = 200
 _CHARACTERS_PER_TOKEN = 4
 _LOOP_CHECK_EVERY = 64
 """Characters between two looks at whether the model repeats itself."""
-_INLINE_REASONING = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
 _SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|\n)", re.DOTALL)
+_BLOCK = re.compile(r"[{\[]|```|~~~")
+_FENCE_LENGTH = 3
+_PREFACE_LENGTH_MAX = 300
+"""Of a reply, before what was asked for begins: who says more may be thinking aloud."""
 
-IsEnough = Callable[[str], bool]
+
+@runtime_checkable
+class Ending(Protocol):
+    """What says when there is enough, and can forget what it was given."""
+
+    def __call__(self, piece: str) -> bool:
+        """Take the next piece of text; True once what was asked for is whole."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the text so far: it was reasoning."""
+        ...
+
+
+IsEnough = Callable[[str], bool] | Ending
 """Takes each piece of text as it comes; True once what was asked for is whole."""
+
+
+class _Reply:
+    """The text of a reply, without reasoning, and whether it is enough.
+
+    A reply that begins in the middle of a thought looks like text until its closing tag comes. So
+    where it begins with more prose than what was asked for needs, all of it is read: what is enough
+    within a thought, or refused there, is void.
+    """
+
+    def __init__(self, is_enough: IsEnough | None, preface_length_max: int) -> None:
+        self._is_enough = is_enough
+        self._preface_length_max = preface_length_max
+        self._pieces: list[str] = []
+        self._enough_at: int | None = None
+        self._refusal: Exception | None = None
+        """What ``is_enough`` raised where the text may still turn out to be reasoning."""
+        self._may_be_thought = True
+        self._start = ""
+        """The first text, as far as it says how the reply begins."""
+        self.length = 0
+
+    def take(self, text: str) -> None:
+        """Add a piece; raises what ``is_enough`` does, unless this may be a thought."""
+        self._pieces.append(text)
+        self.length += len(text)
+        self._start = (self._start + text).lstrip()[: self._preface_length_max + _FENCE_LENGTH]
+        if self._is_enough is None or self._enough_at is not None or self._refusal is not None:
+            return
+        try:
+            if self._is_enough(text):
+                self._enough_at = self.length
+        except Exception as error:
+            if not self._is_doubtful():
+                raise
+            self._refusal = error
+
+    def void(self) -> None:
+        """Forget all text: it was reasoning."""
+        self._pieces.clear()
+        self.length, self._enough_at, self._refusal = 0, None, None
+        self.trust()
+        if isinstance(self._is_enough, Ending):
+            self._is_enough.reset()
+
+    def trust(self) -> None:
+        """Take the text for what it seems: the reasoning is known to be elsewhere."""
+        self._may_be_thought = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was asked for has come."""
+        return self._enough_at is not None
+
+    def has_run_on(self) -> bool:
+        """Say whether more was said after there was enough than a reply needs to end."""
+        is_longer = self._enough_at is not None and self.length - self._enough_at > _RUN_ON_MAX
+        return is_longer and not self._is_doubtful()
+
+    def text(self) -> str:
+        """Return the whole text; raises what ``is_enough`` raised for good."""
+        if self._refusal is not None:
+            raise self._refusal
+        return "".join(self._pieces)
+
+    def _is_doubtful(self) -> bool:
+        """Say whether this may be a thought: it does not begin as what was asked for does."""
+        block = _BLOCK.search(self._start)
+        is_prose = block is None or block.start() > self._preface_length_max
+        return self._may_be_thought and is_prose
 
 
 class Thinking:
     """A model call under way: what it has said, and what it has cost."""
 
     def __init__(
-        self, turn: Turn, is_enough: IsEnough | None = None, *, cuts_loops: bool = False
+        self,
+        turn: Turn,
+        request: Request,
+        is_enough: IsEnough | None = None,
+        *,
+        cuts_loops: bool = False,
     ) -> None:
-        self._cuts_loops = cuts_loops
         self._turn = turn
-        self._is_enough = is_enough
-        self._pieces: list[str] = []
+        self._request = request
+        self._cuts_loops = cuts_loops
+        self._inline = InlineReasoning()
+        self._reply = _Reply(is_enough, 0 if request.wants_json else _PREFACE_LENGTH_MAX)
+        if cuts_loops:
+            # The weak models that need this don't think, and run on after what they were asked for.
+            self._reply.trust()
+        self._heard = ""
+        """The end of all text, reasoning included: a model may repeat itself there too."""
         self._length = 0
         self._checked_at = 0
-        self._enough_at: int | None = None
         self._deltas = 0
         self._finish: Finish | None = None
 
-    async def run(self, model: Model, request: Request) -> str:
+    async def run(self, model: Model) -> str:
         """Return the text; `Spent` is emitted however it ends.
 
         Raises:
             ModelError: the endpoint failed, or its stream broke.
             DeadlinePassed: the request's time was up.
         """
+        request = self._request
         left_s = self._turn.remaining_s()
         is_used = False
         try:
@@ -78,41 +178,54 @@ class Thinking:
             async for item in stream:
                 if isinstance(item, Finish):
                     self._finish = item
+                    self._take(self._inline.close())
                     return
-                self._take(item)
+                self._hear(item)
                 if self._has_enough():
                     return
         raise ModelError("the model's stream ended without saying that it was complete")
 
-    def _take(self, delta: Delta) -> None:
+    def _hear(self, delta: Delta) -> None:
         self._deltas += 1
-        self._turn.emit(Thought(delta.text, is_reasoning=delta.is_reasoning))
         if delta.is_reasoning:
+            self._turn.emit(Thought(delta.text, is_reasoning=True))
+            self._reply.trust()
             return
-        self._pieces.append(delta.text)
         self._length += len(delta.text)
-        if self._enough_at is None and self._is_enough is not None and self._is_enough(delta.text):
-            self._enough_at = self._length
+        self._heard = (self._heard + delta.text)[-LOOP_WINDOW:]
+        self._take(self._inline.feed(delta.text))
+
+    def _take(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            self._turn.emit(Thought(part.text, is_reasoning=part.is_reasoning))
+            if part.ends_unopened:
+                self._reply.void()
+            elif part.is_reasoning:
+                self._reply.trust()
+            else:
+                self._reply.take(part.text)
 
     def _has_enough(self) -> bool:
-        if self._enough_at is not None:
-            return self._length - self._enough_at > _RUN_ON_MAX
-        return self._length > _TEXT_LENGTH_MAX or self._is_looping()
+        if self._length > _TEXT_LENGTH_MAX:
+            return True
+        if self._reply.is_whole:
+            return self._reply.has_run_on() and not self._inline.is_undecided
+        return self._is_looping()
 
     def _is_looping(self) -> bool:
         if not self._cuts_loops or self._length < self._checked_at + _LOOP_CHECK_EVERY:
             return False
         self._checked_at = self._length
-        return looping_period("".join(self._pieces)) > 0
+        return looping_period(self._heard) > 0
 
     def _text(self) -> str:
-        text = "".join(self._pieces)
+        text = self._reply.text()
         if self._cuts_loops:
             text = without_loop(text)
         if self._finish is not None and self._finish.reason == "length":
             whole = _SENTENCE_END.match(text)
             text = whole.group() if whole else text
-        return _INLINE_REASONING.sub("", text).strip()
+        return text.strip()
 
     def _account(self, request: Request, seconds: float, *, is_used: bool) -> None:
         """Emit what it cost; where the endpoint could not say, deltas are counted as tokens."""

@@ -12,7 +12,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
 from typing import Protocol, Self
 
-from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed, UsageError
+from cluster.kernel.errors import (
+    ClusterError,
+    DeadlinePassed,
+    TaskCancelled,
+    TaskFailed,
+    UsageError,
+)
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport
@@ -213,10 +219,12 @@ class Cluster:
         Args:
             goal: what is wanted, in plain words.
             knowledge: files and folders to answer from; without any, what was learned before.
-            deadline_s: seconds the task may take; the settings' where not given.
+            deadline_s: seconds the task may take, and before it the reading of the knowledge; the
+                settings' where not given.
 
         Raises:
             UsageError: the goal is empty, or the knowledge can't be read.
+            DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
         link = self._link
@@ -227,8 +235,15 @@ class Cluster:
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
-        collection = await link.collection(paths, self._note)
         timeout_s = deadline_s or self._configuration.settings.task.deadline_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                collection = await link.collection(paths, self._note)
+        except TimeoutError:
+            raise DeadlinePassed(
+                f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
+                "or give it more time"
+            ) from None
         submitted = await link.submit(goal, collection=collection, timeout_s=timeout_s)
         task = Task(submitted, self._tasks.discard)
         self._tasks.add(task)

@@ -48,6 +48,10 @@ class ProgramEnd:
     """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the text so far: it was reasoning."""
         self._text = ""
         self._line = ""
 

@@ -18,7 +18,7 @@ from cluster.memory.chunking_rst import rst
 from cluster.memory.chunking_source import python, source
 from cluster.memory.records import Chunk
 
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 """To be raised with every change of what a file is split into: stored documents are split anew."""
 
 _FORMATS = {

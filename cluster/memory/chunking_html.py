@@ -50,13 +50,14 @@ class _Tag:
 def _tags(content: str) -> Iterator[_Tag]:
     """Find what is no text; what a script, style or template holds is part of its opening tag."""
     at = 0
+    unclosed: set[int] = set()
     while match := _TAG_START.search(content, at):
         start = match.start()
         name = (match["name"] or "").lower()
         if match["mark"]:
             end = _after(content, "-->" if content.startswith("<!--", start) else ">", start)
         else:
-            end = _tag_end(content, match.end())
+            end = _tag_end(content, match.end(), unclosed)
         if end > start and name in _HIDDEN and not match["slash"]:
             end = max(end, _closing_tag(content, name, end))
         if end <= start:
@@ -71,16 +72,22 @@ def _after(content: str, mark: str, at: int) -> int:
     return found + len(mark) if found >= 0 else -1
 
 
-def _tag_end(content: str, at: int) -> int:
-    """Return the offset after the tag's ``>``, looking past quoted ones; -1 if it has none."""
+def _tag_end(content: str, at: int, unclosed: set[int]) -> int:
+    """Return the offset after the tag's ``>``, looking past quoted ones; -1 if it has none.
+
+    ``unclosed`` keeps the quotes from which on no ``>`` was found: the next tag doesn't look again.
+    """
     first = _after(content, ">", at)
+    seen: list[int] = []
     while part := _TAG_PART.search(content, at):
         if part[0] == ">":
             return part.end()
-        closing = content.find(part[0], part.end())
+        seen.append(part.start())
+        closing = -1 if part.start() in unclosed else content.find(part[0], part.end())
         if closing < 0:
-            return first
+            break
         at = closing + 1
+    unclosed.update(seen)
     return first
 
 
@@ -144,7 +151,7 @@ def _layout(content: str, page: Page, marks: list[tuple[int, int, _Tag]]) -> Lay
         raw = content[tag.start : tag.end]
         if tag.name == "code" and "pre" in opened and not tag.is_closing:
             inside, around = opened["pre"]
-            opened["pre"] = (inside, around + raw)
+            opened["pre"] = (inside, (around + raw)[: 2 * _NEAR_CHARS])
         if tag.name == "code" or tag.name in _CELLS:
             continue
         _add(page, layout, Block(start, before, outline.path))
@@ -168,13 +175,15 @@ def _close(
 ) -> None:
     """Take note of a heading or a listing that ends here; its text is the last block, if any."""
     name, end, start, raw = element
+    if name not in _TITLES and name != "pre":
+        return
     text = html.unescape(page.content[start:end])
     if not text.strip():
         return
     if name in _TITLES:
         outline.enter(_TITLES[name], " ".join(text.split()))
         layout.blocks[-1] = replace(layout.blocks[-1], path=outline.path, is_heading=True)
-    elif name == "pre":
+    else:
         layout.blocks[-1] = replace(layout.blocks[-1], is_prose=False)
         layout.listings.append(
             Listing(

@@ -12,7 +12,8 @@ from cluster.memory.chunking_lines import Layout, LineReader, indent_of
 from cluster.memory.chunking_pack import Page
 
 _ITEM = r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
-_FENCE = re.compile(_ITEM + r"(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+# Possessive: tildes belong to the fence or to the line's rest; trying all ways takes minutes.
+_FENCE = re.compile(_ITEM + r"(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`]*+)$")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _NO_TITLE = re.compile(r"[ \t]*(?:[-*+>|]|\d{1,9}[.)][ \t])")

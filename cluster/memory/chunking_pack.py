@@ -22,11 +22,14 @@ CHARS_GOAL = 900
 TITLE_CHARS_MAX = 200
 BLANK_LINES_MAX = 8
 """Blocks that lie further apart are never joined: what lay between them was no text."""
+INDENT_CHARS_MAX = 200
+"""White space at the start of a line that a passage keeps; beyond this it says nothing."""
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[ \t]*(?=\r\n|\n|\r)")
 _SENTENCE_END = re.compile(r"[.!?;:][\"')\]]*(?=\s)|[\u3002\uff01\uff1f]")
 _SPACE = re.compile(r"\s(?=\S)")
+_TEXT = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +164,30 @@ def _pieces(page: Page, blocks: Iterable[Block]) -> Iterator[Block]:
         while end - start > CHARS_MAX:
             cut = _cut(page.content, start, end, is_prose=block.is_prose)
             stop = trimmed(page, start, cut)[1]
-            yield Block(start, stop, block.path, is_heading, block.is_prose)
+            if start < stop:
+                yield Block(start, stop, block.path, is_heading, block.is_prose)
+                is_heading = False
+            # From the cut on, which lies behind the start: `trimmed` never looks back.
             start, end = trimmed(page, cut, end)
-            is_heading = False
         if start < end:
             yield Block(start, end, block.path, is_heading, block.is_prose)
 
 
 def trimmed(page: Page, start: int, end: int) -> tuple[int, int]:
-    """Leave out white space at both ends, but not the indentation where it belongs to it."""
+    """Leave out white space at both ends, but not the indentation where it belongs to it.
+
+    Both ends only move towards each other. Every character is looked at a limited number of times,
+    however long a line is: of an indentation that is left out, none is seen again.
+    """
     while start < end and page.content[end - 1].isspace():
         end -= 1
-    while start < end and page.content[start].isspace():
-        start += 1
-    if not page.keeps_indent:
-        return start, end
-    line = indented = page.starts[bisect_right(page.starts, start) - 1]
-    while indented < start and page.content[indented].isspace():
-        indented += 1
-    return (line if indented == start else start), end
+    text = _TEXT.search(page.content, start, end)
+    if text is None:
+        return end, end
+    first = text.start()
+    line = page.starts[bisect_right(page.starts, first) - 1]
+    keeps_indent = page.keeps_indent and start <= line and first - line <= INDENT_CHARS_MAX
+    return (line if keeps_indent else first), end
 
 
 def _cut(content: str, start: int, end: int, *, is_prose: bool) -> int:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from cluster.memory.chunking_examples import parsed
+from cluster.memory.chunking_examples import syntax_of
 from cluster.memory.chunking_lines import PROMPT, Layout, LineReader, Listing
-from cluster.memory.chunking_pack import CHARS_MAX, Block, Page
+from cluster.memory.chunking_pack import CHARS_MAX, TITLE_CHARS_MAX, Block, Page
 
-PYTHON_CHARS_MAX = 1_000_000
-"""A larger file is split like any source: its syntax tree takes 100 times its size."""
+PYTHON_CHARS_MAX = 400_000
+"""A larger file is split like any source: its syntax tree takes 100 times its size, and no signal
+is heard while it is made, up to 4 s for a megabyte."""
 PROGRAM_CHARS_MAX = 4_000
 """A file up to this size may be an example as a whole."""
 
@@ -22,7 +23,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 def python(page: Page) -> Layout:
     """Find the blocks of a Python file: its definitions, and what lies between them."""
-    tree = parsed(page.content) if len(page.content) <= PYTHON_CHARS_MAX else None
+    tree = syntax_of(page.content) if len(page.content) <= PYTHON_CHARS_MAX else None
     if tree is None:
         return source(page)
     layout = Layout(blocks=list(_blocks(page, tree.body, 0, len(page.starts), ())))
@@ -53,7 +54,9 @@ def _blocks(
     page: Page, body: Sequence[ast.stmt], first: int, end: int, path: tuple[str, ...]
 ) -> Iterator[Block]:
     """Tile the lines from ``first`` to before ``end`` (from 0) with the statements of a body."""
-    starts = [max(first, _first_line(page, node)) for node in body]
+    starts = []
+    for above, node in zip([first, *(each.lineno - 1 for each in body)], body, strict=False):
+        starts.append(max(first, _first_line(page, node, above)))
     if not starts or starts[0] > first:
         yield _block(page, first, starts[0] if starts else end, path, is_heading=bool(path))
     for node, start, stop in zip(body, starts, [*starts[1:], end], strict=True):
@@ -62,7 +65,7 @@ def _blocks(
         if not isinstance(node, _Definition):
             yield _block(page, start, stop, path)
             continue
-        inner = (*path, node.name)
+        inner = (*path, node.name[:TITLE_CHARS_MAX])
         is_large = page.ends[stop - 1] - page.starts[start] > CHARS_MAX
         if is_large and isinstance(node, ast.ClassDef):
             yield from _blocks(page, node.body, start, stop, inner)
@@ -77,13 +80,16 @@ def _block(
     return Block(start, stop, path, is_heading=is_heading, is_prose=False)
 
 
-def _first_line(page: Page, node: ast.stmt) -> int:
-    """Return the line, from 0, where a statement begins: its decorators and comments included."""
+def _first_line(page: Page, node: ast.stmt, above: int) -> int:
+    """Return the line, from 0, where a statement begins: its decorators and comments included.
+
+    Its comments lie below the line ``above``, where the statement before it begins.
+    """
     line = node.lineno
     if isinstance(node, _Definition) and node.decorator_list:
         line = min(line, node.decorator_list[0].lineno)
     line -= 1
-    while line > 0 and page.line(line - 1).lstrip().startswith("#"):
+    while line > above and page.line(line - 1).lstrip().startswith("#"):
         line -= 1
     return line
 

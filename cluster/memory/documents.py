@@ -7,7 +7,6 @@ nor the embedder's model is loaded.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from cluster.kernel.errors import UsageError, WireError
 from cluster.memory.chunking import CHUNKER_VERSION, chunks_of
 from cluster.memory.embedder import Embedder
 from cluster.memory.records import Chunk, StoredDocument, document_key
+from cluster.memory.side_thread import in_side_thread
 from cluster.memory.sources import Passed, SourceFile, decoded, read_file
 from cluster.memory.store import Store
 from cluster.memory.wire import document_from_bytes, document_to_bytes
@@ -61,7 +61,7 @@ class DocumentWriter:
         """
         unseen = {each.document: each for each in batch if each.document not in self.passages}
         stored = await self._store.get_many([document_key(document) for document in unseen])
-        counts = await asyncio.to_thread(_passage_counts, stored)
+        counts = await in_side_thread(_passage_counts, stored)
         missing = []
         for reading, count in zip(unseen.values(), counts, strict=True):
             if count is None:
@@ -74,7 +74,7 @@ class DocumentWriter:
     async def _make(self, readings: Sequence[Reading]) -> None:
         documents = {}
         for reading in readings:
-            chunks = await asyncio.to_thread(_split, reading)
+            chunks = await in_side_thread(_split, reading)
             data, scales = await self._embedded(chunks)
             documents[reading.document] = StoredDocument(
                 content_hash=reading.content_hash,
@@ -86,7 +86,7 @@ class DocumentWriter:
                 vectors=data,
                 scales=scales,
             )
-        for items in await asyncio.to_thread(lambda: list(_writes(documents))):
+        for items in await in_side_thread(lambda: list(_writes(documents))):
             await self._store.put_many(items)
         self.embedded += len(documents)
         for document, made in documents.items():

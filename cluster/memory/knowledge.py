@@ -31,6 +31,7 @@ from cluster.memory.records import (
     collection_key,
     document_key,
 )
+from cluster.memory.side_thread import in_side_thread
 from cluster.memory.store import Store
 from cluster.memory.wire import document_from_bytes
 
@@ -159,10 +160,10 @@ class StoredKnowledge:
                     f"the knowledge {collection} is no longer whole in the central store: name "
                     "its files again"
                 )
-            parsed = await asyncio.to_thread(_parse, [data for data in stored if data is not None])
+            parsed = await in_side_thread(_parse, [data for data in stored if data is not None])
             self._check_embedder(parsed)
             documents.update(zip(some, parsed, strict=True))
-        return await asyncio.to_thread(_build, found, documents, self._embedder.dimensions)
+        return await in_side_thread(_build, found, documents, self._embedder.dimensions)
 
     def _check_embedder(self, documents: Sequence[StoredDocument]) -> None:
         for document in documents:

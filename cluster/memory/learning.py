@@ -5,7 +5,6 @@ Called by who submits a task; the agents find it all again with `cluster.memory.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from cluster.kernel.errors import UsageError
 from cluster.memory.documents import DocumentWriter, Reading
 from cluster.memory.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.records import Collection, CollectionSource, collection_key, name_key
+from cluster.memory.side_thread import in_side_thread
 from cluster.memory.sources import NO_TEXT, Passed, SourceFile, find_files, read_file, shown
 from cluster.memory.store import Store
 from cluster.memory.wire import collection_from_bytes, collection_to_bytes
@@ -135,11 +135,11 @@ async def _read_all(paths: Sequence[PathName], embedder: Embedder, passed: Passe
     Raises:
         UsageError: a path can't be used, or leads to no text at all.
     """
-    files = await asyncio.to_thread(find_files, paths, passed)
+    files = await in_side_thread(find_files, paths, passed)
     readings: list[Reading] = []
     for at in range(0, len(files), BATCH_FILES):
         batch = files[at : at + BATCH_FILES]
-        readings += await asyncio.to_thread(_read_batch, batch, embedder.name, passed)
+        readings += await in_side_thread(_read_batch, batch, embedder.name, passed)
     fruitful = {reading.file.named for reading in readings}
     known = {reading.file.path for reading in readings}
     for path in [os.fspath(path) for path in paths]:

@@ -62,6 +62,8 @@ class ScriptedLink:
     """Raised when the client leaves."""
     is_lost: bool = False
     """The events end where the script does, without an outcome."""
+    never_learns: bool = False
+    """Reading the knowledge takes for ever."""
     on_wait: Callable[[], object] = lambda: None
     """Called where the script has no more events and the task still runs."""
     goals: list[str] = field(default_factory=list)
@@ -74,6 +76,8 @@ class ScriptedLink:
 
     async def collection(self, paths: Sequence[Path], note: Note) -> str:
         self.learned += paths
+        if self.never_learns:
+            await asyncio.Event().wait()
         return "collection-1" if paths else ""
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:

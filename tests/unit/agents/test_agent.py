@@ -217,6 +217,65 @@ async def test_reasoning_within_the_text_is_not_part_of_the_answer() -> None:
     assert await agent.think(RecordingTurn("reviewer-0"), "s", "u") == "Blue."
 
 
+class Collected:
+    """Has enough once a brace was closed; keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def reset(self) -> None:
+        self.text = ""
+
+    def __call__(self, piece: str) -> bool:
+        self.text += piece
+        if "!" in self.text:
+            raise ValueError(self.text)
+        return "}" in self.text
+
+
+async def test_reasoning_within_the_text_is_shown_as_such_and_not_judged() -> None:
+    agent, _ = agent_of(Reviewer, ("<thi", "nk>{}", "!</th", "ink>Blue", ". {}", Finish("stop")))
+    turn, ending = RecordingTurn("reviewer-0"), Collected()
+
+    assert await agent.think(turn, "s", "u", is_enough=ending) == "Blue. {}"
+    assert ending.text == "Blue. {}"
+    assert [each.text for each in turn.all(Thought) if not each.is_reasoning] == ["Blue", ". {}"]
+
+
+@pytest.mark.parametrize("draft", ["{}", "!", "{} " + "Or not? " * 1_000, "Hm. " * 2_000])
+async def test_text_that_turns_out_to_be_reasoning_is_void(draft: str) -> None:
+    pieces = ("The example is ", draft, ".\n</think>\n\n", "{1}", *["more"] * 100)
+    agent, model = agent_of(Reviewer, pieces)
+    ending = Collected()
+
+    text = await agent.think(
+        RecordingTurn("reviewer-0"), "s", "u", wants_json=True, is_enough=ending
+    )
+
+    assert text.startswith("{1}")
+    assert len(text) < 300
+    assert ending.text == "\n\n{1}"
+    assert model.closed_streams == 1
+
+
+async def test_what_is_refused_counts_at_the_end_where_it_was_no_reasoning() -> None:
+    agent, _ = agent_of(Reviewer, ("Look: !", " and on", Finish("stop")))
+    turn = RecordingTurn("reviewer-0")
+
+    with pytest.raises(ValueError, match="Look: !"):
+        await agent.think(turn, "s", "u", is_enough=Collected())
+    assert turn.thoughts() == "Look: ! and on"
+
+
+async def test_what_begins_as_it_was_asked_for_is_refused_at_once() -> None:
+    agent, _ = agent_of(Reviewer, ("{!", "and on", Finish("stop")))
+    turn = RecordingTurn("reviewer-0")
+
+    with pytest.raises(ValueError, match=r"\{!"):
+        await agent.think(turn, "s", "u", wants_json=True, is_enough=Collected())
+    assert turn.thoughts() == "{!"
+
+
 async def test_closing_an_agent_closes_its_parts() -> None:
     agent, model = agent_of(Reviewer)
 

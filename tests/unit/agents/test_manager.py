@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from agents import Answer, Finding, Parts, Program, Run, StepResult
 from agents.composition import OWN_WORDS
 from agents.manager import Manager
+from agents.models.port import Finish
 from agents.planning.plan_text import BROKEN_OFF
 from agents.planning.schema import plan_schema
 from agents.researcher import NOTHING_FOUND, UNBACKED
@@ -28,7 +29,7 @@ from cluster.kernel.tasks import (
 )
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
-from tests.support.scripted_model import Reply, ScriptedModel
+from tests.support.scripted_model import Reply, Said, ScriptedModel
 
 ROLES = (Role("coder", "programs"), Role("researcher", "finds"))
 QUESTION = "How many entries does the Zephyr cache hold?"
@@ -139,6 +140,20 @@ async def test_of_a_plan_that_comes_too_late_the_sealed_steps_are_used() -> None
     assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
     assert proposal.degraded == (BROKEN_OFF,)
     assert bench.turn.fell_back() == []
+
+
+@pytest.mark.parametrize("opening", ["<think>\n", "", "<reasoning>"])
+@pytest.mark.parametrize("length", [0, 100, 1_500])
+async def test_a_plan_within_a_thought_is_never_the_plan(opening: str, length: int) -> None:
+    closing = opening.replace("<", "</").strip() or "</think>"
+    thought = f"The example is {plan_text('coder')}. " + "It won't do. " * length
+    text = f"{opening}{thought}\n{closing}\n\n{plan_text('researcher', 'coder')}"
+    pieces: list[Said] = [text[at : at + 7] for at in range(0, len(text), 7)]
+
+    proposal = await Bench((*pieces, Finish("stop")), "plan").plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == ()
 
 
 async def test_a_missing_coder_is_added() -> None:

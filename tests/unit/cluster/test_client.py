@@ -10,7 +10,13 @@ import pytest
 
 import cluster as package
 from cluster.client import Cluster, run, uninterrupted
-from cluster.kernel.errors import StoreUnavailable, TaskCancelled, TaskFailed, UsageError
+from cluster.kernel.errors import (
+    DeadlinePassed,
+    StoreUnavailable,
+    TaskCancelled,
+    TaskFailed,
+    UsageError,
+)
 from cluster.kernel.events import Failed, Spent, Submitted, Thought
 from cluster.kernel.tasks import Failure
 from cluster.settings import Configuration, Secrets, Settings
@@ -44,6 +50,16 @@ async def test_one_path_may_be_given_as_it_is_and_the_deadline_is_the_settings()
 
     assert link.learned == ["docs/"]
     assert link.timeouts_s == [300.0]
+
+
+async def test_the_deadline_ends_the_reading_of_the_knowledge() -> None:
+    link = ScriptedLink(never_learns=True)
+
+    async with cluster_of(link) as cluster:
+        with pytest.raises(DeadlinePassed, match="the knowledge was not read within"):
+            await cluster.submit("why?", knowledge=["docs"], deadline_s=0.01)
+
+    assert (link.goals, link.is_open) == ([], False)
 
 
 async def test_every_iteration_of_a_task_sees_every_event() -> None:

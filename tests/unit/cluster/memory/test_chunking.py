@@ -66,6 +66,12 @@ files = st.lists(st.sampled_from(LINES) | st.text(max_size=30), max_size=40).fla
     lambda lines: st.sampled_from(["\n", "\r\n", "\r"]).map(lambda end: end.join(lines))
 )
 
+runs = st.sampled_from([" ", "\t", "\x0c", "x", ".", "~", "a b ", "\u3000", "\u3002"])
+long_lines = st.lists(
+    st.tuples(runs, st.integers(1, 2_500)).map(lambda run: run[0] * run[1]), max_size=6
+).map("".join)
+long_files = st.lists(long_lines, min_size=1, max_size=3).map("\n".join)
+
 
 def page_of(content: str, file_format: str) -> Page:
     return html_page(content)[0] if file_format == HTML else Page.of(content)
@@ -100,6 +106,23 @@ def test_passages_hold_every_character_once_and_in_order(content: str, file_form
     held = "".join(chunk.text for chunk in texts_of(content, file_format))
 
     assert "".join(held.split()) == "".join(page.content.split())
+
+
+@given(long_files, st.sampled_from(sorted(FORMATS)))
+@example(" " * 1_300 + "x", "text")
+@example(" " * 400 + "x" * 850, "text")
+@settings(max_examples=150)
+def test_long_lines_are_cut_ever_further_on(content: str, file_format: str) -> None:
+    page = page_of(content, file_format)
+    at = 0
+
+    for chunk in texts_of(content, file_format):
+        start = page.content.index(chunk.text, at)
+        assert chunk.text.strip()
+        assert chunk.text in lines_of(page, chunk)
+        assert not page.content[at:start].strip()
+        at = start + len(chunk.text)
+    assert not page.content[at:].strip()
 
 
 @given(files)
@@ -144,3 +167,40 @@ def test_large_and_hostile_files_are_split_in_linear_time(file_format: str) -> N
 
     for content in hostile:
         assert chunks_of(content, file_format) is not None
+
+
+LINE_CHARS = 1_000_000
+LONG_LINES = {
+    "an indentation": "{ }x",
+    "a wide blank": "x{ }x",
+    "letters": "x{x}",
+    "a fence that is none": "{~}`",
+    "an underline that is none": "{=}x",
+    "links that are none": "# {[a](}",
+    "tags that never end": "{<a }",
+    "quotes that never end": "<a {'>' <a }\"",
+    "ends of sentences": "{.'}",
+}
+
+
+def filled(pattern: str) -> str:
+    """The pattern with what stands in braces repeated up to a megabyte."""
+    before, _, rest = pattern.partition("{")
+    repeated, _, after = rest.partition("}")
+    return before + repeated * (LINE_CHARS // len(repeated)) + after
+
+
+@pytest.mark.timeout(60)  # a second each at most, where every character is seen a few times only
+@pytest.mark.parametrize("pattern", LONG_LINES.values(), ids=LONG_LINES)
+def test_a_line_of_a_megabyte_is_split(pattern: str) -> None:
+    for file_format in sorted(FORMATS - {"python"}):
+        assert chunks_of(filled(pattern), file_format) is not None
+
+
+@pytest.mark.timeout(60)
+def test_elements_within_elements_are_read_once() -> None:
+    names = [f"x{number}" for number in range(20_000)]
+    nested = "".join(f"<{name}>" for name in names) + "text " * 40_000
+
+    assert chunks_of(nested + "".join(f"</{name}>" for name in reversed(names)), HTML)
+    assert chunks_of("<pre>" + "<code>" * 150_000 + "x = 1", HTML)

@@ -76,8 +76,30 @@ def test_the_first_line_keeps_its_indentation_where_it_has_a_meaning() -> None:
     page = Page.of("x\n    indented  \n")
     flat = Page(page.content, page.starts, page.ends, keeps_indent=False)
 
-    assert page.content[slice(*trimmed(page, 6, 16))] == "    indented"
+    assert page.content[slice(*trimmed(page, 2, 16))] == "    indented"
     assert page.content[slice(*trimmed(flat, 2, 16))] == "indented"
+
+
+def test_trimming_never_looks_behind_its_start() -> None:
+    page = Page.of("    indented")
+
+    assert trimmed(page, 2, 12) == (4, 12)
+    assert trimmed(page, 12, 12) == (12, 12)
+    assert trimmed(page, 0, 3) == (0, 0)
+
+
+def test_an_indentation_wider_than_a_screen_is_left_out() -> None:
+    page = Page.of(" " * 1_300 + "x")
+
+    (chunk,) = pack(page, [line_block(page, 0, 0)])
+
+    assert (chunk.text, chunk.start_line, chunk.end_line) == ("x", 1, 1)
+
+
+def test_a_wide_indentation_before_a_long_word_is_no_passage_of_its_own() -> None:
+    page = Page.of(" " * 400 + "x" * 850)
+
+    assert [chunk.text for chunk in pack(page, [line_block(page, 0, 0)])] == ["x" * 850]
 
 
 def test_an_outline_closes_deeper_sections_and_drops_a_repeated_title() -> None:

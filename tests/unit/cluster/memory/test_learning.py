@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,22 @@ async def test_what_was_done_is_said(
     assert (learned.files, learned.passages) == (2, 2)
     assert (learned.embedded, learned.reused, learned.skipped) == (2, 0, 1)
     assert await source_names(store, learned.collection) == ["docs/a.md", "docs/b.md"]
+
+
+def test_learning_can_be_given_up_while_a_file_is_split(
+    here: Path, store: LocalStore, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(documents, "chunks_of", lambda *_: over.wait() and [])
+
+    async def give_up() -> None:
+        async with asyncio.timeout(0.1):
+            await learn(store, ["docs"], embedder=embedder)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    assert not over.is_set()
+    over.set()
 
 
 async def test_a_second_run_embeds_nothing(
