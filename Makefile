@@ -12,7 +12,7 @@ GOAL ?= How do I find the three largest numbers of a list in Python without sort
 Show a program that does it.
 MODEL ?= llama:smollm2-135m
 
-.PHONY: help setup demo test bench bench-peers simulate chaos mutants lint protos constraints clean
+.PHONY: help setup demo test bench bench-peers trial simulate chaos mutants lint protos constraints clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ bench: $(READY) ## Measure, print side by side and write build/bench.json
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 bench-peers: $(PEERS:%=build/peers/%/ready) ## Install the peers that `make bench` runs beside us
+
+trial: $(READY) ## Ask a model about Python's asyncio and grade the answers: MODEL=URI ONLY=3,5
+	@$(BIN)/python -m benchmarks.trial --model $(MODEL) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(REGRADE),--regrade)
 
 chaos: $(READY) ## Kill, stop and cut off real processes: ONLY=part of a name RUNS=N PARALLEL=clusters
 	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)") $(if $(RUNS),--runs $(RUNS)) \
