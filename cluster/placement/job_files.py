@@ -1,15 +1,21 @@
 """What a Ray job needs of this machine: its files in one folder, and its command line.
 
-Ray uploads the folder and runs the command in its copy. Ray shows command lines and environments
-to everybody with access (ray#28276), so nothing secret goes into them, nor into the folder.
+Ray uploads the folder, puts its copy first on the path of the job and of its workers, and runs the
+command in it. So there are only the modules of the user's own agents at its top; all else is in a
+folder below, where the command goes first: a document `redis.py` is never imported.
+
+Ray shows command lines and environments to everybody with access (ray#28276), so nothing secret
+goes into them, nor into the folder.
 """
 
 from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +24,8 @@ from cluster.memory.sources import Passed, SourceFile, find_files
 from cluster.settings import Configuration
 from cluster.settings.sources import FILE_NAME
 
+_FILES = "_files"
+"""The run's working directory below the job's."""
 _KNOWLEDGE = "_knowledge"
 _GOAL_FILE = "goal.txt"
 _GOAL_CHARS_SHOWN = 4000
@@ -66,7 +74,7 @@ def prepare(request: JobRequest, folder: Path, python: str) -> Job:
 
     Args:
         request: what is wanted.
-        folder: becomes the job's working directory.
+        folder: becomes the job's working directory, and the first folder of its import path.
         python: the interpreter there.
 
     Raises:
@@ -78,20 +86,23 @@ def prepare(request: JobRequest, folder: Path, python: str) -> Job:
             "the Redis URL has a password, which Ray would show with the job: set "
             "FLEETMIND_REDIS_URL where the Ray cluster runs, and leave it out here"
         )
-    command = [python, "-m", "cluster", "run", "--framed", "--address", "auto"]
+    files = folder / _FILES
+    files.mkdir()
+    command = [python, "-P", "-m", "cluster", "run", "--framed", "--address", "auto"]
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
     if settings.store.redis:
         command += ["--redis", settings.store.redis]
-    staged = _stage_knowledge(request.knowledge, folder)
+    staged = _stage_knowledge(request.knowledge, files)
     for path in staged.values():
         command += ["--knowledge", path]
     if request.config or Path(FILE_NAME).exists():
-        shutil.copyfile(request.config or FILE_NAME, folder / FILE_NAME)  # found by itself there
+        shutil.copyfile(request.config or FILE_NAME, files / FILE_NAME)  # found by itself there
     _stage_code(request.configuration, folder)
     command += request.flags
     env_vars = {"OPENAI_BASE_URL": settings.model.base_url} if settings.model.base_url else {}
     renamed = tuple((there, here) for here, there in staged.items() if there != here)
-    return Job(_with_goal(command, request.goal, folder), env_vars, _notes(request), renamed)
+    entrypoint = f"cd {_FILES} && exec {_with_goal(command, request.goal, files)}"
+    return Job(entrypoint, env_vars, _notes(request), renamed)
 
 
 def _with_goal(command: Sequence[str], goal: str, folder: Path) -> str:
@@ -138,10 +149,13 @@ def _below_named(file: SourceFile) -> Path:
 
 
 def _stage_code(configuration: Configuration, folder: Path) -> None:
-    """Copy the modules of a user's own agents, which lie beside the configuration."""
+    """Copy the modules of a user's own agents, which lie beside the configuration.
+
+    Not those that are installed here: there they are too, and would be hidden.
+    """
     classes = (agent.class_path for agent in configuration.settings.agents.values())
     names = {path.partition(":")[0].partition(".")[0] for path in classes} - _OURS
-    for name in sorted(names):
+    for name in sorted(name for name in names if not _is_installed(name)):
         for base in configuration.settings.python_path:
             module, package = Path(base, f"{name}.py"), Path(base, name)
             if module.is_file():
@@ -151,6 +165,10 @@ def _stage_code(configuration: Configuration, folder: Path) -> None:
             else:
                 continue
             break
+
+
+def _is_installed(name: str) -> bool:
+    return name in sys.stdlib_module_names or PathFinder.find_spec(name) is not None
 
 
 def _copy_package(package: Path, target: Path) -> None:

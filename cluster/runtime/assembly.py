@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from cluster.runtime.directory import scope_of
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.host_spec import HostSpec
+from cluster.runtime.own_modules import OwnModules
 from cluster.runtime.sender import Sender
 from cluster.runtime.spans import Spans, open_spans
 from cluster.runtime.turns import Handler
@@ -114,10 +114,9 @@ async def open_host(spec: HostSpec) -> AgentHost:
     """
     settings: dict[str, Any] = json.loads(spec.settings_json)
     secrets: dict[str, str] = await asyncio.to_thread(_read_json, spec.secrets_path)
-    for folder in settings["python_path"]:
-        if folder not in sys.path:
-            sys.path.append(folder)  # last: a folder `agents` of the user must not hide ours
     role = role_of(spec.agent)
+    named = settings["agents"][role]["class_path"], settings["parts"]["factory"]
+    OwnModules(named, settings["python_path"]).install()
     store = await RedisStore.connect(secrets["redis_url"])
     try:
         knowledge = StoredKnowledge(store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -132,6 +133,26 @@ async def test_a_job_gives_the_answer_with_its_citations_and_the_program_that_ra
     assert (code, result["status"]) == (0, "answered"), stderr
     assert any(each["source"].endswith("heaps.md") for each in result["citations"])
     assert result["programs"][-1]["stdout"] == "three largest: [99, 88, 71]\n"
+
+
+async def test_a_job_has_the_users_own_agent_and_imports_no_document(
+    head: RayHead, folder: Path
+) -> None:
+    for name in ("fleet.toml", "reviewer.py"):
+        shutil.copyfile(ROOT / "examples" / "own_agent" / name, folder / name)
+    marker = folder.parent / "marker"
+    for name in ("pydantic.py", "redis.py", "json.py"):
+        (folder / name).write_text(f"open({str(marker)!r}, 'a').write(__name__)\n")
+
+    code, stdout, stderr = await fleetmind(
+        *("submit", "Show a program with heapq.nlargest, and have it reviewed.", "--json"),
+        *("--knowledge", ".", "--knowledge", str(ROOT / "examples" / "knowledge")),
+        *("--model", "simulated:", "--address", head.dashboard_url),
+    )
+
+    assert not marker.exists(), marker.read_text()
+    assert code == 0, stderr
+    assert "reviewer" in {step["agent"] for step in json.loads(stdout)["steps"]}
 
 
 async def test_a_job_is_refused_with_the_wrong_token(

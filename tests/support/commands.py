@@ -46,6 +46,7 @@ class Surroundings:
         self.folder = folder
         self.temp = temp
         self.python = [sys.executable]
+        self.command = [*self.python, "-m", "cluster"]
         self._mark = f"{_MARK}={secrets.token_hex(8)}".encode()
         self._family: set[ProcessId] = set()
         name, _, value = self._mark.decode().partition("=")
@@ -70,9 +71,7 @@ class Surroundings:
         """Start a command as the leader of a group, as a shell does."""
         return await asyncio.create_subprocess_exec(
             *prefix,
-            *self.python,
-            "-m",
-            "cluster",
+            *self.command,
             *arguments,
             cwd=self.folder,
             env={**self.environment, **(environment or {})},

@@ -42,7 +42,7 @@ def test_the_goal_is_quoted_as_it_is(here: Path, staged: Path) -> None:
 
     job = prepare(request(goal=goal), staged, "python")
 
-    assert words(job)[:6] == ["python", "-m", "cluster", "run", "--framed", "--address"]
+    assert job.entrypoint.startswith("cd _files && exec python -P -m cluster run --framed ")
     assert words(job)[-2:] == ["--", goal]
 
 
@@ -50,7 +50,7 @@ def test_a_long_goal_goes_into_a_file(here: Path, staged: Path) -> None:
     job = prepare(request(goal="long " * 10_000), staged, "python")
 
     assert words(job)[-4:] == ["--", "-", "<", "goal.txt"]
-    assert (staged / "goal.txt").read_text() == "long " * 10_000
+    assert (staged / "_files" / "goal.txt").read_text() == "long " * 10_000
 
 
 def test_relative_knowledge_keeps_its_name_and_so_do_its_citations(
@@ -64,7 +64,7 @@ def test_relative_knowledge_keeps_its_name_and_so_do_its_citations(
 
     assert words(job)[words(job).index("--knowledge") + 1] == "docs"
     assert [path.name for path in staged.rglob("*.*")] == ["a.md"]
-    assert (staged / "docs" / "deep" / "a.md").read_text() == "# A\n\ntext\n"
+    assert (staged / "_files" / "docs" / "deep" / "a.md").read_text() == "# A\n\ntext\n"
 
 
 def test_knowledge_from_elsewhere_is_sent_too(here: Path, staged: Path, tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_knowledge_from_elsewhere_is_sent_too(here: Path, staged: Path, tmp_path
 
     job = prepare(replace(request(), knowledge=named), staged, "python")
 
-    assert (staged / "_knowledge" / "0" / "a.md").read_text() == "one"
-    assert (staged / "_knowledge" / "1" / "b.md").read_text() == "two"
+    assert (staged / "_files" / "_knowledge" / "0" / "a.md").read_text() == "one"
+    assert (staged / "_files" / "_knowledge" / "1" / "b.md").read_text() == "two"
     assert "_knowledge/1/b.md" in words(job)
 
 
@@ -107,7 +107,8 @@ def test_the_settings_and_the_users_own_agents_come_along(here: Path, staged: Pa
 
     prepare(JobRequest("why?", load(environment={})), staged, "python")
 
-    assert sorted(path.name for path in staged.iterdir()) == ["fleet.toml", "reviewer.py"]
+    found = sorted(str(path.relative_to(staged)) for path in staged.rglob("*.*"))
+    assert found == ["_files/fleet.toml", "reviewer.py"]
 
 
 def test_a_package_of_agents_comes_along(here: Path, staged: Path) -> None:
@@ -123,6 +124,17 @@ def test_a_package_of_agents_comes_along(here: Path, staged: Path) -> None:
 
     found = sorted(str(path.relative_to(staged)) for path in staged.rglob("*.*"))
     assert found == ["crew/__init__.py", "crew/deep/__init__.py"]
+
+
+def test_what_is_no_agents_module_is_not_where_ray_imports_from(here: Path, staged: Path) -> None:
+    (here / "fleet.toml").write_text('[agents.reviewer]\nclass = "pydantic:Reviewer"\n')
+    (here / "pydantic.py").write_text("class Reviewer: ...\n")
+    asked = JobRequest("why?", load(environment={}), knowledge=("pydantic.py",))
+
+    prepare(asked, staged, "python")
+
+    assert [path.name for path in staged.iterdir()] == ["_files"]
+    assert (staged / "_files" / "pydantic.py").exists()
 
 
 def test_flags_are_handed_on_before_the_goal(here: Path, staged: Path) -> None:
