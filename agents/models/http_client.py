@@ -5,12 +5,12 @@ Imported where the first model of an endpoint is built, never by `agents` itself
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
+
+from cluster.kernel.loopback import is_loopback_url
 
 CONNECT_TIMEOUT_S = 10.0
 BODY_BYTES_MAX = 64 << 20
@@ -54,18 +54,9 @@ def build_client(base_url: str, api_key: str) -> openai.AsyncOpenAI:
     http = openai.DefaultAsyncHttpxClient(
         base_url=base_url,
         timeout=timeout,
-        trust_env=not is_loopback(base_url),
+        trust_env=not is_loopback_url(base_url),
         event_hooks={"response": [_bound]},
     )
     return openai.AsyncOpenAI(
         api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0, http_client=http
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL names this machine; a proxy of the environment can't reach it there."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

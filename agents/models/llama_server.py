@@ -12,12 +12,12 @@ import importlib
 import os
 import signal
 import sys
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from agents.models.side_process import die_with_parent, write_ready
+from cluster.kernel.loopback import opener_for
 
 SLOTS = 4
 """Requests answered at once; further ones wait."""
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"llama.cpp can't serve {options.gguf}: {error}\n")
         return 1
     base_url = server.listening_address
-    with urllib.request.urlopen(f"{base_url}/health", timeout=_HEALTH_TIMEOUT_S):  # noqa: S310
+    with opener_for(base_url).open(f"{base_url}/health", timeout=_HEALTH_TIMEOUT_S):
         write_ready(options.ready_file, f"{base_url}/v1")
     while signal.sigtimedwait(_STOPPING, _LOOK_UP_S) is None and os.getppid() == parent:
         pass

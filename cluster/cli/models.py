@@ -18,6 +18,7 @@ from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.run import flags_of
 from cluster.kernel.errors import UsageError
+from cluster.kernel.loopback import opener_for
 from cluster.settings import Configuration, load
 
 _REACH_TIMEOUT_S = 5.0
@@ -73,7 +74,7 @@ def _unreachable(base_url: str, api_key: str) -> str:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked to be http(s)
     try:
-        with urllib.request.urlopen(request, timeout=_REACH_TIMEOUT_S) as reply:  # noqa: S310
+        with opener_for(url).open(request, timeout=_REACH_TIMEOUT_S) as reply:
             json.loads(reply.read(_LIST_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:  # an endpoint need not list its models

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
+from cluster.kernel.loopback import is_loopback
 from cluster.memory.embedded import EmbeddedRedis
 from cluster.placement.launcher import LaunchOptions, PlacedAgent, launch, stop
-from cluster.placement.loopback import is_loopback
 from cluster.placement.ray_session import RaySession, join_ray, start_local_ray
 from cluster.placement.reports import Ready
 from cluster.placement.request import SECRETS_FILE, Request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Self, TypeVar, cast
@@ -13,6 +14,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
 from cluster.kernel.errors import PlacementError
+from cluster.kernel.loopback import except_from_proxies
 from cluster.placement.job_output import JobOutput, JobResult
 from cluster.placement.ray_token import HOW_TO_GIVE, send_token
 
@@ -41,6 +43,7 @@ class JobClient:
         """
         for handler in logging.getLogger("ray").handlers:
             handler.setLevel(logging.ERROR)  # it would report each upload and connection
+        except_from_proxies(url, os.environ)  # Ray asks `requests`, which asks the environment
         is_sent = await asyncio.to_thread(send_token)
         try:
             async with asyncio.timeout(_CALL_S):

@@ -12,16 +12,15 @@ import os
 import sys
 import tempfile
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.kernel.errors import DeadlinePassed, PlacementError, UsageError
+from cluster.kernel.loopback import is_loopback_url, opener_for
 from cluster.placement.job_files import Job, JobRequest, prepare
 from cluster.placement.job_output import JobResult
-from cluster.placement.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8265"
 START_ALLOWANCE_S = 120.0
@@ -49,7 +48,7 @@ async def submit(
     deadline_s = request.configuration.settings.task.deadline_s
     with tempfile.TemporaryDirectory(prefix="fleetmind-job-") as name:
         folder = Path(name)
-        python = sys.executable if is_loopback(urlsplit(url).hostname or "") else "python"
+        python = sys.executable if is_loopback_url(url) else "python"
         job = await asyncio.to_thread(prepare, request, folder, python)
         for note in job.notes:
             on_line(note)
@@ -108,7 +107,7 @@ def check_dashboard(url: str) -> None:
         PlacementError: nothing answers, or something else does.
     """
     try:
-        with urllib.request.urlopen(f"{url}/api/version", timeout=_PROBE_S) as answer:  # noqa: S310 - http(s) was checked
+        with opener_for(url).open(f"{url}/api/version", timeout=_PROBE_S) as answer:
             is_ray = b"ray_version" in answer.read(4096)
     except urllib.error.HTTPError as error:
         with error:

@@ -32,6 +32,7 @@ import grpc
 
 from cluster.kernel.envelope import Frame
 from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
+from cluster.kernel.loopback import is_loopback
 from cluster.transport.port import Accept, Connection, Receiver
 from cluster.wire.codec import FRAME_BYTES_MAX, frame_from_bytes, frame_to_bytes
 
@@ -60,6 +61,7 @@ _CLIENT_OPTIONS: list[tuple[str, int]] = [
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
 ]
+_NO_PROXY = (("grpc.enable_http_proxy", 0),)
 _WELCOME = ("fleetmind", "1")
 """Initial metadata of an accepted stream, which the dialling side waits for."""
 _BROKEN = (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
@@ -246,7 +248,9 @@ class GrpcTransport:
 
     async def dial(self, address: str, timeout_s: float) -> Connection:
         """Open a stream; fails at once where the port is closed."""
-        channel = grpc.aio.insecure_channel(address, options=_CLIENT_OPTIONS)
+        is_near = is_loopback(address.rpartition(":")[0])
+        options = (*_CLIENT_OPTIONS, *(_NO_PROXY if is_near else ()))
+        channel = grpc.aio.insecure_channel(address, options=options)
         try:
             async with asyncio.timeout(timeout_s):
                 await _ready(channel, address)
