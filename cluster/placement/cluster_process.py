@@ -1,37 +1,30 @@
 """``python -m cluster.placement.cluster_process --run-dir DIR``: the process of a running cluster.
 
 Started by `cluster.placement.local_cluster`, which holds its lifeline (standard input) and reads
-its reports (standard output); logs go to standard error. It ends when the lifeline is cut, however
-that came about, and takes everything in its session with it.
+its reports (standard output); logs go to standard error. `cluster.placement.session_leader` sees to
+its end when the lifeline is cut, however that came about, and takes everything in its session with
+it; what is here runs in its child.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
-import faulthandler
 import logging
 import os
-import shutil
 import signal
-import sys
 import tempfile
-import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import NoReturn
 
 from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.tasks import Failure
-from cluster.placement.process_table import kill_session
 from cluster.placement.reports import Progress, Reporter
+from cluster.placement.session_leader import lead
 from cluster.wire.failure import failure_from_error
 
 STOP_TIMEOUT_S = 15.0
-_END_S = 2.0
-_POLL_S = 0.005
-_PR_SET_CHILD_SUBREAPER = 36
 
 _log = logging.getLogger(__name__)
 
@@ -48,16 +41,14 @@ def main() -> NoReturn:
     lifeline = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    _adopt_orphans()
-    try:
-        asyncio.run(_serve_and_end(run_dir, reporter, lifeline))
-    finally:
-        end(1, run_dir)
+    lead(lambda held: asyncio.run(_serve_and_end(run_dir, reporter, held)), lifeline, run_dir)
 
 
 async def _serve_and_end(run_dir: Path, reporter: Reporter, lifeline: int) -> NoReturn:
     """Serve, then end without leaving the loop: it would wait for threads that may hang in Ray."""
-    end(await serve(run_dir, reporter, lifeline), run_dir)
+    code = await serve(run_dir, reporter, lifeline)
+    logging.shutdown()
+    os._exit(code)
 
 
 async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
@@ -116,37 +107,6 @@ async def _is_lost(losing: Coroutine[object, object, None], over: asyncio.Task[b
     lost.cancel()
     await asyncio.gather(lost, return_exceptions=True)
     return is_lost
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of what loses its own: Ray's processes leave children when killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def end(code: int, run_dir: Path) -> NoReturn:
-    """End this process, and before it all others of its session, and remove the run folder."""
-    # Ray can hold the interpreter's lock while it waits for what is killed here (a gcs_server that
-    # has not named its port yet): nothing of ours would run for 20 s. This ends us without it.
-    faulthandler.dump_traceback_later(3 * _END_S, exit=True)
-    if os.getsid(0) == os.getpid():
-        kill_session(os.getpid(), _END_S)
-    _reap(_END_S)
-    logging.shutdown()
-    shutil.rmtree(run_dir, ignore_errors=True)
-    # Not by way of the interpreter's end, which waits for threads and for Ray.
-    os._exit(code)
-
-
-def _reap(timeout_s: float) -> None:
-    """Wait for the killed to be gone: with no parent left to do so they would stay as zombies."""
-    give_up_at = time.monotonic() + timeout_s
-    try:
-        while time.monotonic() < give_up_at:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(_POLL_S)
-    except ChildProcessError:
-        return
 
 
 if __name__ == "__main__":

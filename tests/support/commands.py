@@ -95,6 +95,17 @@ class Surroundings:
         """Wait until something that the commands started has an option on its command line."""
         await until(lambda: any(option in _command(pid).split() for pid in self._descendants()))
 
+    async def until_there(self, program: str) -> list[int]:
+        """Wait until what the commands started runs a program of that name; return its numbers."""
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found[:] = [pid for pid in self._descendants() if _program(pid) == program]
+            return bool(found)
+
+        await until(is_there)
+        return found
+
     def remember(self) -> None:
         """Note all that runs now: a sandbox carries no mark of ours when its parents have died."""
         found = {ProcessId.of(pid) for pid in self._descendants()}
@@ -186,6 +197,10 @@ def _parent(pid: int) -> int:
     except OSError:
         return 0
     return int(stat.rpartition(")")[2].split()[1])
+
+
+def _program(pid: int) -> str:
+    return Path(_command(pid).partition(" ")[0]).name
 
 
 def _command(pid: int) -> str:
