@@ -16,10 +16,11 @@ from agents.programs.candidates import (
     Candidate,
     best_of,
     complaint,
+    failure,
     imported_names,
     is_certain,
 )
-from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program
+from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
@@ -54,6 +55,11 @@ class _Work:
     """What is wrong with what the model wrote last."""
     is_strict: bool = False
     """Whether nothing is offered that leaves a wish open; see `best_of`."""
+
+    @property
+    def has_run(self) -> bool:
+        """Say whether one candidate could be offered, whatever it leaves open."""
+        return any(not failure(candidate.run) for candidate in self.candidates)
 
     @property
     def is_done(self) -> bool:
@@ -147,16 +153,19 @@ class Coder(Agent):
             is_enough=ProgramEnd(),
         )
         reading = read_program(text)
-        if reading.source in seen:
-            return None
-        seen.add(reading.source)
-        if not reading.source:
+        source = reading.source if work.is_strict else without_promises(reading.source)
+        if source in seen:
+            # Some models copy what they are shown, also where that is to be repaired.
+            is_over = work.is_strict or work.has_run or not source
+            return None if is_over else Attempt("", None, work.complaint)
+        seen.add(source)
+        if not source:
             work.complaint = reading.fault
             if work.is_strict:
                 await self._try_examples(work)
             return Attempt("", None, work.complaint)
-        run = await self._run(work, reading.source, "model")
-        return Attempt(reading.source, run, work.complaint) if work.complaint else None
+        run = await self._run(work, source, "model")
+        return Attempt(source, run, work.complaint) if work.complaint else None
 
     async def _try_examples(self, work: _Work) -> None:
         """Run the examples of the documents, the best one first, until one does."""

@@ -64,7 +64,10 @@ _OUTPUT_LENGTH_MAX = 1_500
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A program that did not do: its source, how it ran, and what is wrong with it."""
+    """A program that did not do: its source, how it ran, and what is wrong with it.
+
+    Without a run nothing of it is shown again.
+    """
 
     source: str
     run: Run | None
@@ -109,11 +112,13 @@ def code_prompt(task: str, goal: str, *, notes: str, examples: Sequence[Passage]
 def repair_prompt(asked: str, attempt: Attempt) -> str:
     """Return the first prompt with a failed program, its output and what is wrong with it."""
     run = attempt.run
-    output = f"exit code {run.exit_code}\n{run.stdout}\n{run.stderr}" if run else "it was not run"
-    shown = as_data(output.strip())[-_OUTPUT_LENGTH_MAX:]
+    told = f"{asked}\n\nYour last program does not do: {attempt.complaint}\n\n"
+    if run is None:
+        return f"{told}Write the whole program, without that fault."
+    output = as_data(f"exit code {run.exit_code}\n{run.stdout}\n{run.stderr}".strip())
     return (
-        f"{asked}\n\nYour last program does not do: {attempt.complaint}\n\n<program>\n```python\n"
-        f"{as_data(attempt.source).rstrip()}\n```\n</program>\n\n<output>\n{shown}\n</output>\n\n"
+        f"{told}<program>\n```python\n{as_data(attempt.source).rstrip()}\n```\n</program>\n\n"
+        f"<output>\n{output[-_OUTPUT_LENGTH_MAX:]}\n</output>\n\n"
         "Write the whole program again, corrected."
     )
 

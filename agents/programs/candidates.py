@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.programs.brief import Brief
-from agents.programs.reading import nodes
+from agents.programs.reading import nodes, promises
 from agents.programs.words import stem, stems
 from cluster.kernel.tasks import Run
 
 OVERLAP_MIN = 0.34
 """Share of what it is to be about that a program has to have where nothing else speaks for it."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_PROMISE = re.compile(
-    r"\S.*#\s*(?:->|=>|→|(?:expected )?outputs?:?|prints?:?|results?:)\s*(.*\d.*)$",
-    re.MULTILINE | re.IGNORECASE,
-)
 _BLANK = re.compile(r"[\s'\"`]+")
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_RESULT = re.compile(r"(?:None|<[\w. ]+ at 0x\w+>)\s*|(?:Error|Exception)\b.*", re.DOTALL)
@@ -90,8 +86,8 @@ def failure(run: Run) -> str:
 def _reason(run: Run) -> str:
     if _NO_INPUT.search(run.stderr):
         return (
-            "the program waits for input, and there is none: the values have to stand in the "
-            "program."
+            "the program waits for input, and there is none: it may not call `input`, and the "
+            "values have to stand in it."
         )
     if missing := _NO_MODULE.search(run.stderr):
         return f"the program needs the module `{missing[1]}`, which is not installed."
@@ -132,8 +128,8 @@ def _broken_promises(candidate: Candidate) -> list[str]:
     Small models change the values of an example and leave its comment.
     """
     printed = _BLANK.sub("", candidate.run.stdout)
-    promises = (promise.strip() for promise in _PROMISE.findall(candidate.source))
-    return [each for each in promises if _BLANK.sub("", each) not in printed][:1]
+    said = promises(candidate.source)
+    return [each for each in said if _BLANK.sub("", each) not in printed][:1]
 
 
 def complaint(candidate: Candidate, brief: Brief) -> str:

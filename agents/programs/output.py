@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from agents.programs.candidates import used_names
 from agents.programs.words import stem, stems
@@ -41,6 +41,9 @@ _ABOUT_OUTPUT = frozenset(stem(word) for word in ("output", "print", "stdout", "
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
 _KNOWN_SHARE_MIN = 0.5
+_COUNT_DIGITS_MAX = 4
+_OUTPUT_LENGTH_MAX = 20_000
+"""Of an output what is read: an answer shows less."""
 _CITATION = re.compile(r"\s*\[\d{1,3}(?:,\s*\d{1,3})*\](?!\()")
 _THOUSANDS = re.compile(r"(?<![\d,.])(\d{1,3}(?:,\d{3})+)(?![\d,])")
 _TOKEN = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)*|[^\W\d]\w*(?:-\d+)*|\d+(?:\.\d+)*")
@@ -59,10 +62,13 @@ class Printed:
     """A working program's output, as evidence."""
 
     def __init__(self, program: Program, goal: str) -> None:
-        output = program.run.stdout if program.run else ""
+        output = program.run.stdout[:_OUTPUT_LENGTH_MAX] if program.run else ""
         self._lines = [_tokens(line) for line in output.splitlines()]
         self._printed = [token for line in self._lines for token in line]
-        self._starts = {sum(map(len, self._lines[:at])) for at in range(len(self._lines))}
+        self._printed_words = frozenset(self._printed)
+        self._line_stems = [frozenset(map(stem, line)) for line in self._lines]
+        self._labels = _labels(self._lines)
+        self._starts = {0, *accumulate(map(len, self._lines))}
         self._used = {name.lower() for name in used_names(program.source)}
         self._goal = _tokens(goal)
         self._words = {*self._goal, *_tokens(program.source), *self._printed}
@@ -86,7 +92,7 @@ class Printed:
         if None in items:
             return False
         printed = [item for item in items if item]
-        quoted = [word for word in _quoted(text) if word in self._printed]
+        quoted = [word for word in _quoted(text) if word in self._printed_words]
         if any(map(_is_number, printed)):
             plain = _MARKED.sub(lambda m: " " if self._stands(m.group()) else m.group(), text)
             return self._has_run(printed) or self._is_labelled(_tokens(plain))
@@ -113,15 +119,14 @@ class Printed:
 
     def _are_bound(self, text: str) -> bool:
         """Say whether what is quoted stands on a line with the printed word that follows it."""
-        quoted = set(_quoted(text)) & set(self._printed)
-        lines = [{stem(token) for token in line} for line in self._lines]
+        quoted = set(_quoted(text)) & self._printed_words
         waiting: set[str] = set()
         for word in _tokens(text):
             if word in quoted:
                 waiting.add(stem(word))
             elif not _is_number(word) and not _is_frame(word):
-                if any(stem(word) in line for line in lines) and not all(
-                    any({stem(word), name} <= line for line in lines) for name in waiting
+                if any(stem(word) in line for line in self._line_stems) and not all(
+                    any({stem(word), name} <= line for line in self._line_stems) for name in waiting
                 ):
                     return False
                 waiting = set()
@@ -174,12 +179,16 @@ class Printed:
         name = stem(following)
         return (
             last.isdecimal()
+            and len(last) <= _COUNT_DIGITS_MAX
             and f"{name}-{last}" in self._words
             and f"{name}-{int(last) + 1}" not in self._words
         )
 
     def _is_printed(self, item: str) -> bool:
-        return any(_is_same(item, token) for token in self._printed)
+        is_rounded = "." in item and _is_number(item)
+        return item in self._printed_words or (
+            is_rounded and any(_is_same(item, token) for token in self._printed_words)
+        )
 
     def _has_run(self, items: Sequence[str]) -> bool:
         """Say whether the items stand side by side, from a line's start on or all that there are.
@@ -200,32 +209,32 @@ class Printed:
 
         Of "largest value" both words have to be on the line; one label counts for all numbers.
         """
-        labels = self._labels()
-        named = [stem(word) for word in words if stem(word) in labels]
-        common = set.intersection(*(labels[name] for name in named)) if named else set()
+        named = [stem(word) for word in words if stem(word) in self._labels]
+        common = set.intersection(*(self._labels[name] for name in named)) if named else set()
         meant = common
         for word in words:
-            if not common and stem(word) in labels:
-                meant = meant & labels[stem(word)] or labels[stem(word)]
+            if not common and stem(word) in self._labels:
+                meant = meant & self._labels[stem(word)] or self._labels[stem(word)]
             if self._is_value(word) and not self._is_on(meant, word):
                 return False
         return bool(named)
-
-    def _labels(self) -> dict[str, set[int]]:
-        """Return the words of the lines that have one number, with the places of these lines."""
-        found: dict[str, set[int]] = {}
-        for at, line in enumerate(self._lines):
-            if sum(map(_is_number, line)) == 1:
-                for token in line:
-                    if not _is_number(token):
-                        found.setdefault(stem(token), set()).add(at)
-        return found
 
     def _is_value(self, word: str) -> bool:
         return _is_number(word) and word not in self._goal
 
     def _is_on(self, places: Iterable[int], word: str) -> bool:
         return any(_is_same(word, token) for at in places for token in self._lines[at])
+
+
+def _labels(lines: Sequence[Sequence[str]]) -> dict[str, set[int]]:
+    """Return the words of the lines that have one number, with the places of these lines."""
+    found: dict[str, set[int]] = {}
+    for at, line in enumerate(lines):
+        if sum(map(_is_number, line)) == 1:
+            for token in line:
+                if not _is_number(token):
+                    found.setdefault(stem(token), set()).add(at)
+    return found
 
 
 def _tokens(text: str) -> list[str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import re
 import textwrap
+import tokenize
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,10 @@ NO_BLOCK = "there was no code block with a Python program."
 CUT_OFF = "the code block was cut off before its end: write a shorter program."
 _PYTHON = frozenset({"", "python", "python3", "py", "py3"})
 _FENCE = re.compile(r"[ \t]{0,8}(?P<fence>`{3,20}|~{3,20})[ \t]*(?P<info>[^`]*)")
+_PROMISE = re.compile(
+    r"[ \t]*#[ \t]*(?:->|=>|→|(?:expected )?outputs?:?|prints?:?|results?:)[ \t]*(.*\d.*)",
+    re.IGNORECASE,
+)
 _ACTS = (ast.Expr, ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Match)
 """Statements that may print something; definitions and assignments don't."""
 _BUILTINS = frozenset(dir(builtins))
@@ -100,6 +106,31 @@ def code_blocks(text: str) -> list[Block]:
     if fence:
         found.append(Block(language, textwrap.dedent("\n".join(lines)), is_closed=False))
     return found
+
+
+def promises(source: str) -> list[str]:
+    """Return what the comments beside the code of a program say that it prints."""
+    return [match[1].strip() for _, _, match in _promises(source)]
+
+
+def without_promises(source: str) -> str:
+    """Return a program without the comments that say what it prints: its output does."""
+    lines = source.split("\n")
+    for row, column, _ in _promises(source):
+        lines[row] = lines[row][:column].rstrip()
+    return "\n".join(lines)
+
+
+def _promises(source: str) -> Iterator[tuple[int, int, re.Match[str]]]:
+    """Yield row and column, from 0, of such comments, and what they say."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return
+    for token in tokens:
+        is_beside = token.type == tokenize.COMMENT and token.line[: token.start[1]].strip()
+        if is_beside and (match := _PROMISE.fullmatch(token.string)):
+            yield token.start[0] - 1, token.start[1], match
 
 
 @lru_cache(maxsize=64)

@@ -90,12 +90,33 @@ async def test_after_three_attempts_no_program_is_offered() -> None:
     assert len(bench.model.requests) == 3
 
 
-async def test_a_model_that_repeats_itself_is_not_asked_again() -> None:
+async def test_a_model_that_repeats_a_failed_program_is_not_shown_it_again() -> None:
     bench = Bench(block(BAD))
 
     assert (await bench.ask()).source == ""
-    assert len(bench.model.requests) == 2
     assert bench.sandbox.ran == [BAD]
+    _, second, third = bench.model.asked("coder")
+    assert BAD.strip() in second
+    assert BAD.strip() not in third
+    assert "does not do: the program ended with exit code 1." in third
+
+
+@pytest.mark.parametrize(("source", "is_strict"), [(PLAIN, False), (BAD, True)])
+async def test_a_model_that_repeats_itself_is_not_asked_again(
+    source: str, *, is_strict: bool
+) -> None:
+    bench = Bench(block(source), is_strict=is_strict)
+
+    await bench.ask()
+
+    assert len(bench.model.requests) == 2
+    assert bench.sandbox.ran == [source]
+
+
+async def test_what_a_comment_says_of_the_output_is_left_to_the_output() -> None:
+    promising = GOOD.rstrip() + "  # -> [1, 2, 9]\n"
+
+    assert await Bench(block(promising)).ask() == Program(GOOD, WORKED)
 
 
 async def test_no_further_attempt_is_made_where_time_runs_out() -> None:

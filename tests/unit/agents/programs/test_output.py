@@ -112,3 +112,8 @@ def test_numbers_that_stand_nowhere_deny_what_was_printed() -> None:
 def test_sentences_about_the_output_are_known_by_their_words() -> None:
     assert is_about_output("The program printed it.")
     assert not is_about_output("Heaps are trees.")
+
+
+def test_an_absurd_number_is_not_said_and_ends_nothing() -> None:
+    assert not SUM.says(f"The sum is {'9' * 5_000}.")
+    assert not Printed(Program("x", Run(0, "9" * 5_000, "")), "").says(f"It is {'8' * 5_000}.0.")

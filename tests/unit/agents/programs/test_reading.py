@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agents.programs.reading import CUT_OFF, NO_BLOCK, ProgramEnd, Reading, read_program
+from agents.programs.reading import (
+    CUT_OFF,
+    NO_BLOCK,
+    ProgramEnd,
+    Reading,
+    promises,
+    read_program,
+    without_promises,
+)
 
 DEFINED = "def twice(n):\n    return 2 * n"
 BOTH = f"{DEFINED}\n\nprint(twice(4))\n"
@@ -82,3 +90,14 @@ def test_a_closed_block_that_does_something_is_enough() -> None:
 def test_a_block_that_only_defines_is_not_enough() -> None:
     assert stops_at(f"```python\n{DEFINED}\n```\nIt is used so:\n") == ""
     assert stops_at("```python\nprint('```')\n") == ""
+
+
+def test_comments_that_say_what_is_printed_are_told_from_others() -> None:
+    source = "# Output: 5\nprint('# -> 3')  # -> 4\nx = 1  # the first\nprint(x)  # prints: 1\n"
+
+    assert promises(source) == ["4", "1"]
+    assert without_promises(source) == (
+        "# Output: 5\nprint('# -> 3')\nx = 1  # the first\nprint(x)\n"
+    )
+    assert without_promises("print('\n") == "print('\n"
+    assert without_promises("") == ""
