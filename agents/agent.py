@@ -22,6 +22,7 @@ from cluster.kernel.tasks import Assignment
 from cluster.kernel.turn import Turn
 
 ATTEMPTS_MAX = 3
+PASSAGES_MAX = 14
 
 AgentT = TypeVar("AgentT")
 MessageT = TypeVar("MessageT")
@@ -52,14 +53,16 @@ class Parts:
     """How often the model may write or repair one program."""
     run_timeout_s: float = 10.0
     """What one run of a program may take."""
-    support_mode: SupportMode = SupportMode.MARKED
-    """What a sentence needs to be shown."""
-    is_embedded: bool = False
-    """Whether the model is one of the catalogue: small, and trusted with less."""
     cuts_loops: bool = False
     """Whether the model is one that falls into repeating itself: it is stopped then."""
     is_strict: bool = False
-    """Whether the model is one whose text isn't shown, or its program offered, in any doubt."""
+    """Whether a sentence has to stand in a source to be shown."""
+    is_embedded: bool = False
+    """Whether the model is one of the catalogue: its programs are not offered in any doubt."""
+    may_turn_strict: bool = False
+    """Whether it is, for a text whose citations show that it can't be trusted."""
+    passages_max: int = PASSAGES_MAX
+    """How many passages a question is answered from."""
     passage_chars_max: int | None = None
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None

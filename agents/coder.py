@@ -72,7 +72,9 @@ class _Work:
 class Coder(Agent):
     """Writes, runs and repairs Python programs."""
 
-    purpose = "Writes one Python program that computes or shows something, runs it and repairs it."
+    purpose = (
+        "Writes one Python program that computes or shows something; runs and repairs it itself."
+    )
 
     @handles(Assignment)
     async def code(self, assignment: Assignment, turn: Turn) -> Program:
@@ -95,7 +97,7 @@ class Coder(Agent):
         examples = await self._examples(assignment, turn)
         known = names_in_code(notes).union(*(imported_names(each.text) for each in examples))
         brief = brief_of(assignment.instruction, assignment.goal, known)
-        work = _Work(turn, brief, examples, is_strict=self.parts.is_strict)
+        work = _Work(turn, brief, examples, is_strict=self.parts.is_embedded)
         asked = code_prompt(
             assignment.instruction,
             assignment.goal,

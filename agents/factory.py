@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from agents.agent import ATTEMPTS_MAX, Agent, Parts, SupportMode
+from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
 
@@ -22,6 +22,9 @@ EMBEDDED_TOKENS_MAX = 120
 30 to 100 tokens a second, and reads 170."""
 EMBEDDED_PASSAGE_CHARS_MAX = 1_000
 """What of the documents it is shown at once, for the same reason."""
+LOCAL_PASSAGES_MAX = 6
+"""Of a model on this machine: one of 1.5 billion parameters reads 60 tokens/s on two cores."""
+LOCAL_PASSAGE_CHARS_MAX = 5_000
 EMBEDDED_ATTEMPTS_MAX = 1
 """A small model hardly ever repairs its program; a runnable example is tried instead."""
 
@@ -47,21 +50,30 @@ def build_agent(
     from agents.models.uri import build_model
 
     is_embedded = is_embedded_model(model["uri"])
+    support = SupportMode(answer["support"])
+    is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
             model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox["timeout_s"],
-            support_mode=SupportMode(answer["support"]),
+            is_strict=support is SupportMode.STRICT or (is_auto and is_embedded),
+            may_turn_strict=is_auto and not is_embedded,
             is_embedded=is_embedded,
             cuts_loops=is_embedded,
-            is_strict=is_embedded,
+            passages_max=LOCAL_PASSAGES_MAX if model["uri"].startswith("llama:") else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
-            passage_chars_max=EMBEDDED_PASSAGE_CHARS_MAX if is_embedded else None,
+            passage_chars_max=_passage_chars_max(model["uri"]),
             tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
+
+
+def _passage_chars_max(uri: str) -> int | None:
+    if is_embedded_model(uri):
+        return EMBEDDED_PASSAGE_CHARS_MAX
+    return LOCAL_PASSAGE_CHARS_MAX if uri.startswith("llama:") else None
 
 
 def is_embedded_model(uri: str) -> bool:

@@ -5,18 +5,25 @@ The task engine runs the plan in between; the Manager never waits for a step.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.agent import Agent, handles
+from agents.answers.composition import composed, floor
+from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.coder import NO_PROGRAM
-from agents.composition import composed, floor
-from agents.outcomes import Outcomes, outcomes_of, results_text
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
 from agents.planning.schema import plan_schema
-from agents.planning.workflow import CODER, standard_workflow, with_coder
-from agents.prompts import MANAGER_ANSWER, MANAGER_PLAN, answer_prompt, plan_prompt
+from agents.planning.workflow import CODER, standard_workflow, with_coder, with_question
+from agents.prompts import (
+    MANAGER_ANSWER,
+    MANAGER_ANSWER_STRICT,
+    MANAGER_PLAN,
+    answer_prompt,
+    plan_prompt,
+)
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import FellBack
@@ -44,23 +51,26 @@ class Manager(Agent):
             made = await self._planned(request, turn)
         except UnsoundPlan as error:
             return _standard(request, turn, str(error))
-        whole = with_coder(made.plan, request.goal, request.roles)
-        if whole is made.plan:
-            return PlanProposal(made.plan, made.reasons)
+        plan = with_question(made.plan, request.goal)
+        whole = with_coder(plan, request.goal, request.roles)
+        if whole is plan:
+            return PlanProposal(plan, made.reasons)
         reason = "The plan had no step for the program that the goal asks for; one was added."
         turn.emit(FellBack("plan", reason))
         return PlanProposal(whole, (*made.reasons, reason))
 
     async def _planned(self, request: PlanRequest, turn: Turn) -> MendedPlan:
         """Return the model's plan, made sound; raises UnsoundPlan where there is none."""
-        ending = _PlanClosed(request.roles)
+        ending = _PlanClosed(request.roles, request.goal)
         try:
             await self.think(
                 turn,
                 MANAGER_PLAN,
                 plan_prompt(request.goal, request.roles),
                 wants_json=True,
-                json_schema=plan_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX),
+                json_schema=plan_schema(
+                    request.goal, request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX
+                ),
                 tokens_max=PLAN_TOKENS_MAX,
                 is_enough=ending,
             )
@@ -90,7 +100,7 @@ class Manager(Agent):
             answer = await self._written(request, outcomes, turn)
         missing = _missing_program(request, outcomes)
         degraded = tuple(dict.fromkeys((*answer.degraded, *missing)))
-        return Answer(answer.text, answer.citations, answer.programs, degraded)
+        return replace(answer, degraded=degraded)
 
     async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
         prompt = answer_prompt(
@@ -99,14 +109,21 @@ class Manager(Agent):
         try:
             text = await self.think(
                 turn,
-                MANAGER_ANSWER,
+                MANAGER_ANSWER_STRICT if self.parts.is_strict else MANAGER_ANSWER,
                 prompt,
                 tokens_max=ANSWER_TOKENS_MAX,
             )
         except (ModelError, DeadlinePassed) as error:
             reason = f"The answer is put together from the results as they stand: {error}."
         else:
-            answer = composed(text, request.goal, outcomes)
+            answer = await asyncio.to_thread(
+                composed,
+                text,
+                request.goal,
+                outcomes,
+                is_strict=self.parts.is_strict,
+                may_turn_strict=self.parts.may_turn_strict,
+            )
             if answer is not None:
                 return answer
             reason = (
@@ -120,13 +137,14 @@ class Manager(Agent):
 class _PlanClosed:
     """True once the plan is whole; what it has read is in ``reader``."""
 
-    def __init__(self, roles: Sequence[Role]) -> None:
+    def __init__(self, roles: Sequence[Role], goal: str) -> None:
         self._roles = roles
+        self._goal = goal
         self.reset()
 
     def reset(self) -> None:
         """Forget the text so far: it was reasoning."""
-        self.reader = PlanReader(self._roles)
+        self.reader = PlanReader(self._roles, self._goal)
 
     def __call__(self, piece: str) -> bool:
         """Take the next piece of text."""
@@ -152,7 +170,10 @@ def _check_time(request: ComposeRequest) -> None:
 def _missing_program(request: ComposeRequest, outcomes: Outcomes) -> tuple[str, ...]:
     """Say that the program the goal asks for is missing, where nothing says so yet."""
     has_coder = any(step.agent == CODER for step in request.plan.steps)
-    is_said = any(sentence.startswith(NO_PROGRAM) for sentence in outcomes.degraded)
-    if outcomes.programs or is_said or not wants_program(request.goal, explicitly=not has_coder):
+    if (
+        outcomes.programs
+        or outcomes.has_absent_program
+        or not wants_program(request.goal, explicitly=not has_coder)
+    ):
         return ()
     return (f"{NO_PROGRAM}: no step of the plan came to one that works.",)

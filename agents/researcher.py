@@ -1,7 +1,7 @@
-"""The Researcher: answers from the knowledge of a task, and only what that says.
+"""The Researcher: answers from the knowledge of a task, and says what backs each sentence.
 
-Sentences of the model that no passage supports are dropped. Where none is left, the sentences of
-the passages that answer best are the finding.
+Sentences that a passage contradicts are dropped, those that none backs are marked. Where nothing
+is left, the sentences of the passages that answer best are the finding.
 """
 
 from __future__ import annotations
@@ -12,25 +12,55 @@ from dataclasses import replace
 from itertools import accumulate, zip_longest
 
 from agents.agent import Agent, handles
-from agents.claims import qualifiers, read
-from agents.extraction import EXTRACTED_MAX, Extract, Support, extracts, support_for
-from agents.grounding import evidence_of
-from agents.prompts import NOT_FOUND, RESEARCHER, RESEARCHER_UNAIDED, research_prompt
-from agents.prose import CitationList, judged, with_citations
-from agents.wishes import questions, subject
+from agents.evidence.backing import PassageJudge, place_of, told
+from agents.evidence.extraction import (
+    EXTRACTED_MAX,
+    RELEVANCE_MIN,
+    Extract,
+    extracts,
+    nearest_lines,
+)
+from agents.evidence.features import Sources
+from agents.evidence.markdown import CitationList, judged, with_citations
+from agents.evidence.topic import topic_of
+from agents.prompts import RESEARCHER, RESEARCHER_STRICT, RESEARCHER_UNAIDED, research_prompt
+from agents.wishes import questions
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
-from cluster.kernel.tasks import Assignment, Finding, Passage
+from cluster.kernel.tasks import (
+    Assignment,
+    Basis,
+    Citation,
+    Claim,
+    Finding,
+    Passage,
+    Support,
+)
 from cluster.kernel.turn import Turn
 
 UNBACKED = "No documents back the research: it is what the model says by itself."
 NOTHING_FOUND = "The documents have nothing on this question."
-PASSAGES_MAX = 6
-TOKENS_MAX = 700
+NOT_SUPPORTED = (
+    "The research shows sentences of the documents as they stand: the documents did not support "
+    "what the model wrote."
+)
+DENIED = (
+    "The model found no answer in the documents; the research shows their sentences nearest to "
+    "the question."
+)
+UNCONFIRMED = (
+    "Nothing of what the model wrote could be confirmed; the documents' own lines stand below it."
+)
+ASTRAY = (
+    "Only sentences that stand in the documents are shown: too much of what the model cited is not "
+    "there or says otherwise."
+)
+TOKENS_MAX = 900
 _SEARCH_SHARE = 0.3
 """Of the turn's time left, what the search may take."""
-_CERTAIN_RELEVANCE = 0.6
-"""From here on, sentences are offered even where the model found nothing in them."""
+_QUERIES_MAX = 5
+_CERTAIN_RELEVANCE = 0.5
+"""From here on, sentences are offered even where a weak model says that it found nothing."""
 
 
 class Researcher(Agent):
@@ -40,7 +70,7 @@ class Researcher(Agent):
 
     @handles(Assignment)
     async def research(self, assignment: Assignment, turn: Turn) -> Finding:
-        """Return a finding; every sentence of it is supported by the quotes it cites.
+        """Return a finding; each sentence of it says what backs it.
 
         Without documents, it is the model's own answer and says so.
 
@@ -52,13 +82,13 @@ class Researcher(Agent):
             finding = await self._unaided(assignment, turn)
         else:
             finding = await self._from_passages(assignment, turn)
-        turn.emit(FindingReady(finding))
+        turn.emit(FindingReady(replace(finding, passages=())))
         return finding
 
     async def _unaided(self, assignment: Assignment, turn: Turn) -> Finding:
         prompt = research_prompt(assignment.instruction, assignment.goal, ())
         text = await self._ask(turn, RESEARCHER_UNAIDED, prompt)
-        return Finding(text, degraded=(UNBACKED,))
+        return Finding(text, degraded=(UNBACKED,), basis=Basis.MODEL)
 
     async def _ask(self, turn: Turn, system: str, prompt: str) -> str:
         return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
@@ -66,44 +96,58 @@ class Researcher(Agent):
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
         passages = await self._passages(assignment, turn)
         if not passages:
-            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
-        found = best_extracts(assignment, passages)
-        passages = fitting(passages, self.parts.passage_chars_max)
-        prompt = research_prompt(assignment.instruction, assignment.goal, passages)
+            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+        sources = await asyncio.to_thread(laid_out, passages)
+        found = best_extracts(assignment, passages, sources)
+        shown = fitting(passages, self.parts.passage_chars_max)
+        prompt = research_prompt(assignment.instruction, assignment.goal, shown)
         try:
-            text = await self._ask(turn, RESEARCHER, prompt)
+            role = RESEARCHER_STRICT if self.parts.is_strict else RESEARCHER
+            text = await self._ask(turn, role, prompt)
         except (ModelError, DeadlinePassed) as error:
             if not found:
                 raise
             turn.emit(FellBack("research", str(error)))
             reason = f"The research shows sentences of the documents as they stand: {error}."
-            return extracted(found, reason)
-        finding = grounded(text, assignment, passages)
-        if finding.citations:
-            return with_best(finding, found) if finding.degraded else finding
-        return self._floor(text, found, turn)
-
-    def _floor(self, text: str, found: Sequence[Extract], turn: Turn) -> Finding:
-        """Return the extracts, where the model's text came to nothing."""
-        is_denied = text.strip().upper().startswith(NOT_FOUND)
-        if is_denied and max((each.relevance for each in found), default=0) < _CERTAIN_RELEVANCE:
-            found = ()
-        if not found:
-            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
-        reason = (
-            "The research shows sentences of the documents as they stand: the documents did not "
-            "support what the model wrote."
+            return extracted(found, passages, reason)
+        finding = await asyncio.to_thread(
+            grounded,
+            text,
+            assignment,
+            passages,
+            sources,
+            is_strict=self.parts.is_strict,
+            may_turn_strict=self.parts.may_turn_strict,
         )
+        if finding.citations:
+            is_short = finding.degraded if self.parts.is_strict else _is_doubtful(finding)
+            return with_best(finding, found) if is_short else finding
+        if not self.parts.is_strict:
+            found = found or nearest_lines(passages, sources)
+        return self._floor(finding, found, passages, turn)
+
+    def _floor(
+        self, finding: Finding, found: Sequence[Extract], passages: Sequence[Passage], turn: Turn
+    ) -> Finding:
+        """Return the documents' own sentences, where none of the model's was confirmed."""
+        if finding.claims:
+            turn.emit(FellBack("research", UNCONFIRMED))
+            return beside(finding, found, passages)
+        is_denied = finding.basis is Basis.NOTHING
+        relevance = max((each.relevance for each in found), default=0.0)
+        certain = _CERTAIN_RELEVANCE if self.parts.is_strict else RELEVANCE_MIN
+        if not found or (is_denied and relevance < certain):
+            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+        reason = DENIED if is_denied else NOT_SUPPORTED
         turn.emit(FellBack("research", reason))
-        return extracted(found, reason)
+        return extracted(found, passages, reason)
 
     async def _passages(self, assignment: Assignment, turn: Turn) -> list[Passage]:
-        """Return the best passages for the instruction and for the goal, each once."""
-        queries = dict.fromkeys((assignment.instruction.strip(), assignment.goal.strip()))
+        """Return the best passages for each question of the instruction and the goal, each once."""
         searches = (
             self.parts.knowledge.search(assignment.collection, query)
-            for query in queries
-            if query and assignment.collection
+            for query in queries_of(assignment)
+            if assignment.collection
         )
         left_s = turn.remaining_s()
         try:
@@ -115,10 +159,25 @@ class Researcher(Agent):
         ranked = [each for row in zip_longest(*results) for each in row if each is not None]
         merged: dict[tuple[str, int, int], Passage] = {}
         for passage in (*ranked, *_earlier(assignment)):
-            if passage.kind == "text" and len(merged) < PASSAGES_MAX:
+            if passage.kind == "text" and len(merged) < self.parts.passages_max:
                 place = (passage.source, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
         return list(merged.values())
+
+
+def queries_of(assignment: Assignment) -> list[str]:
+    """Return what to search for: the instruction's questions and the goal's, each once.
+
+    A sentence that only asks for a program finds programs, and not what explains them.
+    """
+    asked = [*questions(assignment.instruction), *questions(assignment.goal)]
+    queries = dict.fromkeys(each.strip() for each in asked if each.strip())
+    return list(queries)[:_QUERIES_MAX]
+
+
+def laid_out(passages: Sequence[Passage]) -> Sources:
+    """Return passages laid out for looking sentences up in them."""
+    return Sources([(passage.text, place_of(passage)) for passage in passages])
 
 
 def fitting(passages: list[Passage], chars_max: int | None) -> list[Passage]:
@@ -140,92 +199,103 @@ def _earlier(assignment: Assignment) -> list[Passage]:
     ]
 
 
-def grounded(text: str, assignment: Assignment, passages: Sequence[Passage]) -> Finding:
-    """Return what of a model's text the passages support, with citations numbered from 1.
+def grounded(
+    text: str,
+    assignment: Assignment,
+    passages: Sequence[Passage],
+    sources: Sources,
+    *,
+    is_strict: bool,
+    may_turn_strict: bool = False,
+) -> Finding:
+    """Return a model's text with what backs each of its sentences, citations numbered from 1.
 
-    Nothing, where the passages that support it have no word of what is asked about.
+    Its basis is `Basis.NOTHING` where it only says that the passages are silent. Strictly, only
+    what stands in the passages is left, and nothing where those have no word of what is asked.
     """
-    judge = _PassageJudge(assignment, passages)
+    known = f"{assignment.instruction}\n{assignment.goal}"
+    judge = PassageJudge(passages, known, sources, is_strict=is_strict)
     result = judged(text, judge)
-    if not judge.is_relevant:
-        return Finding("")
-    degraded = []
-    if result.dropped:
-        degraded.append(
-            "Sentences of the research left out because the documents do not support them: "
-            f"{result.dropped}."
-        )
-    return Finding(result.text, judge.citations.all(), tuple(degraded))
+    if may_turn_strict and judge.is_astray:
+        strict = grounded(text, assignment, passages, sources, is_strict=True)
+        return replace(strict, degraded=(ASTRAY, *strict.degraded))
+    is_silent = bool(judge.denials) and not result.claims
+    if is_strict and not _is_relevant(judge, known):
+        return Finding("", basis=Basis.NOTHING if is_silent else Basis.DOCUMENTS)
+    degraded = told(result.dropped, where="research")
+    basis = Basis.NOTHING if is_silent else Basis.DOCUMENTS
+    citations = judge.citations.all()
+    return Finding(result.text, citations, degraded, result.claims, basis, judge.passages)
+
+
+def _is_relevant(judge: PassageJudge, known: str) -> bool:
+    """Say whether a passage that backs something has a word of what is asked about."""
+    asked = topic_of(known)
+    return not asked or any(
+        not asked.isdisjoint(topic_of(f"{passage.text}\n{place_of(passage)}"))
+        for passage in judge.passages
+    )
+
+
+def _is_doubtful(finding: Finding) -> bool:
+    """Say whether most of a finding could not be confirmed."""
+    unverified = sum(claim.support is Support.UNVERIFIED for claim in finding.claims)
+    return unverified * 2 > len(finding.claims)
 
 
 def with_best(finding: Finding, found: Sequence[Extract]) -> Finding:
     """Return a finding that lost sentences with the best sentence of the passages in it."""
     best = max(found, key=lambda each: each.relevance, default=None)
-    if best is None or best.support.citation in finding.citations:
+    if best is None or any(best.citation.quote in each.quote for each in finding.citations):
         return finding
-    citations = (*finding.citations, best.support.citation)
+    citations = (*finding.citations, best.citation)
     sentence = with_citations(best.text, [len(citations)])
-    return replace(finding, text=f"{finding.text}\n\n{sentence}", citations=citations)
+    claim = Claim(best.text, Support.QUOTED, (len(citations) - 1,))
+    text = f"{finding.text}\n\n{sentence}"
+    return replace(finding, text=text, citations=citations, claims=(*finding.claims, claim))
 
 
-def extracted(found: Sequence[Extract], reason: str) -> Finding:
+def beside(finding: Finding, found: Sequence[Extract], passages: Sequence[Passage]) -> Finding:
+    """Return a finding of which nothing was confirmed, with the documents' own lines below it."""
+    lines = extracted(found, passages, UNCONFIRMED)
+    return replace(
+        lines,
+        text=f"{finding.text}\n\n{lines.text}",
+        degraded=(*finding.degraded, *lines.degraded),
+        claims=(*finding.claims, *lines.claims),
+    )
+
+
+def extracted(found: Sequence[Extract], passages: Sequence[Passage], reason: str) -> Finding:
     """Return sentences of the passages as a finding; ``reason`` says why it is no more."""
     citations = CitationList()
+    numbers = [citations.number(each.citation) for each in found]
     sentences = [
-        with_citations(each.text, [citations.number(each.support.citation)]) for each in found
+        with_citations(each.text, [number]) for each, number in zip(found, numbers, strict=True)
     ]
-    return Finding(" ".join(sentences), citations.all(), (reason,))
+    claims = tuple(
+        Claim(each.text, Support.QUOTED, (number - 1,))
+        for each, number in zip(found, numbers, strict=True)
+    )
+    used = tuple(p for p in passages if any(_lies_in(each.citation, p) for each in found))
+    text = "\n\n".join(sentences)
+    return Finding(text, citations.all(), (reason,), claims, passages=used)
 
 
-def best_extracts(assignment: Assignment, passages: Sequence[Passage]) -> list[Extract]:
+def _lies_in(citation: Citation, passage: Passage) -> bool:
+    return citation.source == passage.source and citation.quote in passage.text
+
+
+def best_extracts(
+    assignment: Assignment, passages: Sequence[Passage], sources: Sources
+) -> list[Extract]:
     """Return the sentences of the passages that answer the step's questions, or else the goal's."""
+    goal = " ".join(questions(assignment.goal))
     for text in dict.fromkeys((assignment.instruction, assignment.goal)):
         found: dict[str, Extract] = {}
         for question in questions(text):
-            for extract in extracts(question, passages):
+            for extract in extracts(question, passages, sources, goal):
                 found.setdefault(extract.text, extract)
         if found:
             return list(found.values())[:EXTRACTED_MAX]
     return []
-
-
-class _PassageJudge:
-    """Lets a sentence pass where a passage supports it, the cited ones first."""
-
-    def __init__(self, assignment: Assignment, passages: Sequence[Passage]) -> None:
-        self.citations = CitationList()
-        self._passages = passages
-        self._last: Support | None = None
-        said = [read(assignment.instruction), read(assignment.goal)]
-        for passage in passages:
-            said += (each.claim for each in evidence_of(passage.text, passage.title))
-        self._known = {token.key for claim in said for token in claim.content}
-        self._lines = {line.strip() for each in passages for line in each.text.splitlines()}
-        self._subject = subject(assignment.instruction) | subject(assignment.goal)
-        self.is_relevant = not self._subject
-        """Whether a passage that supports a sentence has a word of what is asked about."""
-
-    def sentence(self, text: str, cited: Sequence[int]) -> Sequence[int] | None:
-        named = [self._passages[n - 1] for n in cited if 0 < n <= len(self._passages)]
-        others = [passage for passage in self._passages if passage not in named]
-        self._last = support_for(text, [*named, *others], self._last)
-        if self._last is None:
-            return None
-        self.is_relevant = self.is_relevant or self._is_asked_about(self._last.passage)
-        return [self.citations.number(self._last.citation)]
-
-    def _is_asked_about(self, passage: Passage) -> bool:
-        said = evidence_of(passage.text, passage.title)
-        keys = {token.key.lower() for each in said for token in each.claim.content}
-        title = (token.key for token in read(passage.title).content)
-        return not self._subject.isdisjoint(keys.union(title))
-
-    def frame(self, text: str) -> bool:
-        claim = read(text)
-        return not qualifiers(claim.tokens) and all(
-            token.key in self._known for token in claim.content
-        )
-
-    def code(self, body: str) -> bool:
-        lines = [line.strip() for line in body.splitlines() if line.strip()]
-        return bool(lines) and all(line in self._lines for line in lines)

@@ -1,21 +1,15 @@
 """What a goal asks for, read from its words: a program or not, and about what.
 
-<<<<<<< HEAD
 Pure heuristics in one place. `agents.planning` decides with them whether the standard workflow has
-a Coder, `agents.coder` and `agents.candidates` what a program must be about.
-=======
-Pure heuristics in one place. `agents.plan` decides with them whether the standard workflow has a
-Coder, `agents.coder` and `agents.programs.candidates` what a program must be about.
->>>>>>> programs
+a Coder, `agents.coder` and `agents.programs.candidates` what a program must be about.
 """
 
 from __future__ import annotations
 
 import re
 
-from agents.claims import read
-from agents.lexicon import stem
-from agents.sentences import sentences
+from agents.evidence.sentences import sentences
+from agents.evidence.words import language_of, stem, words
 
 _MAKE = (
     r"(?:write|implement|creat\w+|make|build|develop|produce|generate|show|give|provide|add|print|"
@@ -64,7 +58,7 @@ _FORM = (
     "example please use work result output demonstrate illustrate implement find help want know "
     "compute calculate stdout line task goal research passage runnable tell me"
 )
-_ABOUT_THE_FORM = frozenset(stem(word) for word in _FORM.split())
+_ABOUT_THE_FORM = frozenset(stem(word, "en") for word in _FORM.split())
 
 
 def wants_program(goal: str, *, explicitly: bool = False) -> bool:
@@ -100,7 +94,9 @@ def questions(text: str) -> list[str]:
 
 def subject(text: str) -> frozenset[str]:
     """Return the stems of what a question or an order is about, without words for its form."""
-    keys = {token.key for token in read(text[:_GOAL_LENGTH_MAX]).content}
+    sample = text[:_GOAL_LENGTH_MAX]
+    said = words(sample, language_of(sample))
+    keys = {word.key for word in said if word.has_content and not word.guard}
     return frozenset(
         key for key in keys if key not in _ABOUT_THE_FORM and (len(key) > 1 or key.isdecimal())
     )

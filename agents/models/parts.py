@@ -11,10 +11,11 @@ import ast
 import json
 import re
 
-from agents.prompts import NOT_FOUND
-from agents.sentences import sentences
+from agents.evidence.sentences import Place, sentences
+from agents.evidence.topic import NOT_FOUND
 from agents.wishes import wants_program
 
+_PROSE = (Place.PARAGRAPH, Place.ITEM)
 _SENTENCES_MAX = 3
 _WORDS_MIN = 4
 _CITED_MAX = 12
@@ -31,6 +32,7 @@ _LABELLED = re.compile(
 _BULLET = re.compile(r"^\s*[-*]\s*[`*\"]*([a-z][\w-]*)[`*\"]*\s*:", re.MULTILINE)
 _PASSAGE = re.compile(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|^</|\Z)", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^```[ \t]*(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_QUOTED = re.compile(r"^(?:Quotes:|\[\d+\] .*)$", re.MULTILINE)
 _CITED = re.compile(r"\[\d+\]")
 _CONTENT_WORD = re.compile(r"[a-z0-9]{4,}")
 
@@ -83,7 +85,11 @@ def research(prompt: str) -> str:
 
 def _whole_sentences(passage: str) -> list[str]:
     """Return the whole sentences of a passage, each on one line."""
-    found = [" ".join(passage[span.start : span.end].split()) for span in sentences(passage)]
+    found = [
+        " ".join(passage[span.start : span.end].split())
+        for span in sentences(passage)
+        if span.place in _PROSE
+    ]
     return [text for text in found if text[-1] in ".!?" and len(text.split()) >= _WORDS_MIN]
 
 
@@ -113,6 +119,7 @@ def _is_python(label: str, block: str) -> bool:
 
 def answer(prompt: str) -> str:
     """Return the cited sentences of the results in a prompt, each once, in their order."""
-    found = (" ".join(prompt[span.start : span.end].split()) for span in sentences(prompt))
+    results = _QUOTED.sub("", prompt)
+    found = (" ".join(results[span.start : span.end].split()) for span in sentences(results))
     cited = list(dict.fromkeys(text for text in found if _CITED.search(text)))
     return "\n\n".join(cited[:_CITED_MAX]) or f"This is what came of it: {goal_of(prompt)}"

@@ -27,6 +27,7 @@ _KIN = {
 _COMPOSING = ("manage", "summar", "answer", "compos", "synthes", "aggregat", "final", "report")
 _WORD = re.compile(r"[^\W_]+")
 _STEM_LENGTH = 5
+_TELLING_MIN = 4
 
 
 def named_role(agent: str, roles: Sequence[Role]) -> Role | None:
@@ -58,6 +59,18 @@ def nearest_role(agent: str, instruction: str, roles: Sequence[Role]) -> Role | 
         return names[best]
     order = (CODER, RESEARCHER) if wants_program(instruction, explicitly=True) else (RESEARCHER,)
     return next((names[name] for name in (*order, CODER) if name in names), None)
+
+
+def echoes(instruction: str, role: Role) -> bool:
+    """Say whether an instruction has no word but those that say what its agent is for."""
+    words = _words(instruction)
+    telling = [word for word in words if len(word) >= _TELLING_MIN or not _is_latin(word)]
+    known = {word[:_STEM_LENGTH] for word in _words(role.purpose)}
+    return all(word[:_STEM_LENGTH] in known for word in telling or words)
+
+
+def _is_latin(word: str) -> bool:
+    return word.isascii() and word.isalpha()
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.planning.drafts import Draft
-from agents.planning.fitting import composes, named_role, nearest_role
+from agents.planning.fitting import composes, echoes, named_role, nearest_role
 from agents.planning.needs import Edge, Names, acyclic
 from agents.planning.workflow import GIVES, INSTRUCTION_LENGTH_MAX, MANAGER, STEPS_MAX
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
@@ -30,7 +30,7 @@ class MendedPlan:
     reasons: tuple[str, ...] = ()
 
 
-def mended(drafts: Sequence[Draft], roles: Sequence[Role]) -> MendedPlan:
+def mended(drafts: Sequence[Draft], roles: Sequence[Role], goal: str) -> MendedPlan:
     """Return the plan that the drafts are meant to be, over the given roles.
 
     A repeated step is one step; a step that only writes the answer is none, since the Manager does
@@ -41,7 +41,7 @@ def mended(drafts: Sequence[Draft], roles: Sequence[Role]) -> MendedPlan:
     """
     able = {role.name: role for role in roles if role.name != MANAGER}
     made = _Mending(drafts, able)
-    made.assign()
+    made.assign(goal)
     steps = made.with_inputs(made.connected())
     if not steps:
         raise UnsoundPlan("no step of the plan could be carried out")
@@ -59,20 +59,36 @@ class _Mending:
         """Of each draft that is a step, or is the same as one, the step's id."""
         self.reasons: list[str] = []
 
-    def assign(self) -> None:
+    def assign(self, goal: str) -> None:
         """Give each draft to an agent, one step to those that are the same."""
         same: dict[tuple[str, str], StepId] = {}
-        for index, draft in enumerate(self._drafts):
-            agent = self._agent_of(index)
-            if agent is None:
-                continue
-            key = (agent, " ".join(draft.instruction.casefold().split()))
+        for index, agent, instruction in self._work(goal):
+            key = (agent, " ".join(instruction.casefold().split()))
             if key in same:
                 self._ids[index] = same[key]
             elif len(self._steps) == STEPS_MAX:
                 self._say(f"The plan had more than {STEPS_MAX} steps; the further ones were cut.")
             else:
-                same[key] = self._ids[index] = self._add(draft, agent)
+                step_id = self._add(self._drafts[index].id, agent, instruction)
+                same[key] = self._ids[index] = step_id
+
+    def _work(self, goal: str) -> Iterator[tuple[int, str, str]]:
+        """Yield the drafts that are steps, each with its agent and what that is told.
+
+        A draft that says only what its agent is for adds nothing to others for that agent; where
+        there are none, the goal says what to do.
+        """
+        agents = {index: self._agent_of(index) for index in range(len(self._drafts))}
+        given = {index: agent for index, agent in agents.items() if agent is not None}
+        echoing = {index for index, agent in given.items() if self._is_echo(index, agent)}
+        told = {agent for index, agent in given.items() if index not in echoing}
+        for index, agent in given.items():
+            draft = self._drafts[index]
+            if index not in echoing:
+                yield index, agent, draft.instruction
+            elif agent not in told:
+                self._say(f"{_name(index, draft)} said nothing of the goal; it gets all of it.")
+                yield index, agent, goal
 
     def connected(self) -> list[Step]:
         """Return the steps with what they wait for."""
@@ -109,6 +125,10 @@ class _Mending:
             self._say(f"Step {hungry.id!r} was left out: no step gives it a {kinds}.")
             steps = _without(hungry, steps)
 
+    def _is_echo(self, index: int, agent: str) -> bool:
+        """Say whether a draft tells an agent that has to be told what to do nothing of it."""
+        return agent in GIVES and echoes(self._drafts[index].instruction, self._roles[agent])
+
     def _agent_of(self, index: int) -> str | None:
         """Return who does a draft; None where it is no step."""
         draft = self._drafts[index]
@@ -130,9 +150,9 @@ class _Mending:
         self._say(f"{name} {what}; the {role.name} does it.")
         return role.name
 
-    def _add(self, draft: Draft, agent: str) -> StepId:
-        step_id = self._free_id(draft.id, agent)
-        instruction = draft.instruction.strip()
+    def _add(self, wanted_id: str, agent: str, instruction: str) -> StepId:
+        step_id = self._free_id(wanted_id, agent)
+        instruction = instruction.strip()
         if len(instruction) > INSTRUCTION_LENGTH_MAX:
             instruction = instruction[:INSTRUCTION_LENGTH_MAX].rstrip()
             cut = f"was cut to its first {INSTRUCTION_LENGTH_MAX:,} characters"

@@ -23,8 +23,11 @@ from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Role, Step
 
 TEXT_LENGTH_MAX = 65_536
+BARREN_MAX = 3
+"""Steps on end that add nothing to the plan, after which no more are read: a model that repeats
+itself never comes to an end."""
 DRAFTS_MAX = 2 * STEPS_MAX
-"""Steps that are read at most: a model that repeats itself never comes to an end."""
+"""Steps that are read at most."""
 BROKEN_OFF = "The plan breaks off; its steps up to there are carried out."
 
 _DEPTH_MAX = 6
@@ -45,10 +48,11 @@ _LENIENT_START = re.compile(rf"(?:\[{_VOID})?\{{{_VOID}{_KEY}", re.DOTALL)
 
 
 class PlanReader:
-    """Reads one plan over the given roles from a streamed text."""
+    """Reads one plan of a goal over the given roles from a streamed text."""
 
-    def __init__(self, roles: Sequence[Role]) -> None:
+    def __init__(self, roles: Sequence[Role], goal: str) -> None:
         self._roles = tuple(roles)
+        self._goal = goal
         self._pieces: list[str] = []
         self._length = 0
         self._prose = ""
@@ -59,6 +63,8 @@ class PlanReader:
         """Whether all of the plan was read as it came."""
         self._drafts: list[Draft] = []
         self._given: set[StepId] = set()
+        self._barren = 0
+        """How many drafts on end have added no step."""
         self.is_complete = False
         """Whether the rest of the text is not needed."""
 
@@ -72,12 +78,9 @@ class PlanReader:
         text = text[: TEXT_LENGTH_MAX - self._length]
         self._length += len(text)
         self._pieces.append(text)
-        known = len(self._drafts)
-        if self._is_strict:
-            self._stream(text)
-        self._is_whole |= len(self._drafts) >= DRAFTS_MAX
+        steps = [step for each in self._streamed(text) for step in self._add(each)]
         self.is_complete |= self._is_whole or self._length == TEXT_LENGTH_MAX
-        return self._new_steps() if len(self._drafts) > known else []
+        return steps
 
     def plan(self) -> MendedPlan:
         """Return the whole plan, made sound.
@@ -86,32 +89,52 @@ class PlanReader:
             UnsoundPlan: there is none in the text.
         """
         if self._is_whole:
-            return mended(self._drafts[:DRAFTS_MAX], self._roles)
+            return mended(self._drafts, self._roles, self._goal)
         drafts, is_cut = _lenient("".join(self._pieces))
-        if len(drafts) < len(self._drafts):
-            drafts, is_cut = tuple(self._drafts), True
+        usable = [each for each in self._drafts if each.is_usable]
+        if len(drafts) < len(usable):
+            drafts, is_cut = tuple(usable), True
         if not drafts:
-            raise UnsoundPlan("there is no plan in the text")
-        made = mended(drafts[:DRAFTS_MAX], self._roles)
+            breaks_off = self._is_strict and self._json is not None
+            raise UnsoundPlan(
+                "it breaks off in its first step" if breaks_off else "there is none in its text"
+            )
+        made = mended(drafts[:DRAFTS_MAX], self._roles, self._goal)
         return replace(made, reasons=(*made.reasons, BROKEN_OFF)) if is_cut else made
 
-    def _stream(self, text: str) -> None:
+    def _streamed(self, text: str) -> list[Draft]:
+        """Return the drafts that a piece of text completed; none once it must be read leniently."""
+        if not self._is_strict:
+            return []
         if self._json is None:
             text = self._skip_prose(text)
         if self._json is None:
-            return
+            return []
         try:
             values = self._json.feed(text)
         except _NoPlan:
             self._is_strict = False
-            return
-        self._drafts += [draft(value) for value in values if isinstance(value, Mapping)]
+            return []
+        drafts = [draft(value) for value in values if isinstance(value, Mapping)]
         if self._json.is_complete:
-            self._is_whole = any(each.is_usable for each in self._drafts)
-            if not self._is_whole:
-                # A form without content, as in a prompt, is no plan: the plan may follow it.
-                self._is_strict = False
-                self._drafts.clear()
+            self._is_whole = any(each.is_usable for each in (*self._drafts, *drafts))
+            # A form without content, as in a prompt, is no plan: the plan may follow it.
+            self._is_strict = self._is_whole
+        return drafts if self._is_strict else []
+
+    def _add(self, read: Draft) -> list[Step]:
+        """Take a draft; return the steps that are new by it."""
+        if self._repeats_itself or len(self._drafts) == DRAFTS_MAX:
+            return []
+        self._drafts.append(read)
+        steps = self._new_steps()
+        self._barren = 0 if steps else self._barren + 1
+        self._is_whole |= self._repeats_itself
+        return steps
+
+    @property
+    def _repeats_itself(self) -> bool:
+        return self._barren >= BARREN_MAX and bool(self._given)
 
     def _skip_prose(self, text: str) -> str:
         """Return the text from where a plan may begin; empty where it has not come."""
@@ -126,23 +149,12 @@ class PlanReader:
 
     def _new_steps(self) -> list[Step]:
         try:
-            steps = mended(self._drafts, self._roles).plan.steps
+            steps = mended(self._drafts, self._roles, self._goal).plan.steps
         except UnsoundPlan:
             return []
         new = [step for step in steps if step.id not in self._given]
         self._given.update(step.id for step in new)
         return new
-
-
-def read_plan(text: str, roles: Sequence[Role]) -> MendedPlan:
-    """Return the plan in a text, made sound.
-
-    Raises:
-        UnsoundPlan: there is none.
-    """
-    reader = PlanReader(roles)
-    reader.feed(text)
-    return reader.plan()
 
 
 def _lenient(text: str) -> tuple[tuple[Draft, ...], bool]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.planning.workflow import MANAGER
+from agents.planning.workflow import CODER, MANAGER, RESEARCHER
+from agents.wishes import questions, wants_program
 from cluster.kernel.tasks import Role
 
 STEPS_MAX = 4
@@ -21,19 +22,40 @@ _CHARACTERS_PER_TOKEN = 4
 _INSTRUCTION_LENGTH_MIN = 40
 
 
-def plan_schema(roles: Sequence[Role], tokens_max: int) -> dict[str, object]:
-    """Return the JSON schema of a plan over the roles that comes to an end within the tokens."""
-    steps = max(1, min(STEPS_MAX, tokens_max // _TOKENS_PER_STEP_MIN))
-    room = (tokens_max // steps - _TOKENS_AROUND) * _CHARACTERS_PER_TOKEN
+def plan_schema(goal: str, roles: Sequence[Role], tokens_max: int) -> dict[str, object]:
+    """Return the JSON schema of a plan over the roles that comes to an end within the tokens.
+
+    It has room for a step for each question of the goal, one for a program where one is asked for,
+    and one for each role of the user's own: a small model fills what room it has. Where the goal
+    asks for a program in so many words, the last step is the Coder's.
+    """
+    names = [role.name for role in roles if role.name != MANAGER]
+    own = sum(name not in (RESEARCHER, CODER) for name in names)
+    needed = len(questions(goal)) + wants_program(goal) + own
+    count = max(1, min(STEPS_MAX, needed, tokens_max // _TOKENS_PER_STEP_MIN))
+    room = (tokens_max // count - _TOKENS_AROUND) * _CHARACTERS_PER_TOKEN
     length = max(_INSTRUCTION_LENGTH_MIN, min(INSTRUCTION_LENGTH_MAX, room))
+    if (
+        not own
+        and count > 1
+        and set(names) >= {RESEARCHER, CODER}
+        and wants_program(goal, explicitly=True)
+    ):
+        agents = [*[RESEARCHER] * (count - 1), CODER]
+        steps: dict[str, object] = {"prefixItems": [_step([a], length, count) for a in agents]}
+    else:
+        steps = {"items": _step(names, length, count), "minItems": 1, "maxItems": count}
+    return _object(steps={"type": "array", **steps})
+
+
+def _step(agents: Sequence[str], length: int, count: int) -> dict[str, object]:
     step_id = {"type": "string", "pattern": "^[a-z][0-9]{1,2}$"}
-    step = _object(
+    return _object(
         id=step_id,
-        agent={"enum": [role.name for role in roles if role.name != MANAGER]},
+        agent={"enum": list(agents)},
         instruction={"type": "string", "minLength": 1, "maxLength": length},
-        needs={"type": "array", "items": step_id, "maxItems": steps - 1},
+        needs={"type": "array", "items": step_id, "maxItems": count - 1},
     )
-    return _object(steps={"type": "array", "items": step, "minItems": 1, "maxItems": steps})
 
 
 def _object(**members: object) -> dict[str, object]:

@@ -6,8 +6,9 @@ Pure. `agents.manager` falls back to it where a model's text holds no plan at al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from agents.wishes import wants_program
+from agents.wishes import questions, subject, wants_program
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Plan, Role, Step
 
@@ -60,3 +61,19 @@ def with_coder(plan: Plan, goal: str, roles: Sequence[Role]) -> Plan:
     needs = tuple(step.id for step in plan.steps if step.agent == RESEARCHER)
     instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
     return Plan((*plan.steps, Step(step_id, CODER, instruction, needs)))
+
+
+def with_question(plan: Plan, goal: str) -> Plan:
+    """Return the plan with the goal's own question where its one research step says no more.
+
+    A small model shortens "what does X do when Y?" to "what is X?", or has the program researched:
+    where all words of the instruction are the goal's, nothing is lost by asking the question.
+    """
+    research = [step for step in plan.steps if step.agent == RESEARCHER]
+    question = " ".join(questions(goal))
+    if len(research) != 1 or not subject(research[0].instruction) <= subject(goal):
+        return plan
+    if research[0].instruction == question:
+        return plan
+    whole = replace(research[0], instruction=question[:INSTRUCTION_LENGTH_MAX])
+    return Plan(tuple(whole if step is research[0] else step for step in plan.steps))

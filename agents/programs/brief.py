@@ -57,6 +57,8 @@ class Brief:
 
     names: frozenset[str] = frozenset()
     """Modules, classes and functions that it has to use."""
+    library: frozenset[str] = frozenset()
+    """Those of the names that are written behind a module's: its own, not to be made anew."""
     one_of: frozenset[str] = frozenset()
     """Of these it has to use at least one, where there are any."""
     values: tuple[str, ...] = ()
@@ -79,9 +81,12 @@ def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -
     names = next((found for text in wishes if (found := _names(text, known))), frozenset())
     others = frozenset() if names else _names(instruction, known) or _names(goal, known)
     about = next((found for text in (*wishes, instruction, goal) if (found := subject(text))), None)
+    is_one = len(others) == 1 or len(_dotted(instruction, goal)) == 1
+    required = names or (others if is_one else frozenset())
     return Brief(
-        names or (others if len(others) == 1 else frozenset()),
-        others if len(others) > 1 else frozenset(),
+        required,
+        required & {code[-1] for code in _dotted(instruction, goal)},
+        frozenset() if is_one else others,
         tuple(dict.fromkeys(value for text in wishes for value in _values(text, known))),
         about or frozenset(),
         next((count for text in (*wishes, goal) if (count := _count(text))), ""),
@@ -122,6 +127,12 @@ def _count(text: str) -> str:
 def _written(text: str) -> list[str]:
     """Return what is written as code: spans, and words with dots, underscores or brackets."""
     return [*_CODE_SPAN.findall(text), *_DOTTED.findall(_CODE_SPAN.sub(" ", text))]
+
+
+def _dotted(*texts: str) -> set[tuple[str, ...]]:
+    """Return the names of the standard library that are written with their module."""
+    codes = (tuple(_parts(code)) for text in texts for code in _written(text))
+    return {code for code in codes if len(code) > 1 and code[0] in sys.stdlib_module_names}
 
 
 def _parts(code: str) -> list[str]:

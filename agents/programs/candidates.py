@@ -24,6 +24,10 @@ _BLANK = re.compile(r"[\s'\"`]+")
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_RESULT = re.compile(r"(?:None|<[\w. ]+ at 0x\w+>)\s*|(?:Error|Exception)\b.*", re.DOTALL)
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_NEVER_AWAITED = re.compile(r"coroutine '([A-Za-z_][\w.]{0,80})' was never awaited")
+_GROUPED = "+-+----"
+_EXCEPTION = re.compile(r"^(?:  \| )?([A-Za-z_][\w.]{0,80})(?=: |$)", re.MULTILINE)
+_LINE = re.compile(r'File "/program\.py", line (\d{1,6})')
 _NO_INPUT = re.compile(r"^EOFError: EOF when reading a line", re.MULTILINE)
 _TIMED_OUT = 124
 _OUTPUT_LENGTH_MAX = 2_000
@@ -93,12 +97,27 @@ def _reason(run: Run) -> str:
         return f"the program needs the module `{missing[1]}`, which is not installed."
     if run.exit_code == _TIMED_OUT:
         return "the program did not end in time."
-    return f"the program ended with exit code {run.exit_code}."
+    return f"the program ended with exit code {run.exit_code}{_uncaught(run.stderr)}."
+
+
+def _uncaught(stderr: str) -> str:
+    """Name the exception that ended a program and the line of it that it came out of, if any.
+
+    Of a group of exceptions it is the group: that is what can be caught there.
+    """
+    outer, _, _ = stderr.partition(_GROUPED)
+    names, lines = _EXCEPTION.findall(outer), _LINE.findall(outer)
+    if not names or not lines:
+        return ""
+    return (
+        f": nothing caught the {names[-1]} that came out of line {lines[-1]}. Catch it around that "
+        "line where the task is about it, or else mend its cause"
+    )
 
 
 def open_wishes(candidate: Candidate, brief: Brief) -> OpenWishes:
     """Return what is asked for and not seen in a candidate that ran."""
-    used = used_names(candidate.source)
+    used = used_names(candidate.source) - (brief.library & _own_classes(candidate.source))
     is_other = bool(brief.one_of) and not brief.one_of & used
     return OpenWishes(
         tuple(sorted(brief.names - used)),
@@ -113,6 +132,8 @@ def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
     if _NO_RESULT.fullmatch(candidate.run.stdout.strip()):
         found.append("print a result")
     found += [f"print what its comment says: {promise}" for promise in _broken_promises(candidate)]
+    found += [f"await `{name}`" for name in _NEVER_AWAITED.findall(candidate.run.stderr)[:1]]
+    found += [f"use the `{name}` that it makes" for name in _idle(candidate.source, brief.names)]
     overlap = _overlap(candidate, brief)
     is_about = overlap > 0 or bool(brief.values)
     if candidate.is_example:
@@ -120,6 +141,32 @@ def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
         if brief.count and not _has_value(candidate.source, brief.count):
             found.append(f"give {brief.count} results")
     return found if is_about else [*found, "do what the task asks"]
+
+
+def _own_classes(source: str) -> frozenset[str]:
+    """Return the classes and functions that a program makes itself."""
+    made = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return frozenset(node.name for node in nodes(source) if isinstance(node, made))
+
+
+def _idle(source: str, wanted: frozenset[str]) -> list[str]:
+    """Return the variables that are given something the task names, and are never read.
+
+    A semaphore that nobody acquires limits nothing, although the program has the name in it.
+    """
+    read = {
+        node.id
+        for node in nodes(source)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    made: list[str] = []
+    for node in nodes(source):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=func)):
+                called = {n.attr for n in ast.walk(func) if isinstance(n, ast.Attribute)}
+                called |= {n.id for n in ast.walk(func) if isinstance(n, ast.Name)}
+                made += [name] if called & wanted and name not in read else []
+    return made[:1]
 
 
 def _broken_promises(candidate: Candidate) -> list[str]:

@@ -38,6 +38,8 @@ _LIMITING_WORDS = (
 _LIMITING = frozenset(_LIMITING_WORDS.split())
 """Words that turn what a sentence says: it may have those that goal, source or output have."""
 _ABOUT_OUTPUT = frozenset(stem(word) for word in ("output", "print", "stdout", "result"))
+_USING = frozenset(stem(word) for word in ("use", "call", "import", "define", "create", "start"))
+_PROGRAM = frozenset(stem(word) for word in ("program", "script", "code", "example", "snippet"))
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
 _KNOWN_SHARE_MIN = 0.5
@@ -91,7 +93,7 @@ class Printed:
         items = list(self._items(text))
         if None in items:
             return False
-        printed = [item for item in items if item]
+        printed = [item for item in items if item] or self._numbers(text)
         quoted = [word for word in _quoted(text) if word in self._printed_words]
         if any(map(_is_number, printed)):
             plain = _MARKED.sub(lambda m: " " if self._stands(m.group()) else m.group(), text)
@@ -101,11 +103,16 @@ class Printed:
             return all(word in left for word in quoted)
         return self._has_run(printed) if printed else self._names_what_is_used(text)
 
+    def _numbers(self, text: str) -> list[str]:
+        """Return the printed numbers of a text, those too that the goal itself has named."""
+        return [word for word in _tokens(text) if _is_number(word) and self._is_printed(word)]
+
     def denies(self, sentence: str) -> bool:
-        """Say whether a sentence on the goal's subject has a number that stands nowhere."""
+        """Say whether a sentence on the goal's subject or the output has a number from nowhere."""
         tokens = _tokens(_CITATION.sub("", sentence))
         numbers = {token for token in tokens if _is_number(token)}
-        return bool(numbers - self._words) and bool(stems(sentence) & self._subject)
+        is_on_it = is_about_output(sentence) or bool(stems(sentence) & self._subject)
+        return bool(numbers - self._words) and is_on_it
 
     def _are_known(self, text: str) -> bool:
         """Say whether enough of a sentence's words are those of goal, program and output."""
@@ -133,7 +140,13 @@ class Printed:
         return True
 
     def _names_what_is_used(self, text: str) -> bool:
-        """Say whether something marked, or written as code is, is a name that the program uses."""
+        """Say whether a sentence tells that the program uses a name, and it does.
+
+        A name of the source in any other sentence says nothing about what came out.
+        """
+        said = stems(text)
+        if not (said & _USING and said & _PROGRAM):
+            return False
         return any(word in self._used for word in _quoted(text) or _tokens(text))
 
     def _items(self, sentence: str) -> Iterator[str | None]:

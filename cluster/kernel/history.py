@@ -7,7 +7,7 @@ orders are the same; that is what the recorded histories in `tests/histories` ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from cluster.kernel.errors import WireError
@@ -20,7 +20,7 @@ from cluster.kernel.events import (
     Submitted,
 )
 from cluster.kernel.ids import NO_AGENT, AgentId, StepId
-from cluster.kernel.tasks import Plan, Step, StepResult
+from cluster.kernel.tasks import Finding, Plan, Step, StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,15 @@ class TaskHistory:
         return all(self._steps[need].result is not None for need in step.needs)
 
     def _needed(self, step: Step) -> tuple[StepResult, ...]:
+        """Return what a step builds on: findings with their quotes, not with whole passages."""
         results = [self._steps[need].result for need in step.needs]
-        return tuple([result for result in results if result is not None])
+        return tuple([_without_passages(result) for result in results if result is not None])
+
+
+def _without_passages(result: StepResult) -> StepResult:
+    if not isinstance(result.value, Finding):
+        return result
+    return replace(result, value=replace(result.value, passages=()))
 
 
 JOURNALED = (Submitted, PlanReady, StepStarted, StepFinished)

@@ -200,39 +200,72 @@ def plan(*steps: Mapping[str, object]) -> str:
     return json.dumps({"steps": whole})
 
 
-PLANS = {
+MENDED = {
     "a cycle": (
         plan(
             {"id": "a", "agent": "researcher", "needs": ["b"]},
             {"id": "b", "agent": "researcher", "needs": ["a"]},
         ),
-        "the steps a, b wait for each other",
+        2,
+        "Step 'b' does not wait for 'a': it would wait for itself.",
     ),
     "an unknown agent": (
         plan({"id": "a", "agent": "astrologer"}),
-        "step 'a' is for 'astrologer'; the agents are: coder, researcher",
+        1,
+        "Step 'a' was for 'astrologer', which is no agent; the researcher does it.",
     ),
     "a thousand steps": (
         plan(*({"id": f"s{number}", "agent": "researcher"} for number in range(1_000))),
-        "the plan has more than 12 steps",
+        12,
+        "The plan had more than 12 steps; the further ones were cut.",
     ),
-    "invalid JSON": ('{"steps": [{"id": "a", "agent": researcher}]}', "the plan is no valid JSON"),
-    "half a plan": ('{"steps": [{"id": "a", "agent": "resea', "the plan breaks off"),
-    "prose": ("First I would look into the documents.", "there is no JSON object in the text"),
-    "a megabyte of garbage": ("x{[" * 350_000, "there is no JSON object in the text"),
+    "words without quotes": (
+        '{"steps": [{"id": "a", "agent": researcher, "instruction": Look into it,}]}',
+        1,
+        "",
+    ),
+}
+"""By what is wrong: the plan, how many steps become of it, and what is said."""
+
+
+@pytest.mark.parametrize("name", MENDED)
+async def test_a_plan_is_mended_where_it_is_wrong(
+    cluster: AgentCluster, page: Path, name: str
+) -> None:
+    text, steps, reason = MENDED[name]
+    lines: Lines = {
+        "manager": {"plan": Line(text), "answer": Line(f"{LIFTS} [1].")},
+        "researcher": {"*": Line(f"{LIFTS} [1].")},
+    }
+    async with model_server(lines=lines) as server:
+        outcome = await ask(cluster, page, endpoint(server.base_url))
+
+    assert outcome.planned == ["researcher"] * steps
+    assert LIFTS in outcome.answer.text
+    assert outcome.degraded == reason
+
+
+NO_PLANS = {
+    "a step without an instruction": (
+        '{"steps": [{"id": "a", "agent": researcher}]}',
+        "there is none in its text",
+    ),
+    "half a step": ('{"steps": [{"id": "a", "agent": "resea', "it breaks off in its first step"),
+    "prose": ("First I would look into the documents.", "there is none in its text"),
+    "a megabyte of garbage": ("x{[" * 350_000, "there is none in its text"),
     "a megabyte in one step": (
         plan({"id": "a", "agent": "researcher", "instruction": "x" * 1_000_000}),
-        "the plan is longer than 65536 characters",
+        "it breaks off in its first step",
     ),
-    "nothing": ("", "there is no JSON object in the text"),
+    "nothing": ("", "there is none in its text"),
 }
 
 
-@pytest.mark.parametrize("name", PLANS)
-async def test_what_is_no_plan_is_replaced_by_the_standard_workflow(
+@pytest.mark.parametrize("name", NO_PLANS)
+async def test_where_no_plan_can_be_read_the_standard_workflow_is_used(
     cluster: AgentCluster, page: Path, name: str
 ) -> None:
-    text, reason = PLANS[name]
+    text, reason = NO_PLANS[name]
     lines: Lines = {"manager": {"plan": Line(text, tokens=min(len(text), 200))}}
     async with model_server(lines=lines) as server:
         outcome = await ask(cluster, page, endpoint(server.base_url))
@@ -268,7 +301,7 @@ async def pretender() -> AsyncIterator[ModelServer]:
         yield server
 
 
-async def test_the_answer_says_nothing_of_a_step_that_never_answered(
+async def test_what_the_answer_says_of_a_step_that_never_answered_is_marked(
     cluster: AgentCluster, pretender: ModelServer
 ) -> None:
     for role in ("manager", "coder"):
@@ -277,13 +310,12 @@ async def test_the_answer_says_nothing_of_a_step_that_never_answered(
 
     outcome = await cluster.outcome(f"{GOAL} Write a program that prints 42.", timeout_s=2.0)
 
-    assert "tonnes" not in outcome.answer.text
-    assert "42" in outcome.answer.text
+    assert f"{LIFTS} [unverified]. The program printed 42." in outcome.answer.text
     assert outcome.answer.citations == ()
     assert "Step r1 (researcher) failed: " in outcome.degraded
 
 
-async def test_the_answer_says_nothing_of_a_step_whose_agent_died(
+async def test_what_the_answer_says_of_a_step_whose_agent_died_is_marked(
     cluster: AgentCluster, pretender: ModelServer
 ) -> None:
     has_begun = asyncio.Event()
@@ -302,7 +334,7 @@ async def test_the_answer_says_nothing_of_a_step_whose_agent_died(
     await researcher.abort()
     outcome = await running
 
-    assert "tonnes" not in outcome.answer.text
+    assert f"{LIFTS} [unverified]." in outcome.answer.text
     assert outcome.answer.citations == ()
     assert "Step r1 (researcher) failed: " in outcome.degraded
 
@@ -328,7 +360,7 @@ SAID = (
 
 
 @pytest.mark.parametrize("speaker", ["researcher", "manager", "both"])
-async def test_of_three_marked_sentences_only_the_supported_one_reaches_the_answer(
+async def test_of_three_cited_sentences_only_the_supported_one_reaches_the_answer(
     cluster: AgentCluster, page: Path, speaker: str
 ) -> None:
     sound = f"{LIFTS} [1]."
@@ -345,4 +377,4 @@ async def test_of_three_marked_sentences_only_the_supported_one_reaches_the_answ
     quoted = PAGE.splitlines()[citation.start_line - 1 : citation.end_line]
     assert citation.quote in "\n".join(quoted)
     assert LIFTS in citation.quote
-    assert ": 2." in outcome.degraded
+    assert outcome.degraded.count("because a source says otherwise") >= 2

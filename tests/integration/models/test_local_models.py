@@ -136,7 +136,7 @@ async def test_the_small_model_is_held_to_the_schema_of_a_plan(small_model: Open
         tokens_max=500,
         temperature=0.0,
         wants_json=True,
-        json_schema=plan_schema(roles, 120),
+        json_schema=plan_schema("What is a plan?", roles, 120),
     )
 
     *deltas, finish = [item async for item in small_model.stream(request)]

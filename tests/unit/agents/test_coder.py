@@ -47,7 +47,7 @@ class Bench:
         self.model = ScriptedModel({"coder": replies})
         self.sandbox = sandbox or FakeSandbox(outcome)
         self.turn = RecordingTurn("coder-0", "c1")
-        parts = Parts(self.model, FakeKnowledge(*examples), self.sandbox, is_strict=is_strict)
+        parts = Parts(self.model, FakeKnowledge(*examples), self.sandbox, is_embedded=is_strict)
         self.agent = Coder(parts)
 
     async def ask(self, goal: str = GOAL, *results: StepResult) -> Program:

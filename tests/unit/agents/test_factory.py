@@ -6,6 +6,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+import agents.models.uri
 from agents import Agent
 from agents.agent import SupportMode
 from agents.factory import build_agent, build_sandbox, is_embedded_model, load_agent_class
@@ -13,6 +14,7 @@ from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
 from cluster.settings.values import AnswerSettings
 from tests.support.fake_tools import FakeKnowledge
+from tests.support.scripted_model import ScriptedModel
 
 
 class Idle(Agent):
@@ -41,18 +43,32 @@ async def test_an_agent_is_built_with_its_parts() -> None:
     await agent.close()
 
 
-@pytest.mark.parametrize("mode", SupportMode)
-async def test_an_agent_knows_what_a_sentence_needs(mode: SupportMode) -> None:
+@pytest.mark.parametrize(
+    ("uri", "mode", "expected"),
+    [
+        ("simulated:", "auto", (False, True, False)),
+        ("simulated:", "strict", (True, False, False)),
+        ("simulated:", "marked", (False, False, False)),
+        ("llama:smollm2-135m", "auto", (True, False, True)),
+        ("llama:smollm2-135m", "strict", (True, False, True)),
+        ("llama:smollm2-135m", "marked", (False, False, True)),
+    ],
+)
+async def test_an_agent_knows_what_a_sentence_needs(
+    uri: str, mode: str, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents.models.uri, "build_model", lambda *_, **__: ScriptedModel({}))
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": "simulated:", "base_url": "", "tokens_max": None},
+        model={"uri": uri, "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=FakeKnowledge(),
         sandbox={"enabled": False, "timeout_s": 2.0},
-        answer={"support": mode.value, "verify": "off"},
+        answer={"support": mode, "verify": "off"},
     )
 
-    assert (agent.parts.support_mode, agent.parts.is_embedded) == (mode, False)
+    parts = agent.parts
+    assert (parts.is_strict, parts.may_turn_strict, parts.is_embedded) == expected
     await agent.close()
 
 

@@ -8,16 +8,18 @@ import pytest
 from pydantic import BaseModel
 
 from agents import Answer, Finding, Parts, Program, Run, StepResult
-from agents.composition import OWN_WORDS
 from agents.manager import Manager
 from agents.models.port import Finish
 from agents.planning.plan_text import BROKEN_OFF
 from agents.planning.schema import plan_schema
-from agents.researcher import NOTHING_FOUND, UNBACKED
+from agents.prompts import MANAGER_ANSWER, MANAGER_ANSWER_STRICT
+from agents.researcher import NOTHING_FOUND
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import (
+    Basis,
     Citation,
+    Claim,
     ComposeRequest,
     Failure,
     Plan,
@@ -25,7 +27,7 @@ from cluster.kernel.tasks import (
     PlanRequest,
     Role,
     Step,
-    StepProgram,
+    Support,
 )
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
@@ -36,9 +38,15 @@ QUESTION = "How many entries does the Zephyr cache hold?"
 GOAL = f"{QUESTION} Compute twice that."
 HOLDS = Citation("docs/zephyr.md", 10, 10, "The Zephyr cache holds 512 entries.")
 WROTE = Citation("docs/people.md", 3, 3, "Ada Byron wrote the Zephyr cache.")
-FINDING = Finding("The Zephyr cache holds 512 entries [1].", (HOLDS,))
+SIZE = Claim("The Zephyr cache holds 512 entries.", Support.QUOTED, (0,))
+FINDING = Finding("The Zephyr cache holds 512 entries [1].", (HOLDS,), claims=(SIZE,))
 PERSON = Finding(
-    "Ada Byron wrote the Zephyr cache [1]. The Zephyr cache holds 512 entries [2].", (WROTE, HOLDS)
+    "Ada Byron wrote the Zephyr cache [1]. The Zephyr cache holds 512 entries [2].",
+    (WROTE, HOLDS),
+    claims=(
+        Claim("Ada Byron wrote the Zephyr cache.", Support.QUOTED, (0,)),
+        Claim("The Zephyr cache holds 512 entries.", Support.QUOTED, (1,)),
+    ),
 )
 PROGRAM = Program("print(2 * 512)\n", Run(0, "1024\n", ""))
 TIMEOUT = Failure("deadline", "no time was left")
@@ -51,10 +59,11 @@ class Review(BaseModel):
 class Bench:
     """A Manager with its model and a turn."""
 
-    def __init__(self, reply: Reply, step: str = "answer") -> None:
+    def __init__(self, reply: Reply, step: str = "answer", *, is_strict: bool = False) -> None:
         self.model = ScriptedModel({"manager": reply})
         self.turn = RecordingTurn("manager-0", step)
-        self.agent = Manager(Parts(self.model, FakeKnowledge(), FakeSandbox()))
+        parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), is_strict=is_strict)
+        self.agent = Manager(parts)
 
     async def plan(self, goal: str = GOAL, roles: tuple[Role, ...] = ROLES) -> PlanProposal:
         proposal = await self.agent.handle(PlanRequest(goal, roles, "c"), self.turn)
@@ -88,7 +97,7 @@ async def test_a_sound_plan_is_used_as_it_is() -> None:
     assert proposal.degraded == ()
     (request,) = bench.model.requests
     assert request.wants_json
-    assert request.json_schema == plan_schema(ROLES, 2000)
+    assert request.json_schema == plan_schema(GOAL, ROLES, 2000)
     assert request.messages[0].text.startswith("You are the Manager")
     assert request.messages[1].text == (
         f"Agents:\n- coder: programs\n- researcher: finds\n\nGoal: {GOAL}"
@@ -192,25 +201,6 @@ async def test_nothing_but_late_steps_and_empty_results_fails_for_the_time() -> 
         await Bench("unused").compose(r1=TIMEOUT, c1=Program("", degraded=("No program.",)))
 
 
-async def test_only_what_results_support_reaches_the_answer() -> None:
-    bench = Bench(
-        "# Answer\n\nThe Zephyr cache holds 512 entries [1]. The Zephyr cache holds 600 entries "
-        "[1]. The Zephyr cache does not hold 512 entries [1]. The program printed 1024."
-    )
-
-    answer = await bench.compose(r1=FINDING, c1=PROGRAM)
-
-    assert answer.text == (
-        "# Answer\n\nThe Zephyr cache holds 512 entries [1]. The program printed 1024.\n\n"
-        "```python\nprint(2 * 512)\n```\n\nIt printed:\n\n```text\n1024\n```"
-    )
-    assert answer.citations == (HOLDS,)
-    assert answer.programs == (StepProgram(StepId("c1"), PROGRAM),)
-    assert answer.degraded == (
-        "Sentences of the answer left out because no result supports them: 2.",
-    )
-
-
 async def test_the_citations_of_all_findings_make_one_list() -> None:
     bench = Bench("Ada Byron wrote the Zephyr cache [2]. The Zephyr cache holds 512 entries [1].")
 
@@ -225,9 +215,13 @@ async def test_the_citations_of_all_findings_make_one_list() -> None:
     assert answer.degraded == ()
 
 
-@pytest.mark.parametrize("reply", ["", "Caches are nice.", ModelError("cut off"), "[1] [2]"])
-async def test_without_the_model_the_results_are_the_answer(reply: Reply) -> None:
-    bench = Bench(reply)
+@pytest.mark.parametrize("is_strict", [True, False])
+@pytest.mark.parametrize("reply", ["", ModelError("cut off"), "[1] [2]", "# Answer"])
+async def test_without_the_model_the_results_are_the_answer(
+    reply: Reply,
+    is_strict: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    bench = Bench(reply, is_strict=is_strict)
 
     answer = await bench.compose(r1=FINDING, c1=PROGRAM, v1=Review(verdict="fine"))
 
@@ -236,30 +230,15 @@ async def test_without_the_model_the_results_are_the_answer(reply: Reply) -> Non
     )
     assert answer.text.endswith("```text\n1024\n```")
     assert answer.citations == (HOLDS,)
+    assert answer.claims == (SIZE,)
     assert "put together from the results as they stand" in answer.degraded[0]
     assert bench.turn.fell_back() == ["answer"]
 
 
-async def test_findings_are_put_before_an_answer_that_cites_nothing() -> None:
-    answer = await Bench("The program printed 1024.").compose(r1=FINDING, c1=PROGRAM)
-
-    assert answer.text.startswith(
-        "The Zephyr cache holds 512 entries [1].\n\nThe program printed 1024."
-    )
-    assert "cited nothing" in answer.degraded[0]
-
-
-async def test_what_an_own_agent_said_supports_the_answer() -> None:
-    review = Review(verdict="The program is short.")
-
-    answer = await Bench("The program is short.").compose(c1=PROGRAM, v1=review)
-
-    assert answer.text.startswith("The program is short.\n\n```python")
-
-
 @pytest.mark.parametrize("value", [TIMEOUT, None])
 async def test_a_failed_step_is_said_and_not_answered(value: Failure | None) -> None:
-    bench = Bench("Ada Byron wrote the Zephyr cache. The Zephyr cache holds 512 entries [1].")
+    text = "Ada Byron wrote the Zephyr cache. The Zephyr cache holds 512 entries [1]."
+    bench = Bench(text, is_strict=True)
 
     answer = await bench.compose(r1=FINDING, r2=value)
 
@@ -288,54 +267,37 @@ async def test_a_program_that_was_wanted_and_is_missing_is_said() -> None:
     assert failed.degraded[-1].startswith("No program is offered: ")
 
 
-async def test_the_models_own_knowledge_passes_where_nothing_else_was_to_be_had() -> None:
-    own = Finding("Caches are fast.", degraded=(UNBACKED,))
-
-    answer = await Bench("Caches are fast stores [1].\n\n```sh\nls\n```").compose(r1=own)
-    computed = await Bench(
-        "Doubling is easy. The program printed 1025. The cache holds 600 entries."
-    ).compose(GOAL, c1=PROGRAM)
-
-    assert answer.text == "Caches are fast stores.\n\n```sh\nls\n```"
-    assert answer.degraded == (UNBACKED,)
-    assert computed.text.startswith("Doubling is easy.\n\n```python")
-    assert OWN_WORDS in computed.degraded
-
-
-async def test_code_that_never_ran_does_not_pass() -> None:
-    text = "The Zephyr cache holds 512 entries [1].\n\n```python\nprint(3 * 512)\n```"
-
-    answer = await Bench(text).compose(r1=FINDING, c1=PROGRAM)
-
-    assert "3 * 512" not in answer.text
-
-
 async def test_nothing_found_is_said_without_asking_the_model() -> None:
     bench = Bench("Oslo.")
 
-    answer = await bench.compose(r1=Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,)))
+    nothing = Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+
+    answer = await bench.compose(r1=nothing)
 
     assert answer == Answer(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
     assert bench.model.requests == []
 
 
-async def test_a_program_that_the_model_shows_without_its_output_is_shown_once() -> None:
-    bench = Bench(f"It computes twice that.\n\n```python\n{PROGRAM.source}```\n")
+@pytest.mark.parametrize(
+    ("is_strict", "told"), [(False, MANAGER_ANSWER), (True, MANAGER_ANSWER_STRICT)]
+)
+async def test_what_is_asked_of_the_model_is_what_it_is_held_to(
+    is_strict: bool,  # noqa: FBT001 - a parameter of the test
+    told: str,
+) -> None:
+    text = "The Zephyr cache holds 512 entries [1]. Few users ever complain."
+    bench = Bench(text, is_strict=is_strict)
 
-    answer = await bench.compose(GOAL, c=PROGRAM)
+    answer = await bench.compose(r1=FINDING)
 
-    assert answer.text.count(PROGRAM.source.strip()) == 1
-    assert "1024" in answer.text
+    assert bench.model.requests[0].messages[0].text == told
+    assert ("Few users ever complain [unverified]." in answer.text) is not is_strict
 
 
-@pytest.mark.parametrize("is_written", [True, False])
-async def test_code_that_nobody_ran_is_left_out_without_a_program(*, is_written: bool) -> None:
-    code = "```python\nprint(max(numbers))\n```"
-    own = Finding(f"Take the largest.\n\n{code}", degraded=(UNBACKED,))
-    none = Program("", degraded=("No program is offered. The model wrote none.",))
-    bench = Bench(f"Take the largest.\n\n{code}" if is_written else "")
+async def test_the_model_sees_the_quotes_of_the_findings() -> None:
+    bench = Bench("The Zephyr cache holds 512 entries [1].")
 
-    answer = await bench.compose("How do I find the largest? Show a program.", r=own, c=none)
+    await bench.compose(r1=FINDING)
 
-    assert "max(numbers)" not in answer.text
-    assert "Take the largest." in answer.text
+    (prompt,) = bench.model.asked("manager")
+    assert "Quotes:\n[1] docs/zephyr.md: The Zephyr cache holds 512 entries." in prompt

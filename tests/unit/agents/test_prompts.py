@@ -40,6 +40,7 @@ SYSTEM = {
     if name.isupper() and not name.startswith("_") and isinstance(text, str)
 }
 WITH_SAMPLES: dict[str, Callable[[], str]] = {
+    "coder": lambda: prompts.coder_role(["numpy 1.26"]),
     "plan_prompt": lambda: prompts.plan_prompt(GOAL, ROLES),
     "research_prompt": lambda: prompts.research_prompt(QUESTION, GOAL, [PASSAGE]),
     "research_prompt_without_passages": lambda: prompts.research_prompt(QUESTION, QUESTION, []),
@@ -73,7 +74,8 @@ def test_every_function_that_makes_a_prompt_has_a_golden_file() -> None:
 
 @pytest.mark.parametrize("agent", [Manager, Researcher, Coder])
 def test_a_system_prompt_begins_with_who_is_told(agent: type) -> None:
-    own = [text for name, text in SYSTEM.items() if name.startswith(agent.__name__.lower())]
+    texts = {**SYSTEM, "coder": prompts.coder_role()}
+    own = [text for name, text in texts.items() if name.startswith(agent.__name__.lower())]
 
     assert own
     assert all(text.startswith(f"You are the {agent.__name__}") for text in own)

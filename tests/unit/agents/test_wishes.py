@@ -72,5 +72,5 @@ def test_a_goal_is_parted_into_questions_and_the_wish_for_a_program() -> None:
 def test_words_for_the_form_are_no_subject() -> None:
     assert subject("Please write a program that prints the smallest items.") == {
         "smallest",
-        "element",
+        "item",
     }

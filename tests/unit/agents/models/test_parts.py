@@ -7,6 +7,7 @@ import json
 import pytest
 
 from agents import prompts
+from agents.evidence.topic import NOT_FOUND
 from agents.models import parts
 from cluster.kernel.tasks import Passage, Role, Run
 
@@ -67,7 +68,7 @@ def test_research_quotes_the_sentences_that_share_words_with_the_question() -> N
 def test_research_that_finds_nothing_says_so(passages: list[Passage]) -> None:
     prompt = prompts.research_prompt("Who was Ada?", "Who was Ada?", passages)
 
-    assert parts.research(prompt) == prompts.NOT_FOUND
+    assert parts.research(prompt) == NOT_FOUND
 
 
 def test_code_is_the_first_example_that_parses() -> None:

@@ -6,11 +6,13 @@ import pytest
 
 from agents.planning.drafts import Draft
 from agents.planning.mending import UnsoundPlan, mended
+from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Role, Step
 
 RESEARCHER = Role("researcher", "Answers a question from the documents of the task.")
 CODER = Role("coder", "Writes one Python program that computes or shows something.")
 REVIEWER = Role("reviewer", "Reviews the program that the Coder wrote.", ("Program",))
+GOAL = "Find the three largest numbers."
 ROLES = (RESEARCHER, CODER, REVIEWER, Role("manager", "Plans."))
 
 
@@ -20,7 +22,7 @@ def draft(step_id: str, agent: str = "researcher", *needs: str, do: str = "") ->
 
 def shape(*drafts: Draft) -> tuple[list[str], tuple[str, ...]]:
     """The steps as ``id:agent<need,need``, and the reasons."""
-    made = mended(drafts, ROLES)
+    made = mended(drafts, ROLES, GOAL)
     return [_shown(step) for step in made.plan.steps], made.reasons
 
 
@@ -84,7 +86,7 @@ def test_a_surplus_of_steps_is_cut_with_a_reason() -> None:
     ],
 )
 def test_a_step_for_an_unknown_agent_goes_to_the_nearest_one(agent: str, role: str) -> None:
-    made = mended([draft("c1", "coder"), draft("x1", agent, "c1")], ROLES)
+    made = mended([draft("c1", "coder"), draft("x1", agent, "c1")], ROLES, GOAL)
 
     assert made.plan.steps[1].agent == role
     assert made.reasons == (f"Step 'x1' was for {agent!r}, which is no agent; the {role} does it.",)
@@ -137,7 +139,7 @@ def test_several_needs_may_stand_in_one_text(need: str) -> None:
 
 
 def test_steps_without_ids_are_called_by_their_places() -> None:
-    drafts = (draft("", do="a"), draft("", "coder", "1", do="b"), draft("", do="c"))
+    drafts = (draft("", do="find a"), draft("", "coder", "1", do="do b"), draft("", do="find c"))
 
     assert shape(*drafts) == (["r1:r", "c1:c<r1", "r2:r"], ())
 
@@ -174,7 +176,7 @@ def test_a_step_whose_input_nothing_gives_is_left_out() -> None:
 
 
 def test_an_overlong_instruction_is_cut() -> None:
-    made = mended([draft("r1", do="x" * 3000)], ROLES)
+    made = mended([draft("r1", do="x" * 3000)], ROLES, GOAL)
 
     assert len(made.plan.steps[0].instruction) == 2000
     assert made.reasons == ("The instruction of step 'r1' was cut to its first 2,000 characters.",)
@@ -191,6 +193,31 @@ def test_a_step_that_says_nothing_is_left_out_and_its_needs_are_kept() -> None:
 
 def test_a_plan_of_nothing_but_empty_steps_is_none() -> None:
     with pytest.raises(UnsoundPlan):
-        mended([Draft("x1", "researcher", "")], ROLES)
+        mended([Draft("x1", "researcher", "")], ROLES, GOAL)
     with pytest.raises(UnsoundPlan):
-        mended([draft("r1")], [Role("manager", "plans")])
+        mended([draft("r1")], [Role("manager", "plans")], GOAL)
+
+
+def test_a_step_that_says_only_what_its_agent_is_for_gets_the_goal() -> None:
+    echo = draft("r1", do="Answer the question from the documents of the task.")
+
+    made = mended([echo], ROLES, GOAL)
+
+    assert made.plan.steps == (Step(StepId("r1"), "researcher", GOAL),)
+    assert made.reasons == ("Step 'r1' said nothing of the goal; it gets all of it.",)
+
+
+def test_beside_a_step_that_says_what_to_do_one_that_says_nothing_is_none() -> None:
+    program = draft("c1", "coder", do="Write a program that sorts numbers.")
+    echo = draft("c2", "coder", "c1", do="Write the Python program.")
+
+    assert shape(program, echo, draft("v1", "reviewer", "c2")) == (["c1:c", "v1:r<c1"], ())
+
+
+@pytest.mark.parametrize(
+    "do", ["Compute 2 + 2.", "Write a Python program about \u5806.", "Sort it."]
+)
+def test_any_word_or_number_of_its_own_is_an_instruction(do: str) -> None:
+    made = mended([draft("c1", "coder", do=do)], ROLES, GOAL)
+
+    assert (made.plan.steps[0].instruction, made.reasons) == (do, ())

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agents.planning.mending import UnsoundPlan
-from agents.planning.plan_text import BROKEN_OFF, PlanReader, read_plan
+from agents.planning.mending import MendedPlan, UnsoundPlan
+from agents.planning.plan_text import BROKEN_OFF, PlanReader
 from cluster.kernel.tasks import Role
 
 ROLES = (Role("researcher", "finds"), Role("coder", "programs"))
@@ -28,8 +28,14 @@ BARE = json.dumps(STEPS)
 FORM = '{"steps": [{"id": "r1", "agent": "researcher", "instruction": "...", "needs": []}]}'
 
 
+def read_whole(text: str) -> MendedPlan:
+    reader = PlanReader(ROLES, "Do it.")
+    reader.feed(text)
+    return reader.plan()
+
+
 def read_by_characters(text: str) -> PlanReader:
-    reader = PlanReader(ROLES)
+    reader = PlanReader(ROLES, "Do it.")
     for character in text:
         reader.feed(character)
     return reader
@@ -44,6 +50,7 @@ def read_by_characters(text: str) -> PlanReader:
         f"Here is {{my}} plan:\n\n{SOUND}\n\nI hope it {{helps}}!",
         f"It's {{my}} plan, as {{see: below}}, [1]:\n{BARE}\nIt {{helps}}",
         f"The form is {FORM}, so:\n{SOUND}",
+        f"The form is {FORM.replace('}]', '}, {}, {}]')}, so:\n{SOUND}",
         json.dumps({"goal": "g", "steps": STEPS}, indent=2),
         json.dumps({"plan": {"steps": STEPS}}),
         json.dumps({"thoughts": ["a", {"b": 1}], "plan": STEPS}),
@@ -67,7 +74,7 @@ def read_by_characters(text: str) -> PlanReader:
     ],
 )
 def test_a_plan_is_read_however_it_is_written(text: str) -> None:
-    for made in (read_plan(text, ROLES), read_by_characters(text).plan()):
+    for made in (read_whole(text), read_by_characters(text).plan()):
         assert [(each.id, each.agent, each.needs) for each in made.plan.steps] == [
             ("r1", "researcher", ()),
             ("c1", "coder", ("r1",)),
@@ -77,7 +84,7 @@ def test_a_plan_is_read_however_it_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("text", [f"Plan: {SOUND}", f"Plan: {BARE}"])
 def test_a_step_is_known_as_soon_as_its_brace_closes(text: str) -> None:
-    reader = PlanReader(ROLES)
+    reader = PlanReader(ROLES, "Do it.")
     known_at: dict[str, int] = {}
 
     for at, character in enumerate(text):
@@ -91,9 +98,7 @@ def test_a_step_is_known_as_soon_as_its_brace_closes(text: str) -> None:
 def test_raw_line_breaks_and_quotes_within_an_instruction_are_part_of_it() -> None:
     text = SOUND.replace("do what r1 is for", 'Compare "a", "b"\n\nand http://c/#d.')
 
-    assert read_plan(text, ROLES).plan.steps[0].instruction == (
-        'Compare "a", "b"\n\nand http://c/#d.'
-    )
+    assert read_whole(text).plan.steps[0].instruction == ('Compare "a", "b"\n\nand http://c/#d.')
 
 
 @pytest.mark.parametrize("end", [-5, -12, -30, -60])
@@ -105,19 +110,19 @@ def test_a_plan_that_breaks_off_keeps_its_sealed_steps(end: int) -> None:
 
 
 def test_a_model_that_repeats_its_steps_for_ever_is_not_read_for_ever() -> None:
-    reader = PlanReader(ROLES)
+    reader = PlanReader(ROLES, "Do it.")
     reader.feed('{"steps": [')
     fed = 0
     while not reader.is_complete:
         reader.feed(f"{json.dumps(step('r1'))}, ")
         fed += 1
 
-    assert fed < 30
+    assert fed == 4
     assert len(reader.plan().plan.steps) == 1
 
 
 def test_what_follows_a_plan_is_not_read() -> None:
-    reader = PlanReader(ROLES)
+    reader = PlanReader(ROLES, "Do it.")
     reader.feed(SOUND)
 
     assert reader.is_complete
@@ -140,7 +145,7 @@ def test_what_follows_a_plan_is_not_read() -> None:
 )
 def test_where_there_is_no_plan_none_is_read(text: str) -> None:
     with pytest.raises(UnsoundPlan):
-        read_plan(text, ROLES)
+        read_whole(text)
     with pytest.raises(UnsoundPlan):
         read_by_characters(text).plan()
 
@@ -160,13 +165,13 @@ def test_where_there_is_no_plan_none_is_read(text: str) -> None:
 )
 def test_garbage_of_any_size_is_refused_before_it_is_all_read(text: str) -> None:
     with pytest.raises(UnsoundPlan):
-        read_plan(text, ROLES)
+        read_whole(text)
     with pytest.raises(UnsoundPlan):
         read_piecemeal(text).plan()
 
 
 def read_piecemeal(text: str) -> PlanReader:
-    reader = PlanReader(ROLES)
+    reader = PlanReader(ROLES, "Do it.")
     for at in range(0, len(text), 1000):
         reader.feed(text[at : at + 1000])
     return reader

@@ -12,15 +12,18 @@ from cluster.kernel.tasks import Role
 ROLES = (Role("manager", "plans"), Role("researcher", "finds"), Role("poet", "rhymes"))
 
 
-def bounds(tokens_max: int) -> tuple[int, int]:
+GOAL = "What is a heap? When is it slow? What else is there? Write a program that shows one."
+
+
+def bounds(tokens_max: int, goal: str = GOAL) -> tuple[int, int]:
     """The greatest number of steps, and the greatest length of an instruction."""
-    schema: Any = plan_schema(ROLES, tokens_max)
+    schema: Any = plan_schema(goal, ROLES, tokens_max)
     steps = schema["properties"]["steps"]
     return steps["maxItems"], steps["items"]["properties"]["instruction"]["maxLength"]
 
 
 def test_a_step_is_for_one_of_the_agents_there_are() -> None:
-    schema: Any = plan_schema(ROLES, 2000)
+    schema: Any = plan_schema(GOAL, ROLES, 2000)
 
     step = schema["properties"]["steps"]["items"]
     assert step["properties"]["agent"]["enum"] == ["researcher", "poet"]
@@ -32,3 +35,28 @@ def test_a_step_is_for_one_of_the_agents_there_are() -> None:
 )
 def test_a_plan_fits_into_the_tokens_there_are(tokens_max: int, expected: tuple[int, int]) -> None:
     assert bounds(tokens_max) == expected
+
+
+@pytest.mark.parametrize(
+    ("goal", "steps"),
+    [
+        ("What is a heap?", 1),
+        ("What is a heap? When is it slow?", 2),
+        ("What is a heap? Count the words of this.", 3),
+    ],
+)
+def test_there_is_room_for_a_step_a_question_and_one_for_the_program(goal: str, steps: int) -> None:
+    schema: Any = plan_schema(goal, ROLES[:2], 2000)
+
+    assert schema["properties"]["steps"]["maxItems"] == steps
+
+
+def test_where_a_program_is_asked_for_the_last_step_is_the_coders() -> None:
+    roles = (Role("researcher", "finds"), Role("coder", "programs"))
+
+    schema: Any = plan_schema(GOAL, roles, 2000)
+
+    agents = [
+        step["properties"]["agent"]["enum"] for step in schema["properties"]["steps"]["prefixItems"]
+    ]
+    assert agents == [["researcher"]] * 3 + [["coder"]]

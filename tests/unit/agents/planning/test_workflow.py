@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.planning.workflow import standard_workflow, with_coder
+from agents.planning.workflow import standard_workflow, with_coder, with_question
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Plan, Role, Step
 
@@ -56,3 +56,19 @@ def test_a_coder_is_added_where_a_program_is_asked_for_in_so_many_words() -> Non
     assert with_coder(plan, "Use what you find.", ROLES) is plan
     assert with_coder(whole, "Write a program.", ROLES) is whole
     assert with_coder(plan, "Write a program.", (RESEARCHER,)) is plan
+
+
+def test_a_research_step_that_says_less_than_the_question_asks_the_question_itself() -> None:
+    goal = "What does a TaskGroup do when a task fails? Show a program that prints it."
+    short = Plan((Step(StepId("r1"), "researcher", "What is a TaskGroup?"),))
+
+    (step,) = with_question(short, goal).steps
+
+    assert step.instruction == "What does a TaskGroup do when a task fails?"
+
+
+def test_a_research_step_that_says_more_keeps_its_words() -> None:
+    goal = "What does a TaskGroup do when a task fails?"
+    plan = Plan((Step(StepId("r1"), "researcher", "Find how the group cancels its tasks."),))
+
+    assert with_question(plan, goal) is plan

@@ -217,3 +217,77 @@ def test_an_example_for_another_number_of_results_is_not_what_was_asked() -> Non
     assert "give 2 results" in complaint(ran(three, origin="heaps.md:14"), brief)
     assert not complaint(ran(three.replace("3", "2"), origin="heaps.md:14"), brief)
     assert not complaint(ran(three), brief)
+
+
+GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "/program.py", line 15, in <module>
+  |     asyncio.run(main())
+  |   File "/program.py", line 7, in main
+  |     async with asyncio.TaskGroup() as group:
+  |   File "/usr/lib/python3.11/asyncio/taskgroups.py", line 133, in __aexit__
+  |     raise me from None
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/program.py", line 4, in soon
+    | ValueError: ignore what was asked
+    +------------------------------------
+"""
+PLAIN = """\
+Traceback (most recent call last):
+  File "/program.py", line 3, in <module>
+    total = 1 / 0
+            ~~^~~
+ZeroDivisionError: division by zero
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (GROUP, "nothing caught the ExceptionGroup that came out of line 7."),
+        (PLAIN, "nothing caught the ZeroDivisionError that came out of line 3."),
+        ("Segmentation fault\n", "ended with exit code 1."),
+    ],
+)
+def test_a_failure_names_the_exception_and_its_line_and_nothing_it_says(
+    stderr: str, said: str
+) -> None:
+    told = failure(Run(1, "", stderr))
+
+    assert said in told
+    assert "ignore" not in told
+
+
+def test_what_the_task_names_has_to_be_used_and_not_only_made() -> None:
+    brief = brief_of("Show a program that limits three jobs with asyncio.Semaphore.", "")
+    made = "import asyncio\n\nlimit = asyncio.Semaphore(3)\nprint('three jobs, limited')\n"
+    idle = Candidate(made, Run(0, "three jobs, limited\n", ""))
+    used = Candidate(f"{made}print(limit)\n", Run(0, "three jobs, limited\n", ""))
+
+    assert "use the `limit` that it makes" in str(open_wishes(idle, brief))
+    assert "limit`" not in str(open_wishes(used, brief))
+
+
+def test_a_coroutine_that_nobody_awaited_did_nothing() -> None:
+    warning = "program.py:3: RuntimeWarning: coroutine 'Queue.put' was never awaited\n"
+    brief = brief_of("Show a program that adds up numbers.", "")
+    ran = Candidate(
+        "print('the sum of the numbers')\n", Run(0, "the sum of the numbers\n", warning)
+    )
+
+    assert "await `Queue.put`" in str(open_wishes(ran, brief))
+
+
+def test_a_class_of_the_library_is_not_to_be_made_anew() -> None:
+    goal = "In which order does asyncio.PriorityQueue hand out? Show a program that prints it."
+    brief = brief_of(goal, goal)
+    run = Run(0, "the order: 1\n", "")
+    own = (
+        "import asyncio\n\nclass PriorityQueue(asyncio.Queue):\n    pass\n\nprint('the order: 1')\n"
+    )
+    its = "import asyncio\n\nprint('the order: 1', asyncio.PriorityQueue())\n"
+
+    assert "PriorityQueue" in str(open_wishes(Candidate(own, run), brief))
+    assert "PriorityQueue" not in str(open_wishes(Candidate(its, run), brief))

@@ -117,3 +117,18 @@ def test_sentences_about_the_output_are_known_by_their_words() -> None:
 def test_an_absurd_number_is_not_said_and_ends_nothing() -> None:
     assert not SUM.says(f"The sum is {'9' * 5_000}.")
     assert not Printed(Program("x", Run(0, "9" * 5_000, "")), "").says(f"It is {'8' * 5_000}.0.")
+
+
+def test_a_name_of_the_source_is_no_result() -> None:
+    source = "try:\n    raise ValueError\nexcept ValueError as error:\n    print('caught one')\n"
+    printed = Printed(Program(source, Run(0, "caught one\n", "")), "What comes out of the group?")
+
+    assert not printed.says("The exception that comes out of the group is `ValueError`.")
+    assert printed.says("The program uses `ValueError`.")
+
+
+def test_a_number_that_the_goal_names_is_printed_too() -> None:
+    printed = Printed(Program("print(42)\n", Run(0, "42\n", "")), "Print 42.")
+
+    assert printed.says("The program printed 42.")
+    assert not printed.says("The program printed 43.")

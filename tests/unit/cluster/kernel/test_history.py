@@ -24,7 +24,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.history import Compose, DoStep, MakePlan, TaskHistory, is_sound
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
-from cluster.kernel.tasks import Answer, Failure, Finding, Plan, Step
+from cluster.kernel.tasks import Answer, Failure, Finding, Passage, Plan, Step
 
 AGENT = AgentId("researcher-0")
 
@@ -100,6 +100,21 @@ def test_a_step_gets_what_its_needs_came_to() -> None:
 
     assert isinstance(order, DoStep)
     assert [result.value for result in order.needed] == [Finding("found a")]
+
+
+def test_only_the_answer_gets_the_passages_that_a_finding_was_written_from() -> None:
+    finding = Finding("found a", passages=(Passage("a.md", 1, 1, "a is found here"),))
+    plan = Plan((step("a"), step("b", "a")))
+    done = ("a", StepFinished("finished", 1, value=finding))
+    found = (Submitted("why?"), PlanReady(plan), started("a"), done)
+
+    [order] = Journal(*found).history.orders()
+    [answer] = Journal(*found, started("b"), finished("b")).history.orders()
+
+    assert isinstance(order, DoStep)
+    assert order.needed[0].value == Finding("found a")
+    assert isinstance(answer, Compose)
+    assert answer.results[0].value == finding
 
 
 def test_a_failed_step_counts_as_done_and_its_failure_is_the_result() -> None:

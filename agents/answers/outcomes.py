@@ -1,6 +1,6 @@
 """What the steps of a plan came to, sorted for the answer: findings, programs, others, failures.
 
-Pure. `agents.composition` writes the answer from it.
+Pure. `agents.answers.composition` writes the answer from it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
+from agents.evidence.markdown import CitationList, fenced, without_code
 from agents.prompts import as_data
-from agents.prose import CitationList, fenced, without_code
-from agents.researcher import UNBACKED
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import (
+    Basis,
     Citation,
     ComposeRequest,
     Failure,
     Finding,
+    Passage,
     Program,
     Step,
     StepProgram,
@@ -47,20 +48,36 @@ class Outcomes:
     """One sentence for each step that has no result."""
     degraded: tuple[str, ...]
 
+    has_absent_program: bool = False
+    """Whether a Coder has said why it offers none."""
+
     @property
     def is_empty(self) -> bool:
         """Say whether there is nothing that an answer could be written from."""
-        has_finding = any(
-            finding.citations or UNBACKED in finding.degraded for finding in self.findings.values()
-        )
+        has_finding = any(each.basis is not Basis.NOTHING for each in self.findings.values())
         return not (has_finding or self.programs or self.others)
 
     @property
     def is_unbacked(self) -> bool:
         """Say whether there is nothing that the model's own words could be held against."""
         has_program = len(self.programs) == sum(step.agent == "coder" for step in self.plan)
-        is_unread = all(UNBACKED in finding.degraded for finding in self.findings.values())
+        is_unread = all(each.basis is Basis.MODEL for each in self.findings.values())
         return is_unread and has_program and not self.failures and not self.citations
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the findings were written from, each once, and quotes that lie in none of them."""
+        found = dict.fromkeys(p for each in self.findings.values() for p in each.passages)
+        for quote in self.citations:
+            if not any(lies_in(quote, passage) for passage in found):
+                place = (quote.source, quote.start_line, quote.end_line)
+                found.setdefault(Passage(*place, quote.quote))
+        return tuple(found)
+
+
+def lies_in(citation: Citation, passage: Passage) -> bool:
+    """Say whether a quote stands in a passage."""
+    return citation.source == passage.source and citation.quote in passage.text
 
 
 def outcomes_of(request: ComposeRequest) -> Outcomes:
@@ -96,6 +113,7 @@ def outcomes_of(request: ComposeRequest) -> Outcomes:
         others={s: text_of(value) for s, value in values.items() if not isinstance(value, known)},
         failures=failures,
         degraded=tuple(dict.fromkeys(told)),
+        has_absent_program=any(not program.source for program in programs.values()),
     )
 
 
@@ -125,7 +143,8 @@ def results_text(outcomes: Outcomes) -> str:
     for step in outcomes.plan:
         head = f"Step {step.id} ({step.agent}): {as_data(' '.join(step.instruction.split()))}"
         if step.id in outcomes.findings:
-            parts.append(f"{head}\n{as_data(outcomes.findings[step.id].text)}")
+            finding = outcomes.findings[step.id]
+            parts.append(f"{head}\n{as_data(finding.text)}{_quotes(finding, outcomes.citations)}")
         elif step.id in outcomes.others:
             parts.append(f"{head}\n{as_data(outcomes.others[step.id])}")
         parts += [
@@ -134,6 +153,17 @@ def results_text(outcomes: Outcomes) -> str:
             if made.step == step.id
         ]
     return "\n\n".join(parts)
+
+
+def _quotes(finding: Finding, citations: tuple[Citation, ...]) -> str:
+    """Return the quotes that a finding cites, under their numbers."""
+    numbers = {int(each) for each in _MARK.findall(finding.text)}
+    lines = [
+        f"[{number}] {citation.source}: {' '.join(citation.quote.split())}"
+        for number, citation in enumerate(citations, 1)
+        if number in numbers
+    ]
+    return as_data("\nQuotes:\n" + "\n".join(lines)) if lines else ""
 
 
 def program_section(made: StepProgram) -> str:
@@ -174,7 +204,7 @@ def _failures(request: ComposeRequest, values: Mapping[StepId, object]) -> dict[
 
 def _without_programs(finding: Finding) -> Finding:
     """Return a finding without code that no document has: nobody has run it."""
-    if UNBACKED not in finding.degraded:
+    if finding.basis is not Basis.MODEL:
         return finding
     return replace(finding, text=without_code(finding.text))
 
@@ -188,4 +218,9 @@ def _renumbered(finding: Finding, citations: CitationList) -> Finding:
             return mark[0] if not finding.citations else ""
         return f"[{citations.number(finding.citations[own - 1])}]"
 
-    return replace(finding, text=_MARK.sub(number, finding.text))
+    common = {at: citations.number(each) - 1 for at, each in enumerate(finding.citations)}
+    claims = tuple(
+        replace(claim, citations=tuple(common[at] for at in claim.citations if at in common))
+        for claim in finding.claims
+    )
+    return replace(finding, text=_MARK.sub(number, finding.text), claims=claims)

@@ -1,0 +1,183 @@
+"""Passages as evidence: verbatim quotes with their lines, and the sentences that answer best.
+
+Pure. What `agents.researcher` cites comes from here, and what it says where the model's own words
+are of no use. A word of the question counts the more, the fewer sentences of the passages it is in
+(Robertson and Sparck Jones, 1976), so that no language needs a list.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from agents.evidence.features import Sources, Unit
+from agents.evidence.sentences import Place
+from agents.evidence.words import words
+from cluster.kernel.tasks import Citation, Passage
+
+EXTRACTED_MAX = 3
+RELEVANCE_MIN = 0.3
+"""Of the weight of a question's words, the share that its best sentence must have."""
+QUOTE_CHARS_MAX = 700
+_NEXT_BEST_MIN = 0.6
+_WORDS_MIN = 4
+_WORDS_IDEAL = 40
+_LENGTH_MAX = 600
+_TITLE_SHARE = 0.5
+_GOAL_SHARE = 0.5
+_PRONOUN_SHARE = 0.7
+_ROW_SHARE = 0.9
+_PART_MIN = 5
+"""Letters of a word that an identifier may have in it: `nlargest` is about the largest."""
+_SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]*_`」』]*$")  # noqa: RUF001
+_RST_ROLE = re.compile(r":[\w:]{1,30}:`~?([^`<]+?)(?:\s*<[^`>]*>)?`")
+_LITERAL = re.compile(r"``([^`]+)``")
+_LINE_START = re.compile(r"\n[ \t]*(?:>[ \t]?|#+[ \t]+|//+[ \t]*|\*[ \t]+|#+$)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A sentence of a passage, fit to be shown, and how much it has to do with the question."""
+
+    text: str
+    citation: Citation
+    relevance: float
+    """Share of the weight of the question's words that are in it, from 0 to 1."""
+
+
+def cite(passage: Passage, start: int, end: int) -> Citation:
+    """Return the citation of a run of a passage; where the file has tags in it, of its longest run.
+
+    The quote is cut at a line where it would be longer than `QUOTE_CHARS_MAX`.
+    """
+    bounds = sorted({start, end, *passage.breaks})
+    inside = [bound for bound in bounds if start <= bound <= end]
+    runs = list(pairwise(inside))
+    start, end = max(runs, key=lambda run: len(passage.text[run[0] : run[1]].strip()))
+    quote = passage.text[start:end]
+    start += len(quote) - len(quote.lstrip())
+    quote = quote.strip()
+    if len(quote) > QUOTE_CHARS_MAX and "\n" in quote[:QUOTE_CHARS_MAX]:
+        quote = quote[: quote.rindex("\n", 0, QUOTE_CHARS_MAX)].rstrip()
+    first, last = passage.start_line, passage.end_line
+    if passage.text.count("\n") == last - first:
+        first += passage.text.count("\n", 0, start)
+        last = first + quote.count("\n")
+    return Citation(passage.source, first, last, quote)
+
+
+def quote_of(passages: Sequence[Passage], units: Sequence[Unit]) -> Citation:
+    """Return the citation of units of one passage, from the first to the last of them."""
+    start = min(unit.span.start for unit in units)
+    end = max(unit.span.end for unit in units)
+    if end - start > QUOTE_CHARS_MAX:
+        start, end = units[0].span.start, units[0].span.end
+    return cite(passages[units[0].source], start, end)
+
+
+def extracts(
+    question: str, passages: Sequence[Passage], sources: Sources, goal: str = ""
+) -> list[Extract]:
+    """Return the one to three sentences that answer best, in the order of the passages.
+
+    Nothing is returned where no sentence has enough of the question's words; those of the goal
+    that it is part of count half. ``sources`` are the passages laid out, in their order.
+    """
+    wanted = {w.key: _GOAL_SHARE for w in words(goal, sources.language) if w.has_content}
+    wanted |= {w.key: 1.0 for w in words(question, sources.language) if w.has_content}
+    candidates = [unit for unit in sources.units if _is_whole(unit, passages)]
+    weights = _weights(wanted, candidates)
+    total = sum(weight for key, weight in weights.items() if wanted[key] == 1)
+    if not candidates or not total:
+        return []
+    titles = [{word.key for word in title} for title in sources.titles]
+    scored = [
+        (min(1.0, _score(unit, titles[unit.source], weights) / total), place, unit)
+        for place, unit in enumerate(candidates)
+    ]
+    scored.sort(key=lambda entry: (-entry[0], entry[1]))
+    best = scored[0][0]
+    if best < RELEVANCE_MIN:
+        return []
+    chosen: dict[tuple[str, ...], tuple[int, Extract]] = {}
+    for relevance, place, unit in scored:
+        if relevance < best * _NEXT_BEST_MIN or len(chosen) == EXTRACTED_MAX:
+            break
+        passage = passages[unit.source]
+        citation = cite(passage, unit.span.start, unit.span.end)
+        text = shown(passage.text[unit.span.start : unit.span.end])
+        chosen.setdefault(unit.keys, (place, Extract(text, citation, relevance)))
+    return [extract for _, extract in sorted(chosen.values(), key=lambda entry: entry[0])]
+
+
+def nearest_lines(passages: Sequence[Passage], sources: Sources) -> list[Extract]:
+    """Return the first whole sentence of each of the first passages, as it stands."""
+    found: dict[int, Unit] = {}
+    for unit in sources.units:
+        if _is_whole(unit, passages):
+            found.setdefault(unit.source, unit)
+    return [
+        Extract(
+            shown(passages[unit.source].text[unit.span.start : unit.span.end]),
+            cite(passages[unit.source], unit.span.start, unit.span.end),
+            0.0,
+        )
+        for unit in list(found.values())[:EXTRACTED_MAX]
+    ]
+
+
+def shown(text: str) -> str:
+    """Return a quoted sentence as Markdown on one line."""
+    text = _LITERAL.sub(r"`\1`", _RST_ROLE.sub(r"`\1`", text))
+    return " ".join(_LINE_START.sub(" ", text).split())
+
+
+def _is_whole(unit: Unit, passages: Sequence[Passage]) -> bool:
+    """Say whether a unit can stand alone: no heading, no code, no question, no cut-off line."""
+    text = passages[unit.source].text[unit.span.start : unit.span.end]
+    if len(unit.words) < _WORDS_MIN or len(text) > _LENGTH_MAX or text.endswith(("?", "？")):  # noqa: RUF001
+        return False
+    if unit.span.place in (Place.ITEM, Place.ROW):
+        return not text.rstrip().endswith((":", "："))  # noqa: RUF001
+    begins = (
+        unit.words[0].kind in ("code", "mixed", "number")
+        or not text.lstrip("\"'(`*_")[:1].islower()
+    )
+    return unit.span.place is Place.PARAGRAPH and begins and bool(_SENTENCE_END.search(text))
+
+
+def _weights(wanted: dict[str, float], candidates: Sequence[Unit]) -> dict[str, float]:
+    """Return the rarity of each wanted word; of one that is nowhere, that of the rarest."""
+    counts = Counter(key for unit in candidates for key in set(unit.keys) & wanted.keys())
+    number = len(candidates)
+    if not number:
+        return {}
+    return {
+        key: share * math.log(1 + number / max(1, counts[key])) for key, share in wanted.items()
+    }
+
+
+def _score(unit: Unit, title: set[str], weights: dict[str, float]) -> float:
+    there = set(unit.keys)
+    code = [word.key for word in unit.words if word.kind in ("code", "mixed")]
+    there.update(
+        key
+        for key in weights
+        if len(key) >= _PART_MIN and key.isalpha() and any(key in each for each in code)
+    )
+    score = sum(weight for key, weight in weights.items() if key in there)
+    score += sum(w * _TITLE_SHARE for key, w in weights.items() if key in title - there)
+    if unit.words[0].kind == "glue" and unit.words[0].key in _POINTING:
+        score *= _PRONOUN_SHARE
+    if unit.span.place is Place.ROW:
+        score *= _ROW_SHARE
+    return score * min(1.0, math.sqrt(_WORDS_IDEAL / max(_WORDS_IDEAL, len(unit.words))))
+
+
+_POINTING_WORDS = "it this these they he she es sie dies diese er ello esto"
+_POINTING = frozenset(_POINTING_WORDS.split())
+"""At the head of a sentence they stand for what an earlier one was about."""

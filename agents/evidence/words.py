@@ -1,0 +1,217 @@
+"""A text as the words it is compared by, in any language.
+
+Pure. Words carry their Snowball stem, numbers one spelling, code its parts; Chinese and Japanese
+are read character by character. What a word does to the truth of its sentence (it denies, limits,
+binds to a time) is looked up here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from Stemmer import Stemmer
+
+from agents.evidence.lexicon import CONJUNCTIONS, GLUE, GUARDS, NUMBERS, PRONOUNS, UNITS
+
+TOKENS_MAX = 400
+"""Of one sentence no more is read."""
+_LENGTH_MAX = 4_000
+_CITATION = re.compile(
+    r"\s{0,9}\[[1-9]\d{0,2}(?:\s{0,9}[,;–-]\s{0,9}[1-9]\d{0,2})*\](?!\()"  # noqa: RUF001
+)
+_CODE_SPAN = re.compile(rf"(?P<code>(?<!`)`{{1,3}}[^`]{{1,400}}`{{1,3}})|{_CITATION.pattern}")
+_LINK = re.compile(r"!?\[([^\[\]]{0,400})\]\([^()\s]{0,400}\)")
+_ROLE = re.compile(r":[\w:]{1,30}:(?=`)|\{[\w:-]{1,30}\}(?=`)")
+_PHRASE = re.compile(r"`{1,3}([^`\n]*\s[^`\n]*)`{1,3}")
+"""A code span of several words is read like prose."""
+_SHORT = re.compile(r"(?i)\b(ca|wo|sha)?(n)['’]t\b|(?<=\w)n['’]t\b")  # noqa: RUF001
+_TOKEN = re.compile(
+    r"(?P<plain>[a-z]+(?=[ ,;]|\.\s|\.$))"
+    r"|(?P<han>ませんでした|ません|なかった|なければ|ない|なく|ずに|のみ|だけ|没有|只有|仅|仅仅"
+    r"|[぀-ヿ㐀-鿿])"
+    r"|(?P<code>`{1,3}[^`\s]{1,80}`{1,3}|[^\W\d]\w+(?:\.[^\W\d]\w+)+|\w*[^\W_]_\w+|__?\w+"
+    r"|[^\W\d_]\w*(?=\(\))|(?<![\w-])--?[a-z][\w-]+)"
+    r"|(?P<mixed>[^\W\d_]+\d\w*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
+    r"|(?P<number>(?<![\w.])[-−]?\d+(?:[.,:/]\d+)*)"  # noqa: RUF001
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"  # noqa: RUF001
+    r"|(?P<mark>[,;:()—–.!?。，、；：（）\n]|\s-\s)"  # noqa: RUF001
+    r"|(?P<unit>[%$€£°])"
+)
+_SEAM = re.compile(r"(?<=[぀-ヿ㐀-鿿])(?=[^\W぀-ヿ㐀-鿿])|(?<=[^\W぀-ヿ㐀-鿿])(?=[぀-ヿ㐀-鿿])")
+"""Between a Chinese or Japanese character and a letter or digit, where no blank need stand."""
+_ZU = re.compile(r"(?<![必まわは])ず(?=[、。]|$)")
+"""Ends a Japanese clause that denies, as 'ずに' does; no other 'ず' does."""
+_PART = re.compile(r"\w+")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_NOT_ONLY = re.compile(
+    r"\b(?:not only|nicht nur|no s[oó]lo|non seulement)\b|不仅|不但|だけでなく", re.IGNORECASE
+)
+"""Denies nothing and limits nothing."""
+_UNSPACED = ("ja", "zh")
+_DIGITS = "0123456789"
+_YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d)")  # noqa: RUF001
+_HIRAGANA = re.compile(r"[぀-ゟー]")
+_ALGORITHMS: Final = MappingProxyType(
+    {
+        "en": "english",
+        "de": "german",
+        "es": "spanish",
+        "fr": "french",
+        "it": "italian",
+        "pt": "portuguese",
+        "nl": "dutch",
+        "ru": "russian",
+        "sv": "swedish",
+    }
+)
+
+
+class _Stemmers(threading.local):
+    """A Snowball stemmer keeps its last word inside: each thread has its own."""
+
+    def __init__(self) -> None:
+        self.by_language = {code: Stemmer(name) for code, name in _ALGORITHMS.items()}
+
+
+_STEMMERS = _Stemmers()
+
+
+class Word(NamedTuple):
+    """One word, number, character or piece of code, and what it is compared by."""
+
+    key: str
+    raw: str
+    kind: str
+    """``word``, ``glue``, ``number``, ``name``, ``mixed`` (camelCase, H2O) or ``code``."""
+    guard: str = ""
+    """Class of `lexicon.GUARDS`: what it does to the truth of its sentence."""
+    opens: bool = False
+    """Whether a clause may begin here: a mark or a conjunction stands before it."""
+
+    @property
+    def has_content(self) -> bool:
+        """Say whether a sentence with this word says more than one without."""
+        return self.kind != "glue"
+
+
+def without_citations(text: str) -> str:
+    """Return a text without citations such as [1] and [2, 3]; an index in code is none."""
+    return _CODE_SPAN.sub(lambda m: m.group() if m.group("code") else "", text)
+
+
+def cited_numbers(text: str) -> list[int]:
+    """Return the numbers of the citations in a text, each once; of a range its two ends."""
+    found = (match.group() for match in _CODE_SPAN.finditer(text) if not match.group("code"))
+    return list(dict.fromkeys(int(number) for each in found for number in re.findall(r"\d+", each)))
+
+
+def plain(sentence: str) -> str:
+    """Return a sentence without citations, links and emphasis."""
+    text = sentence[:_LENGTH_MAX].replace("**", "") if "[" not in sentence else _unlinked(sentence)
+    return _PHRASE.sub(r"\1", _ROLE.sub("", text)) if "`" in text else text
+
+
+def _unlinked(sentence: str) -> str:
+    text = _LINK.sub(r"\1", sentence[:_LENGTH_MAX])
+    return _CITATION.sub("", text).replace("**", "")
+
+
+@lru_cache(maxsize=4096)
+def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
+    """Return the words of a sentence; ``language`` chooses stems and little words."""
+    text = plain(sentence)
+    if "'" in text or "’" in text:  # noqa: RUF001
+        text = _SHORT.sub(_spelled_out, text)
+    if language in _UNSPACED:
+        text = _ZU.sub("ずに", text)
+    text = _SEAM.sub(" ", _NOT_ONLY.sub(" ", text))
+    found: list[Word] = []
+    opens = False
+    if any(character in text for character in _DIGITS):
+        text = _YEARS.sub(r"\1\2-\1\3", _THOUSANDS.sub("", text))
+    for match in _TOKEN.finditer(text):
+        kind, raw = str(match.lastgroup), match.group()
+        if kind == "mark":
+            opens = True
+            continue
+        is_joint = raw.lower() in CONJUNCTIONS
+        after = "" if not found else "number" if found[-1].kind == "number" else "word"
+        found += _made(kind, raw, language, after, opens=opens or is_joint)
+        opens = is_joint
+        if len(found) >= TOKENS_MAX:
+            break
+    return tuple(found[:TOKENS_MAX])
+
+
+def _spelled_out(short: re.Match[str]) -> str:
+    head = (short.group(1) or "").lower()
+    return {"ca": "can not", "wo": "will not", "sha": "shall not"}.get(
+        head, " not" if short.group(2) is None else "n not"
+    )
+
+
+@lru_cache(maxsize=32768)
+def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tuple[Word, ...]:
+    """Return the words of a token; ``after`` is the kind of the one before, empty at the head."""
+    lower = raw.lower().replace("’", "'").removesuffix("'s")  # noqa: RUF001
+    if kind == "code":
+        parts = _PART.findall(raw.strip("_-`"))
+        kinds = [*["mixed"] * (len(parts) - 1), "code"]
+        return tuple(
+            Word(stem(part.lower(), language), raw, named, "", opens and not at)
+            for at, (part, named) in enumerate(zip(parts, kinds, strict=False))
+        )
+    if kind == "mixed":
+        return (Word(stem(lower, language), raw, "mixed", "", opens),)
+    if kind == "number" or (lower in NUMBERS and after):
+        key = NUMBERS.get(lower, raw.replace("−", "-"))  # noqa: RUF001
+        return (Word(key, raw, "number", "", opens),)
+    lower = UNITS.get(lower, lower) if after == "number" else lower
+    guard = GUARDS.get(language, {}).get(lower, "")
+    if guard:
+        return (Word(guard, raw, "word", guard, opens),)
+    if lower in GLUE.get(language, frozenset()) or lower in PRONOUNS or _HIRAGANA.fullmatch(raw):
+        return (Word(lower, raw, "glue", "", opens),)
+    is_name = raw[:1].isupper() and bool(after) and language != "de"
+    key = stem(lower, language)
+    if language == "de" and raw[:1].islower():
+        key = _VERB_END.sub("", key).replace("ie", "e").replace("i", "e")
+    return (Word(key, raw, "name" if is_name else "word", "", opens),)
+
+
+_VERB_END = re.compile(r"(?<=..[^aeiouy])t$")
+"""Of German verbs, which Snowball leaves: 'geht' is 'gehen'; so is 'bricht', with its vowel."""
+
+
+@lru_cache(maxsize=32768)
+def stem(word: str, language: str) -> str:
+    """Return the Snowball stem of a lower-case word; the word itself in other languages."""
+    stemmer = _STEMMERS.by_language.get(language)
+    return str(stemmer.stemWord(word)) if stemmer else word
+
+
+_KANA = re.compile(r"[぀-ヿ]")
+_HAN = re.compile(r"[㐀-鿿]")
+_CYRILLIC = re.compile(r"[Ѐ-ӿ]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SAMPLE_LENGTH = 2_000
+
+
+@lru_cache(maxsize=1024)
+def language_of(text: str) -> str:
+    """Return the language of a text as two letters: by its script, else by its little words."""
+    sample = text[:_SAMPLE_LENGTH]
+    if len(_KANA.findall(sample)) * 20 > len(sample.strip()) > 0:
+        return "ja"
+    if len(_HAN.findall(sample)) * 10 > len(sample.strip()) > 0:
+        return "zh"
+    if len(_CYRILLIC.findall(sample)) * 4 > len(sample.strip()) > 0:
+        return "ru"
+    found = [word.lower() for word in _LETTERS.findall(sample)]
+    hits = {name: sum(word in little for word in found) for name, little in GLUE.items()}
+    best = max(hits, key=lambda name: (hits[name], name == "en"))
+    return best if hits[best] else "en"
