@@ -28,7 +28,9 @@ test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest
 
 bench: $(READY) ## Measure, print side by side and write build/bench.json
-	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) \
+	  $(if $(CLAIMS),--claims "$(CLAIMS)") $(if $(REPLAY),--replay "$(REPLAY)") \
+	  $(if $(VERBOSE),--verbose)
 
 bench-peers: $(PEERS:%=build/peers/%/ready) ## Install the peers that `make bench` runs beside us
 

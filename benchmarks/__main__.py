@@ -27,6 +27,7 @@ GROUPS = {
     "report": "benchmarks.bench_report",
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
+    "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {
     "overload": "benchmarks.bench_overload",
@@ -82,6 +83,16 @@ def write(figures: list[Figure], machine: dict[str, object], *, is_all: bool) ->
     OUTPUT.with_name("bench-machine.json").write_text(json.dumps(machine, indent=1))
 
 
+def _measured(group: str, module: str, arguments: argparse.Namespace) -> list[Figure]:
+    options: dict[str, object] = {}
+    if group == "evidence":
+        files = {"claims": arguments.claims, "replay": arguments.replay}
+        options = {name: path for name, path in files.items() if path is not None}
+        options["is_verbose"] = arguments.verbose
+    figures: list[Figure] = importlib.import_module(module).run(is_quick=arguments.quick, **options)
+    return figures
+
+
 def main() -> int:
     """Run the chosen groups; exit status 0 even where a goal is missed: the table says so."""
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else gRPC comments on each process we start
@@ -89,13 +100,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[*known, ""], default="", help="run one group")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, for CI")
+    parser.add_argument("--claims", type=Path, help="evidence: another file of WiCE's format")
+    parser.add_argument("--replay", type=Path, help="evidence: other recorded tasks")
+    parser.add_argument("--verbose", action="store_true", help="evidence: tell what failed")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     machine = describe_machine()
     print(json.dumps(machine))
     for group in [arguments.only] if arguments.only else list(GROUPS):
         print(f"{group} ...", file=sys.stderr, flush=True)
-        measured = importlib.import_module(known[group]).run(is_quick=arguments.quick)
+        measured = _measured(group, known[group], arguments)
         for figure in measured:
             print(table_row(figure), flush=True)
         figures += measured

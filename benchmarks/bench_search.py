@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure
+from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure, wilson_interval
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.tasks import Passage
 from cluster.memory.embedder import WordLlamaEmbedder
@@ -127,10 +126,8 @@ async def _halves(xquad: Xquad) -> list[Figure]:
 def _recall(name: str, hits: Sequence[bool], goal: Goal | None = None) -> Figure:
     """Return a share of hits with Wilson's 95 % interval."""
     samples = [float(hit) for hit in hits]
-    n, share, z = len(hits), sum(samples) / len(hits), 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low, high = middle - half, middle + half
+    n, share = len(hits), sum(samples) / len(hits)
+    low, high = wilson_interval(share, n)
     return Figure(
         name=name,
         value=share,

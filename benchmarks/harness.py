@@ -6,6 +6,7 @@ writes `build/bench.json` under the names of the goals.
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections.abc import Sequence
@@ -102,6 +103,37 @@ def bootstrap_interval(values: Sequence[float], seed: int = 1) -> tuple[float, f
     )
     tail = (1 - CONFIDENCE) / 2
     return medians[int(tail * BOOTSTRAP_ROUNDS)], medians[int((1 - tail) * BOOTSTRAP_ROUNDS) - 1]
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of ``n`` trials."""
+    z = 1.96
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return middle - half, middle + half
+
+
+def share_figure(
+    name: str, hits: Sequence[float], goal: Goal | None = None, *, note: str = ""
+) -> Figure:
+    """Return a share of hits with Wilson's interval, its goal held against the share itself.
+
+    A hit is 1, a miss 0; of what was tried several times, the mean.
+    """
+    if not hits:
+        return not_run(name, str(goal or ""), "there is nothing to count")
+    share = sum(hits) / len(hits)
+    figure = Figure(
+        name,
+        share,
+        "share",
+        n=len(hits),
+        ci95=wilson_interval(share, len(hits)),
+        parts={"hits": [sum(hits)], "of": [float(len(hits))]},
+        samples=thinned(hits),
+        note=note,
+    )
+    return figure if goal is None else judged(figure, goal)
 
 
 def ratio_figure(
