@@ -12,6 +12,7 @@ from dataclasses import replace
 from agents.agent import Agent, handles
 from agents.answers.composition import composed, floor
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
+from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.coder import NO_PROGRAM
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
@@ -21,17 +22,29 @@ from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
     MANAGER_PLAN,
+    MANAGER_VERIFY,
     answer_prompt,
     plan_prompt,
+    verify_prompt,
 )
+from agents.researcher import fitting
 from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
-from cluster.kernel.events import FellBack
-from cluster.kernel.tasks import Answer, ComposeRequest, Failure, PlanProposal, PlanRequest, Role
+from cluster.kernel.events import Corrections, FellBack
+from cluster.kernel.tasks import (
+    Answer,
+    ComposeRequest,
+    Failure,
+    PlanProposal,
+    PlanRequest,
+    Role,
+    VerifyRequest,
+)
 from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
 ANSWER_TOKENS_MAX = 1_000
+VERIFY_TOKENS_MAX = 1_200
 
 
 class Manager(Agent):
@@ -132,6 +145,30 @@ class Manager(Agent):
             )
         turn.emit(FellBack("answer", reason))
         return floor(outcomes, reason)
+
+    @handles(VerifyRequest)
+    async def verify(self, request: VerifyRequest, turn: Turn) -> Corrections:
+        """Return which unverified sentences of an answer a passage says, or says otherwise.
+
+        Raises:
+            ModelError: the model can't be used.
+            DeadlinePassed: there was no time for it.
+        """
+        found = outcomes_of(request.composed).passages
+        passages = fitting(list(found), self.parts.passage_chars_max or SHOWN_CHARS_MAX)
+        look = None if self.parts.is_strict else look_at(request.answer, passages)
+        if look is None:
+            return Corrections()
+        text = await self.think(
+            turn,
+            MANAGER_VERIFY,
+            verify_prompt(look.sentences, look.passages),
+            wants_json=True,
+            json_schema=look_schema(len(look.sentences), len(look.passages)),
+            tokens_max=VERIFY_TOKENS_MAX,
+        )
+        goal = request.composed.goal
+        return Corrections(await asyncio.to_thread(corrections, text, look, goal))
 
 
 class _PlanClosed:

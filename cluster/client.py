@@ -42,11 +42,11 @@ class Submitted(Protocol):
     id: TaskId
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Return the events; the last of them is terminal."""
+        """Return the events; nothing but corrections follows the terminal one."""
         ...
 
     async def cancel(self, reason: str = "") -> None:
-        """Ask for the end of the task."""
+        """Ask for the end of the task; of what follows its answer, where that is out."""
         ...
 
 
@@ -84,22 +84,23 @@ class Task:
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
         self._reading = asyncio.create_task(self._read())
+        self._reading.add_done_callback(lambda _: self._tell())
         if on_ended is not None:
             self._reading.add_done_callback(lambda _: on_ended(self))
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the events from the first on, the terminal one last."""
+        """Yield the events from the first on; what corrects the answer follows the terminal one."""
         position = 0
         while True:
             while position < len(self._events):
                 position += 1
                 yield self._events[position - 1]
-            if self.report.is_finished:
+            if self._reading.done():
                 return
             await self._news.wait()
 
     def __await__(self) -> Generator[object, None, Answer]:
-        """Wait for the end of the task and return its answer.
+        """Wait for the end of the task and return its answer, as far as it is corrected by then.
 
         Raises:
             TaskFailed: it has none; ``failure`` says why. Where its ``kind`` is ``overloaded``,
@@ -109,12 +110,15 @@ class Task:
         return self._outcome().__await__()
 
     async def cancel(self, reason: str = "") -> None:
-        """Ask for the end of the task; its terminal event says when it has ended."""
-        if not self.report.is_finished:
+        """Ask for the end of the task; its terminal event says when it has ended.
+
+        Where the answer is out, what looks at it again is ended.
+        """
+        if not self._reading.done():
             await self._submitted.cancel(reason)
 
     async def close(self) -> None:
-        """Cancel the task where it still runs, and wait a while for it to end."""
+        """Cancel the task, or the second look at it, and wait a while for the end."""
         with suppress(ClusterError):
             await self.cancel("the driver is leaving")
         await asyncio.wait({self._reading}, timeout=CANCEL_WAIT_S)
@@ -122,8 +126,8 @@ class Task:
         await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _outcome(self) -> Answer:
-        async for _ in self:
-            pass
+        while not self.report.is_finished:
+            await self._news.wait()
         if self.report.answer is not None:
             return self.report.answer
         failure = self.report.failure or Failure("internal", "the task ended without an outcome")
@@ -149,6 +153,10 @@ class Task:
             return  # for the report alone
         if len(self._events) < EVENTS_KEPT_MAX or not isinstance(event.detail, Thought):
             self._events.append(event)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake whoever waits for news."""
         news, self._news = self._news, asyncio.Event()
         news.set()
 

@@ -33,7 +33,7 @@ NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
 _AGENTS = "agents"
 _CHECK_MODEL = "agents.models.uri"
-_OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"})
+_OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
 
 
@@ -128,6 +128,7 @@ async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[Cluster
             clock,
             scope=scope_of(secrets.token),
             sampled_share=settings.sampled_share,
+            looks_again=settings.answer.verify == "background",
         )
         await driver.start()
         stack.push_async_callback(driver.close)

@@ -25,6 +25,7 @@ RELEVANCE_MIN = 0.3
 QUOTE_CHARS_MAX = 700
 _NEXT_BEST_MIN = 0.6
 _WORDS_MIN = 4
+_CELLS_MIN = 2
 _WORDS_IDEAL = 40
 _LENGTH_MAX = 600
 _TITLE_SHARE = 0.5
@@ -89,7 +90,9 @@ def extracts(
     """
     wanted = {w.key: _GOAL_SHARE for w in words(goal, sources.language) if w.has_content}
     wanted |= {w.key: 1.0 for w in words(question, sources.language) if w.has_content}
-    candidates = [unit for unit in sources.units if _is_whole(unit, passages)]
+    heads = _table_heads(sources.units)
+    whole = (unit for unit in sources.units if _is_whole(unit, passages))
+    candidates = [unit for unit in whole if unit not in heads]
     weights = _weights(wanted, candidates)
     total = sum(weight for key, weight in weights.items() if wanted[key] == 1)
     if not candidates or not total:
@@ -139,7 +142,8 @@ def shown(text: str) -> str:
 def _is_whole(unit: Unit, passages: Sequence[Passage]) -> bool:
     """Say whether a unit can stand alone: no heading, no code, no question, no cut-off line."""
     text = passages[unit.source].text[unit.span.start : unit.span.end]
-    if len(unit.words) < _WORDS_MIN or len(text) > _LENGTH_MAX or text.endswith(("?", "？")):  # noqa: RUF001
+    least = _CELLS_MIN if unit.span.place is Place.ROW else _WORDS_MIN
+    if len(unit.words) < least or len(text) > _LENGTH_MAX or text.endswith(("?", "？")):  # noqa: RUF001
         return False
     if unit.span.place in (Place.ITEM, Place.ROW):
         return not text.rstrip().endswith((":", "："))  # noqa: RUF001
@@ -148,6 +152,18 @@ def _is_whole(unit: Unit, passages: Sequence[Passage]) -> bool:
         or not text.lstrip("\"'(`*_")[:1].islower()
     )
     return unit.span.place is Place.PARAGRAPH and begins and bool(_SENTENCE_END.search(text))
+
+
+def _table_heads(units: Sequence[Unit]) -> list[Unit]:
+    """Return the first rows of tables: they name what the others say."""
+    before = (None, *units[:-1])
+    return [
+        unit
+        for last, unit in zip(before, units, strict=False)
+        if unit.span.place is Place.ROW
+        and (last is None or last.span.place is not Place.ROW or last.source != unit.source)
+        and all(word.kind != "number" for word in unit.words)
+    ]
 
 
 def _weights(wanted: dict[str, float], candidates: Sequence[Unit]) -> dict[str, float]:

@@ -39,6 +39,13 @@ _VALUE = re.compile(r"\b(?:None|True|False|self|in range|as \w+:)|[\w\])]\s*[<>!
 _CODE_MARKS = re.compile(r"(?<![=!<>])=(?!=)|==|[{}\[\]();]|[^\W\d]\.\w|->|::|_\w")
 _CODE_END = re.compile(r"[{};(\[]\s*$|\)\s*:?\s*$|^\s*[)\]}]")
 _WORDS = re.compile(r"[぀-ヿ㐀-鿿]{2}|(?:(?![぀-ヿ㐀-鿿])[^\W\d_]){2,}")
+_RECORD = re.compile(
+    r"\s*\[?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{1,2}/[A-Z][a-z]{2}/\d{4}:"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b[\]: ])"
+    r"|(?!.*(?:[.!?]\s|\d,\d{3}\b))[^,;\t(){}]+(?P<by>[,;\t])(?=\S)[^,;\t(){}]+"
+    r"(?:(?P=by)[^,;\t(){}]*)+$"
+)
+"""A line of a log, by its time or level, or of a table whose cells are parted by one mark."""
 _DOCSTRING = re.compile(r"\s*[rRbBuUfF]{0,2}(\"{3}|'{3})")
 _UNSPLIT = re.compile(
     r"(?:\b(?:approx|resp|incl|excl|ca|vs|cf|No|Nr|Fig|bzw|z\. ?B|d\. ?h)\.|[\"“(])\s*$"
@@ -174,7 +181,7 @@ def _place(line: str) -> Place | None:
         return None
     if _HEADING.match(line) and line.lstrip().startswith(("#", "##")) and not _is_remark(line):
         return Place.HEADING
-    if line.lstrip().startswith("|"):
+    if line.lstrip().startswith("|") or _RECORD.match(line):
         return Place.ROW
     if _DOCSTRING.match(line):
         return Place.PARAGRAPH

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cluster.kernel.events import Corrected
 from cluster.kernel.tasks import UNVERIFIED_MARK, Answer, Citation, StepProgram, Support
 
 LEGEND = f"{UNVERIFIED_MARK}: no source was found for it."
@@ -19,6 +20,16 @@ _FENCE = re.compile(r"`{3,}")
 def to_markdown(answer: Answer) -> str:
     """Return what is printed; it ends in a line break."""
     return "\n\n".join(_parts(answer)) + "\n"
+
+
+def correction_line(correction: Corrected, answer: Answer) -> str:
+    """Return what a second look says of a sentence of an answer, in one line."""
+    claims = answer.claims[correction.claim : correction.claim + 1]
+    text = claims[0].text if claims else correction.text
+    level = correction.support.value if correction.text else "contradicted"
+    places = ", ".join(_place(citation) for citation in correction.citations)
+    by = f" by {places}" if places else ""
+    return f'at a second look, a sentence is {level}{by}: "{" ".join(text.split())}"'
 
 
 def _parts(answer: Answer) -> Iterator[str]:

@@ -9,17 +9,17 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from cluster.cli.answer import QUIET, to_markdown
+from cluster.cli.answer import QUIET, correction_line, to_markdown
 from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_error, exit_of_report
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
 from cluster.client import Cluster, Join, Task, uninterrupted
 from cluster.kernel.errors import ClusterError, UsageError
-from cluster.kernel.events import Event, Failed
+from cluster.kernel.events import Answered, Corrected, Event, Failed
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import GOAL_CHARS_MAX, Failure
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer, Failure
 from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
@@ -95,8 +95,9 @@ async def _answer(
             async with cluster:
                 task = await cluster.submit(goal, knowledge=options.knowledge)
                 await _follow(task, display, write, options, console)
-                display.close()
-                exit_code = _report(task.report, options, console)
+                exit_code = exit_of_report(task.report)
+                if options.json:
+                    console.write(_json_line(task.report))
     except UsageError:
         raise
     except ClusterError as error:
@@ -112,10 +113,20 @@ async def _follow(
     task: Task, display: Display, write: Write, options: Options, console: Console
 ) -> None:
     """Show the events to the end; an interruption cancels the task and is passed on."""
+    said = Answer("")
     try:
         async for event in task:
-            display.observe(event)
             write(event)
+            if isinstance(event.detail, Corrected):
+                # Markdown is out already, and is not printed again.
+                console.note(correction_line(event.detail, said))
+                continue
+            display.observe(event)
+            if event.is_terminal:
+                display.close()
+                # As it was: the report may have corrections in it by now, which follow here.
+                said = event.detail.answer if isinstance(event.detail, Answered) else said
+                _tell_end(said, task.report, options, console)
     except asyncio.CancelledError:
         display.close()
         await uninterrupted(task.close())
@@ -124,14 +135,12 @@ async def _follow(
         raise
 
 
-def _report(report: TaskReport, options: Options, console: Console) -> int:
-    if options.json:
-        console.write(_json_line(report))
-    elif report.answer is not None and options.events != STDOUT:
-        console.write(to_markdown(report.answer), QUIET)
+def _tell_end(answer: Answer, report: TaskReport, options: Options, console: Console) -> None:
+    """Print what a task has ended with; its JSON waits for what corrects the answer."""
+    if report.answer is not None and not options.json and options.events != STDOUT:
+        console.write(to_markdown(answer), QUIET)
     if report.failure is not None:
         console.note(report.failure.message)
-    return exit_of_report(report)
 
 
 def refused(error: ClusterError, options: Options, console: Console) -> int:

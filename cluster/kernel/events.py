@@ -137,7 +137,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A sentence of the answer has been looked at again. The only kind that may follow the end."""
+    """A sentence of the answer has been looked at again. The only kind that may follow the end.
+
+    In no journal: whoever asks for the task again is shown the answer as it was.
+    """
 
     kind: ClassVar[str] = "corrected"
     claim: int
@@ -147,6 +150,13 @@ class Corrected:
     support: Support = Support.UNVERIFIED
     citations: tuple[Citation, ...] = ()
     """Its own: the answer's stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """No event: what a Manager says to a `SecondLook`."""
+
+    found: tuple[Corrected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +215,5 @@ class Event:
 
     @property
     def is_terminal(self) -> bool:
-        """Say whether nothing follows."""
+        """Say whether nothing follows that could change the outcome."""
         return self.detail.kind in TERMINAL_KINDS

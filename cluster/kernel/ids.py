@@ -23,6 +23,8 @@ EnvelopeId = NewType("EnvelopeId", bytes)
 
 PLAN_STEP = StepId("plan")
 ANSWER_STEP = StepId("answer")
+VERIFY_STEP = StepId("verify")
+"""The second look, which follows the answer."""
 NO_STEP = StepId("")
 NO_ENVELOPE = EnvelopeId(b"")
 NO_AGENT = AgentId("")

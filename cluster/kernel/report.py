@@ -11,8 +11,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
 
+from cluster.kernel.corrections import corrected
 from cluster.kernel.events import (
     Answered,
+    Corrected,
     Detail,
     Event,
     Failed,
@@ -58,7 +60,9 @@ class TaskReport:
     """
 
     __slots__ = (
+        "_answered",
         "_busy_s",
+        "_corrections",
         "_degraded",
         "_first_thought_s",
         "_model_calls",
@@ -76,7 +80,10 @@ class TaskReport:
         self.task = task
         self.status = ""  # set by the terminal event, never changed after it
         self.answer: Answer | None = None
+        """As far as it is corrected."""
         self.failure: Failure | None = None
+        self._answered = Answer("")  # as the terminal event had it
+        self._corrections: dict[int, Corrected] = {}
         self._steps: dict[StepId, _StepRecord] = {}
         self._busy_s: defaultdict[StepId, float] = defaultdict(float)
         self._tokens: Counter[str] = Counter()
@@ -92,8 +99,9 @@ class TaskReport:
         return bool(self.status)
 
     def observe(self, event: Event) -> None:
-        """Take in the next event; whatever follows the terminal one changes nothing."""
+        """Take in the next event; after the terminal one only corrections and what they took."""
         if self.is_finished:
+            self._observe_late(event)
             return
         self._wall_s = max(self._wall_s, event.at_s)
         match event.detail:
@@ -108,12 +116,22 @@ class TaskReport:
             case StepStarted() | StepFinished() | FellBack() as detail:
                 self._progress(event, detail)
             case Answered(answer):
-                self.status, self.answer = "answered", answer
+                self.status, self.answer, self._answered = "answered", answer, answer
             case Failed(failure):
                 self.status, self.failure = "failed", failure
             case WasCancelled(reason):
                 self.status = "cancelled"
                 self.failure = Failure("cancelled", reason or "the task was cancelled")
+            case _:
+                pass
+
+    def _observe_late(self, event: Event) -> None:
+        match event.detail:
+            case Corrected(claim) as correction if self.answer is not None:
+                self._corrections[claim] = correction
+                self.answer = corrected(self._answered, self._corrections.values())
+            case Spent() as spent:
+                self._spend(event.step, spent)
             case _:
                 pass
 

@@ -207,6 +207,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """Asks the Manager to look again at the unverified sentences of an answer."""
+
+    composed: ComposeRequest
+    """What the answer was written from."""
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A task handed to the cluster; the deadline travels in the envelope.
 
@@ -226,6 +235,13 @@ class Seen:
 
     task: TaskId
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """Asks a Manager to look again at what a task has answered; its journal has all it needs."""
+
+    task: TaskId
 
 
 @dataclass(frozen=True, slots=True)

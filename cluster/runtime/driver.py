@@ -26,7 +26,16 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Detail, Event, Failed, FellBack, Thought, WasCancelled
-from cluster.kernel.ids import NO_AGENT, NO_STEP, AgentId, IdSource, TaskId, agent_id
+from cluster.kernel.ids import (
+    NO_AGENT,
+    NO_STEP,
+    VERIFY_STEP,
+    AgentId,
+    IdSource,
+    StepId,
+    TaskId,
+    agent_id,
+)
 from cluster.kernel.tasks import GOAL_CHARS_MAX, Seen, Submission
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
@@ -34,6 +43,7 @@ from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
+from cluster.runtime.second_look import is_doubtful, look_again
 from cluster.runtime.sender import Observed, Sender
 from cluster.runtime.turns import TurnRunner
 from cluster.transport.port import Transport
@@ -64,14 +74,18 @@ class NoWork:
 
 
 class SubmittedTask:
-    """A task on its way; iterate it once for its events, the last of them terminal.
+    """A task on its way; iterate it once for its events.
 
+    The last of them is terminal; with ``looks_again`` only corrections of the answer follow it.
     It outlives its Manager: where that one is lost, another one, or its next incarnation, is asked
     to go on with the task, and shows its journal again, of which only news are passed on.
     """
 
-    def __init__(self, submission: Submission, ask: Envelope, sender: Sender) -> None:
+    def __init__(
+        self, submission: Submission, ask: Envelope, sender: Sender, *, looks_again: bool = False
+    ) -> None:
         self.id = submission.task
+        self._looks_again = looks_again
         self._submission = submission
         self._ask = ask
         self._sender = sender
@@ -91,16 +105,29 @@ class SubmittedTask:
         self._is_waiting = False
         """The user has been told that no Manager is heard of."""
         self._refused_by: frozenset[AgentId] = frozenset()
+        self._has_ended = False
+        """The terminal event is out."""
         self.work = asyncio.ensure_future(self._run())
+        self.work.add_done_callback(lambda _: self._news.set())
 
     async def _run(self) -> None:
         """Wait for the terminal event; where none comes, say why in one."""
+        ended: object = None
         try:
-            self._put(await self._until_end())
+            ended = await self._until_end()
+            self._put(ended)
         except Cancelled as error:
             self._show(WasCancelled(str(error)), NO_AGENT)
         except ClusterError as error:
             self._show(Failed(failure_from_error(error)), NO_AGENT)
+        self._has_ended = True
+        if self._looks_again and is_doubtful(ended):
+            for found in await look_again(self._sender, self._ask, self._corrected):
+                self._corrected(self._ask.recipient, found)
+
+    def _corrected(self, agent: AgentId, detail: Detail) -> None:
+        """Add what the second look at the answer says."""
+        self._show(detail, agent, VERIFY_STEP)
 
     async def _until_end(self) -> object:
         """Ask one Manager after another until one says how the task has ended."""
@@ -192,10 +219,10 @@ class SubmittedTask:
         except ClusterError as error:
             _log.info("the end of task %s was not acknowledged: %s", self.id, error)
 
-    def _show(self, detail: Detail, agent: AgentId) -> None:
+    def _show(self, detail: Detail, agent: AgentId, step: StepId = NO_STEP) -> None:
         """Add an event of our own, which no journal has."""
         at_s = self._sender.clock.now() - self._started_at
-        self._put(Event(at_s, self.id, agent, NO_STEP, detail))
+        self._put(Event(at_s, self.id, agent, step, detail))
 
     def _put(self, event: object) -> None:
         if not isinstance(event, Event) or 0 < event.index <= self._seen:
@@ -209,18 +236,26 @@ class SubmittedTask:
         self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the events as they happen; ends after the terminal one."""
+        """Yield the events as they happen; ends after the terminal one and its corrections."""
+        has_ended = False
         while True:
             while self._events:
                 event = self._events.popleft()
+                has_ended |= event.is_terminal
                 yield event
-                if event.is_terminal:
-                    return
+            if has_ended and self.work.done():
+                return
             self._news.clear()
             await self._news.wait()
 
     async def cancel(self, reason: str = "") -> None:
-        """Ask the Manager to end the task; its terminal event says that it did."""
+        """Ask the Manager to end the task; its terminal event says that it did.
+
+        Once that is out, only the second look is ended, at once.
+        """
+        if self._has_ended:
+            self.work.cancel()
+            return
         self._wish = reason
         self._sender.exchange.request_cancel(self._ask, reason)
 
@@ -256,8 +291,11 @@ class Driver:
         scope: str = "",
         rng: random.Random | None = None,
         sampled_share: float = SAMPLED_SHARE,
+        looks_again: bool = False,
     ) -> None:
+        """With ``looks_again`` a Manager checks what nothing backs once an answer is out."""
         self._sampled_share = sampled_share
+        self._looks_again = looks_again
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
@@ -300,7 +338,7 @@ class Driver:
         ask = addressed(self._sender, submission, manager)
         ask.deadline_at = self._sender.clock.now() + timeout_s
         ask.traceparent = new_traceparent(self._random, self._sampled_share)
-        submitted = SubmittedTask(submission, ask, self._sender)
+        submitted = SubmittedTask(submission, ask, self._sender, looks_again=self._looks_again)
         self._tasks[submitted.id] = submitted
         submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))
         return submitted

@@ -25,11 +25,12 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.events import Event, Failed, Submitted
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
-from cluster.kernel.tasks import Failure, Role, Seen, Submission
+from cluster.kernel.tasks import Failure, Role, SecondLook, Seen, Submission
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.memory.journal import Claim, Journal, OpenTask, Owner
 from cluster.runtime.running_turn import Ending, RunningTurn, Work
+from cluster.runtime.second_look import verify_request
 from cluster.runtime.sender import Sender
 from cluster.runtime.task_journal import TaskJournal, events_of
 from cluster.runtime.task_run import TaskRun, View, shown
@@ -135,6 +136,8 @@ class TaskEngine:
         if isinstance(message, Seen):
             await self._journal.acknowledge(message.task, message.index)
             return None
+        if isinstance(message, SecondLook):
+            message = verify_request(await self._events_of(message.task))
         if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
             return await self._manager.handle(message, turn)
         try:

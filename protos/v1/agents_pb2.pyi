@@ -195,6 +195,12 @@ class Seen(_message.Message):
     index: int
     def __init__(self, task: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
 
+class SecondLook(_message.Message):
+    __slots__ = ("task",)
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    def __init__(self, task: _Optional[str] = ...) -> None: ...
+
 class Cancel(_message.Message):
     __slots__ = ("task", "reason")
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -342,6 +348,12 @@ class Corrected(_message.Message):
     support: Support
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     def __init__(self, claim: _Optional[int] = ..., text: _Optional[str] = ..., support: _Optional[_Union[Support, str]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ...) -> None: ...
+
+class Corrections(_message.Message):
+    __slots__ = ("found",)
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    found: _containers.RepeatedCompositeFieldContainer[Corrected]
+    def __init__(self, found: _Optional[_Iterable[_Union[Corrected, _Mapping]]] = ...) -> None: ...
 
 class Failed(_message.Message):
     __slots__ = ("failure",)

@@ -15,10 +15,17 @@ from typing import Any
 
 from cluster.kernel.envelope import Envelope, Kind, Lane
 from cluster.kernel.errors import ClusterError, WireError
-from cluster.kernel.events import Event, Failed, PlanReady, StepFinished, StepStarted
+from cluster.kernel.events import Answered, Event, Failed, PlanReady, StepFinished, StepStarted
 from cluster.kernel.history import TaskHistory
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.tasks import Assignment, ComposeRequest, Failure, Finding, Program
+from cluster.kernel.tasks import (
+    Assignment,
+    ComposeRequest,
+    Failure,
+    Finding,
+    Program,
+    VerifyRequest,
+)
 from cluster.memory.journal import Claim
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import PACKAGE, MessageCodec
@@ -49,7 +56,7 @@ class View:
     @property
     def is_ended(self) -> bool:
         """Say whether a terminal event was seen."""
-        return bool(self.events) and self.events[-1].is_terminal
+        return any(event.is_terminal for event in self.events)
 
 
 class Ledger:
@@ -208,6 +215,13 @@ class Ledger:
         used = {result.step: result.value for result in request.results}
         if len(used) != len(request.results) or used != journaled:
             self.violate("O2", f"the answer of {task} is not made of its journaled results")
+
+    def on_look(self, request: VerifyRequest, task: TaskId) -> None:
+        """A Manager looks again at an answer: the journaled one, by the journaled results."""
+        self.on_compose(request.composed, task)
+        answered = self.journals[task][-1].detail
+        if not isinstance(answered, Answered) or answered.answer != request.answer:
+            self.violate("O1", f"what was looked at again is not the answer of {task}")
 
     # ---- delivery --------------------------------------------------------------------------
 

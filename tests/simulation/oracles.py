@@ -23,7 +23,10 @@ def judge(world: World, *, has_calmed: bool) -> None:
 
 
 def _one_end(world: World, view: View) -> None:
-    """O1: an accepted task has one terminal event, and its driver saw that one."""
+    """O1: an accepted task has one terminal event, and its driver saw that one.
+
+    Only one correction and what it took may follow.
+    """
     ledger = world.ledger
     ends = [event for event in ledger.journals.get(view.task, []) if event.is_terminal]
     if len(ends) > 1:
@@ -31,6 +34,9 @@ def _one_end(world: World, view: View) -> None:
     seen = [event for event in view.events if event.is_terminal]
     if len(seen) > 1:
         ledger.violate("O1", f"the driver of {view.task} saw {len(seen)} terminal events")
+    late = view.events[view.events.index(seen[0]) + 1 :] if seen else []
+    if [event.kind for event in late if event.kind != "spent"] not in ([], ["corrected"]):
+        ledger.violate("O1", f"the driver of {view.task} saw {[each.kind for each in late]} late")
     if seen and seen[0].index and (not ends or _plain(seen[0]) != _plain(ends[0])):
         ledger.violate("O1", f"the driver of {view.task} saw an end that is not in the journal")
     if seen and isinstance(seen[0].detail, Answered) and not ends:

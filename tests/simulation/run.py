@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 from cluster.kernel import delivery
-from cluster.runtime import driver, links
+from cluster.runtime import driver, links, second_look
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock
 from tests.simulation.oracles import judge
@@ -37,6 +37,7 @@ POLL_S = 0.2
 SCALED: tuple[tuple[ModuleType, str, object], ...] = (
     (delivery, "CREDIT_WINDOW", 4),
     (links, "LOST_AFTER_S", 5.0),
+    (second_look, "VERIFY_S", 4.0),
     (driver, "MessageCodec", lambda: CODEC),
 )
 """Bounds that a short run would never reach, brought into reach; what is costly to make, shared."""

@@ -102,6 +102,7 @@ class User:
             SimTransport(world.network, process),
             world.clock(process.name),
             rng=random.Random(f"{process.name} {world.rng.random()}"),
+            looks_again=world.looks_again,
         )
         await driver.start()
         world.watch(process, driver._sender.exchange)

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from agents.agent import Agent, Parts
@@ -18,8 +19,17 @@ from agents.manager import Manager
 from agents.researcher import Researcher
 from cluster.kernel.envelope import Envelope, Kind, Resident
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.events import Corrected, Corrections
 from cluster.kernel.ids import AgentId, role_of
-from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
+from cluster.kernel.tasks import (
+    Answer,
+    Assignment,
+    Claim,
+    ComposeRequest,
+    PlanRequest,
+    Support,
+    VerifyRequest,
+)
 from cluster.kernel.turn import Turn
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.exchange import Exchange
@@ -47,6 +57,8 @@ STOP_S = 15.0
 UNAWARE_SHARE = 0.5
 """Of the zombies: those that do not reach the store at once when they go on."""
 CONCURRENCY = (1, 2, 16)
+LOOKS_AGAIN = (9, 5)
+"""Of so many seeds, which one's drivers have answers looked at again: none of a regression's."""
 
 
 class SimClock:
@@ -84,6 +96,8 @@ class World:
         self.incarnations: Counter[str] = Counter()
         self.concurrency = self.rng.choice(CONCURRENCY)
         """Turns that an agent runs at once."""
+        self.looks_again = seed % LOOKS_AGAIN[0] == LOOKS_AGAIN[1]
+        """Answers have a sentence that nothing backs, and their drivers want it looked at."""
         self._calls = Calls()
         self._mains: dict[Process, asyncio.Task[None]] = {}
         self.is_ending = False
@@ -347,7 +361,13 @@ class Watched:
                 ledger.on_plan(process, turn.task, now)
             case ComposeRequest():
                 ledger.on_compose(message, turn.task)
+            case VerifyRequest():
+                ledger.on_look(message, turn.task)
+                await self.agent.think(turn, "", "Look again.")
+                return Corrections((Corrected(0, ""),))
         reply = await self.agent.handle(message, turn)
+        if isinstance(reply, Answer) and self._world.looks_again:
+            return replace(reply, claims=(Claim("It is so.", Support.UNVERIFIED),))
         if isinstance(message, Assignment):
             self._world.note(process, f"has done step {message.step} of {turn.task[-4:]}")
             ledger.on_done(process, turn.task, message.step, self._world.loop.time())

@@ -103,10 +103,15 @@ class MemoryCluster:
         return host
 
     async def submit(
-        self, goal: str, timeout_s: float = 5.0, *, collection: str = ""
+        self,
+        goal: str,
+        timeout_s: float = 5.0,
+        *,
+        collection: str = "",
+        looks_again: bool = False,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
-        driver = Driver(self.store, self.transport(), self.clock)
+        driver = Driver(self.store, self.transport(), self.clock, looks_again=looks_again)
         self._drivers.append(driver)
         await driver.start()
         return await driver.submit(goal, collection=collection, timeout_s=timeout_s)

@@ -26,7 +26,10 @@ ANSWERED = (event(0.5, Answered(Answer("It is 42."))),)
 
 
 class ScriptedTask:
-    """Yields its events, then, unless one of them was terminal, waits to be cancelled."""
+    """Yields its events, then, unless one of them was terminal, waits to be cancelled.
+
+    Where the link ``keeps_looking`` it waits after the terminal one too.
+    """
 
     id = TASK
 
@@ -36,15 +39,16 @@ class ScriptedTask:
         self.reasons: list[str] = []
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        has_ended = False
         for item in self._link.events:
             yield item
-            if item.is_terminal:
-                return
-        if self._link.is_lost:
+            has_ended |= item.is_terminal
+        if self._link.is_lost or (has_ended and not self._link.keeps_looking):
             return
         self._link.on_wait()
         await self._is_cancelled.wait()
-        yield event(1.0, WasCancelled(self.reasons[0]))
+        if not has_ended:
+            yield event(1.0, WasCancelled(self.reasons[0]))
 
     async def cancel(self, reason: str = "") -> None:
         self.reasons.append(reason)
@@ -62,6 +66,8 @@ class ScriptedLink:
     """Raised when the client leaves."""
     is_lost: bool = False
     """The events end where the script does, without an outcome."""
+    keeps_looking: bool = False
+    """The second look at the answer does not come to an end."""
     never_learns: bool = False
     """Reading the knowledge takes for ever."""
     on_wait: Callable[[], object] = lambda: None

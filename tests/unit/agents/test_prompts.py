@@ -48,6 +48,9 @@ WITH_SAMPLES: dict[str, Callable[[], str]] = {
         "Compute twice 512.", GOAL, notes="It holds 512 entries.", examples=[EXAMPLE]
     ),
     "repair_prompt": lambda: prompts.repair_prompt("Task: Compute twice 512.", ATTEMPT),
+    "verify_prompt": lambda: prompts.verify_prompt(
+        ["It holds 512 entries.", "It's fast."], [PASSAGE]
+    ),
     "answer_prompt": lambda: prompts.answer_prompt(GOAL, RESULTS, ["c1: no time was left"]),
 }
 

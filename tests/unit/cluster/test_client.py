@@ -17,12 +17,22 @@ from cluster.kernel.errors import (
     TaskFailed,
     UsageError,
 )
-from cluster.kernel.events import Failed, Spent, Submitted, Thought
-from cluster.kernel.tasks import Failure
+from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
+from cluster.kernel.tasks import Answer, Citation, Claim, Failure, Support
 from cluster.settings import Configuration, Secrets, Settings
+from tests.support.hosts import until
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
 
 CONFIGURATION = Configuration(Settings(), Secrets())
+
+
+DOUBTED = event(
+    0.5,
+    Answered(Answer("It is [unverified].", claims=(Claim("It is.", Support.UNVERIFIED),))),
+)
+CORRECTED = event(
+    0.9, Corrected(0, "It is.", Support.PARAPHRASED, (Citation("a.md", 1, 1, "It is so."),))
+)
 
 
 def cluster_of(link: ScriptedLink) -> Cluster:
@@ -129,6 +139,43 @@ async def test_a_task_that_has_ended_is_not_kept() -> None:
         gc.collect()
 
         assert kept() is None
+
+
+async def test_awaiting_a_task_does_not_wait_for_the_second_look_at_it() -> None:
+    link = ScriptedLink((DOUBTED,), keeps_looking=True)
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        answer = await task
+
+    assert answer.text == "It is [unverified]."
+    assert link.tasks[0].reasons == ["the driver is leaving"]
+    assert task.report.status == "answered"
+
+
+async def test_an_iteration_goes_on_to_the_corrections_and_the_report_has_them() -> None:
+    link = ScriptedLink((DOUBTED, CORRECTED))
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        kinds = [item.kind async for item in task]
+        answer = await task
+
+    assert kinds == ["answered", "corrected"]
+    assert answer.text == "It is [1]."
+
+
+async def test_cancelling_an_answered_task_ends_the_second_look_at_it() -> None:
+    link = ScriptedLink((DOUBTED,), keeps_looking=True)
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        await until(lambda: task.report.is_finished)
+        await task.cancel("enough")
+        kinds = [item.kind async for item in task]
+
+    assert kinds == ["answered"]
+    assert link.tasks[0].reasons == ["enough"]
 
 
 async def test_a_cancelled_task_raises_that_it_was() -> None:

@@ -34,6 +34,7 @@ mine = '[agents.reviewer]\\nclass = "mine:Reviewer"'
 print(json.dumps({
     "same": differing(plain, loaded("", {})),
     "deadline": differing(plain, loaded("[task]\\ndeadline_s = 5", {})),
+    "second look": differing(plain, loaded("[answer]\\nverify = 'background'", {})),
     "model": differing(plain, loaded("", {"FLEETMIND_MODEL": "simulated:"})),
     "same model": differing(
         loaded("", {"FLEETMIND_MODEL": "simulated:"}), loaded('[model]\\nuri = "simulated:"', {})
@@ -67,6 +68,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     [
         ("same", []),
         ("deadline", []),
+        ("second look", []),
         ("model", ["model.uri"]),
         ("same model", []),
         ("not asked for", []),

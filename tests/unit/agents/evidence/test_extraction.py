@@ -163,3 +163,42 @@ def test_quotes_of_any_text_are_verbatim(text: str) -> None:
 
     for found in [*extracts(text, passage), *nearest_lines([passage], laid_out([passage]))]:
         assert found.citation.quote in text
+
+
+CSV = "name,port,protocol\nzephyr,8080,http\nboreas,9090,grpc"
+TABLE = "| name | port |\n|---|---|\n| zephyr | 8080 |\n| boreas | 9090 |"
+LOG = """2026-11-28 09:14:02 INFO pool opened with 40 connections
+2026-11-28 09:15:10 ERROR replica boreas did not answer in 5 s
+"""
+DOCSTRING = """import asyncio
+
+
+class Pool:
+    '''A pool of workers.
+
+    It closes idle workers after ten minutes.
+    '''
+"""
+CHINESE = "连接池最多有40个连接。空闲的连接在十分钟后关闭。"
+JAPANESE = "プールは最大40接続です。使われない接続は10分後に閉じます。"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "found"),
+    [
+        (CSV, "Which port has boreas?", "boreas,9090,grpc"),
+        (TABLE, "Which port has boreas?", "| boreas | 9090 |"),
+        (LOG, "Which replica did not answer?", LOG.splitlines()[1]),
+        (DOCSTRING, "When are idle workers closed?", "It closes idle workers after ten minutes."),
+        (CHINESE, "空闲的连接什么时候关闭", "空闲的连接在十分钟后关闭。"),
+        (JAPANESE, "使われない接続はいつ閉じますか", "使われない接続は10分後に閉じます。"),
+    ],
+)
+def test_rows_logs_docstrings_and_unspaced_scripts_are_extracted(
+    text: str, question: str, found: str
+) -> None:
+    passage = Passage("a.txt", 1, text.count("\n") + 1, text)
+
+    best = max(extracts(question, passage), key=lambda each: each.relevance)
+
+    assert (best.text, best.citation.quote) == (found, found)

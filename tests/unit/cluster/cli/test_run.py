@@ -16,8 +16,25 @@ from cluster.cli.entry import execute
 from cluster.cli.options import Options
 from cluster.cli.run import read_goal, run
 from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable, UsageError
-from cluster.kernel.events import Answered, Failed, Spent, Submitted, Thought, WasCancelled
-from cluster.kernel.tasks import Answer, Citation, Failure, Program, Run, StepProgram
+from cluster.kernel.events import (
+    Answered,
+    Corrected,
+    Failed,
+    Spent,
+    Submitted,
+    Thought,
+    WasCancelled,
+)
+from cluster.kernel.tasks import (
+    Answer,
+    Citation,
+    Claim,
+    Failure,
+    Program,
+    Run,
+    StepProgram,
+    Support,
+)
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
 
 
@@ -105,6 +122,43 @@ def test_events_on_stdout_leave_only_lines_of_json_there() -> None:
     lines = [json.loads(line) for line in ran.out.splitlines()]
     assert lines[0]["kind"] == "answered"
     assert lines[1]["status"] == "answered"
+
+
+DOUBTED = Answer("It is [unverified].", claims=(Claim("It is.", Support.UNVERIFIED),))
+UPGRADE = Corrected(0, "It is.", Support.PARAPHRASED, (Citation("a.md", 3, 3, "It is so."),))
+LOOKED_AT = ScriptedLink((event(0.5, Answered(DOUBTED)), event(0.9, UPGRADE, "verify")))
+
+
+def test_what_corrects_the_answer_follows_it_on_stderr() -> None:
+    ran = Ran(LOOKED_AT, "why?")
+
+    assert ran.out.startswith("It is [unverified].\n")
+    assert ran.err.splitlines()[-1] == (
+        'fleetmind: at a second look, a sentence is paraphrased by a.md:3: "It is."'
+    )
+
+
+def test_the_json_of_an_answer_has_its_corrections_in_it() -> None:
+    ran = Ran(LOOKED_AT, "why?", "--json", "--events", "events.jsonl")
+
+    whole = json.loads(ran.out)
+    lines = Path("events.jsonl").read_text(encoding="utf-8").splitlines()
+    assert whole["answer"] == "It is [1]."
+    assert whole["claims"][0]["support"] == "paraphrased"
+    assert [json.loads(line)["kind"] for line in lines] == ["answered", "corrected"]
+
+
+@pytest.mark.usefixtures("signals_of_a_terminal")
+def test_the_answer_is_printed_before_the_second_look_at_it_ends() -> None:
+    link = ScriptedLink(
+        (event(0.5, Answered(DOUBTED)),),
+        keeps_looking=True,
+        on_wait=lambda: os.kill(os.getpid(), signal.SIGINT),
+    )
+
+    ran = Ran(link, "why?")
+
+    assert ran.out.startswith("It is [unverified].\n")
 
 
 def test_an_endless_goal_is_not_read_to_its_end() -> None:

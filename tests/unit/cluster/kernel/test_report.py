@@ -209,6 +209,29 @@ def test_nothing_after_the_terminal_event_changes_the_report() -> None:
     assert report.failure is None
 
 
+def test_what_a_second_look_finds_and_takes_is_in_the_report() -> None:
+    doubted = Answer("So [unverified].", claims=(Claim("So.", Support.UNVERIFIED),))
+    correction = Corrected(0, "So.", Support.PARAPHRASED, (CITATION,))
+
+    whole = reported(
+        event(1.0, Answered(doubted)),
+        event(2.0, Spent("model", 0.5, 10, 3), "verify"),
+        event(2.0, correction, "verify"),
+        event(2.0, correction, "verify"),
+    )
+
+    assert whole["answer"] == "So [1]."
+    assert len(whole["citations"]) == 1
+    assert whole["claims"][0]["support"] == "paraphrased"
+    assert (whole["usage"]["model_calls"], whole["timing"]["wall_s"]) == (1, 1.0)
+
+
+def test_a_correction_without_an_answer_is_passed_over() -> None:
+    whole = reported(event(1.0, Failed(Failure("model", "no"))), event(2.0, Corrected(0, "So.")))
+
+    assert (whole["status"], whole["answer"]) == ("failed", "")
+
+
 def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
     whole = reported(
         event(0.1, StepPlanned(R1)),

@@ -31,6 +31,7 @@ WIRE_MESSAGES = [
         tasks.PlanRequest,
         tasks.PlanProposal,
         tasks.ComposeRequest,
+        tasks.VerifyRequest,
         tasks.StepResult,
         tasks.Assignment,
         events.Event,
