@@ -294,17 +294,20 @@ def _claim(text: str, ruling: Ruling) -> Claim:
 
 
 def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Return the pieces without headings and lead-ins that nothing follows any more."""
+    """Return the pieces without headings and lead-ins that nothing follows any more.
+
+    A heading stands for all that is under it, a lead-in for the very next block.
+    """
     kept: list[_Piece] = []
-    is_followed = False
+    is_next_kept = is_followed = False
     for piece in reversed(pieces):
-        is_kept = bool(piece.text) and (is_followed or not piece.is_frame)
-        if is_kept:
+        is_heading = piece.block.kind is Kind.HEADING
+        needed = is_followed if is_heading or piece.block.kind is Kind.ROW else is_next_kept
+        is_next_kept = bool(piece.text) and (needed or not piece.is_frame)
+        if is_next_kept:
             kept.append(piece)
         # What stood under a heading that is gone must not stand under the one before it.
-        is_followed = is_kept or (is_followed and piece.block.kind is not Kind.HEADING)
-        if piece.block.kind is Kind.HEADING and not is_kept:
-            is_followed = False
+        is_followed = is_next_kept or (is_followed and not is_heading)
     return kept[::-1]
 
 

@@ -17,6 +17,8 @@ INSTRUCTION_LENGTH_MAX = 2_000
 MANAGER = "manager"
 RESEARCHER = "researcher"
 CODER = "coder"
+_GOAL_SHARE_MIN = 0.6
+"""Of an instruction's words, the share that must be the goal's for it to say no more."""
 GIVES = {RESEARCHER: "Finding", CODER: "Program"}
 """What a step of a standard role comes to."""
 
@@ -67,11 +69,14 @@ def with_question(plan: Plan, goal: str) -> Plan:
     """Return the plan with the goal's own question where its one research step says no more.
 
     A small model shortens "what does X do when Y?" to "what is X?", or has the program researched:
-    where all words of the instruction are the goal's, nothing is lost by asking the question.
+    where most words of the instruction are the goal's, nothing is lost by asking the question.
     """
     research = [step for step in plan.steps if step.agent == RESEARCHER]
     question = " ".join(questions(goal))
-    if len(research) != 1 or not subject(research[0].instruction) <= subject(goal):
+    if len(research) != 1:
+        return plan
+    said = subject(research[0].instruction)
+    if len(said & subject(goal)) < _GOAL_SHARE_MIN * len(said):
         return plan
     if research[0].instruction == question:
         return plan

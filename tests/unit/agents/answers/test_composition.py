@@ -340,3 +340,15 @@ def test_whatever_a_model_writes_its_claims_and_quotes_hold(
         assert all(
             c.support is Support.QUOTED or shown is not Support.QUOTED for c in answer.claims
         )
+
+
+def test_a_lead_in_goes_with_the_code_that_it_introduces() -> None:
+    text = (
+        "Here is a program that shows it:\n\n```python\nprint(1)\n```\n\n"
+        "It prints the following output:\n\n```\n1\n```\n\n"
+        "The Zephyr cache holds 512 entries [1]."
+    )
+
+    answer = answer_of(text, GOAL, r1=FINDING, c1=PROGRAM)
+
+    assert answer.text == f"The Zephyr cache holds 512 entries [1].\n\n{SHOWN}"
