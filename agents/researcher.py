@@ -56,6 +56,8 @@ ASTRAY = (
     "there or says otherwise."
 )
 TOKENS_MAX = 900
+PASSAGES_KEPT = 6
+"""Of the best passages, how many go with a finding beside those that it cites."""
 _SEARCH_SHARE = 0.3
 """Of the turn's time left, what the search may take."""
 _QUERIES_MAX = 5
@@ -225,7 +227,8 @@ def grounded(
     degraded = told(result.dropped, where="research")
     basis = Basis.NOTHING if is_silent else Basis.DOCUMENTS
     citations = judge.citations.all()
-    return Finding(result.text, citations, degraded, result.claims, basis, judge.passages)
+    kept = dict.fromkeys((*judge.passages, *passages[:PASSAGES_KEPT]))
+    return Finding(result.text, citations, degraded, result.claims, basis, tuple(kept))
 
 
 def _is_relevant(judge: PassageJudge, known: str) -> bool:

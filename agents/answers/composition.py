@@ -15,7 +15,7 @@ from agents.evidence.backing import ASTRAY_MIN, PassageJudge, place_of, told
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Ruling, judged, with_citations
 from agents.evidence.verdict import Judge as SentenceJudge
-from agents.evidence.words import cited_numbers
+from agents.evidence.words import cited_numbers, language_of, words
 from agents.programs.output import Printed, is_about_output
 from cluster.kernel.tasks import Answer, Citation, Claim, StepProgram, Support
 
@@ -121,6 +121,10 @@ def _not_shown(text: str, made: StepProgram) -> str:
     return "" if output in text else output_section(made)
 
 
+def _keys(sentence: str) -> tuple[str, ...]:
+    return tuple(word.key for word in words(sentence, language_of(sentence)))
+
+
 class _ResultJudge:
     """Rules by what the results of a plan say; see `agents.evidence.markdown.Judge`."""
 
@@ -133,6 +137,7 @@ class _ResultJudge:
         instructions = "\n".join(step.instruction for step in outcomes.plan)
         known = f"{goal}\n{instructions}"
         self._by_passages = PassageJudge(self._passages, known, sources, is_strict=is_strict)
+        self._backed = {_keys(claim.text): claim for claim in _backed(outcomes, set())}
         self._printed = [Printed(made.program, goal) for made in outcomes.programs]
         others = Sources([(text, "") for text in outcomes.others.values()])
         self._others = SentenceJudge(others, known)
@@ -154,6 +159,9 @@ class _ResultJudge:
         return self._wrong >= ASTRAY_MIN and self._wrong * 3 > self._cited
 
     def sentence(self, text: str, cited: Sequence[int]) -> Ruling:
+        return self._copied(text) or self._judged(text, cited)
+
+    def _judged(self, text: str, cited: Sequence[int]) -> Ruling:
         ruling = self._by_passages.sentence(text, self._passage_numbers(cited))
         self._cited += bool(cited)
         exists = any(0 < number <= len(self._outcomes.citations) for number in cited)
@@ -173,6 +181,14 @@ class _ResultJudge:
             self.has_own_words = True
             return _FREE
         return ruling
+
+    def _copied(self, text: str) -> Ruling | None:
+        """Return the ruling on a sentence that a finding has in the same words, with its source."""
+        claim = self._backed.get(_keys(text))
+        if claim is None:
+            return None
+        quotes = [self._outcomes.citations[at] for at in claim.citations]
+        return Ruling(claim.support, tuple(map(self.citations.number, quotes)))
 
     def _denies(self, text: str) -> bool:
         """Say whether a sentence says of a program's output what it did not print."""

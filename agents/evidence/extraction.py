@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,6 +25,10 @@ RELEVANCE_MIN = 0.3
 """Of the weight of a question's words, the share that its best sentence must have."""
 QUOTE_CHARS_MAX = 700
 _NEXT_BEST_MIN = 0.6
+_FOLLOWING = 2
+_SURE = 0.5
+"""A sentence with so much of the question's weight answers by itself."""
+_FOLLOWING_SHARE = 0.75
 _WORDS_MIN = 4
 _CELLS_MIN = 2
 _WORDS_IDEAL = 40
@@ -102,6 +107,7 @@ def extracts(
         (min(1.0, _score(unit, titles[unit.source], weights) / total), place, unit)
         for place, unit in enumerate(candidates)
     ]
+    scored = _with_following(scored, wanted.keys())
     scored.sort(key=lambda entry: (-entry[0], entry[1]))
     best = scored[0][0]
     if best < RELEVANCE_MIN:
@@ -152,6 +158,26 @@ def _is_whole(unit: Unit, passages: Sequence[Passage]) -> bool:
         or not text.lstrip("\"'(`*_")[:1].islower()
     )
     return unit.span.place is Place.PARAGRAPH and begins and bool(_SENTENCE_END.search(text))
+
+
+def _with_following(
+    scored: list[tuple[float, int, Unit]], wanted: AbstractSet[str]
+) -> list[tuple[float, int, Unit]]:
+    """Return scores with those of the sentences behind the best one raised.
+
+    What a documentation names in one sentence it explains in the next, in other words.
+    """
+    best, place, unit = max(scored, key=lambda entry: (entry[0], -entry[1]))
+    if best >= _SURE:
+        return scored
+    behind = range(place + 1, place + 1 + _FOLLOWING)
+    floor = best * _FOLLOWING_SHARE
+    return [
+        (max(score, floor), at, each)
+        if at in behind and each.source == unit.source and not wanted.isdisjoint(each.keys)
+        else (score, at, each)
+        for score, at, each in scored
+    ]
 
 
 def _table_heads(units: Sequence[Unit]) -> list[Unit]:

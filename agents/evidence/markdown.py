@@ -26,7 +26,7 @@ TEXT_LENGTH_MAX = 40_000
 """Of a model's text what is looked at: no answer is longer."""
 _MARKER = re.compile(r"[ \t]*(?:>[ \t]?)*(?:[-*+•][ \t]+|\d{1,9}[.)][ \t]+)?(?:\[[ xX]\][ \t]+)?")
 _CELL = re.compile(r"(?<!\\)\|")
-_TERMINAL = ".!?:。！？："  # noqa: RUF001
+_STOPS = re.compile(r"(?:[.!?:。！？：]+[*_]*)?$")  # noqa: RUF001
 _LEAD_IN_END = (":", "：")  # noqa: RUF001
 _BARE_MARK = re.compile(rf"\s*{re.escape(UNVERIFIED_MARK)}")
 
@@ -173,8 +173,8 @@ def with_citations(sentence: str, numbers: Sequence[int], mark: str = "") -> str
     marks = "".join(f"[{number}]" for number in numbers) or mark
     if not marks:
         return text
-    body = text.rstrip(_TERMINAL + "*_")
-    return f"{body} {marks}{text[len(body) :]}"
+    at = _STOPS.search(text).start()  # type: ignore[union-attr]  # the end of a text matches
+    return f"{text[:at]} {marks}{text[at:]}"
 
 
 def fenced(body: str, language: str) -> str:
@@ -197,6 +197,8 @@ class _Piece:
     text: str
     is_frame: bool = False
     """Whether it only introduces what follows."""
+    ending: str = ""
+    """Its last sentence, where that introduces what follows."""
     claims: tuple[Claim, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 
@@ -253,12 +255,13 @@ def _prose(
     shown: list[str] = []
     claims: list[Claim] = []
     dropped: list[Dropped] = []
-    is_frame = False
+    is_frame = is_ending_free = False
     for sentence in sentences:
         bare = sentence.rstrip("*_ ")
         is_frame = bare.endswith(_LEAD_IN_END)
         cited = cited_numbers(sentence)
         ruling = judge.lead_in(sentence) if is_frame else judge.sentence(sentence, cited)
+        is_ending_free = is_frame and ruling.is_shown and ruling.support is None
         key = tuple(word.key for word in words(sentence, language_of(sentence)))
         if not ruling.is_shown:
             dropped.append(Dropped(_bare(sentence), ruling.reason))
@@ -267,9 +270,10 @@ def _prose(
             shown.append(_shown(block, sentence, ruling))
             if ruling.support is not None:
                 claims.append(_claim(_bare(sentence), ruling))
-    text = block.marker + " ".join(shown) if shown else ""
     is_only_frame = is_frame and len(shown) == 1 and not claims
-    return _Piece(block, text, is_only_frame, tuple(claims), tuple(dropped))
+    ending = shown.pop() if is_frame and is_ending_free and len(shown) > 1 else ""
+    text = block.marker + " ".join(shown) if shown else ""
+    return _Piece(block, text, is_only_frame, ending, tuple(claims), tuple(dropped))
 
 
 def _shown(block: Block, sentence: str, ruling: Ruling) -> str:
@@ -302,6 +306,8 @@ def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
     is_next_kept = is_followed = False
     for piece in reversed(pieces):
         is_heading = piece.block.kind is Kind.HEADING
+        if piece.ending and is_next_kept:
+            piece = replace(piece, text=f"{piece.text} {piece.ending}", ending="")  # noqa: PLW2901
         needed = is_followed if is_heading or piece.block.kind is Kind.ROW else is_next_kept
         is_next_kept = bool(piece.text) and (needed or not piece.is_frame)
         if is_next_kept:

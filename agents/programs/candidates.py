@@ -24,6 +24,13 @@ _BLANK = re.compile(r"[\s'\"`]+")
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_RESULT = re.compile(r"(?:None|<[\w. ]+ at 0x\w+>)\s*|(?:Error|Exception)\b.*", re.DOTALL)
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_BUG_NAMES = (
+    "AttributeError ImportError IndentationError ModuleNotFoundError NameError SyntaxError "
+    "UnboundLocalError"
+)
+_BUGS = frozenset(_BUG_NAMES.split())
+"""Exceptions that tell of a mistake in the program itself."""
+_PRINTED_BUG = re.compile(rf"^\W*({'|'.join(sorted(_BUGS))})\b", re.MULTILINE)
 _NEVER_AWAITED = re.compile(r"coroutine '([A-Za-z_][\w.]{0,80})' was never awaited")
 _GROUPED = "+-+----"
 _EXCEPTION = re.compile(r"^(?:  \| )?([A-Za-z_][\w.]{0,80})(?=: |$)", re.MULTILINE)
@@ -109,10 +116,10 @@ def _uncaught(stderr: str) -> str:
     names, lines = _EXCEPTION.findall(outer), _LINE.findall(outer)
     if not names or not lines:
         return ""
-    return (
-        f": nothing caught the {names[-1]} that came out of line {lines[-1]}. Catch it around that "
-        "line where the task is about it, or else mend its cause"
-    )
+    advice = "mend its cause"
+    if names[-1] not in _BUGS:
+        advice = "catch it around that line where the task is about it, or else mend its cause"
+    return f": nothing caught the {names[-1]} that came out of line {lines[-1]}; {advice}"
 
 
 def open_wishes(candidate: Candidate, brief: Brief) -> OpenWishes:
@@ -133,6 +140,8 @@ def _beside_the_point(candidate: Candidate, brief: Brief) -> list[str]:
         found.append("print a result")
     found += [f"print what its comment says: {promise}" for promise in _broken_promises(candidate)]
     found += [f"await `{name}`" for name in _NEVER_AWAITED.findall(candidate.run.stderr)[:1]]
+    bugs = dict.fromkeys(_PRINTED_BUG.findall(candidate.run.stdout))
+    found += [f"run without a {bug}" for bug in bugs if bug not in brief.names | brief.one_of]
     found += [f"use the `{name}` that it makes" for name in _idle(candidate.source, brief.names)]
     overlap = _overlap(candidate, brief)
     is_about = overlap > 0 or bool(brief.values)

@@ -91,7 +91,7 @@ class Finding:
     """Its sentences in their order, without headings and lead-ins."""
     basis: Basis = Basis.DOCUMENTS
     passages: tuple[Passage, ...] = ()
-    """Those its citations lie in: what else is said of them is judged by these."""
+    """Those its citations lie in, and the best others: what else is said is judged by these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ async def test_what_nothing_backs_is_shown_with_a_mark() -> None:
         Claim("Few users ever complain.", Support.UNVERIFIED),
     )
     assert finding.degraded == ()
-    assert finding.passages == (LIMITS,)
+    assert finding.passages == (LIMITS, PERSON)
 
 
 @pytest.mark.parametrize(

@@ -345,10 +345,25 @@ def test_whatever_a_model_writes_its_claims_and_quotes_hold(
 def test_a_lead_in_goes_with_the_code_that_it_introduces() -> None:
     text = (
         "Here is a program that shows it:\n\n```python\nprint(1)\n```\n\n"
+        "Ada Byron wrote the Zephyr cache in 2019 [2]. A program would be:\n\n```\nx()\n```\n\n"
         "It prints the following output:\n\n```\n1\n```\n\n"
         "The Zephyr cache holds 512 entries [1]."
     )
 
-    answer = answer_of(text, GOAL, r1=FINDING, c1=PROGRAM)
+    answer = answer_of(text, GOAL, r1=FINDING, r2=AUTHOR, c1=PROGRAM)
 
-    assert answer.text == f"The Zephyr cache holds 512 entries [1].\n\n{SHOWN}"
+    assert answer.text == (
+        "Ada Byron wrote the Zephyr cache in 2019 [1].\n\n"
+        f"The Zephyr cache holds 512 entries [2].\n\n{SHOWN}"
+    )
+
+
+def test_a_sentence_copied_from_a_finding_keeps_its_level_and_its_source() -> None:
+    said = "Entries that nobody reads leave the cache half an hour later."
+    claim = Claim(said, Support.PARAPHRASED, (0,))
+    finding = Finding(f"{said[:-1]} [1].", (HOLDS,), claims=(claim,), passages=(LIMITS,))
+
+    answer = answer_of(said, r1=finding)
+
+    assert answer.text == f"{said[:-1]} [1]."
+    assert [each.support for each in answer.claims] == [Support.PARAPHRASED]

@@ -246,8 +246,8 @@ ZeroDivisionError: division by zero
 @pytest.mark.parametrize(
     ("stderr", "said"),
     [
-        (GROUP, "nothing caught the ExceptionGroup that came out of line 7."),
-        (PLAIN, "nothing caught the ZeroDivisionError that came out of line 3."),
+        (GROUP, "nothing caught the ExceptionGroup that came out of line 7; catch it"),
+        (PLAIN, "nothing caught the ZeroDivisionError that came out of line 3; catch it"),
         ("Segmentation fault\n", "ended with exit code 1."),
     ],
 )
@@ -291,3 +291,12 @@ def test_a_class_of_the_library_is_not_to_be_made_anew() -> None:
 
     assert "PriorityQueue" in str(open_wishes(Candidate(own, run), brief))
     assert "PriorityQueue" not in str(open_wishes(Candidate(its, run), brief))
+
+
+def test_a_mistake_of_the_program_is_to_be_mended_and_not_caught() -> None:
+    stderr = "File \"/program.py\", line 9, in main\nNameError: name 'total' is not defined\n"
+    brief = brief_of("Show a program that prints the sum of the numbers.", "")
+    caught = Candidate("print('sum')\n", Run(0, "NameError: the sum is not defined\n", ""))
+
+    assert failure(Run(1, "", stderr)).endswith("came out of line 9; mend its cause.")
+    assert "run without a NameError" in str(open_wishes(caught, brief))
