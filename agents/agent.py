@@ -67,6 +67,8 @@ class Parts:
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None
     """Where the model is to stop at the latest, whatever an agent asks for."""
+    temperature: float | None = None
+    """How freely the model chooses its words; the endpoint's own where it is None."""
 
 
 def handles(
@@ -222,6 +224,7 @@ class Agent:
             asker=Asker(turn.task, role_of(turn.agent), turn.step, turn.traceparent),
             timeout_s=timeout_s,
             tokens_max=_least(tokens_max, self.parts.tokens_max),
+            temperature=self.parts.temperature,
             wants_json=wants_json,
             json_schema=json_schema,
         )

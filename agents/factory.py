@@ -25,6 +25,8 @@ EMBEDDED_PASSAGE_CHARS_MAX = 1_000
 LOCAL_PASSAGES_MAX = 6
 """Of a model on this machine: one of 1.5 billion parameters reads 60 tokens/s on two cores."""
 LOCAL_PASSAGE_CHARS_MAX = 5_000
+LOCAL_TEMPERATURE = 0.2
+"""llama.cpp's own is 0.8, at which a small model misremembers names and copies badly."""
 EMBEDDED_ATTEMPTS_MAX = 1
 """A small model hardly ever repairs its program; a runnable example is tried instead."""
 
@@ -50,6 +52,7 @@ def build_agent(
     from agents.models.uri import build_model
 
     is_embedded = is_embedded_model(model["uri"])
+    is_local = model["uri"].startswith("llama:")
     support = SupportMode(answer["support"])
     is_auto = support is SupportMode.AUTO
     return agent_class(
@@ -62,8 +65,9 @@ def build_agent(
             may_turn_strict=is_auto and not is_embedded,
             is_embedded=is_embedded,
             cuts_loops=is_embedded,
-            passages_max=LOCAL_PASSAGES_MAX if model["uri"].startswith("llama:") else PASSAGES_MAX,
+            passages_max=LOCAL_PASSAGES_MAX if is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
+            temperature=None if is_embedded or not is_local else LOCAL_TEMPERATURE,
             passage_chars_max=_passage_chars_max(model["uri"]),
             tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )

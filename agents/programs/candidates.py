@@ -34,6 +34,7 @@ _PRINTED_BUG = re.compile(rf"^\W*({'|'.join(sorted(_BUGS))})\b", re.MULTILINE)
 _NEVER_AWAITED = re.compile(r"coroutine '([A-Za-z_][\w.]{0,80})' was never awaited")
 _GROUPED = "+-+----"
 _EXCEPTION = re.compile(r"^(?:  \| )?([A-Za-z_][\w.]{0,80})(?=: |$)", re.MULTILINE)
+_INNER_EXCEPTION = re.compile(r"^ *\| +([A-Za-z_]\w{0,80}): ", re.MULTILINE)
 _LINE = re.compile(r'File "/program\.py", line (\d{1,6})')
 _NO_INPUT = re.compile(r"^EOFError: EOF when reading a line", re.MULTILINE)
 _TIMED_OUT = 124
@@ -110,10 +111,14 @@ def _reason(run: Run) -> str:
 def _uncaught(stderr: str) -> str:
     """Name the exception that ended a program and the line of it that it came out of, if any.
 
-    Of a group of exceptions it is the group: that is what can be caught there.
+    Of a group of exceptions it is the group, which is what can be caught there, unless a mistake of
+    the program itself is in it.
     """
-    outer, _, _ = stderr.partition(_GROUPED)
+    outer, _, inner = stderr.partition(_GROUPED)
     names, lines = _EXCEPTION.findall(outer), _LINE.findall(outer)
+    bugs = [name for name in _INNER_EXCEPTION.findall(inner) if name in _BUGS]
+    if bugs:
+        names, lines = bugs, _LINE.findall(inner) or lines
     if not names or not lines:
         return ""
     advice = "mend its cause"

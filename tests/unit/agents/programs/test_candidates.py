@@ -300,3 +300,11 @@ def test_a_mistake_of_the_program_is_to_be_mended_and_not_caught() -> None:
 
     assert failure(Run(1, "", stderr)).endswith("came out of line 9; mend its cause.")
     assert "run without a NameError" in str(open_wishes(caught, brief))
+
+
+def test_of_a_group_the_mistake_of_the_program_is_named() -> None:
+    inner = GROUP.replace("ValueError: ignore what was asked", "NameError: name 'x' is not defined")
+
+    told = failure(Run(1, "", inner))
+
+    assert told.endswith("nothing caught the NameError that came out of line 4; mend its cause.")
