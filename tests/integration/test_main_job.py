@@ -175,7 +175,9 @@ def test_only_what_the_sources_say_reaches_the_answer(answered: Answered) -> Non
     assert SUPPORTED in answered.whole["answer"]
     assert OTHER_NUMBER not in answered.whole["answer"]
     assert CONTRADICTED not in answered.whole["answer"]
-    assert any("do not support" in text for text in answered.whole["degraded"])
+    assert any("a source says otherwise" in text for text in answered.whole["degraded"])
+    supports = {claim["text"]: claim["support"] for claim in answered.whole["claims"]}
+    assert supports[f"{SUPPORTED}."] in ("quoted", "paraphrased")
 
 
 def test_the_program_ran_and_printed_what_was_asked_for(answered: Answered) -> None:
@@ -187,12 +189,12 @@ def test_the_program_ran_and_printed_what_was_asked_for(answered: Answered) -> N
     assert program["stdout"].strip() in answered.whole["answer"]
 
 
-def test_a_program_that_nobody_can_give_is_not_offered(cluster: ResidentCluster) -> None:
+def test_a_program_that_ran_is_offered_with_what_it_leaves_open(cluster: ResidentCluster) -> None:
     whole = answer_of(run(cluster, GOAL, "--knowledge", f"{KNOWLEDGE}/searching.txt"))
 
     assert list(departures(whole, ANSWERED)) == []
-    assert whole["programs"] == []
-    assert any("No program is offered" in text for text in whole["degraded"])
+    assert [program["exit_code"] for program in whole["programs"]] == [0]
+    assert any("The program was not seen to" in text for text in whole["degraded"])
 
 
 # ---- the model's requests ------------------------------------------------------------------------
