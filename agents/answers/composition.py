@@ -17,7 +17,7 @@ from agents.evidence.markdown import CitationList, Ruling, judged, with_citation
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import cited_numbers, language_of, words
 from agents.programs.output import Printed, is_about_output
-from cluster.kernel.tasks import Answer, Citation, Claim, StepProgram, Support
+from cluster.kernel.tasks import Answer, Basis, Citation, Claim, StepProgram, Support
 
 OWN_WORDS = "What the answer explains beyond its program is the model's own; no documents back it."
 UNCITED = "Nothing in the model's answer is cited; what the findings cite was put before it."
@@ -78,7 +78,10 @@ def floor(outcomes: Outcomes, reason: str = "") -> Answer:
 
 
 def _findings(outcomes: Outcomes) -> str:
-    return "\n\n".join(dict.fromkeys(each.text for each in outcomes.findings.values()))
+    found = [each for each in outcomes.findings.values() if each.basis is not Basis.NOTHING]
+    has_others = bool(found or outcomes.programs or outcomes.others)
+    shown = found if has_others else outcomes.findings.values()
+    return "\n\n".join(dict.fromkeys(each.text for each in shown))
 
 
 def _claims(outcomes: Outcomes) -> tuple[Claim, ...]:

@@ -69,14 +69,16 @@ def with_question(plan: Plan, goal: str) -> Plan:
     """Return the plan with the goal's own question where its one research step says no more.
 
     A small model shortens "what does X do when Y?" to "what is X?", or has the program researched:
-    where most words of the instruction are the goal's, nothing is lost by asking the question.
+    where most words of the instruction are the goal's, nothing is lost by asking the question, nor
+    where it names nothing: "compute or show something".
     """
     research = [step for step in plan.steps if step.agent == RESEARCHER]
     question = " ".join(questions(goal))
     if len(research) != 1:
         return plan
     said = subject(research[0].instruction)
-    if len(said & subject(goal)) < _GOAL_SHARE_MIN * len(said):
+    shared = said & subject(goal)
+    if len(said) > 1 and len(shared) < _GOAL_SHARE_MIN * len(said):
         return plan
     if research[0].instruction == question:
         return plan

@@ -367,3 +367,10 @@ def test_a_sentence_copied_from_a_finding_keeps_its_level_and_its_source() -> No
 
     assert answer.text == f"{said[:-1]} [1]."
     assert [each.support for each in answer.claims] == [Support.PARAPHRASED]
+
+
+def test_a_program_does_not_stand_below_the_words_that_nothing_was_found() -> None:
+    nothing = Finding("The documents have nothing.", basis=Basis.NOTHING)
+
+    assert floor(outcomes(r1=nothing, c1=PROGRAM)).text == SHOWN
+    assert floor(outcomes(r1=nothing)).text == "The documents have nothing."

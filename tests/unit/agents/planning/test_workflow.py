@@ -67,6 +67,14 @@ def test_a_research_step_that_says_less_than_the_question_asks_the_question_itse
     assert step.instruction == "What does a TaskGroup do when a task fails?"
 
 
+def test_a_research_step_that_names_nothing_asks_the_question() -> None:
+    plan = Plan((Step(StepId("r1"), "researcher", "Computes or shows something."),))
+
+    (step,) = with_question(plan, "What is a heap?").steps
+
+    assert step.instruction == "What is a heap?"
+
+
 def test_a_research_step_that_says_more_keeps_its_words() -> None:
     goal = "What does a TaskGroup do when a task fails?"
     plan = Plan((Step(StepId("r1"), "researcher", "Find how the group cancels its tasks."),))
