@@ -18,6 +18,7 @@ from agents.evidence.extraction import (
     RELEVANCE_MIN,
     Extract,
     extracts,
+    lies_in,
     nearest_lines,
 )
 from agents.evidence.features import Sources
@@ -30,7 +31,6 @@ from cluster.kernel.events import FellBack, FindingReady, Spent
 from cluster.kernel.tasks import (
     Assignment,
     Basis,
-    Citation,
     Claim,
     Finding,
     Passage,
@@ -100,7 +100,7 @@ class Researcher(Agent):
         if not passages:
             return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
         sources = await asyncio.to_thread(laid_out, passages)
-        found = best_extracts(assignment, passages, sources)
+        found = await asyncio.to_thread(best_extracts, assignment, passages, sources)
         shown = fitting(passages, self.parts.passage_chars_max)
         prompt = research_prompt(assignment.instruction, assignment.goal, shown)
         try:
@@ -280,13 +280,9 @@ def extracted(found: Sequence[Extract], passages: Sequence[Passage], reason: str
         Claim(each.text, Support.QUOTED, (number - 1,))
         for each, number in zip(found, numbers, strict=True)
     )
-    used = tuple(p for p in passages if any(_lies_in(each.citation, p) for each in found))
+    used = tuple(p for p in passages if any(lies_in(each.citation, p) for each in found))
     text = "\n\n".join(sentences)
     return Finding(text, citations.all(), (reason,), claims, passages=used)
-
-
-def _lies_in(citation: Citation, passage: Passage) -> bool:
-    return citation.source == passage.source and citation.quote in passage.text
 
 
 def best_extracts(

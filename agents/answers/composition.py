@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.answers.outcomes import Outcomes, lies_in, output_section, program_section
+from agents.answers.outcomes import Outcomes, output_section, program_section
 from agents.evidence.alignment import Reason
 from agents.evidence.backing import ASTRAY_MIN, PassageJudge, place_of, told
+from agents.evidence.extraction import lies_in
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Ruling, judged, with_citations
 from agents.evidence.verdict import Judge as SentenceJudge
-from agents.evidence.words import cited_numbers, language_of, words
+from agents.evidence.words import language_of, words
 from agents.programs.output import Printed, is_about_output
 from cluster.kernel.tasks import Answer, Basis, Citation, Claim, StepProgram, Support
 
@@ -135,7 +136,6 @@ class _ResultJudge:
         self.citations = CitationList()
         self.has_own_words = False
         self._outcomes = outcomes
-        self._is_strict = is_strict
         self._passages = outcomes.passages
         instructions = "\n".join(step.instruction for step in outcomes.plan)
         known = f"{goal}\n{instructions}"
@@ -238,7 +238,7 @@ class _ResultJudge:
         ruling = self._by_passages.lead_in(text)
         if ruling.citations:
             return self._numbered(ruling)
-        return ruling if cited_numbers(text) or ruling.is_shown else _HIDDEN
+        return ruling
 
     def code(self, body: str) -> Ruling:
         lines = [line.strip() for line in body.splitlines() if line.strip()]

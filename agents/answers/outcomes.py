@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
+from agents.evidence.extraction import lies_in
 from agents.evidence.markdown import CitationList, fenced, without_code
 from agents.prompts import as_data
 from cluster.kernel.errors import ClusterError
@@ -73,11 +74,6 @@ class Outcomes:
                 place = (quote.source, quote.start_line, quote.end_line)
                 found.setdefault(Passage(*place, quote.quote))
         return tuple(found)
-
-
-def lies_in(citation: Citation, passage: Passage) -> bool:
-    """Say whether a quote stands in a passage."""
-    return citation.source == passage.source and citation.quote in passage.text
 
 
 def outcomes_of(request: ComposeRequest) -> Outcomes:

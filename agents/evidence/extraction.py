@@ -76,6 +76,11 @@ def cite(passage: Passage, start: int, end: int) -> Citation:
     return Citation(passage.source, first, last, quote)
 
 
+def lies_in(citation: Citation, passage: Passage) -> bool:
+    """Say whether a quote stands in a passage."""
+    return citation.source == passage.source and citation.quote in passage.text
+
+
 def quote_of(passages: Sequence[Passage], units: Sequence[Unit]) -> Citation:
     """Return the citation of units of one passage, from the first to the last of them."""
     start = min(unit.span.start for unit in units)
