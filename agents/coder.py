@@ -14,6 +14,7 @@ from agents.agent import Agent, handles
 from agents.programs.brief import Brief, brief_of, names_in_code
 from agents.programs.candidates import (
     Candidate,
+    advice,
     best_of,
     complaint,
     failure,
@@ -52,9 +53,15 @@ class _Work:
     failure: ClusterError | None = None
     """Why the model could not be asked any more."""
     complaint: str = NO_BLOCK
-    """What is wrong with what the model wrote last."""
+    """What is wrong with what the model wrote last: a fact, which the user may read."""
+    advice: str = ""
+    """What may mend it, for the model alone."""
     is_strict: bool = False
     """Whether nothing is offered that leaves a wish open; see `best_of`."""
+
+    def attempt(self, source: str = "", run: Run | None = None) -> Attempt:
+        """Return what the model is told of what it wrote last."""
+        return Attempt(source, run, " ".join(filter(None, (self.complaint, self.advice))))
 
     @property
     def has_run(self) -> bool:
@@ -159,15 +166,15 @@ class Coder(Agent):
         if source in seen:
             # Some models copy what they are shown, also where that is to be repaired.
             is_over = work.is_strict or work.has_run or not source
-            return None if is_over else Attempt("", None, work.complaint)
+            return None if is_over else work.attempt()
         seen.add(source)
         if not source:
-            work.complaint = reading.fault
+            work.complaint, work.advice = reading.fault, reading.advice
             if work.is_strict:
                 await self._try_examples(work)
-            return Attempt("", None, work.complaint)
+            return work.attempt()
         run = await self._run(work, source, "model")
-        return Attempt(source, run, work.complaint) if work.complaint else None
+        return work.attempt(source, run) if work.complaint else None
 
     async def _try_examples(self, work: _Work) -> None:
         """Run the examples of the documents, the best one first, until one does."""
@@ -191,7 +198,7 @@ class Coder(Agent):
         candidate = Candidate(source, run, origin)
         work.candidates.append(candidate)
         if not candidate.is_example:
-            work.complaint = complaint(candidate, work.brief)
+            work.complaint, work.advice = complaint(candidate, work.brief), advice(run)
         return run
 
 

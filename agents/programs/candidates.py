@@ -82,10 +82,11 @@ class OpenWishes:
 
 
 def failure(run: Run) -> str:
-    """Say why a run is no working program, for whoever repairs it; empty where it is one.
+    """Say why a run is no working program, as a fact; empty where it is one.
 
-    Only words of this module and names of modules are in it: it stands outside the marks that keep
-    what a program printed from being read as an order.
+    The user may read it, and the model that is to repair the program does. Only words of this
+    module and names of modules are in it: it stands outside the marks that keep what a program
+    printed from being read as an order.
     """
     if run.exit_code != 0:
         return _reason(run)
@@ -97,19 +98,36 @@ def failure(run: Run) -> str:
 
 def _reason(run: Run) -> str:
     if _NO_INPUT.search(run.stderr):
-        return (
-            "the program waits for input, and there is none: it may not call `input`, and the "
-            "values have to stand in it."
-        )
+        return "the program waits for input, and there is none."
     if missing := _NO_MODULE.search(run.stderr):
         return f"the program needs the module `{missing[1]}`, which is not installed."
     if run.exit_code == _TIMED_OUT:
         return "the program did not end in time."
-    return f"the program ended with exit code {run.exit_code}{_uncaught(run.stderr)}."
+    exception, line = _uncaught(run.stderr)
+    if not exception:
+        return f"the program ended with exit code {run.exit_code}."
+    return (
+        f"the program ended with exit code {run.exit_code}: nothing caught the {exception} that "
+        f"came out of line {line}."
+    )
 
 
-def _uncaught(stderr: str) -> str:
-    """Name the exception that ended a program and the line of it that it came out of, if any.
+def advice(run: Run) -> str:
+    """Say what may mend a run that failed, to the model that repairs it; empty for no idea."""
+    if run.exit_code in {0, _TIMED_OUT} or _NO_MODULE.search(run.stderr):
+        return ""
+    if _NO_INPUT.search(run.stderr):
+        return "It may not call `input`, and the values have to stand in it."
+    exception, _ = _uncaught(run.stderr)
+    if not exception:
+        return ""
+    if exception in _BUGS:
+        return "Mend its cause."
+    return "Catch it around that line where the task is about it, or else mend its cause."
+
+
+def _uncaught(stderr: str) -> tuple[str, str]:
+    """Return the exception that ended a program and the line that it came out of; empty if none.
 
     Of a group of exceptions it is the group, which is what can be caught there, unless a mistake of
     the program itself is in it.
@@ -120,11 +138,8 @@ def _uncaught(stderr: str) -> str:
     if bugs:
         names, lines = bugs, _LINE.findall(inner) or lines
     if not names or not lines:
-        return ""
-    advice = "mend its cause"
-    if names[-1] not in _BUGS:
-        advice = "catch it around that line where the task is about it, or else mend its cause"
-    return f": nothing caught the {names[-1]} that came out of line {lines[-1]}; {advice}"
+        return "", ""
+    return names[-1], lines[-1]
 
 
 def open_wishes(candidate: Candidate, brief: Brief) -> OpenWishes:
@@ -194,7 +209,7 @@ def _broken_promises(candidate: Candidate) -> list[str]:
 
 
 def complaint(candidate: Candidate, brief: Brief) -> str:
-    """Say what is wrong with a candidate, for whoever is to repair it; empty where nothing is."""
+    """Say what is wrong with a candidate, as a fact; empty where nothing is."""
     return failure(candidate.run) or str(open_wishes(candidate, brief))
 
 

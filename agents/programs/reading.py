@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 NO_BLOCK = "there was no code block with a Python program."
-CUT_OFF = "the code block was cut off before its end: write a shorter program."
+CUT_OFF = "the code block was cut off before its end."
+SHORTER = "Write a shorter program."
 _PYTHON = frozenset({"", "python", "python3", "py", "py3"})
 _FENCE = re.compile(r"[ \t]{0,8}(?P<fence>`{3,20}|~{3,20})[ \t]*(?P<info>[^`]*)")
 _PROMISE = re.compile(
@@ -36,6 +37,8 @@ class Reading:
 
     source: str
     fault: str = ""
+    advice: str = ""
+    """For the model, where it is to write another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def read_program(text: str) -> Reading:
     if any(body.strip() for body in bodies):
         return Reading(next(body for body in bodies if body.strip()))
     if blocks and not blocks[-1].is_closed:
-        return Reading("", CUT_OFF)
+        return Reading("", CUT_OFF, SHORTER)
     bare = text.strip() + "\n"
     return Reading(bare) if not blocks and _is_program(bare) else Reading("", NO_BLOCK)
 

@@ -216,7 +216,31 @@ async def test_a_program_that_was_cut_off_is_asked_for_again_shorter() -> None:
     bench = Bench([block(GOOD).removesuffix("```"), block(GOOD)])
 
     assert await bench.ask() == Program(GOOD, WORKED)
-    assert "write a shorter program" in bench.model.asked("coder")[1]
+    assert "Write a shorter program" in bench.model.asked("coder")[1]
+
+
+UNCAUGHT = Run(1, "", 'File "/program.py", line 2, in main\nValueError: bad\n')
+WAITS = Run(1, "", "EOFError: EOF when reading a line\n")
+
+
+@pytest.mark.parametrize(
+    ("reply", "run", "fact", "told"),
+    [
+        (block(BAD), UNCAUGHT, "caught the ValueError that came out of line 2.", "Catch it around"),
+        (block(BAD), WAITS, "the program waits for input, and there is none.", "may not call"),
+        (block(BAD).removesuffix("```"), FAILED, "was cut off before its end.", "shorter program"),
+    ],
+)
+async def test_the_user_reads_the_fact_and_the_model_what_may_mend_it(
+    reply: str, run: Run, fact: str, told: str
+) -> None:
+    bench = Bench(reply, sandbox=FakeSandbox(lambda _: run))
+
+    (said,) = (await bench.ask()).degraded
+
+    assert said.endswith(fact)
+    assert f"{fact} " in bench.model.asked("coder")[1]
+    assert told in bench.model.asked("coder")[1]
 
 
 async def test_the_model_is_told_which_libraries_there_are() -> None:

@@ -7,6 +7,7 @@ import pytest
 from agents.programs.brief import Brief, brief_of, names_in_code
 from agents.programs.candidates import (
     Candidate,
+    advice,
     best_of,
     complaint,
     failure,
@@ -246,8 +247,8 @@ ZeroDivisionError: division by zero
 @pytest.mark.parametrize(
     ("stderr", "said"),
     [
-        (GROUP, "nothing caught the ExceptionGroup that came out of line 7; catch it"),
-        (PLAIN, "nothing caught the ZeroDivisionError that came out of line 3; catch it"),
+        (GROUP, "nothing caught the ExceptionGroup that came out of line 7."),
+        (PLAIN, "nothing caught the ZeroDivisionError that came out of line 3."),
         ("Segmentation fault\n", "ended with exit code 1."),
     ],
 )
@@ -298,7 +299,10 @@ def test_a_mistake_of_the_program_is_to_be_mended_and_not_caught() -> None:
     brief = brief_of("Show a program that prints the sum of the numbers.", "")
     caught = Candidate("print('sum')\n", Run(0, "NameError: the sum is not defined\n", ""))
 
-    assert failure(Run(1, "", stderr)).endswith("came out of line 9; mend its cause.")
+    assert failure(Run(1, "", stderr)).endswith(
+        "nothing caught the NameError that came out of line 9."
+    )
+    assert advice(Run(1, "", stderr)) == "Mend its cause."
     assert "run without a NameError" in str(open_wishes(caught, brief))
 
 
@@ -307,4 +311,4 @@ def test_of_a_group_the_mistake_of_the_program_is_named() -> None:
 
     told = failure(Run(1, "", inner))
 
-    assert told.endswith("nothing caught the NameError that came out of line 4; mend its cause.")
+    assert told.endswith("nothing caught the NameError that came out of line 4.")

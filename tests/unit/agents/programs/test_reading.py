@@ -7,6 +7,7 @@ import pytest
 from agents.programs.reading import (
     CUT_OFF,
     NO_BLOCK,
+    SHORTER,
     ProgramEnd,
     Reading,
     promises,
@@ -41,7 +42,6 @@ def test_the_program_is_found_in_a_models_text(text: str, program: str) -> None:
     ("text", "fault"),
     [
         ("```bash\nls\n```", NO_BLOCK),
-        ("```python\nprint(1)", CUT_OFF),
         ("```python\n\n```", NO_BLOCK),
         ("I can't.", NO_BLOCK),
         ("Sorry", NO_BLOCK),
@@ -50,6 +50,10 @@ def test_the_program_is_found_in_a_models_text(text: str, program: str) -> None:
 )
 def test_where_there_is_no_program_it_is_said_why(text: str, fault: str) -> None:
     assert read_program(text) == Reading("", fault)
+
+
+def test_of_a_program_that_was_cut_off_a_shorter_one_is_wanted() -> None:
+    assert read_program("```python\nprint(1)") == Reading("", CUT_OFF, SHORTER)
 
 
 @pytest.mark.parametrize(
