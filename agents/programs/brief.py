@@ -9,6 +9,7 @@ import builtins
 import re
 import sys
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from agents.wishes import program_wish, subject
 
@@ -95,7 +96,8 @@ def brief_of(instruction: str, goal: str, known: frozenset[str] = frozenset()) -
 
 def names_in_code(text: str) -> frozenset[str]:
     """Return the names in the code spans of a Markdown text."""
-    return frozenset(name for code in _CODE_SPAN.findall(text) for name in _WORD.findall(code))
+    spans = _CODE_SPAN.findall(text)
+    return frozenset(name for code in spans for name in _WORD.findall(code) if not iskeyword(name))
 
 
 def _names(text: str, known: frozenset[str]) -> frozenset[str]:
@@ -103,7 +105,7 @@ def _names(text: str, known: frozenset[str]) -> frozenset[str]:
     names = {part for code in _written(text) if _is_known(code, known) for part in _parts(code)}
     for word in _WORD.findall(_CODE_SPAN.sub(" ", text)):
         is_meant = not word.islower() and len(word) > 1 and (word in known or word in _BUILTINS)
-        if word in _MEANT or is_meant:
+        if (word in _MEANT or is_meant) and not iskeyword(word):
             names.add(word)
     return frozenset(name for name in names if name.lower() != "python")
 
@@ -111,7 +113,11 @@ def _names(text: str, known: frozenset[str]) -> frozenset[str]:
 def _values(text: str, known: frozenset[str]) -> list[str]:
     lists = _LIST.findall(_THOUSANDS.sub("", text))
     numbers = [number for each in lists for number in _NUMBER.findall(each)]
-    others = [code.partition("(")[0] for code in _written(text) if not _is_known(code, known)]
+    others = [
+        code.partition("(")[0]
+        for code in _written(text)
+        if not _is_known(code, known) and not _is_syntax(code)
+    ]
     return [*numbers, *(match.strip() for match in _TEXT.findall(text)), *others]
 
 
@@ -136,7 +142,14 @@ def _dotted(*texts: str) -> set[tuple[str, ...]]:
 
 
 def _parts(code: str) -> list[str]:
-    return _WORD.findall(code.partition("(")[0])
+    """Return the names that a piece of code begins with; Python's keywords name nothing."""
+    return [name for name in _WORD.findall(code.partition("(")[0]) if not iskeyword(name)]
+
+
+def _is_syntax(code: str) -> bool:
+    """Say whether a piece of code has nothing but keywords, as in "`async with`"."""
+    found = _WORD.findall(code)
+    return bool(found) and all(map(iskeyword, found))
 
 
 def _is_known(code: str, known: frozenset[str]) -> bool:

@@ -36,6 +36,10 @@ def ran(source: str, stdout: str = "42\n", exit_code: int = 0, origin: str = "mo
         ("Write a program that reads `fleet.toml`.", set(), ("fleet.toml",)),
         ("Write a program that tests the code of a random string.", set(), ()),
         ("Write a program for Python 3.11.", set(), ()),
+        ("Write a program with `import heapq`.", {"heapq"}, ()),
+        ("Write a program with `from heapq import nsmallest`.", {"heapq", "nsmallest"}, ()),
+        ("Write a program that shows `async with` and a `lambda`.", set(), ()),
+        ("Write a program that returns None.", set(), ()),
     ],
 )
 def test_names_and_values_are_read_from_the_goal(
