@@ -33,6 +33,7 @@ NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
 _AGENTS = "agents"
 _CHECK_MODEL = "agents.models.uri"
+_FACTORY = "agents.factory"
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
 
@@ -182,8 +183,8 @@ def check_can_start(configuration: Configuration) -> None:
     """Say in good time why a cluster could not be started: Ray alone takes seconds.
 
     Raises:
-        UsageError: the installed package `agents` is another one, the model can't be used, or the
-            address is none of Ray's.
+        UsageError: the installed package `agents` is another one, the model can't be used, the
+            address is none of Ray's, or the sandbox's environment or limits will not do.
     """
     if not getattr(import_module(_AGENTS), "__fleetmind__", False):
         raise UsageError(
@@ -197,3 +198,6 @@ def check_can_start(configuration: Configuration) -> None:
     import_module(_CHECK_MODEL).check_model(
         model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key
     )
+    if not address:
+        # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
+        import_module(_FACTORY).build_sandbox(asdict(configuration.settings.sandbox))

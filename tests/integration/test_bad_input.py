@@ -90,6 +90,14 @@ async def test_wrong_usage_is_a_sentence(here: Surroundings, name: str) -> None:
     await check(here, ended, 2, sentence)
 
 
+async def test_an_environment_for_programs_that_is_none_is_named(here: Surroundings) -> None:
+    (here.folder / "fleet.toml").write_text('[sandbox]\npython = "nowhere"\n', encoding="utf-8")
+
+    ended = await here.fleetmind("run", "why?", *SIMULATED)
+
+    await check(here, ended, 2, "nowhere is no Python; name an interpreter such as")
+
+
 KNOWLEDGE = {
     "missing": "'missing' doesn't exist",
     "empty.md": "'empty.md' is empty",

@@ -50,6 +50,20 @@ print(json.dumps({
 """
 
 
+START = """
+import sys
+from pathlib import Path
+from cluster.joining import check_can_start
+from cluster.kernel.errors import UsageError
+from cluster.settings import load
+
+try:
+    check_can_start(load(environment={"FLEETMIND_MODEL": "simulated:"}, folder=Path(sys.argv[1])))
+except UsageError as error:
+    print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     done = subprocess.run(
@@ -83,6 +97,38 @@ def test_a_resident_cluster_will_do_unless_something_else_was_asked_for(
     found: dict[str, list[str]], case: str, differing: list[str]
 ) -> None:
     assert found[case] == differing
+
+
+def refusal(folder: Path, sandbox: str) -> str:
+    """What is said of a section of the settings before anything is started."""
+    (folder / "fleet.toml").write_text(f"[sandbox]\n{sandbox}\n", encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-c", START, str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "sentence"),
+    [
+        ('python = "nowhere"', "[sandbox] python: {folder}/nowhere is no Python; name an"),
+        ('python = "fleet.toml"', "[sandbox] python: {folder}/fleet.toml does not answer as a"),
+        ('python = "/bin/true"', "[sandbox] python: /bin/true does not answer as a Python does"),
+        ("memory_bytes_max = 1000", "[sandbox] memory_bytes_max is 1000: Python does not start"),
+        ('enabled = false\npython = "nowhere"', ""),
+    ],
+)
+def test_a_sandbox_that_will_not_do_is_named_before_anything_is_started(
+    tmp_path: Path, sandbox: str, sentence: str
+) -> None:
+    said = refusal(tmp_path, sandbox)
+
+    assert said.startswith(sentence.format(folder=tmp_path))
+    assert bool(said) == bool(sentence)
 
 
 def test_what_was_learned_has_one_name(found: dict[str, list[str]]) -> None:
