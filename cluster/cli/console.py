@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 FRAME_PREFIX = "fleetmind-result: "
@@ -29,6 +30,7 @@ class Console:
         self.err = err
         self._stdout = out
         self._out = io.StringIO() if is_framed else out
+        self._has_object = False
 
     @classmethod
     def standard(cls, *, is_framed: bool = False) -> Console:
@@ -52,6 +54,12 @@ class Console:
                 text = quiet.sub(f"{_DIM}\\g<0>{_NOT_DIM}", text)
         self._out.write(text)
         self._out.flush()
+
+    def write_object(self, whole: Mapping[str, object]) -> None:
+        """Write the object of ``--json`` as one line; there is one a run, and the first counts."""
+        if not self._has_object:
+            self._has_object = True
+            self.write(json.dumps(whole) + "\n")
 
     def note(self, text: str) -> None:
         """Write one line for people to stderr."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
-from cluster.kernel.errors import ClusterError, TaskCancelled
+from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,6 +25,7 @@ Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
 """Runs and returns its exit code, or returns the asynchronous rest of its work."""
 
 _DEBUG = "FLEETMIND_DEBUG"
+_INTERRUPTED = "interrupted"
 COMMANDS: Mapping[str, str] = {
     "run": "cluster.cli.run:run",
     "submit": "cluster.cli.submit:submit",
@@ -55,27 +56,60 @@ def execute(
 
 
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
+    wants_object = False
     try:
         options = parse(arguments)
+        wants_object = options.json
         outcome = (command or _load(options.command))(options, console)
         return outcome if isinstance(outcome, int) else _interruptible(outcome)
-    except KeyboardInterrupt:
-        console.note("interrupted")
-        return Exit.INTERRUPTED
     except BrokenPipeError:
         console.abandon_stdout()
         return Exit.FAILED
-    except TaskCancelled as error:
-        console.note(str(error))
-        return Exit.FAILED
-    except ClusterError as error:
-        console.note(_one_line(error))
-        _trace_for_developers(console)
-        return exit_of_error(error)
-    except Exception as error:  # noqa: BLE001 - nobody above could say it in a sentence
-        console.note(f"{_one_line(error)}; {_logged()}")
-        _trace_for_developers(console)
-        return Exit.FAILED
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - nobody above could say it
+        exit_code = _told(error, console)
+        if not wants_object:
+            return exit_code
+        ended = error
+    try:
+        console.write_object(_whole(ended))
+    except BrokenPipeError:
+        console.abandon_stdout()
+    return exit_code
+
+
+def _told(error: BaseException, console: Console) -> int:
+    """Say in a sentence what ended a command, and return its exit code."""
+    match error:
+        case KeyboardInterrupt():
+            console.note(_INTERRUPTED)
+            return Exit.INTERRUPTED
+        case TaskCancelled():
+            console.note(str(error))
+            return Exit.FAILED
+        case ClusterError():
+            console.note(_one_line(error))
+            _trace_for_developers(console)
+            return exit_of_error(error)
+        case _:
+            console.note(f"{_one_line(error)}; {_logged()}")
+            _trace_for_developers(console)
+            return Exit.FAILED
+
+
+def _whole(error: BaseException) -> Mapping[str, object]:
+    """Return the object of ``--json`` for a run that ended before its task had an outcome."""
+    from cluster.kernel.events import Event, Failed, WasCancelled
+    from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
+    from cluster.kernel.report import TaskReport
+    from cluster.kernel.tasks import Failure
+
+    kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
+    detail: Failed | WasCancelled = Failed(Failure(kind, _one_line(error)))
+    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+        detail = WasCancelled(str(error) or _INTERRUPTED)
+    report = TaskReport(TaskId(""))
+    report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, detail))
+    return report.to_json()
 
 
 def _load(name: str) -> Command:

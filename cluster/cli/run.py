@@ -11,15 +11,14 @@ from typing import TextIO
 
 from cluster.cli.answer import QUIET, correction_line, to_markdown
 from cluster.cli.console import Console
-from cluster.cli.exits import exit_of_error, exit_of_report
+from cluster.cli.exits import exit_of_report
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
 from cluster.client import Cluster, Join, Task, uninterrupted
 from cluster.kernel.errors import ClusterError, UsageError
-from cluster.kernel.events import Answered, Corrected, Event, Failed
-from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
+from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer, Failure
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer
 from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
@@ -97,12 +96,10 @@ async def _answer(
                 await _follow(task, display, write, options, console)
                 exit_code = exit_of_report(task.report)
                 if options.json:
-                    console.write(_json_line(task.report))
-    except UsageError:
-        raise
+                    console.write_object(task.report.to_json())
     except ClusterError as error:
         if exit_code is None:
-            return refused(error, options, console)
+            raise
         console.note(f"after the answer: {error}")
     finally:
         display.close()
@@ -131,7 +128,7 @@ async def _follow(
         display.close()
         await uninterrupted(task.close())
         if options.json:
-            console.write(_json_line(task.report))
+            console.write_object(task.report.to_json())
         raise
 
 
@@ -141,26 +138,6 @@ def _tell_end(answer: Answer, report: TaskReport, options: Options, console: Con
         console.write(to_markdown(answer), QUIET)
     if report.failure is not None:
         console.note(report.failure.message)
-
-
-def refused(error: ClusterError, options: Options, console: Console) -> int:
-    """Return the exit code of a task that could not be submitted; with ``--json`` print why.
-
-    Raises:
-        ClusterError: the error itself, where no object is wanted.
-    """
-    if not options.json:
-        raise error
-    report = TaskReport(TaskId(""))
-    failure = Failure(error.kind, str(error))
-    report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, Failed(failure)))
-    console.write(_json_line(report))
-    console.note(str(error))
-    return exit_of_error(error)
-
-
-def _json_line(report: TaskReport) -> str:
-    return json.dumps(report.to_json()) + "\n"
 
 
 @contextmanager

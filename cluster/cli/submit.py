@@ -11,8 +11,8 @@ from typing import Any
 from cluster.cli.answer import QUIET, to_markdown
 from cluster.cli.console import Console, printable
 from cluster.cli.options import Options
-from cluster.cli.run import STDOUT, flags_of, read_goal, refused
-from cluster.kernel.errors import ClusterError, UsageError
+from cluster.cli.run import STDOUT, flags_of, read_goal
+from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Answer, Citation, Claim, Program, Run, StepProgram, Support
 from cluster.memory.sources import check_paths
@@ -55,12 +55,7 @@ async def _submit(request: JobRequest, options: Options, console: Console) -> in
         console.err.write(printable(line, keep="\t") + "\n")
         console.err.flush()
 
-    try:
-        return await jobs.submit(request, _output(options, console), on_line)
-    except UsageError:
-        raise
-    except ClusterError as error:
-        return refused(error, options, console)
+    return await jobs.submit(request, _output(options, console), on_line)
 
 
 def _output(options: Options, console: Console) -> Callable[[str], None]:

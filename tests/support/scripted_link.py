@@ -60,8 +60,10 @@ class ScriptedLink:
     """What a test tells the cluster to do, and what it then saw of its client."""
 
     events: Sequence[Event] = ANSWERED
-    refusal: ClusterError | None = None
+    refusal: Exception | None = None
     """Raised instead of attaching."""
+    on_join: Callable[[], object] | None = None
+    """Called instead of attaching, which then does not come to an end."""
     leaving_error: ClusterError | None = None
     """Raised when the client leaves."""
     is_lost: bool = False
@@ -102,6 +104,9 @@ class ScriptedLink:
         async def joined(configuration: Configuration, note: Note) -> AsyncIterator[Link]:
             if self.refusal is not None:
                 raise self.refusal
+            if self.on_join is not None:
+                self.on_join()
+                await asyncio.Event().wait()
             self.configurations.append(configuration)
             note("starting a cluster")
             self.is_open = True

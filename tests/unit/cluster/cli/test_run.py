@@ -263,6 +263,34 @@ def test_a_cluster_that_can_not_be_reached_is_a_sentence_and_exit_1(refusal: Clu
     assert json.loads(as_json.out)["error"] == {"kind": refusal.kind, "message": str(refusal)}
 
 
+@pytest.mark.parametrize("arguments", [["  "], ["why?", "--model", "gpt"]])
+def test_with_json_wrong_usage_is_an_object_too(arguments: list[str]) -> None:
+    ran = Ran(ScriptedLink(), *arguments, "--json")
+
+    whole = json.loads(ran.out)
+    assert (ran.exit_code, whole["status"], whole["error"]["kind"]) == (2, "failed", "usage")
+    assert whole["error"]["message"] in ran.err
+
+
+def test_with_json_what_nobody_foresaw_is_an_object_too() -> None:
+    ran = Ran(ScriptedLink(refusal=ValueError("odd")), "why?", "--json")
+
+    assert ran.exit_code == 1
+    assert json.loads(ran.out)["error"] == {"kind": "internal", "message": "ValueError: odd"}
+
+
+@pytest.mark.usefixtures("signals_of_a_terminal")
+def test_with_json_an_interruption_of_the_start_is_an_object_too() -> None:
+    link = ScriptedLink(on_join=lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    ran = Ran(link, "why?", "--json")
+
+    whole = json.loads(ran.out)
+    assert (ran.exit_code, whole["status"]) == (130, "cancelled")
+    assert whole["error"] == {"kind": "cancelled", "message": "interrupted"}
+    assert ran.err == "fleetmind: interrupted\n"
+
+
 def test_trouble_after_the_answer_does_not_take_it_back() -> None:
     ran = Ran(ScriptedLink(leaving_error=PlacementError("ray would not stop")), "why?")
 
