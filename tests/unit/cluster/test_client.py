@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import gc
 import weakref
+from functools import partial
+from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -50,6 +54,23 @@ async def test_ask_returns_the_answer_and_leaves_nothing_open() -> None:
     assert (link.learned, link.collections) == (["docs"], ["collection-1"])
     assert link.timeouts_s == [7.0]
     assert not link.is_open
+
+
+README = Path(__file__).resolve().parents[3] / "README.md"
+
+
+async def test_what_the_readme_shows_prints_the_sources_of_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = Answer("It is 42 [1].", (Citation("a.md", 3, 4, "42"),))
+    link = ScriptedLink((event(0.5, Answered(answer)),))
+    _, _, rest = README.read_text(encoding="utf-8").partition("## From Python\n\n```python\n")
+    shown = compile(rest.partition("```")[0], "README", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    monkeypatch.setattr(package, "Cluster", partial(Cluster, join=link.join))
+
+    await FunctionType(shown, {})()
+
+    assert capsys.readouterr().out.endswith("It is 42 [1].\n[1] a.md:3-4\n")
 
 
 async def test_one_path_may_be_given_as_it_is_and_the_deadline_is_the_settings() -> None:
