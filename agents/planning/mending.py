@@ -101,7 +101,11 @@ class _Mending:
             lost += [(step.id, name) for name in unknown]
         steps, circular = acyclic(steps)
         for step_id, names in _by_step(lost).items():
-            self._say(f"Step {step_id!r} goes without {_listed(names)}: that is no step.")
+            what, them = ("a step", "it") if len(names) == 1 else ("the steps", "them")
+            self._say(
+                f"The plan's step {step_id} named {what} {', '.join(names)} that the plan doesn't "
+                f"have; it runs without {them}."
+            )
         for step_id, names in _by_step(circular).items():
             circle = "it would wait for itself"
             self._say(f"Step {step_id!r} does not wait for {_listed(names)}: {circle}.")

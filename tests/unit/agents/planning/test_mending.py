@@ -128,7 +128,15 @@ def test_an_unknown_need_is_dropped_with_a_reason() -> None:
     steps, reasons = shape(draft("r1"), draft("c1", "coder", "r1", "x9"))
 
     assert steps == ["r1:r", "c1:c<r1"]
-    assert reasons == ("Step 'c1' goes without 'x9': that is no step.",)
+    named = "named a step x9 that the plan doesn't have; it runs without it."
+    assert reasons == (f"The plan's step c1 {named}",)
+
+
+def test_unknown_needs_of_one_step_are_one_reason() -> None:
+    _, reasons = shape(draft("r1", "researcher", "x8", "x9"))
+
+    named = "named the steps x8, x9 that the plan doesn't have; it runs without them."
+    assert reasons == (f"The plan's step r1 {named}",)
 
 
 @pytest.mark.parametrize("need", ["r1, r2", "r1 and r2", "R1 r2", "researcher", "1, 2"])
