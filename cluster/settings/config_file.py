@@ -25,8 +25,13 @@ _NOT_IN_A_FILE = frozenset({"python_path", "telemetry"})
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
+_UNKNOWN = "unexpected_keyword_argument"
+"""What pydantic calls a key that a section doesn't have."""
+
 Table = dict[str, Any]
 """What TOML parses to: its values are untyped until `validated` has seen them."""
+Place = tuple[str, ...]
+"""A key behind those of the sections it is in."""
 
 
 def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
@@ -38,29 +43,52 @@ def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
         UsageError: names the file, the key and what is allowed.
     """
     table = _parsed(path)
-    unknown = [key for key in table if key not in _section_names()]
-    if unknown:
-        raise UsageError(_unknown_key(str(path), (unknown[0],), _section_names()))
-    given = _given_keys(table)
-    table["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
-    settings = validated(json.dumps(table, default=str), str(path))
+    unknown = _unknown_places(table)
+    known = {key: table[key] for key in table if (key,) not in unknown}
+    known["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
+    settings = validated(json.dumps(known, default=str), str(path), unknown)
     for role, agent in settings.agents.items():
         _check_agent(role, agent, str(path))
-    return settings, given
+    return settings, _given_keys(table)
 
 
-def validated(text: str, origin: str) -> Settings:
+def validated(text: str, origin: str, unknown: Sequence[Place] = ()) -> Settings:
     """Return the settings that a JSON text holds.
 
+    Args:
+        text: an object of sections.
+        origin: where it is from, for error messages.
+        unknown: keys that were found to be none of ours already.
+
     Raises:
-        UsageError: names the origin, the key and what is allowed.
+        UsageError: names the origin, all unknown keys, or else a wrong one, and what is allowed.
     """
     import pydantic
 
+    errors: list[ErrorDetails] = []
     try:
-        return pydantic.TypeAdapter(Settings).validate_json(text, strict=True)
+        settings = pydantic.TypeAdapter(Settings).validate_json(text, strict=True)
     except pydantic.ValidationError as error:
-        raise UsageError(_sentence(origin, error.errors()[0])) from None
+        errors = error.errors()
+    if places := (*unknown, *(_place(each) for each in errors if each["type"] == _UNKNOWN)):
+        raise UsageError(f"{origin}: {_unknown_keys(places)}")
+    if errors:
+        raise UsageError(_sentence(origin, errors[0]))
+    return settings
+
+
+def _unknown_places(table: Table) -> list[Place]:
+    """Return the keys of a file that are fields of ours, or look like it, and can't be in one."""
+    agents = table.get("agents")
+    sections = agents.items() if isinstance(agents, dict) else ()
+    return [
+        *((key,) for key in table if key not in _section_names()),
+        *(
+            ("agents", role, "class_path")
+            for role, section in sections
+            if isinstance(section, dict) and "class_path" in section
+        ),
+    ]
 
 
 def _parsed(path: Path) -> Table:
@@ -105,8 +133,6 @@ def _agents_over_defaults(given: object, origin: str) -> object:
         if not isinstance(section, dict):
             agents[role] = section
             continue
-        if "class_path" in section:
-            raise UsageError(_unknown_key(origin, ("agents", role, "class_path"), _agent_keys()))
         renamed = {("class_path" if key == "class" else key): section[key] for key in section}
         defaults = agents.get(role, {})
         agents[role] = {**(defaults if isinstance(defaults, dict) else {}), **renamed}
@@ -122,10 +148,8 @@ def _check_agent(role: str, agent: AgentSettings, origin: str) -> None:
 
 def _sentence(origin: str, error: ErrorDetails) -> str:
     """Turn pydantic's first finding into one sentence with the key and what is allowed."""
-    place = tuple("class" if part == "class_path" else str(part) for part in error["loc"])
+    place = _place(error)
     key = ".".join(place)
-    if error["type"] == "unexpected_keyword_argument":
-        return _unknown_key(origin, place, _allowed_keys(place[:-1]))
     if error["type"] == "missing":
         return f"{origin}: {key} is missing"
     if error["type"] == "dataclass_type":
@@ -138,13 +162,37 @@ def _sentence(origin: str, error: ErrorDetails) -> str:
     return f"{origin}: {key} {wanted}, not {json.dumps(error['input'], default=str)}"
 
 
-def _unknown_key(origin: str, place: tuple[str, ...], allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(place[-1], allowed, n=1)
-    hint = f", did you mean {near[0]}?" if near else ";"
-    return f"{origin}: unknown key {'.'.join(place)}{hint} allowed here: {', '.join(allowed)}"
+def _place(error: ErrorDetails) -> Place:
+    return tuple("class" if part == "class_path" else str(part) for part in error["loc"])
 
 
-def _allowed_keys(section: tuple[str, ...]) -> Sequence[str]:
+def _unknown_keys(places: Sequence[Place]) -> str:
+    """Name unknown keys, each with the nearest one there is, and what is allowed beside them."""
+    if len(places) == 1:
+        [place] = places
+        allowed = _allowed_keys(place[:-1])
+        near = _nearest(place)
+        hint = f", did you mean {near}?" if near else ";"
+        return f"unknown key {'.'.join(place)}{hint} allowed here: {', '.join(allowed)}"
+    named = []
+    for place in places:
+        near = _nearest(place)
+        named.append(".".join(place) + (f" (did you mean {near}?)" if near else ""))
+    sections = dict.fromkeys(place[:-1] for place in places)
+    heads = [f"in [{'.'.join(each)}]" if each else "as sections" for each in sections]
+    allowed_in = [
+        f"{head}: {', '.join(_allowed_keys(each))}"
+        for head, each in zip(heads, sections, strict=True)
+    ]
+    return f"unknown keys {', '.join(named)}; allowed {'; '.join(allowed_in)}"
+
+
+def _nearest(place: Place) -> str:
+    near = difflib.get_close_matches(place[-1], _allowed_keys(place[:-1]), n=1)
+    return near[0] if near else ""
+
+
+def _allowed_keys(section: Place) -> Sequence[str]:
     if not section:
         return _section_names()
     if section[0] == "agents":

@@ -40,6 +40,17 @@ from cluster.settings import load
         ("[agents.coder]\nreplicas = 0", "agents.coder.replicas must be above 0, not 0"),
         ('[agents."a b"]\nclass = "x:Y"', "[agents.a b] is no name of a role"),
         ('[model]\nuri = "gpt"', "model.uri: 'gpt' is no model; allowed are"),
+        (
+            '[modl]\n[model]\nurl = "x"\nfoo = 3\n[agents.coder]\nclass_path = "x:Y"',
+            (
+                "unknown keys modl (did you mean model?), agents.coder.class_path (did you mean "
+                "class?), model.url (did you mean uri?), model.foo; allowed as sections: model, "
+            ),
+        ),
+        (
+            "[answer]\nmode = 1\nverify = true\n[parts]\nx = 1",
+            "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify; in [parts]: ",
+        ),
         ("[model", "is not TOML"),
     ],
 )
