@@ -17,7 +17,13 @@ from agents.coder import NO_PROGRAM
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
 from agents.planning.schema import plan_schema
-from agents.planning.workflow import CODER, standard_workflow, with_coder, with_question
+from agents.planning.workflow import (
+    CODER,
+    idle_agents,
+    standard_workflow,
+    with_coder,
+    with_question,
+)
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
@@ -60,6 +66,11 @@ class Manager(Agent):
             ModelError: the model can't be used.
             UsageError: there are no agents to plan with.
         """
+        proposal = await self._proposed(request, turn)
+        idle = str(idle_agents(proposal.plan, request.roles))
+        return replace(proposal, degraded=(*proposal.degraded, idle)) if idle else proposal
+
+    async def _proposed(self, request: PlanRequest, turn: Turn) -> PlanProposal:
         try:
             made = await self._planned(request, turn)
         except UnsoundPlan as error:

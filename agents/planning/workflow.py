@@ -6,7 +6,7 @@ Pure. `agents.manager` falls back to it where a model's text holds no plan at al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agents.wishes import questions, subject, wants_program
 from cluster.kernel.ids import StepId
@@ -63,6 +63,31 @@ def with_coder(plan: Plan, goal: str, roles: Sequence[Role]) -> Plan:
     needs = tuple(step.id for step in plan.steps if step.agent == RESEARCHER)
     instruction = goal.strip()[:INSTRUCTION_LENGTH_MAX]
     return Plan((*plan.steps, Step(step_id, CODER, instruction, needs)))
+
+
+@dataclass(frozen=True, slots=True)
+class IdleAgents:
+    """The agents of the user's own that could have had a step of a plan, and have none."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Say so in a sentence for the user; empty where there are none."""
+        if not self.names:
+            return ""
+        *others, last = self.names
+        if not others:
+            return f"No step of the plan is for the agent {last}, which is one of your own."
+        listed = f"{', '.join(others)} and {last}"
+        return f"No step of the plan is for the agents {listed}, which are your own."
+
+
+def idle_agents(plan: Plan, roles: Sequence[Role]) -> IdleAgents:
+    """Return the users' own agents that no step is for; those that only others ask don't count."""
+    busy = {MANAGER, RESEARCHER, CODER, *(step.agent for step in plan.steps)}
+    work = {"Assignment", *GIVES.values()}
+    able = (role.name for role in roles if not work.isdisjoint(role.handles))
+    return IdleAgents(tuple(name for name in able if name not in busy))
 
 
 def with_question(plan: Plan, goal: str) -> Plan:

@@ -18,13 +18,16 @@ GOAL = (
 
 
 async def main() -> None:
-    """Print the steps as they end, and the answer."""
+    """Print the steps as they end, the answer, and what was given up for it."""
     async with Cluster(config=HERE / "fleet.toml") as cluster:
         task = await cluster.submit(GOAL, knowledge=[HERE.parent / "knowledge"], deadline_s=240)
         async for event in task:
             if event.kind == "step_finished":
                 print(f"{event.agent} finished {event.step}", getattr(event.detail, "result", ""))
-        print((await task).text)
+        answer = await task
+    print(answer.text)
+    for reason in answer.degraded:  # it also says so where no step of the plan was for the Reviewer
+        print("Degraded:", reason)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,19 @@ async def test_a_sound_plan_is_used_as_it_is() -> None:
     )
 
 
+async def test_an_agent_of_the_users_own_that_no_step_is_for_is_mentioned() -> None:
+    reviewer = Role("reviewer", "reviews programs", ("Program",))
+
+    without = await Bench(plan_text("researcher", "coder"), "plan").plan(roles=(*ROLES, reviewer))
+    standard = await Bench("", "plan").plan(roles=(*ROLES, reviewer))
+
+    assert without.degraded == (
+        "No step of the plan is for the agent reviewer, which is one of your own.",
+    )
+    assert [step.agent for step in standard.plan.steps] == ["researcher", "coder", "reviewer"]
+    assert len(standard.degraded) == 1
+
+
 @pytest.mark.parametrize("text", ["", "Let us begin.", '{"steps": []}', '{"steps": [{"id"'])
 async def test_where_nothing_can_be_read_the_standard_workflow_is_used(text: str) -> None:
     bench = Bench(text, "plan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.planning.workflow import standard_workflow, with_coder, with_question
+from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks import Plan, Role, Step
 
@@ -56,6 +56,19 @@ def test_a_coder_is_added_where_a_program_is_asked_for_in_so_many_words() -> Non
     assert with_coder(plan, "Use what you find.", ROLES) is plan
     assert with_coder(whole, "Write a program.", ROLES) is whole
     assert with_coder(plan, "Write a program.", (RESEARCHER,)) is plan
+
+
+def test_own_agents_that_could_have_had_a_step_are_idle_without_one() -> None:
+    asked_by_others = Role("scale", "weighs", ("Weight",))
+    plan = Plan((Step(StepId("r1"), "researcher", "read"),))
+
+    idle = idle_agents(plan, (*ROLES, CRITIC, asked_by_others))
+
+    assert idle.names == ("reviewer", "critic")
+    assert str(idle) == (
+        "No step of the plan is for the agents reviewer and critic, which are your own."
+    )
+    assert str(idle_agents(plan, (RESEARCHER, CODER))) == ""
 
 
 def test_a_research_step_that_says_less_than_the_question_asks_the_question_itself() -> None:
