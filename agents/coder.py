@@ -24,8 +24,8 @@ from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
-from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Assignment, Finding, Passage, Program, Run
 
 TOKENS_MAX = 1_800
 """Of one program; where it is cut off there, a shorter one is asked for."""

@@ -14,6 +14,7 @@ from agents.answers.composition import composed, floor
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.coder import NO_PROGRAM
+from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
 from agents.planning.schema import plan_schema
@@ -28,10 +29,10 @@ from agents.prompts import (
     verify_prompt,
 )
 from agents.researcher import fitting
-from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import Corrections, FellBack
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
     Failure,
@@ -40,7 +41,6 @@ from cluster.kernel.tasks import (
     Role,
     VerifyRequest,
 )
-from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
 ANSWER_TOKENS_MAX = 1_000

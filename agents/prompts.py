@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.evidence.topic import NOT_FOUND
-from cluster.kernel.tasks import Passage, Role, Run
+from cluster.kernel.vocabulary import Passage, Role, Run
 
 MANAGER_PLAN = (
     "You are the Manager of a team of agents. Plan who does what for the goal, in as few steps as "

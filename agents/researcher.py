@@ -24,11 +24,12 @@ from agents.evidence.extraction import (
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
+from agents.planning.intent import questions
 from agents.prompts import RESEARCHER, RESEARCHER_STRICT, RESEARCHER_UNAIDED, research_prompt
-from agents.wishes import questions
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Assignment,
     Basis,
     Claim,
@@ -36,7 +37,6 @@ from cluster.kernel.tasks import (
     Passage,
     Support,
 )
-from cluster.kernel.turn import Turn
 
 UNBACKED = "No documents back the research: it is what the model says by itself."
 NOTHING_FOUND = "The documents have nothing on this question."

@@ -18,7 +18,7 @@ from agents.evidence.markdown import CitationList, Ruling, judged, with_citation
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import language_of, words
 from agents.programs.output import Printed, is_about_output
-from cluster.kernel.tasks import Answer, Basis, Citation, Claim, StepProgram, Support
+from cluster.kernel.vocabulary import Answer, Basis, Citation, Claim, StepProgram, Support
 
 OWN_WORDS = "What the answer explains beyond its program is the model's own; no documents back it."
 UNCITED = "Nothing in the model's answer is cited; what the findings cite was put before it."

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from agents.evidence.sentences import Place, sentences
 from agents.evidence.words import language_of, stem
-from cluster.kernel.tasks import Passage
+from cluster.kernel.vocabulary import Passage
 
 DECOYS = 3
 _WORD = re.compile(r"(?<![\w`-])[^\W\d_A-Z]{5,20}(?![\w`(-])")

@@ -15,7 +15,7 @@ from agents.evidence.markdown import CitationList, fenced, without_code
 from agents.prompts import as_data
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Basis,
     Citation,
     ComposeRequest,

@@ -13,7 +13,7 @@ from agents.planning.fitting import composes, echoes, named_role, nearest_role
 from agents.planning.needs import Edge, Names, acyclic
 from agents.planning.workflow import GIVES, INSTRUCTION_LENGTH_MAX, MANAGER, STEPS_MAX
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
-from cluster.kernel.tasks import Plan, Role, Step
+from cluster.kernel.vocabulary import Plan, Role, Step
 
 _OWN_STEPS = frozenset({PLAN_STEP, ANSWER_STEP})
 

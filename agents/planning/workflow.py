@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.wishes import questions, subject, wants_program
+from agents.planning.intent import questions, subject, wants_program
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Plan, Role, Step
+from cluster.kernel.vocabulary import Plan, Role, Step
 
 STEPS_MAX = 12
 INSTRUCTION_LENGTH_MAX = 2_000

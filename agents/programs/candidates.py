@@ -15,7 +15,7 @@ from functools import lru_cache
 from agents.programs.brief import Brief
 from agents.programs.reading import nodes, promises
 from agents.programs.words import stem, stems
-from cluster.kernel.tasks import Run
+from cluster.kernel.vocabulary import Run
 
 OVERLAP_MIN = 0.34
 """Share of what it is to be about that a program has to have where nothing else speaks for it."""

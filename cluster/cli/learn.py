@@ -11,9 +11,9 @@ from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.joining import LEARNED, open_store
-from cluster.memory.knowledge import Learned
-from cluster.memory.knowledge import learn as read
-from cluster.memory.sources import check_paths
+from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.knowledge.stored import Learned
+from cluster.memory.knowledge.stored import learn as read
 from cluster.settings import Configuration, load
 
 

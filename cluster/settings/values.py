@@ -94,7 +94,7 @@ class AnswerSettings(Section):
 class SandboxSettings(Section):
     """[sandbox]: whether programs are run at all, and what one program may use.
 
-    The limits are named as in `agents.tools.sandbox_command.SandboxLimits`, which explains them.
+    The limits are named as in `agents.tools.sandbox.command.SandboxLimits`, which explains them.
     """
 
     enabled: bool = True

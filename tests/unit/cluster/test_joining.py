@@ -16,7 +16,7 @@ PROBE = """
 import json, sys
 from pathlib import Path
 from cluster.joining import LEARNED, differences
-from cluster.memory import knowledge
+from cluster.memory.knowledge import stored
 from cluster.settings import Flag, load
 
 def loaded(text, environment, folder=None):
@@ -45,7 +45,7 @@ print(json.dumps({
     "same agent": differing(loaded(mine, {}), loaded(mine, {})),
     "same agent elsewhere": differing(loaded(mine, {}), loaded(mine, {}, other)),
     "redis": differing(plain, loaded("", {"REDIS_URL": "redis://:secret@h:1/0"})),
-    "name of what was learned": [LEARNED, knowledge.DEFAULT],
+    "name of what was learned": [LEARNED, stored.DEFAULT],
 }))
 """
 

@@ -15,7 +15,7 @@ from agents.programs.candidates import (
     open_wishes,
     used_names,
 )
-from cluster.kernel.tasks import Run
+from cluster.kernel.vocabulary import Run
 
 SMALLEST = "Use heapq to print the three smallest of 5, 1, 9, 2."
 
