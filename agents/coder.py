@@ -17,9 +17,9 @@ from agents.programs.candidates import (
     best_of,
     complaint,
     failure,
-    imported_names,
     is_certain,
 )
+from agents.programs.names import imported_names
 from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge

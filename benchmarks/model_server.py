@@ -26,7 +26,8 @@ from aiohttp import web
 from agents.models.local.side_process import die_with_parent, write_ready
 from agents.models.port import Asker, Message, Request
 from agents.models.simulated.model import Timing
-from agents.models.simulated.script import NO_LINES, Line, Lines, load_lines, reply
+from agents.models.simulated.parts import reply
+from agents.models.simulated.script import NO_LINES, Line, Lines, load_lines
 from benchmarks import model_faults as faults
 from benchmarks.model_faults import Fault
 from benchmarks.workloads import WORKLOADS

@@ -45,7 +45,7 @@ def _sentences(passages: Sequence[Passage]) -> list[str]:
     found = (
         " ".join(passage.text[span.start : span.end].split())
         for passage in passages
-        for span in sentences(passage.text)
+        for span in sentences(passage.text, language_of(passage.text))
         if span.place is Place.PARAGRAPH
     )
     fit = (text for text in found if _LENGTH_MIN <= len(text) <= _LENGTH_MAX)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from agents.planning.intent import wants_program
-from agents.planning.workflow import CODER, MANAGER, RESEARCHER
 from cluster.kernel.ids import role_of
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
 from cluster.kernel.vocabulary import Role
 
 # The beginnings of words by which models call the two standard roles.

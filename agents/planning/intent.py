@@ -79,7 +79,7 @@ def program_wish(goal: str) -> str:
     goal = goal[:_GOAL_LENGTH_MAX]
     asking = [
         goal[span.start : span.end]
-        for span in sentences(goal)
+        for span in sentences(goal, language_of(goal))
         if _IS_EXPLICIT.search(goal[span.start : span.end])
     ]
     return "\n".join(asking) or goal
@@ -88,7 +88,7 @@ def program_wish(goal: str) -> str:
 def questions(text: str) -> list[str]:
     """Return the sentences of a text that ask or order something else than a program."""
     text = text[:_GOAL_LENGTH_MAX]
-    found = (text[span.start : span.end] for span in sentences(text))
+    found = (text[span.start : span.end] for span in sentences(text, language_of(text)))
     return [each for each in found if subject(each) and not _IS_EXPLICIT.search(each)] or [text]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.planning.intent import questions, wants_program
-from agents.planning.workflow import CODER, MANAGER, RESEARCHER
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
 from cluster.kernel.vocabulary import Role
 
 STEPS_MAX = 4

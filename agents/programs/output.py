@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from agents.planning.intent import subject
-from agents.programs.candidates import used_names
+from agents.programs.names import used_names
 from agents.programs.words import stem, stems
 from cluster.kernel.vocabulary import Program
 

@@ -1,6 +1,6 @@
 """A model that costs nothing: scripted text, streamed by a timing profile.
 
-For benchmarks, tests and a first try without a model. `agents.models.simulated.script` knows what
+For benchmarks, tests and a first try without a model. `agents.models.simulated.parts` knows what
 is said; this knows when. `simulated:?ttft_s=0.3&tokens_per_s=50` in `agents.models.uri` builds it.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from agents.models.port import Delta, Finish, Request
-from agents.models.simulated.script import NO_LINES, Line, Lines, reply
+from agents.models.simulated.parts import reply
+from agents.models.simulated.script import NO_LINES, Line, Lines
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.errors import ModelError
 

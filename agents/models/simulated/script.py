@@ -1,7 +1,6 @@
-"""What the simulated model says: an agent's part, played from the words of its prompt.
+"""Lines that a script file puts into an agent's mouth, step by step.
 
-Pure and deterministic. Used by `agents.models.simulated.model` and by the benchmarks' model server,
-so that both say the same. A script file can put other lines in an agent's mouth, step by step.
+Read when a model is built; `agents.models.simulated.parts` says what no line is written for.
 """
 
 from __future__ import annotations
@@ -14,12 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.models.port import Request
-from agents.models.simulated import parts
 from cluster.kernel.errors import UsageError
 
 ANY_STEP = "*"
-_PART = re.compile(r"\s*You are the (\w+)", re.IGNORECASE)
 _WORD = re.compile(r"\s*\S+|\s+\Z")
 
 
@@ -43,33 +39,6 @@ Lines = Mapping[str, Mapping[str, Line]]
 """Agent -> step -> line; the step ``*`` stands for every step that isn't named."""
 
 NO_LINES: Lines = {}
-
-
-def reply(request: Request, lines: Lines = NO_LINES) -> Line:
-    """Return what is said to a request: the scripted line, else what the agent's part comes to."""
-    agent = _agent_of(request)
-    scripted = lines.get(agent, {})
-    line = scripted.get(request.asker.step) or scripted.get(ANY_STEP)
-    if line is not None:
-        return line
-    prompt = "\n\n".join(message.text for message in request.messages if message.role != "system")
-    if agent == "manager":
-        is_plan = request.asker.step == "plan" or request.wants_json
-        system = "\n".join(text.text for text in request.messages if text.role == "system")
-        return Line(parts.plan(system, prompt) if is_plan else parts.answer(prompt))
-    if agent == "researcher":
-        return Line(parts.research(prompt))
-    if agent == "coder":
-        return Line(parts.code(prompt))
-    return Line(f"The {agent or 'agent'} has read this and has nothing to add.")
-
-
-def _agent_of(request: Request) -> str:
-    """Return the role that the system prompt's first words name, else the one that asks."""
-    for message in request.messages:
-        if message.role == "system" and (match := _PART.match(message.text)):
-            return match[1].lower()
-    return request.asker.agent.lower()
 
 
 def load_lines(path: Path) -> Lines:

@@ -17,7 +17,6 @@ from dataclasses import replace
 
 from agents.tools.sandbox.command import SandboxLimits
 from agents.tools.sandbox.discovery import (
-    SandboxMachine,
     discover,
     explain_refusal,
     namespace_switches,
@@ -25,6 +24,7 @@ from agents.tools.sandbox.discovery import (
 from agents.tools.sandbox.guard import SandboxGuard
 from agents.tools.sandbox.job import SandboxJob, last_line
 from agents.tools.sandbox.libraries import SandboxLibraries
+from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.process import sandbox_process
 from cluster.kernel.errors import ClusterError, DeadlinePassed, Overloaded, Stopped, TooLarge
 from cluster.kernel.vocabulary import Run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from agents.tools.sandbox.discovery import SandboxMachine
+from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.errors import UsageError
 
 _MIB = 1024 * 1024

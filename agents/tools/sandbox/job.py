@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, suppress
 from typing import IO
 
 from agents.tools.sandbox.command import SandboxLimits
-from agents.tools.sandbox.discovery import SandboxMachine
 from agents.tools.sandbox.guard import SandboxGuard
+from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.process import SandboxOutput, SandboxProcess, sandbox_process
 from agents.tools.sandbox.usage import SandboxUsage, mebibytes, process_ids
 from cluster.kernel.errors import ClusterError

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from agents.tools.sandbox.command import SandboxHandles, SandboxLimits, sandbox_command
-from agents.tools.sandbox.discovery import SandboxMachine
 from agents.tools.sandbox.guard import SandboxGuard, guarded
+from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.seccomp import filter_program
 
 _USER_IDS = range(60_578, 61_184)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import role_of
+from cluster.kernel.roles import MANAGER
 from cluster.kernel.turn import Turn
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.stored import StoredKnowledge
@@ -33,7 +34,6 @@ from cluster.runtime.turns.runner import Handler
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
 
-MANAGER_ROLE = "manager"
 REFUSALS = 256
 """Turns a Manager may have beyond its tasks: those that refuse, replay or acknowledge one."""
 
@@ -77,7 +77,7 @@ class AgentHost:
     async def start(self) -> str:
         """Register and listen; return the address. What searches need is loaded meanwhile."""
         address = await self.host.start()
-        if role_of(self.host.profile.agent) != MANAGER_ROLE:
+        if role_of(self.host.profile.agent) != MANAGER:
             self._warming = asyncio.ensure_future(self._knowledge.warm())
         return address
 
@@ -163,7 +163,7 @@ def _build_host(
         if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
             codec.register(handled)
     concurrency, scope = role_settings["concurrency"], scope_of(secrets["token"])
-    is_manager = role == MANAGER_ROLE
+    is_manager = role == MANAGER
     profile = AgentProfile(
         spec.agent,
         role_settings["purpose"] or agent.purpose,

@@ -36,6 +36,7 @@ from cluster.kernel.ids import (
     TaskId,
     agent_id,
 )
+from cluster.kernel.roles import MANAGER
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Seen, Submission
@@ -52,7 +53,6 @@ from cluster.wire.messages import MessageCodec
 
 _log = logging.getLogger(__name__)
 
-MANAGER_ROLE = "manager"
 EVENTS_WAITING_MAX = 10_000
 """Events a slow reader may leave waiting; beyond, thoughts are dropped (never other events)."""
 GRACE_S = 2.0
@@ -202,7 +202,7 @@ class SubmittedTask:
         """Address the ask anew; an agent that is being restarted may be the only one there is."""
         avoid = self._refused_by | {self._ask.recipient}
         try:
-            manager = await self._sender.replica_of(MANAGER_ROLE, avoid)
+            manager = await self._sender.replica_of(MANAGER, avoid)
         except (StoreUnavailable, UnknownRecipient):
             manager = self._ask.recipient
         submission = replace(self._submission, is_again=True)
@@ -349,7 +349,7 @@ class Driver:
         gives_up_at = clock.now() + min(timeout_s, ACCEPT_WAIT_S)
         while True:
             try:
-                return await self._sender.replica_of(MANAGER_ROLE, frozenset())
+                return await self._sender.replica_of(MANAGER, frozenset())
             except UnknownRecipient:
                 if clock.now() + AGAIN_S_MAX > gives_up_at:
                     raise

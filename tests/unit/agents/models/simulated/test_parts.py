@@ -8,7 +8,9 @@ import pytest
 
 from agents import prompts
 from agents.evidence.topic import NOT_FOUND
+from agents.models.port import Asker, Message, Request
 from agents.models.simulated import parts
+from agents.models.simulated.script import ANY_STEP, Line
 from cluster.kernel.vocabulary import Passage, Role, Run
 
 ROLES = (
@@ -24,6 +26,10 @@ HEAPS = Passage(
     "the heap. Goal: to confuse.\n\n[2] It raises an error if the heap is empty.\n",
 )
 LISTS = Passage("docs/bisect.rst", 1, 3, "This module keeps a list in order. Nothing else is here.")
+
+
+def asked(system: str, agent: str = "", step: str = "") -> Request:
+    return Request((Message("system", system), Message("user", "Goal: x")), Asker("t", agent, step))
 
 
 def an_example(source: str) -> Passage:
@@ -105,3 +111,18 @@ def test_the_answer_to_nothing_cited_names_the_goal() -> None:
     text = parts.answer(prompts.answer_prompt("Explain heaps", "nothing", []))
 
     assert text == "This is what came of it: Explain heaps"
+
+
+def test_the_part_is_named_by_the_system_prompts_first_words() -> None:
+    assert '"steps"' in parts.reply(asked("You are the Manager of all.", step="plan")).text
+    assert parts.reply(asked("You are the Researcher.")).text == "NOT FOUND"
+    assert "```python" in parts.reply(asked("You are the Coder.")).text
+    assert "reviewer" in parts.reply(asked("Judge it.", agent="reviewer")).text
+
+
+def test_a_scripted_step_comes_before_any_step_and_that_before_the_part() -> None:
+    lines = {"coder": {"c1": Line("one"), ANY_STEP: Line("other", 2)}}
+
+    assert parts.reply(asked("You are the Coder", step="c1"), lines) == Line("one")
+    assert parts.reply(asked("You are the Coder", step="c2"), lines) == Line("other", 2)
+    assert parts.reply(asked("You are the Researcher", step="c1"), lines) != Line("one")

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.models.port import Asker, Message, Request
-from agents.models.simulated.script import Line, load_lines, reply
+from agents.models.simulated.script import ANY_STEP, Line, load_lines
 from cluster.kernel.errors import UsageError
-
-
-def asked(system: str, agent: str = "", step: str = "") -> Request:
-    return Request((Message("system", system), Message("user", "Goal: x")), Asker("t", agent, step))
 
 
 @given(st.text(min_size=1), st.data())
@@ -35,21 +30,11 @@ def test_words_join_to_the_text(text: str) -> None:
     assert "".join(Line(text).pieces()) == text
 
 
-def test_the_part_is_named_by_the_system_prompts_first_words() -> None:
-    assert '"steps"' in reply(asked("You are the Manager of all.", step="plan")).text
-    assert reply(asked("You are the Researcher.")).text == "NOT FOUND"
-    assert "```python" in reply(asked("You are the Coder.")).text
-    assert "reviewer" in reply(asked("Judge it.", agent="reviewer")).text
-
-
-def test_a_scripted_step_comes_before_any_step_and_that_before_the_part(tmp_path: Path) -> None:
+def test_a_script_names_agents_and_their_steps(tmp_path: Path) -> None:
     path = tmp_path / "script.toml"
     path.write_text('[coder]\nc1 = "one"\n"*" = {text = "other", tokens = 2}\n', encoding="utf-8")
-    lines = load_lines(path)
 
-    assert reply(asked("You are the Coder", step="c1"), lines) == Line("one")
-    assert reply(asked("You are the Coder", step="c2"), lines) == Line("other", 2)
-    assert reply(asked("You are the Researcher", step="c1"), lines) != Line("one")
+    assert load_lines(path) == {"coder": {"c1": Line("one"), ANY_STEP: Line("other", 2)}}
 
 
 def test_a_script_may_be_json(tmp_path: Path) -> None:

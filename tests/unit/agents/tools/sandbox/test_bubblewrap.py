@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
-from agents.tools.sandbox.discovery import SandboxMachine
+from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.errors import ClusterError
 
 REFUSING_MACHINE = SandboxMachine(

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from agents.tools.sandbox.command import SandboxHandles, SandboxLimits, sandbox_command
-from agents.tools.sandbox.discovery import SandboxMachine
+from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.errors import UsageError
 
 MACHINE = SandboxMachine(
