@@ -15,7 +15,7 @@ from os import PathLike
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.records import name_key
+from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
@@ -27,8 +27,6 @@ from cluster.transport.nearest import nearest_transport
 
 Note = Callable[[str], None]
 
-LEARNED = "default"
-"""Name of the collection that `fleetmind learn` adds to."""
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
 _AGENTS = "agents"
@@ -55,7 +53,7 @@ class ClusterLink:
             [learned] = await self._store.get_many([name_key(LEARNED)])
             return "" if learned is None else learned.decode()
         # With its libraries it takes a third of a second to import.
-        from cluster.memory.knowledge.stored import learn
+        from cluster.memory.knowledge.learning import learn
 
         def progress(done: int, total: int) -> None:
             if done == total or done % NOTED_FILES == 0:

@@ -22,7 +22,8 @@ from benchmarks.trial.grading import Json, plain
 from benchmarks.trial.questions import ASYNCIO, ExpectedPassage, Question
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.vocabulary import Passage
-from cluster.memory.knowledge.stored import StoredKnowledge, learn
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.store.local import LocalStore
 
 DEADLINE_S = 300

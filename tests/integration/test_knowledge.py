@@ -12,7 +12,8 @@ import pytest
 
 from cluster.kernel.vocabulary import Passage
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
-from cluster.memory.knowledge.stored import StoredKnowledge, learn
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.store.local import LocalStore
 from tests.conformance.embedder_contract import PROMISES, Promise
 from tests.support.clock import ManualClock
@@ -94,7 +95,7 @@ def test_a_second_run_loads_neither_the_model_nor_numpy() -> None:
     program = f"""
 import asyncio, sys
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
-from cluster.memory.knowledge.stored import learn
+from cluster.memory.knowledge.learning import learn
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 

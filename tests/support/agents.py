@@ -19,7 +19,8 @@ from agents.tools.ports import Sandbox
 from cluster.kernel.events import Answered, Event, Failed, PlanReady
 from cluster.kernel.ids import agent_id
 from cluster.kernel.vocabulary import Answer, Failure
-from cluster.memory.knowledge.stored import StoredKnowledge, learn
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine

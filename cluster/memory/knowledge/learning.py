@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cluster.kernel.errors import UsageError
+from cluster.memory.knowledge.collections import named_collection, stored_collection
 from cluster.memory.knowledge.documents import DocumentWriter, Reading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.records import Collection, CollectionSource, collection_key, name_key
@@ -23,11 +24,9 @@ from cluster.memory.knowledge.sources import (
     read_file,
     shown,
 )
-from cluster.memory.knowledge.wire import collection_from_bytes, collection_to_bytes
+from cluster.memory.knowledge.wire import collection_to_bytes
 from cluster.memory.store.port import Store
 
-DEFAULT = "default"
-"""Name of the collection that `fleetmind learn` adds to."""
 BATCH_FILES = 16
 """Files that are read, split, embedded and stored together."""
 
@@ -103,23 +102,6 @@ async def learn(
         skipped=passed.count,
         notes=tuple(passed.notes),
     )
-
-
-async def named_collection(store: Store, name: str = DEFAULT) -> str:
-    """Return the id of a named collection, empty where nothing was learned under that name."""
-    (data,) = await store.get_many([name_key(name)])
-    return "" if data is None else data.decode("ascii", "replace")
-
-
-async def stored_collection(store: Store, collection: str) -> Collection | None:
-    """Return a collection; None where it isn't in the store.
-
-    Raises:
-        StoreUnavailable: the store does not answer.
-        WireError: what it has is no collection.
-    """
-    (data,) = await store.get_many([collection_key(collection)])
-    return None if data is None else collection_from_bytes(data)
 
 
 async def _named(store: Store, name: str) -> Collection | None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 CODE = "code"
 TEXT = "text"
+LEARNED = "default"
+"""Name of the collection that `fleetmind learn` adds to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""Knowledge from files and folders: learned into the central store, searched beside the agent.
+"""Knowledge as agents search it: collections of the central store, loaded beside the agent.
 
-`learn` (see `cluster.memory.knowledge.learning`) is called by who submits a task, `StoredKnowledge`
-by the agents' tools: it is the port `agents.tools.ports.Knowledge`, which this layer must not
-import. Between the two there is only the store: any process can learn and any can search.
+It is the port `agents.tools.ports.Knowledge`, which this layer must not import. What
+`cluster.memory.knowledge.learning` puts into the store in any process, any other one can search.
 """
 
 from __future__ import annotations
@@ -15,14 +14,8 @@ from typing import TYPE_CHECKING
 
 from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
 from cluster.kernel.vocabulary import Passage
+from cluster.memory.knowledge.collections import stored_collection
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
-from cluster.memory.knowledge.learning import (
-    DEFAULT,
-    Learned,
-    learn,
-    named_collection,
-    stored_collection,
-)
 from cluster.memory.knowledge.records import (
     TEXT,
     Chunk,
@@ -38,8 +31,6 @@ from cluster.memory.store.port import Store
 if TYPE_CHECKING:
     from cluster.memory.knowledge.search import Entry, HybridIndex
     from cluster.memory.knowledge.vectors import Vectors
-
-__all__ = ["DEFAULT", "Learned", "StoredKnowledge", "learn", "named_collection"]
 
 COLLECTIONS_MAX = 4
 """Collections a `StoredKnowledge` keeps ready to be searched."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from cluster.memory.knowledge.chunking.examples import examples
 from cluster.memory.knowledge.chunking.html_page import html_page
-from cluster.memory.knowledge.chunking.lines import plain_text
 from cluster.memory.knowledge.chunking.markdown import markdown
-from cluster.memory.knowledge.chunking.pack import Page, pack
+from cluster.memory.knowledge.chunking.pack import pack
+from cluster.memory.knowledge.chunking.page import Page, plain_text
 from cluster.memory.knowledge.chunking.rst import rst
 from cluster.memory.knowledge.chunking.source import python, source
 from cluster.memory.knowledge.records import Chunk

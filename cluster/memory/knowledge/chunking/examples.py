@@ -11,13 +11,12 @@ import ast
 import builtins
 import re
 import textwrap
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from cluster.memory.knowledge.chunking.lines import PROMPT, Listing
-from cluster.memory.knowledge.chunking.pack import title_of
+from cluster.memory.knowledge.chunking.page import PROMPT, Listing, title_of
+from cluster.memory.knowledge.chunking.syntax import parsed
 from cluster.memory.knowledge.records import CODE, Chunk
 
 SOURCE_CHARS_MAX = 6_000
@@ -135,32 +134,6 @@ def _snippet(listing: Listing) -> _Snippet | None:
     bound, used = names
     needs = frozenset() if "*" in bound else used - bound - _GIVEN
     return _Snippet(listing, source, _bound_outside(tree), _imports(tree), used, needs)
-
-
-def parsed(source: str) -> ast.Module | None:
-    """Return the program's tree, None where it is no Python that can run as a program."""
-    return _tree(source, is_compiled=True)
-
-
-def syntax_of(source: str) -> ast.Module | None:
-    """Return the tree of a file, None where it is no Python.
-
-    Nothing is compiled: the names of functions hold those of their classes, which adds up to
-    gigabytes where these are long.
-    """
-    return _tree(source, is_compiled=False)
-
-
-def _tree(source: str, *, is_compiled: bool) -> ast.Module | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(source)
-            if is_compiled:
-                compile(tree, "<example>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-    return tree if tree.body else None
 
 
 def _looks_meant(tree: ast.Module) -> bool:

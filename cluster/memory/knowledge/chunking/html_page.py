@@ -14,8 +14,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from cluster.memory.knowledge.chunking.lines import CONTEXT_CHARS, Layout, Listing
-from cluster.memory.knowledge.chunking.pack import Block, Outline, Page
+from cluster.memory.knowledge.chunking.page import (
+    CONTEXT_CHARS,
+    Block,
+    Layout,
+    Listing,
+    Outline,
+    Page,
+)
 
 _INLINE = frozenset(
     re.findall(

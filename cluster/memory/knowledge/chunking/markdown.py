@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cluster.memory.knowledge.chunking.lines import Layout, LineReader, indent_of
-from cluster.memory.knowledge.chunking.pack import Page
+from cluster.memory.knowledge.chunking.page import Layout, LineReader, Page, indent_of
 
 _ITEM = r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
 # Possessive: tildes belong to the fence or to the line's rest; trying all ways takes minutes.

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 
-from cluster.memory.knowledge.chunking.lines import Layout, LineReader, indent_of
-from cluster.memory.knowledge.chunking.pack import Page
+from cluster.memory.knowledge.chunking.page import Layout, LineReader, Page, indent_of
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CODE_DIRECTIVE = re.compile(

@@ -8,9 +8,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from cluster.memory.knowledge.chunking.examples import syntax_of
-from cluster.memory.knowledge.chunking.lines import PROMPT, Layout, LineReader, Listing
-from cluster.memory.knowledge.chunking.pack import CHARS_MAX, TITLE_CHARS_MAX, Block, Page
+from cluster.memory.knowledge.chunking.page import (
+    CHARS_MAX,
+    PROMPT,
+    TITLE_CHARS_MAX,
+    Block,
+    Layout,
+    LineReader,
+    Listing,
+    Page,
+)
+from cluster.memory.knowledge.chunking.syntax import syntax_of
 
 PYTHON_CHARS_MAX = 400_000
 """A larger file is split like any source: its syntax tree takes 100 times its size, and no signal

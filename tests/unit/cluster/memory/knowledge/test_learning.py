@@ -10,9 +10,9 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import documents, sources
-from cluster.memory.knowledge.learning import stored_collection
-from cluster.memory.knowledge.records import collection_key, document_key
-from cluster.memory.knowledge.stored import DEFAULT, learn, named_collection
+from cluster.memory.knowledge.collections import named_collection, stored_collection
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.records import LEARNED, collection_key, document_key
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
@@ -197,8 +197,8 @@ async def test_a_name_collects_what_is_learned_under_it(
 ) -> None:
     assert await named_collection(store) == ""
 
-    await learn(store, ["docs/a.md"], embedder=embedder, name=DEFAULT)
-    learned = await learn(store, ["docs/b.md"], embedder=embedder, name=DEFAULT)
+    await learn(store, ["docs/a.md"], embedder=embedder, name=LEARNED)
+    learned = await learn(store, ["docs/b.md"], embedder=embedder, name=LEARNED)
 
     assert (learned.files, learned.passages) == (2, 2)
     assert await named_collection(store) == learned.collection
@@ -209,10 +209,10 @@ async def test_learning_a_folder_again_forgets_what_is_no_longer_in_it(
     here: Path, store: LocalStore, embedder: HashingEmbedder
 ) -> None:
     (here / "other.md").write_text("Other")
-    await learn(store, ["docs", "other.md"], embedder=embedder, name=DEFAULT)
+    await learn(store, ["docs", "other.md"], embedder=embedder, name=LEARNED)
     (here / "docs" / "a.md").unlink()
 
-    learned = await learn(store, ["docs"], embedder=embedder, name=DEFAULT)
+    learned = await learn(store, ["docs"], embedder=embedder, name=LEARNED)
 
     assert await source_names(store, learned.collection) == ["docs/b.md", "other.md"]
 
@@ -220,12 +220,12 @@ async def test_learning_a_folder_again_forgets_what_is_no_longer_in_it(
 async def test_two_files_of_one_name_are_kept_apart(
     here: Path, store: LocalStore, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await learn(store, ["docs/a.md"], embedder=embedder, name=DEFAULT)
+    await learn(store, ["docs/a.md"], embedder=embedder, name=LEARNED)
     elsewhere = here / "elsewhere"
     (elsewhere / "docs").mkdir(parents=True)
     (elsewhere / "docs" / "a.md").write_text("Another A")
     monkeypatch.chdir(elsewhere)
 
-    learned = await learn(store, ["docs/a.md"], embedder=embedder, name=DEFAULT)
+    learned = await learn(store, ["docs/a.md"], embedder=embedder, name=LEARNED)
 
     assert await source_names(store, learned.collection) == [f"{here}/docs/a.md", "docs/a.md"]

@@ -11,8 +11,9 @@ import pytest
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
 from cluster.memory.knowledge import stored as module
+from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.records import collection_key, document_key
-from cluster.memory.knowledge.stored import StoredKnowledge, learn
+from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder

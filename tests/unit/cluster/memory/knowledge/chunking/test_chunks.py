@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cluster.memory.knowledge.chunking.chunks import FORMATS, HTML, chunks_of
 from cluster.memory.knowledge.chunking.html_page import html_page
-from cluster.memory.knowledge.chunking.pack import CHARS_MAX, CHARS_MIN, Page
+from cluster.memory.knowledge.chunking.pack import CHARS_MIN
+from cluster.memory.knowledge.chunking.page import CHARS_MAX, Page
 from cluster.memory.knowledge.records import CODE, TEXT, Chunk
 
 LINES = [

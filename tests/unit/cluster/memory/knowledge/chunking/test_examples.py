@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from cluster.memory.knowledge.chunking.examples import BASE_MAX, SOURCE_CHARS_MAX, examples
-from cluster.memory.knowledge.chunking.lines import Listing
+from cluster.memory.knowledge.chunking.page import Listing
 
 
 def programs(*sources: str, language: str = "python") -> list[str]:

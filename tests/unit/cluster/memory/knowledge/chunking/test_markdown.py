@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from cluster.memory.knowledge.chunking.lines import Layout
 from cluster.memory.knowledge.chunking.markdown import markdown
-from cluster.memory.knowledge.chunking.pack import Page
+from cluster.memory.knowledge.chunking.page import Layout, Page
 
 
 def read(text: str) -> tuple[Page, Layout]:

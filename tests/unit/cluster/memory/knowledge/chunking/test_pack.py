@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.memory.knowledge.chunking.pack import Block, Outline, Page, line_block, pack, trimmed
+from cluster.memory.knowledge.chunking.pack import pack, trimmed
+from cluster.memory.knowledge.chunking.page import Block, Outline, Page, line_block
 
 SENTENCE = "This sentence is exactly long enough to be counted with. "
 

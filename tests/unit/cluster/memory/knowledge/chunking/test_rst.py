@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.memory.knowledge.chunking.pack import Page
+from cluster.memory.knowledge.chunking.page import Page
 from cluster.memory.knowledge.chunking.rst import rst
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 from cluster.memory.knowledge.chunking.chunks import chunks_of
-from cluster.memory.knowledge.chunking.pack import Block, Page
+from cluster.memory.knowledge.chunking.page import Block, Page
 from cluster.memory.knowledge.chunking.source import PYTHON_CHARS_MAX, python, source
 from cluster.memory.knowledge.records import CODE
 

@@ -1,18 +1,96 @@
-"""Reads a page line by line; what Markdown, reStructuredText and plain text have in common.
+"""A file's text as lines, blocks and listings; what the formats' modules have in common.
 
-`markdown` and `rst` add the lines that mean something in their format. Pure.
+`LineReader` reads a page line by line; `markdown` and `rst` add the lines that mean something in
+their format. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from cluster.memory.knowledge.chunking.pack import Block, Outline, Page, line_block
-
+CHARS_MAX = 1200
+"""A passage takes nothing in beyond this; a larger block is cut."""
+TITLE_CHARS_MAX = 200
 CONTEXT_CHARS = 300
 PROMPT = re.compile(r"[ \t]*>>>(?:[ \t]|$)")
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file's text with its lines; they end at LF, CR LF or CR, as Python reads text files."""
+
+    content: str
+    starts: Sequence[int]
+    """Offset of each line's first character."""
+    ends: Sequence[int]
+    """Offset of each line's break, or the end of the text."""
+    keeps_indent: bool = True
+    """Whether the white space at the start of a passage's first line belongs to it."""
+
+    @classmethod
+    def of(cls, content: str) -> Page:
+        """Find the lines of a text."""
+        breaks = [match.span() for match in _LINE_BREAK.finditer(content)]
+        starts = [0, *(end for _, end in breaks)]
+        ends = [*(start for start, _ in breaks), len(content)]
+        return cls(content, starts, ends)
+
+    def line(self, index: int) -> str:
+        """Return a line, counted from 0, without its break."""
+        return self.content[self.starts[index] : self.ends[index]]
+
+    def lines(self) -> list[str]:
+        """Return all lines, without their breaks."""
+        return [self.content[start:end] for start, end in zip(self.starts, self.ends, strict=True)]
+
+    def line_number(self, offset: int) -> int:
+        """Return the number, from 1, of the line an offset is in."""
+        return bisect_right(self.starts, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of the page that belongs together: a heading, a paragraph, a listing, a function."""
+
+    start: int
+    end: int
+    path: tuple[str, ...] = ()
+    """The headings above it, its own included."""
+    is_heading: bool = False
+    is_prose: bool = True
+    """Cut at sentences rather than at lines, if it has to be cut."""
+
+
+@dataclass(slots=True)
+class Outline:
+    """The headings above the current line."""
+
+    levels: list[tuple[int, str]] = field(default_factory=list)
+
+    def enter(self, level: int, title: str) -> None:
+        """Close the sections of this level and deeper ones, and open one."""
+        while self.levels and self.levels[-1][0] >= level:
+            self.levels.pop()
+        self.levels.append((level, title[:TITLE_CHARS_MAX]))
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The titles, outermost first; one that only repeats the one above it is left out."""
+        return tuple(dict.fromkeys(title for _, title in self.levels if title))
+
+
+def line_block(page: Page, first: int, last: int, path: tuple[str, ...] = ()) -> Block:
+    """Return the block of whole lines, both counted from 0 and inclusive."""
+    return Block(page.starts[first], page.ends[last], path)
+
+
+def title_of(path: tuple[str, ...]) -> str:
+    """Return headings as a passage's title."""
+    return " > ".join(path)
 
 
 @dataclass(frozen=True, slots=True)
