@@ -12,7 +12,8 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
@@ -22,7 +23,6 @@ from cluster.kernel.tasks import (
     Run,
     StepResult,
 )
-from cluster.kernel.turn import Turn
 
 __all__ = [
     "Agent",

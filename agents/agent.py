@@ -13,13 +13,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
+from agents.models.call import TIME_SHARE, IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
-from agents.thinking import TIME_SHARE, IsEnough, Thinking
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
-from cluster.kernel.tasks import Assignment
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Assignment
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14

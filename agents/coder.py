@@ -18,15 +18,15 @@ from agents.programs.candidates import (
     best_of,
     complaint,
     failure,
-    imported_names,
     is_certain,
 )
+from agents.programs.names import imported_names
 from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
-from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Assignment, Finding, Passage, Program, Run
 
 TOKENS_MAX = 1_800
 """Of one program; where it is cut off there, a shorter one is asked for."""

@@ -93,11 +93,11 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
         UsageError: its limits or its environment will not do.
     """
     if not section["enabled"]:
-        from agents.tools.sandbox_off import NoSandbox
+        from agents.tools.sandbox.off import NoSandbox
 
         return NoSandbox()
-    from agents.tools.sandbox import BubblewrapSandbox
-    from agents.tools.sandbox_command import SandboxLimits
+    from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+    from agents.tools.sandbox.command import SandboxLimits
 
     if section["memory_bytes_max"] < SANDBOX_MEMORY_MIN:
         raise UsageError(
@@ -107,7 +107,7 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
     limits = {field.name for field in fields(SandboxLimits)}
     libraries = None
     if path := section.get("python"):
-        from agents.tools.sandbox_libraries import find_libraries
+        from agents.tools.sandbox.libraries import find_libraries
 
         libraries = find_libraries(path)
     return BubblewrapSandbox(

@@ -13,31 +13,26 @@ from agents.agent import Agent, handles
 from agents.answers.composition import composed, floor
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
-from agents.coder import NO_PROGRAM
+from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
 from agents.planning.schema import plan_schema
-from agents.planning.workflow import (
-    CODER,
-    idle_agents,
-    standard_workflow,
-    with_coder,
-    with_question,
-)
+from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
     MANAGER_PLAN,
     MANAGER_VERIFY,
     answer_prompt,
+    fitting,
     plan_prompt,
     verify_prompt,
 )
-from agents.researcher import fitting
-from agents.wishes import wants_program
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import Corrections, FellBack
-from cluster.kernel.tasks import (
+from cluster.kernel.roles import CODER
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
     Failure,
@@ -46,7 +41,6 @@ from cluster.kernel.tasks import (
     Role,
     VerifyRequest,
 )
-from cluster.kernel.turn import Turn
 
 PLAN_TOKENS_MAX = 2_000
 ANSWER_TOKENS_MAX = 1_000
@@ -224,4 +218,4 @@ def _missing_program(request: ComposeRequest, outcomes: Outcomes) -> tuple[str, 
         or not wants_program(request.goal, explicitly=not has_coder)
     ):
         return ()
-    return (f"{NO_PROGRAM}: no step of the plan came to one that works.",)
+    return ("No program is offered: no step of the plan came to one that works.",)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from agents.evidence.topic import NOT_FOUND
-from cluster.kernel.tasks import Passage, Role, Run
+from cluster.kernel.vocabulary import Passage, Role, Run
 
 MANAGER_PLAN = (
     "You are the Manager of a team of agents. Plan who does what for the goal, in as few steps as "
@@ -159,6 +160,15 @@ def verify_prompt(sentences: Sequence[str], passages: Sequence[Passage]) -> str:
     """Return the user prompt that asks which passages say the sentences; both numbered from 1."""
     listed = "\n".join(f"{at}. {_line(text)}" for at, text in enumerate(sentences, start=1))
     return f"{_listed(passages)}Sentences:\n{listed}"
+
+
+def fitting(passages: list[Passage], chars_max: int | None) -> list[Passage]:
+    """Return the first passages that fit, and always the very first."""
+    if chars_max is None:
+        return passages
+    sizes = accumulate(len(passage.text) for passage in passages)
+    count = sum(size <= chars_max for size in sizes)
+    return passages[: max(1, count)]
 
 
 def as_data(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 
 from agents.agent import Agent, handles
 from agents.evidence.backing import PassageJudge, place_of, told
@@ -24,11 +24,18 @@ from agents.evidence.extraction import (
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
-from agents.prompts import RESEARCHER, RESEARCHER_STRICT, RESEARCHER_UNAIDED, research_prompt
-from agents.wishes import questions
+from agents.planning.intent import questions
+from agents.prompts import (
+    RESEARCHER,
+    RESEARCHER_STRICT,
+    RESEARCHER_UNAIDED,
+    fitting,
+    research_prompt,
+)
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Assignment,
     Basis,
     Claim,
@@ -36,7 +43,6 @@ from cluster.kernel.tasks import (
     Passage,
     Support,
 )
-from cluster.kernel.turn import Turn
 
 UNBACKED = "No documents back the research: it is what the model says by itself."
 NOTHING_FOUND = "The documents have nothing on this question."
@@ -180,15 +186,6 @@ def queries_of(assignment: Assignment) -> list[str]:
 def laid_out(passages: Sequence[Passage]) -> Sources:
     """Return passages laid out for looking sentences up in them."""
     return Sources([(passage.text, place_of(passage)) for passage in passages])
-
-
-def fitting(passages: list[Passage], chars_max: int | None) -> list[Passage]:
-    """Return the first passages that fit, and always the very first."""
-    if chars_max is None:
-        return passages
-    sizes = accumulate(len(passage.text) for passage in passages)
-    count = sum(size <= chars_max for size in sizes)
-    return passages[: max(1, count)]
 
 
 def _earlier(assignment: Assignment) -> list[Passage]:

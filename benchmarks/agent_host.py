@@ -18,10 +18,10 @@ from pathlib import Path
 
 import uvloop
 
-from agents.models.side_process import die_with_parent, write_ready
+from agents.models.local.side_process import die_with_parent, write_ready
 from cluster.kernel.ids import AgentId
-from cluster.runtime.assembly import open_host
-from cluster.runtime.host_spec import HostSpec
+from cluster.placement.actor.assembly import open_host
+from cluster.placement.actor.host_spec import HostSpec
 
 
 async def serve(spec: HostSpec, ready_file: Path) -> None:
@@ -35,7 +35,7 @@ async def serve(spec: HostSpec, ready_file: Path) -> None:
     try:
         address = await host.start()
         gc.collect()
-        gc.freeze()  # as `cluster.placement.actors` does
+        gc.freeze()  # as `cluster.placement.actor.actors` does
         write_ready(ready_file, address)
         waits = [asyncio.ensure_future(wait) for wait in (stopping.wait(), host.fenced())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

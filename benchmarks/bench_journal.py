@@ -22,11 +22,11 @@ from redis import Redis
 from benchmarks.harness import Figure, Goal, sample_figure
 from cluster.kernel.events import Event, StepFinished
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import Citation, Finding
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.journal import Owner
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
+from cluster.kernel.vocabulary import Citation, Finding
+from cluster.memory.journal.port import Owner
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 from cluster.wire.messages import MessageCodec
 
 EVENTS_PER_TASK = 16

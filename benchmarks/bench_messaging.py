@@ -29,8 +29,8 @@ from benchmarks.pings import (
     throughput,
     token_delays_ms,
 )
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.runtime.sender import Sender
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.runtime.messaging.sender import Sender
 
 TITLES = {
     "ours": "two agents, unix socket",

@@ -26,7 +26,7 @@ from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster
 from cluster.kernel.errors import Overloaded
 from cluster.kernel.events import Event, Failed
-from cluster.runtime.driver import Driver
+from cluster.runtime.driver.driver import Driver
 from cluster.settings.values import ModelSettings
 
 GOAL = "Find out about 42."

@@ -27,8 +27,8 @@ from benchmarks.peer_process import (
     sized,
 )
 from benchmarks.pings import agent_ping, other_process, throughput
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.runtime.sender import Sender
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.runtime.messaging.sender import Sender
 
 OUR_MESSAGES = 10_000
 SETS, ROUNDS_PER_SET = 3, 11

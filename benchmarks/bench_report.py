@@ -22,7 +22,7 @@ from benchmarks.plain_cluster import PlainCluster
 from benchmarks.report_figures import critical_path_s, journal_figure, report_figures
 from cluster import Cluster
 from cluster.kernel.events import Answered, Event, PlanReady, ProgramRan
-from cluster.runtime.driver import Driver
+from cluster.runtime.driver.driver import Driver
 from cluster.settings.values import ModelSettings
 
 GOAL = "Write a report on the market with a program that adds up its table."

@@ -19,11 +19,12 @@ import numpy as np
 
 from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure, wilson_interval
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.tasks import Passage
-from cluster.memory.embedder import WordLlamaEmbedder
-from cluster.memory.knowledge import StoredKnowledge, learn
-from cluster.memory.local_store import LocalStore
-from cluster.memory.search import Entry, HybridIndex
+from cluster.kernel.vocabulary import Passage
+from cluster.memory.knowledge.embedder import WordLlamaEmbedder
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.search import Entry, HybridIndex
+from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.store.local import LocalStore
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 XQUAD = "xquad.en.json"

@@ -24,12 +24,12 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Thought
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.turn import Turn
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.running_turn import RunningTurn
-from cluster.runtime.sender import Observed, Sender
-from cluster.runtime.spans import Spans
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.observers.spans import Spans
+from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Transport
@@ -109,7 +109,7 @@ async def start_host(
     )
     await host.start()
     gc.collect()
-    gc.freeze()  # as `cluster.placement.actors` does
+    gc.freeze()  # as `cluster.placement.actor.actors` does
     return host
 
 

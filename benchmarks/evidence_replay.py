@@ -25,7 +25,7 @@ from agents.planning.plan_text import PlanReader
 from agents.programs.reading import read_program
 from agents.researcher import NOTHING_FOUND, UNBACKED, grounded, laid_out
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     UNVERIFIED_MARK,
     Answer,
     Assignment,

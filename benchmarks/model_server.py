@@ -1,8 +1,8 @@
 """An OpenAI-compatible server that plays the agents' parts with exact timing, and logs everything.
 
 For benchmarks and tests: ``python -m benchmarks.model_server --ttft-s 0.3 --tokens-per-s 50``, or
-`model_server` in process. The words are `agents.models.script`'s or, for the models named in
-`benchmarks.workloads`, theirs; what goes wrong on request is in `benchmarks.model_faults`.
+`model_server` in process. The words are `agents.models.simulated.script`'s or, for the models named
+in `benchmarks.workloads`, theirs; what goes wrong on request is in `benchmarks.model_faults`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from typing import Any, TextIO
 
 from aiohttp import web
 
+from agents.models.local.side_process import die_with_parent, write_ready
 from agents.models.port import Asker, Message, Request
-from agents.models.script import NO_LINES, Line, Lines, load_lines, reply
-from agents.models.side_process import die_with_parent, write_ready
-from agents.models.simulated import Timing
+from agents.models.simulated.model import Timing
+from agents.models.simulated.parts import reply
+from agents.models.simulated.script import NO_LINES, Line, Lines, load_lines
 from benchmarks import model_faults as faults
 from benchmarks.model_faults import Fault
 from benchmarks.workloads import WORKLOADS

@@ -16,9 +16,9 @@ import grpc
 
 from cluster.kernel.envelope import Kind
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.kernel.tasks import Cancel
 from cluster.kernel.trace import new_traceparent
-from cluster.runtime.sender import Observed, Sender
+from cluster.kernel.vocabulary import Cancel
+from cluster.runtime.messaging.sender import Observed, Sender
 
 ASKED_TASK = TaskId("0123456789abcdef0")
 FRAMING_BYTES = 22

@@ -22,10 +22,10 @@ from typing import Self
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import role_of
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 from cluster.runtime.directory import scope_of
-from cluster.runtime.driver import Driver
+from cluster.runtime.driver.driver import Driver
 from cluster.settings import Secrets
 from cluster.settings.values import ModelSettings, Settings
 from cluster.transport.nearest import nearest_transport

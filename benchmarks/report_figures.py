@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from benchmarks.harness import Figure, Goal, sample_figure
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
-from cluster.kernel.tasks import Plan
+from cluster.kernel.vocabulary import Plan
 
 SHARE_NOTE = (
     "'report' at 50 tokens/s, tasks a second apart on hosts without Ray; claim, appends, records of"

@@ -12,8 +12,8 @@ import sys
 
 from benchmarks import agent_host
 from benchmarks.stopwatch import timed, waited_s
-from cluster.memory.redis_journal import RedisJournal
-from cluster.runtime.records import StepRecords
+from cluster.memory.journal.redis import RedisJournal
+from cluster.runtime.turns.step_records import StepRecords
 
 TIMED: dict[type, tuple[str, ...]] = {
     RedisJournal: ("claim", "append", "acknowledge"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from agents.models.script import Line, Lines
+from agents.models.simulated.script import Line, Lines
 
 PLAN_TOKENS = 200
 ANSWER_TOKENS = 200

@@ -21,8 +21,8 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
-from cluster.kernel.report import TaskReport
-from cluster.kernel.tasks import Answer, Failure
+from cluster.kernel.tasks.report import TaskReport
+from cluster.kernel.vocabulary import Answer, Failure
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.addresses import check_deadline
 
@@ -37,7 +37,7 @@ Note = Callable[[str], None]
 
 
 class Submitted(Protocol):
-    """A task as `cluster.runtime.driver` hands it out: its events can be read once."""
+    """A task as `cluster.runtime.driver.driver` hands it out: its events can be read once."""
 
     id: TaskId
 

@@ -15,20 +15,18 @@ from os import PathLike
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.memory.records import name_key
-from cluster.memory.redis_store import RedisStore
-from cluster.memory.store import Store
-from cluster.placement import ray_probe
-from cluster.placement.resident_file import read_resident
+from cluster.memory.knowledge.records import LEARNED, name_key
+from cluster.memory.store.port import Store
+from cluster.memory.store.redis import RedisStore
+from cluster.placement.ray import probe as ray_probe
+from cluster.placement.resident.file import read_resident
 from cluster.runtime.directory import scope_of
-from cluster.runtime.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.transport.nearest import nearest_transport
 
 Note = Callable[[str], None]
 
-LEARNED = "default"
-"""Name of the collection that `fleetmind learn` adds to."""
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
 _AGENTS = "agents"
@@ -56,7 +54,7 @@ class ClusterLink:
             [learned] = await self._store.get_many([name_key(LEARNED)])
             return "" if learned is None else learned.decode()
         # With its libraries it takes a third of a second to import.
-        from cluster.memory.knowledge import learn
+        from cluster.memory.knowledge.learning import learn
 
         def progress(done: int, total: int) -> None:
             if done == total or done % NOTED_FILES == 0:
@@ -94,7 +92,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
         configuration = _with_store_of(resident.secrets_path, configuration, note)
     check_can_start(configuration)
-    from cluster.placement.local_cluster import LocalCluster
+    from cluster.placement.local.local_cluster import LocalCluster
 
     async with LocalCluster(configuration, on_progress=note) as cluster:
         secrets = Secrets.read_secrets(cluster.secrets_path)
@@ -149,7 +147,7 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
         if resident is not None and not differences(configuration, resident.settings_json):
             url = Secrets.read_secrets(resident.secrets_path).redis_url
         elif not url:
-            from cluster.memory.embedded import EmbeddedRedis
+            from cluster.memory.store.embedded import EmbeddedRedis
 
             note("starting the store")
             server = stack.enter_context(EmbeddedRedis())

@@ -18,7 +18,8 @@ from agents.evidence.markdown import CitationList, Ruling, judged, with_citation
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import language_of, words
 from agents.programs.output import Printed, is_about_output
-from cluster.kernel.tasks import Answer, Basis, Citation, Claim, StepProgram, Support
+from cluster.kernel.roles import CODER
+from cluster.kernel.vocabulary import Answer, Basis, Citation, Claim, StepProgram, Support
 
 OWN_WORDS = "What the answer explains beyond its program is the model's own; no documents back it."
 UNCITED = "Nothing in the model's answer is cited; what the findings cite was put before it."
@@ -247,5 +248,5 @@ class _ResultJudge:
         if self._printed and all(line in self._lines for line in lines):
             return _FREE
         ruling = self._by_passages.code(body)
-        is_coded = any(step.agent == "coder" for step in self._outcomes.plan)
+        is_coded = any(step.agent == CODER for step in self._outcomes.plan)
         return _HIDDEN if is_coded and ruling.support is Support.UNVERIFIED else ruling

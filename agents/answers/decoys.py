@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from agents.evidence.sentences import Place, sentences
 from agents.evidence.words import language_of, stem
-from cluster.kernel.tasks import Passage
+from cluster.kernel.vocabulary import Passage
 
 DECOYS = 3
 _WORD = re.compile(r"(?<![\w`-])[^\W\d_A-Z]{5,20}(?![\w`(-])")
@@ -45,7 +45,7 @@ def _sentences(passages: Sequence[Passage]) -> list[str]:
     found = (
         " ".join(passage.text[span.start : span.end].split())
         for passage in passages
-        for span in sentences(passage.text)
+        for span in sentences(passage.text, language_of(passage.text))
         if span.place is Place.PARAGRAPH
     )
     fit = (text for text in found if _LENGTH_MIN <= len(text) <= _LENGTH_MAX)

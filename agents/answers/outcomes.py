@@ -15,7 +15,8 @@ from agents.evidence.markdown import CitationList, fenced, without_code
 from agents.prompts import as_data
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.roles import CODER
+from cluster.kernel.vocabulary import (
     Basis,
     Citation,
     ComposeRequest,
@@ -61,7 +62,7 @@ class Outcomes:
     @property
     def is_unbacked(self) -> bool:
         """Say whether there is nothing that the model's own words could be held against."""
-        has_program = len(self.programs) == sum(step.agent == "coder" for step in self.plan)
+        has_program = len(self.programs) == sum(step.agent == CODER for step in self.plan)
         is_unread = all(each.basis is Basis.MODEL for each in self.findings.values())
         return is_unread and has_program and not self.failures and not self.citations
 

@@ -20,9 +20,9 @@ from agents.evidence.extraction import cite
 from agents.evidence.verdict import MIDDLE, STRICT
 from agents.evidence.words import Word, language_of, words
 from agents.planning.lenient_json import Unreadable, read_json
-from cluster.kernel.corrections import spot_of
 from cluster.kernel.events import Corrected
-from cluster.kernel.tasks import Answer, Citation, Claim, Passage, Support
+from cluster.kernel.tasks.corrections import spot_of
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Passage, Support
 
 LOOKED_AT_MAX = 8
 SHOWN_CHARS_MAX = 24_000

@@ -13,8 +13,7 @@ from enum import StrEnum
 
 from rapidfuzz.distance import Indel, MatchingBlock, Prefix
 
-from agents.evidence.lexicon import PRONOUNS
-from agents.evidence.words import Word
+from agents.evidence.words import PRONOUNS, Word
 
 VERBATIM = 0.85
 """From this closeness on, a single word that moved counts."""

@@ -17,7 +17,7 @@ from agents.evidence.sentences import Place, is_code
 from agents.evidence.topic import is_denial, topic_of
 from agents.evidence.verdict import Judge, Level, Verdict
 from agents.evidence.words import cited_numbers, without_citations
-from cluster.kernel.tasks import Citation, Passage, Support
+from cluster.kernel.vocabulary import Citation, Passage, Support
 
 ASTRAY_MIN = 3
 """So many cited sentences must be wrong, and more than a third, to judge a text strictly."""

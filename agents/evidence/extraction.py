@@ -18,7 +18,7 @@ from itertools import pairwise
 from agents.evidence.features import Sources, Unit
 from agents.evidence.sentences import Place
 from agents.evidence.words import words
-from cluster.kernel.tasks import Citation, Passage
+from cluster.kernel.vocabulary import Citation, Passage
 
 EXTRACTED_MAX = 3
 RELEVANCE_MIN = 0.3

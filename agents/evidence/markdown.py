@@ -20,7 +20,7 @@ from markdown_it.token import Token
 from agents.evidence.alignment import Reason
 from agents.evidence.sentences import split
 from agents.evidence.words import cited_numbers, language_of, without_citations, words
-from cluster.kernel.tasks import UNVERIFIED_MARK, Citation, Claim, Support
+from cluster.kernel.vocabulary import UNVERIFIED_MARK, Citation, Claim, Support
 
 TEXT_LENGTH_MAX = 40_000
 """Of a model's text what is looked at: no answer is longer."""

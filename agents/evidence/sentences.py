@@ -15,8 +15,6 @@ from itertools import pairwise
 
 import sentencex
 
-from agents.evidence.words import language_of
-
 _FENCE = re.compile(r"\s{0,8}(`{3,20}|~{3,20})")
 _RULE = re.compile(r"\s*([-=*_~^\"'#+])\1{2,}\s*$|\s*\.\. (\S|$)|\s*:[\w ]{1,40}:(\s|$)")
 _COMMENT = re.compile(r"^\s*(?:#+!?|//+!?|--|;+|\*+/?|/\*+)(?:\s+|$)")
@@ -92,9 +90,8 @@ class _Line:
     """Whether a block begins here whatever stands before."""
 
 
-def sentences(text: str, language: str = "") -> list[Span]:
+def sentences(text: str, language: str) -> list[Span]:
     """Return the sentences of a text in their order, without list markers and outer blanks."""
-    language = language or language_of(text)
     return [span for block in _blocks(text) for span in _in_block(text, block, language)]
 
 

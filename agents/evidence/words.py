@@ -2,20 +2,21 @@
 
 Pure. Words carry their Snowball stem, numbers one spelling, code its parts; Chinese and Japanese
 are read character by character. What a word does to the truth of its sentence (it denies, limits,
-binds to a time) is looked up here and nowhere else.
+binds to a time) is looked up here and nowhere else, in `lexicon.toml`.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib import resources
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from Stemmer import Stemmer
-
-from agents.evidence.lexicon import CONJUNCTIONS, GLUE, GUARDS, NUMBERS, PRONOUNS, UNITS
 
 TOKENS_MAX = 400
 """Of one sentence no more is read."""
@@ -70,6 +71,37 @@ _ALGORITHMS: Final = MappingProxyType(
 )
 
 
+def _lexicon() -> Mapping[str, Any]:
+    """Return the little words that the package ships."""
+    return tomllib.loads(
+        resources.files("agents.evidence").joinpath("lexicon.toml").read_text("utf-8")
+    )
+
+
+def _named(table: Mapping[str, str]) -> Mapping[str, str]:
+    """Return by word the name of the list that it stands in."""
+    return MappingProxyType({word: name for name, text in table.items() for word in text.split()})
+
+
+_LEXICON = _lexicon()
+PRONOUNS: Final = frozenset(_LEXICON["pronouns"].split())
+_CONJUNCTIONS: Final = frozenset(_LEXICON["conjunctions"].split())
+_GLUE: Final = MappingProxyType(
+    {language: frozenset(text.split()) for language, text in _LEXICON["glue"].items()}
+)
+_GUARDS: Final = MappingProxyType(
+    {language: _named(table) for language, table in _LEXICON["guards"].items()}
+)
+_NUMBERS: Final = MappingProxyType(
+    {
+        word: str(number)
+        for text in _LEXICON["numbers"].values()
+        for number, word in enumerate(text.split())
+    }
+)
+_UNITS: Final = _named(_LEXICON["units"])
+
+
 class _Stemmers(threading.local):
     """A Snowball stemmer keeps its last word inside: each thread has its own."""
 
@@ -88,7 +120,7 @@ class Word(NamedTuple):
     kind: str
     """``word``, ``glue``, ``number``, ``name``, ``mixed`` (camelCase, H2O) or ``code``."""
     guard: str = ""
-    """Class of `lexicon.GUARDS`: what it does to the truth of its sentence."""
+    """A name of the lexicon's guards: what it does to the truth of its sentence."""
     opens: bool = False
     """Whether a clause may begin here: a mark or a conjunction stands before it."""
 
@@ -138,7 +170,7 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
         if kind == "mark":
             opens = True
             continue
-        is_joint = raw.lower() in CONJUNCTIONS
+        is_joint = raw.lower() in _CONJUNCTIONS
         after = "" if not found else "number" if found[-1].kind == "number" else "word"
         found += _made(kind, raw, language, after, opens=opens or is_joint)
         opens = is_joint
@@ -167,14 +199,14 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
         )
     if kind == "mixed":
         return (Word(stem(lower, language), raw, "mixed", "", opens),)
-    if kind == "number" or (lower in NUMBERS and after):
-        key = NUMBERS.get(lower, raw.replace("−", "-"))  # noqa: RUF001
+    if kind == "number" or (lower in _NUMBERS and after):
+        key = _NUMBERS.get(lower, raw.replace("−", "-"))  # noqa: RUF001
         return (Word(key, raw, "number", "", opens),)
-    lower = UNITS.get(lower, lower) if after == "number" else lower
-    guard = GUARDS.get(language, {}).get(lower, "")
+    lower = _UNITS.get(lower, lower) if after == "number" else lower
+    guard = _GUARDS.get(language, {}).get(lower, "")
     if guard:
         return (Word(guard, raw, "word", guard, opens),)
-    if lower in GLUE.get(language, frozenset()) or lower in PRONOUNS or _HIRAGANA.fullmatch(raw):
+    if lower in _GLUE.get(language, frozenset()) or lower in PRONOUNS or _HIRAGANA.fullmatch(raw):
         return (Word(lower, raw, "glue", "", opens),)
     is_name = raw[:1].isupper() and bool(after) and language != "de"
     key = stem(lower, language)
@@ -212,6 +244,6 @@ def language_of(text: str) -> str:
     if len(_CYRILLIC.findall(sample)) * 4 > len(sample.strip()) > 0:
         return "ru"
     found = [word.lower() for word in _LETTERS.findall(sample)]
-    hits = {name: sum(word in little for word in found) for name, little in GLUE.items()}
+    hits = {name: sum(word in little for word in found) for name, little in _GLUE.items()}
     best = max(hits, key=lambda name: (hits[name], name == "en"))
     return best if hits[best] else "en"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from agents.models.catalog import DEFAULT_MODEL, find
-from agents.models.local import server_command
-from agents.models.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
+from agents.models.endpoint.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
+from agents.models.local.catalog import DEFAULT_MODEL, find
+from agents.models.local.command import server_command
 from agents.models.port import Model
-from agents.models.script import NO_LINES, load_lines
-from agents.models.simulated import SimulatedModel, Timing
+from agents.models.simulated.model import SimulatedModel, Timing
+from agents.models.simulated.script import NO_LINES, load_lines
 from cluster.kernel.errors import UsageError
 
 SCHEMES = ("openai", "llama", "simulated")

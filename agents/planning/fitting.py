@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from agents.planning.workflow import CODER, MANAGER, RESEARCHER
-from agents.wishes import wants_program
+from agents.planning.intent import wants_program
 from cluster.kernel.ids import role_of
-from cluster.kernel.tasks import Role
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
+from cluster.kernel.vocabulary import Role
 
 # The beginnings of words by which models call the two standard roles.
 _KIN = {

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from agents.planning.drafts import Draft
 from agents.planning.fitting import composes, echoes, named_role, nearest_role
 from agents.planning.needs import Edge, Names, acyclic
-from agents.planning.workflow import GIVES, INSTRUCTION_LENGTH_MAX, MANAGER, STEPS_MAX
+from agents.planning.workflow import GIVES, INSTRUCTION_LENGTH_MAX, STEPS_MAX
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
-from cluster.kernel.tasks import Plan, Role, Step
+from cluster.kernel.roles import MANAGER
+from cluster.kernel.vocabulary import Plan, Role, Step
 
 _OWN_STEPS = frozenset({PLAN_STEP, ANSWER_STEP})
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agents.planning.drafts import Draft, slug
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Step
+from cluster.kernel.vocabulary import Step
 
 _SEPARATORS = re.compile(r"[,;|&\s]+")
 _NO_NEED = frozenset({"", "none", "null", "nil", "nothing", "no", "and", "step", "steps", "n-a"})

@@ -20,7 +20,7 @@ from agents.planning.lenient_json import Unreadable, read_json
 from agents.planning.mending import MendedPlan, UnsoundPlan, mended
 from agents.planning.workflow import STEPS_MAX
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Role, Step
+from cluster.kernel.vocabulary import Role, Step
 
 TEXT_LENGTH_MAX = 65_536
 BARREN_MAX = 3

@@ -1,16 +1,16 @@
 """What a plan is like, for models that can be held to it while they write.
 
-Pure. The Manager sends it with its request; `agents.models.chat` passes it on to local models,
-whose server makes a grammar of it.
+Pure. The Manager sends it with its request; `agents.models.endpoint.chat` passes it on to local
+models, whose server makes a grammar of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.planning.workflow import CODER, MANAGER, RESEARCHER
-from agents.wishes import questions, wants_program
-from cluster.kernel.tasks import Role
+from agents.planning.intent import questions, wants_program
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
+from cluster.kernel.vocabulary import Role
 
 STEPS_MAX = 4
 """As many as the prompt speaks of: small models go on until they are stopped."""

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agents.wishes import questions, subject, wants_program
+from agents.planning.intent import questions, subject, wants_program
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Plan, Role, Step
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
+from cluster.kernel.vocabulary import Plan, Role, Step
 
 STEPS_MAX = 12
 INSTRUCTION_LENGTH_MAX = 2_000
-MANAGER = "manager"
-RESEARCHER = "researcher"
-CODER = "coder"
 _GOAL_SHARE_MIN = 0.6
 """Of an instruction's words, the share that must be the goal's for it to say no more."""
 GIVES = {RESEARCHER: "Finding", CODER: "Program"}

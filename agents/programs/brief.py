@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from agents.wishes import program_wish, subject
+from agents.planning.intent import program_wish, subject
 
 _CODE_SPAN = re.compile(r"(?<!`)`{1,3}([^`\n]{1,80})`{1,3}")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|\b\w+_\w+\b|\b[A-Za-z_]\w*(?=\(\))")

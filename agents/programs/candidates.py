@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from agents.programs.brief import Brief
+from agents.programs.names import used_names
 from agents.programs.reading import nodes, promises
 from agents.programs.words import stem, stems
-from cluster.kernel.tasks import Run
+from cluster.kernel.vocabulary import Run
 
 OVERLAP_MIN = 0.34
 """Share of what it is to be about that a program has to have where nothing else speaks for it."""
@@ -244,52 +244,6 @@ def best_of(
     if best is not None and not left.number:
         return best
     return max(fitting, key=lambda each: _overlap(each, brief), default=best)
-
-
-def imported_names(source: str) -> frozenset[str]:
-    """Return the modules, what is imported from them, and what is used of them."""
-    names: set[str] = set()
-    modules: set[str] = set()
-    for node in nodes(source):
-        if isinstance(node, ast.Import):
-            modules.update(_bound(alias) for alias in node.names)
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(_imported(node, lambda _: True))
-    for node in nodes(source):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            names.update({node.attr} if node.value.id in modules else ())
-    return frozenset(names)
-
-
-@lru_cache(maxsize=64)
-def used_names(source: str) -> frozenset[str]:
-    """Return the names that a program uses or defines; importing alone is no use."""
-    used: set[str] = set()
-    for node in nodes(source):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
-                used.add(name)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                used.add(name)
-    for node in nodes(source):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            used.update(_imported(node, used.__contains__))
-    return frozenset(used)
-
-
-def _bound(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
-
-
-def _imported(node: ast.Import | ast.ImportFrom, is_used: Callable[[str], bool]) -> set[str]:
-    """Return the parts of the names that an import brings in, where what it binds is used."""
-    names: set[str] = set()
-    for alias in node.names:
-        if alias.name == "*" or is_used(_bound(alias)):
-            names.update(alias.name.split("."))
-            if isinstance(node, ast.ImportFrom):
-                names.update((node.module or "").split("."))
-    return names - {"", "*"}
 
 
 def _has_value(source: str, value: str) -> bool:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
-from agents.programs.candidates import used_names
+from agents.planning.intent import subject
+from agents.programs.names import used_names
 from agents.programs.words import stem, stems
-from agents.wishes import subject
-from cluster.kernel.tasks import Program
+from cluster.kernel.vocabulary import Program
 
 _FRAME = (
     "answer summary conclusion explanation overview detail key point source program script code "

@@ -1,7 +1,7 @@
 """The ports of the agents' tools: what they need of a knowledge base and of a sandbox.
 
-The knowledge base is `cluster.memory.knowledge` (handed in by the factory's caller), the sandbox
-`agents.tools.sandbox`; unit tests pass small fakes.
+The knowledge base is `cluster.memory.knowledge.stored` (handed in by the factory's caller), the
+sandbox `agents.tools.sandbox.bubblewrap`; unit tests pass small fakes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cluster.kernel.tasks import Passage, Run
+from cluster.kernel.vocabulary import Passage, Run
 
 
 class Knowledge(Protocol):

@@ -21,9 +21,10 @@ from typing import Any
 from benchmarks.trial.grading import Json, plain
 from benchmarks.trial.questions import ASYNCIO, ExpectedPassage, Question
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.tasks import Passage
-from cluster.memory.knowledge import StoredKnowledge, learn
-from cluster.memory.local_store import LocalStore
+from cluster.kernel.vocabulary import Passage
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.store.local import LocalStore
 
 DEADLINE_S = 300
 FOUND_AMONG = 12

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from cluster.kernel.events import Corrected
-from cluster.kernel.tasks import UNVERIFIED_MARK, Answer, Citation, StepProgram, Support
+from cluster.kernel.vocabulary import UNVERIFIED_MARK, Answer, Citation, StepProgram, Support
 
 LEGEND = f"{UNVERIFIED_MARK}: no source was found for it."
 QUIET = re.compile(f"^{re.escape(LEGEND)}$|{re.escape(UNVERIFIED_MARK)}", re.MULTILINE)

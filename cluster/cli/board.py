@@ -25,7 +25,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId
-from cluster.kernel.tasks import Basis, Finding, Plan, Support
+from cluster.kernel.vocabulary import Basis, Finding, Plan, Support
 
 TAIL_CHARS_MAX = 400
 """How much of an agent's newest thought is kept to be shown."""

@@ -100,8 +100,8 @@ def _whole(error: BaseException) -> Mapping[str, object]:
     """Return the object of ``--json`` for a run that ended before its task had an outcome."""
     from cluster.kernel.events import Event, Failed, WasCancelled
     from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
-    from cluster.kernel.report import TaskReport
-    from cluster.kernel.tasks import Failure
+    from cluster.kernel.tasks.report import TaskReport
+    from cluster.kernel.vocabulary import Failure
 
     kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
     detail: Failed | WasCancelled = Failed(Failure(kind, _one_line(error)))

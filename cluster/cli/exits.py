@@ -14,7 +14,7 @@ from cluster.kernel.errors import (
 )
 
 if TYPE_CHECKING:
-    from cluster.kernel.report import TaskReport
+    from cluster.kernel.tasks.report import TaskReport
 
 
 class Exit(IntEnum):

@@ -10,10 +10,11 @@ from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
-from cluster.joining import LEARNED, open_store
-from cluster.memory.knowledge import Learned
-from cluster.memory.knowledge import learn as read
-from cluster.memory.sources import check_paths
+from cluster.joining import open_store
+from cluster.memory.knowledge.learning import Learned
+from cluster.memory.knowledge.learning import learn as read
+from cluster.memory.knowledge.records import LEARNED
+from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, load
 
 

@@ -34,7 +34,7 @@ def models(options: Options, console: Console) -> int:
         UsageError: there is no such model, or a setting is wrong.
         ModelError: it could not be fetched.
     """
-    catalog = import_module("agents.models.catalog")
+    catalog = import_module("agents.models.local.catalog")
     if options.action == "pull":
         path = catalog.pull(options.name, _PullProgress(options.name, console))
         console.write(f"{options.name} is at {path}\n")

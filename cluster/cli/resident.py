@@ -12,9 +12,9 @@ from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.kernel.errors import StoreUnavailable
-from cluster.placement import resident_control
-from cluster.placement.resident_control import ClusterStatus
-from cluster.placement.resident_file import Resident, read_resident
+from cluster.placement.resident import control as resident_control
+from cluster.placement.resident.control import ClusterStatus
+from cluster.placement.resident.file import Resident, read_resident
 from cluster.settings import Configuration, load
 
 _LETTERS_SHOWN = 5

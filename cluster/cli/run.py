@@ -17,9 +17,9 @@ from cluster.cli.progress import Display, open_display
 from cluster.client import Cluster, Join, Task, uninterrupted
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
-from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer
-from cluster.memory.sources import check_paths
+from cluster.kernel.tasks.report import TaskReport, event_to_json
+from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Answer
+from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
 Write = Callable[[Event], None]

@@ -14,10 +14,10 @@ from cluster.cli.options import Options
 from cluster.cli.run import STDOUT, flags_of, read_goal
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Answer, Citation, Claim, Program, Run, StepProgram, Support
-from cluster.memory.sources import check_paths
-from cluster.placement import jobs
-from cluster.placement.job_files import JobRequest
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Program, Run, StepProgram, Support
+from cluster.memory.knowledge.sources import check_paths
+from cluster.placement.jobs import submit as jobs
+from cluster.placement.jobs.files import JobRequest
 from cluster.settings import load
 
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cluster.kernel.tasks import Failure
+from cluster.kernel.vocabulary import Failure
 
 
 class ClusterError(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
+from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
 
 
 @dataclass(frozen=True, slots=True)

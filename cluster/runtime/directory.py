@@ -9,7 +9,7 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
-from cluster.memory.store import Store
+from cluster.memory.store.port import Store
 from cluster.wire.registration import registration_from_bytes, registration_to_bytes
 
 SCOPE_CHARS = 16

@@ -12,14 +12,14 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.kernel.registration import Registration
-from cluster.memory.store import Store
-from cluster.runtime.dead_letters import DeadLetterBox
+from cluster.memory.store.port import Store
 from cluster.runtime.directory import LEASE_S, Directory
-from cluster.runtime.exchange import Exchange
-from cluster.runtime.records import StepRecords
-from cluster.runtime.sender import Sender
-from cluster.runtime.spans import Spans
-from cluster.runtime.turns import Handler, Service, TaskOwner, TurnRunner
+from cluster.runtime.messaging.dead_letters import DeadLetterBox
+from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.observers.spans import Spans
+from cluster.runtime.turns.runner import Handler, Service, TaskOwner, TurnRunner
+from cluster.runtime.turns.step_records import StepRecords
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
 

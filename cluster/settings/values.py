@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar, Literal
 
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
 from cluster.kernel.trace import SAMPLED_SHARE
 
 SAMPLED_SHARE_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
@@ -94,7 +95,7 @@ class AnswerSettings(Section):
 class SandboxSettings(Section):
     """[sandbox]: whether programs are run at all, and what one program may use.
 
-    The limits are named as in `agents.tools.sandbox_command.SandboxLimits`, which explains them.
+    The limits are named as in `agents.tools.sandbox.command.SandboxLimits`, which explains them.
     """
 
     enabled: bool = True
@@ -133,9 +134,9 @@ class PartsSettings(Section):
 
 
 DEFAULT_AGENTS: Mapping[str, AgentSettings] = {
-    "manager": AgentSettings("agents.manager:Manager", concurrency=256),
-    "researcher": AgentSettings("agents.researcher:Researcher"),
-    "coder": AgentSettings("agents.coder:Coder"),
+    MANAGER: AgentSettings("agents.manager:Manager", concurrency=256),
+    RESEARCHER: AgentSettings("agents.researcher:Researcher"),
+    CODER: AgentSettings("agents.coder:Coder"),
 }
 
 

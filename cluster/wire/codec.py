@@ -12,7 +12,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from cluster.kernel.delivery import UNDONE_MAX
+from cluster.kernel.delivery.packing import ENVELOPES_PER_FRAME_MAX
+from cluster.kernel.delivery.sequence import UNDONE_MAX
 from cluster.kernel.envelope import (
     Ack,
     Batch,
@@ -28,7 +29,6 @@ from cluster.kernel.envelope import (
 )
 from cluster.kernel.errors import TooLarge, WireError
 from cluster.kernel.ids import AgentId
-from cluster.kernel.packing import ENVELOPES_PER_FRAME_MAX
 from protos.v1 import exchange_pb2
 
 BODY_BYTES_MAX = 8 * 1024 * 1024

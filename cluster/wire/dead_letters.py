@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 from google.protobuf.message import DecodeError
 
-from cluster.kernel.dead_letters import DeadLetter
+from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import WireError
 from protos.v1 import dead_letters_pb2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.kernel import errors
 from cluster.kernel.errors import ClusterError, Overloaded
-from cluster.kernel.tasks import Failure
+from cluster.kernel.vocabulary import Failure
 
 
 def _classes(base: type[ClusterError]) -> list[type[ClusterError]]:

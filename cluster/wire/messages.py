@@ -1,11 +1,11 @@
 """Messages <-> protobuf, in one place.
 
-Each value of `cluster.kernel.tasks` and `cluster.kernel.events` has a protobuf message of the same
-name with the same fields, so one converter, compiled per class from its annotations, serves all. A
-field annotated ``object`` is a `Packed` message of any registered type; a text enum is a protobuf
-enum of the same name. A user's own message is a
-protobuf class or a pydantic model; the latter travels as a protobuf Struct and is validated on
-arrival. A type nobody registered on this host arrives as `Opaque` and can be passed on unchanged.
+Each value of `cluster.kernel.vocabulary` and `cluster.kernel.events` has a protobuf message of the
+same name with the same fields, so one converter, compiled per class from its annotations, serves
+all. A field annotated ``object`` is a `Packed` message of any registered type; a text enum is a
+protobuf enum of the same name. A user's own message is a protobuf class or a pydantic model; the
+latter travels as a protobuf Struct and is validated on arrival. A type nobody registered on this
+host arrives as `Opaque` and can be passed on unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
 
-from cluster.kernel import events, tasks
+from cluster.kernel import events
+from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from protos.v1 import agents_pb2
 

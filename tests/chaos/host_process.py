@@ -19,10 +19,10 @@ import uvloop
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Sender
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.turns.runner import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Accept, Connection, Transport

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from cluster.kernel.ids import TaskId
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.redis import RedisStore
 from tests.chaos.event_log import Record
 from tests.chaos.figures import Figures
 from tests.chaos.task_judge import count, judge_ends, judge_journal, judge_steps

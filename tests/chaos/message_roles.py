@@ -15,17 +15,17 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.peer import Peer
 from cluster.kernel.turn import Turn
-from cluster.memory.redis_store import RedisStore
-from cluster.runtime.driver import NoWork
+from cluster.memory.store.redis import RedisStore
+from cluster.runtime.driver.driver import NoWork
 from cluster.runtime.host import Host
-from cluster.runtime.running_turn import RunningTurn
-from cluster.runtime.sender import Observed, Sender
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.messages import Opaque
 from tests.chaos.host_process import Opener, Part, Surroundings, plain_host
 from tests.chaos.message_format import (

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from cluster.memory.embedded import server_config
-from cluster.memory.slot import Slot
+from cluster.memory.store.embedded import server_config
+from cluster.memory.store.slot import Slot
 from tests.chaos.zygote import Zygote
 
 _START_S = 20.0

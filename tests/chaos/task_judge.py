@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event, PlanReady, StepFinished
-from cluster.kernel.history import TaskHistory
-from cluster.runtime.task_journal import events_of
+from cluster.kernel.tasks.history import TaskHistory
+from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import Record
 from tests.chaos.figures import Figures

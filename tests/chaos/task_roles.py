@@ -17,7 +17,8 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError, StaleEpoch
 from cluster.kernel.events import Answered, Event, Failed
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     ComposeRequest,
@@ -29,15 +30,14 @@ from cluster.kernel.tasks import (
     Run,
     Step,
 )
-from cluster.kernel.turn import Turn
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
-from cluster.runtime.driver import Driver, SubmittedTask
-from cluster.runtime.engine import TaskEngine
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.redis import RedisStore
+from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.runtime.host import Host
-from cluster.runtime.running_turn import RunningTurn
-from cluster.runtime.sender import Sender
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.running_turn import RunningTurn
 from tests.chaos.host_process import (
     CrashPoints,
     Opener,

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from agents.models.side_process import die_with_parent
+from agents.models.local.side_process import die_with_parent
 
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_S = 5.0

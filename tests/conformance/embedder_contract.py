@@ -1,4 +1,4 @@
-"""What every `cluster.memory.embedder.Embedder` promises, as checks that run against each of them.
+"""What every `Embedder` of `cluster.memory.knowledge` promises, as checks that run against each.
 
 Unit tests run them on `tests.support.hashing_embedder`, integration tests on WordLlama.
 """
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
-from cluster.memory.embedder import Embedder
+from cluster.memory.knowledge.embedder import Embedder
 
 Promise = Callable[[Embedder], Awaitable[None]]
 

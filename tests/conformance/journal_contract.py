@@ -1,4 +1,4 @@
-"""What every `cluster.memory.journal.Journal` promises, as checks that run against each of them.
+"""What every `cluster.memory.journal.port.Journal` promises, as checks that run against each.
 
 `tests/conformance/test_journal.py` runs all of `PROMISES` on both implementations.
 """
@@ -15,7 +15,7 @@ import pytest
 
 from cluster.kernel.errors import StaleEpoch, UsageError, WireError
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.journal import Claim, Journal, OpenTask, Owner
+from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
 
 Promise = Callable[[Journal], Awaitable[None]]
 

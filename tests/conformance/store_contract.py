@@ -1,4 +1,4 @@
-"""What every `cluster.memory.store.Store` promises, as checks that run against each of them.
+"""What every `cluster.memory.store.port.Store` promises, as checks that run against each of them.
 
 `tests/conformance/test_store.py` runs all of `PROMISES` on both implementations.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from cluster.kernel.errors import UsageError
-from cluster.memory.store import Store
+from cluster.memory.store.port import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.memory.local_journal import LocalJournal
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.journal.local import LocalJournal
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.redis import RedisStore
 from tests.conformance.journal_contract import PROMISES, Promise
 from tests.support.clock import ManualClock
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 import uvloop
 
-from cluster.memory.local_store import LocalStore
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.local import LocalStore
+from cluster.memory.store.redis import RedisStore
 from tests.conformance.store_contract import (
     PROMISES,
     Promise,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from cluster.kernel.events import Event
-from cluster.kernel.history import TaskHistory
-from cluster.runtime.task_journal import EVENT, events_of
+from cluster.kernel.tasks.history import TaskHistory
+from cluster.runtime.tasks.task_journal import EVENT, events_of
 from cluster.wire.messages import MessageCodec, Opaque
 
 FOLDER = Path(__file__).parent / "recorded"

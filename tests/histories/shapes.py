@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from cluster.kernel.errors import ClusterError, ModelError, StoreUnavailable
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Basis,
@@ -30,8 +31,7 @@ from cluster.kernel.tasks import (
     Step,
     Support,
 )
-from cluster.kernel.turn import Turn
-from cluster.runtime.driver import SubmittedTask
+from cluster.runtime.driver.driver import SubmittedTask
 from cluster.runtime.host import Host
 from tests.support.hosts import MemoryCluster, until
 

@@ -13,13 +13,13 @@ import pytest
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.events import StepStarted, Submitted
-from cluster.kernel.history import Compose, DoStep, MakePlan, Order, TaskHistory
 from cluster.kernel.ids import AgentId
-from cluster.kernel.tasks import Assignment, ComposeRequest, PlanRequest
+from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, Order, TaskHistory
 from cluster.kernel.turn import Turn
-from cluster.memory.journal import Owner
-from cluster.runtime.task_journal import events_of
-from cluster.runtime.task_run import StepRun, TaskRun
+from cluster.kernel.vocabulary import Assignment, ComposeRequest, PlanRequest
+from cluster.memory.journal.port import Owner
+from cluster.runtime.tasks.task_journal import events_of
+from cluster.runtime.tasks.task_run import StepRun, TaskRun
 from tests.histories.journals import CODEC, names, plain, recorded, stored_event
 from tests.support.hosts import MemoryCluster, until
 

@@ -14,8 +14,8 @@ import pytest
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.events import Event, StepFinished
-from cluster.kernel.history import DoStep, Order, TaskHistory
-from cluster.runtime.task_journal import events_of
+from cluster.kernel.tasks.history import DoStep, Order, TaskHistory
+from cluster.runtime.tasks.task_journal import events_of
 from tests.histories.journals import CODEC, names, recorded, replayed, stored_event
 from tests.histories.shapes import SHAPES
 

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from agents.models.script import Line, Lines
-from agents.tools.sandbox_command import SandboxLimits
+from agents.models.simulated.script import Line, Lines
+from agents.tools.sandbox.command import SandboxLimits
 from benchmarks.model_server import model_server
 from cluster.kernel.events import ProgramRan
 from tests.support.agents import AgentCluster, Outcome, endpoint

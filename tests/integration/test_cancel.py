@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster, until
-from cluster.runtime.driver import Driver
+from cluster.runtime.driver.driver import Driver
 from cluster.settings.values import ModelSettings
 from tests.support.plain import Followed, Holds, followed, is_, said, sandboxes
 from tests.support.sandbox import real_sandbox

@@ -17,8 +17,8 @@ from typing import Self
 
 import pytest
 
-from agents.models.script import Line, Lines
-from agents.models.simulated import Timing
+from agents.models.simulated.model import Timing
+from agents.models.simulated.script import Line, Lines
 from benchmarks.model_server import ModelServer, model_server
 from benchmarks.plain_cluster import PlainCluster, until
 from cluster.kernel.clock import SystemClock
@@ -26,11 +26,11 @@ from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Answered, Failed, ProgramRan
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.kernel.tasks import Cancel
 from cluster.kernel.turn import Turn
-from cluster.memory.local_store import LocalStore
+from cluster.kernel.vocabulary import Cancel
+from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Observed, Sender
 from cluster.settings.values import ModelSettings
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec

@@ -18,8 +18,8 @@ import pytest
 from redis import Redis
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from redis import Redis
-from cluster.memory.embedded import EmbeddedRedis
+from cluster.memory.store.embedded import EmbeddedRedis
 url = EmbeddedRedis(data_root=Path(sys.argv[1])).start()
 with Redis.from_url(url) as client:
     client.set("acknowledged", "yes")

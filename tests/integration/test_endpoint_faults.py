@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agents.models.port import Model
-from agents.models.script import Line, Lines
+from agents.models.simulated.script import Line, Lines
 from benchmarks.model_server import ModelServer, model_server
 from cluster.kernel.turn import Turn
 from tests.support.agents import AgentCluster, ModelByStep, Outcome, endpoint

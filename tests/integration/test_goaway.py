@@ -8,11 +8,11 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.envelope import Kind
 from cluster.kernel.events import Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import Finding
 from cluster.kernel.turn import Turn
-from cluster.memory.local_store import LocalStore
+from cluster.kernel.vocabulary import Finding
+from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Observed, Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.port import Connection
 from cluster.wire.messages import MessageCodec

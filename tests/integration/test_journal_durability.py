@@ -16,10 +16,10 @@ import pytest
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.journal import Owner
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.journal.port import Owner
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration

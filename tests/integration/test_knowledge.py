@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kernel.tasks import Passage
-from cluster.memory.embedder import WordLlamaEmbedder
-from cluster.memory.knowledge import StoredKnowledge, learn
-from cluster.memory.local_store import LocalStore
+from cluster.kernel.vocabulary import Passage
+from cluster.memory.knowledge.embedder import WordLlamaEmbedder
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.store.local import LocalStore
 from tests.conformance.embedder_contract import PROMISES, Promise
 from tests.support.clock import ManualClock
 
@@ -93,9 +94,9 @@ def assert_verbatim(passage: Passage) -> None:
 def test_a_second_run_loads_neither_the_model_nor_numpy() -> None:
     program = f"""
 import asyncio, sys
-from cluster.memory.embedder import WordLlamaEmbedder
-from cluster.memory.knowledge import learn
-from cluster.memory.local_store import LocalStore
+from cluster.memory.knowledge.embedder import WordLlamaEmbedder
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 
 class Known(LocalStore):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import PlacementError
-from cluster.placement.local_cluster import LocalCluster
+from cluster.placement.local.local_cluster import LocalCluster
 from cluster.settings import Flag, load
 from tests.support.ray_head import RayHead, ray_head
 

@@ -17,11 +17,11 @@ import ray
 
 from cluster.kernel.errors import PlacementError, UsageError
 from cluster.kernel.ids import AgentId
-from cluster.placement.actors import AgentHealth
-from cluster.placement.launcher import LaunchOptions, PlacedAgent, launch, stop
-from cluster.placement.ray_session import RaySession, start_local_ray
-from cluster.placement.run_dir import make_run_dir
-from cluster.runtime.host_spec import HostSpec
+from cluster.placement.actor.actors import AgentHealth
+from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
+from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.ray.session import RaySession, start_local_ray
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.journal import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Owner
-from cluster.memory.redis_journal import RedisJournal
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Owner
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.redis import RedisStore
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.ids import agent_id
-from cluster.placement.process_table import ProcessId
-from cluster.placement.resident_file import Resident, write_file
-from cluster.runtime.assembly import open_host
-from cluster.runtime.host_spec import HostSpec
+from cluster.placement.actor.assembly import open_host
+from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.local.process_table import ProcessId
+from cluster.placement.resident.file import Resident, write_file
 from cluster.settings import Flag, Secrets, load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
 from cluster.kernel.errors import DeadlinePassed, Overloaded, Stopped, TooLarge
 from tests.integration.sandbox_attempts import (
     ATTEMPTS,
@@ -217,7 +217,7 @@ async def test_closing_kills_what_runs_and_refuses_what_comes(
 
 CALLER = """
 import asyncio, sys
-from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
 
 async def main():
     sandbox = BubblewrapSandbox(SandboxLimits(open_files_max=int(sys.argv[1])))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.tools.sandbox import BubblewrapSandbox
-from agents.tools.sandbox_discovery import discover
-from agents.tools.sandbox_libraries import find_libraries
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+from agents.tools.sandbox.discovery import discover
+from agents.tools.sandbox.libraries import find_libraries
 from tests.support.sandbox import real_sandbox
 
 pytestmark = pytest.mark.integration

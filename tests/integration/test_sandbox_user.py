@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.tools.sandbox_discovery import SandboxMachine, discover
+from agents.tools.sandbox.discovery import discover
+from agents.tools.sandbox.machine import SandboxMachine
 from tests.integration.sandbox_attempts import ATTEMPTS, ESCAPED
 from tests.support.sandbox import real_sandbox
 
@@ -40,7 +41,7 @@ CHOSEN = {
 }
 RUN_ALL = """
 import asyncio, json
-from agents.tools.sandbox import BubblewrapSandbox
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
 
 async def main():
     sandbox = BubblewrapSandbox()

@@ -16,9 +16,9 @@ from typing import Any
 from cluster.kernel.envelope import Envelope, Kind, Lane
 from cluster.kernel.errors import ClusterError, WireError
 from cluster.kernel.events import Answered, Event, Failed, PlanReady, StepFinished, StepStarted
-from cluster.kernel.history import TaskHistory
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.tasks import (
+from cluster.kernel.tasks.history import TaskHistory
+from cluster.kernel.vocabulary import (
     Assignment,
     ComposeRequest,
     Failure,
@@ -26,8 +26,8 @@ from cluster.kernel.tasks import (
     Program,
     VerifyRequest,
 )
-from cluster.memory.journal import Claim
-from cluster.runtime.task_journal import events_of
+from cluster.memory.journal.port import Claim
+from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import PACKAGE, MessageCodec
 from tests.simulation.loop import Process
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from agents.models.port import Delta, Finish, Request
 from cluster.kernel.errors import AgentFailed, ModelError
-from cluster.kernel.tasks import Passage, Run
+from cluster.kernel.vocabulary import Passage, Run
 from tests.simulation.faults import Faults
 
 _PLAN = re.compile(r"\[([a-z0-9:, ]+)\]")

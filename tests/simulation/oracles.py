@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cluster.kernel.events import Answered, Event, StepFinished
-from cluster.kernel.history import TaskHistory
-from cluster.runtime.task_journal import events_of
+from cluster.kernel.tasks.history import TaskHistory
+from cluster.runtime.tasks.task_journal import events_of
 from tests.simulation.ledger import CANCEL_S, CODEC, View
 from tests.simulation.world import World
 

@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from cluster.kernel import delivery
-from cluster.runtime import driver, links, second_look
+from cluster.kernel.delivery import sequence as delivery
+from cluster.runtime.driver import driver
+from cluster.runtime.messaging import links
+from cluster.runtime.tasks import second_look
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock
 from tests.simulation.oracles import judge

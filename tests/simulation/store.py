@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.kernel.errors import ClusterError, StoreUnavailable
-from cluster.memory.local_journal import LocalJournal
-from cluster.memory.local_store import LocalStore
+from cluster.memory.journal.local import LocalJournal
+from cluster.memory.store.local import LocalStore
 from tests.simulation.faults import Faults
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Note
@@ -66,7 +66,7 @@ class StoreServer:
 
 
 class SimStore:
-    """`cluster.memory.store.Store` and `cluster.memory.journal.Journal` as one process has them."""
+    """The central store and its journal (`cluster.memory`) as one process has them."""
 
     def __init__(self, server: StoreServer, process: Process) -> None:
         self.server = server

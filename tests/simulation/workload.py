@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.kernel.errors import ClusterError
-from cluster.runtime.driver import Driver
+from cluster.runtime.driver.driver import Driver
 from tests.simulation.ledger import View, describe
 from tests.simulation.network import SimTransport
 from tests.simulation.store import SimStore

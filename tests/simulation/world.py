@@ -21,7 +21,8 @@ from cluster.kernel.envelope import Envelope, Kind, Resident
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Corrected, Corrections
 from cluster.kernel.ids import AgentId, role_of
-from cluster.kernel.tasks import (
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Claim,
@@ -30,12 +31,11 @@ from cluster.kernel.tasks import (
     Support,
     VerifyRequest,
 )
-from cluster.kernel.turn import Turn
-from cluster.runtime.engine import TaskEngine
-from cluster.runtime.exchange import Exchange
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Sender
-from cluster.runtime.turns import QUEUED_MAX, Handler
+from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.turns.runner import QUEUED_MAX, Handler
 from tests.simulation.faults import Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop

@@ -12,18 +12,19 @@ from agents import Agent
 from agents.agent import Parts
 from agents.coder import Coder
 from agents.manager import Manager
-from agents.models.openai_compatible import OpenAIModel
+from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.port import Delta, Finish, Model, Request
 from agents.researcher import Researcher
 from agents.tools.ports import Sandbox
 from cluster.kernel.events import Answered, Event, Failed, PlanReady
 from cluster.kernel.ids import agent_id
-from cluster.kernel.tasks import Answer, Failure
-from cluster.memory.knowledge import StoredKnowledge, learn
-from cluster.runtime.engine import TaskEngine
+from cluster.kernel.vocabulary import Answer, Failure
+from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.runtime.host import AgentProfile
-from cluster.runtime.sender import Sender
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.turns.runner import Handler
 from tests.support.fake_tools import FakeSandbox
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.hosts import MemoryCluster

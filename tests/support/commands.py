@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from cluster.placement.process_table import ProcessId
+from cluster.placement.local.process_table import ProcessId
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cluster.kernel.errors import ClusterError
-from cluster.kernel.tasks import Passage, Run
+from cluster.kernel.vocabulary import Passage, Run
 
 
 class FakeKnowledge:

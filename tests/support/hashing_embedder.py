@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cluster.memory.vectors import Vectors, unit
+from cluster.memory.knowledge.vectors import Vectors, unit
 
 
 class HashingEmbedder:
-    """`cluster.memory.embedder.Embedder` that is deterministic and counts what it is asked for."""
+    """An `Embedder` that is deterministic and counts what it is asked for."""
 
     def __init__(self, name: str = "hashing-64", dimensions: int = 64) -> None:
         self.name = name

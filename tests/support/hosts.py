@@ -10,15 +10,15 @@ from typing import Self
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.turn import Turn
-from cluster.memory.local_journal import LocalJournal
-from cluster.memory.local_store import LocalStore
+from cluster.memory.journal.local import LocalJournal
+from cluster.memory.store.local import LocalStore
 from cluster.runtime.directory import LEASE_S
-from cluster.runtime.driver import Driver, SubmittedTask
-from cluster.runtime.engine import TaskEngine
+from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Sender
-from cluster.runtime.spans import Spans
-from cluster.runtime.turns import Handler
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.observers.spans import Spans
+from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.turns.runner import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec

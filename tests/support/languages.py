@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.models.script import ANY_STEP, Line, Lines
-from cluster.kernel.tasks import Passage
+from agents.models.simulated.script import ANY_STEP, Line, Lines
+from cluster.kernel.vocabulary import Passage
 
 LANGUAGES = ("en", "de", "es", "zh", "ja")
 _FOLDER = Path(__file__).resolve().parents[1] / "unit" / "agents" / "languages"

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
-from cluster.kernel.tasks import Failure
 from cluster.kernel.turn import Turn
-from cluster.placement.reports import Progress, Ready, Reporter
-from cluster.runtime.host_spec import HostSpec
+from cluster.kernel.vocabulary import Failure
+from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.local.reports import Progress, Ready, Reporter
 
 SHELL = shutil.which("sh") or "sh"
 READY = Ready("10.0.0.1:6379", "", ("manager-0",))

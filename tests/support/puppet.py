@@ -21,11 +21,11 @@ from cluster.kernel.envelope import (
 )
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId
-from cluster.memory.local_store import LocalStore
-from cluster.memory.store import Store
-from cluster.runtime.dead_letters import DeadLetterBox
+from cluster.memory.store.local import LocalStore
+from cluster.memory.store.port import Store
 from cluster.runtime.directory import Directory
-from cluster.runtime.exchange import Exchange
+from cluster.runtime.messaging.dead_letters import DeadLetterBox
+from cluster.runtime.messaging.exchange import Exchange
 from cluster.transport.port import Accept, Connection, Receiver
 
 US, PUPPET = AgentId("us-0"), AgentId("puppet-0")

@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.placement.child_process import environment
-from cluster.placement.process_table import kill_session
-from cluster.placement.run_dir import make_run_dir
+from cluster.placement.local.child_process import environment
+from cluster.placement.local.process_table import kill_session
+from cluster.placement.local.run_dir import make_run_dir
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from cluster.memory.embedded import EmbeddedRedis
-from cluster.memory.redis_store import RedisStore
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 
 _PREFIXES = (f"test{number}:" for number in itertools.count())
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cluster.placement.process_table import session_members
+from cluster.placement.local.process_table import session_members
 from tests.support.commands import ROOT, Ended, Surroundings, surroundings
 
 COMMAND_TIMEOUT_S = 90.0

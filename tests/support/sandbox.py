@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.tools.sandbox import BubblewrapSandbox, SandboxLimits
-from agents.tools.sandbox_libraries import SandboxLibraries
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.libraries import SandboxLibraries
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from cluster.client import Join, Link, Note, Path
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import Answer
+from cluster.kernel.vocabulary import Answer
 from cluster.settings import Configuration
 
 TASK = TaskId("0123456789abcdef0123456789abcdef")

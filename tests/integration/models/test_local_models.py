@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.models import catalog
-from agents.models.local import local_server, server_command
-from agents.models.openai_compatible import OpenAIModel
+from agents.models.endpoint.openai_compatible import OpenAIModel
+from agents.models.local import catalog
+from agents.models.local.command import local_server, server_command
 from agents.models.port import Asker, Delta, Finish, Message, Request
 from agents.planning.schema import plan_schema
 from cluster.kernel.errors import ModelError
-from cluster.kernel.tasks import Role
+from cluster.kernel.vocabulary import Role
 
 pytestmark = pytest.mark.integration
 

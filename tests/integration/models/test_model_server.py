@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.models.openai_compatible import OpenAIModel
+from agents.models.endpoint.openai_compatible import OpenAIModel
+from agents.models.local.side_process import side_process
 from agents.models.port import Asker, Finish, Message, Request
-from agents.models.side_process import side_process
 from cluster.kernel.errors import ModelError
 
 pytestmark = pytest.mark.integration

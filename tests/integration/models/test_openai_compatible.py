@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from agents.models.openai_compatible import OpenAIModel
+from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.port import Asker, Delta, Finish, Message, Request
-from agents.models.script import Line
-from agents.models.simulated import Timing
+from agents.models.simulated.model import Timing
+from agents.models.simulated.script import Line
 from benchmarks.model_server import ModelServer, model_server
 from cluster.kernel.errors import ModelError
 
@@ -299,8 +299,8 @@ async def test_an_endpoint_that_takes_no_connection_is_tried_three_times(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As of a machine that drops packets: a queue of connections that is full and never emptied."""
-    monkeypatch.setattr("agents.models.http_client.CONNECT_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("agents.models.trouble.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agents.models.endpoint.http_client.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agents.models.endpoint.trouble.CONNECT_TIMEOUT_S", 0.1)
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -317,7 +317,7 @@ async def test_an_endpoint_that_takes_no_connection_is_tried_three_times(
 async def test_a_stall_is_noticed_before_the_time_is_over(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.models.openai_compatible.STALL_S", 0.1)
+    monkeypatch.setattr("agents.models.endpoint.openai_compatible.STALL_S", 0.1)
 
     said = await failure(server.fault_url("stall"), a_request(timeout_s=30.0))
 

@@ -16,15 +16,15 @@ from threading import Thread
 import pytest
 import requests
 
-from agents.models.openai_compatible import OpenAIModel
+from agents.models.endpoint.openai_compatible import OpenAIModel
+from agents.models.local.side_process import side_process
 from agents.models.port import Finish, Message, Request
-from agents.models.side_process import side_process
 from benchmarks.model_server import model_server
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
 from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.loopback import except_from_proxies
-from cluster.placement.jobs import check_dashboard
+from cluster.placement.jobs.submit import check_dashboard
 from cluster.transport.grpc_exchange import GrpcTransport
 
 pytestmark = pytest.mark.integration
@@ -103,7 +103,7 @@ async def test_the_local_models_server_finds_that_it_answers(
 ) -> None:
     (tmp_path / "xllamacpp.py").write_text(LLAMA)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    server = [sys.executable, "-m", "agents.models.llama_server", "--gguf", "a.gguf"]
+    server = [sys.executable, "-m", "agents.models.local.server", "--gguf", "a.gguf"]
 
     async with side_process(server) as base_url:
         assert base_url.endswith("/v1")

@@ -87,7 +87,7 @@ def test_the_settings_allow_what_agents_know() -> None:
         ("no.such.module:Agent", "'no.such.module' .* can't be imported"),
         ("agents.researcher:Nobody", "'agents.researcher' has no class 'Nobody'"),
         ("agents.researcher:TOKENS_MAX", "has no class 'TOKENS_MAX'"),
-        ("cluster.kernel.tasks:Program", "is no agent"),
+        ("cluster.kernel.vocabulary:Program", "is no agent"),
         (f"{__name__}:Idle", "handles nothing"),
     ],
 )

@@ -16,7 +16,7 @@ from agents.prompts import MANAGER_ANSWER, MANAGER_ANSWER_STRICT
 from agents.researcher import NOTHING_FOUND
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Basis,
     Citation,
     Claim,

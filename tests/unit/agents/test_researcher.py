@@ -19,7 +19,7 @@ from agents.researcher import (
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import FindingReady, Spent
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Basis, Citation, Claim, Support
+from cluster.kernel.vocabulary import Basis, Citation, Claim, Support
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
 from tests.support.scripted_model import Reply, ScriptedModel

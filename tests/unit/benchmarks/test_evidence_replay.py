@@ -13,7 +13,7 @@ from benchmarks.evidence_replay import (
     replayed,
     sentences_of,
 )
-from cluster.kernel.tasks import Passage
+from cluster.kernel.vocabulary import Passage
 
 QUEUE = Passage(
     "docs/queue.md",

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.report_figures import critical_path_s, journal_figure, report_figures
 from benchmarks.stopwatch import timed, waited_s
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Plan, Step
+from cluster.kernel.vocabulary import Plan, Step
 
 
 def test_the_critical_path_is_plan_longest_chain_and_answer() -> None:

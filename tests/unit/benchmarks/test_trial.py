@@ -24,7 +24,7 @@ from benchmarks.trial.grading import (
 )
 from benchmarks.trial.product import Tried, holds, queries
 from benchmarks.trial.questions import ASYNCIO, Question, read_questions
-from cluster.kernel.tasks import Passage
+from cluster.kernel.vocabulary import Passage
 
 QUESTIONS = read_questions()
 BY_TOPIC = {question.topic: question for question in QUESTIONS.values()}

@@ -16,7 +16,7 @@ from cluster.kernel.events import (
     Submitted,
 )
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
-from cluster.kernel.tasks import Answer, Failure, Finding, Plan, Step
+from cluster.kernel.vocabulary import Answer, Failure, Finding, Plan, Step
 from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import Record
 from tests.chaos.figures import Figures, merged, spread

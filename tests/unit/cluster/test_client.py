@@ -22,7 +22,7 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
-from cluster.kernel.tasks import Answer, Citation, Claim, Failure, Support
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Failure, Support
 from cluster.settings import Configuration, Secrets, Settings
 from tests.support.hosts import until
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event

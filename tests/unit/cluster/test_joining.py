@@ -15,8 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROBE = """
 import json, sys
 from pathlib import Path
-from cluster.joining import LEARNED, differences
-from cluster.memory import knowledge
+from cluster.joining import differences
 from cluster.settings import Flag, load
 
 def loaded(text, environment, folder=None):
@@ -45,7 +44,6 @@ print(json.dumps({
     "same agent": differing(loaded(mine, {}), loaded(mine, {})),
     "same agent elsewhere": differing(loaded(mine, {}), loaded(mine, {}, other)),
     "redis": differing(plain, loaded("", {"REDIS_URL": "redis://:secret@h:1/0"})),
-    "name of what was learned": [LEARNED, knowledge.DEFAULT],
 }))
 """
 
@@ -129,9 +127,3 @@ def test_a_sandbox_that_will_not_do_is_named_before_anything_is_started(
 
     assert said.startswith(sentence.format(folder=tmp_path))
     assert bool(said) == bool(sentence)
-
-
-def test_what_was_learned_has_one_name(found: dict[str, list[str]]) -> None:
-    ours, theirs = found["name of what was learned"]
-
-    assert ours == theirs

@@ -12,7 +12,7 @@ from agents.answers.composition import ASTRAY, OWN_WORDS, UNCITED, composed, flo
 from agents.answers.outcomes import Outcomes, outcomes_of
 from agents.researcher import UNBACKED
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Basis,
     Claim,
     ComposeRequest,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.answers.decoys import DECOYS, decoys
-from cluster.kernel.tasks import Passage
+from cluster.kernel.vocabulary import Passage
 
 PASSAGE = Passage(
     "a.md",

@@ -10,7 +10,7 @@ from agents import Citation, Finding, Passage, Program, Run, StepResult
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from cluster.kernel.errors import ModelError
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Basis,
     Claim,
     ComposeRequest,

@@ -20,7 +20,7 @@ from agents.manager import Manager
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import Corrected, Corrections
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Answer,
     Citation,
     Claim,

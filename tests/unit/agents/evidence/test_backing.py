@@ -9,7 +9,7 @@ from agents.evidence.alignment import Reason
 from agents.evidence.backing import PassageJudge, place_of, told
 from agents.evidence.features import Sources
 from agents.evidence.markdown import Dropped, Judged, judged
-from cluster.kernel.tasks import UNVERIFIED_MARK, Citation, Claim, Passage, Support
+from cluster.kernel.vocabulary import UNVERIFIED_MARK, Citation, Claim, Passage, Support
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 LIMITS = Passage(

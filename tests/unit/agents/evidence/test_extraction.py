@@ -11,7 +11,7 @@ from agents.evidence import extraction
 from agents.evidence.extraction import QUOTE_CHARS_MAX, Extract, cite, nearest_lines, quote_of
 from agents.evidence.features import Sources
 from agents.evidence.verdict import Judge
-from cluster.kernel.tasks import Citation, Passage
+from cluster.kernel.vocabulary import Citation, Passage
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 TEXT = """The Zephyr cache holds 512 entries. It evicts the oldest

@@ -18,7 +18,7 @@ from agents.evidence.markdown import (
     with_citations,
     without_code,
 )
-from cluster.kernel.tasks import UNVERIFIED_MARK, Citation, Claim, Support
+from cluster.kernel.vocabulary import UNVERIFIED_MARK, Citation, Claim, Support
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents.evidence.backing import PassageJudge, place_of
 from agents.evidence.features import Sources
-from cluster.kernel.tasks import Passage, Support
+from cluster.kernel.vocabulary import Passage, Support
 
 CLIENTS = Passage(
     "clients.md",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.evidence.sentences import Place, is_code, sentences
+from agents.evidence.words import language_of
 
 MARKUP = st.sampled_from(
     [
@@ -53,7 +54,9 @@ TEXTS = st.one_of(st.text(max_size=200), st.lists(MARKUP, max_size=30).map("".jo
 
 
 def texts(text: str) -> list[str]:
-    return [" ".join(text[span.start : span.end].split()) for span in sentences(text)]
+    return [
+        " ".join(text[span.start : span.end].split()) for span in sentences(text, language_of(text))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,8 @@ def test_headings_items_rows_and_code_stand_alone() -> None:
     )
 
     found = [
-        (span.place, " ".join(text[span.start : span.end].split())) for span in sentences(text)
+        (span.place, " ".join(text[span.start : span.end].split()))
+        for span in sentences(text, language_of(text))
     ]
 
     assert found == [
@@ -108,7 +112,7 @@ def test_comments_and_docstrings_of_source_code_are_prose() -> None:
         "def push(item):\n    '''Adds one item.'''\n    heapq.heappush(heap, item)\n"
     )
 
-    prose = [s for s in sentences(text) if s.place is Place.PARAGRAPH]
+    prose = [s for s in sentences(text, language_of(text)) if s.place is Place.PARAGRAPH]
 
     assert [text[s.start : s.end] for s in prose] == [
         "Adds items to a heap.",
@@ -120,7 +124,7 @@ def test_comments_and_docstrings_of_source_code_are_prose() -> None:
 def test_offsets_are_those_of_the_text() -> None:
     text = "  > Quoted text.  It goes on."
 
-    found = [text[span.start : span.end] for span in sentences(text)]
+    found = [text[span.start : span.end] for span in sentences(text, language_of(text))]
 
     assert found == ["Quoted text.", "It goes on."]
 
@@ -159,7 +163,7 @@ def test_prose_about_code_is_prose(line: str) -> None:
 @given(TEXTS)
 def test_spans_lie_in_the_text_in_order_and_never_overlap(text: str) -> None:
     end = 0
-    for span in sentences(text):
+    for span in sentences(text, language_of(text)):
         assert end <= span.start < span.end <= len(text)
         end = span.end
 
@@ -170,7 +174,7 @@ def test_spans_lie_in_the_text_in_order_and_never_overlap(text: str) -> None:
 def test_a_long_line_of_anything_is_read(piece: str) -> None:
     text = (piece * 5_000)[:5_000]
 
-    assert all(span.end <= len(text) for span in sentences(text))
+    assert all(span.end <= len(text) for span in sentences(text, language_of(text)))
 
 
 def test_what_stands_behind_a_long_sentence_is_its_own_sentence() -> None:

@@ -8,6 +8,7 @@ from agents.evidence.alignment import Reason
 from agents.evidence.features import NAMES, Sources
 from agents.evidence.sentences import sentences
 from agents.evidence.verdict import Judge, Level, Verdict, Weights, shipped_weights
+from agents.evidence.words import language_of
 
 HEAP = (
     "The heapq module provides an implementation of the heap queue algorithm, also known as the "
@@ -363,7 +364,10 @@ def test_the_known_misses_stay_few() -> None:
 def test_each_sentence_of_a_passage_is_quoted_by_it(passage: str) -> None:
     judge = Judge(Sources([(passage, "")]))
 
-    found = [judge.verdict(passage[span.start : span.end]) for span in sentences(passage)]
+    found = [
+        judge.verdict(passage[span.start : span.end])
+        for span in sentences(passage, language_of(passage))
+    ]
 
     assert [each.level for each in found] == [Level.QUOTED] * 3
     assert [each.units[0] for each in found] == [0, 1, 2]

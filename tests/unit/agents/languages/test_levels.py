@@ -15,7 +15,7 @@ from agents.answers.outcomes import outcomes_of
 from agents.evidence.words import language_of, without_citations
 from agents.researcher import grounded, laid_out
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     UNVERIFIED_MARK,
     Answer,
     Assignment,

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from agents.models.script import ANY_STEP
+from agents.models.simulated.script import ANY_STEP
 from tests.support.languages import FALSE_CHANGES, LANGUAGES, LanguageTask, Reply, tasks_in
 
 TASKS = {(name, task.id): task for name in LANGUAGES for task in tasks_in(name)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.models.simulated import SimulatedModel
+from agents.models.simulated.model import SimulatedModel
 from agents.models.uri import ModelUri, build_model, check_model
 from cluster.kernel.errors import UsageError
 

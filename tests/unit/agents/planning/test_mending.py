@@ -7,7 +7,7 @@ import pytest
 from agents.planning.drafts import Draft
 from agents.planning.mending import UnsoundPlan, mended
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Role, Step
+from cluster.kernel.vocabulary import Role, Step
 
 RESEARCHER = Role("researcher", "Answers a question from the documents of the task.")
 CODER = Role("coder", "Writes one Python program that computes or shows something.")

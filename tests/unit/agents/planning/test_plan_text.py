@@ -8,7 +8,7 @@ import pytest
 
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import BROKEN_OFF, PlanReader
-from cluster.kernel.tasks import Role
+from cluster.kernel.vocabulary import Role
 
 ROLES = (Role("researcher", "finds"), Role("coder", "programs"))
 

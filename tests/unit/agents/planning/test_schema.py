@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.planning.schema import plan_schema
-from cluster.kernel.tasks import Role
+from cluster.kernel.vocabulary import Role
 
 ROLES = (Role("manager", "plans"), Role("researcher", "finds"), Role("poet", "rhymes"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Plan, Role, Step
+from cluster.kernel.vocabulary import Plan, Role, Step
 
 RESEARCHER = Role("researcher", "finds")
 CODER = Role("coder", "programs")

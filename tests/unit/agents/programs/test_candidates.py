@@ -11,12 +11,10 @@ from agents.programs.candidates import (
     best_of,
     complaint,
     failure,
-    imported_names,
     is_certain,
     open_wishes,
-    used_names,
 )
-from cluster.kernel.tasks import Run
+from cluster.kernel.vocabulary import Run
 
 SMALLEST = "Use heapq to print the three smallest of 5, 1, 9, 2."
 
@@ -176,25 +174,6 @@ def test_a_strict_choice_is_most_about_what_was_asked() -> None:
 
     assert best_of([ran("sorted", exit_code=1), weak, strong], brief, is_strict=True) is strong
     assert best_of([ran("print(1)")], brief, is_strict=True) is None
-
-
-def test_importing_a_name_is_not_using_it() -> None:
-    source = (
-        "import heapq as h, json\nfrom collections import Counter, deque\n"
-        "def shown(x): return Counter(x)\nh.nlargest(1, [])\n"
-    )
-
-    assert imported_names(source) == {
-        "heapq",
-        "json",
-        "collections",
-        "Counter",
-        "deque",
-        "nlargest",
-    }
-    assert used_names(source) >= {"heapq", "collections", "Counter", "nlargest", "shown"}
-    assert used_names(source).isdisjoint({"json", "deque"})
-    assert imported_names("not ( python") == used_names("not ( python") == frozenset()
 
 
 def test_names_in_code_spans_are_known() -> None:

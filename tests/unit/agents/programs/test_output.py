@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.programs.output import Printed, is_about_output
-from cluster.kernel.tasks import Program, Run
+from cluster.kernel.vocabulary import Program, Run
 
 GOAL = "Use Counter to show the two most common words of a text."
 SOURCE = (

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from cluster.cli.answer import LEGEND, QUIET, fenced, to_markdown
 from cluster.cli.console import Console
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import Answer, Claim, Program, Run, StepProgram, Support
+from cluster.kernel.vocabulary import Answer, Claim, Program, Run, StepProgram, Support
 
 MARKED = Answer(
     "It is so. Or not. [unverified]",

@@ -30,7 +30,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Answer,
     Basis,
     Citation,

@@ -13,13 +13,13 @@ import pytest
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
 from cluster.cli.resident import status
-from cluster.kernel.dead_letters import DeadLetter
+from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.registration import Registration
-from cluster.placement.process_table import ProcessId
-from cluster.placement.resident_control import ClusterStatus
-from cluster.placement.resident_file import Resident, write_file
+from cluster.placement.local.process_table import ProcessId
+from cluster.placement.resident.control import ClusterStatus
+from cluster.placement.resident.file import Resident, write_file
 from cluster.settings import load
 
 SERVING = Registration(AgentId("manager-0"), "127.0.0.1:7", 3)

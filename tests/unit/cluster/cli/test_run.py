@@ -25,7 +25,7 @@ from cluster.kernel.events import (
     Thought,
     WasCancelled,
 )
-from cluster.kernel.tasks import (
+from cluster.kernel.vocabulary import (
     Answer,
     Citation,
     Claim,

@@ -14,8 +14,8 @@ from cluster.cli.options import Options
 from cluster.cli.submit import answer_from_json, flags_of_job, separated
 from cluster.kernel.events import Answered
 from cluster.kernel.ids import StepId
-from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import Answer, Citation, Claim, Program, Run, StepProgram, Support
+from cluster.kernel.tasks.report import TaskReport, event_to_json
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Program, Run, StepProgram, Support
 from tests.support.scripted_link import TASK, event
 
 ANSWER = Answer(

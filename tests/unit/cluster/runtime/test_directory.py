@@ -9,7 +9,7 @@ import pytest
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
-from cluster.memory.local_store import LocalStore
+from cluster.memory.store.local import LocalStore
 from cluster.runtime.directory import CACHE_S, Directory
 from tests.support.clock import ManualClock
 

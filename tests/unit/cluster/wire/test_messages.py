@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cluster.kernel import events, tasks
+from cluster.kernel import events
+from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.wire.messages import MessageCodec, Opaque

@@ -1,0 +1,1 @@
+"""An OpenAI-compatible endpoint as a model: its requests, its stream, and what goes wrong."""

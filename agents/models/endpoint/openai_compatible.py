@@ -1,0 +1,198 @@
+"""Any OpenAI-compatible endpoint as a model, through the official client.
+
+The one owner of retries: the client itself tries once. Building the first model imports the client
+(about a second); importing this module does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agents.models.endpoint import chat
+from agents.models.port import Delta, Finish, Request
+from cluster.kernel.errors import ModelError
+
+if TYPE_CHECKING:
+    import openai
+
+    from agents.models.endpoint.trouble import Trouble
+
+PUBLIC_BASE_URL = "https://api.openai.com/v1"
+ATTEMPTS_MAX = 3
+STALL_S = 30.0
+"""Silence between two tokens after which an endpoint is given up."""
+_BACKOFF_S = 0.5
+_USAGE_WAIT_S = 1.0
+"""How long the usage may take, which follows the finish reason."""
+
+
+class OpenAIModel:
+    """A model of an endpoint; with an empty ``name`` it is the first that the endpoint lists.
+
+    ``takes_schemas`` says that the endpoint holds the model to a JSON schema; others differ in
+    which schemas they take, and what they do with them, so they are asked for JSON only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str = "",
+        api_key: str = "",
+        *,
+        takes_schemas: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        from agents.models.endpoint.http_client import build_client
+        from agents.models.endpoint.trouble import Endpoint
+
+        base_url = base_url or PUBLIC_BASE_URL
+        # The client insists on a key; an endpoint that checks none takes any.
+        self._client = build_client(base_url, api_key or "none")
+        self._endpoint = Endpoint(base_url, name, api_key)
+        self._takes_schemas = takes_schemas
+        self._sleep = sleep
+        self._rng = rng or random.SystemRandom()
+        self._refused: frozenset[str] = frozenset()
+        """Parts of a request that the endpoint is known to refuse; only grows."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+        """Yield deltas, then one Finish; as `agents.models.port.Model` promises."""
+        from agents.models.endpoint.trouble import FAILURES
+
+        now = asyncio.get_running_loop().time
+        until = now() + request.timeout_s
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            has_spoken = False
+            try:
+                async with aclosing(self._attempt(request, until)) as items:
+                    async for item in items:
+                        has_spoken = True
+                        yield item
+                return
+            except FAILURES as error:
+                trouble = self._endpoint.trouble(error)
+            pause_s = self._pause_s(trouble, attempt)
+            is_last = has_spoken or not trouble.is_retryable or attempt == ATTEMPTS_MAX
+            if is_last or now() + pause_s >= until:
+                # Without the cause, which may quote the key.
+                raise ModelError(_sentence(trouble, attempt, until - now())) from None
+            await self._sleep(pause_s)
+
+    def _pause_s(self, trouble: Trouble, attempt: int) -> float:
+        """Return how long to wait before the next attempt."""
+        if trouble.retry_after_s is not None:
+            return trouble.retry_after_s
+        return _BACKOFF_S * (1 << attempt) * self._rng.uniform(0.25, 0.5)
+
+    async def _attempt(
+        self, request: Request, until: float
+    ) -> AsyncGenerator[Delta | Finish, None]:
+        """Yield the items of one request; raises whatever goes wrong."""
+        try:
+            async with asyncio.timeout_at(until):
+                stream = await self._open(request)
+        except TimeoutError:
+            raise self._endpoint.late(request.timeout_s, was_speaking=False) from None
+        try:
+            async with aclosing(self._read(stream, request.timeout_s, until)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            await stream.close()
+
+    async def _open(self, request: Request) -> openai.AsyncStream[object]:
+        """Send a request, if need be without the parts that the endpoint refuses."""
+        import openai
+
+        model = await self._model()
+        refused = self._refused
+        while True:
+            parts = chat.parts(request, refused, with_schema=self._takes_schemas)
+            try:
+                # As `chat.completions.create` does, but its chunks stay what JSON makes of them: a
+                # checked object for each token costs more than all else that is done about it.
+                stream = await self._client.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body={
+                        "model": model,
+                        "messages": chat.messages(request),
+                        "stream": True,
+                        **parts,
+                    },
+                    options={"headers": chat.headers(request.asker, self._rng)},
+                    stream=True,
+                    stream_cls=openai.AsyncStream[object],
+                )
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                part = chat.refused_part(str(error), parts)
+                if part is None:
+                    raise
+                refused |= {part}
+            else:
+                # Only now is it known that these parts were at fault, and not the rest.
+                self._refused |= refused
+                return stream
+
+    async def _model(self) -> str:
+        """Return the model's name; asks the endpoint, once, where none was given."""
+        if not self._endpoint.model:
+            name = chat.first_model(await self._client.models.list())
+            if not name:
+                raise self._endpoint.without_models()
+            self._endpoint = replace(self._endpoint, model=name)
+        return self._endpoint.model
+
+    async def _read(
+        self, stream: openai.AsyncStream[object], timeout_s: float, until: float
+    ) -> AsyncGenerator[Delta | Finish, None]:
+        """Yield what a stream says; raises where it doesn't end as it should."""
+        now = asyncio.get_running_loop().time
+        reason = ""
+        spoken = 0
+        used = (0, 0)
+        while True:
+            wait_s = _USAGE_WAIT_S if reason else STALL_S if spoken else timeout_s
+            try:
+                async with asyncio.timeout_at(min(until, now() + wait_s)):
+                    chunk = await anext(stream)
+            except StopAsyncIteration:
+                break
+            except TimeoutError:
+                if reason:
+                    break
+                if now() >= until:
+                    raise self._endpoint.late(timeout_s, was_speaking=spoken > 0) from None
+                raise self._endpoint.stalled(wait_s) from None
+            for delta in chat.deltas(chunk):
+                spoken += 1
+                yield delta
+            reason = chat.finish_reason(chunk) or reason
+            used = chat.usage(chunk) or used
+        if not reason:
+            content_type = stream.response.headers.get("content-type", "")
+            raise self._endpoint.cut_short(was_speaking=spoken > 0, content_type=content_type)
+        if reason not in chat.REASONS:
+            raise self._endpoint.stopped_for(reason)
+        # An endpoint that keeps its usage to itself: a delta is about a token.
+        yield Finish(chat.REASONS[reason], used[0], used[1] or spoken)
+
+
+def _sentence(trouble: Trouble, attempt: int, left_s: float) -> str:
+    """Return what to tell a person about the trouble of the last attempt."""
+    tries = f", {attempt} times" if attempt > 1 else ""
+    wait_s = trouble.retry_after_s
+    if wait_s is not None and wait_s >= left_s:
+        waiting = f"it asks to wait {wait_s:.4g} s and {max(0.0, left_s):.3g} s are left"
+        return f"{trouble.what}{tries}; {waiting}, so {trouble.remedy}"
+    return f"{trouble.what}{tries}; {trouble.remedy}"

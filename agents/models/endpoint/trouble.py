@@ -1,0 +1,219 @@
+"""What goes wrong with a model endpoint, as one sentence for a person and a word on trying again.
+
+Used by `agents.models.endpoint.openai_compatible` alone, which owns the retries. What an endpoint
+says about an error is quoted short, on one line, and never with the API key in it.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+
+from agents.models.endpoint.http_client import BODY_BYTES_MAX, CONNECT_TIMEOUT_S, BodyTooLarge
+
+_QUOTE_MAX = 300
+_KEY_REFUSED = (401, 403)
+_NOT_FOUND = 404
+_TOO_MANY = 429
+_TRY_AGAIN = (408, 409, 425, _TOO_MANY)
+_SERVER_ERRORS = 500
+
+_CHECK_URL = "check the base URL"
+_LOOK_AT_LOG = "look at the endpoint's log if it happens again"
+_NOT_THE_API = "check that the base URL is that of an OpenAI-compatible API (it often ends in /v1)"
+
+
+class Trouble(Exception):
+    """Why one attempt failed, what to do about it, and whether another attempt may do better."""
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str,
+        *,
+        is_retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+        self.is_retryable = is_retryable
+        self.retry_after_s = retry_after_s
+        """How long the endpoint asks to wait; none where it doesn't say."""
+
+
+_MALFORMED = (ValueError, RecursionError, AttributeError, TypeError, LookupError)
+"""How the client trips over a body that is no JSON, nested without end, or of another form."""
+
+FAILURES = (Trouble, openai.OpenAIError, BodyTooLarge, *_MALFORMED)
+"""What an attempt may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom the sentences are about."""
+
+    base_url: str
+    model: str
+    api_key: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.base_url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"the model endpoint {parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+    def quote(self, text: object) -> str:
+        """Return what the endpoint said, fit to be printed; empty where it is a web page."""
+        words = " ".join(str(text or "").split())
+        if words.startswith("<"):
+            return ""
+        if self.api_key:
+            words = words.replace(self.api_key, "[key]")
+        printable = "".join(char if char.isprintable() else "?" for char in words)
+        return printable[:_QUOTE_MAX].rstrip(". ")
+
+    def trouble(self, error: BaseException) -> Trouble:
+        """Return what one of the `FAILURES` means."""
+        if isinstance(error, Trouble):
+            return error
+        if isinstance(error, openai.APIStatusError):
+            return self._refused(error)
+        if isinstance(error, openai.APIConnectionError):
+            return self._unreachable(error)
+        if isinstance(error, openai.APIError):
+            said = self.quote(error.message)
+            what = f"{self} reported an error instead of going on ({said})"
+            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        if isinstance(error, BodyTooLarge):
+            what = f"{self} sent more than {BODY_BYTES_MAX >> 20} MB for one answer"
+            return Trouble(what, _NOT_THE_API)
+        return Trouble(f"{self} sent what is no event stream of chat chunks", _NOT_THE_API)
+
+    def cut_short(self, *, was_speaking: bool, content_type: str) -> Trouble:
+        """Return the trouble of a stream that ended without a finish reason."""
+        if was_speaking:
+            what = f"{self} cut its stream off before the end of the answer"
+            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        if "event-stream" not in content_type:
+            kind = self.quote(content_type.partition(";")[0]) or "an unnamed type"
+            return Trouble(f"{self} sent {kind} instead of an event stream", _NOT_THE_API)
+        what = f"{self} ended its stream without an answer"
+        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+
+    def late(self, timeout_s: float, *, was_speaking: bool) -> Trouble:
+        """Return the trouble of an endpoint that did not finish in the time there was."""
+        what = "was still answering when" if was_speaking else "had not answered when"
+        return Trouble(
+            f"{self} {what} the {timeout_s:.3g} s for it were over",
+            "allow more time, or see what keeps it busy",
+        )
+
+    def stalled(self, silent_s: float) -> Trouble:
+        """Return the trouble of an endpoint that stopped in the middle and kept the connection."""
+        what = f"{self} stopped in the middle of its answer and was silent for {silent_s:.3g} s"
+        return Trouble(what, _LOOK_AT_LOG)
+
+    def without_models(self) -> Trouble:
+        """Return the trouble of an endpoint that has no model to choose."""
+        return Trouble(f"{self} lists no model", "load one there, or name one as in openai:NAME")
+
+    def stopped_for(self, reason: str) -> Trouble:
+        """Return the trouble of a finish reason that leaves no whole answer."""
+        if reason == "content_filter":
+            return Trouble(f"{self} stopped its answer by its content filter", "rephrase the goal")
+        return Trouble(
+            f"{self} ended its answer for a reason that leaves it unusable ({self.quote(reason)})",
+            "use another model",
+        )
+
+    def _unreachable(self, error: openai.APIConnectionError) -> Trouble:
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, socket.gaierror):
+                return Trouble(f"{self} has a host name that nobody knows", _CHECK_URL)
+            if isinstance(cause, ssl.SSLError):
+                said = self.quote(cause.reason or cause)
+                return Trouble(f"{self} can't be trusted, its TLS failed ({said})", _CHECK_URL)
+        if isinstance(error, openai.APITimeoutError):
+            what = f"took no connection within {CONNECT_TIMEOUT_S:g} s"
+        elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+            what = "refuses connections"
+        elif isinstance(error.__cause__, httpx2.ConnectError):
+            what = "can't be reached"
+        else:
+            return Trouble(f"{self} broke the connection off", _LOOK_AT_LOG, is_retryable=True)
+        return Trouble(f"{self} {what}", f"start it, or {_CHECK_URL}", is_retryable=True)
+
+    def _refused(self, error: openai.APIStatusError) -> Trouble:
+        status = error.status_code
+        said = self.quote(_message(error))
+        answer = f"({status}: {said})" if said else f"({status})"
+        if status in _KEY_REFUSED:
+            what = "refused the API key" if self.api_key else "wants an API key"
+            return Trouble(f"{self} {what} {answer}", "set OPENAI_API_KEY to one it accepts")
+        if status == _NOT_FOUND:
+            return Trouble(
+                f"{self} knows no model {self.model!r}, or is no such API {answer}",
+                "check the model's name and the base URL",
+            )
+        if error.code == "insufficient_quota":
+            return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
+        if status in _TRY_AGAIN or status >= _SERVER_ERRORS:
+            what = "wants fewer requests" if status == _TOO_MANY else "failed"
+            return Trouble(
+                f"{self} {what} {answer}",
+                "try again later",
+                is_retryable=True,
+                retry_after_s=_retry_after_s(error.response.headers),
+            )
+        if "context" in said.lower():
+            return Trouble(
+                f"{self} has too small a context for the prompt {answer}",
+                "ask for less at once, or use a model with a larger context",
+            )
+        return Trouble(f"{self} did not accept the request {answer}", "check the model's name")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and everything it came from, groups opened."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__]
+        if isinstance(cause, BaseExceptionGroup):
+            waiting += cause.exceptions
+
+
+def _message(error: openai.APIStatusError) -> object:
+    """Return the endpoint's own words, wherever in the body they stand."""
+    body = error.body
+    if isinstance(body, Mapping):
+        return body.get("message") or body.get("error") or body.get("detail") or ""
+    return body
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that Retry-After names, in seconds or as a date; none where it has none."""
+    text = headers.get("retry-after", "").strip()
+    try:
+        wait_s = float(text)
+    except ValueError:
+        try:
+            wait_s = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, wait_s) if math.isfinite(wait_s) else None

@@ -1,0 +1,1 @@
+"""The simulated model: scripted text, streamed by a timing profile."""

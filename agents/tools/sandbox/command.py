@@ -1,0 +1,171 @@
+"""How a sandbox is started: an argument vector made of limits and of what the machine has.
+
+Pure; `job` executes it. The chain is setpriv (as root only), bubblewrap, prlimit, Python.
+Privileges go before bubblewrap starts, because the kernel exempts root's processes from the limit
+on their number; that limit is set inside, where it counts one sandbox and not the whole user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from agents.tools.sandbox.machine import SandboxMachine
+from cluster.kernel.errors import UsageError
+
+_MIB = 1024 * 1024
+PROGRAM = "/program.py"
+"""Where a program lies in its sandbox."""
+_SCRATCH = "/tmp"  # noqa: S108 - of the sandbox, empty and its own
+_INSIDE_ID = "1000"
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": _SCRATCH,
+    "LC_ALL": "C.UTF-8",
+    # A thread's own arena reserves 128 MiB of address space, which is limited.
+    "MALLOC_ARENA_MAX": "2",
+    # So do the threads of NumPy's linear algebra, one for each core of the machine.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """What one program may use; the time it may take comes with each run."""
+
+    memory_bytes_max: int = 512 * _MIB
+    """Address space of each process, and resident memory of all of them together."""
+    cpu_s_max: int = 60
+    """CPU time of each process."""
+    processes_max: int = 64
+    """Processes and threads together."""
+    file_size_bytes_max: int = 16 * _MIB
+    open_files_max: int = 256
+    """Descriptors of each process."""
+    files_max: int = 16_384
+    """Files, folders and links in /tmp and in /dev/shm, each."""
+    tmp_bytes_max: int = 64 * _MIB
+    """Size of /tmp, which is memory."""
+    shared_bytes_max: int = 16 * _MIB
+    """Size of /dev/shm, which is memory."""
+    output_bytes_max: int = 256 * 1024
+    """What is kept of stdout and of stderr, each; a program that writes more is killed."""
+    source_bytes_max: int = _MIB
+
+    def __post_init__(self) -> None:
+        """Refuse what would lift a limit: the tools below read 0 or less as none."""
+        for field in fields(self):
+            if getattr(self, field.name) <= 0:
+                raise UsageError(f"the sandbox's {field.name} has to be over 0")
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxHandles:
+    """Numbers of the descriptors that a starting sandbox inherits; none reaches the program."""
+
+    source: int
+    seccomp: int
+    status: int
+    """Where bubblewrap writes about its child, a JSON object a line."""
+    bubblewrap: int | None
+    """Its binary, opened: the unprivileged user may not reach it by path. None where there is
+    no change of user."""
+
+
+def sandbox_command(
+    machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandles, user_id: int
+) -> list[str]:
+    """Return the argument vector; ``user_id`` counts only where the machine has a setpriv."""
+    return [
+        *_start(machine, handles, user_id),
+        *_walls(machine),
+        *_files(machine, limits, handles),
+        *_environment(),
+        "--json-status-fd",
+        str(handles.status),
+        "--seccomp",
+        str(handles.seccomp),
+        "--",
+        *_limits(machine, limits),
+        # Isolated, but with `site`: programs call exit(). Unbuffered, to keep what was printed
+        # before a limit struck.
+        machine.python,
+        "-I",
+        "-u",
+        PROGRAM,
+    ]
+
+
+def _start(machine: SandboxMachine, handles: SandboxHandles, user_id: int) -> list[str]:
+    if handles.bubblewrap is None:
+        return [machine.bubblewrap]
+    return [
+        machine.setpriv,
+        f"--reuid={user_id}",
+        f"--regid={user_id}",
+        "--clear-groups",
+        f"/proc/self/fd/{handles.bubblewrap}",
+        # Has bubblewrap close it before the program starts.
+        "--sync-fd",
+        str(handles.bubblewrap),
+    ]
+
+
+def _walls(machine: SandboxMachine) -> list[str]:
+    # --die-with-parent: a killed worker must leave no grandchildren (ray#42861).
+    command = ["--unshare-all", "--unshare-user", "--die-with-parent", "--hostname", "sandbox"]
+    # No --new-session: `job` starts bubblewrap in a session of its own, which keeps the
+    # terminal out as well, and keeps all of bubblewrap in the one process group that is killed.
+    command += ["--uid", _INSIDE_ID, "--gid", _INSIDE_ID]
+    if "--disable-userns" in machine.bubblewrap_options:
+        command.append("--disable-userns")
+    return command
+
+
+def _files(machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandles) -> list[str]:
+    command: list[str] = []
+    for path in machine.shown:
+        command += ["--ro-bind", path, path]
+    for path, target in machine.links:
+        command += ["--symlink", target, path]
+    # No /proc: through /proc/1/mem a program could take over bubblewrap's own process, which has
+    # none of the limits.
+    command += ["--dev", "/dev"]
+    for path, size in (("/dev/shm", limits.shared_bytes_max), (_SCRATCH, limits.tmp_bytes_max)):  # noqa: S108
+        if "--size" in machine.bubblewrap_options:
+            command += ["--size", str(size)]
+        command += ["--tmpfs", path]
+    # After /tmp, for an environment may lie there.
+    for path in machine.libraries:
+        command += ["--ro-bind", path, path]
+    command += ["--ro-bind-data", str(handles.source), PROGRAM]
+    # What bubblewrap builds the tree on is a tmpfs without a size limit.
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _SCRATCH]
+
+
+def _environment() -> list[str]:
+    # It starts with an empty one, so there is nothing to clear.
+    command: list[str] = []
+    for name, value in _ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    return command
+
+
+def _limits(machine: SandboxMachine, limits: SandboxLimits) -> list[str]:
+    wanted = {
+        "as": limits.memory_bytes_max,
+        "cpu": limits.cpu_s_max + 1,
+        "fsize": limits.file_size_bytes_max,
+        "nofile": limits.open_files_max,
+        "memlock": 0,
+        # 1 and not 0: the kernel hands a dump to the machine's crash handler unless it is 1.
+        "core": 1,
+    }
+    if machine.is_process_limit_private:
+        wanted["nproc"] = limits.processes_max
+    granted = {
+        name: min(value, machine.ceilings.get(name, value)) for name, value in wanted.items()
+    }
+    # SIGXCPU at the first says which limit it was, SIGKILL follows where that is ignored.
+    cpu = f"--cpu={min(limits.cpu_s_max, granted['cpu'])}:{granted.pop('cpu')}"
+    return [machine.prlimit, cpu, *(f"--{name}={value}" for name, value in granted.items())]

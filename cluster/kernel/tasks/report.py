@@ -1,0 +1,305 @@
+"""A task's events folded into the FIXED object of `--json`, and one event as a FIXED line.
+
+Pure: the driver, the CLI and the HTTP ingress feed it the events they see anyway.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from graphlib import TopologicalSorter
+
+from cluster.kernel.events import (
+    Answered,
+    Corrected,
+    Detail,
+    Event,
+    Failed,
+    FellBack,
+    FindingReady,
+    PlanReady,
+    ProgramRan,
+    Spent,
+    StepFinished,
+    StepPlanned,
+    StepStarted,
+    Submitted,
+    Thought,
+    WasCancelled,
+)
+from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
+from cluster.kernel.tasks.corrections import corrected
+from cluster.kernel.vocabulary import Answer, Failure, Step, StepProgram
+
+JsonObject = dict[str, object]
+
+_ROUND_DIGITS = 6
+"""Microseconds: finer than any clock between processes."""
+_UNTOLD = frozenset({"passages"})
+"""Of a finding: they are long, and whoever reads it has the quotes."""
+
+
+@dataclass(slots=True)
+class _StepRecord:
+    """What has been seen of one step; grows as events come in."""
+
+    step: Step
+    started_s: float | None = None
+    finished_s: float | None = None
+    outcome: str = ""
+    attempts: int = 0
+    fallback: bool = False
+
+
+class TaskReport:
+    """Accumulates one task: `observe` its events in order, then `to_json`.
+
+    Events of another task are not checked for; a step that was never planned is passed over.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_busy_s",
+        "_corrections",
+        "_degraded",
+        "_first_thought_s",
+        "_model_calls",
+        "_model_s",
+        "_steps",
+        "_tokens",
+        "_wall_s",
+        "answer",
+        "failure",
+        "status",
+        "task",
+    )
+
+    def __init__(self, task: TaskId) -> None:
+        self.task = task
+        self.status = ""  # set by the terminal event, never changed after it
+        self.answer: Answer | None = None
+        """As far as it is corrected."""
+        self.failure: Failure | None = None
+        self._answered = Answer("")  # as the terminal event had it
+        self._corrections: dict[int, Corrected] = {}
+        self._steps: dict[StepId, _StepRecord] = {}
+        self._busy_s: defaultdict[StepId, float] = defaultdict(float)
+        self._tokens: Counter[str] = Counter()
+        self._model_calls = 0
+        self._model_s = 0.0
+        self._first_thought_s: float | None = None
+        self._wall_s = 0.0
+        self._degraded: list[str] = []
+
+    @property
+    def is_finished(self) -> bool:
+        """Say whether the terminal event has been seen."""
+        return bool(self.status)
+
+    def observe(self, event: Event) -> None:
+        """Take in the next event; after the terminal one only corrections and what they took."""
+        if self.is_finished:
+            self._observe_late(event)
+            return
+        self._wall_s = max(self._wall_s, event.at_s)
+        match event.detail:
+            case PlanReady(plan):
+                self._steps = {step.id: self._planned(step) for step in plan.steps}
+            case StepPlanned(step):
+                self._steps[step.id] = self._planned(step)
+            case Thought() if self._first_thought_s is None:
+                self._first_thought_s = event.at_s
+            case Spent() as spent:
+                self._spend(event.step, spent)
+            case StepStarted() | StepFinished() | FellBack() as detail:
+                self._progress(event, detail)
+            case Answered(answer):
+                self.status, self.answer, self._answered = "answered", answer, answer
+            case Failed(failure):
+                self.status, self.failure = "failed", failure
+            case WasCancelled(reason):
+                self.status = "cancelled"
+                self.failure = Failure("cancelled", reason or "the task was cancelled")
+            case _:
+                pass
+
+    def _observe_late(self, event: Event) -> None:
+        match event.detail:
+            case Corrected(claim) as correction if self.answer is not None:
+                self._corrections[claim] = correction
+                self.answer = corrected(self._answered, self._corrections.values())
+            case Spent() as spent:
+                self._spend(event.step, spent)
+            case _:
+                pass
+
+    def to_json(self) -> JsonObject:
+        """Return the FIXED object; before the terminal event its ``status`` is empty."""
+        critical_path_s = self._critical_path_s()
+        return {
+            "task": self.task,
+            "status": self.status,
+            **_answer(self.answer or Answer("", degraded=tuple(self._degraded))),
+            "plan": {"steps": [_object(record.step) for record in self._steps.values()]},
+            "steps": [self._step_record(record) for record in self._steps.values()],
+            "usage": {
+                "model_calls": self._model_calls,
+                "prompt_tokens": self._tokens["prompt"],
+                "completion_tokens": self._tokens["completion"],
+                "wasted_tokens": self._tokens["wasted"],
+                "hedges": 0,
+                "speculations": 0,
+            },
+            "timing": {
+                "wall_s": _seconds(self._wall_s),
+                "first_thought_s": _seconds(self._first_thought_s),
+                "critical_path_s": _seconds(critical_path_s),
+                "model_s": _seconds(self._model_s),
+                "overhead_s": _seconds(max(0.0, self._wall_s - critical_path_s)),
+            },
+            "error": _failure(self.failure),
+        }
+
+    def _planned(self, step: Step) -> _StepRecord:
+        record = self._steps.get(step.id) or _StepRecord(step)
+        record.step = step
+        return record
+
+    def _spend(self, step: StepId, spent: Spent) -> None:
+        self._busy_s[step] += spent.seconds
+        self._tokens["prompt"] += spent.prompt_tokens
+        self._tokens["completion"] += spent.completion_tokens
+        self._tokens["wasted"] += spent.wasted_tokens
+        if spent.on == "model":
+            self._model_calls += 1
+            self._model_s += spent.seconds
+
+    def _progress(self, event: Event, detail: StepStarted | StepFinished | FellBack) -> None:
+        record = self._steps.get(event.step)
+        if isinstance(detail, FellBack):
+            self._degraded.append(f"{detail.what}: {detail.reason}")
+        if record is None:
+            return
+        match detail:
+            case StepStarted(attempt):
+                record.attempts = max(record.attempts, attempt)
+                if record.started_s is None:
+                    record.started_s = event.at_s
+            case StepFinished(outcome, attempts):
+                record.finished_s, record.outcome = event.at_s, outcome
+                record.attempts = max(record.attempts, attempts)
+            case FellBack():
+                record.fallback = True
+
+    def _step_record(self, record: _StepRecord) -> JsonObject:
+        unfinished = "not_started" if record.started_s is None else "unfinished"
+        return {
+            **_object(record.step),
+            "started_s": _seconds(record.started_s),
+            "finished_s": _seconds(record.finished_s),
+            "outcome": record.outcome or unfinished,
+            "attempts": record.attempts,
+            "speculated": False,
+            "fallback": record.fallback,
+        }
+
+    def _critical_path_s(self) -> float:
+        needs = {step: record.step.needs for step, record in self._steps.items()}
+        longest = longest_path_s(needs, self._busy_s)
+        return self._busy_s[PLAN_STEP] + longest + self._busy_s[ANSWER_STEP]
+
+
+def longest_path_s(
+    needs: Mapping[StepId, Iterable[StepId]], busy_s: Mapping[StepId, float]
+) -> float:
+    """Return the most busy seconds along any path of a DAG; needs of unknown steps count nothing.
+
+    Raises:
+        graphlib.CycleError: it is no DAG.
+    """
+    ends_s: dict[StepId, float] = {}
+    for step in TopologicalSorter(needs).static_order():
+        begins_s = max((ends_s[need] for need in needs.get(step, ())), default=0.0)
+        ends_s[step] = begins_s + (busy_s.get(step, 0.0) if step in needs else 0.0)
+    return max(ends_s.values(), default=0.0)
+
+
+def event_to_json(event: Event) -> JsonObject | None:
+    """Return one event as the FIXED line of ``--events``; None where it isn't shown to users."""
+    if isinstance(event.detail, Spent):
+        return None
+    return {
+        "at_s": _seconds(event.at_s),
+        "task": event.task,
+        "kind": event.kind,
+        "agent": event.agent,
+        "step": event.step,
+        **_own_fields(event.detail),
+    }
+
+
+def _own_fields(detail: Detail) -> JsonObject:
+    match detail:
+        case FindingReady(value) | ProgramRan(value):
+            return _object(value)
+        case Answered(answer):
+            return _answer(answer)
+        case Failed(failure):
+            return {"error": _failure(failure)}
+        case Submitted(goal):
+            return {"goal": goal}
+        case StepFinished(outcome, attempts, failure, result):
+            said = {"result": result} if result else {}
+            return {"outcome": outcome, "attempts": attempts, "error": _failure(failure), **said}
+        case _:
+            return _object(detail)
+
+
+def _object(value: object) -> JsonObject:
+    """Return a value of the kernel's vocabulary under its own field names."""
+    if not is_dataclass(value):
+        return {}
+    names = [field.name for field in fields(value) if field.name not in _UNTOLD]
+    return {name: _plain(getattr(value, name)) for name in names}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return _seconds(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return _object(value) if is_dataclass(value) else value
+
+
+def _answer(answer: Answer) -> JsonObject:
+    return {
+        "answer": answer.text,
+        "citations": _plain(answer.citations),
+        "programs": [_program(program) for program in answer.programs],
+        "degraded": list(answer.degraded),
+        "claims": _plain(answer.claims),
+    }
+
+
+def _program(program: StepProgram) -> JsonObject:
+    run = program.program.run
+    return {
+        "step": program.step,
+        "language": program.program.language,
+        "source": program.program.source,
+        "exit_code": run.exit_code if run else None,
+        "stdout": run.stdout if run else "",
+        "stderr": run.stderr if run else "",
+    }
+
+
+def _failure(failure: Failure | None) -> JsonObject | None:
+    return None if failure is None else {"kind": failure.kind, "message": failure.message}
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, _ROUND_DIGITS)

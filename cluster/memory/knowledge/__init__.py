@@ -1,0 +1,1 @@
+"""Knowledge from files: found, split, embedded, stored, searched."""

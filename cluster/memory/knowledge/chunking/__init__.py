@@ -1,0 +1,1 @@
+"""Splits a file into passages along its structure, a module for each format."""

@@ -1,0 +1,165 @@
+"""Reads files and folders into the central store: their contents, and a list of what there is.
+
+Called by who submits a task; the agents find it all again with `cluster.memory.knowledge.stored`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cluster.kernel.errors import UsageError
+from cluster.memory.knowledge.collections import named_collection, stored_collection
+from cluster.memory.knowledge.documents import DocumentWriter, Reading
+from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
+from cluster.memory.knowledge.records import Collection, CollectionSource, collection_key, name_key
+from cluster.memory.knowledge.side_thread import in_side_thread
+from cluster.memory.knowledge.sources import (
+    NO_TEXT,
+    Passed,
+    SourceFile,
+    find_files,
+    read_file,
+    shown,
+)
+from cluster.memory.knowledge.wire import collection_to_bytes
+from cluster.memory.store.port import Store
+
+BATCH_FILES = 16
+"""Files that are read, split, embedded and stored together."""
+
+PathName = str | os.PathLike[str]
+Progress = Callable[[int, int], None]
+"""Hears how many of how many files are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What `learn` did."""
+
+    collection: str
+    """Id of the collection, as `Submission.collection` wants it."""
+    files: int
+    """Sources in the collection."""
+    passages: int
+    embedded: int
+    """Documents that were new to the store."""
+    reused: int
+    """Files whose content was known already."""
+    skipped: int
+    """Entries of folders that were passed over."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was passed over and might be missed."""
+
+
+async def learn(
+    store: Store,
+    paths: Sequence[PathName],
+    *,
+    embedder: Embedder | None = None,
+    name: str = "",
+    progress: Progress | None = None,
+) -> Learned:
+    """Read files and folders into the store and return the collection of what they hold.
+
+    With a name, they are added to the collection of that name, in the place of what it had from
+    the same paths. Two that add to one name at the same time: the later one wins.
+
+    Raises:
+        UsageError: a path doesn't exist, is unreadable, empty, binary or too large.
+        StoreUnavailable: the store does not answer.
+    """
+    embedder = embedder or WordLlamaEmbedder()
+    passed = Passed()
+    readings = await _read_all(paths, embedder, passed)
+    sources = [
+        CollectionSource(each.file.source, each.document, shown(each.file.path), 0)
+        for each in readings
+    ]
+    old = await _named(store, name)
+    collection = _merged(old, sources, paths if name else ())
+    known = await stored_collection(store, collection.id)
+    writer = DocumentWriter(store, embedder)
+    if known is None:
+        for at in range(0, len(readings), BATCH_FILES):
+            await writer.write(readings[at : at + BATCH_FILES])
+            if progress is not None:
+                progress(min(at + BATCH_FILES, len(readings)), len(readings))
+        known = _counted(collection, writer.passages)
+        if not any(each.passages for each in known.sources):
+            raise UsageError(f"the knowledge {NO_TEXT}")
+        await store.put_many({collection_key(known.id): collection_to_bytes(known)})
+    if name:
+        await store.put_many({name_key(name): collection.id.encode()})
+    return Learned(
+        collection=collection.id,
+        files=len(known.sources),
+        passages=sum(each.passages for each in known.sources),
+        embedded=writer.embedded,
+        reused=len(readings) - writer.embedded,
+        skipped=passed.count,
+        notes=tuple(passed.notes),
+    )
+
+
+async def _named(store: Store, name: str) -> Collection | None:
+    collection = await named_collection(store, name) if name else ""
+    return await stored_collection(store, collection) if collection else None
+
+
+def _counted(collection: Collection, passages: dict[str, int]) -> Collection:
+    return Collection(
+        tuple(
+            replace(each, passages=passages.get(each.document, each.passages))
+            for each in collection.sources
+        )
+    )
+
+
+async def _read_all(paths: Sequence[PathName], embedder: Embedder, passed: Passed) -> list[Reading]:
+    """Read what the paths lead to.
+
+    Raises:
+        UsageError: a path can't be used, or leads to no text at all.
+    """
+    files = await in_side_thread(find_files, paths, passed)
+    readings: list[Reading] = []
+    for at in range(0, len(files), BATCH_FILES):
+        batch = files[at : at + BATCH_FILES]
+        readings += await in_side_thread(_read_batch, batch, embedder.name, passed)
+    fruitful = {reading.file.named for reading in readings}
+    known = {reading.file.path for reading in readings}
+    for path in [os.fspath(path) for path in paths]:
+        if path not in fruitful and not _covers(path, known):
+            raise UsageError(f"the knowledge path {shown(path)!r} {NO_TEXT}")
+    return readings
+
+
+def _covers(path: str, known: set[Path]) -> bool:
+    """Say whether files below a path were read by way of another one."""
+    root = Path(path).resolve()
+    return any(file.is_relative_to(root) for file in known)
+
+
+def _read_batch(batch: Sequence[SourceFile], embedder: str, passed: Passed) -> list[Reading]:
+    read = [(file, read_file(file, passed)) for file in batch]
+    return [Reading.of(file, data, embedder) for file, data in read if data is not None]
+
+
+def _merged(
+    old: Collection | None, new: Sequence[CollectionSource], roots: Sequence[PathName]
+) -> Collection:
+    """Put new sources in the place of what lay below the same paths, and keep all others.
+
+    An old source that has the name of a new one and is another file gets its full path for a name.
+    """
+    tops = [Path(root).resolve() for root in roots]
+    names = {each.source for each in new}
+    kept = [
+        replace(each, source=each.path) if each.source in names else each
+        for each in (old.sources if old else ())
+        if not any(Path(each.path).is_relative_to(top) for top in tops)
+    ]
+    return Collection.of([*kept, *new])

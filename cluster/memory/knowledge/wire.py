@@ -1,0 +1,119 @@
+"""Stored knowledge <-> protobuf: the only place that converts it.
+
+Called by `cluster.memory.knowledge.stored`; nothing of protobuf goes further inward.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from cluster.kernel.errors import WireError
+from cluster.memory.knowledge.records import (
+    CODE,
+    TEXT,
+    Chunk,
+    Collection,
+    CollectionSource,
+    StoredDocument,
+)
+from protos.v1 import memory_pb2
+
+_KIND_TO_PROTO = {
+    TEXT: memory_pb2.PASSAGE_KIND_TEXT,
+    CODE: memory_pb2.PASSAGE_KIND_CODE,
+}
+_KIND_FROM_PROTO = {number: kind for kind, number in _KIND_TO_PROTO.items()}
+
+
+def document_to_bytes(document: StoredDocument) -> bytes:
+    """Serialise a document."""
+    made = memory_pb2.StoredDocument(
+        content_hash=document.content_hash,
+        format=document.format,
+        chunker_version=document.chunker_version,
+        embedder=document.embedder,
+        dimensions=document.dimensions,
+        vectors=document.vectors,
+        scales=document.scales,
+    )
+    for chunk in document.chunks:
+        made.passages.add(
+            start_line=chunk.start_line,
+            end_line=chunk.end_line,
+            text=chunk.text,
+            kind=_KIND_TO_PROTO[chunk.kind],
+            title=chunk.title,
+            context=chunk.context,
+            breaks=chunk.breaks,
+        )
+    return made.SerializeToString()
+
+
+def document_from_bytes(data: bytes) -> StoredDocument:
+    """Parse a document.
+
+    Raises:
+        WireError: the bytes are none, or its vectors are not as many as its passages.
+    """
+    read = memory_pb2.StoredDocument()
+    try:
+        read.ParseFromString(data)
+        chunks = tuple(_chunk(each) for each in read.passages)
+    except (DecodeError, KeyError) as error:
+        raise WireError("a document in the central store can't be read as one") from error
+    if len(read.scales) != len(chunks) or len(read.vectors) != len(chunks) * read.dimensions:
+        raise WireError("a document in the central store has other vectors than passages")
+    return StoredDocument(
+        content_hash=read.content_hash,
+        format=read.format,
+        chunker_version=read.chunker_version,
+        embedder=read.embedder,
+        dimensions=read.dimensions,
+        chunks=chunks,
+        vectors=read.vectors,
+        scales=tuple(read.scales),
+    )
+
+
+def _chunk(read: memory_pb2.StoredPassage) -> Chunk:
+    return Chunk(
+        start_line=read.start_line,
+        end_line=read.end_line,
+        text=read.text,
+        kind=_KIND_FROM_PROTO[read.kind],
+        title=read.title,
+        context=read.context,
+        breaks=tuple(read.breaks),
+    )
+
+
+def collection_to_bytes(collection: Collection) -> bytes:
+    """Serialise a collection."""
+    made = memory_pb2.StoredCollection()
+    for each in collection.sources:
+        made.sources.add(
+            source=each.source,
+            document=each.document,
+            path=each.path,
+            passages=each.passages,
+        )
+    return made.SerializeToString()
+
+
+def collection_from_bytes(data: bytes) -> Collection:
+    """Parse a collection.
+
+    Raises:
+        WireError: the bytes are none.
+    """
+    read = memory_pb2.StoredCollection()
+    try:
+        read.ParseFromString(data)
+    except DecodeError as error:
+        raise WireError("a collection in the central store can't be read as one") from error
+    return Collection(
+        tuple(
+            CollectionSource(each.source, each.document, each.path, each.passages)
+            for each in read.sources
+        )
+    )

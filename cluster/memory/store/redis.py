@@ -1,0 +1,360 @@
+"""The central store on Redis, through redis-py's asyncio client.
+
+One `RedisStore` belongs to one event loop and is shared by everything on it. The only module that
+talks to Redis; `cluster.memory.store.embedded` only starts and ends a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+from redis.asyncio import ConnectionPool, Redis, UnixDomainSocketConnection
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
+
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.store.port import checked_ttl_s
+
+_SCAN_COUNT = 1_000
+_URL_OPTIONS = frozenset({"connection_class", "db", "host", "password", "path", "port", "username"})
+_TLS_OPTIONS = frozenset(
+    f"ssl_{name}"
+    for name in ("ca_certs", "ca_path", "cert_reqs", "certfile", "check_hostname", "keyfile")
+)
+
+# KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
+_PUT_MANY = """
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, ARGV[i], 'PX', ARGV[#KEYS + 1])
+end
+"""
+
+# KEYS: counter of the name, lease, set of leases. ARGV: epoch, value, milliseconds. A counter
+# that is behind the epoch belongs to a store that has lost it; it is raised, lest the same epoch
+# be given out twice.
+_PUT_LEASE = """
+local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
+local epoch = tonumber(ARGV[1])
+if newest > epoch then return 0 end
+if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', KEYS[3], KEYS[2])
+return 1
+"""
+
+# KEYS: counter of the name, key. ARGV: epoch, value, milliseconds.
+_PUT_ONCE = """
+local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
+local epoch = tonumber(ARGV[1])
+if newest > epoch or not redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') then return 0 end
+if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+"""
+
+# KEYS: set of leases. Returns keys and values in turn; those that ran out leave the set.
+_LEASES = """
+local held = {}
+for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local value = redis.call('GET', key)
+  if value then
+    held[#held + 1] = key
+    held[#held + 1] = value
+  else
+    redis.call('SREM', KEYS[1], key)
+  end
+end
+return held
+"""
+
+# KEYS: counter of the name, lease. ARGV: epoch.
+_DROP_LEASE = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the server is: what redis-py needs to know, and what people may read."""
+
+    options: Mapping[str, Any] = field(repr=False)
+    address: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Return the target of a URL; errors never quote it, since it may hold a password."""
+        try:
+            options = dict(parse_url(url))
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            # `from None`: a password with a slash in it is taken for the port, and quoted as such.
+            raise UsageError(
+                "the Redis URL can't be read: it is redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
+                "unix:///PATH, with special characters of a password percent-encoded"
+            ) from None
+        known = _URL_OPTIONS | _TLS_OPTIONS if parts.scheme == "rediss" else _URL_OPTIONS
+        for name in options.keys() - known:
+            raise UsageError(f"the Redis URL has the unknown option {name!r}: remove it")
+        if options.get("connection_class") is not UnixDomainSocketConnection:
+            host = parts.hostname or "localhost"
+            return cls(options, f"{parts.scheme}://{host}:{port or 6379}/{options.get('db', 0)}")
+        if not options.get("path"):
+            raise UsageError("the Redis URL names no socket: it is unix:///PATH with three slashes")
+        return cls(options, f"unix://{options['path']}")
+
+    def without_secrets(self, text: str) -> str:
+        """Return the text with the password blotted out (servers quote commands they refuse)."""
+        password = self.options.get("password")
+        return text.replace(password, "***") if password else text
+
+
+class RedisStore:
+    """`cluster.memory.store.port.Store` on a Redis server of version 6 or later.
+
+    No command is ever sent twice (redis-py#261): a caller that gets `StoreUnavailable` can't know
+    whether it took effect, and may repeat every method; a repeated `next_epoch` may skip a number.
+
+    A command that is cancelled or runs out of time closes its connection, so that its late reply is
+    never read as the reply to another (redis-py#2624). Nothing watches keys: a pipeline that is
+    cancelled as it stops watching leaks its connection (redis-py#4121).
+    """
+
+    def __init__(
+        self, target: _Target, prefix: str, *, timeout_s: float, connections_max: int
+    ) -> None:
+        self._target = target
+        self._prefix = prefix
+        self._keys = f"{prefix}key:"
+        self._epochs = f"{prefix}epoch:"
+        self._lease_set = f"{prefix}leases"
+        self._timeout_s = timeout_s
+        self._is_closed = False
+        # Who waits for a connection waits here, so the pool is never found exhausted. redis-py's
+        # blocking pool loses wake-ups: a waiter that is woken and cancelled at once takes its
+        # wake-up along, and the next one waits for its whole timeout beside a free connection.
+        self._free = asyncio.Semaphore(connections_max)
+        options = {
+            **target.options,
+            "max_connections": connections_max,
+            # One deadline around the whole method, none for each write: with `socket_timeout` set,
+            # redis-py writes under `asyncio.wait_for`, which on Python 3.11 swallows a cancellation
+            # that comes as the write ends (it did so for about 250 in a storm of 3,600).
+            "socket_timeout": None,
+            "socket_connect_timeout": timeout_s,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+            "driver_info": None,
+        }
+        self._client = Redis.from_pool(ConnectionPool(**options))
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        prefix: str = "fm:",
+        *,
+        timeout_s: float = 5.0,
+        connections_max: int = 16,
+    ) -> Self:
+        """Return a store whose server has answered.
+
+        Args:
+            url: ``redis://``, ``rediss://`` or ``unix://``.
+            prefix: of every key of this cluster; clusters with different ones see nothing of each
+                other.
+            timeout_s: how long any method may take, in seconds, waiting for a connection included.
+            connections_max: how many commands may be under way at once.
+
+        Raises:
+            UsageError: the URL can't be read.
+            StoreUnavailable: there is no answer, or a refusal.
+        """
+        store = cls(
+            _Target.parse(url), prefix, timeout_s=timeout_s, connections_max=connections_max
+        )
+        try:
+            await store.ping()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the values of the keys in their order, None where there is none."""
+        if not keys:
+            return []
+        async with self._operation() as client:
+            values = await client.mget([self._keys + key for key in keys])
+        return cast("list[bytes | None]", values)
+
+    async def put_many(self, items: Mapping[str, bytes], ttl_s: float | None = None) -> None:
+        """Set the keys, all or none; with ``ttl_s`` they vanish after that time."""
+        ttl_ms = None if ttl_s is None else _milliseconds(ttl_s)
+        if not items:
+            return
+        named = {self._keys + key: value for key, value in items.items()}
+        async with self._operation() as client:
+            if ttl_ms is None:
+                await client.mset(named)
+            else:
+                await _run(client, _PUT_MANY, [*named], [*named.values(), ttl_ms])
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Remove the keys; those that are not there are passed over."""
+        if not keys:
+            return
+        async with self._operation() as client:
+            await client.delete(*(self._keys + key for key in keys))
+
+    async def items(self, prefix: str) -> dict[str, bytes]:
+        """Return all keys that start with the prefix, and their values.
+
+        It walks over every key of the server, a page at a time, and the timeout is for each page:
+        for few and known keys, `get_many` is cheaper. What is set or removed meanwhile may be in
+        the result or not.
+        """
+        pattern = _literal(self._keys + prefix) + "*"
+        items: dict[str, bytes] = {}
+        cursor = -1
+        while cursor != 0:
+            async with self._operation() as client:
+                cursor, found = await client.scan(max(cursor, 0), pattern, _SCAN_COUNT)
+                keys = cast("list[bytes]", found)
+                values = cast("list[bytes | None]", await client.mget(keys) if keys else [])
+            for key, value in zip(keys, values, strict=True):
+                if value is not None:
+                    items[key.decode().removeprefix(self._keys)] = value
+        return items
+
+    async def next_epoch(self, name: str) -> int:
+        """Return the next incarnation number of a name, from 1, never the same twice."""
+        async with self._operation() as client:
+            return int(await client.incr(self._epochs + name))
+
+    async def put_lease(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+        """Set ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
+        keys = [self._epochs + name, self._keys + key, self._lease_set]
+        ttl_ms = _milliseconds(ttl_s)
+        async with self._operation() as client:
+            return bool(await _run(client, _PUT_LEASE, keys, [epoch, value, ttl_ms]))
+
+    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+        """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
+        keys = [self._epochs + name, self._keys + key]
+        ttl_ms = _milliseconds(ttl_s)
+        async with self._operation() as client:
+            return bool(await _run(client, _PUT_ONCE, keys, [epoch, value, ttl_ms]))
+
+    async def leases(self) -> dict[str, bytes]:
+        """Return every key set by `put_lease` that has not run out, and its value."""
+        async with self._operation() as client:
+            held: list[bytes] = await _run(client, _LEASES, [self._lease_set], [])
+        keys = (key.decode().removeprefix(self._keys) for key in held[::2])
+        return dict(zip(keys, held[1::2], strict=True))
+
+    async def drop_lease(self, name: str, key: str, epoch: int) -> bool:
+        """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""
+        keys = [self._epochs + name, self._keys + key]
+        async with self._operation() as client:
+            return bool(await _run(client, _DROP_LEASE, keys, [epoch]))
+
+    async def run_script(
+        self, script: str, keys: Sequence[str], arguments: Sequence[bytes | int | str]
+    ) -> Any:
+        """Run a Lua script for another port on this server, on keys of this cluster.
+
+        The script must bear that it takes effect and its reply is lost: it is never sent again.
+        """
+        named = [self._prefix + key for key in keys]
+        async with self._operation() as client:
+            return await _run(client, script, named, arguments)
+
+    async def ping(self) -> float:
+        """Return the round trip in seconds."""
+        now = asyncio.get_running_loop().time
+        started = now()
+        async with self._operation() as client:
+            await client.ping()
+        return now() - started
+
+    async def close(self) -> None:
+        """Close the connections; methods that are called later raise `StoreUnavailable`."""
+        self._is_closed = True
+        with suppress(RedisError, OSError):  # a connection that broke is given back as well
+            await self._client.aclose()
+
+    @asynccontextmanager
+    async def _operation(self) -> AsyncIterator[Redis]:
+        """Hold one of the connections, within the timeout, and turn errors into ours."""
+        if self._is_closed:
+            raise StoreUnavailable(f"the store at {self._target.address} has been closed here")
+        try:
+            async with asyncio.timeout(self._timeout_s), self._free:
+                yield self._client
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                f"the store at {self._target.address} did not answer within {self._timeout_s:g} s: "
+                "it is overloaded, or the network holds it up"
+            ) from error
+        except (RedisError, OSError, RuntimeError) as error:
+            # RuntimeError is what uvloop raises for a write to a connection that has just been
+            # reset, which redis-py passes on.
+            told = self._target.without_secrets(str(error))
+            raise StoreUnavailable(
+                f"the store at {self._target.address} {_what_failed(error)}: "
+                f"{' '.join(told.split()).rstrip('.') or type(error).__name__}"
+            ) from (error if told == str(error) else None)
+
+
+def _what_failed(error: Exception) -> str:
+    # On a unix socket, redis-py wraps what the handshake raised in an error of the connection.
+    reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
+    if isinstance(reason, (AuthenticationError, AuthorizationError)):
+        return "refused the user name or password in its URL"
+    if isinstance(reason, BusyLoadingError):
+        return "has just been started and reads its data"
+    if isinstance(reason, ResponseError):
+        return "refused a command"
+    return "can't be reached (is it running, and its URL right?)"
+
+
+async def _run(
+    client: Redis, script: str, keys: Sequence[str], arguments: Sequence[bytes | int | str]
+) -> Any:
+    """Run a Lua script, sending its text only to a server that doesn't know it yet."""
+    try:
+        return await client.evalsha(_digest(script), len(keys), *keys, *arguments)
+    except NoScriptError:
+        return await client.eval(script, len(keys), *keys, *arguments)
+
+
+@cache
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _milliseconds(ttl_s: float) -> int:
+    return max(1, round(checked_ttl_s(ttl_s) * 1000))
+
+
+def _literal(text: str) -> str:
+    """Return the glob pattern that matches the text alone."""
+    return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)

@@ -1,0 +1,143 @@
+"""Where an embedded store keeps its data and its socket, and who may use them.
+
+Data lie in the user's data folder, one numbered slot for each cluster that runs at the same time;
+socket, configuration and log lie in a short-lived folder of their own. Used by
+`cluster.memory.store.embedded` alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from cluster.kernel.errors import StoreUnavailable
+
+_SLOTS_MAX = 64
+# sockaddr_un holds 108 bytes on Linux and 104 elsewhere, with a closing zero.
+_SOCKET_PATH_BYTES_MAX = 103
+_SHORT_TEMP = Path(os.sep, "tmp")
+
+
+class Slot:
+    """Folders that one embedded store has to itself.
+
+    Attributes:
+        run_dir: private (0700) and short-lived; its socket's path is short enough for the kernel.
+        data_dir: what outlives the run; inside ``run_dir`` where it is temporary.
+        number: how many slots of its data folder others had, which have what was learned so far.
+    """
+
+    def __init__(
+        self, run_dir: Path, data_dir: Path, lock: int | None = None, number: int = 0
+    ) -> None:
+        self.run_dir = run_dir
+        self.data_dir = data_dir
+        self.number = number
+        self._lock = lock
+
+    @property
+    def socket(self) -> Path:
+        """The server's unix socket."""
+        return self.run_dir / "redis.sock"
+
+    @property
+    def config(self) -> Path:
+        """The server's configuration file."""
+        return self.run_dir / "redis.conf"
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.run_dir / "redis.log"
+
+    @property
+    def inherited_fds(self) -> tuple[int, ...]:
+        """What the server is to inherit: it then holds the slot as long as it lives."""
+        return () if self._lock is None else (self._lock,)
+
+    def give_back(self) -> None:
+        """Remove the run folder and let go of the slot; the data stay.
+
+        The slot is free when the last of those who inherited it has ended.
+        """
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+
+def take_slot(data_root: Path | None, *, is_temporary: bool, major: int) -> Slot:
+    """Return a slot nobody else uses, the lowest that is free, so that data are found again.
+
+    Args:
+        data_root: folder of the slots; ``fleetmind`` in the user's data folder where not given.
+        is_temporary: keep the data in the run folder instead.
+        major: version of the server, whose files another major version may not read.
+
+    Raises:
+        StoreUnavailable: no folder could be made or locked.
+    """
+    run_dir = None
+    try:
+        run_dir = _new_run_dir()
+        if is_temporary:
+            return Slot(run_dir, _private(run_dir / "data"))
+        return _take_persistent(run_dir, data_root or _user_data_root(), f"redis-{major}")
+    except BaseException as error:
+        if run_dir is not None:
+            shutil.rmtree(run_dir, ignore_errors=True)
+        if not isinstance(error, (OSError, RuntimeError)):
+            raise
+        raise StoreUnavailable(
+            f"no folder for the embedded store's data ({error}): set XDG_DATA_HOME and TMPDIR to "
+            "folders that can be written to"
+        ) from error
+
+
+def _take_persistent(run_dir: Path, root: Path, version: str) -> Slot:
+    for number in range(_SLOTS_MAX):
+        folder = _private(root / f"store-{number}")
+        lock = _try_lock(folder / "lock")
+        if lock is None:
+            continue
+        try:
+            return Slot(run_dir, _private(folder / version), lock, number)
+        except OSError:
+            os.close(lock)
+            raise
+    raise StoreUnavailable(f"all {_SLOTS_MAX} slots in {root} are in use")
+
+
+def _try_lock(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return descriptor
+
+
+def _new_run_dir() -> Path:
+    run_dir = Path(tempfile.mkdtemp(prefix="fleetmind-store-"))
+    if len(os.fsencode(run_dir / "redis.sock")) <= _SOCKET_PATH_BYTES_MAX:
+        return run_dir
+    run_dir.rmdir()
+    return Path(tempfile.mkdtemp(prefix="fleetmind-store-", dir=_SHORT_TEMP))
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _user_data_root() -> Path:
+    named = Path(os.environ.get("XDG_DATA_HOME", ""))
+    # A relative one is to be ignored, says the XDG base directory specification.
+    base = named if named.is_absolute() else Path.home() / ".local" / "share"
+    return base / "fleetmind"

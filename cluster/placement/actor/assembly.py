@@ -1,0 +1,209 @@
+"""Builds one host from settings: store, knowledge, agent, transport, and for Managers the engine.
+
+Called inside each actor by `cluster.placement.actor.actors`. Agents and their parts are named in
+the settings (`module:attribute`), so that this package never imports `agents`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import UsageError
+from cluster.kernel.ids import role_of
+from cluster.kernel.roles import MANAGER
+from cluster.kernel.turn import Turn
+from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.store.redis import RedisStore
+from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.actor.own_modules import OwnModules
+from cluster.runtime.directory import scope_of
+from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.observers.spans import Spans, open_spans
+from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.turns.runner import Handler
+from cluster.transport.nearest import nearest_transport
+from cluster.wire.messages import MessageCodec
+
+REFUSALS = 256
+"""Turns a Manager may have beyond its tasks: those that refuse, replay or acknowledge one."""
+
+
+class BuiltAgent(Protocol):
+    """What the agent factory returns, as far as a host needs to know it."""
+
+    purpose: str
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Answer a message."""
+        ...
+
+    def handlers(self) -> Mapping[type, object]:
+        """Return the handled message types."""
+        ...
+
+    async def close(self) -> None:
+        """Give model connections and sandboxes back."""
+        ...
+
+
+class AgentHost:
+    """A host with everything it owns, closed in the reverse order of its making."""
+
+    def __init__(
+        self,
+        host: Host,
+        agent: BuiltAgent,
+        knowledge: StoredKnowledge,
+        store: RedisStore,
+        spans: Spans | None,
+    ) -> None:
+        self.host = host
+        self._spans = spans
+        self._agent = agent
+        self._knowledge = knowledge
+        self._store = store
+        self._warming: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Register and listen; return the address. What searches need is loaded meanwhile."""
+        address = await self.host.start()
+        if role_of(self.host.profile.agent) != MANAGER:
+            self._warming = asyncio.ensure_future(self._knowledge.warm())
+        return address
+
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel the tasks it owns."""
+        await self.host.end_tasks(reason)
+
+    async def fenced(self) -> None:
+        """Return once a newer incarnation of the agent has taken over."""
+        await self.host.is_fenced.wait()
+
+    async def stop(self) -> None:
+        """Drain and close."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
+        if self.host.is_fenced.is_set():
+            await self.host.abort()  # what it has not done is the newer incarnation's to do
+        else:
+            await self.host.stop()
+        if self._spans is not None:
+            await self._spans.close()
+        await self._agent.close()
+        await self._knowledge.close()
+        await self._store.close()
+
+
+async def open_host(spec: HostSpec) -> AgentHost:
+    """Build the host of one agent; it still has to be started.
+
+    Raises:
+        UsageError: a class, model or path in the settings is wrong.
+        StoreUnavailable: the store can't be reached.
+    """
+    settings: dict[str, Any] = json.loads(spec.settings_json)
+    secrets: dict[str, str] = await asyncio.to_thread(_read_json, spec.secrets_path)
+    role = role_of(spec.agent)
+    named = settings["agents"][role]["class_path"], settings["parts"]["factory"]
+    OwnModules(named, settings["python_path"]).install()
+    store = await RedisStore.connect(secrets["redis_url"])
+    try:
+        knowledge = StoredKnowledge(store)
+        agent = _build_agent(settings, settings["agents"][role], secrets, knowledge)
+    except BaseException:
+        await store.close()
+        raise
+    spans = open_spans(spec.agent, settings["telemetry"])
+    host = _build_host(spec, settings, secrets, agent, store, spans=spans)
+    return AgentHost(host, agent, knowledge, store, spans)
+
+
+def _build_agent(
+    settings: dict[str, Any],
+    role_settings: dict[str, Any],
+    secrets: dict[str, str],
+    knowledge: StoredKnowledge,
+) -> BuiltAgent:
+    build: Callable[..., BuiltAgent] = load(settings["parts"]["factory"])
+    return build(
+        role_settings["class_path"],
+        model=settings["model"],
+        api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY", ""),
+        knowledge=knowledge,
+        sandbox=settings["sandbox"],
+        answer=settings["answer"],
+    )
+
+
+def _build_host(
+    spec: HostSpec,
+    settings: dict[str, Any],
+    secrets: dict[str, str],
+    agent: BuiltAgent,
+    store: RedisStore,
+    *,
+    spans: Spans | None,
+) -> Host:
+    role = role_of(spec.agent)
+    role_settings = settings["agents"][role]
+    clock = SystemClock()
+    codec = MessageCodec()
+    for handled in agent.handlers():
+        if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
+            codec.register(handled)
+    concurrency, scope = role_settings["concurrency"], scope_of(secrets["token"])
+    is_manager = role == MANAGER
+    profile = AgentProfile(
+        spec.agent,
+        role_settings["purpose"] or agent.purpose,
+        tuple(handled.__name__ for handled in agent.handlers()),
+        concurrency + REFUSALS if is_manager else concurrency,
+        os.getpid(),
+    )
+
+    def handler(sender: Sender) -> Handler:
+        if not is_manager:
+            return agent
+        return TaskEngine(agent, sender, RedisJournal(store, scope), tasks_max=concurrency)
+
+    return Host(
+        profile,
+        handler,
+        store=store,
+        transport=nearest_transport(secrets["token"], settings["network"]["host"], clock.now),
+        clock=clock,
+        codec=codec,
+        scope=scope,
+        spans=spans,
+    )
+
+
+def _read_json(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the secrets in {path} can't be read: {error}") from error
+
+
+def load(name: str) -> Any:
+    """Import what ``module:attribute`` names.
+
+    Raises:
+        UsageError: there is no such module or attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"the settings name {name!r}, which can't be imported: {error}") from error

@@ -1,0 +1,1 @@
+"""A goal as a job of a Ray cluster."""

@@ -1,0 +1,1 @@
+"""The processes of a cluster on this machine, and what they tell each other."""

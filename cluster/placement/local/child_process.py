@@ -1,0 +1,178 @@
+"""The starter's end of a process of the cluster: start it, follow its reports, end its session.
+
+The child gets a session of its own: Ctrl-C in the terminal reaches only the starter, and all that
+the child leaves behind can be found. Where it has a lifeline (its standard input), it stops by
+itself as soon as the starter is gone, however that ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from cluster.import_path import ROOT, without_working_directory
+from cluster.kernel.errors import PlacementError
+from cluster.kernel.vocabulary import Failure
+from cluster.placement.local.process_table import ProcessId, kill_session
+from cluster.placement.local.reports import Progress, Ready, report_from_line
+from cluster.wire.failure import error_from_failure
+
+_SECRET_VARIABLES = ("OPENAI_API_KEY", "FLEETMIND_REDIS_URL", "REDIS_URL")
+_PATH_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
+_FOLDER = sysconfig.get_path("stdlib")
+"""Where processes of the cluster run: Ray puts its driver's working directory first on the path of
+every worker, on all machines. This one is on their path anyway, and only Python's files are in it.
+"""
+_LOG_LINES = 6
+_LOG_BYTES = 8192
+_POLL_S = 0.01
+_KILL_S = 5.0
+
+
+class ChildProcess:
+    """A running process of the cluster; whoever started it stops it or lets it go."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reports: asyncio.StreamReader, log: Path
+    ) -> None:
+        self.id = ProcessId.of(process.pid) or ProcessId(process.pid, 0)
+        self._process = process
+        self._reports = reports
+        self._log = log
+
+    @classmethod
+    async def start(cls, module: str, *arguments: str, log: Path, has_lifeline: bool) -> Self:
+        """Start ``python -m module`` in its own session, its standard error added to ``log``.
+
+        Raises:
+            PlacementError: it can't be started, or the log can't be written.
+        """
+        try:
+            # Popen and not the loop's: that one kills what still runs when the loop is closed.
+            with log.open("ab") as words:
+                process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond
+                    [sys.executable, "-P", "-m", module, *arguments],
+                    stdin=subprocess.PIPE if has_lifeline else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=words,
+                    env=environment(os.environ),
+                    cwd=_FOLDER,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise PlacementError(f"the cluster can't be started: {error}") from error
+        reports = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reports), process.stdout
+        )
+        return cls(process, reports, log)
+
+    async def ready(self, on_progress: Callable[[str], None], timeout_s: float) -> Ready:
+        """Pass on what it is doing until it is ready.
+
+        Raises:
+            ClusterError: what the child says has failed; PlacementError where it ended without a
+                word, or took longer than ``timeout_s`` (its log's last lines are quoted).
+        """
+        doing = "starting"
+        try:
+            async with asyncio.timeout(timeout_s):
+                while line := await self._reports.readline():
+                    match report_from_line(line):
+                        case Progress(text):
+                            doing = text
+                            on_progress(text)
+                        case Ready() as ready:
+                            return ready
+                        case Failure() as failure:
+                            raise error_from_failure(failure)
+                        case None:
+                            continue
+        except TimeoutError:
+            outcome = f"was not ready within {timeout_s:g} s"
+        else:
+            outcome = "ended"
+        raise PlacementError(
+            f"the cluster's process {outcome} (it was {doing}); "
+            f"its last words: {last_words(self._log)}"
+        )
+
+    async def ended(self) -> str:
+        """Return when it has ended, or has closed its reports, with the reason it gave."""
+        reason = "none was given"
+        while line := await self._reports.readline():
+            report = report_from_line(line)
+            if isinstance(report, Failure):
+                reason = report.message
+        return reason
+
+    async def stop(self, timeout_s: float) -> None:
+        """Cut its lifeline, or send SIGTERM; kill what is left of its session after a while.
+
+        Raises:
+            PlacementError: even then something still runs.
+        """
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        else:
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._process.poll() is None:  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            pass  # killed below, with all others of its session
+        is_clean = await asyncio.to_thread(kill_session, self._process.pid, _KILL_S)
+        if self._process.poll() is None or not is_clean:
+            raise PlacementError(
+                f"some processes of the cluster can't be killed: `ps -s {self._process.pid}` "
+                "lists them"
+            )
+
+    def let_go(self) -> None:
+        """Leave it running by itself: it has no lifeline, and its reports are not read any more."""
+        self._process.returncode = 0  # else Popen complains of a child that outlives it
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process of the cluster: without secrets, which are in a file.
+
+    Nothing in it is relative to the working directory, which is another one there.
+    """
+    variables = {name: value for name, value in own.items() if name not in _SECRET_VARIABLES}
+    for name in filter(variables.get, _PATH_VARIABLES):
+        variables[name] = str(Path(variables[name]).absolute())
+    variables["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    # Ray starts its workers at nice 15, which makes agents wait for whatever else computes.
+    variables.setdefault("RAY_worker_niceness", "0")
+    given = without_working_directory(filter(None, own.get("PYTHONPATH", "").split(os.pathsep)))
+    found = [str(Path(entry).absolute()) for entry in given if entry != ROOT]
+    # Only where need be: this is searched before what is installed, and a checkout holds more.
+    variables["PYTHONPATH"] = os.pathsep.join(found if _is_installed() else (ROOT, *found))
+    return variables
+
+
+@cache
+def _is_installed() -> bool:
+    """Say whether Python finds our folder by itself, be it a checkout (``pip install -e``)."""
+    folders = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    links = [path for folder in folders for path in folder.glob("*.pth")]
+    lines = [line for path in links for line in path.read_text("utf-8", "replace").splitlines()]
+    return Path(ROOT) in folders or ROOT in lines
+
+
+def last_words(log: Path) -> str:
+    """Return the last lines of a log in one, for an error's sentence."""
+    try:
+        text = log.read_bytes()[-_LOG_BYTES:].decode("utf-8", "replace")
+    except OSError:
+        return "none"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-_LOG_LINES:]) or "none"

@@ -1,0 +1,179 @@
+"""What a running cluster consists of: the store, the local model's server, Ray, the actors.
+
+Owned by `cluster.placement.local.cluster_process`. Ray takes seconds to start, in which the model
+is loaded; the actors come last, since they need them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from cluster.kernel.errors import PlacementError
+from cluster.kernel.ids import agent_id
+from cluster.kernel.loopback import is_loopback
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
+from cluster.placement.local.reports import Ready
+from cluster.placement.local.request import SECRETS_FILE, Request
+from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
+from cluster.settings import Secrets
+from cluster.settings.addresses import EMBEDDED_MODEL
+
+LOCAL_SERVER = "agents.models.local.command:local_server"
+"""What serves a ``llama:`` model, by name: an async context manager that gives a base URL."""
+_RAY_FOLDER = "ray"
+_WATCH_S = 5.0
+_MISSED_MAX = 3
+
+
+class ClusterParts:
+    """Starts the parts and stops them; ``say`` is told what is being done."""
+
+    def __init__(self, request: Request, run_dir: Path, say: Callable[[str], None]) -> None:
+        self._request = request
+        self._settings = request.settings
+        self._run_dir = run_dir
+        self._secrets_path = run_dir / SECRETS_FILE
+        self._say = say
+        self._redis: EmbeddedRedis | None = None
+        self._model: AbstractAsyncContextManager[str] | None = None
+        self._ray: RaySession | None = None
+        self._placed: list[PlacedAgent] = []
+
+    async def start(self) -> Ready:
+        """Start everything and return where it is; what was started is left to `stop` or the end.
+
+        Raises:
+            ClusterError: what could not be started.
+        """
+        # The two other processes are started before Ray is: it sets environment variables from its
+        # thread, and a process that is just being started may then find its own gone (EFAULT).
+        await self._open_store()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._open_model())
+                opening = group.create_task(self._open_ray())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        session = opening.result()
+        options = LaunchOptions(self._request.namespace, is_pinned=await self._is_pinned(session))
+        specs = [
+            HostSpec(agent_id(role, replica), self._settings.public_json(), str(self._secrets_path))
+            for role, agent in self._settings.agents.items()
+            for replica in range(agent.replicas)
+        ]
+        names = tuple(spec.agent for spec in specs)
+        self._say(f"placing {', '.join(names)}")
+        self._placed = await launch(session, specs, options)
+        return Ready(session.address, session.dashboard_url, names)
+
+    async def lost(self) -> None:
+        """Return when Ray has gone: its agents would still answer, but be restarted no more.
+
+        Until then, a store of our own that has ended is started again.
+        """
+        async with asyncio.TaskGroup() as group:
+            if self._redis is not None:
+                keeping = group.create_task(self._redis.keep_alive())
+            missed = 0
+            while missed < _MISSED_MAX:
+                await asyncio.sleep(_WATCH_S)
+                missed = 0 if await self._has_ray() else missed + 1
+            if self._redis is not None:
+                keeping.cancel()
+
+    async def stop(self) -> None:
+        """Stop in the reverse order, so that nothing loses what it still needs.
+
+        Ray of our own is left to the end of the session: it has nothing to save, and ending it in
+        an orderly way takes a second and a half.
+        """
+        if self._ray is not None:
+            await stop(self._ray, self._placed)
+        if self._model is not None:
+            await self._model.__aexit__(None, None, None)
+        if self._redis is not None:
+            await asyncio.to_thread(self._redis.stop)
+        if self._ray is not None and self._ray.is_joined:
+            await self._ray.close()
+
+    async def _has_ray(self) -> bool:
+        assert self._ray is not None
+        try:
+            return any(node.is_ours for node in await self._ray.nodes())
+        except PlacementError:
+            return False
+
+    async def _open_store(self) -> None:
+        """Reach the configured store, or start one of our own and note its address."""
+        secrets = Secrets.read_secrets(self._secrets_path)
+        if secrets.redis_url:
+            self._say("connecting to the store")
+            from cluster.memory.store.redis import RedisStore  # while Ray starts
+
+            store = await RedisStore.connect(secrets.redis_url)
+            await store.close()
+            return
+        self._say("starting the store")
+        self._redis = EmbeddedRedis()
+        url = await asyncio.to_thread(self._redis.start)
+        if self._redis.note:
+            self._say(self._redis.note)
+        dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
+
+    async def _open_model(self) -> None:
+        """Serve a local model; to the agents it is then an endpoint like any other."""
+        model = self._settings.model
+        uri = EMBEDDED_MODEL if model.uri == "llama:" else model.uri
+        scheme, _, name = uri.partition(":")
+        if scheme != "llama":
+            return
+        self._say(f"loading the model {name}")
+        from cluster.placement.actor.assembly import load  # while Ray starts
+
+        server: AbstractAsyncContextManager[str] = load(LOCAL_SERVER)(name)
+        base_url = await server.__aenter__()
+        self._model = server
+        self._settings = dataclasses.replace(
+            self._settings, model=dataclasses.replace(model, base_url=base_url)
+        )
+
+    async def _open_ray(self) -> RaySession:
+        address, namespace = self._settings.ray.address, self._request.namespace
+        if address:
+            self._say(f"joining the Ray cluster at {address}")
+            self._ray = await join_ray(address, namespace=namespace)
+        else:
+            self._say("starting Ray")
+            self._ray = await start_local_ray(
+                self._run_dir / _RAY_FOLDER,
+                namespace=namespace,
+                has_dashboard=self._request.has_dashboard,
+            )
+        return self._ray
+
+    async def _is_pinned(self, session: RaySession) -> bool:
+        """Say whether all agents stay on this machine: where they listen on loopback.
+
+        Raises:
+            PlacementError: they don't, and could not reach what is only here.
+        """
+        if is_loopback(self._settings.network.host):
+            return True
+        if len(await session.nodes()) > 1:
+            if self._redis is not None:
+                raise PlacementError(
+                    "the Ray cluster has several machines, and the embedded store is only on "
+                    "this one: agents need a Redis that all of them reach, name it with --redis"
+                )
+            if self._model is not None:
+                raise PlacementError(
+                    "the Ray cluster has several machines, and the local model is only on this "
+                    "one: name an endpoint that all of them reach with --model openai:NAME"
+                )
+        return False

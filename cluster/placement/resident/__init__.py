@@ -1,0 +1,1 @@
+"""The cluster that stays on this machine, from inside and from outside."""

@@ -1,0 +1,95 @@
+"""The file by which this machine's resident cluster is found: who it is, and where its secrets lie.
+
+``${XDG_STATE_HOME:-~/.local/state}/fleetmind/cluster.json``, readable by its user only, there as
+long as the cluster can be used. Reading it imports nothing heavy: attaching to a cluster is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cluster.kernel.errors import PlacementError
+from cluster.placement.local.process_table import ProcessId
+
+_FILE = "cluster.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A resident cluster."""
+
+    process: ProcessId
+    """The process that stays, whose end is the cluster's."""
+    session: ProcessId
+    """The leader of the session that all its other processes are in."""
+    since_s: float
+    """When it was ready, in Unix seconds."""
+    settings_json: str
+    secrets_path: str
+    ray_address: str
+    dashboard_url: str
+    agents: tuple[str, ...]
+
+
+def state_dir() -> Path:
+    """Return the folder for the file, the lock and the log; makes it where there is none.
+
+    Raises:
+        PlacementError: it can't be made.
+    """
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # A relative one is to be ignored, says the XDG base directory specification.
+    base = named if named.is_absolute() else Path.home() / ".local" / "state"
+    folder = base / "fleetmind"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlacementError(
+            f"{folder} can't be made ({error.strerror}): set XDG_STATE_HOME to a folder that can "
+            "be written to"
+        ) from error
+    return folder
+
+
+def read_resident() -> Resident | None:
+    """Return the resident cluster, None where there is none or it has died."""
+    resident = read_file()
+    return resident if resident is not None and resident.process.is_alive else None
+
+
+def read_file() -> Resident | None:
+    """Return what the file says, whether or not the cluster still runs; None for no such file."""
+    try:
+        values = json.loads((state_dir() / _FILE).read_text(encoding="utf-8"))
+        values["process"] = ProcessId(**values["process"])
+        values["session"] = ProcessId(**values["session"])
+        values["agents"] = tuple(values["agents"])
+        return Resident(**values)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_file(resident: Resident) -> None:
+    """Put the file in its place, whole or not at all.
+
+    Raises:
+        PlacementError: it can't be written.
+    """
+    target = state_dir() / _FILE
+    draft = target.with_name(f".{_FILE}.{os.getpid()}")
+    try:
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(resident), file)
+        draft.replace(target)
+    except OSError as error:
+        raise PlacementError(f"{target} can't be written: {error.strerror}") from error
+
+
+def remove_file() -> None:
+    """Remove the file, if there is one."""
+    (state_dir() / _FILE).unlink(missing_ok=True)

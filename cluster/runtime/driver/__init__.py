@@ -1,0 +1,1 @@
+"""The driver: submits tasks and sees their events."""

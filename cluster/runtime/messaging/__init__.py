@@ -1,0 +1,1 @@
+"""Envelopes between hosts: post office, links, asks, and what is given up."""

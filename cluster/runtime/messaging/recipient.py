@@ -1,0 +1,33 @@
+"""The port of the exchange to whoever runs turns; `cluster.runtime.turns.runner` implements it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cluster.kernel.envelope import Envelope
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.ids import AgentId
+
+
+class Recipient(Protocol):
+    """Who takes what starts or ends turns."""
+
+    def on_work(self, envelope: Envelope) -> bool:
+        """Take an ASK or TELL, or answer it with a failure.
+
+        Returns:
+            True where it waits in no mailbox: its credit can be given back at once.
+        """
+        ...
+
+    def refuse(self, envelope: Envelope, error: ClusterError) -> None:
+        """Answer an ASK that never gets to the mailbox with a failure."""
+        ...
+
+    def on_cancel(self, envelope: Envelope) -> None:
+        """End the turn of the ask the envelope names."""
+        ...
+
+    def on_asker_gone(self, asker: AgentId) -> None:
+        """End what an agent asked for that can't be reached any longer."""
+        ...

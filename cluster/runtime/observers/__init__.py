@@ -1,0 +1,1 @@
+"""What is observed of turns and tasks without a part in them."""

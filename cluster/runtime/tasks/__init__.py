@@ -1,0 +1,1 @@
+"""What a task is waiting for: its owner, its journal, its run."""

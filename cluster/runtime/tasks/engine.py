@@ -1,0 +1,400 @@
+"""The task engine: owns tasks on a Manager's host, from submission or adoption to their end.
+
+A submission is a turn of the Manager that watches: its progress is the task's events, its answer
+the terminal one. The run itself belongs to the engine, which journals it, adopts the tasks of
+Managers that are gone, and gives up what another one has claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+from cluster.kernel.clock import Deadline
+from cluster.kernel.errors import (
+    AgentFailed,
+    ClusterError,
+    Overloaded,
+    Stopped,
+    WireError,
+)
+from cluster.kernel.events import Event, Failed, Submitted
+from cluster.kernel.ids import NO_STEP, TaskId, role_of
+from cluster.kernel.trace import new_traceparent
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Failure, Role, SecondLook, Seen, Submission
+from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.second_look import verify_request
+from cluster.runtime.tasks.task_journal import TaskJournal, events_of
+from cluster.runtime.tasks.task_run import TaskRun, View, shown
+from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work
+from cluster.wire.failure import failure_from_error
+
+_log = logging.getLogger(__name__)
+
+TASKS_MAX = 256
+"""Tasks one Manager runs at once; more are refused, with when to try again."""
+SCAN_SHARE = 1 / 3
+"""Of a lease: how often abandoned tasks are looked for."""
+RETRY_AFTER_S_MIN = 0.2
+RETRY_AFTER_S_MAX = 30.0
+UNACCEPTED_KEPT_S = 3600.0
+"""How long a task stays open that was claimed and never accepted: its driver may ask again."""
+CANCEL_WAIT_S = 5.0
+LAST_WORD_S = 1.5
+"""How long a task's end may take that its deadline brought about: drivers wait a little longer."""
+
+Taken = TaskRun | list[Event] | None
+"""What a claim came to: the run, the journal of what has ended, or None: another one has it."""
+
+
+@dataclass(slots=True)
+class EngineStatistics:
+    """Counters since the start of the host."""
+
+    accepted: int = 0
+    adopted: int = 0
+    fenced: int = 0
+    """Runs that ended because another Manager owns the task, or the store was gone for long."""
+    refused: int = 0
+
+
+class TaskEngine:
+    """The handler of a Manager's host: submissions are run here, the rest is the agent's."""
+
+    def __init__(
+        self,
+        manager: Handler,
+        sender: Sender,
+        journal: Journal,
+        *,
+        tasks_max: int = TASKS_MAX,
+        rng: Random | None = None,
+    ) -> None:
+        self.statistics = EngineStatistics()
+        self._manager = manager
+        self._sender = sender
+        self._journal = journal
+        self._tasks_max = tasks_max
+        self._random = rng or Random()
+        self._owner = Owner(sender.exchange.agent, 0)
+        self._runs: dict[TaskId, TaskRun] = {}
+        self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
+        """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
+        self._roles: dict[str, Role] = {}
+        """Every role ever seen: one whose only replica restarts just now still counts."""
+        self._scanning: asyncio.Task[None] | None = None
+        self._task_s = 1.0
+        """How long a task takes, as a moving average."""
+
+    # ---- life ------------------------------------------------------------------------------
+
+    async def start(self, epoch: int) -> None:
+        """Begin to look for tasks whose owner is gone."""
+        self._owner = Owner(self._sender.exchange.agent, epoch)
+        self._scanning = asyncio.ensure_future(self._scan())
+
+    async def stop(self) -> None:
+        """Leave the tasks to whoever adopts them."""
+        if self._scanning is not None:
+            self._scanning.cancel()
+            await asyncio.gather(self._scanning, return_exceptions=True)
+        for claim in list(self._claims.values()):
+            claim.cancel()
+        await asyncio.gather(*self._claims.values(), return_exceptions=True)
+        await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
+
+    async def end_tasks(self, reason: str) -> None:
+        """Cancel every task, for nobody will go on with it; return when the journals say so."""
+        self._tasks_max = 0
+        for claim in self._claims.values():
+            claim.add_done_callback(partial(_cancel_claimed, reason))
+        if self._claims:
+            await asyncio.wait(list(self._claims.values()), timeout=CANCEL_WAIT_S)
+        runs = list(self._runs.values())
+        for run in runs:
+            run.cancel(reason)
+        if runs:
+            await asyncio.wait([run.ended for run in runs], timeout=CANCEL_WAIT_S)
+
+    @property
+    def tasks_running(self) -> int:
+        """How many tasks this Manager owns."""
+        return len(self._runs)
+
+    # ---- messages --------------------------------------------------------------------------
+
+    async def handle(self, message: object, turn: Turn) -> object:
+        """Follow a submission to its terminal event, or pass another message to the Manager."""
+        if isinstance(message, Seen):
+            await self._journal.acknowledge(message.task, message.index)
+            return None
+        if isinstance(message, SecondLook):
+            message = verify_request(await self._events_of(message.task))
+        if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
+            return await self._manager.handle(message, turn)
+        try:
+            run = await self._run_of(message, turn)
+            return _shown_end(run, turn) if isinstance(run, list) else await self._follow(run, turn)
+        except asyncio.CancelledError:
+            if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
+                await self._cancel(message.task, turn)
+            elif turn.work.ending is Ending.EXPIRED:
+                await self._see_out(message.task, turn, LAST_WORD_S)
+            raise
+
+    async def _follow(self, run: TaskRun, turn: RunningTurn) -> Event:
+        """Show a run to whoever asked and return its terminal event.
+
+        Raises:
+            Stopped: this Manager has given the task up, and another one may have it.
+        """
+        view: View = turn.emit
+        run.attach(view)
+        try:
+            ended = await asyncio.shield(run.ended)
+        finally:
+            run.detach(view)
+        if isinstance(ended, ClusterError):
+            raise ended
+        return ended
+
+    async def cancelled(self, message: object, turn: Turn) -> None:
+        """A submission was cancelled before its turn: end what an earlier owner began of it."""
+        if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
+            return
+        if message.task in await self._journal.open_tasks():
+            await self._run_of(message, turn)
+            await self._cancel(message.task, turn)
+
+    async def _cancel(self, task: TaskId, turn: RunningTurn) -> None:
+        """End a task that is run here, or about to be; return when its journal says so.
+
+        Its driver is told how it has ended, which may be otherwise than by this.
+        """
+        reason = (turn.work.ending or Ending.CANCELLED).value
+        claim = self._claims.get(task)
+        if claim is not None:
+            claim.add_done_callback(partial(_cancel_claimed, reason))
+            await asyncio.wait([claim], timeout=CANCEL_WAIT_S)
+        run = self._runs.get(task)
+        if run is not None:
+            run.cancel(reason)
+            await self._see_out(task, turn, CANCEL_WAIT_S)
+
+    async def _see_out(self, task: TaskId, turn: RunningTurn, timeout_s: float) -> None:
+        """Wait for the end of a run that was told to end, so that its driver hears of that end."""
+        run = self._runs.get(task)
+        if run is not None:
+            run.attach(turn.emit)
+            await asyncio.wait([run.ended], timeout=timeout_s)
+            if run.ended.done() and isinstance(run.ended.result(), Event):
+                turn.work.last_word = run.ended.result()
+
+    # ---- ownership -------------------------------------------------------------------------
+
+    async def _run_of(self, submission: Submission, turn: RunningTurn) -> TaskRun | list[Event]:
+        """Return the run of a task, begun or adopted where there is none; or all of its journal.
+
+        Raises:
+            Overloaded: this Manager has as many tasks as it may.
+            Stopped: another Manager runs it.
+            StoreUnavailable: it can't be journaled.
+        """
+        run = self._runs.get(submission.task)
+        if run is not None:
+            return run
+        claim = self._claims.get(submission.task)
+        if claim is None:
+            self._admit()
+            claim = self._claiming(submission.task, self._take(submission, turn))
+        taken = await asyncio.shield(claim)
+        if taken is None:
+            raise Stopped(f"task {submission.task} has another owner")
+        return taken
+
+    def _claiming(self, task: TaskId, work: Coroutine[Any, Any, Taken]) -> asyncio.Task[Taken]:
+        """Own the only claim of a task that is under way here."""
+
+        def ended(claim: asyncio.Task[Taken]) -> None:
+            del self._claims[task]
+            if not claim.cancelled():
+                claim.exception()  # whoever waits for it has it, if anybody still does
+
+        claim = self._claims[task] = asyncio.ensure_future(work)
+        claim.add_done_callback(ended)
+        return claim
+
+    def _admit(self) -> None:
+        if len(self._runs.keys() | self._claims.keys()) < self._tasks_max:
+            return
+        self.statistics.refused += 1
+        retry_after_s = min(max(self._task_s / 2, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
+        raise Overloaded(
+            f"{self._owner.agent} runs {self._tasks_max} tasks already: try again in"
+            f" {retry_after_s:.1f} s",
+            retry_after_s,
+        )
+
+    async def _take(self, submission: Submission, turn: RunningTurn) -> Taken:
+        task = submission.task
+        claim = await self._journal.claim(task, self._owner, expected_term=0)
+        if claim is None:
+            known = (await self._journal.open_tasks()).get(task)
+            if known is None:
+                return await self._events_of(task)
+            if not (submission.is_again or await self._is_abandoned(known)):
+                return None
+            claim = await self._journal.claim(task, self._owner, expected_term=known.term)
+            if claim is None:
+                return None
+            self.statistics.adopted += 1
+        journal = await self._opened(task, claim)
+        if journal.history.terminal is not None:  # it ended just before it was claimed
+            return journal.events
+        submitted = None
+        if journal.history.submitted is None:
+            self.statistics.accepted += 1
+            now_wall = self._sender.clock.wall()
+            submitted = Submitted(
+                submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
+            )
+        return await self._begin(journal, turn, submitted, turn.emit)
+
+    async def _events_of(self, task: TaskId) -> list[Event]:
+        """Return the journal of a task that has ended."""
+        events = events_of(await self._journal.read(task), self._sender.codec)
+        if not events or not events[-1].is_terminal:
+            raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
+        return events
+
+    async def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+        """Return the journal of a task that we have claimed; one that can't be read is ended."""
+        journal = TaskJournal(
+            self._journal,
+            self._sender.codec,
+            self._sender.clock,
+            task,
+            patience_s=self._sender.directory.lease_s,
+        )
+        try:
+            journal.open(claim.term, claim.entries)
+        except WireError as error:
+            await journal.end_unread(failure_from_error(error), self._owner.agent)
+            raise
+        return journal
+
+    async def _begin(
+        self,
+        journal: TaskJournal,
+        turn: RunningTurn,
+        submitted: Submitted | None,
+        view: View | None,
+    ) -> TaskRun:
+        roles = await self.roles(role_of(self._owner.agent))
+        run = TaskRun(self._manager, turn, journal, roles)
+        self._runs[journal.task] = run
+        began_at = self._sender.clock.now()
+
+        def ended(outcome: asyncio.Future[Event | ClusterError]) -> None:
+            del self._runs[journal.task]
+            if isinstance(outcome.result(), ClusterError):
+                self.statistics.fenced += 1
+            else:
+                self._task_s += (self._sender.clock.now() - began_at - self._task_s) / 8
+
+        run.ended.add_done_callback(ended)
+        if view is not None:
+            run.attach(view)
+        run.start(submitted)
+        return run
+
+    # ---- adoption --------------------------------------------------------------------------
+
+    async def _is_abandoned(self, known: OpenTask) -> bool:
+        """Say whether a task's owner is gone: we are its next incarnation, or its lease is."""
+        if known.owner.agent == self._owner.agent:
+            return known.owner.epoch <= self._owner.epoch
+        registered = await self._sender.directory.all(is_fresh=True)
+        return all((r.agent, r.epoch) != (known.owner.agent, known.owner.epoch) for r in registered)
+
+    async def _scan(self) -> None:
+        """Adopt what nobody works on, now and every part of a lease."""
+        while True:
+            try:
+                open_tasks = await self._journal.open_tasks()
+            except ClusterError as error:
+                _log.warning("abandoned tasks can't be looked for: %s", error)
+                open_tasks = {}
+            for task, known in open_tasks.items():
+                if task not in self._runs and task not in self._claims:
+                    await self._try_to_adopt(task, known)
+            pause_s = self._sender.directory.lease_s * SCAN_SHARE
+            await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
+
+    async def _try_to_adopt(self, task: TaskId, known: OpenTask) -> None:
+        try:
+            await self._claiming(task, self._adopt(task, known))
+        except ClusterError as error:
+            _log.warning("task %s was not adopted: %s", task, error)
+        except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
+            _log.exception("task %s could not be adopted", task)
+
+    async def _adopt(self, task: TaskId, known: OpenTask) -> Taken:
+        """Go on with a task whose owner is gone."""
+        if len(self._runs) >= self._tasks_max or not await self._is_abandoned(known):
+            return None
+        is_accepted = bool(await self._journal.read(task))
+        if not is_accepted and self._age_s(task) < UNACCEPTED_KEPT_S:
+            return None
+        claim = await self._journal.claim(task, self._owner, expected_term=known.term)
+        if claim is None:
+            return None
+        journal = await self._opened(task, claim)
+        if journal.history.terminal is not None:
+            return journal.events
+        submitted = journal.history.submitted
+        if submitted is None:
+            failure = Failure("stopped", "the task was never accepted, and nobody asked again")
+            await journal.record(Event(0.0, task, self._owner.agent, NO_STEP, Failed(failure)))
+            return None
+        left_s = submitted.deadline_wall_s - self._sender.clock.wall()
+        origin = self._sender.origin(task, new_traceparent(self._random))
+        deadline = Deadline.after(
+            max(0.0, min(left_s, submitted.allowed_s)), self._sender.clock.now()
+        )
+        self.statistics.adopted += 1
+        turn = RunningTurn(Work(origin, []), self._sender, deadline, NO_STEP)
+        return await self._begin(journal, turn, None, None)
+
+    def _age_s(self, task: TaskId) -> float:
+        """Return how long ago a task's id was made (its first 48 bits say when)."""
+        return self._sender.clock.wall() - int(task[:12], 16) / 1000
+
+    async def roles(self, own_role: str) -> tuple[Role, ...]:
+        """Return the roles a plan may use."""
+        for found in await self._sender.directory.all():
+            self._roles[found.role] = Role(found.role, found.purpose, found.handles)
+        return tuple(role for name, role in sorted(self._roles.items()) if name != own_role)
+
+
+def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
+    """Show a task that has ended to whoever asks, and return its terminal event."""
+    for event in events[:-1]:
+        turn.emit(shown(event))
+    return events[-1]
+
+
+def _cancel_claimed(reason: str, claim: asyncio.Task[Taken]) -> None:
+    """Cancel what has just been claimed."""
+    if not claim.cancelled() and claim.exception() is None:
+        run = claim.result()
+        if isinstance(run, TaskRun):
+            run.cancel(reason)

@@ -1,0 +1,77 @@
+"""The second look at an answer: what its driver asks for, and what the Manager's host makes of it.
+
+An ask of its own, which follows the reply with the terminal event: the journal is final by then, so
+the look can be late, lost, cancelled or asked of another Manager, and the answer stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from cluster.kernel.envelope import Envelope, Kind, Trust
+from cluster.kernel.errors import AgentFailed, ClusterError
+from cluster.kernel.events import Answered, Corrected, Corrections, Event, Spent
+from cluster.kernel.ids import VERIFY_STEP, AgentId
+from cluster.kernel.tasks.history import Compose, TaskHistory
+from cluster.kernel.vocabulary import ComposeRequest, SecondLook, Support, VerifyRequest
+from cluster.runtime.messaging.sender import Observed, Sender
+
+_log = logging.getLogger(__name__)
+
+VERIFY_S = 20.0
+"""What a look may take, where the task has that much time left."""
+
+
+def is_doubtful(ended: object) -> bool:
+    """Say whether a task has ended with an answer in which nothing backs some sentence."""
+    answered = ended.detail if isinstance(ended, Event) else None
+    return isinstance(answered, Answered) and any(
+        claim.support is Support.UNVERIFIED for claim in answered.answer.claims
+    )
+
+
+async def look_again(
+    sender: Sender, submitted: Envelope, on_spent: Callable[[AgentId, Spent], None]
+) -> tuple[Corrected, ...]:
+    """Return how the Manager that has answered a submission corrects its answer; nothing if late.
+
+    Thoughts are not passed on: the answer is out.
+    """
+    now = sender.clock.now()
+    ask = sender.envelope(submitted.recipient, Kind.ASK, SecondLook(submitted.task))
+    ask.task, ask.step, ask.trust = submitted.task, VERIFY_STEP, Trust.USER
+    ask.traceparent = submitted.traceparent
+    ask.deadline_at = min(now + VERIFY_S, submitted.deadline_at or now)
+    if now >= ask.deadline_at:
+        return ()
+
+    def on_progress(agent: AgentId, detail: object) -> None:
+        if isinstance(detail, Spent):
+            on_spent(agent, detail)
+
+    try:
+        said = await sender.ask(ask, Observed(on_progress=on_progress))
+    except ClusterError as error:
+        _log.info("the answer of task %s was not looked at again: %s", submitted.task, error)
+        return ()
+    return said.found if isinstance(said, Corrections) else ()
+
+
+def verify_request(journal: Sequence[Event]) -> VerifyRequest:
+    """Return what the Manager is to look at, from the whole journal of a task.
+
+    Raises:
+        AgentFailed: it was not answered.
+    """
+    *before, last = journal
+    if not isinstance(last.detail, Answered):
+        raise AgentFailed(f"task {last.task} has no answer to look at again")
+    history = TaskHistory()
+    for event in before:
+        history.apply(event)
+    [order] = history.orders()
+    assert history.submitted is not None
+    assert isinstance(order, Compose)
+    composed = ComposeRequest(history.submitted.goal, order.plan, order.results)
+    return VerifyRequest(composed, last.detail.answer)

@@ -1,0 +1,1 @@
+"""What an agent is doing: its turns, and what their steps came to."""

@@ -1,0 +1,36 @@
+"""A request as an endpoint wants it: who is asked for JSON, and who is held to its schema."""
+
+from __future__ import annotations
+
+from agents.models.endpoint import chat
+from agents.models.port import Message, Request
+
+SCHEMA = {"type": "object"}
+ASKED = Request((Message("user", "Plan."),), wants_json=True, json_schema=SCHEMA)
+
+
+def test_an_endpoint_is_asked_for_json_whatever_the_schema() -> None:
+    assert chat.parts(ASKED, frozenset())["response_format"] == {"type": "json_object"}
+
+
+def test_a_model_that_takes_schemas_is_held_to_one() -> None:
+    sent = chat.parts(ASKED, frozenset(), with_schema=True)["response_format"]
+
+    assert sent == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA},
+    }
+
+
+def test_without_a_schema_it_is_asked_for_json() -> None:
+    plain = Request((), wants_json=True)
+
+    sent = chat.parts(plain, frozenset(), with_schema=True)
+
+    assert sent["response_format"] == {"type": "json_object"}
+
+
+def test_a_schema_that_is_refused_is_not_sent_again() -> None:
+    refused = frozenset({"response_format"})
+
+    assert "response_format" not in chat.parts(ASKED, refused, with_schema=True)

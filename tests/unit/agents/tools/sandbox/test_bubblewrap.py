@@ -1,0 +1,61 @@
+"""The sandbox where nothing can be run: it says why, and runs nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+from agents.tools.sandbox.machine import SandboxMachine
+from cluster.kernel.errors import ClusterError
+
+REFUSING_MACHINE = SandboxMachine(
+    bubblewrap="/bin/false",
+    bubblewrap_options=frozenset(),
+    python="/usr/bin/python3",
+    prlimit="/usr/bin/prlimit",
+    setpriv="",
+    shown=(),
+    links=(),
+    architecture="x86_64",
+    ceilings={},
+    is_process_limit_private=True,
+)
+
+
+def nothing_found() -> SandboxMachine:
+    raise ClusterError("programs are not run here because bubblewrap is missing")
+
+
+async def test_what_is_missing_is_told_and_nothing_runs() -> None:
+    sandbox = BubblewrapSandbox(find=nothing_found)
+
+    assert sandbox.unavailable_because == (
+        "programs are not run here because bubblewrap is missing"
+    )
+    with pytest.raises(ClusterError, match="bubblewrap is missing"):
+        await sandbox.run("print(1)", 1.0)
+
+
+async def test_a_failing_self_test_is_explained_and_nothing_runs() -> None:
+    sandbox = BubblewrapSandbox(find=lambda: REFUSING_MACHINE)
+
+    assert "the sandbox can't start (it said nothing)" in sandbox.unavailable_because
+    with pytest.raises(ClusterError, match="can't start"):
+        await sandbox.run("print(1)", 1.0)
+
+
+async def test_the_machine_is_looked_at_once() -> None:
+    looks: list[str] = []
+
+    def look() -> SandboxMachine:
+        looks.append("look")
+        return nothing_found()
+
+    sandbox = BubblewrapSandbox(find=look)
+
+    assert sandbox.unavailable_because == sandbox.unavailable_because
+    assert looks == ["look"]
+
+
+async def test_closing_an_idle_sandbox_is_done_at_once() -> None:
+    await BubblewrapSandbox(find=nothing_found).close()

@@ -1,0 +1,218 @@
+"""A journal says what may be done next, and refuses what could never have happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.kernel.errors import WireError
+from cluster.kernel.events import (
+    Answered,
+    Detail,
+    Event,
+    Failed,
+    PlanReady,
+    StepFinished,
+    StepStarted,
+    Submitted,
+    Thought,
+    WasCancelled,
+)
+from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
+from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, TaskHistory, is_sound
+from cluster.kernel.vocabulary import Answer, Failure, Finding, Passage, Plan, Step
+
+AGENT = AgentId("researcher-0")
+
+
+def step(name: str, *needs: str) -> Step:
+    return Step(StepId(name), "researcher", f"do {name}", tuple(StepId(need) for need in needs))
+
+
+DIAMOND = Plan((step("a"), step("b", "a"), step("c", "a"), step("d", "b", "c")))
+
+
+class Journal:
+    """A history that is told what happened, and numbers it."""
+
+    def __init__(self, *details: tuple[str, Detail] | Detail) -> None:
+        self.history = TaskHistory()
+        for detail in details:
+            self.add(detail)
+
+    def add(self, detail: tuple[str, Detail] | Detail) -> None:
+        name, what = detail if isinstance(detail, tuple) else (NO_STEP, detail)
+        index = self.history.length + 1
+        self.history.apply(Event(0.1 * index, TaskId("t"), AGENT, StepId(name), what, index))
+
+    @property
+    def next_steps(self) -> list[tuple[str, int]]:
+        orders = self.history.orders()
+        return [(o.step.id, o.attempt) for o in orders if isinstance(o, DoStep)]
+
+
+def finished(name: str) -> tuple[str, Detail]:
+    return name, StepFinished("finished", 1, value=Finding(f"found {name}"))
+
+
+def started(name: str, attempt: int = 1) -> tuple[str, Detail]:
+    return name, StepStarted(attempt)
+
+
+BEGUN = (Submitted("why?"), PlanReady(DIAMOND, ("plain plan",)))
+FIRST = (*BEGUN, started("a"), finished("a"))
+
+
+def test_a_task_without_a_plan_is_to_be_planned() -> None:
+    assert Journal(Submitted("why?")).history.orders() == (MakePlan(),)
+
+
+def test_a_task_that_was_never_accepted_orders_nothing() -> None:
+    assert TaskHistory().orders() == ()
+
+
+def test_steps_follow_their_needs_without_rounds() -> None:
+    journal = Journal(*BEGUN)
+    assert journal.next_steps == [("a", 1)]
+    journal.add(started("a"))
+    journal.add(finished("a"))
+    assert journal.next_steps == [("b", 1), ("c", 1)]
+    journal.add(started("c"))
+    journal.add(finished("c"))
+    assert journal.next_steps == [("b", 1)]
+
+
+def test_a_step_in_flight_is_asked_for_again_with_the_next_attempt() -> None:
+    [order] = Journal(*BEGUN, started("a"), started("a", 3)).history.orders()
+
+    assert isinstance(order, DoStep)
+    assert (order.attempt, order.agent) == (4, AGENT)
+
+
+def test_a_step_gets_what_its_needs_came_to() -> None:
+    journal = Journal(*FIRST)
+
+    order = journal.history.orders()[0]
+
+    assert isinstance(order, DoStep)
+    assert [result.value for result in order.needed] == [Finding("found a")]
+
+
+def test_only_the_answer_gets_the_passages_that_a_finding_was_written_from() -> None:
+    finding = Finding("found a", passages=(Passage("a.md", 1, 1, "a is found here"),))
+    plan = Plan((step("a"), step("b", "a")))
+    done = ("a", StepFinished("finished", 1, value=finding))
+    found = (Submitted("why?"), PlanReady(plan), started("a"), done)
+
+    [order] = Journal(*found).history.orders()
+    [answer] = Journal(*found, started("b"), finished("b")).history.orders()
+
+    assert isinstance(order, DoStep)
+    assert order.needed[0].value == Finding("found a")
+    assert isinstance(answer, Compose)
+    assert answer.results[0].value == finding
+
+
+def test_a_failed_step_counts_as_done_and_its_failure_is_the_result() -> None:
+    failure = Failure("model", "the model hung")
+    journal = Journal(*BEGUN, started("a"), ("a", StepFinished("failed", 1, failure)))
+
+    order = journal.history.orders()[0]
+
+    assert isinstance(order, DoStep)
+    assert order.needed[0].value == failure
+
+
+def test_the_answer_is_composed_of_all_results_in_the_plans_order() -> None:
+    journal = Journal(*FIRST)
+    for name in ("c", "b", "d"):
+        journal.add(started(name))
+        journal.add(finished(name))
+
+    [order] = journal.history.orders()
+
+    assert isinstance(order, Compose)
+    assert [result.step for result in order.results] == ["a", "b", "c", "d"]
+    assert order.degraded == ("plain plan",)
+
+
+@pytest.mark.parametrize("end", [Failed(Failure("model", "gone")), WasCancelled("enough")])
+def test_nothing_is_to_be_done_after_the_end(end: Detail) -> None:
+    assert Journal(*FIRST, end).history.orders() == ()
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        Submitted("again"),
+        PlanReady(DIAMOND),
+        started("b"),
+        started("x"),
+        finished("a"),
+        finished("d"),
+        Answered(Answer("too early")),
+        Thought("thoughts are not journaled"),
+    ],
+)
+def test_what_can_not_follow_is_refused_and_changes_nothing(
+    impossible: tuple[str, Detail] | Detail,
+) -> None:
+    journal = Journal(*BEGUN, started("a"), finished("a"), started("b"), finished("b"))
+    before = (journal.history.orders(), journal.history.length)
+
+    with pytest.raises(WireError, match="can't be event 7"):
+        journal.add(impossible)
+
+    assert (journal.history.orders(), journal.history.length) == before
+
+
+def test_a_second_end_is_refused() -> None:
+    journal = Journal(*FIRST, WasCancelled("enough"))
+
+    with pytest.raises(WireError):
+        journal.add(WasCancelled("enough"))
+
+
+def test_an_event_with_the_wrong_number_is_refused() -> None:
+    history = TaskHistory()
+    event = Event(0.0, TaskId("t"), AGENT, NO_STEP, Submitted("why?"), 2)
+
+    with pytest.raises(WireError, match="event 2"):
+        history.apply(event)
+    history.apply(replace(event, index=1))
+
+
+def test_a_plan_that_can_not_be_finished_is_not_sound() -> None:
+    assert is_sound(DIAMOND)
+    assert is_sound(Plan())
+    assert not is_sound(Plan((step("a", "b"), step("b", "a"))))
+    assert not is_sound(Plan((step("a", "nobody"),)))
+    assert not is_sound(Plan((step("a"), step("a"))))
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 8))
+def test_whatever_order_steps_end_in_the_plan_is_finished_once(rng: Random, size: int) -> None:
+
+    names = [f"s{number}" for number in range(size)]
+    plan = Plan(
+        tuple(
+            step(name, *rng.sample(names[:place], rng.randint(0, min(place, 3))))
+            for place, name in enumerate(names)
+        )
+    )
+    journal = Journal(Submitted("why?"), PlanReady(plan))
+    done = []
+    while journal.next_steps:
+        name, attempt = rng.choice(journal.next_steps)
+        journal.add(started(name, attempt))
+        if rng.random() < 0.7:
+            journal.add(finished(name))
+            done.append(name)
+    journal.add(Answered(Answer("done")))
+
+    assert sorted(done) == sorted(names)
+    assert journal.history.orders() == ()

@@ -1,0 +1,143 @@
+"""What a job is given: its files, its command line, and no secrets."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.errors import UsageError
+from cluster.placement.jobs.files import Job, JobRequest, prepare
+from cluster.settings import AgentSettings, load
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Path:
+    folder = tmp_path / "staged"
+    folder.mkdir()
+    return folder
+
+
+def request(environment: Mapping[str, str] | None = None, goal: str = "why?") -> JobRequest:
+    return JobRequest(goal, load(environment=environment or {}))
+
+
+def words(job: Job) -> list[str]:
+    return shlex.split(job.entrypoint)
+
+
+def test_the_goal_is_quoted_as_it_is(here: Path, staged: Path) -> None:
+    goal = '-- what\'s `x`; rm *\n$HOME "?"'
+
+    job = prepare(request(goal=goal), staged, "python")
+
+    assert job.entrypoint.startswith("cd _files && exec python -P -m cluster run --framed ")
+    assert words(job)[-2:] == ["--", goal]
+
+
+def test_a_long_goal_goes_into_a_file(here: Path, staged: Path) -> None:
+    job = prepare(request(goal="long " * 10_000), staged, "python")
+
+    assert words(job)[-4:] == ["--", "-", "<", "goal.txt"]
+    assert (staged / "_files" / "goal.txt").read_text() == "long " * 10_000
+
+
+def test_relative_knowledge_keeps_its_name_and_so_do_its_citations(
+    here: Path, staged: Path
+) -> None:
+    (here / "docs" / "deep").mkdir(parents=True)
+    (here / "docs" / "deep" / "a.md").write_text("# A\n\ntext\n")
+    (here / "docs" / "picture.png").write_bytes(b"\x89PNG")
+
+    job = prepare(replace(request(), knowledge=("docs/",)), staged, "python")
+
+    assert words(job)[words(job).index("--knowledge") + 1] == "docs"
+    assert [path.name for path in staged.rglob("*.*")] == ["a.md"]
+    assert (staged / "_files" / "docs" / "deep" / "a.md").read_text() == "# A\n\ntext\n"
+
+
+def test_knowledge_from_elsewhere_is_sent_too(here: Path, staged: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("one")
+    (here / "b.md").write_text("two")
+    named = ("../a.md", str(here / "b.md"))
+
+    job = prepare(replace(request(), knowledge=named), staged, "python")
+
+    assert (staged / "_files" / "_knowledge" / "0" / "a.md").read_text() == "one"
+    assert (staged / "_files" / "_knowledge" / "1" / "b.md").read_text() == "two"
+    assert "_knowledge/1/b.md" in words(job)
+
+
+def test_knowledge_that_is_not_there_is_refused_here(here: Path, staged: Path) -> None:
+    with pytest.raises(UsageError, match="doesn't exist"):
+        prepare(replace(request(), knowledge=("missing",)), staged, "python")
+
+
+def test_a_password_is_never_sent(here: Path, staged: Path) -> None:
+    with pytest.raises(UsageError, match="Redis URL has a password") as refused:
+        prepare(request({"REDIS_URL": "redis://:hunter2@store:6379/0"}), staged, "python")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_models_key_stays_here_and_the_user_is_told(here: Path, staged: Path) -> None:
+    environment = {"OPENAI_API_KEY": "sk-canary", "OPENAI_BASE_URL": "http://model:8000/v1"}
+
+    job = prepare(request(environment), staged, "python")
+
+    assert "sk-canary" not in str(job)
+    assert "is not sent" in job.notes[0]
+    assert job.env_vars == {"OPENAI_BASE_URL": "http://model:8000/v1"}
+
+
+def test_the_settings_and_the_users_own_agents_come_along(here: Path, staged: Path) -> None:
+    (here / "fleet.toml").write_text('[agents.reviewer]\nclass = "reviewer:Reviewer"\n')
+    (here / "reviewer.py").write_text("class Reviewer: ...\n")
+
+    prepare(JobRequest("why?", load(environment={})), staged, "python")
+
+    found = sorted(str(path.relative_to(staged)) for path in staged.rglob("*.*"))
+    assert found == ["_files/fleet.toml", "reviewer.py"]
+
+
+def test_a_package_of_agents_comes_along(here: Path, staged: Path) -> None:
+    (here / "crew" / "deep").mkdir(parents=True)
+    for name in ("__init__.py", "deep/__init__.py", "notes.txt"):
+        (here / "crew" / name).write_text("")
+    asked = request()
+    settings = asked.configuration.settings
+    agents = {**settings.agents, "critic": AgentSettings("crew.deep:Critic")}
+    configuration = replace(asked.configuration, settings=replace(settings, agents=agents))
+
+    prepare(replace(asked, configuration=configuration), staged, "python")
+
+    found = sorted(str(path.relative_to(staged)) for path in staged.rglob("*.*"))
+    assert found == ["crew/__init__.py", "crew/deep/__init__.py"]
+
+
+def test_what_is_no_agents_module_is_not_where_ray_imports_from(here: Path, staged: Path) -> None:
+    (here / "fleet.toml").write_text('[agents.reviewer]\nclass = "pydantic:Reviewer"\n')
+    (here / "pydantic.py").write_text("class Reviewer: ...\n")
+    asked = JobRequest("why?", load(environment={}), knowledge=("pydantic.py",))
+
+    prepare(asked, staged, "python")
+
+    assert [path.name for path in staged.iterdir()] == ["_files"]
+    assert (staged / "_files" / "pydantic.py").exists()
+
+
+def test_flags_are_handed_on_before_the_goal(here: Path, staged: Path) -> None:
+    job = prepare(replace(request(), flags=("--json",)), staged, "python")
+
+    assert words(job)[-3:] == ["--json", "--", "why?"]

@@ -1,0 +1,139 @@
+"""The starter's end of a child: its reports, its end, what it may see."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cluster
+from cluster.kernel.errors import PlacementError, StoreUnavailable
+from cluster.placement.local.child_process import ChildProcess, environment, last_words
+from cluster.placement.local.process_table import session_members
+from tests.support.placement import READY
+
+STOP_S = 10.0
+
+
+async def started(behaviour: str, log: Path, *, has_lifeline: bool = True) -> ChildProcess:
+    return await ChildProcess.start(
+        "tests.support.placement", behaviour, log=log, has_lifeline=has_lifeline
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+async def test_progress_is_passed_on_until_the_child_is_ready(log: Path) -> None:
+    child = await started("serves", log)
+    heard: list[str] = []
+
+    assert await child.ready(heard.append, STOP_S) == READY
+
+    assert heard == ["warming up"]
+    await child.stop(STOP_S)
+    assert session_members(child.id.pid) == []
+
+
+async def test_what_others_print_goes_to_the_log(log: Path) -> None:
+    child = await started("serves", log)
+    await child.ready(lambda _: None, STOP_S)
+
+    assert last_words(log) == "something that others print"
+    await child.stop(STOP_S)
+
+
+async def test_the_childs_failure_is_raised_as_the_error_it_was(log: Path) -> None:
+    child = await started("fails", log)
+
+    with pytest.raises(StoreUnavailable, match="there is no store"):
+        await child.ready(lambda _: None, STOP_S)
+    await child.stop(STOP_S)
+
+
+async def test_a_child_that_dies_is_quoted(log: Path) -> None:
+    child = await started("dies", log)
+
+    with pytest.raises(PlacementError, match=r"it was warming up.*these are its last words"):
+        await child.ready(lambda _: None, STOP_S)
+    await child.stop(STOP_S)
+
+
+async def test_a_child_that_takes_too_long_is_given_up(log: Path) -> None:
+    child = await started("hangs", log)
+
+    with pytest.raises(PlacementError, match="was not ready within"):
+        await child.ready(lambda _: None, 0.0)
+    await child.stop(0.0)
+
+
+async def test_a_child_that_does_not_listen_is_killed_with_its_own_children(log: Path) -> None:
+    child = await started("is deaf", log)
+    await child.ready(lambda _: None, STOP_S)
+
+    await child.stop(0.0)
+
+    assert session_members(child.id.pid) == []
+
+
+async def test_the_end_of_a_child_is_noticed(log: Path) -> None:
+    child = await started("serves", log)
+    await child.ready(lambda _: None, STOP_S)
+
+    os.kill(child.id.pid, 9)
+
+    assert await child.ended() == "none was given"
+
+    await child.stop(STOP_S)
+
+
+async def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PlacementError, match="the cluster can't be started"):
+        await started("serves", tmp_path / "missing" / "log")
+
+
+def test_secrets_are_not_handed_on_in_the_environment() -> None:
+    own = {"OPENAI_API_KEY": "k", "REDIS_URL": "r", "FLEETMIND_REDIS_URL": "f", "HOME": "h"}
+
+    handed_on = environment(own)
+
+    assert handed_on["HOME"] == "h"
+    assert not {"k", "r", "f"} & set(handed_on.values())
+
+
+def test_the_child_finds_this_very_package(tmp_path: Path) -> None:
+    program = "import cluster; print(cluster.__file__)"
+    command = [sys.executable, "-P", "-c", program]
+
+    found = subprocess.run(
+        command, cwd=tmp_path, env=environment(os.environ), check=True, capture_output=True
+    )
+
+    assert Path(found.stdout.decode().strip()) == Path(cluster.__file__)
+
+
+@pytest.mark.parametrize("of_here", ["", ".", "{here}"])
+def test_the_working_directory_is_not_on_the_childs_path(
+    of_here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    handed_on = environment({"PYTHONPATH": f"{of_here.format(here=tmp_path)}{os.pathsep}libraries"})
+
+    assert handed_on["PYTHONPATH"].split(os.pathsep)[-1] == str(tmp_path / "libraries")
+    assert str(tmp_path) not in handed_on["PYTHONPATH"].split(os.pathsep)
+
+
+def test_files_that_the_environment_names_are_found_from_elsewhere() -> None:
+    handed_on = environment({"SSL_CERT_FILE": "ca.pem"})
+
+    assert handed_on["SSL_CERT_FILE"] == str(Path.cwd() / "ca.pem")
+
+
+def test_a_log_that_is_not_there_has_no_words(tmp_path: Path) -> None:
+    assert last_words(tmp_path / "log") == "none"

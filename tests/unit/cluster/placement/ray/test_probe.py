@@ -1,0 +1,101 @@
+"""Addresses where no Ray answers, each told from the others within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cluster.kernel.errors import PlacementError, UsageError
+from cluster.placement.ray.probe import check_answers, split
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+HELLO_BYTES = 33
+SETTINGS = bytes((0, 0, 6, 4, 0, 0, 0, 0, 0)) + bytes(6)
+
+
+@asynccontextmanager
+async def server(answer: Answer) -> AsyncIterator[str]:
+    has_served = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answer(reader, writer)
+        writer.close()
+        has_served.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        _, port = listening.sockets[0].getsockname()
+        yield f"127.0.0.1:{port}"
+        await has_served.wait()
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"SM\r\n\r\n")
+    writer.write(SETTINGS)
+    await writer.drain()
+
+
+async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await writer.drain()
+
+
+async def hang_up(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(HELLO_BYTES)
+
+
+async def keep_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read()  # to the end of the connection
+
+
+async def test_what_speaks_http_2_may_be_ray() -> None:
+    async with server(greet) as address:
+        await check_answers(address)
+
+
+@pytest.mark.parametrize("answer", [refuse, hang_up])
+async def test_another_server_is_told_from_ray(answer: Answer) -> None:
+    async with server(answer) as address:
+        with pytest.raises(PlacementError, match=f"what answers at {address} is no Ray cluster"):
+            await check_answers(address)
+
+
+async def test_a_server_that_says_nothing_is_given_up() -> None:
+    async with server(keep_silent) as address:
+        with pytest.raises(PlacementError, match=r"answers at .* within 0.05 s"):
+            await check_answers(address, 0.05)
+
+
+async def test_with_tls_an_open_port_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+
+    async with server(keep_silent) as address:
+        await check_answers(address)
+
+
+async def test_a_closed_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(PlacementError, match=rf"at 127.0.0.1:{port}: connection refused"):
+        await check_answers(f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "host", "host:", ":1", "host:0", "host:99999", "host:x", "http://host:8265"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a Ray cluster"):
+        split(address)
+
+
+def test_the_address_of_rays_client_server_is_told_from_others() -> None:
+    with pytest.raises(UsageError, match="client server, which can't place agents"):
+        split("ray://host:10001")
+
+
+def test_an_address_may_be_of_the_sixth_version() -> None:
+    assert split("[::1]:6379") == ("::1", 6379)

@@ -1,0 +1,159 @@
+"""Asks and what ends them: answers, cancellation, being forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from cluster.kernel.delivery.peer import DISPENSABLE_MAX
+from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.errors import Cancelled, TooLarge
+from cluster.kernel.events import StepStarted, Thought
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Finding
+from cluster.runtime.messaging.sender import Observed
+from cluster.wire.codec import BODY_BYTES_MAX
+from tests.support.hosts import MemoryCluster, until
+
+
+async def echo(message: object, turn: Turn) -> object:
+    return message
+
+
+@dataclass
+class Gate:
+    """A handler that waits to be let go, and remembers who came and who was cancelled."""
+
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    started: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        self.started.append(turn.task)
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(turn.task)
+            raise
+        self.ended.append(turn.task)
+        return message
+
+
+def make_ask(
+    cluster: MemoryCluster, recipient: str, task: str = "t", *, timeout_s: float = 5.0
+) -> Envelope:
+    sender = cluster.senders["asker-0"]
+    envelope = sender.envelope(AgentId(recipient), Kind.ASK, Finding(task))
+    envelope.task, envelope.step = TaskId(task), StepId("s")
+    envelope.deadline_at = sender.clock.now() + timeout_s
+    return envelope
+
+
+async def settle() -> None:
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def test_an_asker_that_is_cancelled_has_the_turn_cancelled() -> None:
+    gate = Gate()
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        await cluster.add("gate-0", gate)
+        asking = asyncio.ensure_future(asker.exchange.ask(make_ask(cluster, "gate-0")))
+        await until(lambda: bool(gate.started))
+
+        asking.cancel()
+        await until(lambda: bool(gate.cancelled))
+
+
+async def test_an_asker_that_was_replaced_leaves_the_turn_to_the_one_that_asks_again() -> None:
+    gate = Gate()
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        await cluster.add("gate-0", gate)
+        asking = asyncio.ensure_future(
+            asker.exchange.ask(make_ask(cluster, "gate-0"), is_abandoned=lambda: True)
+        )
+        await until(lambda: bool(gate.started))
+
+        asking.cancel()
+        await settle()
+        gate.opened.set()
+        await until(lambda: bool(gate.ended))
+
+    assert not gate.cancelled
+    assert asking.cancelled()
+
+
+async def test_who_waits_for_a_forgotten_ask_is_told_and_the_turn_goes_on() -> None:
+    gate = Gate()
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        await cluster.add("gate-0", gate)
+        envelope = make_ask(cluster, "gate-0")
+        asking = asyncio.ensure_future(asker.exchange.ask(envelope))
+        await until(lambda: bool(gate.started))
+
+        asker.exchange.forget(envelope.id)
+        with pytest.raises(Cancelled):
+            await asking
+        gate.opened.set()
+        await until(lambda: bool(gate.ended))
+
+    assert not gate.cancelled
+
+
+async def test_an_ask_that_is_forgotten_before_it_was_sent_never_starts() -> None:
+    gate = Gate()
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        forgotten = make_ask(cluster, "gate-0", "forgotten")
+        wanted = make_ask(cluster, "gate-0", "wanted")
+        asks = [asyncio.ensure_future(asker.exchange.ask(e)) for e in (forgotten, wanted)]
+        await asyncio.sleep(0)
+
+        asker.exchange.forget(forgotten.id)
+        await cluster.add("gate-0", gate)
+        await until(lambda: bool(gate.started))
+        gate.opened.set()
+        await asyncio.gather(*asks, return_exceptions=True)
+
+    assert gate.started == ["wanted"]
+
+
+async def test_what_is_refused_here_is_counted_by_its_kind() -> None:
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        envelope = make_ask(cluster, "echo-0")
+        envelope.body = bytes(BODY_BYTES_MAX + 1)
+
+        with pytest.raises(TooLarge):
+            await asker.exchange.ask(envelope)
+
+    assert asker.exchange.statistics.refused == {"too_large": 1}
+
+
+async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> None:
+    seen: list[object] = []
+
+    async def talk(message: object, turn: Turn) -> object:
+        for number in range(DISPENSABLE_MAX + 100):
+            turn.emit(Thought(str(number)))
+        turn.emit(StepStarted())
+        return message
+
+    async with MemoryCluster() as cluster:
+        await cluster.add("asker-0", echo)
+        await cluster.add("talker-0", talk)
+        observed = Observed(on_progress=lambda _, news: seen.append(news))
+
+        answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
+
+    thoughts = [news.text for news in seen if isinstance(news, Thought)]
+    assert thoughts == [str(number) for number in range(DISPENSABLE_MAX)]
+    assert seen[-1] == StepStarted()
+    assert answer == Finding("t")

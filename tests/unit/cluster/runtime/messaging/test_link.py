@@ -1,0 +1,137 @@
+"""One link: what is alone goes at once, what comes together in one frame, much in several."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from cluster.kernel.delivery.peer import Peer
+from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Envelope, Frame, Hello, Kind, Resident
+from cluster.kernel.ids import AgentId, EnvelopeId
+from cluster.runtime.messaging.link import AT_ONCE, Link
+from cluster.transport.port import Receiver
+
+US, THEM = AgentId("manager-0"), AgentId("coder-0")
+
+
+class Wire:
+    """A connection that only keeps what is written."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.is_writable = True
+
+    def start(self, receiver: Receiver) -> None:
+        pass
+
+    def write(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many envelopes each frame had."""
+        return [len(cast("Batch", frame).envelopes) for frame in self.frames]
+
+
+class Keeper:
+    """Has one peer at the other end."""
+
+    def __init__(self) -> None:
+        self.peer = Peer(THEM, US, 1)
+
+    def hello_to(self, theirs: Hello) -> Hello:
+        return Hello(PROTOCOL_VERSION, (Resident(US, 1),), "here")
+
+    def on_hello(self, link: Link, theirs: Hello) -> None:
+        self.peer.meet(1)
+        link.peers[THEM] = link.sends_to[THEM] = self.peer
+
+    def on_batch(self, link: Link, batch: Batch) -> None:
+        pass
+
+    def on_link_end(self, link: Link) -> None:
+        pass
+
+
+async def linked() -> tuple[Link, Wire, Peer]:
+    wire, keeper = Wire(), Keeper()
+    link = Link(wire, keeper, keeper.on_batch)
+    link.start(None)
+    link.on_frame(Hello(PROTOCOL_VERSION, (Resident(THEM, 1),), "there"))
+    await asyncio.sleep(0)
+    wire.frames.clear()
+    return link, wire, keeper.peer
+
+
+def send(link: Link, peer: Peer, count: int) -> None:
+    for number in range(count):
+        envelope_id = EnvelopeId(number.to_bytes(16))
+        peer.offer(Envelope(envelope_id, US, THEM, Kind.ASK, "example", b"body"))
+        link.wake()
+
+
+async def busy() -> tuple[Link, Wire, Peer]:
+    """Return a link after a pass with more than one envelope."""
+    link, wire, peer = await linked()
+    send(link, peer, 2)
+    await asyncio.sleep(0)
+    wire.frames.clear()
+    return link, wire, peer
+
+
+async def test_one_alone_goes_at_once() -> None:
+    link, wire, peer = await linked()
+    for number in range(1, 4):
+        send(link, peer, 1)
+        assert wire.sizes == [1] * number
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_with_the_first_goes_in_one_frame_at_the_end_of_the_pass() -> None:
+    link, wire, peer = await linked()
+    send(link, peer, AT_ONCE - 1)
+
+    assert wire.sizes == [1]
+    await asyncio.sleep(0)
+    assert wire.sizes == [1, AT_ONCE - 2]
+
+
+async def test_after_a_pass_with_more_than_one_all_go_in_one_frame_at_its_end() -> None:
+    link, wire, peer = await busy()
+    send(link, peer, AT_ONCE - 1)
+
+    assert wire.sizes == []
+    await asyncio.sleep(0)
+    assert wire.sizes == [AT_ONCE - 1]
+
+
+async def test_after_a_pass_with_one_the_first_goes_at_once_again() -> None:
+    link, wire, peer = await busy()
+    send(link, peer, 1)
+    await asyncio.sleep(0)
+    send(link, peer, 1)
+
+    assert wire.sizes == [1, 1]
+
+
+async def test_of_many_in_one_pass_the_first_go_before_its_end() -> None:
+    link, wire, peer = await busy()
+    send(link, peer, 2 * AT_ONCE + 1)
+
+    assert wire.sizes == [AT_ONCE, AT_ONCE]
+    await asyncio.sleep(0)
+    assert wire.sizes == [AT_ONCE, AT_ONCE, 1]
+
+
+async def test_passes_with_nothing_new_send_nothing() -> None:
+    link, wire, peer = await busy()
+    send(link, peer, AT_ONCE)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    link.wake()
+    await asyncio.sleep(0)
+
+    assert wire.sizes == [AT_ONCE]
