@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rapidfuzz.distance import Indel, MatchingBlock, Prefix
+from rapidfuzz.distance import Indel, MatchingBlock
 
 from agents.evidence.words import PRONOUNS, Word
 
@@ -19,8 +19,6 @@ VERBATIM = 0.85
 """From this closeness on, a single word that moved counts."""
 _SHORT = 8
 """Of so many words a sentence is judged by each that was dropped or moved."""
-_PREFIX = 5
-_PREFIX_SHARE = 0.6
 _CONDITIONS = frozenset({"if", "unless", "only"})
 _CLAUSE_WORDS_MIN = 2
 _LEAD_IN_MAX = 3
@@ -285,8 +283,6 @@ def _compare_content(
             continue
         elif old and is_after_number:
             faults.add(Reason.UNIT)
-        elif any(_is_alike(word, each) for each in old):
-            continue
         else:
             is_subject = change.before is None and bool(old)
             is_name = is_subject or any(each.kind in _NAMES for each in (word, *old))
@@ -343,17 +339,6 @@ def _length(words: Sequence[Word]) -> float:
     return sum(0.5 if len(word.raw) == 1 and not word.raw.isascii() else 1.0 for word in words)
 
 
-def _is_alike(new: Word, old: Word) -> bool:
-    """Say whether two words are forms of one: no numbers, no names, no code."""
-    if not {new.kind, old.kind} <= {"word", "name"}:
-        return False
-    a, b = new.raw.lower(), old.raw.lower()
-    if a[:_PREFIX] != b[:_PREFIX]:
-        return False
-    shared = Prefix.similarity(a, b)
-    return shared >= _PREFIX and shared >= _PREFIX_SHARE * max(len(a), len(b))
-
-
 def _says(words: Sequence[Word]) -> bool:
     return any(word.has_content and not word.guard for word in words)
 
@@ -375,19 +360,9 @@ def _is_moved(
             is_free = is_edge and not (is_short and _says(change.old))
             if not is_free and (is_strict or not is_plain):
                 return True
-            if any(_is_exchanged(changes[gone[w.key]], change) for w in moved):
-                return True
             phrases += 1
         for place in {gone[w.key] for w in moved if is_short or gone[w.key] == at}:
             keys = dict.fromkeys(w.key for w in moved if gone[w.key] == place)
             if [*keys] != [*dict.fromkeys(w.key for w in changes[place].old if w.key in keys)]:
                 return True
     return phrases > 1
-
-
-def _is_exchanged(whence: _Change, where: _Change) -> bool:
-    """Say whether a word left more behind, and took the place of as many: of another clause's."""
-    there = {word.key for word in where.new}
-    left = any(w.has_content and not w.guard and w.key not in there for w in whence.old)
-    old, new = (sum(w.has_content for w in said) for said in (where.old, where.new))
-    return left and whence is not where and old == new
