@@ -10,14 +10,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
-from importlib import import_module
 from os import PathLike
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
+from cluster.model_supply import installed_models
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import read_resident
 from cluster.runtime.directory import scope_of
@@ -29,8 +28,6 @@ Note = Callable[[str], None]
 
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
-_AGENTS = "agents"
-_CHECK_MODEL = "agents.models.uri"
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
 
@@ -183,15 +180,9 @@ def check_can_start(configuration: Configuration) -> None:
         UsageError: the installed package `agents` is another one, the model can't be used, or the
             address is none of Ray's.
     """
-    if not getattr(import_module(_AGENTS), "__fleetmind__", False):
-        raise UsageError(
-            "the installed package `agents` is not Fleetmind's but probably that of "
-            "`openai-agents`, which can't be installed beside it: remove one of the two"
-        )
+    supply = installed_models()
     address = configuration.settings.ray.address
     if address not in {"", "auto"}:
         ray_probe.split(address)
     model = configuration.settings.model
-    import_module(_CHECK_MODEL).check_model(
-        model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key
-    )
+    supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)

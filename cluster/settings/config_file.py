@@ -26,7 +26,7 @@ _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 Table = dict[str, Any]
-"""What TOML parses to: its values are untyped until `validated` has seen them."""
+"""What TOML parses to: its values are untyped until `_validated` has seen them."""
 
 
 def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
@@ -43,13 +43,22 @@ def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
         raise UsageError(_unknown_key(str(path), (unknown[0],), _section_names()))
     given = _given_keys(table)
     table["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
-    settings = validated(json.dumps(table, default=str), str(path))
+    settings = _validated(json.dumps(table, default=str), str(path))
     for role, agent in settings.agents.items():
         _check_agent(role, agent, str(path))
     return settings, given
 
 
-def validated(text: str, origin: str) -> Settings:
+def from_public_json(text: str) -> Settings:
+    """Return the settings that `Settings.public_json` wrote, in this process or another.
+
+    Raises:
+        UsageError: the text is of another version, or is not what `public_json` writes.
+    """
+    return _validated(text, "the cluster's settings")
+
+
+def _validated(text: str, origin: str) -> Settings:
     """Return the settings that a JSON text holds.
 
     Raises:

@@ -16,6 +16,7 @@ from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
 from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.model_supply import installed_models
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
 from cluster.placement.local.reports import Ready
@@ -24,8 +25,6 @@ from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
 from cluster.settings import Secrets
 from cluster.settings.addresses import EMBEDDED_MODEL
 
-LOCAL_SERVER = "agents.models.local.command:local_server"
-"""What serves a ``llama:`` model, by name: an async context manager that gives a base URL."""
 _RAY_FOLDER = "ray"
 _WATCH_S = 5.0
 _MISSED_MAX = 3
@@ -134,9 +133,7 @@ class ClusterParts:
         if scheme != "llama":
             return
         self._say(f"loading the model {name}")
-        from cluster.placement.actor.assembly import load  # while Ray starts
-
-        server: AbstractAsyncContextManager[str] = load(LOCAL_SERVER)(name)
+        server = installed_models().local_server(name)
         base_url = await server.__aenter__()
         self._model = server
         self._settings = dataclasses.replace(

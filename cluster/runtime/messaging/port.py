@@ -49,6 +49,11 @@ class PostOffice(Protocol):
         """Whose post office it is."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """The agent's incarnation."""
+        ...
+
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
         ...
