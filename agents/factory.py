@@ -15,6 +15,7 @@ from typing import Any
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import UsageError
+from cluster.kernel.vocabulary import Run
 
 SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 EMBEDDED_TOKENS_MAX = 120
@@ -86,6 +87,27 @@ def is_embedded_model(uri: str) -> bool:
     return scheme == "llama" and "/" not in name and not name.endswith(".gguf")
 
 
+class NoSandbox:
+    """The sandbox of a cluster whose settings forbid running programs."""
+
+    @property
+    def unavailable_because(self) -> str:
+        """Why nothing is run, and how to change it."""
+        return "running programs is switched off: set enabled = true in [sandbox] of fleet.toml"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    async def run(self, source: str, timeout_s: float) -> Run:  # noqa: ARG002 - the port
+        """Refuse."""
+        raise UsageError(self.unavailable_because)
+
+    async def close(self) -> None:
+        """Do nothing: nothing was started."""
+
+
 def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
     """Return the sandbox with the limits of the settings, or one that runs nothing.
 
@@ -93,8 +115,6 @@ def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
         UsageError: its limits or its environment will not do.
     """
     if not section["enabled"]:
-        from agents.tools.sandbox.off import NoSandbox
-
         return NoSandbox()
     from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
     from agents.tools.sandbox.command import SandboxLimits
