@@ -9,14 +9,13 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
-from agents.tools.ports import Knowledge, Sandbox
+from agents.tools.ports import Knowledge
+from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
 
-SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
 30 to 100 tokens a second, and reads 170."""
@@ -84,35 +83,6 @@ def is_embedded_model(uri: str) -> bool:
     """Say whether it is a model of the catalogue; a GGUF file of the user may be a capable one."""
     scheme, _, name = uri.partition(":")
     return scheme == "llama" and "/" not in name and not name.endswith(".gguf")
-
-
-def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
-    """Return the sandbox with the limits of the settings, or one that runs nothing.
-
-    Raises:
-        UsageError: its limits or its environment will not do.
-    """
-    if not section["enabled"]:
-        from agents.tools.sandbox.off import NoSandbox
-
-        return NoSandbox()
-    from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
-    from agents.tools.sandbox.command import SandboxLimits
-
-    if section["memory_bytes_max"] < SANDBOX_MEMORY_MIN:
-        raise UsageError(
-            f"[sandbox] memory_bytes_max is {section['memory_bytes_max']}: Python does not start"
-            f" with less than {SANDBOX_MEMORY_MIN}"
-        )
-    limits = {field.name for field in fields(SandboxLimits)}
-    libraries = None
-    if path := section.get("python"):
-        from agents.tools.sandbox.libraries import find_libraries
-
-        libraries = find_libraries(path)
-    return BubblewrapSandbox(
-        SandboxLimits(**{k: v for k, v in section.items() if k in limits}), libraries=libraries
-    )
 
 
 def load_agent_class(class_path: str) -> type[Agent]:

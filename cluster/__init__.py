@@ -10,14 +10,18 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # for checkers it is true; importing `typing` takes a tenth of our start
 if TYPE_CHECKING:
-    from cluster.client import Cluster, run
+    from contextlib import AbstractAsyncContextManager
+
+    from cluster.client import Cluster, Link, Note, run
     from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed
+    from cluster.settings import Configuration
 
 __all__ = ["Cluster", "ClusterError", "TaskCancelled", "TaskFailed", "run"]
 
+_DRIVER = "cluster.client"
 _HOMES = {
-    "Cluster": "cluster.client",
-    "run": "cluster.client",
+    "Cluster": _DRIVER,
+    "run": _DRIVER,
     "ClusterError": "cluster.kernel.errors",
     "TaskCancelled": "cluster.kernel.errors",
     "TaskFailed": "cluster.kernel.errors",
@@ -28,9 +32,19 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    if _HOMES[name] == _DRIVER:
+        home.Cluster.default_join = staticmethod(_join)
+    value: object = getattr(home, name)
     globals()[name] = value
     return value
+
+
+def _join(configuration: Configuration, note: Note) -> AbstractAsyncContextManager[Link]:
+    """Get to a cluster as the settings say; loads what that needs, when it is needed."""
+    from cluster.joining import join
+
+    return join(configuration, note)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 """`Cluster`: the Python driver. Submit goals, watch their events, await their answers.
 
-Sits on `cluster.joining`, which attaches to a cluster or starts one, and on the runtime's `Driver`.
+How one gets to a cluster is handed in (`Cluster.default_join`, filled by the package's `__init__`):
+`cluster.joining` attaches to one or starts it, and gives a `Link` to the runtime's `Driver`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from cluster.kernel.errors import (
     ClusterError,
@@ -174,8 +175,11 @@ class Cluster:
         model: URI of the model, as in ``openai:gpt-4o-mini``.
         configuration: settings that are resolved already; the others are then not looked at.
         on_note: is told in one line what takes time outside of a task.
-        join: how to get to a cluster; for tests.
+        join: how to get to a cluster, instead of `default_join`.
     """
+
+    default_join: ClassVar[Join]
+    """How to get to a cluster; whoever imports `Cluster` from `cluster` has it filled in."""
 
     def __init__(
         self,
@@ -193,7 +197,7 @@ class Cluster:
         flags = [Flag(key, value, origins[key]) for key, value in given.items() if value]
         self._configuration = configuration or load(config, flags)
         self._note = on_note or _say_nothing
-        self._join = join or _default_join
+        self._join = join or Cluster.default_join
         self._stack = AsyncExitStack()
         self._link: Link | None = None
         self._tasks: set[Task] = set()
@@ -315,12 +319,6 @@ async def uninterrupted(work: Coroutine[object, object, None]) -> None:
     running.result()
     if interruption is not None:
         raise interruption
-
-
-def _default_join(configuration: Configuration, note: Note) -> AbstractAsyncContextManager[Link]:
-    from cluster.joining import join
-
-    return join(configuration, note)
 
 
 def _say_nothing(_text: str) -> None:

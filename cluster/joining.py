@@ -10,11 +10,9 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
-from importlib import import_module
 from os import PathLike
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
@@ -23,15 +21,13 @@ from cluster.placement.resident.file import read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.settings import Configuration, Secrets, Settings
+from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
 
 Note = Callable[[str], None]
 
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
-_AGENTS = "agents"
-_CHECK_MODEL = "agents.models.uri"
-_FACTORY = "agents.factory"
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
 
@@ -184,18 +180,12 @@ def check_can_start(configuration: Configuration) -> None:
         UsageError: the installed package `agents` is another one, the model can't be used, the
             address is none of Ray's, or the sandbox's environment or limits will not do.
     """
-    if not getattr(import_module(_AGENTS), "__fleetmind__", False):
-        raise UsageError(
-            "the installed package `agents` is not Fleetmind's but probably that of "
-            "`openai-agents`, which can't be installed beside it: remove one of the two"
-        )
+    supply = installed_agents()
     address = configuration.settings.ray.address
     if address not in {"", "auto"}:
         ray_probe.split(address)
     model = configuration.settings.model
-    import_module(_CHECK_MODEL).check_model(
-        model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key
-    )
+    supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
-        import_module(_FACTORY).build_sandbox(asdict(configuration.settings.sandbox))
+        supply.check_sandbox(asdict(configuration.settings.sandbox))

@@ -1,6 +1,6 @@
 """``fleetmind models``: what is configured, reachable, downloaded; and fetching a local model.
 
-The models themselves are the agents' business: `cluster` reaches them by name, as it does agents.
+The models themselves are the agents' business, behind the port `cluster.supply`.
 Everything here blocks, so that Ctrl-C ends a download at once.
 """
 
@@ -10,8 +10,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from importlib import import_module
-from typing import Any
 
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit
@@ -20,6 +18,7 @@ from cluster.cli.run import flags_of
 from cluster.kernel.errors import UsageError
 from cluster.kernel.loopback import opener_for
 from cluster.settings import Configuration, load
+from cluster.supply import Supply, installed_agents
 
 _REACH_TIMEOUT_S = 5.0
 _LIST_BYTES_MAX = 1_000_000
@@ -34,43 +33,45 @@ def models(options: Options, console: Console) -> int:
         UsageError: there is no such model, or a setting is wrong.
         ModelError: it could not be fetched.
     """
-    catalog = import_module("agents.models.local.catalog")
+    supply = installed_agents()
     if options.action == "pull":
-        path = catalog.pull(options.name, _PullProgress(options.name, console))
+        path = supply.pull(options.name, _PullProgress(options.name, console))
         console.write(f"{options.name} is at {path}\n")
         return Exit.DONE
     configuration = load(options.config, flags_of(options))
     console.write(f"configured  {configuration.settings.model.uri}\n")
-    trouble = _trouble(configuration)
+    trouble = _trouble(configuration, supply)
     console.write(f"usable      {f'no: {trouble}' if trouble else 'yes'}\n")
-    for line in _local(catalog):
+    for line in _local(supply):
         console.write(f"local       {line}\n")
     return Exit.FAILED if trouble else Exit.DONE
 
 
-def _local(catalog: Any) -> Iterator[str]:
-    for model in catalog.catalog():
+def _local(supply: Supply) -> Iterator[str]:
+    for model in supply.catalog():
         where = (
             model.path if model.is_here else f"fetch it with `fleetmind models pull {model.name}`"
         )
         yield f"{model.name} ({model.description}): {where}"
 
 
-def _trouble(configuration: Configuration) -> str:
+def _trouble(configuration: Configuration, supply: Supply) -> str:
     """Return why the configured model can't be used; empty where it can."""
     model, key = configuration.settings.model, configuration.secrets.api_key
     try:
-        parsed = import_module("agents.models.uri").check_model(
-            model.uri, base_url=model.base_url, api_key=key
-        )
+        parsed = supply.check_model(model.uri, base_url=model.base_url, api_key=key)
     except UsageError as error:
         return str(error)
-    return _unreachable(model.base_url, key) if parsed.scheme == "openai" else ""
+    return (
+        _unreachable(model.base_url or supply.PUBLIC_BASE_URL, key)
+        if parsed.scheme == "openai"
+        else ""
+    )
 
 
 def _unreachable(base_url: str, api_key: str) -> str:
     """Ask an endpoint for its models; return why it doesn't answer, empty where it does."""
-    url = (base_url or import_module("agents.models.uri").PUBLIC_BASE_URL).rstrip("/") + "/models"
+    url = base_url.rstrip("/") + "/models"
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked to be http(s)
     try:

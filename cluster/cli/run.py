@@ -9,12 +9,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from cluster import Cluster
 from cluster.cli.answer import QUIET, correction_line, to_markdown
 from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_report
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
-from cluster.client import Cluster, Join, Task, uninterrupted
+from cluster.client import Join, Task, uninterrupted
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.tasks.report import TaskReport, event_to_json

@@ -29,7 +29,7 @@ _UNKNOWN = "unexpected_keyword_argument"
 """What pydantic calls a key that a section doesn't have."""
 
 Table = dict[str, Any]
-"""What TOML parses to: its values are untyped until `validated` has seen them."""
+"""What TOML parses to: its values are untyped until `_validated` has seen them."""
 Place = tuple[str, ...]
 """A key behind those of the sections it is in."""
 
@@ -46,13 +46,22 @@ def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
     unknown = _unknown_places(table)
     known = {key: table[key] for key in table if (key,) not in unknown}
     known["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
-    settings = validated(json.dumps(known, default=str), str(path), unknown)
+    settings = _validated(json.dumps(known, default=str), str(path), unknown)
     for role, agent in settings.agents.items():
         _check_agent(role, agent, str(path))
     return settings, _given_keys(table)
 
 
-def validated(text: str, origin: str, unknown: Sequence[Place] = ()) -> Settings:
+def from_public_json(text: str) -> Settings:
+    """Return the settings that `Settings.public_json` wrote, in this process or another.
+
+    Raises:
+        UsageError: the text is of another version, or is not what `public_json` writes.
+    """
+    return _validated(text, "the cluster's settings")
+
+
+def _validated(text: str, origin: str, unknown: Sequence[Place] = ()) -> Settings:
     """Return the settings that a JSON text holds.
 
     Args:

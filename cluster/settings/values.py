@@ -164,16 +164,5 @@ class Settings(Section):
         return float(self.telemetry.get(SAMPLED_SHARE_VARIABLE, SAMPLED_SHARE))
 
     def public_json(self) -> str:
-        """Return everything as one line of JSON; `from_public_json` reads it back."""
+        """Return everything as one line of JSON; `config_file.from_public_json` reads it."""
         return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_public_json(cls, text: str) -> Settings:
-        """Return the settings that `public_json` wrote, in this process or another.
-
-        Raises:
-            UsageError: the text is of another version, or is not what `public_json` writes.
-        """
-        from cluster.settings.config_file import validated
-
-        return validated(text, "the cluster's settings")

@@ -105,7 +105,7 @@ class User:
             looks_again=world.looks_again,
         )
         await driver.start()
-        world.watch(process, driver._sender.exchange)
+        world.watch(process, driver._exchange)
         while True:
             try:
                 task = await driver.submit(

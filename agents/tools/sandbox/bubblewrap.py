@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
+from agents.tools.ports import Sandbox
 from agents.tools.sandbox.command import SandboxLimits
 from agents.tools.sandbox.discovery import (
     discover,
@@ -23,14 +25,22 @@ from agents.tools.sandbox.discovery import (
 )
 from agents.tools.sandbox.guard import SandboxGuard
 from agents.tools.sandbox.job import SandboxJob, last_line
-from agents.tools.sandbox.libraries import SandboxLibraries
+from agents.tools.sandbox.libraries import SandboxLibraries, find_libraries
 from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.process import sandbox_process
-from cluster.kernel.errors import ClusterError, DeadlinePassed, Overloaded, Stopped, TooLarge
+from cluster.kernel.errors import (
+    ClusterError,
+    DeadlinePassed,
+    Overloaded,
+    Stopped,
+    TooLarge,
+    UsageError,
+)
 from cluster.kernel.vocabulary import Run
 
-__all__ = ["BubblewrapSandbox", "SandboxLimits"]
+__all__ = ["BubblewrapSandbox", "NoSandbox", "SandboxLimits", "build_sandbox"]
 
+SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 _SELF_TEST_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -186,3 +196,45 @@ def _complaint(machine: SandboxMachine, limits: SandboxLimits, guard: SandboxGua
         return str(error)
     is_sound = process.popen.returncode == 0 and stdout == b"1\n"
     return "" if is_sound else last_line(stderr.decode(errors="replace"))
+
+
+class NoSandbox:
+    """The sandbox of a cluster whose settings forbid running programs."""
+
+    @property
+    def unavailable_because(self) -> str:
+        """Why nothing is run, and how to change it."""
+        return "running programs is switched off: set enabled = true in [sandbox] of fleet.toml"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    async def run(self, source: str, timeout_s: float) -> Run:  # noqa: ARG002 - the port
+        """Refuse."""
+        raise UsageError(self.unavailable_because)
+
+    async def close(self) -> None:
+        """Do nothing: nothing was started."""
+
+
+def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
+    """Return the sandbox with the limits of the settings, or one that runs nothing.
+
+    Raises:
+        UsageError: its limits or its environment will not do.
+    """
+    if not section["enabled"]:
+        return NoSandbox()
+    if section["memory_bytes_max"] < SANDBOX_MEMORY_MIN:
+        raise UsageError(
+            f"[sandbox] memory_bytes_max is {section['memory_bytes_max']}: Python does not start"
+            f" with less than {SANDBOX_MEMORY_MIN}"
+        )
+    limits = {field.name for field in fields(SandboxLimits)}
+    path = section.get("python")
+    libraries = find_libraries(path) if path else None
+    return BubblewrapSandbox(
+        SandboxLimits(**{k: v for k, v in section.items() if k in limits}), libraries=libraries
+    )

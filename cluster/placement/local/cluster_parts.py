@@ -23,9 +23,8 @@ from cluster.placement.local.request import SECRETS_FILE, Request
 from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
 from cluster.settings import Secrets
 from cluster.settings.addresses import EMBEDDED_MODEL
+from cluster.supply import installed_agents
 
-LOCAL_SERVER = "agents.models.local.command:local_server"
-"""What serves a ``llama:`` model, by name: an async context manager that gives a base URL."""
 _RAY_FOLDER = "ray"
 _WATCH_S = 5.0
 _MISSED_MAX = 3
@@ -134,9 +133,7 @@ class ClusterParts:
         if scheme != "llama":
             return
         self._say(f"loading the model {name}")
-        from cluster.placement.actor.assembly import load  # while Ray starts
-
-        server: AbstractAsyncContextManager[str] = load(LOCAL_SERVER)(name)
+        server = installed_agents().local_server(name)
         base_url = await server.__aenter__()
         self._model = server
         self._settings = dataclasses.replace(

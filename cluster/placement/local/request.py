@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from cluster.settings import Settings
+from cluster.settings.config_file import from_public_json
 
 SECRETS_FILE = "secrets.json"
 _REQUEST_FILE = "request.json"
@@ -38,4 +39,4 @@ class Request:
             UsageError: its settings are of another version.
         """
         values = json.loads((run_dir / _REQUEST_FILE).read_text(encoding="utf-8"))
-        return cls(**{**values, "settings": Settings.from_public_json(values["settings"])})
+        return cls(**{**values, "settings": from_public_json(values["settings"])})

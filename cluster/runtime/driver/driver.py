@@ -299,7 +299,7 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
-        exchange = Exchange(
+        self._exchange = Exchange(
             agent,
             transport=transport,
             directory=directory,
@@ -309,14 +309,14 @@ class Driver:
         )
         ids = IdSource(clock.wall, rng)
         self._random = rng
-        self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)
+        self._sender = Sender(self._exchange, directory, MessageCodec(), clock, ids)
         self._tasks: dict[TaskId, SubmittedTask] = {}
         """Those that have not ended."""
 
     async def start(self) -> None:
         """Be ready to dial."""
         runner = TurnRunner(NoWork(), self._sender, concurrency=1)
-        await self._sender.exchange.start(1, runner, listens=False)
+        await self._exchange.start(1, runner, listens=False)
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager.
@@ -357,7 +357,7 @@ class Driver:
 
     async def abort(self) -> None:
         """End as a crash does: nothing is cancelled, nothing said."""
-        await self._sender.exchange.abort()
+        await self._exchange.abort()
         for task in list(self._tasks.values()):
             await task.close()
 
@@ -365,4 +365,4 @@ class Driver:
         """Cancel what still runs and leave."""
         for task in list(self._tasks.values()):
             await task.close()
-        await self._sender.exchange.stop()
+        await self._exchange.stop()

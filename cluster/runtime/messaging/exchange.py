@@ -42,11 +42,10 @@ from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.asks import Asks, PendingAsk
-from cluster.runtime.messaging.counters import ExchangeStatistics
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.link import Link
 from cluster.runtime.messaging.links import Links
-from cluster.runtime.messaging.recipient import Recipient
+from cluster.runtime.messaging.port import ExchangeStatistics, Recipient
 from cluster.transport.port import Transport
 from cluster.wire.codec import check_body
 

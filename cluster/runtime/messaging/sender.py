@@ -14,7 +14,7 @@ from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
 from cluster.kernel.registration import choose_replica
 from cluster.kernel.vocabulary import Failure
 from cluster.runtime.directory import Directory
-from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.port import PostOffice
 from cluster.wire.failure import error_from_failure
 from cluster.wire.messages import MessageCodec
 
@@ -44,7 +44,7 @@ class Sender:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: PostOffice,
         directory: Directory,
         codec: MessageCodec,
         clock: Clock,

@@ -33,7 +33,7 @@ from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import TaskJournal, events_of
 from cluster.runtime.tasks.task_run import TaskRun, View, shown
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work
 from cluster.wire.failure import failure_from_error
 

@@ -48,7 +48,7 @@ from cluster.kernel.vocabulary import (
 )
 from cluster.runtime.messaging.sender import Observed
 from cluster.runtime.tasks.task_journal import TaskJournal
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import Opaque

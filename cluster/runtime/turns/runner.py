@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Envelope, Kind
@@ -26,13 +25,13 @@ from cluster.kernel.errors import (
 from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks.turn_order import Inbox
 from cluster.kernel.trace import is_sampled
-from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, Failure
 from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.asks import FAILURE_TYPE
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.turns.eager import SharedTasks
+from cluster.runtime.turns.handler import Handler, Service
 from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work, step_key_of
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.wire.failure import failure_from_error
@@ -46,40 +45,6 @@ ASK_TIMEOUT_S = 60.0
 CANCELLED_EARLY_MAX = 1024
 
 Result = tuple[str, bytes]
-
-
-class Handler(Protocol):
-    """What an agent is to the runtime."""
-
-    async def handle(self, message: object, turn: Turn) -> object:
-        """Return the answer to a message; None where there is nothing to say."""
-        ...
-
-
-@runtime_checkable
-class Service(Protocol):
-    """A handler with work of its own, beside the turns."""
-
-    async def start(self, epoch: int) -> None:
-        """Begin; the agent is registered under this incarnation."""
-        ...
-
-    async def stop(self) -> None:
-        """End it; turns that wait for it end as well."""
-        ...
-
-    async def cancelled(self, message: object, turn: Turn) -> None:
-        """A message was cancelled before its turn started."""
-        ...
-
-
-@runtime_checkable
-class TaskOwner(Protocol):
-    """A handler that owns tasks."""
-
-    async def end_tasks(self, reason: str) -> None:
-        """Cancel them all: nobody will go on with them."""
-        ...
 
 
 class TurnRunner:

@@ -9,7 +9,7 @@ import pytest
 import agents.models.uri
 from agents import Agent
 from agents.agent import SupportMode
-from agents.factory import build_agent, build_sandbox, is_embedded_model, load_agent_class
+from agents.factory import build_agent, is_embedded_model, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
 from cluster.settings.values import AnswerSettings
@@ -123,10 +123,3 @@ def test_only_a_model_of_the_catalogue_is_asked_for_less(
     is_so: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     assert is_embedded_model(uri) is is_so
-
-
-def test_an_environment_of_programs_that_is_not_there_is_refused() -> None:
-    section = {"enabled": True, "memory_bytes_max": 1 << 28, "python": "/nowhere"}
-
-    with pytest.raises(UsageError, match=r"\[sandbox\] python: /nowhere is no Python"):
-        build_sandbox(section)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import UsageError
-from cluster.settings import Flag, Secrets, Settings, load
+from cluster.settings import Flag, Secrets, load
+from cluster.settings.config_file import from_public_json
 
 SHARE = "OTEL_TRACES_SAMPLER_ARG"
 
@@ -61,7 +62,7 @@ def test_a_support_is_auto_unless_the_file_says_otherwise(tmp_path: Path) -> Non
     settings = load(environment={}, folder=tmp_path).settings
 
     assert (settings.answer.support, settings.answer.verify) == ("strict", "background")
-    assert Settings.from_public_json(settings.public_json()) == settings
+    assert from_public_json(settings.public_json()) == settings
 
 
 def test_our_own_redis_variable_goes_before_the_general_one(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_deadline_must_be_a_number_of_seconds(tmp_path: Path, seconds: float) 
 def test_settings_survive_the_way_to_another_process(tmp_path: Path) -> None:
     settings = load(environment={"OTEL_SERVICE_NAME": "x"}, folder=tmp_path).settings
 
-    assert Settings.from_public_json(settings.public_json()) == settings
+    assert from_public_json(settings.public_json()) == settings
 
 
 def test_secrets_are_written_for_this_user_only_and_read_back(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""The sandbox where nothing can be run: it says why, and runs nothing."""
+"""The sandbox where nothing can be run, or may not: it says why, and runs nothing."""
 
 from __future__ import annotations
 
 import pytest
 
-from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, NoSandbox, build_sandbox
 from agents.tools.sandbox.machine import SandboxMachine
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, UsageError
 
 REFUSING_MACHINE = SandboxMachine(
     bubblewrap="/bin/false",
@@ -59,3 +59,18 @@ async def test_the_machine_is_looked_at_once() -> None:
 
 async def test_closing_an_idle_sandbox_is_done_at_once() -> None:
     await BubblewrapSandbox(find=nothing_found).close()
+
+
+def test_an_environment_of_programs_that_is_not_there_is_refused() -> None:
+    section = {"enabled": True, "memory_bytes_max": 1 << 28, "python": "/nowhere"}
+
+    with pytest.raises(UsageError, match=r"\[sandbox\] python: /nowhere is no Python"):
+        build_sandbox(section)
+
+
+async def test_a_sandbox_that_is_switched_off_runs_nothing_and_says_how_to_change_it() -> None:
+    sandbox = build_sandbox({"enabled": False})
+
+    assert isinstance(sandbox, NoSandbox)
+    with pytest.raises(UsageError, match="set enabled = true"):
+        await sandbox.run("print(1)", 1.0)

@@ -1,0 +1,120 @@
+"""The tests mirror the tree: whoever reads a module finds its test under the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.architecture.graph import ROOT, sources
+
+UNIT = ROOT / "tests" / "unit"
+PORTS = ("port", "ports", "handler")
+"""A port has no behaviour; a contract in `tests/conformance` holds its adapters to it."""
+TYPES = {
+    "agents.tools.sandbox.machine",
+    "cluster.kernel.clock",
+    "cluster.kernel.delivery.dead_letters",
+    "cluster.kernel.envelope",
+    "cluster.kernel.events",
+    "cluster.kernel.registration",
+    "cluster.kernel.roles",
+    "cluster.kernel.trace",
+    "cluster.kernel.turn",
+    "cluster.kernel.vocabulary",
+    "cluster.placement.actor.host_spec",
+    "cluster.placement.local.request",
+    "cluster.settings.values",
+}
+"""Values with at most a line of behaviour, which the tests of all that uses them go through."""
+ELSEWHERE = {
+    # A part of what its user does: no caller sees it otherwise.
+    "agents.models.call": "unit/agents/test_agent.py",
+    "agents.planning.drafts": "unit/agents/planning/test_plan_text.py",
+    "agents.planning.fitting": "unit/agents/planning/test_mending.py",
+    "agents.planning.needs": "unit/agents/planning/test_mending.py",
+    "agents.programs.brief": "unit/agents/programs/test_candidates.py",
+    "agents.programs.words": "unit/agents/programs/test_output.py",
+    "cluster.__main__": "unit/cluster/test_import_path.py",
+    "cluster.cli.board": "unit/cluster/cli/test_progress.py",
+    "cluster.cli.console": "unit/cluster/cli/test_entry.py",
+    "cluster.cli.exits": "unit/cluster/cli/test_entry.py",
+    "cluster.cli.learn": "integration/test_run_attached.py",
+    "cluster.cli.options": "unit/cluster/cli/test_entry.py",
+    "cluster.kernel.errors": "architecture/test_errors.py",
+    "cluster.memory.knowledge.chunking.page": "unit/cluster/memory/knowledge/chunking/test_pack.py",
+    "cluster.memory.knowledge.chunking.syntax": (
+        "unit/cluster/memory/knowledge/chunking/test_examples.py"
+    ),
+    "cluster.memory.knowledge.collections": "unit/cluster/memory/knowledge/test_learning.py",
+    "cluster.memory.knowledge.documents": "unit/cluster/memory/knowledge/test_learning.py",
+    "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
+    "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
+    "cluster.runtime.host": "unit/cluster/runtime/tasks/test_recovery.py",
+    "cluster.runtime.messaging.asks": "unit/cluster/runtime/messaging/test_exchange.py",
+    "cluster.runtime.messaging.sender": "unit/cluster/runtime/messaging/test_silence.py",
+    "cluster.runtime.tasks.task_run": "unit/cluster/runtime/tasks/test_engine.py",
+    "cluster.runtime.turns.running_turn": "unit/cluster/runtime/turns/test_runner.py",
+    "cluster.settings.addresses": "unit/cluster/settings/test_sources.py",
+    "cluster.settings.secrets": "unit/cluster/settings/test_sources.py",
+    "cluster.wire.dead_letters": "unit/cluster/runtime/messaging/test_dead_letters.py",
+    "cluster.wire.failure": "unit/cluster/runtime/messaging/test_refusals.py",
+    "cluster.wire.registration": "unit/cluster/runtime/test_directory.py",
+    # An adapter, held to its port's contract.
+    "cluster.memory.journal.redis": "conformance/test_journal.py",
+    "cluster.memory.store.redis": "conformance/test_store.py",
+    "cluster.transport.grpc_exchange": "conformance/test_transport.py",
+    "cluster.transport.in_memory": "conformance/test_transport.py",
+    # A shell around processes, sockets or Ray: what could be tested without them is tested there.
+    "agents.models.endpoint.http_client": "integration/models/test_proxies.py",
+    "agents.models.endpoint.openai_compatible": "integration/models/test_openai_compatible.py",
+    "agents.models.endpoint.trouble": "integration/models/test_openai_compatible.py",
+    "agents.models.local.command": "integration/models/test_local_models.py",
+    "agents.models.local.server": "integration/models/test_local_models.py",
+    "agents.models.local.side_process": "integration/models/test_proxies.py",
+    "agents.tools.sandbox.job": "integration/test_sandbox.py",
+    "agents.tools.sandbox.process": "integration/test_sandbox.py",
+    "cluster.placement.actor.assembly": "integration/test_run_attached.py",
+    "cluster.placement.actor.launcher": "integration/test_ray_placement.py",
+    "cluster.placement.local.cluster_parts": "integration/test_local_cluster.py",
+    "cluster.placement.local.cluster_process": "integration/test_local_cluster.py",
+    "cluster.placement.local.local_cluster": "integration/test_local_cluster.py",
+    "cluster.placement.ray.session": "integration/test_ray_placement.py",
+    "cluster.placement.resident.process": "integration/test_local_cluster.py",
+}
+"""Modules without a test of their own, and the file that tests them."""
+
+
+def mirror(module: str) -> Path:
+    """Where a module's own test is to be."""
+    *folders, name = module.split(".")
+    return UNIT.joinpath(*folders) / f"test_{name}.py"
+
+
+def untested() -> set[str]:
+    """Modules without a mirror, packages and ports left out."""
+    return {
+        module
+        for module, path in sources().items()
+        if path.name != "__init__.py" and path.stem not in PORTS and not mirror(module).exists()
+    }
+
+
+def test_every_module_has_its_mirror_or_says_who_tests_it() -> None:
+    assert untested() == TYPES | ELSEWHERE.keys()
+
+
+def test_whoever_is_said_to_test_a_module_is_there() -> None:
+    gone = [path for path in ELSEWHERE.values() if not (ROOT / "tests" / path).exists()]
+
+    assert gone == []
+
+
+def test_no_test_lies_in_a_folder_that_the_tree_does_not_have() -> None:
+    beside = {UNIT / "agents" / "languages"}  # whole tasks, one file a language
+    astray = {
+        path.parent
+        for package in ("agents", "cluster")
+        for path in (UNIT / package).rglob("test_*.py")
+        if not (ROOT / path.parent.relative_to(UNIT)).is_dir()
+    }
+
+    assert astray == beside

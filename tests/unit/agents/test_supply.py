@@ -1,0 +1,29 @@
+"""The agents fill the port that the cluster sees them through."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import supply
+from cluster.kernel.errors import UsageError
+from cluster.supply import Supply, installed_agents
+
+
+def test_the_installed_agents_fill_the_port() -> None:
+    filled: Supply = supply  # checked by mypy, member by member
+
+    assert installed_agents() is filled
+
+
+def test_the_catalog_says_where_each_model_lies() -> None:
+    assert [model.path.name for model in installed_agents().catalog()] == ["smollm2-135m.gguf"]
+
+
+def test_what_can_not_be_used_is_refused() -> None:
+    with pytest.raises(UsageError, match="is no model"):
+        installed_agents().check_model("horoscope:mine")
+
+
+def test_a_sandbox_that_will_not_do_is_refused() -> None:
+    with pytest.raises(UsageError, match="memory_bytes_max is 1000"):
+        installed_agents().check_sandbox({"enabled": True, "memory_bytes_max": 1000})
