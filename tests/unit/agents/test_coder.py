@@ -78,6 +78,13 @@ async def test_a_failed_program_is_repaired_from_its_error() -> None:
     assert [written.attempt for written in bench.turn.all(ProgramWritten)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("preface", ["", "It takes these steps. " * 20 + "\n"])
+async def test_a_program_is_kept_that_was_complete_when_the_stream_broke(preface: str) -> None:
+    bench = Bench((preface + block(GOOD), "\n\nIt prints", ModelError("cut off")))
+
+    assert await bench.ask() == Program(GOOD, WORKED)
+
+
 async def test_after_three_attempts_no_program_is_offered() -> None:
     bench = Bench([block(BAD), block(BAD + "#\n"), block(BAD + "##\n"), block(GOOD)])
 
