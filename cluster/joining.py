@@ -7,6 +7,8 @@ a client are opened and closed. Attaching to a resident cluster imports neither 
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
@@ -182,8 +184,8 @@ def check_can_start(configuration: Configuration) -> None:
     """Say in good time why a cluster could not be started: Ray alone takes seconds.
 
     Raises:
-        UsageError: the installed package `agents` is another one, the model can't be used, or the
-            address is none of Ray's.
+        UsageError: the installed package `agents` is another one, the model can't be used, the
+            address is none of Ray's, or the host is none of this machine's.
     """
     if not getattr(import_module(_AGENTS), "__fleetmind__", False):
         raise UsageError(
@@ -191,9 +193,35 @@ def check_can_start(configuration: Configuration) -> None:
             "`openai-agents`, which can't be installed beside it: remove one of the two"
         )
     address = configuration.settings.ray.address
+    if not address:
+        check_can_listen(configuration.settings.network.host)
     if address not in {"", "auto"}:
         ray_probe.split(address)
     model = configuration.settings.model
     import_module(_CHECK_MODEL).check_model(
         model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key
     )
+
+
+def check_can_listen(host: str) -> None:
+    """Say why agents on this machine can't listen at a host; those of another one are not known.
+
+    Raises:
+        UsageError: it is no address of this machine.
+    """
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in name and name == host:
+        raise UsageError(f"the host {host!r} can't be listened on: write it as [{host}]")
+    try:
+        found = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.bind(place)
+    except (OSError, UnicodeError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        is_name = isinstance(error, socket.gaierror) or not number
+        reason = "nothing has that name" if is_name else os.strerror(number or 0)
+        raise UsageError(
+            f"the host {host!r} can't be listened on ({reason}): --host, or network.host, has to "
+            "be an address of this machine"
+        ) from error
