@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,8 @@ import pytest
 
 from cluster.kernel.ids import agent_id
 from cluster.placement.process_table import ProcessId
-from cluster.placement.resident_file import Resident, write_file
-from cluster.runtime.assembly import open_host
+from cluster.placement.resident_file import Resident, remove_file, write_file
+from cluster.runtime.assembly import AgentHost, open_host
 from cluster.runtime.host_spec import HostSpec
 from cluster.settings import Flag, Secrets, load
 
@@ -46,8 +46,15 @@ class Ended:
 class Machine:
     """A machine with a resident cluster, on which commands are run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[AgentHost]) -> None:
         self._folder = folder
+        self._hosts = hosts
+
+    async def vanish(self) -> None:
+        """End the cluster as `down` does where its Manager can't say so any more."""
+        remove_file()
+        for host in self._hosts:
+            await host.host.abort()
 
     async def start(self, *arguments: str) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -88,10 +95,12 @@ async def machine(
     flags = [Flag("model.uri", model, "--model")]
     settings = load(None, flags, environment={}, folder=tmp_path).settings
     async with AsyncExitStack() as stack:
+        hosts = []
         for agent in AGENTS:
             host = await open_host(HostSpec(agent, settings.public_json(), str(secrets_path)))
             stack.push_async_callback(host.stop)
             await host.start()
+            hosts.append(host)
         own = ProcessId.of(os.getpid())
         assert own is not None
         write_file(
@@ -106,7 +115,7 @@ async def machine(
                 agents=AGENTS,
             )
         )
-        yield Machine(tmp_path)
+        yield Machine(tmp_path, hosts)
 
 
 @pytest.fixture
@@ -174,6 +183,23 @@ async def test_a_signal_ends_a_run_with_130_and_one_line(
     assert ended.exit_code == 130
     assert ended.err.splitlines()[-1] == "fleetmind: interrupted"
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
+async def test_a_run_ends_at_once_when_the_cluster_goes_and_nobody_says_so(
+    machine: Machine,
+) -> None:
+    process = await machine.start("run", GOAL, "--events", "-")
+    assert process.stdout is not None
+    async with asyncio.timeout(TIMEOUT_S):
+        await process.stdout.readline()  # the task has begun
+
+    await machine.vanish()
+    ended = await machine.ended(process)
+
+    assert json.loads(ended.out.splitlines()[-1])["kind"] == "cancelled"
+    assert ended.exit_code == 1
+    assert ended.err.splitlines()[-1] == "fleetmind: the cluster was stopped"
 
 
 @pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])

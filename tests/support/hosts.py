@@ -16,7 +16,7 @@ from cluster.runtime.directory import LEASE_S
 from cluster.runtime.driver import Driver, SubmittedTask
 from cluster.runtime.engine import TaskEngine
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.sender import Sender
+from cluster.runtime.sender import Sender, WhyOver
 from cluster.runtime.spans import Spans
 from cluster.runtime.turns import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
@@ -109,9 +109,16 @@ class MemoryCluster:
         *,
         collection: str = "",
         looks_again: bool = False,
+        why_over: WhyOver | None = None,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
-        driver = Driver(self.store, self.transport(), self.clock, looks_again=looks_again)
+        driver = Driver(
+            self.store,
+            self.transport(),
+            self.clock,
+            looks_again=looks_again,
+            why_over=why_over,
+        )
         self._drivers.append(driver)
         await driver.start()
         return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
