@@ -50,6 +50,12 @@ class Machine:
         self._folder = folder
         self._hosts = hosts
 
+    async def kill(self, agent: str) -> None:
+        """End an agent as a crash does."""
+        for host in self._hosts:
+            if host.host.profile.agent == agent:
+                await host.host.abort()
+
     async def vanish(self) -> None:
         """End the cluster as `down` does where its Manager can't say so any more."""
         remove_file()
@@ -218,3 +224,12 @@ async def test_status_shows_the_agents(machine: Machine) -> None:
     for agent in AGENTS:
         assert f"{agent}" in ended.out
     assert "simulated:" in ended.out
+
+
+async def test_status_marks_an_agent_that_has_died_before_its_lease_ends(machine: Machine) -> None:
+    await machine.kill("coder-0")
+    ended = await machine.fleetmind("status")
+
+    assert ended.exit_code == 1
+    assert "coder-0    not answering at " in ended.out
+    assert "manager-0  serving at " in ended.out
