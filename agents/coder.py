@@ -24,7 +24,7 @@ from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
-from cluster.kernel.tasks import Assignment, Finding, Passage, Program, Run
+from cluster.kernel.tasks import Absence, Assignment, Finding, Passage, Program, Run
 from cluster.kernel.turn import Turn
 
 TOKENS_MAX = 1_800
@@ -81,8 +81,8 @@ class Coder(Agent):
         """Return a program that ran, exited 0 and printed something.
 
         What was asked and not seen in it stands in ``degraded``, and is a reason for repairing it
-        while attempts and time remain. Where no program ran, the source is empty and ``degraded``
-        says why.
+        while attempts and time remain. Where no program is offered, ``absence`` says why, and
+        ``degraded`` says it to a person.
 
         Raises:
             ModelError, DeadlinePassed: the model failed, and no example of the documents will do.
@@ -90,7 +90,8 @@ class Coder(Agent):
             ClusterError: the sandbox could not be started.
         """
         if reason := self.parts.sandbox.unavailable_because:
-            return Program("", degraded=(f"{NO_PROGRAM}, since none can be run: {reason}",))
+            told = f"{NO_PROGRAM}, since none can be run: {reason}"
+            return Program("", degraded=(told,), absence=Absence.NOT_RUN)
         notes = "\n\n".join(
             result.value.text for result in assignment.results if isinstance(result.value, Finding)
         )
@@ -207,7 +208,7 @@ def _offered(work: _Work) -> Program:
         )
         attempts = f"{work.attempts} attempts" if work.attempts > 1 else "1 attempt"
         reason = f"{NO_PROGRAM}. After {attempts} of the model, {work.complaint}{found}"
-        return Program("", degraded=(reason,))
+        return Program("", degraded=(reason,), absence=_absence(work))
     if not best.is_example:
         remark = complaint(best, work.brief)
         degraded = (remark[0].upper() + remark[1:],) if remark else ()
@@ -216,3 +217,10 @@ def _offered(work: _Work) -> Program:
     reason = f"The program is an example of the documents ({best.origin}): {why}"
     work.turn.emit(FellBack("code", reason))
     return Program(best.source, best.run, degraded=(reason,))
+
+
+def _absence(work: _Work) -> Absence:
+    """Return why none of the candidates is offered."""
+    if all(each.is_example for each in work.candidates):
+        return Absence.NOT_WRITTEN
+    return Absence.WITHHELD if work.has_run else Absence.FAILED

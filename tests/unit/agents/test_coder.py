@@ -9,6 +9,7 @@ from agents.coder import Coder
 from cluster.kernel.errors import ClusterError, ModelError, TooLarge
 from cluster.kernel.events import ProgramRan, ProgramWritten, Spent
 from cluster.kernel.ids import StepId
+from cluster.kernel.tasks import Absence
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
 from tests.support.scripted_model import Reply, ScriptedModel
@@ -188,6 +189,22 @@ async def test_where_nothing_can_be_run_nothing_is_offered_and_the_remedy_is_nam
     assert program.source == ""
     assert "bubblewrap is missing; install it with apt." in program.degraded[0]
     assert bench.model.requests == []
+
+
+@pytest.mark.parametrize(
+    ("absence", "bench"),
+    [
+        (Absence.NOT_RUN, Bench("", sandbox=FakeSandbox(unavailable_because="it is missing."))),
+        (Absence.NOT_WRITTEN, Bench("I can't.", UNRELATED)),
+        (Absence.FAILED, Bench(block(BAD))),
+        (Absence.WITHHELD, Bench(block(PLAIN), is_strict=True)),
+        (Absence.NONE, Bench(block(GOOD))),
+    ],
+)
+async def test_an_absent_program_says_why_by_a_type(absence: Absence, bench: Bench) -> None:
+    program = await bench.ask()
+
+    assert (program.absence, program.is_absent) == (absence, absence is not Absence.NONE)
 
 
 async def test_what_a_program_leaves_open_is_said_and_it_is_offered() -> None:
