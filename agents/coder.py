@@ -16,9 +16,10 @@ from agents.programs.candidates import (
     Candidate,
     best_of,
     complaint,
-    failure,
+    fits,
     imported_names,
     is_certain,
+    works,
 )
 from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
@@ -59,14 +60,14 @@ class _Work:
     @property
     def has_run(self) -> bool:
         """Say whether one candidate could be offered, whatever it leaves open."""
-        return any(not failure(candidate.run) for candidate in self.candidates)
+        return any(works(candidate.run) for candidate in self.candidates)
 
     @property
     def is_done(self) -> bool:
         """Say whether one candidate leaves no wish open, so that no other need be tried."""
         if self.is_strict:
             return any(is_certain(candidate, self.brief) for candidate in self.candidates)
-        return any(not complaint(candidate, self.brief) for candidate in self.candidates)
+        return any(fits(candidate, self.brief) for candidate in self.candidates)
 
 
 class Coder(Agent):
@@ -167,8 +168,10 @@ class Coder(Agent):
             if work.is_strict:
                 await self._try_examples(work)
             return Attempt("", None, work.complaint)
-        run = await self._run(work, source, "model")
-        return Attempt(source, run, work.complaint) if work.complaint else None
+        candidate = await self._run(work, source, "model")
+        if fits(candidate, work.brief):
+            return None
+        return Attempt(source, candidate.run, work.complaint)
 
     async def _try_examples(self, work: _Work) -> None:
         """Run the examples of the documents, the best one first, until one does."""
@@ -179,7 +182,7 @@ class Coder(Agent):
             await self._run(work, example.text, place)
         work.examples = ()
 
-    async def _run(self, work: _Work, source: str, origin: str) -> Run:
+    async def _run(self, work: _Work, source: str, origin: str) -> Candidate:
         turn = work.turn
         turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
         timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * _RUN_SHARE)
@@ -193,7 +196,7 @@ class Coder(Agent):
         work.candidates.append(candidate)
         if not candidate.is_example:
             work.complaint = complaint(candidate, work.brief)
-        return run
+        return candidate
 
 
 def _offered(work: _Work) -> Program:
