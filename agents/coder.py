@@ -17,8 +17,9 @@ from agents.programs.candidates import (
     advice,
     best_of,
     complaint,
-    failure,
+    fits,
     is_certain,
+    works,
 )
 from agents.programs.names import imported_names
 from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
@@ -26,7 +27,7 @@ from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment, Finding, Passage, Program, Run
+from cluster.kernel.vocabulary import Absence, Assignment, Finding, Passage, Program, Run
 
 TOKENS_MAX = 1_800
 """Of one program; where it is cut off there, a shorter one is asked for."""
@@ -66,14 +67,14 @@ class _Work:
     @property
     def has_run(self) -> bool:
         """Say whether one candidate could be offered, whatever it leaves open."""
-        return any(not failure(candidate.run) for candidate in self.candidates)
+        return any(works(candidate.run) for candidate in self.candidates)
 
     @property
     def is_done(self) -> bool:
         """Say whether one candidate leaves no wish open, so that no other need be tried."""
         if self.is_strict:
             return any(is_certain(candidate, self.brief) for candidate in self.candidates)
-        return any(not complaint(candidate, self.brief) for candidate in self.candidates)
+        return any(fits(candidate, self.brief) for candidate in self.candidates)
 
 
 class Coder(Agent):
@@ -88,8 +89,8 @@ class Coder(Agent):
         """Return a program that ran, exited 0 and printed something.
 
         What was asked and not seen in it stands in ``degraded``, and is a reason for repairing it
-        while attempts and time remain. Where no program ran, the source is empty and ``degraded``
-        says why.
+        while attempts and time remain. Where no program is offered, ``absence`` says why, and
+        ``degraded`` says it to a person.
 
         Raises:
             ModelError, DeadlinePassed: the model failed, and no example of the documents will do.
@@ -97,7 +98,8 @@ class Coder(Agent):
             ClusterError: the sandbox could not be started.
         """
         if reason := self.parts.sandbox.unavailable_because:
-            return Program("", degraded=(f"{NO_PROGRAM}, since none can be run: {reason}",))
+            told = f"{NO_PROGRAM}, since none can be run: {reason}"
+            return Program("", degraded=(told,), absence=Absence.NOT_RUN)
         notes = "\n\n".join(
             result.value.text for result in assignment.results if isinstance(result.value, Finding)
         )
@@ -173,8 +175,8 @@ class Coder(Agent):
             if work.is_strict:
                 await self._try_examples(work)
             return work.attempt()
-        run = await self._run(work, source, "model")
-        return work.attempt(source, run) if work.complaint else None
+        candidate = await self._run(work, source, "model")
+        return None if fits(candidate, work.brief) else work.attempt(source, candidate.run)
 
     async def _try_examples(self, work: _Work) -> None:
         """Run the examples of the documents, the best one first, until one does."""
@@ -185,7 +187,7 @@ class Coder(Agent):
             await self._run(work, example.text, place)
         work.examples = ()
 
-    async def _run(self, work: _Work, source: str, origin: str) -> Run:
+    async def _run(self, work: _Work, source: str, origin: str) -> Candidate:
         turn = work.turn
         turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
         timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * _RUN_SHARE)
@@ -199,7 +201,7 @@ class Coder(Agent):
         work.candidates.append(candidate)
         if not candidate.is_example:
             work.complaint, work.advice = complaint(candidate, work.brief), advice(run)
-        return run
+        return candidate
 
 
 def _offered(work: _Work) -> Program:
@@ -214,7 +216,7 @@ def _offered(work: _Work) -> Program:
         )
         attempts = f"{work.attempts} attempts" if work.attempts > 1 else "1 attempt"
         reason = f"{NO_PROGRAM}. After {attempts} of the model, {work.complaint}{found}"
-        return Program("", degraded=(reason,))
+        return Program("", degraded=(reason,), absence=_absence(work))
     if not best.is_example:
         remark = complaint(best, work.brief)
         degraded = (remark[0].upper() + remark[1:],) if remark else ()
@@ -223,3 +225,10 @@ def _offered(work: _Work) -> Program:
     reason = f"The program is an example of the documents ({best.origin}): {why}"
     work.turn.emit(FellBack("code", reason))
     return Program(best.source, best.run, degraded=(reason,))
+
+
+def _absence(work: _Work) -> Absence:
+    """Return why none of the candidates is offered."""
+    if all(each.is_example for each in work.candidates):
+        return Absence.NOT_WRITTEN
+    return Absence.WITHHELD if work.has_run else Absence.FAILED

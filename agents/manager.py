@@ -15,7 +15,7 @@ from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
-from agents.planning.plan_text import BROKEN_OFF, PlanReader
+from agents.planning.plan_text import PlanReader, broken_off
 from agents.planning.schema import plan_schema
 from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from agents.prompts import (
@@ -98,8 +98,7 @@ class Manager(Agent):
                 made = ending.reader.plan()
             except UnsoundPlan:
                 raise UnsoundPlan(str(error)) from error
-            is_said = ending.reader.is_complete or BROKEN_OFF in made.reasons
-            return made if is_said else replace(made, reasons=(*made.reasons, BROKEN_OFF))
+            return made if ending.reader.is_complete else broken_off(made)
         return ending.reader.plan()
 
     @handles(ComposeRequest)

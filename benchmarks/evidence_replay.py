@@ -27,6 +27,7 @@ from agents.researcher import NOTHING_FOUND, UNBACKED, grounded, laid_out
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
     UNVERIFIED_MARK,
+    Absence,
     Answer,
     Assignment,
     Basis,
@@ -171,7 +172,8 @@ class _Replay:
         shown = self._answering.asked if self._answering else ""
         output = printed_by(shown, reply.step)
         if output is None:
-            return Program("", degraded=(f"Step {reply.step} offers no program.",))
+            told = f"Step {reply.step} offers no program."
+            return Program("", degraded=(told,), absence=Absence.FAILED)
         return Program(read_program(reply.text).source, Run(0, output, ""))
 
     def _answer(self, reply: Reply, results: Sequence[StepResult]) -> Answer:

@@ -7,19 +7,23 @@ a client are opened and closed. Attaching to a resident cluster imports neither 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from os import PathLike
 
 from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
-from cluster.placement.resident.file import read_resident
+from cluster.placement.resident.file import Resident, read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
@@ -74,7 +78,7 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
     that was started with other settings than are asked for now is left alone.
 
     Raises:
-        ClusterError: why no cluster can be used, in one sentence.
+        ClusterError: why no cluster can be used, in one sentence, or can't any longer.
     """
     settings = configuration.settings
     resident = None if settings.ray.address else read_resident()
@@ -82,32 +86,76 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
         differing = differences(configuration, resident.settings_json)
         if not differing:
             secrets = Secrets.read_secrets(resident.secrets_path)
-            async with link_to(secrets, settings) as link:
-                yield link
+            why_over = _why_stopped(resident)
+            with _in_our_words(why_over):
+                async with link_to(secrets, settings, why_over) as link:
+                    yield link
             return
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
-        configuration = _with_store_of(resident.secrets_path, configuration, note)
+    why_gone = None
+    if resident is not None and not configuration.secrets.redis_url:
+        configuration = _with_store_of(resident, configuration, note)
+        why_gone = _why_without_store(resident)
     check_can_start(configuration)
     from cluster.placement.local.local_cluster import LocalCluster
 
-    async with LocalCluster(configuration, on_progress=note) as cluster:
-        secrets = Secrets.read_secrets(cluster.secrets_path)
-        async with link_to(secrets, settings) as link:
-            yield link
+    with _in_our_words(why_gone):
+        async with LocalCluster(configuration, on_progress=note) as cluster:
+            secrets = Secrets.read_secrets(cluster.secrets_path)
+            async with link_to(secrets, settings, why_gone) as link:
+                yield link
 
 
-def _with_store_of(secrets_path: str, configuration: Configuration, note: Note) -> Configuration:
-    """Use the resident cluster's store where no other is named: it has what was learned."""
-    if configuration.secrets.redis_url:
-        return configuration
+def _with_store_of(resident: Resident, configuration: Configuration, note: Note) -> Configuration:
+    """Use the resident cluster's store, which has what was learned."""
     note("it uses the resident cluster's store, which goes with `fleetmind down`")
-    url = Secrets.read_secrets(secrets_path).redis_url
+    url = Secrets.read_secrets(resident.secrets_path).redis_url
     return replace(configuration, secrets=replace(configuration.secrets, redis_url=url))
 
 
+def _why_stopped(resident: Resident) -> WhyOver:
+    """Return what sees that the resident cluster was stopped; its file goes first of all.
+
+    A Manager that still has a link to us is ending the task, and has the last word.
+    """
+
+    def why_over(is_linked: bool) -> str | None:  # noqa: FBT001 - as `WhyOver` is
+        is_up = is_linked or read_resident() == resident
+        return None if is_up else "the cluster was stopped"
+
+    return why_over
+
+
+def _why_without_store(resident: Resident) -> WhyOver:
+    """Return what sees that the store of a cluster of our own went with the resident one."""
+
+    def why_over(_is_linked: bool) -> str | None:  # noqa: FBT001 - as `WhyOver` is
+        if read_resident() == resident:
+            return None
+        return "the resident cluster was stopped, and the store that this run uses went with it"
+
+    return why_over
+
+
+@contextmanager
+def _in_our_words(why_over: WhyOver | None) -> Iterator[None]:
+    """Say why the store can't be reached, where that is known; raises PlacementError then."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        reason = None if why_over is None else why_over(False)  # noqa: FBT003 - as `WhyOver` is
+        if reason is None:
+            raise
+        raise PlacementError(reason) from error
+
+
 @asynccontextmanager
-async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[ClusterLink]:
+async def link_to(
+    secrets: Secrets, settings: Settings, why_over: WhyOver | None = None
+) -> AsyncIterator[ClusterLink]:
     """Connect to a running cluster's store and be ready to talk to its agents.
+
+    No task waits for what ``why_over`` says can't come any more.
 
     Raises:
         StoreUnavailable: the store does not answer.
@@ -124,6 +172,7 @@ async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[Cluster
             scope=scope_of(secrets.token),
             sampled_share=settings.sampled_share,
             looks_again=settings.answer.verify == "background",
+            why_over=why_over,
         )
         await driver.start()
         stack.push_async_callback(driver.close)
@@ -178,10 +227,13 @@ def check_can_start(configuration: Configuration) -> None:
 
     Raises:
         UsageError: the installed package `agents` is another one, the model can't be used, the
-            address is none of Ray's, or the sandbox's environment or limits will not do.
+            address is none of Ray's, the host is none of this machine's, or the sandbox's
+            environment or limits will not do.
     """
     supply = installed_agents()
     address = configuration.settings.ray.address
+    if not address:
+        check_can_listen(configuration.settings.network.host)
     if address not in {"", "auto"}:
         ray_probe.split(address)
     model = configuration.settings.model
@@ -189,3 +241,27 @@ def check_can_start(configuration: Configuration) -> None:
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
         supply.check_sandbox(asdict(configuration.settings.sandbox))
+
+
+def check_can_listen(host: str) -> None:
+    """Say why agents on this machine can't listen at a host; those of another one are not known.
+
+    Raises:
+        UsageError: it is no address of this machine.
+    """
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in name and name == host:
+        raise UsageError(f"the host {host!r} can't be listened on: write it as [{host}]")
+    try:
+        found = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.bind(place)
+    except (OSError, UnicodeError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        is_name = isinstance(error, socket.gaierror) or not number
+        reason = "nothing has that name" if is_name else os.strerror(number or 0)
+        raise UsageError(
+            f"the host {host!r} can't be listened on ({reason}): --host, or network.host, has to "
+            "be an address of this machine"
+        ) from error

@@ -110,7 +110,7 @@ def outcomes_of(request: ComposeRequest) -> Outcomes:
         others={s: text_of(value) for s, value in values.items() if not isinstance(value, known)},
         failures=failures,
         degraded=tuple(dict.fromkeys(told)),
-        has_absent_program=any(not program.source for program in programs.values()),
+        has_absent_program=any(program.is_absent for program in programs.values()),
     )
 
 

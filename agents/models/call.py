@@ -26,6 +26,8 @@ _LATE_SHARE = 0.98
 _TEXT_LENGTH_MAX = 200_000
 _RUN_ON_MAX = 200
 """Characters read after there is enough, so that a well-behaved stream ends by itself."""
+_TAIL_WAIT_S = 2.0
+"""How long a stream may be silent once there is enough: its end tells only what the call cost."""
 _CHARACTERS_PER_TOKEN = 4
 _LOOP_CHECK_EVERY = 64
 """Characters between two looks at whether the model repeats itself."""
@@ -105,6 +107,11 @@ class _Reply:
         """Whether what was asked for has come."""
         return self._enough_at is not None
 
+    @property
+    def is_whole_for_good(self) -> bool:
+        """Whether it has come, and can't turn out to have been reasoning."""
+        return self.is_whole and not self._is_doubtful()
+
     def has_run_on(self) -> bool:
         """Say whether more was said after there was enough than a reply needs to end."""
         is_longer = self._enough_at is not None and self.length - self._enough_at > _RUN_ON_MAX
@@ -152,6 +159,8 @@ class Thinking:
     async def run(self, model: Model) -> str:
         """Return the text; `Spent` is emitted however it ends.
 
+        What goes wrong after there was enough is no trouble: the text is returned.
+
         Raises:
             ModelError: the endpoint failed, or its stream broke.
             DeadlinePassed: the request's time was up.
@@ -160,20 +169,36 @@ class Thinking:
         left_s = self._turn.remaining_s()
         is_used = False
         try:
-            async with asyncio.timeout(request.timeout_s + left_s * _GRACE_SHARE):
-                await self._read(model, request)
+            async with asyncio.timeout(request.timeout_s + left_s * _GRACE_SHARE) as limit:
+                await self._read(model, request, limit)
             is_used = True
         except TimeoutError as error:
-            raise self._late() from error
+            is_used = self._is_whole()
+            if not is_used:
+                raise self._late() from error
         except ModelError as error:
-            if left_s - self._turn.remaining_s() >= request.timeout_s * _LATE_SHARE:
-                raise DeadlinePassed(str(error)) from error
-            raise
+            is_used = self._is_whole()
+            if not is_used:
+                raise self._judged(error, left_s) from error
         finally:
             self._account(request, left_s - self._turn.remaining_s(), is_used=is_used)
         return self._text()
 
-    async def _read(self, model: Model, request: Request) -> None:
+    def _is_whole(self) -> bool:
+        """Say whether what was asked for had come when the stream broke."""
+        if self._reply.is_whole:
+            self._take(self._inline.close())  # a closing tag may be held, which voids the text
+        return self._reply.is_whole
+
+    def _judged(self, error: ModelError, left_s: float) -> ModelError | DeadlinePassed:
+        """Return what an adapter's error means, ``left_s`` being the time there was before."""
+        if left_s - self._turn.remaining_s() >= self._request.timeout_s * _LATE_SHARE:
+            return DeadlinePassed(str(error))
+        return error
+
+    async def _read(self, model: Model, request: Request, limit: asyncio.Timeout) -> None:
+        latest_at = limit.when()
+        now = asyncio.get_running_loop().time
         async with aclosing(model.stream(request)) as stream:
             async for item in stream:
                 if isinstance(item, Finish):
@@ -183,6 +208,8 @@ class Thinking:
                 self._hear(item)
                 if self._has_enough():
                     return
+                if self._reply.is_whole_for_good and latest_at is not None:
+                    limit.reschedule(min(latest_at, now() + _TAIL_WAIT_S))
         raise ModelError("the model's stream ended without saying that it was complete")
 
     def _hear(self, delta: Delta) -> None:

@@ -29,6 +29,8 @@ class MendedPlan:
 
     plan: Plan
     reasons: tuple[str, ...] = ()
+    breaks_off: bool = False
+    """Whether its text ended before it did."""
 
 
 def mended(drafts: Sequence[Draft], roles: Sequence[Role], goal: str) -> MendedPlan:
@@ -58,7 +60,8 @@ class _Mending:
         self._steps: dict[StepId, Step] = {}
         self._ids: dict[int, StepId] = {}
         """Of each draft that is a step, or is the same as one, the step's id."""
-        self.reasons: list[str] = []
+        self.reasons: dict[str, None] = {}
+        """What had to be changed, in order, each once."""
 
     def assign(self, goal: str) -> None:
         """Give each draft to an agent, one step to those that are the same."""
@@ -186,8 +189,7 @@ class _Mending:
         return set() if is_open else wanted
 
     def _say(self, reason: str) -> None:
-        if reason not in self.reasons:
-            self.reasons.append(reason)
+        self.reasons[reason] = None
 
 
 def _name(index: int, draft: Draft) -> str:

@@ -100,7 +100,7 @@ class PlanReader:
                 "it breaks off in its first step" if breaks_off else "there is none in its text"
             )
         made = mended(drafts[:DRAFTS_MAX], self._roles, self._goal)
-        return replace(made, reasons=(*made.reasons, BROKEN_OFF)) if is_cut else made
+        return broken_off(made) if is_cut else made
 
     def _streamed(self, text: str) -> list[Draft]:
         """Return the drafts that a piece of text completed; none once it must be read leniently."""
@@ -155,6 +155,13 @@ class PlanReader:
         new = [step for step in steps if step.id not in self._given]
         self._given.update(step.id for step in new)
         return new
+
+
+def broken_off(plan: MendedPlan) -> MendedPlan:
+    """Return a plan that says, once, that its text ended before it did."""
+    if plan.breaks_off:
+        return plan
+    return replace(plan, breaks_off=True, reasons=(*plan.reasons, BROKEN_OFF))
 
 
 def _lenient(text: str) -> tuple[tuple[Draft, ...], bool]:

@@ -81,6 +81,12 @@ class OpenWishes:
         return f"the program was not seen to {' and to '.join(missing)}." if missing else ""
 
 
+def works(run: Run) -> bool:
+    """Say whether a run is one of a working program: it ended well and printed a result."""
+    output = run.stdout.strip()
+    return run.exit_code == 0 and bool(output) and not output.startswith(_TRACEBACK)
+
+
 def failure(run: Run) -> str:
     """Say why a run is no working program, as a fact; empty where it is one.
 
@@ -88,12 +94,11 @@ def failure(run: Run) -> str:
     module and names of modules are in it: it stands outside the marks that keep what a program
     printed from being read as an order.
     """
+    if works(run):
+        return ""
     if run.exit_code != 0:
         return _reason(run)
-    output = run.stdout.strip()
-    if not output:
-        return "the program printed no result."
-    return "the program printed an error." if output.startswith(_TRACEBACK) else ""
+    return f"the program printed {'an error' if run.stdout.strip() else 'no result'}."
 
 
 def _reason(run: Run) -> str:
@@ -213,10 +218,15 @@ def complaint(candidate: Candidate, brief: Brief) -> str:
     return failure(candidate.run) or str(open_wishes(candidate, brief))
 
 
+def fits(candidate: Candidate, brief: Brief) -> bool:
+    """Say whether a candidate works and leaves nothing open."""
+    return works(candidate.run) and not open_wishes(candidate, brief).number
+
+
 def is_certain(candidate: Candidate, brief: Brief) -> bool:
     """Say whether a candidate does so clearly what was asked that no other need be tried."""
     is_about = bool(brief.values) or _overlap(candidate, brief) >= OVERLAP_MIN
-    return is_about and not complaint(candidate, brief)
+    return is_about and fits(candidate, brief)
 
 
 def best_of(
@@ -233,7 +243,7 @@ def best_of(
     ``is_strict`` is for models that write working programs about something else: nothing with an
     open wish is offered then, and an example that is more about what was asked goes first.
     """
-    ran = [(each, open_wishes(each, brief)) for each in candidates if not failure(each.run)]
+    ran = [(each, open_wishes(each, brief)) for each in candidates if works(each.run)]
     fitting = [each for each, wishes in ran if not wishes.number]
     if is_strict:
         return max(fitting, key=lambda each: _overlap(each, brief), default=None)

@@ -52,7 +52,7 @@ async def status(
     console: Console,
     look: Callable[[], Awaitable[ClusterStatus | None]] = resident_control.status,
 ) -> int:
-    """Show the resident cluster; exits 0 where there is one and all its agents serve."""
+    """Show the resident cluster; exits 0 where there is one and all its agents answer."""
     try:
         found = await look()
     except StoreUnavailable as error:
@@ -67,7 +67,7 @@ async def status(
         return Exit.FAILED
     lines = (*_places(found.resident), *_agents(found), *_dead_letters(found))
     console.write("".join(f"{line}\n" for line in lines))
-    return Exit.FAILED if found.missing else Exit.DONE
+    return Exit.DONE if found.is_well else Exit.FAILED
 
 
 def _places(resident: Resident) -> Iterator[str]:
@@ -85,7 +85,8 @@ def _agents(found: ClusterStatus) -> Iterator[str]:
     for agent in found.serving:
         host_port = agent.address.partition(";")[0]  # what follows is the way on this machine
         process = f", process {agent.pid}" if agent.pid else ""
-        yield f"{agent.agent:<10} serving at {host_port}{process}, incarnation {agent.epoch}"
+        how = "not answering" if agent.agent in found.silent else "serving"
+        yield f"{agent.agent:<10} {how} at {host_port}{process}, incarnation {agent.epoch}"
     for name in found.missing:
         yield f"{name:<10} not serving: it is being restarted"
 

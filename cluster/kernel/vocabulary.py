@@ -104,6 +104,21 @@ class Run:
     duration_s: float = 0.0
 
 
+class Absence(StrEnum):
+    """Why a Coder offers no program."""
+
+    NONE = "none"
+    """It offers one."""
+    NOT_RUN = "not_run"
+    """Programs can't be run there, and one that did not run is not believed."""
+    NOT_WRITTEN = "not_written"
+    """The model wrote none that can be read."""
+    FAILED = "failed"
+    """None ended well with a result."""
+    WITHHELD = "withheld"
+    """One ran, but left open what was asked, and its model is not trusted with that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A source and its last execution; ``source`` is empty where no working program was found."""
@@ -112,6 +127,12 @@ class Program:
     run: Run | None = None
     language: str = "python"
     degraded: tuple[str, ...] = ()
+    absence: Absence = Absence.NONE
+
+    @property
+    def is_absent(self) -> bool:
+        """Say whether none is offered; older versions don't say why."""
+        return self.absence is not Absence.NONE or not self.source
 
     @property
     def is_working(self) -> bool:

@@ -31,7 +31,7 @@ from typing import Any, Protocol
 import grpc
 
 from cluster.kernel.envelope import Frame
-from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
+from cluster.kernel.errors import ClusterError, PeerUnavailable, UsageError, WireError
 from cluster.kernel.loopback import is_loopback
 from cluster.transport.port import Accept, Connection, Receiver
 from cluster.wire.codec import FRAME_BYTES_MAX, frame_from_bytes, frame_to_bytes
@@ -215,7 +215,11 @@ class GrpcTransport:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, accept: Accept) -> str:
-        """Start the server on a free port; return host:port."""
+        """Start the server on a free port; return host:port.
+
+        Raises:
+            UsageError: the host is no address of this machine.
+        """
         self._accept = accept
         server = grpc.aio.server(options=self._server_options)
         handler: Any = grpc.stream_stream_rpc_method_handler(self._serve)
@@ -223,7 +227,13 @@ class GrpcTransport:
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {method: handler}),)
         )
-        port = server.add_insecure_port(f"{self._listen_host}:0")
+        try:
+            port = server.add_insecure_port(f"{self._listen_host}:0")
+        except RuntimeError as error:
+            raise UsageError(
+                f"the host {self._listen_host!r} can't be listened on here: --host, or "
+                "network.host, has to be an address of each machine that agents are placed on"
+            ) from error
         await server.start()
         self._server = server
         return f"{self._listen_host}:{port}"

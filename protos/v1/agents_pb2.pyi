@@ -20,6 +20,15 @@ class Basis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BASIS_DOCUMENTS: _ClassVar[Basis]
     BASIS_MODEL: _ClassVar[Basis]
     BASIS_NOTHING: _ClassVar[Basis]
+
+class Absence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ABSENCE_UNSPECIFIED: _ClassVar[Absence]
+    ABSENCE_NONE: _ClassVar[Absence]
+    ABSENCE_NOT_RUN: _ClassVar[Absence]
+    ABSENCE_NOT_WRITTEN: _ClassVar[Absence]
+    ABSENCE_FAILED: _ClassVar[Absence]
+    ABSENCE_WITHHELD: _ClassVar[Absence]
 SUPPORT_UNSPECIFIED: Support
 SUPPORT_QUOTED: Support
 SUPPORT_PARAPHRASED: Support
@@ -28,6 +37,12 @@ BASIS_UNSPECIFIED: Basis
 BASIS_DOCUMENTS: Basis
 BASIS_MODEL: Basis
 BASIS_NOTHING: Basis
+ABSENCE_UNSPECIFIED: Absence
+ABSENCE_NONE: Absence
+ABSENCE_NOT_RUN: Absence
+ABSENCE_NOT_WRITTEN: Absence
+ABSENCE_FAILED: Absence
+ABSENCE_WITHHELD: Absence
 
 class Packed(_message.Message):
     __slots__ = ("type", "body")
@@ -128,16 +143,18 @@ class Run(_message.Message):
     def __init__(self, exit_code: _Optional[int] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., duration_s: _Optional[float] = ...) -> None: ...
 
 class Program(_message.Message):
-    __slots__ = ("source", "run", "language", "degraded")
+    __slots__ = ("source", "run", "language", "degraded", "absence")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    ABSENCE_FIELD_NUMBER: _ClassVar[int]
     source: str
     run: Run
     language: str
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, source: _Optional[str] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., language: _Optional[str] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    absence: Absence
+    def __init__(self, source: _Optional[str] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., language: _Optional[str] = ..., degraded: _Optional[_Iterable[str]] = ..., absence: _Optional[_Union[Absence, str]] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("kind", "message", "is_retryable", "retry_after_s")

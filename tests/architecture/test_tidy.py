@@ -31,6 +31,8 @@ LINES_MAX = 400
 TEST_LINES_MAX = 500
 BODY_LINES_MAX = 50
 POSITIONAL_MAX = 5
+DECISION_STATUS = re.compile(r"\*Status: (accepted|withdrawn|replaced by ADR \d+)\.")
+REPLACED_BY = re.compile(r"\*Status: replaced by ADR (\d+)\.")
 
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -132,6 +134,28 @@ def test_nothing_forbidden_is_committed() -> None:
     ]
 
     assert found == []
+
+
+def test_decisions_are_numbered_without_a_hole_and_each_says_whether_it_holds() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in decisions]
+    heads = [texts()[path].splitlines()[:3] for path in decisions]
+
+    assert numbers == list(range(1, len(decisions) + 1))
+    for number, (title, _, status) in zip(numbers, heads, strict=True):
+        assert title.startswith(f"# {number}. ")
+        assert DECISION_STATUS.match(status), f"decision {number} has no status"
+
+
+def test_a_decision_that_was_replaced_is_named_by_the_one_that_replaces_it() -> None:
+    decisions = {int(path.name[:4]): texts()[path] for path in (ROOT / "docs" / "adr").iterdir()}
+    replaced = {
+        number: int(found[1])
+        for number, text in decisions.items()
+        if (found := REPLACED_BY.search(text))
+    }
+
+    assert all(f"ADR {old}" in decisions[new] for old, new in replaced.items())
 
 
 def test_tests_wait_for_events_and_never_for_time() -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from cluster.kernel.envelope import Batch, Envelope, Frame, Goodbye, Hello, Kind
-from cluster.kernel.errors import ClusterError, PeerUnavailable, WireError
+from cluster.kernel.errors import ClusterError, PeerUnavailable, UsageError, WireError
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.transport.grpc_exchange import GrpcConnection, GrpcTransport
 from cluster.transport.in_memory import MemoryConnection, MemoryNetwork, MemoryTransport
@@ -275,3 +275,11 @@ async def test_a_wrong_token_is_refused_with_a_clear_sentence(kind: str) -> None
     finally:
         await client.close()
         await server.close()
+
+
+async def test_a_host_that_cannot_be_listened_on_is_named_in_our_words() -> None:
+    server = GrpcTransport("token", "192.0.2.7", time.monotonic)
+
+    with pytest.raises(UsageError, match=r"the host '192\.0\.2\.7' can't be listened on here"):
+        await server.listen(lambda connection: None)
+    await server.close()

@@ -73,6 +73,18 @@ WRONG_USAGE = {
         ["run", "why?", *SIMULATED, "--address", "http://h:8265"],
         "'http://h:8265' is no address of a Ray cluster; give HOST:PORT",
     ),
+    "a host of another machine": (
+        ["up", *SIMULATED, "--host", "192.0.2.7"],
+        "the host '192.0.2.7' can't be listened on (Cannot assign requested address): --host",
+    ),
+    "a host that nothing has": (
+        ["up", *SIMULATED, "--host", "no such host"],
+        "the host 'no such host' can't be listened on (nothing has that name): --host",
+    ),
+    "an IPv6 address without brackets": (
+        ["up", *SIMULATED, "--host", "::1"],
+        "the host '::1' can't be listened on: write it as [::1]",
+    ),
     "events that can't be written": (
         ["run", "why?", "--events", "no/such/file"],
         "--events: no/such/file can't be written: No such file",

@@ -139,6 +139,21 @@ async def test_taking_it_down_ends_the_tasks_that_run_and_says_so() -> None:
     assert first.kind == "submitted"
 
 
+async def test_taking_it_down_ends_a_run_beside_it_that_uses_its_store() -> None:
+    await up(load(flags=[Flag("model.uri", "simulated:", "test")], environment={}))
+    other = load(flags=[Flag("model.uri", "simulated:?ttft_s=60", "test")], environment={})
+    async with Cluster(configuration=other) as cluster:
+        task = await cluster.submit("Why?", deadline_s=120.0)
+        first = await anext(aiter(task))
+
+        assert await down()
+        async with asyncio.timeout(WAIT_S):
+            with pytest.raises(TaskCancelled, match="the store that this run uses went with it"):
+                await task
+
+    assert first.kind == "submitted"
+
+
 @pytest.mark.parametrize("victim", ["process", "session"])
 async def test_killing_the_resident_cluster_leaves_nothing(
     configuration: Configuration, victim: str

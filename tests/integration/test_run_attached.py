@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.ids import agent_id
-from cluster.placement.actor.assembly import open_host
+from cluster.placement.actor.assembly import AgentHost, open_host
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.local.process_table import ProcessId
-from cluster.placement.resident.file import Resident, write_file
+from cluster.placement.resident.file import Resident, remove_file, write_file
 from cluster.settings import Flag, Secrets, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +46,21 @@ class Ended:
 class Machine:
     """A machine with a resident cluster, on which commands are run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[AgentHost]) -> None:
         self._folder = folder
+        self._hosts = hosts
+
+    async def kill(self, agent: str) -> None:
+        """End an agent as a crash does."""
+        for host in self._hosts:
+            if host.host.profile.agent == agent:
+                await host.host.abort()
+
+    async def vanish(self) -> None:
+        """End the cluster as `down` does where its Manager can't say so any more."""
+        remove_file()
+        for host in self._hosts:
+            await host.host.abort()
 
     async def start(self, *arguments: str) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -88,10 +101,12 @@ async def machine(
     flags = [Flag("model.uri", model, "--model")]
     settings = load(None, flags, environment={}, folder=tmp_path).settings
     async with AsyncExitStack() as stack:
+        hosts = []
         for agent in AGENTS:
             host = await open_host(HostSpec(agent, settings.public_json(), str(secrets_path)))
             stack.push_async_callback(host.stop)
             await host.start()
+            hosts.append(host)
         own = ProcessId.of(os.getpid())
         assert own is not None
         write_file(
@@ -106,7 +121,7 @@ async def machine(
                 agents=AGENTS,
             )
         )
-        yield Machine(tmp_path)
+        yield Machine(tmp_path, hosts)
 
 
 @pytest.fixture
@@ -177,6 +192,23 @@ async def test_a_signal_ends_a_run_with_130_and_one_line(
 
 
 @pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
+async def test_a_run_ends_at_once_when_the_cluster_goes_and_nobody_says_so(
+    machine: Machine,
+) -> None:
+    process = await machine.start("run", GOAL, "--events", "-")
+    assert process.stdout is not None
+    async with asyncio.timeout(TIMEOUT_S):
+        await process.stdout.readline()  # the task has begun
+
+    await machine.vanish()
+    ended = await machine.ended(process)
+
+    assert json.loads(ended.out.splitlines()[-1])["kind"] == "cancelled"
+    assert ended.exit_code == 1
+    assert ended.err.splitlines()[-1] == "fleetmind: the cluster was stopped"
+
+
+@pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
 async def test_a_passed_deadline_is_124_and_says_so(machine: Machine) -> None:
     ended = await machine.fleetmind("run", "Qwfpg zxcdv?", "--deadline", "0.5", "--json")
 
@@ -192,3 +224,12 @@ async def test_status_shows_the_agents(machine: Machine) -> None:
     for agent in AGENTS:
         assert f"{agent}" in ended.out
     assert "simulated:" in ended.out
+
+
+async def test_status_marks_an_agent_that_has_died_before_its_lease_ends(machine: Machine) -> None:
+    await machine.kill("coder-0")
+    ended = await machine.fleetmind("status")
+
+    assert ended.exit_code == 1
+    assert "coder-0    not answering at " in ended.out
+    assert "manager-0  serving at " in ended.out

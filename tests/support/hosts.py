@@ -15,7 +15,7 @@ from cluster.memory.store.local import LocalStore
 from cluster.runtime.directory import LEASE_S
 from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
@@ -109,9 +109,16 @@ class MemoryCluster:
         *,
         collection: str = "",
         looks_again: bool = False,
+        why_over: WhyOver | None = None,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
-        driver = Driver(self.store, self.transport(), self.clock, looks_again=looks_again)
+        driver = Driver(
+            self.store,
+            self.transport(),
+            self.clock,
+            looks_again=looks_again,
+            why_over=why_over,
+        )
         self._drivers.append(driver)
         await driver.start()
         return await driver.submit(goal, collection=collection, timeout_s=timeout_s)

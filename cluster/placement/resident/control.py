@@ -9,13 +9,14 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.delivery.dead_letters import DeadLetter
-from cluster.kernel.errors import PlacementError, UsageError
+from cluster.kernel.errors import ClusterError, PlacementError, UsageError
+from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
@@ -30,6 +31,7 @@ from cluster.placement.resident.file import (
     state_dir,
 )
 from cluster.settings import Configuration, Secrets
+from cluster.transport.port import Transport
 
 LOG_FILE = "resident.log"
 _MODULE = "cluster.placement.resident.process"
@@ -37,6 +39,8 @@ _MARGIN_S = 10.0
 """What the resident process itself may take on top of the cluster's own deadlines."""
 _KILL_S = 5.0
 _POLL_S = 0.02
+PING_S = 1.5
+"""How long an agent may take to answer when it is only asked whether it lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,14 @@ class ClusterStatus:
     serving: tuple[Registration, ...]
     dead_letters: tuple[DeadLetter, ...] = ()
     """What was given up lately, the newest last."""
+    silent: frozenset[AgentId] = frozenset()
+    """Those of the serving that don't answer: they have died, or hang, and their lease still
+    runs."""
+
+    @property
+    def is_well(self) -> bool:
+        """Say whether all agents serve and answer."""
+        return not self.missing and not self.silent
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -116,7 +128,7 @@ async def down() -> bool:
 
 
 async def status() -> ClusterStatus | None:
-    """Return how the resident cluster is, None where there is none.
+    """Return how the resident cluster is, None where there is none; each agent is called upon.
 
     Raises:
         StoreUnavailable: its store does not answer.
@@ -128,6 +140,7 @@ async def status() -> ClusterStatus | None:
     from cluster.memory.store.redis import RedisStore
     from cluster.runtime.directory import Directory, scope_of
     from cluster.runtime.messaging.dead_letters import DeadLetterBox
+    from cluster.transport.nearest import nearest_transport
 
     try:
         secrets = Secrets.read_secrets(resident.secrets_path)
@@ -140,7 +153,34 @@ async def status() -> ClusterStatus | None:
         dead_letters = await DeadLetterBox(store, scope).latest()
     finally:
         await store.close()
-    return ClusterStatus(resident, tuple(serving), tuple(dead_letters))
+    transport = nearest_transport(secrets.token, "", time.monotonic)
+    try:
+        silent = await silent_ones(serving, transport)
+    finally:
+        await transport.close()
+    return ClusterStatus(resident, tuple(serving), tuple(dead_letters), silent)
+
+
+async def silent_ones(
+    serving: Sequence[Registration], transport: Transport, timeout_s: float = PING_S
+) -> frozenset[AgentId]:
+    """Return the agents that nobody answers for at their address."""
+    answers = await asyncio.gather(
+        *(_answers(each.address, transport, timeout_s) for each in serving)
+    )
+    found = zip(serving, answers, strict=True)
+    return frozenset(each.agent for each, is_there in found if not is_there)
+
+
+async def _answers(address: str, transport: Transport, timeout_s: float) -> bool:
+    """Say whether a connection can be opened: its agent's event loop has to accept it."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            connection = await transport.dial(address, timeout_s)
+    except (ClusterError, TimeoutError):
+        return False
+    connection.close()
+    return True
 
 
 async def _gone(process: ProcessId, timeout_s: float) -> bool:

@@ -21,6 +21,7 @@ from cluster.kernel.errors import (
     ClusterError,
     DeadlinePassed,
     Overloaded,
+    PlacementError,
     StoreUnavailable,
     UnknownRecipient,
     UsageError,
@@ -44,7 +45,7 @@ from cluster.memory.store.port import Store
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Observed, Sender, WhyOver
 from cluster.runtime.tasks.second_look import is_doubtful, look_again
 from cluster.runtime.turns.runner import TurnRunner
 from cluster.transport.port import Transport
@@ -292,6 +293,7 @@ class Driver:
         rng: random.Random | None = None,
         sampled_share: float = SAMPLED_SHARE,
         looks_again: bool = False,
+        why_over: WhyOver | None = None,
     ) -> None:
         """With ``looks_again`` a Manager checks what nothing backs once an answer is out."""
         self._sampled_share = sampled_share
@@ -309,7 +311,9 @@ class Driver:
         )
         ids = IdSource(clock.wall, rng)
         self._random = rng
-        self._sender = Sender(self._exchange, directory, MessageCodec(), clock, ids)
+        self._sender = Sender(
+            self._exchange, directory, MessageCodec(), clock, ids, why_over=why_over
+        )
         self._tasks: dict[TaskId, SubmittedTask] = {}
         """Those that have not ended."""
 
@@ -325,6 +329,7 @@ class Driver:
             UsageError: the goal is empty or too long.
             UnknownRecipient: no Manager is registered, for as long as a restart takes.
             StoreUnavailable: the directory can't be read.
+            PlacementError: the cluster was stopped meanwhile.
         """
         if not goal.strip():
             raise UsageError("the goal is empty")
@@ -350,7 +355,9 @@ class Driver:
         while True:
             try:
                 return await self._sender.replica_of(MANAGER, frozenset())
-            except UnknownRecipient:
+            except UnknownRecipient as error:
+                if (reason := self._sender.why_over()) is not None:
+                    raise PlacementError(reason) from error
                 if clock.now() + AGAIN_S_MAX > gives_up_at:
                     raise
             await asyncio.sleep(LOOK_AGAIN_S)

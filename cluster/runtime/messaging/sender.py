@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
-from cluster.kernel.errors import PeerUnavailable, StoreUnavailable, UnknownRecipient
+from cluster.kernel.errors import (
+    Cancelled,
+    PeerUnavailable,
+    StoreUnavailable,
+    UnknownRecipient,
+)
 from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
 from cluster.kernel.registration import choose_replica
 from cluster.kernel.vocabulary import Failure
@@ -22,6 +27,9 @@ WATCH_S = 1.0
 """How often the lease of whoever is asked is looked at."""
 LOST_POLL_S = 0.1
 """How often another replica is looked for while the one that was asked can't be reached."""
+WhyOver = Callable[[bool], str | None]
+"""Given whether there is a link to whoever is asked, says why no answer can come any more, such as
+that the cluster was stopped; None while one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,20 @@ class Sender:
         codec: MessageCodec,
         clock: Clock,
         ids: IdSource,
+        *,
+        why_over: WhyOver | None = None,
     ) -> None:
         self.exchange = exchange
         self.directory = directory
         self.codec = codec
         self.clock = clock
         self.ids = ids
+        self._why_over = why_over
         self._in_flight: dict[AgentId, int] = {}
+
+    def why_over(self, *, is_linked: bool = False) -> str | None:
+        """Say why no answer can come any more; None while one may."""
+        return self._why_over(is_linked) if self._why_over is not None else None
 
     async def replica_of(self, recipient: str, avoid: frozenset[AgentId]) -> AgentId:
         """Return the agent of that name, or the least busy replica of that role.
@@ -120,6 +135,7 @@ class Sender:
 
         Raises:
             PeerUnavailable: it can't be reached or has lost its lease, and another replica has one.
+            Cancelled: no answer can come any more.
         """
         link_lost = asyncio.Event()
         is_abandoned = observed.is_abandoned
@@ -156,6 +172,8 @@ class Sender:
             is_lost = link_lost.is_set() and not self.exchange.is_linked(agent)
             if not is_lost:
                 link_lost.clear()
+            if (reason := self.why_over(is_linked=not is_lost)) is not None:
+                raise Cancelled(reason)
             try:
                 replicas = await self.directory.replicas(role_of(agent), is_fresh=is_lost)
             except StoreUnavailable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +13,8 @@ from pydantic import BaseModel
 
 import agents
 from agents import Agent, Assignment, Finding, Parts, Program, StepResult, Turn, handles
-from agents.models.port import Delta, Finish
+from agents.models import call
+from agents.models.port import Delta, Finish, Request
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import Spent, Thought
 from cluster.kernel.ids import StepId
@@ -203,6 +206,53 @@ async def test_a_model_that_runs_on_is_stopped_once_there_is_enough() -> None:
     assert len(text) < 300
     assert model.closed_streams == 1
     assert turn.all(Spent)[0].wasted_tokens == 0
+
+
+@pytest.mark.parametrize("tail", ["", " That", "\n\nIt is"])
+@pytest.mark.parametrize("trouble", [ModelError("cut off"), TimeoutError()])
+async def test_what_is_complete_is_used_though_the_stream_breaks_after_it(
+    tail: str, trouble: Exception
+) -> None:
+    agent, _ = agent_of(Reviewer, ("{", "}", Delta(tail), trouble))
+    turn = RecordingTurn("reviewer-0")
+
+    text = await agent.think(turn, "s", "u", wants_json=True, is_enough=lambda piece: "}" in piece)
+
+    assert text == "{}" + tail
+    assert turn.all(Spent)[0].wasted_tokens == 0
+
+
+@pytest.mark.parametrize("pieces", [("{",), ("{}", "\n</think>"), ("<think>", "{}")])
+async def test_what_is_not_complete_is_lost_with_the_stream(pieces: tuple[str, ...]) -> None:
+    agent, _ = agent_of(Reviewer, (*pieces, ModelError("cut off")))
+
+    with pytest.raises(ModelError, match="cut off"):
+        await agent.think(
+            RecordingTurn("reviewer-0"), "s", "u", is_enough=lambda piece: "}" in piece
+        )
+
+
+class StallingModel(ScriptedModel):
+    """Says what it is to say and then nothing any more, not even that it has ended."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+        async for item in super().stream(request):
+            yield item
+        await asyncio.Event().wait()
+
+
+async def test_a_stream_that_stalls_after_there_is_enough_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(call, "_TAIL_WAIT_S", 0.0)
+    model = StallingModel({"reviewer": ("{}", " so")})
+    agent = Reviewer(Parts(model, FakeKnowledge(), FakeSandbox()))
+
+    text = await agent.think(
+        RecordingTurn("reviewer-0"), "s", "u", wants_json=True, is_enough=lambda p: "}" in p
+    )
+
+    assert text in {"{}", "{} so"}
 
 
 async def test_text_that_was_broken_off_ends_with_its_last_whole_sentence() -> None:

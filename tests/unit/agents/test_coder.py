@@ -9,6 +9,7 @@ from agents.coder import Coder
 from cluster.kernel.errors import ClusterError, ModelError, TooLarge
 from cluster.kernel.events import ProgramRan, ProgramWritten, Spent
 from cluster.kernel.ids import StepId
+from cluster.kernel.vocabulary import Absence
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
 from tests.support.scripted_model import Reply, ScriptedModel
@@ -76,6 +77,13 @@ async def test_a_failed_program_is_repaired_from_its_error() -> None:
     assert second.startswith(first)
     assert "printed no result" in third
     assert [written.attempt for written in bench.turn.all(ProgramWritten)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("preface", ["", "It takes these steps. " * 20 + "\n"])
+async def test_a_program_is_kept_that_was_complete_when_the_stream_broke(preface: str) -> None:
+    bench = Bench((preface + block(GOOD), "\n\nIt prints", ModelError("cut off")))
+
+    assert await bench.ask() == Program(GOOD, WORKED)
 
 
 async def test_after_three_attempts_no_program_is_offered() -> None:
@@ -181,6 +189,22 @@ async def test_where_nothing_can_be_run_nothing_is_offered_and_the_remedy_is_nam
     assert program.source == ""
     assert "bubblewrap is missing; install it with apt." in program.degraded[0]
     assert bench.model.requests == []
+
+
+@pytest.mark.parametrize(
+    ("absence", "bench"),
+    [
+        (Absence.NOT_RUN, Bench("", sandbox=FakeSandbox(unavailable_because="it is missing."))),
+        (Absence.NOT_WRITTEN, Bench("I can't.", UNRELATED)),
+        (Absence.FAILED, Bench(block(BAD))),
+        (Absence.WITHHELD, Bench(block(PLAIN), is_strict=True)),
+        (Absence.NONE, Bench(block(GOOD))),
+    ],
+)
+async def test_an_absent_program_says_why_by_a_type(absence: Absence, bench: Bench) -> None:
+    program = await bench.ask()
+
+    assert (program.absence, program.is_absent) == (absence, absence is not Absence.NONE)
 
 
 async def test_what_a_program_leaves_open_is_said_and_it_is_offered() -> None:

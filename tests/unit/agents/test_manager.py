@@ -164,6 +164,16 @@ async def test_of_a_plan_that_comes_too_late_the_sealed_steps_are_used() -> None
     assert bench.turn.fell_back() == []
 
 
+@pytest.mark.parametrize("trouble", [ModelError("cut off"), DeadlinePassed("too late")])
+async def test_a_plan_is_kept_that_was_complete_when_the_stream_broke(trouble: Exception) -> None:
+    bench = Bench((plan_text("researcher", "coder"), " So", trouble), "plan")
+
+    proposal = await bench.plan()
+
+    assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
+    assert proposal.degraded == ()
+
+
 @pytest.mark.parametrize("opening", ["<think>\n", "", "<reasoning>"])
 @pytest.mark.parametrize("length", [0, 100, 1_500])
 async def test_a_plan_within_a_thought_is_never_the_plan(opening: str, length: int) -> None:

@@ -85,6 +85,19 @@ def test_an_agent_that_does_not_serve_is_named_and_the_exit_says_so(tmp_path: Pa
     assert "coder-0    not serving: it is being restarted\n" in out
 
 
+def test_an_agent_that_does_not_answer_is_marked_and_the_exit_says_so(tmp_path: Path) -> None:
+    coder = Registration(AgentId("coder-0"), "127.0.0.1:8", 1, pid=12)
+    found = ClusterStatus(
+        resident(tmp_path), (SERVING, coder), silent=frozenset({AgentId("coder-0")})
+    )
+
+    code, out, _ = shown(found)
+
+    assert code == 1
+    assert "coder-0    not answering at 127.0.0.1:8, process 12, incarnation 1\n" in out
+    assert "manager-0  serving at" in out
+
+
 def test_what_was_given_up_is_shown_the_newest_last(tmp_path: Path) -> None:
     letters = tuple(
         DeadLetter(

@@ -112,8 +112,22 @@ def test_a_finding_of_before_there_were_claims_rests_on_documents() -> None:
     assert finding.basis is tasks.Basis.DOCUMENTS
 
 
+def test_a_program_of_before_there_were_absences_is_absent_where_it_is_empty() -> None:
+    sent = agents_pb2.Program(language="python", degraded=["No program is offered."])
+
+    program = MessageCodec().decode("fleetmind.v1.Program", sent.SerializeToString())
+
+    assert isinstance(program, tasks.Program)
+    assert (program.absence, program.is_absent) == (tasks.Absence.NONE, True)
+
+
 def test_every_value_of_a_text_enum_has_its_name_on_the_wire() -> None:
-    for cls, proto in ((tasks.Support, agents_pb2.Support), (tasks.Basis, agents_pb2.Basis)):
+    enums = (
+        (tasks.Support, agents_pb2.Support),
+        (tasks.Basis, agents_pb2.Basis),
+        (tasks.Absence, agents_pb2.Absence),
+    )
+    for cls, proto in enums:
         names = [f"{cls.__name__.upper()}_{each.name}" for each in cls]
         assert proto.keys() == [f"{cls.__name__.upper()}_UNSPECIFIED", *names]
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.ids import AgentId
+from cluster.kernel.registration import Registration
 from cluster.placement.local.process_table import ProcessId, session_members
-from cluster.placement.resident.control import down, status, up
+from cluster.placement.resident.control import down, silent_ones, status, up
 from cluster.placement.resident.file import Resident, read_file, write_file
 from cluster.settings import Configuration, Secrets, Settings
+from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
+from cluster.transport.port import Connection
 from tests.support.placement import SHELL
 
 NEVER = ProcessId(os.getpid(), 1)
@@ -74,3 +80,24 @@ async def test_processes_of_another_that_has_the_dead_ones_number_are_left_alone
 
 async def test_there_is_no_status_where_nothing_is_up() -> None:
     assert await status() is None
+
+
+class HangingTransport(MemoryTransport):
+    """Is never connected with one agent."""
+
+    async def dial(self, address: str, timeout_s: float) -> Connection:
+        if address == "hangs":
+            await asyncio.Event().wait()
+        return await super().dial(address, timeout_s)
+
+
+async def test_agents_that_hang_or_have_died_before_their_lease_ended_are_found() -> None:
+    network = MemoryNetwork(time.monotonic)
+    server, client = MemoryTransport(network), HangingTransport(network)
+    lives = await server.listen(lambda connection: None)
+    addresses = {"manager-0": lives, "coder-0": "dead", "researcher-0": "hangs"}
+    serving = [Registration(AgentId(each), at, 1) for each, at in addresses.items()]
+
+    silent = await silent_ones(serving, client, 0.01)
+
+    assert silent == {"coder-0", "researcher-0"}

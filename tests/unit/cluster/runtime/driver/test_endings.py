@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from cluster.kernel.errors import DeadlinePassed
+import pytest
+
+from cluster.kernel.errors import DeadlinePassed, PlacementError
 from cluster.kernel.events import Answered, Failed, FellBack, WasCancelled
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal
@@ -117,6 +119,48 @@ async def test_a_task_ends_with_the_cluster_that_is_stopped_and_its_driver_is_to
 
         assert events[-1].detail == WasCancelled("the cluster was stopped")
         assert_ended_once(events, await journal_of(cluster, task.id))
+
+
+STOPPED = "the cluster was stopped"
+
+
+@pytest.mark.parametrize("is_managed", [True, False])
+async def test_a_task_ends_when_nothing_can_come_of_it_any_more(
+    is_managed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async with MemoryCluster() as cluster:
+        is_over = asyncio.Event()
+        manager = await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research := Research("a"))
+        task = await cluster.submit(
+            "why?", 600.0, why_over=lambda _: STOPPED if is_over.is_set() else None
+        )
+        await until(lambda: research.begun["a"] == 1)
+
+        is_over.set()
+        if not is_managed:
+            await manager.abort()
+        events = await events_until_end(task)
+
+        assert events[-1].detail == WasCancelled(STOPPED)
+
+
+async def test_a_manager_that_is_linked_has_the_last_word() -> None:
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager())
+        task = await cluster.submit(
+            "why?", 20.0, why_over=lambda is_linked: None if is_linked else STOPPED
+        )
+
+        events = await events_until_end(task)
+
+        assert isinstance(events[-1].detail, Answered)
+
+
+async def test_nothing_is_submitted_to_a_cluster_that_was_stopped() -> None:
+    async with MemoryCluster() as cluster:
+        with pytest.raises(PlacementError, match=STOPPED):
+            await cluster.submit("why?", 20.0, why_over=lambda _: STOPPED)
 
 
 async def test_a_run_that_breaks_in_the_manager_is_told_to_its_driver() -> None:
