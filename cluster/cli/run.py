@@ -19,9 +19,10 @@ from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event, Failed
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.report import TaskReport, event_to_json
-from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer, Failure
+from cluster.kernel.tasks import GOAL_CHARS_MAX, Answer
 from cluster.memory.sources import check_paths
 from cluster.settings import Configuration, Flag, load
+from cluster.wire.failure import failure_from_error
 
 Write = Callable[[Event], None]
 STDOUT = "-"
@@ -152,8 +153,7 @@ def refused(error: ClusterError, options: Options, console: Console) -> int:
     if not options.json:
         raise error
     report = TaskReport(TaskId(""))
-    failure = Failure(error.kind, str(error))
-    report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, Failed(failure)))
+    report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, Failed(failure_from_error(error))))
     console.write(_json_line(report))
     console.note(str(error))
     return exit_of_error(error)

@@ -38,9 +38,11 @@ class ClusterError(Exception):
     kind: ClassVar[str] = "internal"
     is_retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, retry_after_s)
         self.message = message
+        self.retry_after_s = retry_after_s
+        """When trying again may help, in seconds from now; 0 where nobody can say."""
 
     def __str__(self) -> str:
         return self.message
@@ -78,9 +80,7 @@ class Overloaded(DeliveryError):
     kind = "overloaded"
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
-        super().__init__(message)
-        self.args = (message, retry_after_s)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, retry_after_s)
 
 
 class TooLarge(DeliveryError):
@@ -165,6 +165,6 @@ class TaskFailed(ClusterError):
     kind = "task_failed"
 
     def __init__(self, message: str, failure: Failure | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, 0.0 if failure is None else failure.retry_after_s)
         self.args = (message, failure)
         self.failure = failure or Failure(self.kind, message)
