@@ -22,11 +22,13 @@ from cluster.kernel.tasks import (
 )
 from cluster.kernel.turn import Turn
 from cluster.memory.journal import Owner
+from cluster.memory.local_store import LocalStore
 from cluster.runtime.driver import SubmittedTask, addressed
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster, until
+from tests.support.puppet import settle
 from tests.unit.cluster.runtime.test_engine import PlanningManager, forever, step
 
 
@@ -282,3 +284,27 @@ async def test_only_who_asked_may_cancel_what_waits_for_its_turn(
         await asyncio.gather(asking, return_exceptions=True)
 
     assert bool(watchful.cancelled_early) is is_a_wish
+
+
+class CountingStore(LocalStore):
+    """Counts how often the leases are read."""
+
+    reads = 0
+
+    async def leases(self) -> dict[str, bytes]:
+        self.reads += 1
+        return await super().leases()
+
+
+async def test_the_leases_are_read_once_a_scan_however_many_tasks_others_have() -> None:
+    async with MemoryCluster() as cluster:
+        cluster.store = store = CountingStore(cluster.clock)
+        await cluster.add("lively-0", Research())
+        for number in range(5):
+            owner = Owner(AgentId("lively-0"), cluster.hosts[0].exchange.epoch)
+            await cluster.journal.claim(TaskId(f"{number:032x}"), owner)
+        await cluster.add_manager(PlanningManager(step("a")))
+        await settle()
+
+        assert store.reads == 1
+    assert cluster.engines["manager-0"].statistics.adopted == 0
