@@ -18,5 +18,7 @@ class ExchangeStatistics:
     """Arrivals dropped since the same incarnation had sent them before."""
     stale: int = 0
     dead_letters: int = 0
+    left_out: int = 0
+    """Thoughts that were not sent, since whoever asked was too slow for them: no refusals."""
     refused: Counter[str] = field(default_factory=Counter)
     """Envelopes refused here, ours and others', by the kind of the error."""

@@ -144,7 +144,10 @@ class Exchange:
             peer = self._links.peer(envelope.recipient)
             peer.offer(envelope)
         except ClusterError as error:
-            self.statistics.refused[error.kind] += 1
+            if envelope.is_dispensable and isinstance(error, Overloaded):
+                self.statistics.left_out += 1
+            else:
+                self.statistics.refused[error.kind] += 1
             raise
         self.statistics.sent += 1
         self._links.send(peer)

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
-from cluster.kernel.events import StepStarted, Thought
+from cluster.kernel.events import FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.peer import DISPENSABLE_MAX
 from cluster.kernel.tasks import Finding
@@ -143,17 +143,19 @@ async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> N
     async def talk(message: object, turn: Turn) -> object:
         for number in range(DISPENSABLE_MAX + 100):
             turn.emit(Thought(str(number)))
-        turn.emit(StepStarted())
+        turn.emit(FellBack("research", "no time"))
         return message
 
     async with MemoryCluster() as cluster:
         await cluster.add("asker-0", echo)
-        await cluster.add("talker-0", talk)
+        talker = await cluster.add("talker-0", talk)
         observed = Observed(on_progress=lambda _, news: seen.append(news))
 
         answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
 
     thoughts = [news.text for news in seen if isinstance(news, Thought)]
     assert thoughts == [str(number) for number in range(DISPENSABLE_MAX)]
-    assert seen[-1] == StepStarted()
+    assert seen[-1] == FellBack("research", "no time")
     assert answer == Finding("t")
+    statistics = talker.exchange.statistics
+    assert (statistics.left_out, statistics.refused) == (100, {})
