@@ -299,15 +299,16 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
+        ids = IdSource(clock.wall, rng)
         exchange = Exchange(
             agent,
             transport=transport,
             directory=directory,
             clock=clock,
             rng=rng,
+            ids=ids,
             dead_letters=DeadLetterBox(store, scope),
         )
-        ids = IdSource(clock.wall, rng)
         self._random = rng
         self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)
         self._tasks: dict[TaskId, SubmittedTask] = {}

@@ -35,7 +35,7 @@ from cluster.kernel.errors import (
     UnknownRecipient,
     WireError,
 )
-from cluster.kernel.ids import AgentId, EnvelopeId
+from cluster.kernel.ids import AgentId, EnvelopeId, IdSource
 from cluster.kernel.peer import Peer
 from cluster.kernel.quarantine import DEATHS_MAX
 from cluster.runtime.alarm import Alarm
@@ -63,6 +63,7 @@ class Exchange:
         directory: Directory,
         clock: Clock,
         rng: random.Random | None = None,
+        ids: IdSource | None = None,
         is_coalescing: bool = True,
         dead_letters: DeadLetterBox | None = None,
     ) -> None:
@@ -70,7 +71,8 @@ class Exchange:
         """Whose post office it is."""
         self.statistics = ExchangeStatistics()
         self._clock = clock
-        self._random = rng or random.Random()
+        rng = rng or random.Random()
+        self._ids = ids or IdSource(clock.wall, rng)
         self._dead_letters = dead_letters
         self._links = Links(
             agent,
@@ -78,7 +80,7 @@ class Exchange:
             transport=transport,
             directory=directory,
             clock=clock,
-            rng=self._random,
+            rng=rng,
             is_coalescing=is_coalescing,
         )
         self._recipient: Recipient | None = None
@@ -218,7 +220,7 @@ class Exchange:
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
         notice = Envelope(
-            id=EnvelopeId(self._random.randbytes(16)),
+            id=self._ids.envelope_id(),
             sender=self.agent,
             recipient=asked.recipient,
             kind=Kind.CANCEL,
@@ -228,6 +230,7 @@ class Exchange:
             step=asked.step,
             cause=asked.id,
             lane=Lane.CONTROL,
+            traceparent=asked.traceparent,
         )
         try:
             self.post(notice)

@@ -59,6 +59,7 @@ class Host:
         spans: Spans | None = None,
     ) -> None:
         rng = rng or random.Random()
+        ids = IdSource(clock.wall, rng)
         self.profile = profile
         self.directory = Directory(store, clock, scope=scope, lease_s=lease_s)
         self.exchange = Exchange(
@@ -67,10 +68,11 @@ class Host:
             directory=self.directory,
             clock=clock,
             rng=rng,
+            ids=ids,
             is_coalescing=is_coalescing,
             dead_letters=DeadLetterBox(store, scope),
         )
-        sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
+        sender = Sender(self.exchange, self.directory, codec, clock, ids)
         self.records = StepRecords(store, profile.agent, scope, clock=clock, lease_s=lease_s)
         self._handler = make_handler(sender)
         self.turns = TurnRunner(

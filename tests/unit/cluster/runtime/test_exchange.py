@@ -17,6 +17,7 @@ from cluster.kernel.turn import Turn
 from cluster.runtime.sender import Observed
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
+from tests.support.puppet import Puppet
 
 
 async def echo(message: object, turn: Turn) -> object:
@@ -159,3 +160,18 @@ async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> N
     assert answer == Finding("t")
     statistics = talker.exchange.statistics
     assert (statistics.left_out, statistics.refused) == (100, {})
+
+
+async def test_cancels_have_ids_in_order_of_time_and_the_trace_of_what_they_cancel() -> None:
+    async with Puppet() as puppet:
+        connection = puppet.connect()
+        ask = puppet.make_ask(1)
+        ask.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        for _ in range(3):
+            puppet.exchange.request_cancel(ask, "enough")
+        await settle()
+
+    ids = [envelope.id for envelope in connection.envelopes]
+    versions = {each[6] >> 4 for each in ids}
+    assert (ids, versions) == (sorted(set(ids)), {7})
+    assert {envelope.traceparent for envelope in connection.envelopes} == {ask.traceparent}
