@@ -6,7 +6,7 @@ Agents emit details with `Turn.emit`; the runtime adds the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -217,3 +217,11 @@ class Event:
     def is_terminal(self) -> bool:
         """Say whether nothing follows that could change the outcome."""
         return self.detail.kind in TERMINAL_KINDS
+
+
+def shown(event: Event) -> Event:
+    """Return an event as the driver gets it: what a step came to, it has seen already."""
+    detail = event.detail
+    if isinstance(detail, StepFinished) and detail.value is not None:
+        return replace(event, detail=replace(detail, value=None))
+    return event

@@ -23,7 +23,7 @@ from cluster.kernel.errors import (
     Stopped,
     WireError,
 )
-from cluster.kernel.events import Event, Failed, Submitted
+from cluster.kernel.events import Event, Failed, Submitted, shown
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
 from cluster.kernel.tasks import Failure, Role, SecondLook, Seen, Submission
 from cluster.kernel.trace import new_traceparent
@@ -33,7 +33,7 @@ from cluster.runtime.running_turn import Ending, RunningTurn, Work
 from cluster.runtime.second_look import verify_request
 from cluster.runtime.sender import Sender
 from cluster.runtime.task_journal import TaskJournal, events_of
-from cluster.runtime.task_run import TaskRun, View, shown
+from cluster.runtime.task_run import TaskRun, View
 from cluster.runtime.turns import Handler
 from cluster.wire.failure import failure_from_error
 

@@ -286,6 +286,29 @@ async def test_only_who_asked_may_cancel_what_waits_for_its_turn(
     assert bool(watchful.cancelled_early) is is_a_wish
 
 
+async def test_a_step_goes_on_counting_where_a_restart_was_the_last_attempt() -> None:
+    research = Research("a")
+    manager = PlanningManager(step("a"))
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(manager, "manager-0")
+        killed = await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        await killed.abort()
+        await cluster.add("researcher-0", research)
+        await until(lambda: research.begun["a"] == 2)
+
+        await first.abort()
+        await cluster.add_manager(manager, "manager-1")
+        await until(lambda: cluster.engines["manager-1"].statistics.adopted == 1)
+        research.go_on.set()
+        await events_until_end(task)
+        journal = await journal_of(cluster, task.id)
+
+    starts = [e.detail.attempt for e in journal if isinstance(e.detail, StepStarted)]
+    assert starts == [1, 2, 3]
+
+
 class CountingStore(LocalStore):
     """Counts how often the leases are read."""
 
