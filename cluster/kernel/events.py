@@ -1,7 +1,7 @@
 """Facts of a task's history, past tense: what the driver sees and the journal holds.
 
 An `Event` is who and when; its `detail` is what. `kind` is the text of the FIXED event list.
-Agents emit details with `Turn.emit`; the runtime adds the rest.
+Agents emit an `AgentDetail` with `Turn.emit`; the task's owner states the rest.
 """
 
 from __future__ import annotations
@@ -175,23 +175,23 @@ class WasCancelled:
     reason: str = ""
 
 
-Detail = (
+AgentDetail = Thought | FindingReady | ProgramWritten | ProgramRan | FellBack | Spent
+"""What an agent may say of its own work; the commonest first: it is checked by the token."""
+
+OwnerDetail = (
     Submitted
     | StepPlanned
     | PlanReady
     | StepStarted
-    | Thought
-    | FindingReady
-    | ProgramWritten
-    | ProgramRan
-    | FellBack
-    | Spent
     | StepFinished
     | Answered
     | Corrected
     | Failed
     | WasCancelled
 )
+"""Facts of a task, its plan and its end: whoever follows the task acts on them."""
+
+Detail = AgentDetail | OwnerDetail
 
 TERMINAL_KINDS = frozenset({"answered", "clarify", "failed", "cancelled"})
 

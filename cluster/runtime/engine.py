@@ -156,7 +156,7 @@ class TaskEngine:
         Raises:
             Stopped: this Manager has given the task up, and another one may have it.
         """
-        view: View = turn.emit
+        view: View = turn.show
         run.attach(view)
         try:
             ended = await asyncio.shield(run.ended)
@@ -193,7 +193,7 @@ class TaskEngine:
         """Wait for the end of a run that was told to end, so that its driver hears of that end."""
         run = self._runs.get(task)
         if run is not None:
-            run.attach(turn.emit)
+            run.attach(turn.show)
             await asyncio.wait([run.ended], timeout=timeout_s)
             if run.ended.done() and isinstance(run.ended.result(), Event):
                 turn.work.last_word = run.ended.result()
@@ -266,7 +266,7 @@ class TaskEngine:
             submitted = Submitted(
                 submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
             )
-        return await self._begin(journal, turn, submitted, turn.emit)
+        return await self._begin(journal, turn, submitted, turn.show)
 
     async def _events_of(self, task: TaskId) -> list[Event]:
         """Return the journal of a task that has ended."""
@@ -388,7 +388,7 @@ class TaskEngine:
 def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
     """Show a task that has ended to whoever asks, and return its terminal event."""
     for event in events[:-1]:
-        turn.emit(shown(event))
+        turn.show(shown(event))
     return events[-1]
 
 

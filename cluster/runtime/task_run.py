@@ -24,6 +24,7 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import (
+    AgentDetail,
     Answered,
     Detail,
     Event,
@@ -323,8 +324,12 @@ class TaskRun:
             view(event)
 
     def _progress(self, detail: object, step: StepId, agent: AgentId) -> None:
-        if isinstance(detail, Detail):
+        """Show what an agent says of its work; what is for us to say, it may not."""
+        if isinstance(detail, AgentDetail):
             self.show(detail, step, agent)
+        else:
+            kind = type(detail).__name__
+            _log.warning("%s said %s of task %s: not shown", agent, kind, self._journal.task)
 
 
 class StepRun:
