@@ -10,6 +10,7 @@
         DeadlinePassed    no time was left
         Stopped           the recipient is shutting down
         DeadLettered      its recipient died each time it was handled
+        Unsupported       its recipient is of an older version, which does not know it
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
       AgentFailed         an agent's handler raised
@@ -108,6 +109,12 @@ class DeadLettered(DeliveryError):
 
     kind = "dead_letter"
     is_retryable = False
+
+
+class Unsupported(DeliveryError):
+    """The recipient's version is older than the message; another replica may know it."""
+
+    kind = "unsupported"
 
 
 class WireError(ClusterError):

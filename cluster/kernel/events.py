@@ -191,7 +191,19 @@ OwnerDetail = (
 )
 """Facts of a task, its plan and its end: whoever follows the task acts on them."""
 
-Detail = AgentDetail | OwnerDetail
+KnownDetail = AgentDetail | OwnerDetail
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownDetail:
+    """What only a newer version knows: kept in the journal, passed on, and shown to nobody here."""
+
+    kind: ClassVar[str] = "unknown"
+    fields: bytes
+    """Those of the event that this version does not know, as protobuf."""
+
+
+Detail = KnownDetail | UnknownDetail
 
 TERMINAL_KINDS = frozenset({"answered", "clarify", "failed", "cancelled"})
 

@@ -18,6 +18,8 @@ class ExchangeStatistics:
     """Arrivals dropped since the same incarnation had sent them before."""
     stale: int = 0
     dead_letters: int = 0
+    skipped: int = 0
+    """Arrivals of kinds that only a newer version knows."""
     left_out: int = 0
     """Thoughts that were not sent, since whoever asked was too slow for them: no refusals."""
     refused: Counter[str] = field(default_factory=Counter)

@@ -23,9 +23,18 @@ from cluster.kernel.errors import (
     Overloaded,
     StoreUnavailable,
     UnknownRecipient,
+    Unsupported,
     UsageError,
 )
-from cluster.kernel.events import Detail, Event, Failed, FellBack, Thought, WasCancelled
+from cluster.kernel.events import (
+    Detail,
+    Event,
+    Failed,
+    FellBack,
+    Thought,
+    UnknownDetail,
+    WasCancelled,
+)
 from cluster.kernel.ids import (
     NO_AGENT,
     NO_STEP,
@@ -112,7 +121,7 @@ class SubmittedTask:
 
     async def _run(self) -> None:
         """Wait for the terminal event; where none comes, say why in one."""
-        ended: object = None
+        ended: Event | None = None
         try:
             ended = await self._until_end()
             self._put(ended)
@@ -129,7 +138,7 @@ class SubmittedTask:
         """Add what the second look at the answer says."""
         self._show(detail, agent, VERIFY_STEP)
 
-    async def _until_end(self) -> object:
+    async def _until_end(self) -> Event:
         """Ask one Manager after another until one says how the task has ended."""
         tries = 0
         while True:
@@ -147,7 +156,9 @@ class SubmittedTask:
                 self._say_that_we_wait(str(error))
             else:
                 self._acknowledge(ended)
-                return ended
+                if isinstance(ended, Event) and ended.is_terminal:
+                    return ended
+                raise Unsupported(f"{self._ask.recipient} ended the task in a way newer than ours")
             await asyncio.sleep(min(AGAIN_S_MIN * 2 ** min(tries, 10), AGAIN_S_MAX))
             await self._choose_again()
 
@@ -228,6 +239,8 @@ class SubmittedTask:
         if not isinstance(event, Event) or 0 < event.index <= self._seen:
             return
         self._seen = max(self._seen, event.index)
+        if isinstance(event.detail, UnknownDetail):
+            return
         if len(self._events) >= EVENTS_WAITING_MAX and isinstance(event.detail, Thought):
             return
         # A journaled fact is shown when it is durable: what happened meanwhile was shown before it.
@@ -267,6 +280,8 @@ class SubmittedTask:
 
 def _may_pass(error: ClusterError) -> bool:
     """Say whether the same ask may do better later, or elsewhere."""
+    if isinstance(error, Unsupported):
+        return False  # another Manager may know it, and the user had better know of the mixture
     return error.is_retryable or isinstance(error, UnknownRecipient)
 
 

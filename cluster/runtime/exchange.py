@@ -33,6 +33,7 @@ from cluster.kernel.errors import (
     PeerUnavailable,
     StaleEpoch,
     UnknownRecipient,
+    Unsupported,
     WireError,
 )
 from cluster.kernel.ids import AgentId, EnvelopeId, IdSource
@@ -325,6 +326,9 @@ class Exchange:
     def _dispatch(self, peer: Peer, envelope: Envelope) -> None:
         """Hand on what is new, by its lane, which goes with its kind."""
         assert self._recipient is not None
+        if envelope.kind is Kind.UNKNOWN:
+            self._skip(peer, envelope)
+            return
         lane = envelope.lane
         if lane is Lane.REPLY:
             if not self._asks.take(envelope):
@@ -335,6 +339,17 @@ class Exchange:
                 peer.taken(envelope)
         else:
             self._recipient.on_cancel(envelope)
+
+    def _skip(self, peer: Peer, envelope: Envelope) -> None:
+        """Pass over what only a newer version knows; where it may wait for an answer, say so."""
+        assert self._recipient is not None
+        self.statistics.skipped += 1
+        if envelope.lane is Lane.WORK:
+            self._work[envelope.id] = (peer, envelope)
+            older = (
+                f"{self.agent} is of an older version, which does not know this kind of envelope"
+            )
+            self._recipient.refuse(envelope, Unsupported(older))
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""
@@ -354,18 +369,7 @@ class Exchange:
         if pending is not None:
             pending.fail(DeadLettered(f"the message was given up: {reason}"))
         if self._dead_letters is not None:
-            self._dead_letters.put(
-                DeadLetter(
-                    self._clock.wall(),
-                    envelope.sender,
-                    envelope.recipient,
-                    envelope.task,
-                    envelope.step,
-                    envelope.body_type,
-                    envelope.attempt,
-                    reason,
-                )
-            )
+            self._dead_letters.put(DeadLetter.of(envelope, self._clock.wall(), reason))
 
     def on_stale(self) -> None:
         """Count what an older incarnation tried; its hello was refused."""

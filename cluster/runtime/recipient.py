@@ -21,7 +21,7 @@ class Recipient(Protocol):
         ...
 
     def refuse(self, envelope: Envelope, error: ClusterError) -> None:
-        """Answer an ASK that never gets to the mailbox with a failure."""
+        """Answer what never gets to the mailbox, and may be an ASK, with a failure."""
         ...
 
     def on_cancel(self, envelope: Envelope) -> None:

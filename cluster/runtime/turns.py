@@ -21,6 +21,7 @@ from cluster.kernel.errors import (
     Overloaded,
     PeerUnavailable,
     Stopped,
+    Unsupported,
     WireError,
 )
 from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
@@ -36,6 +37,7 @@ from cluster.runtime.sender import Sender
 from cluster.runtime.shared_tasks import SharedTasks
 from cluster.runtime.spans import Spans
 from cluster.wire.failure import failure_from_error
+from cluster.wire.messages import Opaque
 
 _log = logging.getLogger(__name__)
 
@@ -288,6 +290,11 @@ class TurnRunner:
                 raise DeadlinePassed("the deadline had passed before the turn started")
             work.deadline_at = at
         message = self._sender.codec.decode(envelope.body_type, envelope.body)
+        if isinstance(message, Opaque) and message.is_newer:
+            self._sender.exchange.statistics.skipped += 1
+            raise Unsupported(
+                f"{envelope.recipient} is of an older version, which does not know {message.type}"
+            )
         return message, RunningTurn(work, self._sender, Deadline(at), envelope.step)
 
     async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
@@ -333,7 +340,7 @@ class TurnRunner:
 
     def refuse(self, envelope: Envelope, error: BaseException) -> None:
         """Answer an ask that has no turn, or drop a message that nobody waits for."""
-        if envelope.kind is Kind.ASK:
+        if envelope.kind is not Kind.TELL:
             self._reply(envelope, self._sender.codec.encode(failure_from_error(error)))
         else:
             _log.warning("a message to %s had no effect: %s", envelope.recipient, error)
