@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from cluster.kernel.clock import SystemClock
+from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.envelope import (
     LANE_OF_KIND,
     Ack,
@@ -126,8 +126,8 @@ class Recorder:
 class Puppet:
     """The agent `PUPPET`, its epoch and session, and the exchange of `US` that it talks to."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        self.clock = SystemClock()
+    def __init__(self, store: Store | None = None, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
         store = store or LocalStore(self.clock)
         self.letters = DeadLetterBox(store)
         self._transport = PuppetTransport()
