@@ -52,6 +52,7 @@ from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
+from cluster.runtime.recipient import DeliveryObserver
 from cluster.runtime.second_look import is_doubtful, look_again
 from cluster.runtime.sender import Observed, Sender
 from cluster.runtime.turns import TurnRunner
@@ -307,6 +308,7 @@ class Driver:
         rng: random.Random | None = None,
         sampled_share: float = SAMPLED_SHARE,
         looks_again: bool = False,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         """With ``looks_again`` a Manager checks what nothing backs once an answer is out."""
         self._sampled_share = sampled_share
@@ -323,6 +325,7 @@ class Driver:
             rng=rng,
             ids=ids,
             dead_letters=DeadLetterBox(store, scope),
+            observer=observer,
         )
         self._random = rng
         self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)

@@ -19,12 +19,7 @@ from collections.abc import Callable
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.dead_letters import DeadLetter
-from cluster.kernel.envelope import (
-    Batch,
-    Envelope,
-    Kind,
-    Lane,
-)
+from cluster.kernel.envelope import Batch, Envelope, Kind, Lane
 from cluster.kernel.errors import (
     ClusterError,
     DeadLettered,
@@ -46,7 +41,7 @@ from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.link import Link
 from cluster.runtime.links import Links
-from cluster.runtime.recipient import Recipient
+from cluster.runtime.recipient import DeliveryObserver, Recipient
 from cluster.transport.port import Transport
 from cluster.wire.codec import check_body
 
@@ -67,14 +62,15 @@ class Exchange:
         ids: IdSource | None = None,
         is_coalescing: bool = True,
         dead_letters: DeadLetterBox | None = None,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         self.agent = agent
         """Whose post office it is."""
         self.statistics = ExchangeStatistics()
         self._clock = clock
-        rng = rng or random.Random()
-        self._ids = ids or IdSource(clock.wall, rng)
+        self._ids = ids or IdSource(clock.wall, rng or random.Random())
         self._dead_letters = dead_letters
+        self._observer = observer
         self._links = Links(
             agent,
             self,
@@ -330,6 +326,9 @@ class Exchange:
             self._skip(peer, envelope)
             return
         lane = envelope.lane
+        if self._observer is not None:
+            is_awaited = lane is not Lane.REPLY or self._asks.get(envelope.cause) is not None
+            self._observer.on_applied(envelope, peer.epoch, is_awaited=is_awaited)
         if lane is Lane.REPLY:
             if not self._asks.take(envelope):
                 self.statistics.stale += 1
@@ -350,6 +349,11 @@ class Exchange:
                 f"{self.agent} is of an older version, which does not know this kind of envelope"
             )
             self._recipient.refuse(envelope, Unsupported(older))
+
+    def on_met(self, peer: Peer, known_epoch: int) -> None:
+        """Say so to whoever looks on."""
+        if self._observer is not None:
+            self._observer.on_met(peer.agent, peer.epoch, known_epoch)
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""

@@ -16,6 +16,7 @@ from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import LEASE_S, Directory
 from cluster.runtime.exchange import Exchange
+from cluster.runtime.recipient import DeliveryObserver
 from cluster.runtime.records import StepRecords
 from cluster.runtime.sender import Sender
 from cluster.runtime.spans import Spans
@@ -57,6 +58,7 @@ class Host:
         rng: random.Random | None = None,
         is_coalescing: bool = True,
         spans: Spans | None = None,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         rng = rng or random.Random()
         ids = IdSource(clock.wall, rng)
@@ -71,6 +73,7 @@ class Host:
             ids=ids,
             is_coalescing=is_coalescing,
             dead_letters=DeadLetterBox(store, scope),
+            observer=observer,
         )
         sender = Sender(self.exchange, self.directory, codec, clock, ids)
         self.records = StepRecords(store, profile.agent, scope, clock=clock, lease_s=lease_s)

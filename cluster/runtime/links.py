@@ -49,6 +49,10 @@ class LinkOwner(Protocol):
         """Take the acks and envelopes of a frame."""
         ...
 
+    def on_met(self, peer: Peer, known_epoch: int) -> None:
+        """An incarnation is linked; until now the highest we had met was ``known_epoch``."""
+        ...
+
     def on_restarted(self, peer: Peer) -> None:
         """A new incarnation of a known peer is linked; it gets what is not done."""
         ...
@@ -248,6 +252,7 @@ class Links:
         if peer.agent in self._sending and peer.is_known_as(resident.epoch, session):
             link.peers[peer.agent] = peer
             return  # both dialled at once: each goes on sending on its own link
+        known_epoch = peer.epoch
         try:
             has_lost_ours = peer.meet(resident.epoch, session)
         except StaleEpoch:
@@ -260,6 +265,7 @@ class Links:
         link.peers[peer.agent] = link.sends_to[peer.agent] = peer
         self._sending[peer.agent] = link
         self._lost.drop(peer.agent)
+        self._owner.on_met(peer, known_epoch)
         if has_lost_ours:
             self._owner.on_restarted(peer)
 

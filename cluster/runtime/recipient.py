@@ -1,4 +1,7 @@
-"""The port of the exchange to whoever runs turns; `cluster.runtime.turns` implements it."""
+"""The ports of the exchange: to whoever runs turns, and to whoever looks on.
+
+`cluster.runtime.turns` implements the first, the simulator in `tests/simulation` the second.
+"""
 
 from __future__ import annotations
 
@@ -30,4 +33,16 @@ class Recipient(Protocol):
 
     def on_asker_gone(self, asker: AgentId) -> None:
         """End what an agent asked for that can't be reached any longer."""
+        ...
+
+
+class DeliveryObserver(Protocol):
+    """Who looks on at what is delivered to an agent. It is told, and decides nothing."""
+
+    def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
+        """An incarnation was linked; ``known_epoch`` is the highest of before, 0 where none was."""
+        ...
+
+    def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
+        """An envelope is about to have its effect; news of an ask only where that is awaited."""
         ...

@@ -28,7 +28,7 @@ from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks import Assignment, Failure
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.turn import Turn
-from cluster.kernel.turn_order import Inbox
+from cluster.kernel.turn_order import Inbox, InboxStatistics
 from cluster.runtime.alarm import Alarm
 from cluster.runtime.asks import FAILURE_TYPE
 from cluster.runtime.records import StepRecords
@@ -118,10 +118,14 @@ class TurnRunner:
         self.attached = 0
         """Asks that found their step running already."""
 
+    def statistics(self) -> InboxStatistics:
+        """Return how many turns run and wait, and how many did at most."""
+        return self._inbox.statistics()
+
     @property
     def load(self) -> int:
         """Turns running and queued."""
-        statistics = self._inbox.statistics()
+        statistics = self.statistics()
         return statistics.running + statistics.queued
 
     def on_work(self, envelope: Envelope) -> bool:

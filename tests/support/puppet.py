@@ -26,6 +26,7 @@ from cluster.memory.store import Store
 from cluster.runtime.dead_letters import DeadLetterBox
 from cluster.runtime.directory import Directory
 from cluster.runtime.exchange import Exchange
+from cluster.runtime.recipient import DeliveryObserver
 from cluster.transport.port import Accept, Connection, Receiver
 
 US, PUPPET = AgentId("us-0"), AgentId("puppet-0")
@@ -126,7 +127,12 @@ class Recorder:
 class Puppet:
     """The agent `PUPPET`, its epoch and session, and the exchange of `US` that it talks to."""
 
-    def __init__(self, store: Store | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        clock: Clock | None = None,
+        observer: DeliveryObserver | None = None,
+    ) -> None:
         self.clock = clock or SystemClock()
         store = store or LocalStore(self.clock)
         self.letters = DeadLetterBox(store)
@@ -138,6 +144,7 @@ class Puppet:
             directory=Directory(store, self.clock),
             clock=self.clock,
             dead_letters=self.letters,
+            observer=observer,
         )
         self.epoch, self.session = 1, 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Batch, Envelope, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
 from cluster.kernel.events import FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -175,3 +175,30 @@ async def test_cancels_have_ids_in_order_of_time_and_the_trace_of_what_they_canc
     versions = {each[6] >> 4 for each in ids}
     assert (ids, versions) == (sorted(set(ids)), {7})
     assert {envelope.traceparent for envelope in connection.envelopes} == {ask.traceparent}
+
+
+class Onlooker:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.met: list[tuple[str, int, int]] = []
+        self.applied: list[tuple[Kind, bool]] = []
+
+    def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
+        self.met.append((agent, epoch, known_epoch))
+
+    def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
+        self.applied.append((envelope.kind, is_awaited))
+
+
+async def test_whoever_looks_on_is_told_what_is_met_and_what_has_an_effect() -> None:
+    onlooker = Onlooker()
+    async with Puppet(observer=onlooker) as puppet:
+        connection = puppet.connect()
+        connection.say(Batch((puppet.envelope(1), puppet.envelope(1, Kind.REPLY))))
+        connection.say(Batch((puppet.envelope(1),)))
+        puppet.epoch = 2
+        puppet.connect()
+
+    assert onlooker.met == [("puppet-0", 1, 0), ("puppet-0", 2, 1)]
+    assert onlooker.applied == [(Kind.TELL, True), (Kind.REPLY, False)]
