@@ -197,7 +197,3 @@ def _without_passages(result: StepResult) -> StepResult:
     if not isinstance(result.value, Finding):
         return result
     return replace(result, value=replace(result.value, passages=()))
-
-
-JOURNALED = (Submitted, PlanReady, StepStarted, StepFinished)
-"""What goes into the journal besides the terminal event; all else is only shown."""

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import AgentFailed, ClusterError
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.kernel.tasks import Cancel
+from cluster.kernel.tasks import Submission
 from cluster.kernel.trace import is_sampled, new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.runtime.spans import Spans, open_spans
@@ -42,7 +42,7 @@ async def spans_of_an_ask(traceparent: str, to: str) -> Sequence[ReadableSpan]:
             cluster.spans[agent] = Spans(AgentId(agent), exporter)
             await cluster.add(agent, answer)
         sender = cluster.senders["fail-0"]
-        envelope = sender.envelope(AgentId(to), Kind.ASK, Cancel(TaskId("t"), "why not"))
+        envelope = sender.envelope(AgentId(to), Kind.ASK, Submission(TaskId("t"), "why not"))
         envelope.task, envelope.traceparent = TaskId("t"), traceparent
         envelope.deadline_at = sender.clock.now() + 5.0
         try:
