@@ -17,7 +17,7 @@ from cluster.runtime.task_journal import EVENT, events_of
 from cluster.wire.codec import frame_from_bytes, with_checksum
 from cluster.wire.messages import PACKAGE, MessageCodec
 from protos.v1 import agents_pb2, exchange_pb2
-from tests.support.hosts import MemoryCluster
+from tests.support.hosts import MemoryCluster, until
 from tests.support.puppet import Puppet, settle
 from tests.unit.cluster.runtime.test_engine import PlanningManager, find, step
 from tests.unit.cluster.runtime.test_exchange import echo, make_ask
@@ -118,6 +118,25 @@ async def test_progress_of_an_unknown_message_is_skipped_and_counted() -> None:
 
     assert (seen, answer) == ([Thought("hm")], Finding("t"))
     assert asker.exchange.statistics.skipped == 1
+
+
+async def test_a_tell_of_an_unknown_message_is_skipped_and_counted() -> None:
+    begun: list[object] = []
+
+    async def note(message: object, turn: Turn) -> object:
+        begun.append(message)
+        return None
+
+    async with MemoryCluster() as cluster:
+        asker = await cluster.add("asker-0", echo)
+        told = await cluster.add("told-0", note)
+        sender = cluster.senders["asker-0"]
+        peer = asker.exchange.post(
+            newer(sender.envelope(AgentId("told-0"), Kind.TELL, Finding("t")))
+        )
+        await until(lambda: not peer.undone_count)
+
+    assert (begun, told.exchange.statistics.skipped) == ([], 1)
 
 
 # ---- journals ----------------------------------------------------------------------------------
