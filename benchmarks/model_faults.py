@@ -33,8 +33,6 @@ FILTERED = "content-filter"
 NO_USAGE = "no-usage"
 """The usage never comes, though asked for."""
 
-MID_STREAM = frozenset({STALL, CUT, CUT_CLEAN, ERROR_EVENT, REASONING})
-
 _SSE = "text/event-stream"
 _SAID = 'data: {"choices": [{"delta": {"content": "Ni"}}]}\n\n'
 _SAID_LAST = 'data: {"choices": [{"delta": {"content": "ne"}, "finish_reason": "stop"}]}\n\n'

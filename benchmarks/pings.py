@@ -15,9 +15,9 @@ from typing import Any
 import grpc
 
 from cluster.kernel.envelope import Kind
+from cluster.kernel.events import FellBack
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.trace import new_traceparent
-from cluster.kernel.vocabulary import Cancel
 from cluster.runtime.messaging.sender import Observed, Sender
 
 ASKED_TASK = TaskId("0123456789abcdef0")
@@ -46,19 +46,19 @@ def other_process(*arguments: str) -> Iterator[str]:
 
 
 def agent_ping(sender: Sender, body_bytes: int = 100, *, to: str = "echo-0") -> Ping:
-    """Return a request/reply between two agents with a protobuf body of that size.
+    """Return a request/reply between two agents with a protobuf body of that size, of two texts.
 
     One trace in a hundred is sampled, as where tasks are submitted.
     """
     rng = random.Random(1)
     traces = [new_traceparent(rng, sampled_share=float(each == 0)) for each in range(100)]
     text = "x" * (body_bytes - FRAMING_BYTES)
-    _, body = sender.codec.encode(Cancel(ASKED_TASK, text))
+    _, body = sender.codec.encode(FellBack(ASKED_TASK, text))
     assert abs(len(body) - body_bytes) <= 1
 
     async def ping(number: int) -> object:
         agent = await sender.replica_of(to, frozenset())
-        envelope = sender.envelope(agent, Kind.ASK, Cancel(ASKED_TASK, text))
+        envelope = sender.envelope(agent, Kind.ASK, FellBack(ASKED_TASK, text))
         envelope.task = TaskId(str(number))
         envelope.traceparent = traces[number % 100]
         envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
@@ -74,7 +74,7 @@ async def token_delays_ms(sender: Sender, agent: str) -> list[float]:
     def on_progress(_: AgentId, token: Any) -> None:
         delays.append((time.monotonic() - float(token.text)) * 1e3)
 
-    envelope = sender.envelope(AgentId(agent), Kind.ASK, Cancel(ASKED_TASK, "go"))
+    envelope = sender.envelope(AgentId(agent), Kind.ASK, FellBack(ASKED_TASK, "go"))
     envelope.task = ASKED_TASK
     envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
     await sender.ask(envelope, Observed(on_progress=on_progress))

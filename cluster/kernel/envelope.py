@@ -29,6 +29,8 @@ class Kind(IntEnum):
     REPLY = 3
     PROGRESS = 4
     CANCEL = 5
+    UNKNOWN = -1
+    """One that only a newer version knows: it is acknowledged, and has no effect. Never sent."""
 
 
 LANE_OF_KIND = {

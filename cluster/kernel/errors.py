@@ -10,6 +10,7 @@
         DeadlinePassed    no time was left
         Stopped           the recipient is shutting down
         DeadLettered      its recipient died each time it was handled
+        Unsupported       its recipient is of an older version, which does not know it
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
       AgentFailed         an agent's handler raised
@@ -38,9 +39,11 @@ class ClusterError(Exception):
     kind: ClassVar[str] = "internal"
     is_retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, retry_after_s)
         self.message = message
+        self.retry_after_s = retry_after_s
+        """When trying again may help, in seconds from now; 0 where nobody can say."""
 
     def __str__(self) -> str:
         return self.message
@@ -78,9 +81,7 @@ class Overloaded(DeliveryError):
     kind = "overloaded"
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
-        super().__init__(message)
-        self.args = (message, retry_after_s)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, retry_after_s)
 
 
 class TooLarge(DeliveryError):
@@ -108,6 +109,12 @@ class DeadLettered(DeliveryError):
 
     kind = "dead_letter"
     is_retryable = False
+
+
+class Unsupported(DeliveryError):
+    """The recipient's version is older than the message; another replica may know it."""
+
+    kind = "unsupported"
 
 
 class WireError(ClusterError):
@@ -165,6 +172,6 @@ class TaskFailed(ClusterError):
     kind = "task_failed"
 
     def __init__(self, message: str, failure: Failure | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, 0.0 if failure is None else failure.retry_after_s)
         self.args = (message, failure)
         self.failure = failure or Failure(self.kind, message)

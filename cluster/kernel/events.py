@@ -1,12 +1,12 @@
 """Facts of a task's history, past tense: what the driver sees and the journal holds.
 
 An `Event` is who and when; its `detail` is what. `kind` is the text of the FIXED event list.
-Agents emit details with `Turn.emit`; the runtime adds the rest.
+Agents emit an `AgentDetail` with `Turn.emit`; the task's owner states the rest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -175,23 +175,35 @@ class WasCancelled:
     reason: str = ""
 
 
-Detail = (
+AgentDetail = Thought | FindingReady | ProgramWritten | ProgramRan | FellBack | Spent
+"""What an agent may say of its own work; the commonest first: it is checked by the token."""
+
+OwnerDetail = (
     Submitted
     | StepPlanned
     | PlanReady
     | StepStarted
-    | Thought
-    | FindingReady
-    | ProgramWritten
-    | ProgramRan
-    | FellBack
-    | Spent
     | StepFinished
     | Answered
     | Corrected
     | Failed
     | WasCancelled
 )
+"""Facts of a task, its plan and its end: whoever follows the task acts on them."""
+
+KnownDetail = AgentDetail | OwnerDetail
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownDetail:
+    """What only a newer version knows: kept in the journal, passed on, and shown to nobody here."""
+
+    kind: ClassVar[str] = "unknown"
+    fields: bytes
+    """Those of the event that this version does not know, as protobuf."""
+
+
+Detail = KnownDetail | UnknownDetail
 
 TERMINAL_KINDS = frozenset({"answered", "clarify", "failed", "cancelled"})
 
@@ -217,3 +229,11 @@ class Event:
     def is_terminal(self) -> bool:
         """Say whether nothing follows that could change the outcome."""
         return self.detail.kind in TERMINAL_KINDS
+
+
+def shown(event: Event) -> Event:
+    """Return an event as the driver gets it: what a step came to, it has seen already."""
+    detail = event.detail
+    if isinstance(detail, StepFinished) and detail.value is not None:
+        return replace(event, detail=replace(detail, value=None))
+    return event

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.events import Detail
+from cluster.kernel.events import AgentDetail
 from cluster.kernel.ids import AgentId, StepId, TaskId
 
 
@@ -44,8 +44,12 @@ class Turn(Protocol):
         """Return the seconds left until the deadline."""
         ...
 
-    def emit(self, detail: Detail) -> None:
-        """Tell the task's owner, and through it the user, what just happened. Never waits."""
+    def emit(self, detail: AgentDetail) -> None:
+        """Tell the task's owner, and through it the user, what just happened. Never waits.
+
+        Raises:
+            UsageError: the detail is a fact of the task, which only its owner may state.
+        """
         ...
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:

@@ -266,14 +266,6 @@ class SecondLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """Ends a task, or the turn of the envelope it names as its cause."""
-
-    task: TaskId
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Passage:
     """A piece of knowledge as it lies in its source: its lines (from 1) and its plain text.
 

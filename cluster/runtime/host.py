@@ -16,6 +16,7 @@ from cluster.memory.store.port import Store
 from cluster.runtime.directory import LEASE_S, Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.port import DeliveryObserver
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.turns.handler import Handler, Service, TaskOwner
@@ -58,8 +59,10 @@ class Host:
         rng: random.Random | None = None,
         is_coalescing: bool = True,
         spans: Spans | None = None,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         rng = rng or random.Random()
+        ids = IdSource(clock.wall, rng)
         self.profile = profile
         self.directory = Directory(store, clock, scope=scope, lease_s=lease_s)
         self.exchange = Exchange(
@@ -68,10 +71,12 @@ class Host:
             directory=self.directory,
             clock=clock,
             rng=rng,
+            ids=ids,
             is_coalescing=is_coalescing,
             dead_letters=DeadLetterBox(store, scope),
+            observer=observer,
         )
-        sender = Sender(self.exchange, self.directory, codec, clock, IdSource(clock.wall, rng))
+        sender = Sender(self.exchange, self.directory, codec, clock, ids)
         self.records = StepRecords(store, profile.agent, scope, clock=clock, lease_s=lease_s)
         self._handler = make_handler(sender)
         self.turns = TurnRunner(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from cluster.kernel.delivery.packing import ENVELOPES_PER_FRAME_MAX
 from cluster.kernel.delivery.sequence import UNDONE_MAX
@@ -187,7 +188,14 @@ def frame_from_bytes(data: bytes, now: float) -> Frame:
         case "goodbye":
             return Goodbye(message.goodbye.reason[:NAME_CHARS_MAX])
         case _:
-            raise WireError("the peer sent a frame of no known kind")
+            return _get_unknown(message)
+
+
+def _get_unknown(message: exchange_pb2.Frame) -> Batch:
+    """Return a frame of a newer version's kind as one that says nothing; its sender knows ours."""
+    if not len(UnknownFieldSet(message)):
+        raise WireError("the peer sent a frame of no kind")
+    return Batch()
 
 
 def _get_batch(message: exchange_pb2.Batch, now: float) -> Batch:
@@ -208,9 +216,9 @@ def _get_batch(message: exchange_pb2.Batch, now: float) -> Batch:
 def _get_envelope(message: Any, now: float) -> Envelope:
     """Check and convert; ``Any``, for a call of a `NewType` costs as much as reading a field."""
     lane = _LANES.get(message.lane)
-    kind = _KINDS.get(message.kind)
+    kind = _KINDS.get(message.kind, Kind.UNKNOWN)
     id_, seq = message.id, message.seq
-    if lane is None or kind is None or not seq or len(id_) != ID_BYTES:
+    if lane is None or not message.kind or not seq or len(id_) != ID_BYTES:
         raise WireError("the peer sent an envelope without id, seq, kind or lane")
     sender, recipient = message.sender, message.recipient
     if len(sender) > NAME_CHARS_MAX or len(recipient) > NAME_CHARS_MAX:

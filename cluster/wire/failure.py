@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.kernel import errors
-from cluster.kernel.errors import ClusterError, Overloaded
+from cluster.kernel.errors import ClusterError, DeliveryError, TaskFailed
 from cluster.kernel.vocabulary import Failure
 
 
@@ -15,16 +15,23 @@ _CLASS_BY_KIND = {cls.kind: cls for cls in _classes(errors.ClusterError)}
 
 
 def failure_from_error(error: BaseException) -> Failure:
-    """Return what travels in place of an error; unknown ones lose their text, not their type."""
+    """Return what travels in place of an error; unknown ones lose their text, not their type.
+
+    What an agent or a library says of its own error may quote keys, paths or documents: whoever
+    calls this has written it to the log, and the user reads where to look.
+    """
     if isinstance(error, ClusterError):
-        retry_after_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
-        return Failure(error.kind, str(error), error.is_retryable, retry_after_s)
-    return Failure("agent_failed", f"the agent raised {type(error).__name__}: {error}")
+        return Failure(error.kind, str(error), error.is_retryable, error.retry_after_s)
+    return Failure("agent_failed", f"the agent failed: {type(error).__name__}, see its log")
 
 
 def error_from_failure(failure: Failure) -> ClusterError:
-    """Return the error that a failure stands for, to be raised at the asker."""
-    cls = _CLASS_BY_KIND.get(failure.kind, ClusterError)
-    if cls is Overloaded:
-        return Overloaded(failure.message, failure.retry_after_s)
-    return cls(failure.message)
+    """Return the error that a failure stands for, to be raised at the asker.
+
+    A kind of a newer version becomes one that says as much of trying again.
+    """
+    nearest = DeliveryError if failure.is_retryable else ClusterError
+    cls = _CLASS_BY_KIND.get(failure.kind, nearest)
+    if cls is TaskFailed:
+        return TaskFailed(failure.message, failure)
+    return cls(failure.message, failure.retry_after_s)

@@ -21,6 +21,7 @@ from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from cluster.kernel import events
 from cluster.kernel import vocabulary as tasks
@@ -44,6 +45,11 @@ class Opaque:
 
     type: str
     body: bytes
+
+    @property
+    def is_newer(self) -> bool:
+        """Say whether it is one of the project's own, of a newer version than this host's."""
+        return self.type.startswith(PACKAGE)
 
     def text(self) -> str:
         """Return a readable form of its fields, for prompts and answers."""
@@ -209,26 +215,50 @@ class MessageCodec:
     def _event_converters(self, proto: Any) -> tuple[ToProto, FromProto]:
         by_class: dict[type, tuple[str, ToProto]] = {}
         by_kind: dict[str, FromProto] = {}
-        for cls in typing.get_args(events.Detail):
+        for cls in typing.get_args(events.KnownDetail):
             to_detail, from_detail = self._compiled(cls, getattr(agents_pb2, cls.__name__))
             by_class[cls] = (cls.kind, to_detail)
             by_kind[cls.kind] = from_detail
 
         def to_proto(event: Any) -> Message:
-            kind, to_detail = by_class[type(event.detail)]
             made = proto(at_s=event.at_s, task=event.task, agent=event.agent, step=event.step)
             made.index = event.index
-            getattr(made, kind).CopyFrom(to_detail(event.detail))
+            if isinstance(event.detail, events.UnknownDetail):
+                made.MergeFromString(event.detail.fields)
+            else:
+                kind, to_detail = by_class[type(event.detail)]
+                getattr(made, kind).CopyFrom(to_detail(event.detail))
             return typing.cast("Message", made)
 
         def from_proto(message: Any) -> Any:
             kind = message.WhichOneof("detail")
-            detail = by_kind[kind](getattr(message, kind))
+            if kind is None:
+                detail: Any = _unknown_detail(message)
+            else:
+                detail = by_kind[kind](getattr(message, kind))
             return events.Event(
                 message.at_s, message.task, message.agent, message.step, detail, message.index
             )
 
         return to_proto, from_proto
+
+
+def _unknown_detail(message: Any) -> events.UnknownDetail:
+    """Return what an event says in a field that was added since: where there is none, nothing is.
+
+    Raises:
+        ValueError: it says nothing at all.
+    """
+    known = message.DESCRIPTOR.oneofs_by_name["detail"].fields
+    newest = max(field.number for field in known)
+    unknown = UnknownFieldSet(message)
+    if not any(unknown[number].field_number > newest for number in range(len(unknown))):
+        raise ValueError("an event without a detail")
+    kept = type(message)()
+    kept.CopyFrom(message)
+    for field, _ in message.ListFields():
+        kept.ClearField(field.name)
+    return events.UnknownDetail(kept.SerializeToString())
 
 
 def pack(name: str, body: bytes) -> bytes:

@@ -218,14 +218,6 @@ class SecondLook(_message.Message):
     task: str
     def __init__(self, task: _Optional[str] = ...) -> None: ...
 
-class Cancel(_message.Message):
-    __slots__ = ("task", "reason")
-    TASK_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    task: str
-    reason: str
-    def __init__(self, task: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
-
 class StepProgram(_message.Message):
     __slots__ = ("step", "program")
     STEP_FIELD_NUMBER: _ClassVar[int]

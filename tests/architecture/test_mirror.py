@@ -56,7 +56,6 @@ ELSEWHERE = {
     "cluster.settings.addresses": "unit/cluster/settings/test_sources.py",
     "cluster.settings.secrets": "unit/cluster/settings/test_sources.py",
     "cluster.wire.dead_letters": "unit/cluster/runtime/messaging/test_dead_letters.py",
-    "cluster.wire.failure": "unit/cluster/runtime/messaging/test_refusals.py",
     "cluster.wire.registration": "unit/cluster/runtime/test_directory.py",
     # An adapter, held to its port's contract.
     "cluster.memory.journal.redis": "conformance/test_journal.py",

@@ -27,7 +27,7 @@ from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Answered, Failed, ProgramRan
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Cancel
+from cluster.kernel.vocabulary import Submission
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Observed, Sender
@@ -57,7 +57,7 @@ class OwnClock(SystemClock):
 
 CLOCKS = {"a-0": (0.0, 1.0), "b-0": (1e6, 1.05), "c-0": (-1e6, 0.95), "d-0": (17.0, 1.1)}
 NEXT = {"b-0": "c-0", "c-0": "d-0"}
-Message = Cancel  # any message of ours will do
+Message = Submission  # any message of ours will do
 
 
 class Chain:
@@ -97,7 +97,7 @@ class Chain:
     async def ask(self, timeout_s: float) -> object:
         """Have the first host ask the second."""
         sender = self._senders["a-0"]
-        envelope = sender.envelope(AgentId("b-0"), Kind.ASK, Message(TaskId("t")))
+        envelope = sender.envelope(AgentId("b-0"), Kind.ASK, Message(TaskId("t"), "begin"))
         envelope.deadline_at = sender.clock.now() + timeout_s
         return await sender.ask(envelope, Observed(), grace_s=5.0)
 

@@ -12,7 +12,7 @@ from cluster.runtime.driver.driver import Driver
 from tests.simulation.ledger import View, describe
 from tests.simulation.network import SimTransport
 from tests.simulation.store import SimStore
-from tests.simulation.world import World
+from tests.simulation.world import Onlooker, World
 
 PLANS = (
     "[r1]",
@@ -103,9 +103,9 @@ class User:
             world.clock(process.name),
             rng=random.Random(f"{process.name} {world.rng.random()}"),
             looks_again=world.looks_again,
+            observer=Onlooker(world, process),
         )
         await driver.start()
-        world.watch(process, driver._exchange)
         while True:
             try:
                 task = await driver.submit(

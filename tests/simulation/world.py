@@ -17,7 +17,7 @@ from agents.agent import Agent, Parts
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.researcher import Researcher
-from cluster.kernel.envelope import Envelope, Kind, Resident
+from cluster.kernel.envelope import Envelope
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Corrected, Corrections
 from cluster.kernel.ids import AgentId, role_of
@@ -32,7 +32,6 @@ from cluster.kernel.vocabulary import (
     VerifyRequest,
 )
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
@@ -148,7 +147,6 @@ class World:
         if self.is_ending:  # it came back too late to be stopped with the others
             await host.stop()
             return
-        self.watch(process, host.exchange)
         self.hosts[process] = host
         await host.is_fenced.wait()
         self.note(process, "was fenced off")
@@ -179,32 +177,8 @@ class World:
             codec=CODEC,
             lease_s=LEASE_S,
             rng=rng,
+            observer=Onlooker(self, process),
         )
-
-    def watch(self, process: Process, exchange: Exchange) -> None:
-        """Have the books know what a process applies."""
-        dispatch = exchange._dispatch
-
-        def watched(peer: Any, envelope: Envelope) -> None:
-            if process.is_alive:
-                is_news = envelope.kind in {Kind.REPLY, Kind.PROGRESS}
-                is_awaited = not is_news or exchange._asks.get(envelope.cause) is not None
-                now = self.loop.time()
-                self.ledger.on_applied(process, envelope, peer.epoch, now, is_awaited=is_awaited)
-            dispatch(peer, envelope)
-
-        exchange._dispatch = watched  # type: ignore[method-assign]
-        links = exchange._links
-        meet = links._meet
-
-        def met(link: Any, resident: Resident, session: int) -> None:
-            known = links._peers.get(resident.agent)
-            epoch = 0 if known is None else known.epoch
-            meet(link, resident, session)
-            if process.is_alive and resident.epoch < epoch:
-                self.ledger.violate("O3", f"{process} met an incarnation that was replaced again")
-
-        links._meet = met  # type: ignore[method-assign]
 
     def end(self, process: Process) -> None:
         """A process is gone; the supervisor starts another where none runs."""
@@ -316,7 +290,7 @@ class World:
 
     def _check_bounds(self, process: Process, host: Host) -> None:
         """O7: what a host remembers and holds is bounded, also after much has gone wrong."""
-        inbox = host.turns._inbox.statistics()
+        inbox = host.turns.statistics()
         if host.exchange.peers_known > len(self.incarnations):
             self.ledger.violate("O7", f"{process} remembers {host.exchange.peers_known} peers")
         if inbox.queued_peak > QUEUED_MAX or inbox.running > self.concurrency:
@@ -340,6 +314,26 @@ class World:
         for process in list(self.hosts):
             for what in self.loop.left_of(process):
                 self.ledger.violate("O7", f"{process} has stopped and left {what}")
+
+
+class Onlooker:
+    """Has the books know what is delivered to a process; its exchange's `DeliveryObserver`."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self._world = world
+        self._process = process
+
+    def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
+        """O3: an incarnation that was replaced is not met again."""
+        if self._process.is_alive and epoch < known_epoch:
+            what = f"{self._process} met {agent} again, which was replaced"
+            self._world.ledger.violate("O3", what)
+
+    def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
+        """Write down what reaches the process."""
+        if self._process.is_alive:
+            now, ledger = self._world.loop.time(), self._world.ledger
+            ledger.on_applied(self._process, envelope, known_epoch, now, is_awaited=is_awaited)
 
 
 class Watched:

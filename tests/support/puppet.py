@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from cluster.kernel.clock import SystemClock
+from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.envelope import (
     LANE_OF_KIND,
     Ack,
@@ -26,6 +26,7 @@ from cluster.memory.store.port import Store
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.port import DeliveryObserver
 from cluster.transport.port import Accept, Connection, Receiver
 
 US, PUPPET = AgentId("us-0"), AgentId("puppet-0")
@@ -126,8 +127,13 @@ class Recorder:
 class Puppet:
     """The agent `PUPPET`, its epoch and session, and the exchange of `US` that it talks to."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        self.clock = SystemClock()
+    def __init__(
+        self,
+        store: Store | None = None,
+        clock: Clock | None = None,
+        observer: DeliveryObserver | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
         store = store or LocalStore(self.clock)
         self.letters = DeadLetterBox(store)
         self._transport = PuppetTransport()
@@ -138,6 +144,7 @@ class Puppet:
             directory=Directory(store, self.clock),
             clock=self.clock,
             dead_letters=self.letters,
+            observer=observer,
         )
         self.epoch, self.session = 1, 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.events import Detail, FellBack, Thought
+from cluster.kernel.events import AgentDetail, FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 
 DetailT = TypeVar("DetailT")
@@ -20,13 +20,13 @@ class RecordingTurn:
         self.agent = AgentId(agent)
         self.deadline = Deadline(remaining_s)
         self.traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-        self.emitted: list[Detail] = []
+        self.emitted: list[AgentDetail] = []
         self.now = 0.0
 
     def remaining_s(self) -> float:
         return self.deadline.remaining_s(self.now)
 
-    def emit(self, detail: Detail) -> None:
+    def emit(self, detail: AgentDetail) -> None:
         self.emitted.append(detail)
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:

@@ -85,7 +85,8 @@ class OpenAIModel:
             is_last = has_spoken or not trouble.is_retryable or attempt == ATTEMPTS_MAX
             if is_last or now() + pause_s >= until:
                 # Without the cause, which may quote the key.
-                raise ModelError(_sentence(trouble, attempt, until - now())) from None
+                sentence = _sentence(trouble, attempt, until - now())
+                raise ModelError(sentence, trouble.retry_after_s or 0.0) from None
             await self._sleep(pause_s)
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:

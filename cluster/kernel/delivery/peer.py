@@ -169,7 +169,7 @@ class Peer:
         """
         if envelope.sender_epoch != self.epoch:
             raise StaleEpoch(f"{self.agent} sent from incarnation {envelope.sender_epoch}")
-        if envelope.lane is not LANE_OF_KIND[envelope.kind]:
+        if envelope.lane is not LANE_OF_KIND.get(envelope.kind, envelope.lane):
             raise WireError(f"{self.agent} sent {envelope.kind.name} on lane {envelope.lane.name}")
         arrival = self._inbound[envelope.lane].accept(envelope)
         if arrival is Arrival.NEW:

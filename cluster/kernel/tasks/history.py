@@ -18,6 +18,7 @@ from cluster.kernel.events import (
     StepFinished,
     StepStarted,
     Submitted,
+    UnknownDetail,
 )
 from cluster.kernel.ids import NO_AGENT, AgentId, StepId
 from cluster.kernel.vocabulary import Finding, Plan, Step, StepResult
@@ -104,6 +105,8 @@ class TaskHistory:
                 record = self._steps[event.step]
                 value = finished.failure or finished.value
                 record.result = StepResult(event.step, record.step.agent, value)
+            case UnknownDetail():
+                pass  # whoever wrote it does what follows from it
             case _:
                 self.terminal = event
         self.length = event.index
@@ -140,6 +143,8 @@ class TaskHistory:
                 )
             case Answered():
                 can_follow = self.plan is not None and self._is_plan_done
+            case UnknownDetail():
+                can_follow = True
             case _:  # a task that was never accepted can end too
                 can_follow = event.is_terminal
         if not can_follow or self.terminal is not None:
@@ -192,7 +197,3 @@ def _without_passages(result: StepResult) -> StepResult:
     if not isinstance(result.value, Finding):
         return result
     return replace(result, value=replace(result.value, passages=()))
-
-
-JOURNALED = (Submitted, PlanReady, StepStarted, StepFinished)
-"""What goes into the journal besides the terminal event; all else is only shown."""

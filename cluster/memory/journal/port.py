@@ -9,7 +9,7 @@ only the newest may append (the fencing token of M. Kleppmann, "How to do distri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,12 @@ class OpenTask:
 
     owner: Owner
     term: int
+
+    def is_abandoned(self, claimant: Owner, living: Collection[Owner]) -> bool:
+        """Say whether its owner is gone: the claimant is its next incarnation, or its lease is."""
+        if self.owner.agent == claimant.agent:
+            return self.owner.epoch <= claimant.epoch
+        return self.owner not in living
 
 
 class Journal(Protocol):

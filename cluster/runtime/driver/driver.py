@@ -24,9 +24,18 @@ from cluster.kernel.errors import (
     PlacementError,
     StoreUnavailable,
     UnknownRecipient,
+    Unsupported,
     UsageError,
 )
-from cluster.kernel.events import Detail, Event, Failed, FellBack, Thought, WasCancelled
+from cluster.kernel.events import (
+    Detail,
+    Event,
+    Failed,
+    FellBack,
+    Thought,
+    UnknownDetail,
+    WasCancelled,
+)
 from cluster.kernel.ids import (
     NO_AGENT,
     NO_STEP,
@@ -45,6 +54,7 @@ from cluster.memory.store.port import Store
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
+from cluster.runtime.messaging.port import DeliveryObserver
 from cluster.runtime.messaging.sender import Observed, Sender, WhyOver
 from cluster.runtime.tasks.second_look import is_doubtful, look_again
 from cluster.runtime.turns.runner import TurnRunner
@@ -113,7 +123,7 @@ class SubmittedTask:
 
     async def _run(self) -> None:
         """Wait for the terminal event; where none comes, say why in one."""
-        ended: object = None
+        ended: Event | None = None
         try:
             ended = await self._until_end()
             self._put(ended)
@@ -130,7 +140,7 @@ class SubmittedTask:
         """Add what the second look at the answer says."""
         self._show(detail, agent, VERIFY_STEP)
 
-    async def _until_end(self) -> object:
+    async def _until_end(self) -> Event:
         """Ask one Manager after another until one says how the task has ended."""
         tries = 0
         while True:
@@ -148,7 +158,9 @@ class SubmittedTask:
                 self._say_that_we_wait(str(error))
             else:
                 self._acknowledge(ended)
-                return ended
+                if isinstance(ended, Event) and ended.is_terminal:
+                    return ended
+                raise Unsupported(f"{self._ask.recipient} ended the task in a way newer than ours")
             await asyncio.sleep(min(AGAIN_S_MIN * 2 ** min(tries, 10), AGAIN_S_MAX))
             await self._choose_again()
 
@@ -229,6 +241,8 @@ class SubmittedTask:
         if not isinstance(event, Event) or 0 < event.index <= self._seen:
             return
         self._seen = max(self._seen, event.index)
+        if isinstance(event.detail, UnknownDetail):
+            return
         if len(self._events) >= EVENTS_WAITING_MAX and isinstance(event.detail, Thought):
             return
         # A journaled fact is shown when it is durable: what happened meanwhile was shown before it.
@@ -268,6 +282,8 @@ class SubmittedTask:
 
 def _may_pass(error: ClusterError) -> bool:
     """Say whether the same ask may do better later, or elsewhere."""
+    if isinstance(error, Unsupported):
+        return False  # another Manager may know it, and the user had better know of the mixture
     return error.is_retryable or isinstance(error, UnknownRecipient)
 
 
@@ -294,6 +310,7 @@ class Driver:
         sampled_share: float = SAMPLED_SHARE,
         looks_again: bool = False,
         why_over: WhyOver | None = None,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         """With ``looks_again`` a Manager checks what nothing backs once an answer is out."""
         self._sampled_share = sampled_share
@@ -301,15 +318,17 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
+        ids = IdSource(clock.wall, rng)
         self._exchange = Exchange(
             agent,
             transport=transport,
             directory=directory,
             clock=clock,
             rng=rng,
+            ids=ids,
             dead_letters=DeadLetterBox(store, scope),
+            observer=observer,
         )
-        ids = IdSource(clock.wall, rng)
         self._random = rng
         self._sender = Sender(
             self._exchange, directory, MessageCodec(), clock, ids, why_over=why_over

@@ -22,12 +22,7 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.delivery.quarantine import DEATHS_MAX
-from cluster.kernel.envelope import (
-    Batch,
-    Envelope,
-    Kind,
-    Lane,
-)
+from cluster.kernel.envelope import Batch, Envelope, Kind, Lane
 from cluster.kernel.errors import (
     ClusterError,
     DeadLettered,
@@ -36,16 +31,17 @@ from cluster.kernel.errors import (
     PeerUnavailable,
     StaleEpoch,
     UnknownRecipient,
+    Unsupported,
     WireError,
 )
-from cluster.kernel.ids import AgentId, EnvelopeId
+from cluster.kernel.ids import AgentId, EnvelopeId, IdSource
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.asks import Asks, PendingAsk
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.link import Link
 from cluster.runtime.messaging.links import Links
-from cluster.runtime.messaging.port import ExchangeStatistics, Recipient
+from cluster.runtime.messaging.port import DeliveryObserver, ExchangeStatistics, Recipient
 from cluster.transport.port import Transport
 from cluster.wire.codec import check_body
 
@@ -63,22 +59,25 @@ class Exchange:
         directory: Directory,
         clock: Clock,
         rng: random.Random | None = None,
+        ids: IdSource | None = None,
         is_coalescing: bool = True,
         dead_letters: DeadLetterBox | None = None,
+        observer: DeliveryObserver | None = None,
     ) -> None:
         self.agent = agent
         """Whose post office it is."""
         self.statistics = ExchangeStatistics()
         self._clock = clock
-        self._random = rng or random.Random()
+        self._ids = ids or IdSource(clock.wall, rng or random.Random())
         self._dead_letters = dead_letters
+        self._observer = observer
         self._links = Links(
             agent,
             self,
             transport=transport,
             directory=directory,
             clock=clock,
-            rng=self._random,
+            rng=rng,
             is_coalescing=is_coalescing,
         )
         self._recipient: Recipient | None = None
@@ -144,7 +143,10 @@ class Exchange:
             peer = self._links.peer(envelope.recipient)
             peer.offer(envelope)
         except ClusterError as error:
-            self.statistics.refused[error.kind] += 1
+            if envelope.is_dispensable and isinstance(error, Overloaded):
+                self.statistics.left_out += 1
+            else:
+                self.statistics.refused[error.kind] += 1
             raise
         self.statistics.sent += 1
         self._links.send(peer)
@@ -215,7 +217,7 @@ class Exchange:
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
         notice = Envelope(
-            id=EnvelopeId(self._random.randbytes(16)),
+            id=self._ids.envelope_id(),
             sender=self.agent,
             recipient=asked.recipient,
             kind=Kind.CANCEL,
@@ -225,6 +227,7 @@ class Exchange:
             step=asked.step,
             cause=asked.id,
             lane=Lane.CONTROL,
+            traceparent=asked.traceparent,
         )
         try:
             self.post(notice)
@@ -319,7 +322,13 @@ class Exchange:
     def _dispatch(self, peer: Peer, envelope: Envelope) -> None:
         """Hand on what is new, by its lane, which goes with its kind."""
         assert self._recipient is not None
+        if envelope.kind is Kind.UNKNOWN:
+            self._skip(peer, envelope)
+            return
         lane = envelope.lane
+        if self._observer is not None:
+            is_awaited = lane is not Lane.REPLY or self._asks.get(envelope.cause) is not None
+            self._observer.on_applied(envelope, peer.epoch, is_awaited=is_awaited)
         if lane is Lane.REPLY:
             if not self._asks.take(envelope):
                 self.statistics.stale += 1
@@ -329,6 +338,20 @@ class Exchange:
                 peer.taken(envelope)
         else:
             self._recipient.on_cancel(envelope)
+
+    def _skip(self, peer: Peer, envelope: Envelope) -> None:
+        """Pass over what only a newer version knows; where it may wait for an answer, say so."""
+        assert self._recipient is not None
+        self.statistics.skipped += 1
+        if envelope.lane is Lane.WORK:
+            self._work[envelope.id] = (peer, envelope)
+            older = f"{self.agent} is of an older version and does not know this kind of envelope"
+            self._recipient.refuse(envelope, Unsupported(older))
+
+    def on_met(self, peer: Peer, known_epoch: int) -> None:
+        """Say so to whoever looks on."""
+        if self._observer is not None:
+            self._observer.on_met(peer.agent, peer.epoch, known_epoch)
 
     def on_restarted(self, peer: Peer) -> None:
         """Tell those who wait for a peer that its new incarnation gets their asks again."""
@@ -348,18 +371,7 @@ class Exchange:
         if pending is not None:
             pending.fail(DeadLettered(f"the message was given up: {reason}"))
         if self._dead_letters is not None:
-            self._dead_letters.put(
-                DeadLetter(
-                    self._clock.wall(),
-                    envelope.sender,
-                    envelope.recipient,
-                    envelope.task,
-                    envelope.step,
-                    envelope.body_type,
-                    envelope.attempt,
-                    reason,
-                )
-            )
+            self._dead_letters.put(DeadLetter.of(envelope, self._clock.wall(), reason))
 
     def on_stale(self) -> None:
         """Count what an older incarnation tried; its hello was refused."""

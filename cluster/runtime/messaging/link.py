@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from cluster.kernel.clock import Clock
 from cluster.kernel.delivery.packing import PART_BYTES, Assembler, Packer
 from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import PROTOCOL_VERSION, Ack, Batch, Frame, Goodbye, Hello
@@ -57,11 +58,13 @@ class Link:
         keeper: LinkKeeper,
         on_batch: Callable[[Link, Batch], None],
         *,
+        clock: Clock,
         is_coalescing: bool = True,
     ) -> None:
         self._connection = connection
         self._keeper = keeper
         self._on_batch = on_batch
+        self._clock = clock
         self._is_coalescing = is_coalescing
         self._packer = Packer()
         self._assembler = Assembler(BODY_BYTES_MAX)
@@ -88,8 +91,8 @@ class Link:
         """Agents that live at the other end."""
         self.sends_to: dict[AgentId, Peer] = {}
         """Those of them for whom this is the link we send on."""
-        self.heard_at = self.opened_at = self._loop.time()
-        """When the peer was last heard of, and when it said hello, on the event loop's clock."""
+        self.heard_at = self.opened_at = clock.now()
+        """When the peer was last heard of, and when it said hello, on the monotonic clock."""
         self.stuck_since: tuple[int, float] | None = None
         """The receipts there were when something sent began to wait for its own, and when."""
         self.end_reason = ""
@@ -183,7 +186,7 @@ class Link:
 
     def silent_s(self) -> float:
         """Return for how long nothing has come."""
-        return self._loop.time() - self.heard_at
+        return self._clock.now() - self.heard_at
 
     # ---- receiving -------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class Link:
         """Take the next frame; what can't be accepted ends the link."""
         if self._is_over:
             return
-        self.heard_at = self._loop.time()
+        self.heard_at = self._clock.now()
         try:
             self._take(frame)
         except ClusterError as error:
@@ -227,7 +230,7 @@ class Link:
         self._keeper.on_hello(self, theirs)
         self._greet(theirs)
         self.is_open = True
-        self.opened_at = self._loop.time()
+        self.opened_at = self._clock.now()
         self.wake()
 
     def _greet(self, theirs: Hello) -> None:

@@ -24,6 +24,7 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.ids import AgentId
 from cluster.runtime.directory import Directory
+from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.link import Link
 from cluster.transport.port import Connection, Transport
 
@@ -46,6 +47,10 @@ class LinkOwner(Protocol):
 
     def on_batch(self, link: Link, batch: Batch) -> None:
         """Take the acks and envelopes of a frame."""
+        ...
+
+    def on_met(self, peer: Peer, known_epoch: int) -> None:
+        """An incarnation is linked; until now the highest we had met was ``known_epoch``."""
         ...
 
     def on_restarted(self, peer: Peer) -> None:
@@ -99,7 +104,7 @@ class Links:
         self._opened: dict[Link, asyncio.Future[None]] = {}
         """Links that we dialled and that wait for the peer's hello."""
         self._connecting: dict[AgentId, asyncio.Task[None]] = {}
-        self._lost: dict[AgentId, asyncio.TimerHandle] = {}
+        self._lost: Alarm[AgentId] = Alarm(clock, self._forget_lost)
         """When those are forgotten whose link broke while nothing waited for them."""
         self._sessions = 0
         """How many records of peers were ever begun."""
@@ -133,8 +138,7 @@ class Links:
 
     async def _stop_connecting(self) -> None:
         self._is_stopping = True
-        for timer in self._lost.values():
-            timer.cancel()
+        self._lost.close()
         connecting = list(self._connecting.values())
         if self._watching is not None:
             connecting.append(self._watching)
@@ -207,7 +211,13 @@ class Links:
             self._start_link(connection, None)
 
     def _start_link(self, connection: Connection, dialled: AgentId | None) -> Link:
-        link = Link(connection, self, self._owner.on_batch, is_coalescing=self._is_coalescing)
+        link = Link(
+            connection,
+            self,
+            self._owner.on_batch,
+            clock=self._clock,
+            is_coalescing=self._is_coalescing,
+        )
         self._links[link] = dialled
         link.start(None if dialled is None else self._hello([dialled]))
         return link
@@ -242,6 +252,7 @@ class Links:
         if peer.agent in self._sending and peer.is_known_as(resident.epoch, session):
             link.peers[peer.agent] = peer
             return  # both dialled at once: each goes on sending on its own link
+        known_epoch = peer.epoch
         try:
             has_lost_ours = peer.meet(resident.epoch, session)
         except StaleEpoch:
@@ -253,7 +264,8 @@ class Links:
                 other.fail(f"{peer.agent} is reached over a newer link")
         link.peers[peer.agent] = link.sends_to[peer.agent] = peer
         self._sending[peer.agent] = link
-        self._stop_waiting_for(peer.agent)
+        self._lost.drop(peer.agent)
+        self._owner.on_met(peer, known_epoch)
         if has_lost_ours:
             self._owner.on_restarted(peer)
 
@@ -278,31 +290,24 @@ class Links:
             self._sending[peer.agent] = other
             self.acknowledge(peer)
         elif peer.undone_count and not self._is_stopping:
-            age_s = asyncio.get_running_loop().time() - lost.opened_at
+            age_s = self._clock.now() - lost.opened_at
             self._connect(peer, BACKOFF_S_MAX / 4 if age_s < BACKOFF_S_MAX else 0.0)
         elif lost.is_peer_leaving:
             self._forget(peer, lost.end_reason)
         elif not self._is_stopping:
-            self._lost[peer.agent] = asyncio.get_running_loop().call_later(
-                FORGET_AFTER_S, self._forget_lost, peer, lost.end_reason
-            )
+            self._lost.set(peer.agent, self._clock.now() + FORGET_AFTER_S)
 
-    def _forget_lost(self, peer: Peer, reason: str) -> None:
+    def _forget_lost(self, agent: AgentId) -> None:
         """Forget a peer that died without a goodbye, though nothing waits for it."""
-        del self._lost[peer.agent]
-        if peer.agent not in self._sending and peer.agent not in self._connecting:
-            self._forget(peer, reason)
-
-    def _stop_waiting_for(self, agent: AgentId) -> None:
-        timer = self._lost.pop(agent, None)
-        if timer is not None:
-            timer.cancel()
+        peer = self._peers.get(agent)
+        if peer is not None and agent not in self._sending and agent not in self._connecting:
+            self._forget(peer, "its link broke, and it did not come back")
 
     def _forget(self, peer: Peer, reason: str) -> None:
         """Drop all that is known of a peer that is gone; nobody waits for it or it for us."""
         if self._peers.get(peer.agent) is peer:
             del self._peers[peer.agent]
-        self._stop_waiting_for(peer.agent)
+        self._lost.drop(peer.agent)
         self._owner.on_unreachable(peer, reason)
 
     async def _watch(self) -> None:
@@ -324,7 +329,7 @@ class Links:
 
     def _is_stuck(self, link: Link, peer: Peer) -> bool:
         """Say whether nothing has had its receipt for a lease, which takes milliseconds else."""
-        now, receipts = asyncio.get_running_loop().time(), peer.receipts
+        now, receipts = self._clock.now(), peer.receipts
         if not peer.awaits_receipt:
             link.stuck_since = None
         elif link.stuck_since is None or link.stuck_since[0] != receipts:

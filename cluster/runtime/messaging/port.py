@@ -1,7 +1,7 @@
-"""The exchange as others see it: a post office, and who takes what it receives.
+"""The exchange as others see it: a post office, who takes what it receives, and who looks on.
 
 `cluster.runtime.messaging.exchange` is the `PostOffice`, `cluster.runtime.turns.runner` the
-`Recipient`; neither imports the other.
+`Recipient`; neither imports the other. The simulator in `tests/simulation` observes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Recipient(Protocol):
         ...
 
     def refuse(self, envelope: Envelope, error: ClusterError) -> None:
-        """Answer an ASK that never gets to the mailbox with a failure."""
+        """Answer what never gets to the mailbox, and may be an ASK, with a failure."""
         ...
 
     def on_cancel(self, envelope: Envelope) -> None:
@@ -41,8 +41,45 @@ class Recipient(Protocol):
         ...
 
 
+class DeliveryObserver(Protocol):
+    """Who looks on at what is delivered to an agent. It is told, and decides nothing."""
+
+    def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
+        """An incarnation was linked; ``known_epoch`` is the highest of before, 0 where none was."""
+        ...
+
+    def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
+        """An envelope is about to have its effect; news of an ask only where that is awaited."""
+        ...
+
+
+@dataclass(slots=True)
+class ExchangeStatistics:
+    """Counters since the start of the host."""
+
+    sent: int = 0
+    received: int = 0
+    redelivered: int = 0
+    """Arrivals that were not the first attempt at their envelope, dropped or not."""
+    duplicates: int = 0
+    """Arrivals dropped since the same incarnation had sent them before."""
+    stale: int = 0
+    dead_letters: int = 0
+    skipped: int = 0
+    """Arrivals of kinds that only a newer version knows."""
+    left_out: int = 0
+    """Thoughts that were not sent, since whoever asked was too slow for them: no refusals."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Envelopes refused here, ours and others', by the kind of the error."""
+
+
 class PostOffice(Protocol):
     """What sends an agent's envelopes and matches answers with asks."""
+
+    @property
+    def statistics(self) -> ExchangeStatistics:
+        """Its counters."""
+        ...
 
     @property
     def agent(self) -> AgentId:
@@ -106,19 +143,3 @@ class PostOffice(Protocol):
     def told(self, envelope: Envelope) -> None:
         """The turn of a TELL has ended."""
         ...
-
-
-@dataclass(slots=True)
-class ExchangeStatistics:
-    """Counters since the start of the host."""
-
-    sent: int = 0
-    received: int = 0
-    redelivered: int = 0
-    """Arrivals that were not the first attempt at their envelope, dropped or not."""
-    duplicates: int = 0
-    """Arrivals dropped since the same incarnation had sent them before."""
-    stale: int = 0
-    dead_letters: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    """Envelopes refused here, ours and others', by the kind of the error."""

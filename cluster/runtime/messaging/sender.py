@@ -21,7 +21,7 @@ from cluster.kernel.vocabulary import Failure
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.port import PostOffice
 from cluster.wire.failure import error_from_failure
-from cluster.wire.messages import MessageCodec
+from cluster.wire.messages import MessageCodec, Opaque
 
 WATCH_S = 1.0
 """How often the lease of whoever is asked is looked at."""
@@ -100,7 +100,11 @@ class Sender:
         if on_progress is not None:
 
             def progress(news: Envelope) -> None:
-                on_progress(news.sender, self.codec.decode(news.body_type, news.body))
+                message = self.codec.decode(news.body_type, news.body)
+                if isinstance(message, Opaque) and message.is_newer:
+                    self.exchange.statistics.skipped += 1
+                else:
+                    on_progress(news.sender, message)
 
         if on_restart is not None:
 

@@ -23,7 +23,7 @@ from cluster.kernel.errors import (
     Stopped,
     WireError,
 )
-from cluster.kernel.events import Event, Failed, Submitted
+from cluster.kernel.events import Event, Failed, Submitted, shown
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
@@ -32,7 +32,7 @@ from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import TaskJournal, events_of
-from cluster.runtime.tasks.task_run import TaskRun, View, shown
+from cluster.runtime.tasks.task_run import TaskRun, View
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work
 from cluster.wire.failure import failure_from_error
@@ -156,7 +156,7 @@ class TaskEngine:
         Raises:
             Stopped: this Manager has given the task up, and another one may have it.
         """
-        view: View = turn.emit
+        view: View = turn.show
         run.attach(view)
         try:
             ended = await asyncio.shield(run.ended)
@@ -193,7 +193,7 @@ class TaskEngine:
         """Wait for the end of a run that was told to end, so that its driver hears of that end."""
         run = self._runs.get(task)
         if run is not None:
-            run.attach(turn.emit)
+            run.attach(turn.show)
             await asyncio.wait([run.ended], timeout=timeout_s)
             if run.ended.done() and isinstance(run.ended.result(), Event):
                 turn.work.last_word = run.ended.result()
@@ -250,7 +250,7 @@ class TaskEngine:
             known = (await self._journal.open_tasks()).get(task)
             if known is None:
                 return await self._events_of(task)
-            if not (submission.is_again or await self._is_abandoned(known)):
+            if not submission.is_again and await self._abandoned({task: known}) == []:
                 return None
             claim = await self._journal.claim(task, self._owner, expected_term=known.term)
             if claim is None:
@@ -266,7 +266,7 @@ class TaskEngine:
             submitted = Submitted(
                 submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
             )
-        return await self._begin(journal, turn, submitted, turn.emit)
+        return await self._begin(journal, turn, submitted, turn.show)
 
     async def _events_of(self, task: TaskId) -> list[Event]:
         """Return the journal of a task that has ended."""
@@ -318,24 +318,24 @@ class TaskEngine:
 
     # ---- adoption --------------------------------------------------------------------------
 
-    async def _is_abandoned(self, known: OpenTask) -> bool:
-        """Say whether a task's owner is gone: we are its next incarnation, or its lease is."""
-        if known.owner.agent == self._owner.agent:
-            return known.owner.epoch <= self._owner.epoch
-        registered = await self._sender.directory.all(is_fresh=True)
-        return all((r.agent, r.epoch) != (known.owner.agent, known.owner.epoch) for r in registered)
+    async def _abandoned(self, open_tasks: dict[TaskId, OpenTask]) -> list[TaskId]:
+        """Return those whose owner is gone; the leases are read once, after the tasks were."""
+        living: set[Owner] = set()
+        if any(known.owner.agent != self._owner.agent for known in open_tasks.values()):
+            registered = await self._sender.directory.all(is_fresh=True)
+            living = {Owner(found.agent, found.epoch) for found in registered}
+        return [t for t, known in open_tasks.items() if known.is_abandoned(self._owner, living)]
 
     async def _scan(self) -> None:
         """Adopt what nobody works on, now and every part of a lease."""
         while True:
             try:
                 open_tasks = await self._journal.open_tasks()
+                for task in await self._abandoned(open_tasks):
+                    if task not in self._runs and task not in self._claims:
+                        await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:
                 _log.warning("abandoned tasks can't be looked for: %s", error)
-                open_tasks = {}
-            for task, known in open_tasks.items():
-                if task not in self._runs and task not in self._claims:
-                    await self._try_to_adopt(task, known)
             pause_s = self._sender.directory.lease_s * SCAN_SHARE
             await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
 
@@ -349,7 +349,7 @@ class TaskEngine:
 
     async def _adopt(self, task: TaskId, known: OpenTask) -> Taken:
         """Go on with a task whose owner is gone."""
-        if len(self._runs) >= self._tasks_max or not await self._is_abandoned(known):
+        if len(self._runs) >= self._tasks_max:
             return None
         is_accepted = bool(await self._journal.read(task))
         if not is_accepted and self._age_s(task) < UNACCEPTED_KEPT_S:
@@ -388,7 +388,7 @@ class TaskEngine:
 def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
     """Show a task that has ended to whoever asks, and return its terminal event."""
     for event in events[:-1]:
-        turn.emit(shown(event))
+        turn.show(shown(event))
     return events[-1]
 
 

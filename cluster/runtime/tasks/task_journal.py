@@ -96,10 +96,18 @@ class TaskJournal:
             StoreUnavailable: the store was out of reach for longer than a lease, in which another
                 owner may have claimed it: what is not recorded must not be done.
         """
+        return await asyncio.shield(self.begin(event))
+
+    def begin(self, event: Event) -> asyncio.Task[Event]:
+        """Begin to append an event; what is recorded later is numbered after it.
+
+        For a fact that nothing waits for: where it can't be written the next one can't either, and
+        who records that one is told.
+        """
         work = asyncio.ensure_future(self._record(event))
         self._under_way[work] = None
         work.add_done_callback(self._settled)
-        return await asyncio.shield(work)
+        return work
 
     def _settled(self, work: asyncio.Task[Event]) -> None:
         del self._under_way[work]

@@ -24,6 +24,7 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import (
+    AgentDetail,
     Answered,
     Detail,
     Event,
@@ -34,6 +35,7 @@ from cluster.kernel.events import (
     StepStarted,
     Submitted,
     WasCancelled,
+    shown,
 )
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, PLAN_STEP, AgentId, StepId
 from cluster.kernel.tasks.history import Compose, DoStep, is_sound
@@ -307,6 +309,10 @@ class TaskRun:
         """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does."""
         return await self._journal.record(self._event(detail, step, agent or self._turn.agent))
 
+    def begin(self, detail: Detail, step: StepId, agent: AgentId) -> None:
+        """Have a fact journaled before all that is recorded later; it is shown when it is."""
+        self._journal.begin(self._event(detail, step, agent))
+
     def _show_recorded(self, event: Event) -> None:
         for view in [] if event.is_terminal else self._views:
             view(shown(event))
@@ -318,8 +324,12 @@ class TaskRun:
             view(event)
 
     def _progress(self, detail: object, step: StepId, agent: AgentId) -> None:
-        if isinstance(detail, Detail):
+        """Show what an agent says of its work; what is for us to say, it may not."""
+        if isinstance(detail, AgentDetail):
             self.show(detail, step, agent)
+        else:
+            kind = type(detail).__name__
+            _log.warning("%s said %s of task %s: not shown", agent, kind, self._journal.task)
 
 
 class StepRun:
@@ -366,10 +376,10 @@ class StepRun:
         return await self._run.ask_step(assignment, self, self._deadline)
 
     def restarted(self, agent: AgentId, epoch: int) -> None:
-        """Show that a new incarnation of the replica got the step again."""
+        """Journal that a new incarnation of the replica got the step again."""
         self._attempt += 1
         reason = f"{agent} was restarted (incarnation {epoch})"
-        self._run.show(StepStarted(self._attempt, reason), self._order.step.id, agent)
+        self._run.begin(StepStarted(self._attempt, reason), self._order.step.id, agent)
 
     def _may_try_again(self, error: ClusterError) -> bool:
         """Say whether one more attempt is allowed, with another replica if there is one."""
@@ -387,11 +397,3 @@ class StepRun:
         result = value.text() if isinstance(value, Opaque) else ""
         finished = StepFinished(outcome, self._attempt, failure, result, value)
         await self._run.record(finished, self._order.step.id, self.agent or None)
-
-
-def shown(event: Event) -> Event:
-    """Return an event as the driver gets it: what a step came to, it has seen already."""
-    detail = event.detail
-    if isinstance(detail, StepFinished) and detail.value is not None:
-        return replace(event, detail=replace(detail, value=None))
-    return event

@@ -20,10 +20,11 @@ from cluster.kernel.errors import (
     Overloaded,
     PeerUnavailable,
     Stopped,
+    Unsupported,
     WireError,
 )
 from cluster.kernel.ids import AgentId, EnvelopeId, StepId, TaskId
-from cluster.kernel.tasks.turn_order import Inbox
+from cluster.kernel.tasks.turn_order import Inbox, InboxStatistics
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.vocabulary import Assignment, Failure
 from cluster.runtime.messaging.alarm import Alarm
@@ -35,6 +36,7 @@ from cluster.runtime.turns.handler import Handler, Service
 from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work, step_key_of
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.wire.failure import failure_from_error
+from cluster.wire.messages import Opaque
 
 _log = logging.getLogger(__name__)
 
@@ -81,10 +83,14 @@ class TurnRunner:
         self.attached = 0
         """Asks that found their step running already."""
 
+    def statistics(self) -> InboxStatistics:
+        """Return how many turns run and wait, and how many did at most."""
+        return self._inbox.statistics()
+
     @property
     def load(self) -> int:
         """Turns running and queued."""
-        statistics = self._inbox.statistics()
+        statistics = self.statistics()
         return statistics.running + statistics.queued
 
     def on_work(self, envelope: Envelope) -> bool:
@@ -253,6 +259,11 @@ class TurnRunner:
                 raise DeadlinePassed("the deadline had passed before the turn started")
             work.deadline_at = at
         message = self._sender.codec.decode(envelope.body_type, envelope.body)
+        if isinstance(message, Opaque) and message.is_newer:
+            self._sender.exchange.statistics.skipped += 1
+            raise Unsupported(
+                f"{envelope.recipient} is of an older version, which does not know {message.type}"
+            )
         return message, RunningTurn(work, self._sender, Deadline(at), envelope.step)
 
     async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
@@ -298,7 +309,7 @@ class TurnRunner:
 
     def refuse(self, envelope: Envelope, error: BaseException) -> None:
         """Answer an ask that has no turn, or drop a message that nobody waits for."""
-        if envelope.kind is Kind.ASK:
+        if envelope.kind is not Kind.TELL:
             self._reply(envelope, self._sender.codec.encode(failure_from_error(error)))
         else:
             _log.warning("a message to %s had no effect: %s", envelope.recipient, error)

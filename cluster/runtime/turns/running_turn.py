@@ -10,11 +10,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import get_args
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overloaded, Stopped
-from cluster.kernel.events import Event, Thought
+from cluster.kernel.errors import (
+    Cancelled,
+    ClusterError,
+    DeadlinePassed,
+    Overloaded,
+    Stopped,
+    UsageError,
+)
+from cluster.kernel.events import AgentDetail, Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.vocabulary import Assignment
 from cluster.runtime.messaging.sender import NOT_OBSERVED, Observed, Sender
@@ -23,6 +31,7 @@ from cluster.wire.messages import PACKAGE
 _log = logging.getLogger(__name__)
 
 ASSIGNMENT = PACKAGE + Assignment.__name__
+_MAY_EMIT = ", ".join(each.__name__ for each in get_args(AgentDetail))
 
 
 def step_key_of(asked: Envelope) -> tuple[TaskId, StepId] | None:
@@ -105,15 +114,31 @@ class RunningTurn:
     def emit(self, detail: object) -> None:
         """Send progress to whoever asked.
 
-        Where that one is too slow, thoughts are left out long before other facts are.
+        Raises:
+            UsageError: an agent may not say that.
         """
+        if not isinstance(detail, AgentDetail):
+            raise UsageError(
+                f"{self.agent} emitted {type(detail).__name__}, and an agent may only emit"
+                f" {_MAY_EMIT}: what becomes of a task and its steps is its Manager's to say"
+            )
         if self.on_emit is not None:
             self.on_emit(detail)
-            return
+        else:
+            self._tell(detail, is_thought=isinstance(detail, Thought))
+
+    def show(self, event: Event) -> None:
+        """Send an event of a task to the driver that asked for it; for the task's owner alone."""
+        self._tell(event, is_thought=isinstance(event.detail, Thought))
+
+    def _tell(self, news: object, *, is_thought: bool) -> None:
+        """Send news to whoever asked.
+
+        Where that one is too slow, thoughts are left out long before other facts are.
+        """
         if not self.work.askers:
             return
-        message = self.sender.codec.encode(detail)
-        is_thought = isinstance(detail.detail if isinstance(detail, Event) else detail, Thought)
+        message = self.sender.codec.encode(news)
         for asker in self.work.askers:
             envelope = self.sender.sealed(asker.sender, Kind.PROGRESS, message)
             self._about(envelope).cause = asker.id

@@ -260,6 +260,16 @@ async def test_a_retry_after_beyond_the_time_left_fails_at_once(server: ModelSer
     assert len(server.log) == 1
 
 
+async def test_how_long_an_endpoint_asks_to_wait_is_told_to_whoever_asked(
+    server: ModelServer,
+) -> None:
+    async with a_model(server.fault_url("429-after-90")) as model:
+        with pytest.raises(ModelError) as failed:
+            await all_of(model, a_request(timeout_s=20.0))
+
+    assert failed.value.retry_after_s == 90.0
+
+
 async def test_two_attempts_are_never_joined(server: ModelServer) -> None:
     async with a_model(server.fault_url("cut-cleanx1")) as model:
         items = model.stream(a_request())

@@ -20,6 +20,7 @@ from cluster.kernel.events import (
     StepStarted,
     Submitted,
     Thought,
+    UnknownDetail,
     WasCancelled,
 )
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
@@ -168,6 +169,21 @@ def test_what_can_not_follow_is_refused_and_changes_nothing(
         journal.add(impossible)
 
     assert (journal.history.orders(), journal.history.length) == before
+
+
+def test_what_only_a_newer_version_knows_counts_and_changes_nothing_else() -> None:
+    unknown = UnknownDetail(b"new")
+    known, mixed = Journal(*FIRST), Journal(unknown, *BEGUN, ("a", unknown), *FIRST[2:], unknown)
+
+    assert mixed.history.orders() == known.history.orders()
+    assert mixed.history.length == known.history.length + 3
+
+
+def test_nothing_unknown_follows_the_end() -> None:
+    journal = Journal(*FIRST, WasCancelled("enough"))
+
+    with pytest.raises(WireError):
+        journal.add(UnknownDetail(b"new"))
 
 
 def test_a_second_end_is_refused() -> None:

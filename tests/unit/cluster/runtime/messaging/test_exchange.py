@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from cluster.kernel.delivery.peer import DISPENSABLE_MAX
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Batch, Envelope, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
-from cluster.kernel.events import StepStarted, Thought
+from cluster.kernel.events import FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
 from cluster.runtime.messaging.sender import Observed
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
+from tests.support.puppet import Puppet
 
 
 async def echo(message: object, turn: Turn) -> object:
@@ -143,17 +144,61 @@ async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> N
     async def talk(message: object, turn: Turn) -> object:
         for number in range(DISPENSABLE_MAX + 100):
             turn.emit(Thought(str(number)))
-        turn.emit(StepStarted())
+        turn.emit(FellBack("research", "no time"))
         return message
 
     async with MemoryCluster() as cluster:
         await cluster.add("asker-0", echo)
-        await cluster.add("talker-0", talk)
+        talker = await cluster.add("talker-0", talk)
         observed = Observed(on_progress=lambda _, news: seen.append(news))
 
         answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
 
     thoughts = [news.text for news in seen if isinstance(news, Thought)]
     assert thoughts == [str(number) for number in range(DISPENSABLE_MAX)]
-    assert seen[-1] == StepStarted()
+    assert seen[-1] == FellBack("research", "no time")
     assert answer == Finding("t")
+    statistics = talker.exchange.statistics
+    assert (statistics.left_out, statistics.refused) == (100, {})
+
+
+async def test_cancels_have_ids_in_order_of_time_and_the_trace_of_what_they_cancel() -> None:
+    async with Puppet() as puppet:
+        connection = puppet.connect()
+        ask = puppet.make_ask(1)
+        ask.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        for _ in range(3):
+            puppet.exchange.request_cancel(ask, "enough")
+        await settle()
+
+    ids = [envelope.id for envelope in connection.envelopes]
+    versions = {each[6] >> 4 for each in ids}
+    assert (ids, versions) == (sorted(set(ids)), {7})
+    assert {envelope.traceparent for envelope in connection.envelopes} == {ask.traceparent}
+
+
+class Onlooker:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.met: list[tuple[str, int, int]] = []
+        self.applied: list[tuple[Kind, bool]] = []
+
+    def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
+        self.met.append((agent, epoch, known_epoch))
+
+    def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
+        self.applied.append((envelope.kind, is_awaited))
+
+
+async def test_whoever_looks_on_is_told_what_is_met_and_what_has_an_effect() -> None:
+    onlooker = Onlooker()
+    async with Puppet(observer=onlooker) as puppet:
+        connection = puppet.connect()
+        connection.say(Batch((puppet.envelope(1), puppet.envelope(1, Kind.REPLY))))
+        connection.say(Batch((puppet.envelope(1),)))
+        puppet.epoch = 2
+        puppet.connect()
+
+    assert onlooker.met == [("puppet-0", 1, 0), ("puppet-0", 2, 1)]
+    assert onlooker.applied == [(Kind.TELL, True), (Kind.REPLY, False)]

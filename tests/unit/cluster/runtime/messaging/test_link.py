@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Envelope, Frame, Hello, Kind, Resident
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.runtime.messaging.link import AT_ONCE, Link
 from cluster.transport.port import Receiver
+from tests.support.clock import ManualClock
 
 US, THEM = AgentId("manager-0"), AgentId("coder-0")
 
@@ -56,9 +58,9 @@ class Keeper:
         pass
 
 
-async def linked() -> tuple[Link, Wire, Peer]:
+async def linked(clock: Clock | None = None) -> tuple[Link, Wire, Peer]:
     wire, keeper = Wire(), Keeper()
-    link = Link(wire, keeper, keeper.on_batch)
+    link = Link(wire, keeper, keeper.on_batch, clock=clock or SystemClock())
     link.start(None)
     link.on_frame(Hello(PROTOCOL_VERSION, (Resident(THEM, 1),), "there"))
     await asyncio.sleep(0)
@@ -135,3 +137,14 @@ async def test_passes_with_nothing_new_send_nothing() -> None:
     await asyncio.sleep(0)
 
     assert wire.sizes == [AT_ONCE]
+
+
+async def test_silence_is_measured_on_the_clock_that_was_passed() -> None:
+    clock = ManualClock()
+    link, _, _ = await linked(clock)
+
+    clock.advance(7.0)
+    silent_s = link.silent_s()
+    link.on_frame(Batch())
+
+    assert (silent_s, link.silent_s()) == (7.0, 0.0)

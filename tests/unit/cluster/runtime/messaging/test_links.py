@@ -9,7 +9,9 @@ import pytest
 from cluster.kernel.envelope import Ack, Batch, Goodbye, Hello, Kind, Lane, Resident
 from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.ids import AgentId
+from cluster.runtime.directory import LEASE_S
 from cluster.runtime.messaging import links
+from tests.support.clock import ManualClock
 from tests.support.hosts import until
 from tests.support.puppet import PUPPET, US, Puppet, settle
 
@@ -192,4 +194,21 @@ async def test_an_ack_of_what_was_never_sent_ends_the_link_and_is_passed_over(ac
 
         assert connection.is_closed
         assert [(e.seq, e.attempt) for e in again.envelopes] == [(1, 2)]
+        asking.cancel()
+
+
+async def test_a_link_is_stuck_after_a_lease_of_the_clock_that_was_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "WATCH_SHARE", 0.0)
+    clock = ManualClock()
+    async with Puppet(clock=clock) as puppet:
+        connection = puppet.connect()
+        asking = asyncio.ensure_future(puppet.exchange.ask(puppet.make_ask(1)))
+        await settle()
+        was_closed = connection.is_closed
+        clock.advance(LEASE_S)
+        await settle()
+
+        assert (was_closed, connection.is_closed) == (False, True)
         asking.cancel()

@@ -19,6 +19,7 @@ from cluster.kernel.errors import (
     Stopped,
     TooLarge,
     UnknownRecipient,
+    Unsupported,
 )
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import Turn
@@ -56,6 +57,7 @@ def make_ask(
         DeadlinePassed("late"),
         Stopped("stopping"),
         DeadLettered("given up"),
+        Unsupported("too old"),
         StaleEpoch("older"),
     ],
     ids=lambda error: error.kind,

@@ -15,7 +15,7 @@ from cluster.kernel.errors import AgentFailed, ClusterError
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.trace import is_sampled, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Cancel
+from cluster.kernel.vocabulary import Submission
 from cluster.runtime.observers.spans import Spans, open_spans
 from tests.support.hosts import MemoryCluster
 
@@ -42,7 +42,7 @@ async def spans_of_an_ask(traceparent: str, to: str) -> Sequence[ReadableSpan]:
             cluster.spans[agent] = Spans(AgentId(agent), exporter)
             await cluster.add(agent, answer)
         sender = cluster.senders["fail-0"]
-        envelope = sender.envelope(AgentId(to), Kind.ASK, Cancel(TaskId("t"), "why not"))
+        envelope = sender.envelope(AgentId(to), Kind.ASK, Submission(TaskId("t"), "why not"))
         envelope.task, envelope.traceparent = TaskId("t"), traceparent
         envelope.deadline_at = sender.clock.now() + 5.0
         try:

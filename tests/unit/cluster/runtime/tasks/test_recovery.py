@@ -22,11 +22,13 @@ from cluster.kernel.vocabulary import (
     Submission,
 )
 from cluster.memory.journal.port import Owner
+from cluster.memory.store.local import LocalStore
 from cluster.runtime.driver.driver import SubmittedTask, addressed
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster, until
+from tests.support.puppet import settle
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, forever, step
 
 
@@ -282,3 +284,50 @@ async def test_only_who_asked_may_cancel_what_waits_for_its_turn(
         await asyncio.gather(asking, return_exceptions=True)
 
     assert bool(watchful.cancelled_early) is is_a_wish
+
+
+async def test_a_step_goes_on_counting_where_a_restart_was_the_last_attempt() -> None:
+    research = Research("a")
+    manager = PlanningManager(step("a"))
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(manager, "manager-0")
+        killed = await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        await killed.abort()
+        await cluster.add("researcher-0", research)
+        await until(lambda: research.begun["a"] == 2)
+
+        await first.abort()
+        await cluster.add_manager(manager, "manager-1")
+        await until(lambda: cluster.engines["manager-1"].statistics.adopted == 1)
+        research.go_on.set()
+        await events_until_end(task)
+        journal = await journal_of(cluster, task.id)
+
+    starts = [e.detail.attempt for e in journal if isinstance(e.detail, StepStarted)]
+    assert starts == [1, 2, 3]
+
+
+class CountingStore(LocalStore):
+    """Counts how often the leases are read."""
+
+    reads = 0
+
+    async def leases(self) -> dict[str, bytes]:
+        self.reads += 1
+        return await super().leases()
+
+
+async def test_the_leases_are_read_once_a_scan_however_many_tasks_others_have() -> None:
+    async with MemoryCluster() as cluster:
+        cluster.store = store = CountingStore(cluster.clock)
+        await cluster.add("lively-0", Research())
+        for number in range(5):
+            owner = Owner(AgentId("lively-0"), cluster.hosts[0].exchange.epoch)
+            await cluster.journal.claim(TaskId(f"{number:032x}"), owner)
+        await cluster.add_manager(PlanningManager(step("a")))
+        await settle()
+
+        assert store.reads == 1
+    assert cluster.engines["manager-0"].statistics.adopted == 0

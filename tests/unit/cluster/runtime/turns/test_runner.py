@@ -19,7 +19,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.registration import Registration
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Cancel, Finding
+from cluster.kernel.vocabulary import Finding, Submission
 from cluster.runtime.messaging.sender import Observed, Sender
 from cluster.runtime.turns import runner as turns
 from cluster.wire.codec import BODY_BYTES_MAX
@@ -213,10 +213,10 @@ async def test_messages_of_one_step_run_one_at_a_time_in_order() -> None:
     log: list[str] = []
 
     async def slow(message: object, turn: Turn) -> object:
-        assert isinstance(message, Cancel)
-        log.append(f"+{message.reason}")
+        assert isinstance(message, Submission)
+        log.append(f"+{message.goal}")
         await asyncio.sleep(0)
-        log.append(f"-{message.reason}")
+        log.append(f"-{message.goal}")
         return message
 
     async with MemoryCluster() as cluster:
@@ -224,7 +224,7 @@ async def test_messages_of_one_step_run_one_at_a_time_in_order() -> None:
         await cluster.add("slow-0", slow)
         sender = cluster.senders["asker-0"]
         await asyncio.gather(
-            *(ask(sender, "slow", Cancel(TaskId("t"), str(number))) for number in range(3))
+            *(ask(sender, "slow", Submission(TaskId("t"), str(number))) for number in range(3))
         )
 
     assert log == ["+0", "-0", "+1", "-1", "+2", "-2"]
