@@ -32,7 +32,7 @@ _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"
 """Settings that a resident cluster need not share with the run that uses it."""
 
 
-class ClusterLink:
+class DriverLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
     def __init__(self, store: Store, driver: Driver) -> None:
@@ -67,7 +67,7 @@ class ClusterLink:
 
 
 @asynccontextmanager
-async def join(configuration: Configuration, note: Note) -> AsyncIterator[ClusterLink]:
+async def join(configuration: Configuration, note: Note) -> AsyncIterator[DriverLink]:
     """Attach to the resident cluster, or start one for as long as the context lasts.
 
     With a Ray address, the cluster's agents are placed in that Ray cluster. A resident cluster
@@ -106,7 +106,7 @@ def _with_store_of(secrets_path: str, configuration: Configuration, note: Note) 
 
 
 @asynccontextmanager
-async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[ClusterLink]:
+async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[DriverLink]:
     """Connect to a running cluster's store and be ready to talk to its agents.
 
     Raises:
@@ -127,7 +127,7 @@ async def link_to(secrets: Secrets, settings: Settings) -> AsyncIterator[Cluster
         )
         await driver.start()
         stack.push_async_callback(driver.close)
-        yield ClusterLink(store, driver)
+        yield DriverLink(store, driver)
 
 
 @asynccontextmanager
