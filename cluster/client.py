@@ -1,7 +1,7 @@
 """`Cluster`: the Python driver. Submit goals, watch their events, await their answers.
 
 How one gets to a cluster is handed in (`Cluster.default_join`, filled by the package's `__init__`):
-`cluster.joining` attaches to one or starts it, and gives a `Link` to the runtime's `Driver`.
+`cluster.joining` attaches to one or starts it, and gives a `ClusterLink` to the runtime's `Driver`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Submitted(Protocol):
         ...
 
 
-class Link(Protocol):
+class ClusterLink(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
     async def collection(self, paths: Sequence[Path], note: Note) -> str:
@@ -63,7 +63,7 @@ class Link(Protocol):
         ...
 
 
-Join = Callable[[Configuration, Note], AbstractAsyncContextManager[Link]]
+Join = Callable[[Configuration, Note], AbstractAsyncContextManager[ClusterLink]]
 
 
 class Task:
@@ -199,7 +199,7 @@ class Cluster:
         self._note = on_note or _say_nothing
         self._join = join or Cluster.default_join
         self._stack = AsyncExitStack()
-        self._link: Link | None = None
+        self._link: ClusterLink | None = None
         self._tasks: set[Task] = set()
         """Those that still run; what has ended is the caller's to keep."""
 

@@ -36,7 +36,7 @@ _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"
 """Settings that a resident cluster need not share with the run that uses it."""
 
 
-class ClusterLink:
+class DriverLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
     def __init__(self, store: Store, driver: Driver) -> None:
@@ -71,7 +71,7 @@ class ClusterLink:
 
 
 @asynccontextmanager
-async def join(configuration: Configuration, note: Note) -> AsyncIterator[ClusterLink]:
+async def join(configuration: Configuration, note: Note) -> AsyncIterator[DriverLink]:
     """Attach to the resident cluster, or start one for as long as the context lasts.
 
     With a Ray address, the cluster's agents are placed in that Ray cluster. A resident cluster
@@ -152,7 +152,7 @@ def _in_our_words(why_over: WhyOver | None) -> Iterator[None]:
 @asynccontextmanager
 async def link_to(
     secrets: Secrets, settings: Settings, why_over: WhyOver | None = None
-) -> AsyncIterator[ClusterLink]:
+) -> AsyncIterator[DriverLink]:
     """Connect to a running cluster's store and be ready to talk to its agents.
 
     No task waits for what ``why_over`` says can't come any more.
@@ -176,7 +176,7 @@ async def link_to(
         )
         await driver.start()
         stack.push_async_callback(driver.close)
-        yield ClusterLink(store, driver)
+        yield DriverLink(store, driver)
 
 
 @asynccontextmanager

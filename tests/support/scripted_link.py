@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cluster.client import Join, Link, Note, Path
+from cluster.client import ClusterLink, Join, Note, Path
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -101,7 +101,7 @@ class ScriptedLink:
         """What `Cluster` is to be given."""
 
         @asynccontextmanager
-        async def joined(configuration: Configuration, note: Note) -> AsyncIterator[Link]:
+        async def joined(configuration: Configuration, note: Note) -> AsyncIterator[ClusterLink]:
             if self.refusal is not None:
                 raise self.refusal
             if self.on_join is not None:

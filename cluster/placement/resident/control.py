@@ -21,7 +21,7 @@ from cluster.kernel.registration import Registration
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
 from cluster.placement.local.process_table import ProcessId, kill_session
-from cluster.placement.local.request import SECRETS_FILE, Request
+from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.resident.file import (
     Resident,
@@ -86,7 +86,7 @@ async def up(
     log.unlink(missing_ok=True)
     request_dir = make_run_dir()
     try:
-        Request(configuration.settings, NAMESPACE, has_dashboard=True).write(request_dir)
+        StartRequest(configuration.settings, NAMESPACE, has_dashboard=True).write(request_dir)
         configuration.secrets.write_secrets(request_dir / SECRETS_FILE)
         process = await ChildProcess.start(
             _MODULE,
