@@ -34,9 +34,9 @@ bench: $(READY) ## Measure, print side by side and write build/bench.json
 
 bench-peers: $(PEERS:%=build/peers/%/ready) ## Install the peers that `make bench` runs beside us
 
-trial: $(READY) ## Ask a model about Python's asyncio and grade the answers: MODEL=URI ONLY=3,5
+trial: $(READY) ## Ask a model about Python's asyncio, grade what it says: MODEL=URI ONLY=3,5 BARE=1
 	@$(BIN)/python -m benchmarks.trial --model $(MODEL) $(if $(ONLY),--only $(ONLY)) \
-	  $(if $(REGRADE),--regrade)
+	  $(if $(REGRADE),--regrade) $(if $(BARE),--bare)
 
 chaos: $(READY) ## Kill, stop and cut off real processes: ONLY=part of a name RUNS=N PARALLEL=clusters
 	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)") $(if $(RUNS),--runs $(RUNS)) \

@@ -1,7 +1,7 @@
 """`make trial MODEL=URI`: asks the questions, grades the answers, prints the table in Markdown.
 
 ``--only 3,5`` asks some of them, ``--regrade`` asks nothing and grades what was saved in
-`build/trial`.
+`build/trial`, ``--bare`` asks the model alone for the programs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.trial.bare import programs_right
 from benchmarks.trial.grading import Grade, grade
 from benchmarks.trial.product import Tried, resident_cluster, tried
 from benchmarks.trial.questions import Question, read_questions
@@ -134,10 +135,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="simulated:", help="model URI")
     parser.add_argument("--only", type=_numbers, help="numbers of questions, as in 3,5")
+    parser.add_argument("--bare", action="store_true", help="ask the model alone for programs")
     parser.add_argument("--regrade", action="store_true", help="grade what was saved")
     arguments = parser.parse_args()
     every = read_questions()
     chosen = {number: every[number] for number in arguments.only or every}
+    if arguments.bare:
+        found = asyncio.run(programs_right(chosen, arguments.model))
+        for number, is_right in found.items():
+            print(f"{number}: {every[number].topic}: {'right' if is_right else 'wrong'}")
+        print(f"- programs right, the model alone: {sum(found.values())} of {len(found)}")
+        return 0
     if not arguments.regrade:
         _ask(chosen, arguments.model)
     print(table(chosen, _graded(chosen)))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.trial.__main__ import table, totals
+from benchmarks.trial.bare import is_right
 from benchmarks.trial.grading import (
     Grade,
     Sentence,
@@ -24,7 +25,9 @@ from benchmarks.trial.grading import (
 )
 from benchmarks.trial.product import Tried, holds, queries
 from benchmarks.trial.questions import ASYNCIO, Question, read_questions
-from cluster.kernel.vocabulary import Passage
+from cluster.kernel.vocabulary import Passage, Run
+from tests.support.fake_tools import FakeSandbox
+from tests.support.scripted_model import ScriptedModel
 
 QUESTIONS = read_questions()
 BY_TOPIC = {question.topic: question for question in QUESTIONS.values()}
@@ -217,3 +220,17 @@ def test_the_table_has_a_row_for_each_question_and_the_totals_below() -> None:
     assert shown[3].endswith("| standard | none | not asked | yes | 5 |")
     assert shown[-1] == '- "nothing" said though the passage was found: 1 of 2 (goal 0: NOT met)'
     assert [total.is_met for total in totals([good] * 12)] == [True] * 4
+
+
+async def test_a_model_alone_is_told_its_error_and_judged_by_its_last_program() -> None:
+    program = PROGRAMS["Lock"]["right"]
+    wrong, mended = "```python\nimport nothing\n```", f"```python\n{program['source']}\n```"
+    model = ScriptedModel({"alone": [wrong, mended]})
+    sandbox = FakeSandbox(
+        lambda source: (
+            Run(1, "", "no module") if "nothing" in source else Run(0, "RuntimeError", "")
+        )
+    )
+
+    assert await is_right(LOCK, model, sandbox)
+    assert "no module" in model.asked("alone")[1]
