@@ -21,7 +21,8 @@ from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import read_resident
 from cluster.runtime.directory import scope_of
-from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.transport.nearest import nearest_transport
 
