@@ -14,15 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cluster.kernel.errors import StaleEpoch, UsageError, WireError
-from cluster.kernel.ids import AgentId, TaskId
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The incarnation of a Manager that owns a task."""
-
-    agent: AgentId
-    epoch: int
+from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.ownership import Owner
 
 
 @dataclass(frozen=True, slots=True)
