@@ -197,7 +197,7 @@ class World:
         meet = links._meet
 
         def met(link: Any, resident: Resident, session: int) -> None:
-            known = links._peers.get(resident.agent)
+            known = links.peers.find(resident.agent)
             epoch = 0 if known is None else known.epoch
             meet(link, resident, session)
             if process.is_alive and resident.epoch < epoch:

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from cluster.kernel.delivery import reach
 from cluster.kernel.envelope import Ack, Batch, Goodbye, Hello, Kind, Lane, Resident
 from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.ids import AgentId
-from cluster.runtime.messaging import links
+from cluster.runtime.messaging import links, peers
 from tests.support.hosts import until
 from tests.support.puppet import PUPPET, US, Puppet, settle
 
@@ -145,7 +146,7 @@ async def test_a_peer_that_is_back_in_time_is_not_forgotten(
 
 
 async def test_the_peers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "PEERS_MAX", 2)
+    monkeypatch.setattr(peers, "PEERS_MAX", 2)
     async with Puppet() as puppet:
         puppet.connect().end()  # the puppet is remembered, and nothing waits for it
         links_of = [puppet.connect(AgentId(name)) for name in ("one-0", "two-0", "three-0")]
@@ -157,7 +158,7 @@ async def test_the_peers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch)
 async def test_who_waits_for_a_peer_that_stays_away_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(links, "LOST_AFTER_S", 0.0)
+    monkeypatch.setattr(reach, "LOST_AFTER_S", 0.0)
     async with Puppet() as puppet:
         connection = puppet.connect()
         asking = asyncio.ensure_future(puppet.exchange.ask(puppet.make_ask(1)))
