@@ -22,8 +22,8 @@ from redis import Redis
 from benchmarks.harness import Figure, Goal, sample_figure
 from cluster.kernel.events import Event, StepFinished
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.vocabulary import Citation, Finding
-from cluster.memory.journal.port import Owner
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore

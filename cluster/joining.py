@@ -22,7 +22,8 @@ from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import Resident, read_resident
 from cluster.runtime.directory import scope_of
-from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from cluster.kernel.ids import AgentId, role_of
 
+LEASE_S = 5.0
+FRESH_SHARE = 1 / 10
+"""Of a lease: how old the store's word may be, when something is thought, that we own the task and
+that nobody has done it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:

@@ -8,15 +8,11 @@ import hashlib
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
-from cluster.kernel.registration import Registration
+from cluster.kernel.registration import LEASE_S, Registration
 from cluster.memory.store.port import Store
 from cluster.wire.registration import registration_from_bytes, registration_to_bytes
 
 SCOPE_CHARS = 16
-LEASE_S = 5.0
-FRESH_SHARE = 1 / 10
-"""Of a lease: how old the store's word may be, when something is thought, that we own the task and
-that nobody has done it."""
 CACHE_S = 0.5
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
-from cluster.kernel.registration import Registration
+from cluster.kernel.registration import LEASE_S, Registration
 from cluster.memory.store.port import Store
-from cluster.runtime.directory import LEASE_S, Directory
+from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.port import DeliveryObserver

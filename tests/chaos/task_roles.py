@@ -32,7 +32,8 @@ from cluster.kernel.vocabulary import (
 )
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.store.redis import RedisStore
-from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine

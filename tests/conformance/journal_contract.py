@@ -15,7 +15,8 @@ import pytest
 
 from cluster.kernel.errors import StaleEpoch, UsageError, WireError
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
+from cluster.kernel.tasks.ownership import Owner
+from cluster.memory.journal.port import Claim, Journal, OpenTask
 
 Promise = Callable[[Journal], Awaitable[None]]
 

@@ -31,7 +31,7 @@ from cluster.kernel.vocabulary import (
     Step,
     Support,
 )
-from cluster.runtime.driver.driver import SubmittedTask
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
 from tests.support.hosts import MemoryCluster, until
 

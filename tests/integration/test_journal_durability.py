@@ -16,7 +16,7 @@ import pytest
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.journal.port import Owner
+from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore

@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
-from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Owner
+from cluster.kernel.tasks.ownership import Owner
+from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore

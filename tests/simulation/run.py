@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
+from cluster.kernel.delivery import reach
 from cluster.kernel.delivery import sequence as delivery
 from cluster.runtime.driver import driver
-from cluster.runtime.messaging import links
 from cluster.runtime.tasks import second_look
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock
@@ -38,7 +38,7 @@ POLL_S = 0.2
 
 SCALED: tuple[tuple[ModuleType, str, object], ...] = (
     (delivery, "CREDIT_WINDOW", 4),
-    (links, "LOST_AFTER_S", 5.0),
+    (reach, "LOST_AFTER_S", 5.0),
     (second_look, "VERIFY_S", 4.0),
     (driver, "MessageCodec", lambda: CODEC),
 )

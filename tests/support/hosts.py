@@ -9,11 +9,12 @@ from typing import Self
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
+from cluster.kernel.registration import LEASE_S
 from cluster.kernel.turn import Turn
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.store.local import LocalStore
-from cluster.runtime.directory import LEASE_S
-from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans

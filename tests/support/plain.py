@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from benchmarks.plain_cluster import PlainCluster, descendants
 from cluster.kernel.events import Event
-from cluster.runtime.driver.driver import Driver, SubmittedTask
+from cluster.runtime.driver.driver import Driver
+from cluster.runtime.driver.submitted import SubmittedTask
 
 Holds = Callable[[Event], bool]
 

@@ -8,11 +8,13 @@ registered outlives it and gets in the way of its successor).
 
 from __future__ import annotations
 
+from cluster.kernel.delivery.packing import PART_BYTES, Packer
 from cluster.kernel.delivery.sequence import UNDONE_MAX, Arrival, Inbound, Outbound
-from cluster.kernel.envelope import LANE_OF_KIND, Ack, Envelope, Kind, Lane
+from cluster.kernel.envelope import LANE_OF_KIND, Ack, Batch, Envelope, Kind, Lane
 from cluster.kernel.errors import StaleEpoch, WireError
 from cluster.kernel.ids import AgentId
 
+ENVELOPES_PER_TAKE = 64
 _SEND_ORDER = (Lane.CONTROL, Lane.REPLY, Lane.WORK)
 
 PROGRESS_MAX = UNDONE_MAX * 3 // 4
@@ -232,3 +234,39 @@ class Peer:
         """Say whether there is an ack that can wait for a while."""
         control, reply, work = self._inbound.values()
         return control.is_dirty or reply.is_dirty or work.is_dirty
+
+
+class Outgoing:
+    """What goes over one link: the next frame, of all that is queued for the peers it leads to."""
+
+    __slots__ = ("_packer", "are_acks_due", "has_more", "is_ending", "peers")
+
+    def __init__(self) -> None:
+        self.peers: dict[AgentId, Peer] = {}
+        """Agents for whom this is the link we send on."""
+        self.are_acks_due = True
+        """Acks that can wait go with the next frame."""
+        self.is_ending = False
+        """So do all acks, for no other frame may follow."""
+        self.has_more = False
+        """One frame did not take all there is."""
+        self._packer = Packer()
+
+    def next_frame(self) -> Batch | None:
+        """Return what is queued, in one frame within its limits; None where there is nothing."""
+        packer = self._packer
+        acks: list[Ack] = []
+        for peer in self.peers.values():
+            while packer.size < PART_BYTES:
+                taken = peer.take(ENVELOPES_PER_TAKE)
+                if taken:
+                    packer.add(taken)
+                if len(taken) < ENVELOPES_PER_TAKE:
+                    break
+            if self.are_acks_due or self.is_ending or peer.has_urgent_news:
+                acks += peer.take_acks()
+        self.are_acks_due = False
+        may_have_left_some = packer.size >= PART_BYTES
+        batch = packer.pack(acks)
+        self.has_more = may_have_left_some or packer.size > 0
+        return batch

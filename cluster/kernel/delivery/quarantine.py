@@ -69,7 +69,7 @@ class Quarantine:
         given_up = {envelope.id for envelope in killers}
         return killers, self._sort([e for e in waiting if e.id not in given_up])
 
-    def holds_back(self, envelope: Envelope) -> bool:
+    def hold_back(self, envelope: Envelope) -> bool:
         """Keep a new envelope where it must wait for a suspect; say whether it was kept."""
         if not self._held and not self._is_trial:
             return False

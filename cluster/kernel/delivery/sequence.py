@@ -88,7 +88,7 @@ class Outbound:
         if may_be_full and len(self) >= kept_max:
             raise Overloaded(f"{envelope.recipient} is not keeping up: its queue is full")
         envelope.seq = _UNSENT
-        if self._quarantine is None or not self._quarantine.holds_back(envelope):
+        if self._quarantine is None or not self._quarantine.hold_back(envelope):
             self._unsent.append(envelope)
 
     def take(self, count_max: int) -> list[Envelope]:

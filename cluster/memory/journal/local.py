@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.port import (
     ACKNOWLEDGED_KEPT_S,
     ENDED_KEPT_S,
     Claim,
     OpenTask,
-    Owner,
     checked_entries,
     conflict,
     fenced,

@@ -9,20 +9,13 @@ only the newest may append (the fencing token of M. Kleppmann, "How to do distri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cluster.kernel.errors import StaleEpoch, UsageError, WireError
-from cluster.kernel.ids import AgentId, TaskId
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The incarnation of a Manager that owns a task."""
-
-    agent: AgentId
-    epoch: int
+from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.ownership import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +32,6 @@ class OpenTask:
 
     owner: Owner
     term: int
-
-    def is_abandoned(self, claimant: Owner, living: Collection[Owner]) -> bool:
-        """Say whether its owner is gone: the claimant is its next incarnation, or its lease is."""
-        if self.owner.agent == claimant.agent:
-            return self.owner.epoch <= claimant.epoch
-        return self.owner not in living
 
 
 class Journal(Protocol):

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.port import (
     ACKNOWLEDGED_KEPT_S,
     ENDED_KEPT_S,
     Claim,
     OpenTask,
-    Owner,
     checked_entries,
     conflict,
     fenced,

@@ -91,7 +91,7 @@ class Exchange:
     @property
     def epoch(self) -> int:
         """The agent's incarnation."""
-        return self._links.epoch
+        return self._links.peers.local_epoch
 
     @property
     def address(self) -> str:
@@ -101,7 +101,7 @@ class Exchange:
     @property
     def peers_known(self) -> int:
         """How many other agents are remembered."""
-        return self._links.peers_known
+        return len(self._links.peers)
 
     def is_linked(self, agent: AgentId) -> bool:
         """Say whether there is a link to send to an agent on."""
@@ -140,7 +140,7 @@ class Exchange:
         """
         try:
             check_body(envelope.body)
-            peer = self._links.peer(envelope.recipient)
+            peer = self._links.peers.get(envelope.recipient)
             peer.offer(envelope)
         except ClusterError as error:
             if envelope.is_dispensable and isinstance(error, Overloaded):

@@ -17,6 +17,7 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
 from cluster.kernel.registration import choose_replica
+from cluster.kernel.tasks.failover import replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.port import PostOffice
@@ -182,11 +183,10 @@ class Sender:
                 replicas = await self.directory.replicas(role_of(agent), is_fresh=is_lost)
             except StoreUnavailable:
                 replicas = []
-            if any(replica.agent != agent for replica in replicas):
-                if is_lost:
-                    return f"{agent} can't be reached"
-                if all(replica.agent != agent for replica in replicas):
-                    return f"{agent} has lost its lease"
+            holders = [replica.agent for replica in replicas]
+            why = replacement(agent, holders, is_out_of_reach=is_lost)
+            if why is not None:
+                return f"{agent} {why.value}"
             if is_lost:
                 await asyncio.sleep(LOST_POLL_S)
 

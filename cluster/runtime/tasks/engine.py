@@ -10,32 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import (
-    AgentFailed,
     ClusterError,
     Overloaded,
     Stopped,
-    WireError,
 )
-from cluster.kernel.events import Event, Failed, Submitted, shown
+from cluster.kernel.events import Event, Submitted, shown
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
+from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Failure, Role, SecondLook, Seen, Submission
-from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
+from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
+from cluster.memory.journal.port import Journal, OpenTask
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.second_look import verify_request
-from cluster.runtime.tasks.task_journal import TaskJournal, events_of
-from cluster.runtime.tasks.task_run import TaskRun, View
+from cluster.runtime.tasks.task_journal import TaskJournal
+from cluster.runtime.tasks.task_run import TaskRun
+from cluster.runtime.tasks.task_story import View
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work
-from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
@@ -43,27 +42,12 @@ TASKS_MAX = 256
 """Tasks one Manager runs at once; more are refused, with when to try again."""
 SCAN_SHARE = 1 / 3
 """Of a lease: how often abandoned tasks are looked for."""
-RETRY_AFTER_S_MIN = 0.2
-RETRY_AFTER_S_MAX = 30.0
-UNACCEPTED_KEPT_S = 3600.0
-"""How long a task stays open that was claimed and never accepted: its driver may ask again."""
 CANCEL_WAIT_S = 5.0
 LAST_WORD_S = 1.5
 """How long a task's end may take that its deadline brought about: drivers wait a little longer."""
 
 Taken = TaskRun | list[Event] | None
 """What a claim came to: the run, the journal of what has ended, or None: another one has it."""
-
-
-@dataclass(slots=True)
-class EngineStatistics:
-    """Counters since the start of the host."""
-
-    accepted: int = 0
-    adopted: int = 0
-    fenced: int = 0
-    """Runs that ended because another Manager owns the task, or the store was gone for long."""
-    refused: int = 0
 
 
 class TaskEngine:
@@ -84,7 +68,7 @@ class TaskEngine:
         self._journal = journal
         self._tasks_max = tasks_max
         self._random = rng or Random()
-        self._owner = Owner(sender.exchange.agent, 0)
+        self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
         """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
@@ -98,7 +82,7 @@ class TaskEngine:
 
     async def start(self, epoch: int) -> None:
         """Begin to look for tasks whose owner is gone."""
-        self._owner = Owner(self._sender.exchange.agent, epoch)
+        self._claimant.owner = Owner(self._sender.exchange.agent, epoch)
         self._scanning = asyncio.ensure_future(self._scan())
 
     async def stop(self) -> None:
@@ -137,7 +121,7 @@ class TaskEngine:
             await self._journal.acknowledge(message.task, message.index)
             return None
         if isinstance(message, SecondLook):
-            message = verify_request(await self._events_of(message.task))
+            message = verify_request(await self._claimant.events_of(message.task))
         if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
             return await self._manager.handle(message, turn)
         try:
@@ -157,11 +141,11 @@ class TaskEngine:
             Stopped: this Manager has given the task up, and another one may have it.
         """
         view: View = turn.show
-        run.attach(view)
+        run.story.attach(view)
         try:
             ended = await asyncio.shield(run.ended)
         finally:
-            run.detach(view)
+            run.story.detach(view)
         if isinstance(ended, ClusterError):
             raise ended
         return ended
@@ -193,7 +177,7 @@ class TaskEngine:
         """Wait for the end of a run that was told to end, so that its driver hears of that end."""
         run = self._runs.get(task)
         if run is not None:
-            run.attach(turn.show)
+            run.story.attach(turn.show)
             await asyncio.wait([run.ended], timeout=timeout_s)
             if run.ended.done() and isinstance(run.ended.result(), Event):
                 turn.work.last_word = run.ended.result()
@@ -233,63 +217,29 @@ class TaskEngine:
         return claim
 
     def _admit(self) -> None:
-        if len(self._runs.keys() | self._claims.keys()) < self._tasks_max:
+        tasks = len(self._runs.keys() | self._claims.keys())
+        wait_s = retry_after_s(tasks, self._tasks_max, self._task_s)
+        if wait_s is None:
             return
         self.statistics.refused += 1
-        retry_after_s = min(max(self._task_s / 2, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
         raise Overloaded(
-            f"{self._owner.agent} runs {self._tasks_max} tasks already: try again in"
-            f" {retry_after_s:.1f} s",
-            retry_after_s,
+            f"{self._sender.exchange.agent} runs {self._tasks_max} tasks already: try again in"
+            f" {wait_s:.1f} s",
+            wait_s,
         )
 
     async def _take(self, submission: Submission, turn: RunningTurn) -> Taken:
-        task = submission.task
-        claim = await self._journal.claim(task, self._owner, expected_term=0)
-        if claim is None:
-            known = (await self._journal.open_tasks()).get(task)
-            if known is None:
-                return await self._events_of(task)
-            if not submission.is_again and await self._abandoned({task: known}) == []:
-                return None
-            claim = await self._journal.claim(task, self._owner, expected_term=known.term)
-            if claim is None:
-                return None
-            self.statistics.adopted += 1
-        journal = await self._opened(task, claim)
-        if journal.history.terminal is not None:  # it ended just before it was claimed
-            return journal.events
+        taken = await self._claimant.take(submission)
+        if not isinstance(taken, TaskJournal):
+            return taken
         submitted = None
-        if journal.history.submitted is None:
+        if taken.history.submitted is None:
             self.statistics.accepted += 1
             now_wall = self._sender.clock.wall()
             submitted = Submitted(
                 submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
             )
-        return await self._begin(journal, turn, submitted, turn.show)
-
-    async def _events_of(self, task: TaskId) -> list[Event]:
-        """Return the journal of a task that has ended."""
-        events = events_of(await self._journal.read(task), self._sender.codec)
-        if not events or not events[-1].is_terminal:
-            raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
-        return events
-
-    async def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
-        """Return the journal of a task that we have claimed; one that can't be read is ended."""
-        journal = TaskJournal(
-            self._journal,
-            self._sender.codec,
-            self._sender.clock,
-            task,
-            patience_s=self._sender.directory.lease_s,
-        )
-        try:
-            journal.open(claim.term, claim.entries)
-        except WireError as error:
-            await journal.end_unread(failure_from_error(error), self._owner.agent)
-            raise
-        return journal
+        return await self._begin(taken, turn, submitted, turn.show)
 
     async def _begin(
         self,
@@ -298,7 +248,7 @@ class TaskEngine:
         submitted: Submitted | None,
         view: View | None,
     ) -> TaskRun:
-        roles = await self.roles(role_of(self._owner.agent))
+        roles = await self.roles(role_of(self._sender.exchange.agent))
         run = TaskRun(self._manager, turn, journal, roles)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
@@ -308,30 +258,22 @@ class TaskEngine:
             if isinstance(outcome.result(), ClusterError):
                 self.statistics.fenced += 1
             else:
-                self._task_s += (self._sender.clock.now() - began_at - self._task_s) / 8
+                self._task_s = task_s_after(self._task_s, self._sender.clock.now() - began_at)
 
         run.ended.add_done_callback(ended)
         if view is not None:
-            run.attach(view)
+            run.story.attach(view)
         run.start(submitted)
         return run
 
     # ---- adoption --------------------------------------------------------------------------
-
-    async def _abandoned(self, open_tasks: dict[TaskId, OpenTask]) -> list[TaskId]:
-        """Return those whose owner is gone; the leases are read once, after the tasks were."""
-        living: set[Owner] = set()
-        if any(known.owner.agent != self._owner.agent for known in open_tasks.values()):
-            registered = await self._sender.directory.all(is_fresh=True)
-            living = {Owner(found.agent, found.epoch) for found in registered}
-        return [t for t, known in open_tasks.items() if known.is_abandoned(self._owner, living)]
 
     async def _scan(self) -> None:
         """Adopt what nobody works on, now and every part of a lease."""
         while True:
             try:
                 open_tasks = await self._journal.open_tasks()
-                for task in await self._abandoned(open_tasks):
+                for task in await self._claimant.abandoned(open_tasks):
                     if task not in self._runs and task not in self._claims:
                         await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:
@@ -351,20 +293,11 @@ class TaskEngine:
         """Go on with a task whose owner is gone."""
         if len(self._runs) >= self._tasks_max:
             return None
-        is_accepted = bool(await self._journal.read(task))
-        if not is_accepted and self._age_s(task) < UNACCEPTED_KEPT_S:
-            return None
-        claim = await self._journal.claim(task, self._owner, expected_term=known.term)
-        if claim is None:
-            return None
-        journal = await self._opened(task, claim)
-        if journal.history.terminal is not None:
-            return journal.events
-        submitted = journal.history.submitted
-        if submitted is None:
-            failure = Failure("stopped", "the task was never accepted, and nobody asked again")
-            await journal.record(Event(0.0, task, self._owner.agent, NO_STEP, Failed(failure)))
-            return None
+        taken = await self._claimant.take_abandoned(task, known)
+        if not isinstance(taken, TaskJournal):
+            return taken
+        submitted = taken.history.submitted
+        assert submitted is not None
         left_s = submitted.deadline_wall_s - self._sender.clock.wall()
         origin = self._sender.origin(task, new_traceparent(self._random))
         deadline = Deadline.after(
@@ -372,11 +305,7 @@ class TaskEngine:
         )
         self.statistics.adopted += 1
         turn = RunningTurn(Work(origin, []), self._sender, deadline, NO_STEP)
-        return await self._begin(journal, turn, None, None)
-
-    def _age_s(self, task: TaskId) -> float:
-        """Return how long ago a task's id was made (its first 48 bits say when)."""
-        return self._sender.clock.wall() - int(task[:12], 16) / 1000
+        return await self._begin(taken, turn, None, None)
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
         """Return the roles a plan may use."""

@@ -15,10 +15,10 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable, WireError
 from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.registration import FRESH_SHARE
 from cluster.kernel.tasks.history import TaskHistory
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.journal.port import Journal
-from cluster.runtime.directory import FRESH_SHARE
 from cluster.wire.messages import PACKAGE, MessageCodec
 
 EVENT = PACKAGE + Event.__name__

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,56 +18,42 @@ from cluster.kernel.errors import (
     DeadlinePassed,
     StaleEpoch,
     Stopped,
-    StoreUnavailable,
-    UnknownRecipient,
     UsageError,
 )
 from cluster.kernel.events import (
-    AgentDetail,
     Answered,
     Detail,
     Event,
     Failed,
     PlanReady,
-    StepFinished,
     StepPlanned,
-    StepStarted,
     Submitted,
     WasCancelled,
-    shown,
 )
-from cluster.kernel.ids import ANSWER_STEP, NO_STEP, PLAN_STEP, AgentId, StepId
+from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
 from cluster.kernel.tasks.history import Compose, DoStep, is_sound
 from cluster.kernel.vocabulary import (
     Answer,
-    Assignment,
     ComposeRequest,
-    Failure,
     PlanProposal,
     PlanRequest,
     Role,
 )
-from cluster.runtime.messaging.sender import Observed
+from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
+from cluster.runtime.tasks.task_story import TaskStory
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
-from cluster.wire.messages import Opaque
 
 _log = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply")
-View = Callable[[Event], None]
 
-FAILURES_MAX = 3
-"""How often a step may fail before its failure is its result."""
 PLAN_SHARE = 0.5
 """Of the time left, what the plan may take."""
 ANSWER_SHARE = 0.2
 """Of the time left after the plan, what is kept for the answer."""
-ROLE_WAIT_S = 15.0
-"""How long a role may be without a registered replica: a restart takes a few seconds."""
-ROLE_POLL_S = 0.2
 
 
 class TaskRun:
@@ -87,40 +72,17 @@ class TaskRun:
         self._manager = manager
         self._turn = turn
         self._journal = journal
+        self.story = TaskStory(journal, turn.sender.clock, turn.agent)
         self._roles = roles
-        journal.on_recorded = self._show_recorded
-        self._started_at = turn.sender.clock.now() - self._age_s()
-        self._views: list[View] = []
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
-        self._is_leaving = False
         self._work: asyncio.Task[None] | None = None
-
-    def _age_s(self) -> float:
-        """Return how long ago the task began: by the wall clock, for its owners have no other."""
-        history = self._journal.history
-        if history.submitted is None:
-            return history.at_s
-        age_s = self._turn.sender.clock.wall() - history.submitted.submitted_wall_s
-        return max(history.at_s, min(age_s, history.submitted.allowed_s))
 
     # ---- from outside ----------------------------------------------------------------------
 
     def start(self, submitted: Submitted | None) -> None:
         """Begin, with the submission where the journal does not have it yet."""
         self._work = asyncio.ensure_future(self._run(submitted))
-
-    def attach(self, view: View) -> None:
-        """Show somebody what the journal has, and everything from now on; twice is once."""
-        if view in self._views:
-            return
-        for event in self._journal.events:
-            view(shown(event))
-        self._views.append(view)
-
-    def detach(self, view: View) -> None:
-        """Show somebody no more."""
-        self._views.remove(view)
 
     def cancel(self, reason: str) -> None:
         """Ask for the end of the task; what runs is cancelled, and the journal says so."""
@@ -129,7 +91,7 @@ class TaskRun:
 
     async def leave(self) -> None:
         """Stop without an end: another Manager, or the next incarnation, goes on."""
-        self._is_leaving = True
+        self.story.leave()
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
@@ -145,9 +107,9 @@ class TaskRun:
     async def _run(self, submitted: Submitted | None) -> None:
         try:
             if submitted is not None:
-                await self.record(submitted)
+                await self.story.record(submitted)
             detail = await self._outcome()
-            self._end(await self.record(detail))
+            self._end(await self.story.record(detail))
         except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
         except Exception:  # noqa: BLE001 - whoever follows the run must hear of its end
@@ -201,8 +163,8 @@ class TaskRun:
         if not is_sound(proposal.plan):
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
         for step in proposal.plan.steps:
-            self.show(StepPlanned(step), step.id)
-        await self.record(PlanReady(proposal.plan, proposal.degraded))
+            self.story.show(StepPlanned(step), step.id)
+        await self.story.record(PlanReady(proposal.plan, proposal.degraded))
 
     async def _ask_manager(
         self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
@@ -212,9 +174,7 @@ class TaskRun:
         Not where another Manager has claimed the task: it may have thought it already.
         """
         await self._journal.confirm()
-        turn = self._turn.at_step(
-            step, deadline, lambda detail: self._progress(detail, step, self._turn.agent)
-        )
+        turn = self._turn.at_step(step, deadline, lambda detail: self.story.progress(detail, step))
         try:
             async with asyncio.timeout(turn.remaining_s()):
                 reply = await self._manager.handle(request, turn)
@@ -241,7 +201,7 @@ class TaskRun:
                     group.create_task(do(order))
 
         async def do(order: DoStep) -> None:
-            await StepRun(self, order, deadline).run()
+            await StepRun(self.story, self._turn, order, deadline).run()
             start_ready()
 
         try:
@@ -249,151 +209,3 @@ class TaskRun:
                 start_ready()
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-
-    async def ask_step(self, assignment: Assignment, step: StepRun, deadline: Deadline) -> object:
-        """Ask a step's agent and return what it says."""
-        turn = self._turn.at_step(assignment.step, deadline, lambda _: None)
-        observed = Observed(
-            on_progress=lambda agent, detail: self._progress(detail, assignment.step, agent),
-            on_restart=step.restarted,
-            is_abandoned=lambda: self._is_leaving or self._journal.is_lost,
-        )
-        return await turn.ask_observed(step.agent, assignment, None, observed, is_replaceable=True)
-
-    async def replica(self, role: str, avoid: frozenset[AgentId], deadline: Deadline) -> AgentId:
-        """Return a replica, waiting a while where the only one is being restarted.
-
-        Without the store it waits until the deadline: nothing could be journaled anyway.
-        """
-        sender = self._turn.sender
-        gives_up = deadline.sooner(ROLE_WAIT_S, sender.clock.now())
-        while True:
-            try:
-                return await sender.replica_of(role, avoid)
-            except UnknownRecipient:
-                if gives_up.is_passed(sender.clock.now()):
-                    raise
-            except StoreUnavailable:
-                if deadline.is_passed(sender.clock.now()):
-                    raise
-            await asyncio.sleep(ROLE_POLL_S)
-
-    async def is_registered(self, agent: AgentId) -> bool:
-        """Say whether an agent is known to hold a lease."""
-        try:
-            return any(found.agent == agent for found in await self._turn.sender.directory.all())
-        except StoreUnavailable:
-            return False
-
-    @property
-    def is_lost(self) -> bool:
-        """The journal takes nothing more from this run."""
-        return self._journal.is_lost
-
-    @property
-    def submitted(self) -> Submitted:
-        """What the task is."""
-        submitted = self._journal.history.submitted
-        assert submitted is not None
-        return submitted
-
-    # ---- events ----------------------------------------------------------------------------
-
-    def _event(self, detail: Detail, step: StepId, agent: AgentId) -> Event:
-        at_s = max(self._turn.sender.clock.now() - self._started_at, self._journal.history.at_s)
-        return Event(at_s, self._journal.task, agent, step, detail)
-
-    async def record(
-        self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
-    ) -> Event:
-        """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does."""
-        return await self._journal.record(self._event(detail, step, agent or self._turn.agent))
-
-    def begin(self, detail: Detail, step: StepId, agent: AgentId) -> None:
-        """Have a fact journaled before all that is recorded later; it is shown when it is."""
-        self._journal.begin(self._event(detail, step, agent))
-
-    def _show_recorded(self, event: Event) -> None:
-        for view in [] if event.is_terminal else self._views:
-            view(shown(event))
-
-    def show(self, detail: Detail, step: StepId, agent: AgentId | None = None) -> None:
-        """Show a fact that need not outlive this process."""
-        event = self._event(detail, step, agent or self._turn.agent)
-        for view in self._views:
-            view(event)
-
-    def _progress(self, detail: object, step: StepId, agent: AgentId) -> None:
-        """Show what an agent says of its work; what is for us to say, it may not."""
-        if isinstance(detail, AgentDetail):
-            self.show(detail, step, agent)
-        else:
-            kind = type(detail).__name__
-            _log.warning("%s said %s of task %s: not shown", agent, kind, self._journal.task)
-
-
-class StepRun:
-    """One step under way: how often it was sent, to whom, and why again."""
-
-    def __init__(self, run: TaskRun, order: DoStep, deadline: Deadline) -> None:
-        self.agent = order.agent
-        self._run = run
-        self._order = order
-        self._deadline = deadline
-        self._attempt = order.attempt
-        self._failures = 0
-        self._avoid: frozenset[AgentId] = frozenset()
-        self._reason = "its Manager was lost; what is done counts" if order.attempt > 1 else ""
-
-    async def run(self) -> None:
-        """Do the step to its end, which the journal then has; its failures are results too."""
-        while True:
-            try:
-                value = await self._once()
-                failure = None
-                break
-            except ClusterError as error:
-                if self._run.is_lost:
-                    raise
-                value, failure = None, failure_from_error(error)
-                if not self._may_try_again(error):
-                    break
-        await self._finished(value, failure)
-
-    async def _once(self) -> object:
-        step, submitted = self._order.step, self._run.submitted
-        if not self.agent or not await self._run.is_registered(self.agent):
-            self.agent = await self._run.replica(step.agent, self._avoid, self._deadline)
-        started = StepStarted(self._attempt, self._reason)
-        await self._run.record(started, step.id, self.agent)
-        assignment = Assignment(
-            step.id,
-            step.instruction,
-            submitted.goal,
-            self._order.needed,
-            submitted.collection,
-        )
-        return await self._run.ask_step(assignment, self, self._deadline)
-
-    def restarted(self, agent: AgentId, epoch: int) -> None:
-        """Journal that a new incarnation of the replica got the step again."""
-        self._attempt += 1
-        reason = f"{agent} was restarted (incarnation {epoch})"
-        self._run.begin(StepStarted(self._attempt, reason), self._order.step.id, agent)
-
-    def _may_try_again(self, error: ClusterError) -> bool:
-        """Say whether one more attempt is allowed, with another replica if there is one."""
-        self._failures += 1
-        if not error.is_retryable or self._failures >= FAILURES_MAX:
-            return False
-        self._reason = str(error)
-        self._avoid = self._avoid | {self.agent}
-        self._attempt += 1
-        self.agent = AgentId("")
-        return True
-
-    async def _finished(self, value: object, failure: Failure | None) -> None:
-        outcome = "finished" if failure is None else "failed"
-        result = value.text() if isinstance(value, Opaque) else ""
-        finished = StepFinished(outcome, self._attempt, failure, result, value)
-        await self._run.record(finished, self._order.step.id, self.agent or None)

@@ -12,8 +12,8 @@ import logging
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.registration import FRESH_SHARE
 from cluster.memory.store.port import Store
-from cluster.runtime.directory import FRESH_SHARE
 from cluster.wire.messages import pack, unpack
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import pytest
 from cluster.kernel.envelope import Batch, Envelope, Frame, Goodbye, Kind
 from cluster.kernel.errors import ClusterError, PeerUnavailable, StoreUnavailable
 from cluster.kernel.ids import AgentId, EnvelopeId, TaskId
-from cluster.memory.journal.port import Owner
+from cluster.kernel.tasks.ownership import Owner
 from cluster.transport.port import Connection
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Process, VirtualLoop

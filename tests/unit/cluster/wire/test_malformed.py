@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from cluster.kernel.envelope import Ack, Batch, Frame, Goodbye, Hello, Kind, Lane, Part, Resident
 from cluster.kernel.errors import WireError
 from cluster.kernel.ids import AgentId
-from cluster.runtime.messaging.links import PEERS_MAX
+from cluster.runtime.messaging.peers import PEERS_MAX
 from cluster.wire.codec import frame_from_bytes, frame_to_bytes, with_checksum
 from cluster.wire.messages import PACKAGE, MessageCodec
 from protos.v1 import agents_pb2, exchange_pb2

@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cluster.kernel.errors import ClusterError, StaleEpoch, WireError
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.local import LocalJournal
-from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, OpenTask, Owner
+from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, OpenTask
 from tests.support.clock import ManualClock
 
 TASK = TaskId("task")

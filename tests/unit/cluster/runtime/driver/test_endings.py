@@ -11,7 +11,7 @@ from cluster.kernel.events import Answered, Failed, FellBack, WasCancelled
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal
 from cluster.memory.journal.local import LocalJournal
-from cluster.runtime.driver.driver import SubmittedTask
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, forever, step

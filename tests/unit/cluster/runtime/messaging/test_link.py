@@ -6,10 +6,11 @@ import asyncio
 from typing import cast
 
 from cluster.kernel.clock import Clock, SystemClock
+from cluster.kernel.delivery.pace import AT_ONCE
 from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Envelope, Frame, Hello, Kind, Resident
 from cluster.kernel.ids import AgentId, EnvelopeId
-from cluster.runtime.messaging.link import AT_ONCE, Link
+from cluster.runtime.messaging.link import Link
 from cluster.transport.port import Receiver
 from tests.support.clock import ManualClock
 
@@ -49,7 +50,7 @@ class Keeper:
 
     def on_hello(self, link: Link, theirs: Hello) -> None:
         self.peer.meet(1)
-        link.peers[THEM] = link.sends_to[THEM] = self.peer
+        link.peers[THEM] = link.outgoing.peers[THEM] = self.peer
 
     def on_batch(self, link: Link, batch: Batch) -> None:
         pass

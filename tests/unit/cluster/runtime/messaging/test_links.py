@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from cluster.kernel.delivery import reach
 from cluster.kernel.envelope import Ack, Batch, Goodbye, Hello, Kind, Lane, Resident
 from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.ids import AgentId
-from cluster.runtime.directory import LEASE_S
-from cluster.runtime.messaging import links
+from cluster.kernel.registration import LEASE_S
+from cluster.runtime.messaging import links, peers, watcher
 from tests.support.clock import ManualClock
 from tests.support.hosts import until
 from tests.support.puppet import PUPPET, US, Puppet, settle
@@ -147,7 +148,7 @@ async def test_a_peer_that_is_back_in_time_is_not_forgotten(
 
 
 async def test_the_peers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "PEERS_MAX", 2)
+    monkeypatch.setattr(peers, "PEERS_MAX", 2)
     async with Puppet() as puppet:
         puppet.connect().end()  # the puppet is remembered, and nothing waits for it
         links_of = [puppet.connect(AgentId(name)) for name in ("one-0", "two-0", "three-0")]
@@ -159,7 +160,7 @@ async def test_the_peers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch)
 async def test_who_waits_for_a_peer_that_stays_away_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(links, "LOST_AFTER_S", 0.0)
+    monkeypatch.setattr(reach, "LOST_AFTER_S", 0.0)
     async with Puppet() as puppet:
         connection = puppet.connect()
         asking = asyncio.ensure_future(puppet.exchange.ask(puppet.make_ask(1)))
@@ -200,7 +201,7 @@ async def test_an_ack_of_what_was_never_sent_ends_the_link_and_is_passed_over(ac
 async def test_a_link_is_stuck_after_a_lease_of_the_clock_that_was_passed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(links, "WATCH_SHARE", 0.0)
+    monkeypatch.setattr(watcher, "WATCH_SHARE", 0.0)
     clock = ManualClock()
     async with Puppet(clock=clock) as puppet:
         connection = puppet.connect()

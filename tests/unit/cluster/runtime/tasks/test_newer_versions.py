@@ -8,9 +8,9 @@ from cluster.kernel.envelope import Envelope, Frame, Kind, Lane
 from cluster.kernel.errors import Unsupported, WireError
 from cluster.kernel.events import Answered, Detail, Event, Failed, Submitted, Thought, UnknownDetail
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, Finding
-from cluster.memory.journal.port import Owner
 from cluster.runtime.messaging.sender import Observed
 from cluster.runtime.tasks.task_journal import EVENT, events_of
 from cluster.runtime.turns.running_turn import RunningTurn

@@ -15,15 +15,15 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Assignment,
     Finding,
     Submission,
 )
-from cluster.memory.journal.port import Owner
 from cluster.memory.store.local import LocalStore
-from cluster.runtime.driver.driver import SubmittedTask, addressed
+from cluster.runtime.driver.submitted import SubmittedTask, addressed
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec

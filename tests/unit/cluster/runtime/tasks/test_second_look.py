@@ -24,7 +24,7 @@ from cluster.kernel.vocabulary import (
     Support,
     VerifyRequest,
 )
-from cluster.runtime.driver.driver import SubmittedTask
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec

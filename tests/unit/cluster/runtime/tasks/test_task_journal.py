@@ -7,9 +7,9 @@ import pytest
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable
 from cluster.kernel.events import Event, Submitted
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.registration import FRESH_SHARE
+from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.local import LocalJournal
-from cluster.memory.journal.port import Owner
-from cluster.runtime.directory import FRESH_SHARE
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.wire.messages import MessageCodec
 from tests.support.clock import ManualClock

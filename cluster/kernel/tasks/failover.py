@@ -1,0 +1,133 @@
+"""Which Manager is asked for a task next, when, and until when; who is given up for another one.
+
+Pure: the driver (`cluster.runtime.driver`) tells what became of each ask and carries out what is
+said here; `cluster.runtime.messaging.sender` looks at the leases. What is tried again within a task
+is decided in `cluster.kernel.tasks.retries`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from cluster.kernel.errors import (
+    ClusterError,
+    DeadlinePassed,
+    Overloaded,
+    UnknownRecipient,
+    Unsupported,
+)
+from cluster.kernel.ids import AgentId
+
+ACCEPT_WAIT_S = 15.0
+"""How long a Manager that accepts the task is looked for: a restart takes a few seconds. Once it is
+accepted, its deadline is the bound."""
+AGAIN_S_MIN = 0.02
+AGAIN_S_MAX = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """How far a task's way to a Manager has got; instants are on the monotonic clock."""
+
+    began_at: float
+    deadline_at: float
+    manager: AgentId
+    """Who is asked."""
+    was_sent: bool = False
+    """A Manager may have accepted the task, whatever we heard of it."""
+    tries: int = 0
+    refused_by: frozenset[AgentId] = frozenset()
+    """Managers that have too many tasks already."""
+    refusal: Overloaded | None = None
+    """The last of their refusals, until another Manager has been chosen."""
+
+    @property
+    def avoid(self) -> frozenset[AgentId]:
+        """Who is asked only where there is no other Manager."""
+        return self.refused_by | {self.manager}
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseAgain:
+    """Order: choose a Manager, after a wait, and tell `manager_chosen` which one."""
+
+    after_s: float = 0.0
+    is_lost: bool = False
+    """Nothing is heard of the Manager just now: the user is told that the task waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Order: ask the Manager that was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Order: ask nobody any more; the error is what the user is told."""
+
+    error: ClusterError
+
+
+def ask_failed(
+    state: Failover, error: ClusterError, attempts: int, now: float
+) -> tuple[Failover, ChooseAgain | GiveUp]:
+    """Return what follows an ask that failed, after it was put onto a link ``attempts`` times."""
+    state = replace(state, tries=state.tries + 1)
+    if isinstance(error, Overloaded) and not state.was_sent:
+        # When to come back is for the user to decide: we only look elsewhere.
+        refused_by = state.refused_by | {state.manager}
+        return replace(state, refused_by=refused_by, refusal=error), ChooseAgain()
+    state = replace(state, was_sent=state.was_sent or attempts > 0)
+    may_pass = _may_pass(error)
+    bound_s = math.inf if state.was_sent else ACCEPT_WAIT_S
+    if may_pass and now >= state.deadline_at:  # of what another try may have mended, time is up
+        return state, GiveUp(DeadlinePassed(f"the deadline passed: {error}"))
+    if not may_pass or now - state.began_at > bound_s:
+        return state, GiveUp(error)
+    wait_s = min(AGAIN_S_MIN * 2 ** min(state.tries, 10), AGAIN_S_MAX)
+    return state, ChooseAgain(wait_s, is_lost=True)
+
+
+def _may_pass(error: ClusterError) -> bool:
+    """Say whether the same ask may do better later, or elsewhere."""
+    if isinstance(error, Unsupported):
+        return False  # another Manager may know it, and the user had better know of the mixture
+    return error.is_retryable or isinstance(error, UnknownRecipient)
+
+
+def manager_chosen(state: Failover, manager: AgentId) -> tuple[Failover, Ask | GiveUp]:
+    """Return what follows a choice; who is being restarted may be the only one there is."""
+    refusal = state.refusal
+    state = replace(state, manager=manager, refusal=None)
+    if refusal is not None and manager in state.refused_by:
+        return state, GiveUp(refusal)
+    return state, Ask()
+
+
+def may_look_again(began_at: float, timeout_s: float, now: float) -> bool:
+    """Say whether a Manager is looked for on, for a task that none was found for when it began."""
+    return now + AGAIN_S_MAX <= began_at + min(timeout_s, ACCEPT_WAIT_S)
+
+
+class Replaced(Enum):
+    """Why an agent is no longer the one to ask while another replica of its role is."""
+
+    OUT_OF_REACH = "can't be reached"
+    LEASE_LOST = "has lost its lease"
+
+
+def replacement(
+    agent: AgentId, replicas: Iterable[AgentId], *, is_out_of_reach: bool
+) -> Replaced | None:
+    """Return why who was asked is given up for another replica with a lease, None where not yet."""
+    others = set(replicas)
+    has_lease = agent in others
+    others.discard(agent)
+    if not others:
+        return None
+    if is_out_of_reach:
+        return Replaced.OUT_OF_REACH
+    return None if has_lease else Replaced.LEASE_LOST

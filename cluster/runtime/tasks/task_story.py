@@ -1,0 +1,100 @@
+"""What is journaled of a task and shown to those who follow it, under one owner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.events import AgentDetail, Detail, Event, Submitted, shown
+from cluster.kernel.ids import NO_STEP, AgentId, StepId
+from cluster.runtime.tasks.task_journal import TaskJournal
+
+_log = logging.getLogger(__name__)
+
+View = Callable[[Event], None]
+
+
+class TaskStory:
+    """Stamps the facts of a task: those that must outlive this process are journaled first."""
+
+    def __init__(self, journal: TaskJournal, clock: Clock, owner: AgentId) -> None:
+        self.journal = journal
+        self._clock = clock
+        self._owner = owner
+        self._views: list[View] = []
+        self._started_at = clock.now() - self._age_s()
+        self._is_left = False
+        journal.on_recorded = self._show_recorded
+
+    def _age_s(self) -> float:
+        """Return how long ago the task began: by the wall clock, for its owners have no other."""
+        history = self.journal.history
+        if history.submitted is None:
+            return history.at_s
+        age_s = self._clock.wall() - history.submitted.submitted_wall_s
+        return max(history.at_s, min(age_s, history.submitted.allowed_s))
+
+    @property
+    def submitted(self) -> Submitted:
+        """What the task is."""
+        submitted = self.journal.history.submitted
+        assert submitted is not None
+        return submitted
+
+    @property
+    def is_over(self) -> bool:
+        """Somebody else goes on with the task: nothing that runs for it is to be ended."""
+        return self._is_left or self.journal.is_lost
+
+    def leave(self) -> None:
+        """Leave the task to the next owner."""
+        self._is_left = True
+
+    # ---- followers -------------------------------------------------------------------------
+
+    def attach(self, view: View) -> None:
+        """Show somebody what the journal has, and everything from now on; twice is once."""
+        if view in self._views:
+            return
+        for event in self.journal.events:
+            view(shown(event))
+        self._views.append(view)
+
+    def detach(self, view: View) -> None:
+        """Show somebody no more."""
+        self._views.remove(view)
+
+    # ---- facts -----------------------------------------------------------------------------
+
+    async def record(
+        self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
+    ) -> Event:
+        """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does."""
+        return await self.journal.record(self._event(detail, step, agent))
+
+    def begin(self, detail: Detail, step: StepId, agent: AgentId) -> None:
+        """Have a fact journaled before all that is recorded later; it is shown when it is."""
+        self.journal.begin(self._event(detail, step, agent))
+
+    def _show_recorded(self, event: Event) -> None:
+        for view in [] if event.is_terminal else self._views:
+            view(shown(event))
+
+    def show(self, detail: Detail, step: StepId, agent: AgentId | None = None) -> None:
+        """Show a fact that need not outlive this process."""
+        event = self._event(detail, step, agent)
+        for view in self._views:
+            view(event)
+
+    def progress(self, detail: object, step: StepId, agent: AgentId | None = None) -> None:
+        """Show what an agent says of its work; what is for the owner to say, it may not."""
+        if isinstance(detail, AgentDetail):
+            self.show(detail, step, agent)
+        else:
+            kind, task = type(detail).__name__, self.journal.task
+            _log.warning("%s said %s of task %s: not shown", agent or self._owner, kind, task)
+
+    def _event(self, detail: Detail, step: StepId, agent: AgentId | None) -> Event:
+        at_s = max(self._clock.now() - self._started_at, self.journal.history.at_s)
+        return Event(at_s, self.journal.task, agent or self._owner, step, detail)

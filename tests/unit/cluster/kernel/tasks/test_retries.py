@@ -1,0 +1,88 @@
+"""A step is tried again where that can help, elsewhere if it can, and not for ever."""
+
+from __future__ import annotations
+
+from cluster.kernel.errors import AgentFailed, PeerUnavailable, StoreUnavailable, UnknownRecipient
+from cluster.kernel.ids import NO_AGENT, AgentId
+from cluster.kernel.tasks.retries import (
+    FAILURES_MAX,
+    ROLE_WAIT_S,
+    Retry,
+    RoleWait,
+    agent_restarted,
+    first_try,
+    role_missing,
+    step_failed,
+)
+
+CODER = AgentId("coder-0")
+LOST = PeerUnavailable("coder-0 can't be reached")
+
+
+def test_a_step_whose_agent_is_lost_goes_to_another_replica_and_says_why() -> None:
+    tries, retry = step_failed(first_try(1, CODER), LOST)
+
+    assert retry is Retry.AGAIN
+    assert (tries.attempt, tries.agent, tries.avoid) == (2, NO_AGENT, frozenset({CODER}))
+    assert tries.reason == str(LOST)
+
+
+def test_a_failure_that_would_come_again_is_the_steps_result() -> None:
+    before = first_try(1, CODER)
+
+    tries, retry = step_failed(before, AgentFailed("it raised"))
+
+    assert retry is Retry.NEVER
+    assert (tries.attempt, tries.agent) == (before.attempt, before.agent)
+
+
+def test_a_step_fails_only_so_often() -> None:
+    tries = first_try(1, CODER)
+    retries: list[Retry] = []
+    while len(retries) < FAILURES_MAX:
+        tries, retry = step_failed(tries, LOST)
+        retries.append(retry)
+
+    assert retries == [Retry.AGAIN] * (FAILURES_MAX - 1) + [Retry.NEVER]
+
+
+def test_a_restart_is_an_attempt_and_no_failure() -> None:
+    tries = agent_restarted(first_try(1, CODER), CODER, 7)
+
+    assert (tries.attempt, tries.agent, tries.failures) == (2, CODER, 0)
+    assert "incarnation 7" in tries.reason
+
+
+def test_a_step_of_a_lost_manager_is_asked_for_where_it_was_and_says_why() -> None:
+    tries = first_try(2, CODER)
+
+    assert (tries.agent, tries.attempt) == (CODER, 2)
+    assert tries.reason
+
+
+def test_a_role_without_replicas_is_waited_for_as_long_as_a_restart_takes() -> None:
+    wait = RoleWait.begin(deadline_at=1000.0, now=0.0)
+    missing = UnknownRecipient("no coder is registered")
+
+    assert role_missing(wait, missing, ROLE_WAIT_S - 0.1) is Retry.AGAIN
+    assert role_missing(wait, missing, ROLE_WAIT_S) is Retry.NEVER
+
+
+def test_without_the_store_a_role_is_waited_for_until_the_deadline() -> None:
+    wait = RoleWait.begin(deadline_at=1000.0, now=0.0)
+    away = StoreUnavailable("no store")
+
+    assert role_missing(wait, away, 999.0) is Retry.AGAIN
+    assert role_missing(wait, away, 1000.0) is Retry.NEVER
+
+
+def test_no_role_is_waited_for_beyond_the_deadline() -> None:
+    wait = RoleWait.begin(deadline_at=1.0, now=0.0)
+
+    assert role_missing(wait, UnknownRecipient("no coder is registered"), 1.0) is Retry.NEVER
+
+
+def test_other_trouble_with_the_directory_is_not_waited_out() -> None:
+    wait = RoleWait.begin(deadline_at=1000.0, now=0.0)
+
+    assert role_missing(wait, AgentFailed("what?"), 0.0) is Retry.NEVER
