@@ -28,7 +28,7 @@ from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Observed, Sender
 from cluster.runtime.observers.spans import Spans
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport

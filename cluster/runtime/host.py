@@ -18,7 +18,8 @@ from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
-from cluster.runtime.turns.runner import Handler, Service, TaskOwner, TurnRunner
+from cluster.runtime.turns.handler import Handler, Service, TaskOwner
+from cluster.runtime.turns.runner import TurnRunner
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec

@@ -22,7 +22,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.nearest import nearest_transport
 from cluster.transport.port import Accept, Connection, Transport

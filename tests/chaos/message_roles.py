@@ -24,7 +24,7 @@ from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.driver import NoWork
 from cluster.runtime.host import Host
 from cluster.runtime.messaging.sender import Observed, Sender
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.messages import Opaque
 from tests.chaos.host_process import Opener, Part, Surroundings, plain_host

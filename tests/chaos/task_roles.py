@@ -37,7 +37,7 @@ from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from tests.chaos.host_process import (
     CrashPoints,

@@ -35,7 +35,8 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
-from cluster.runtime.turns.runner import QUEUED_MAX, Handler
+from cluster.runtime.turns.handler import Handler
+from cluster.runtime.turns.runner import QUEUED_MAX
 from tests.simulation.faults import Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop

@@ -24,7 +24,7 @@ from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from tests.support.fake_tools import FakeSandbox
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.hosts import MemoryCluster

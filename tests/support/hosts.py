@@ -19,7 +19,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.tasks.engine import TaskEngine
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec

@@ -30,7 +30,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
 from cluster.runtime.tasks.engine import TaskEngine
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
 

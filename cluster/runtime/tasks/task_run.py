@@ -42,7 +42,7 @@ from cluster.kernel.vocabulary import (
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_story import TaskStory
-from cluster.runtime.turns.runner import Handler
+from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
 

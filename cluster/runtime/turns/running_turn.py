@@ -9,13 +9,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import Cancelled, ClusterError, DeadlinePassed, Overloaded, Stopped
+from cluster.kernel.errors import DeadlinePassed, Overloaded
 from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.turn_life import Ending, Phase
 from cluster.kernel.vocabulary import Assignment
 from cluster.runtime.messaging.sender import NOT_OBSERVED, Observed, Sender
 from cluster.wire.messages import PACKAGE
@@ -31,21 +31,6 @@ def step_key_of(asked: Envelope) -> tuple[TaskId, StepId] | None:
     return (asked.task, asked.step) if is_step else None
 
 
-class Ending(Enum):
-    """Why a turn was ended from outside."""
-
-    CANCELLED = "the turn was cancelled"
-    ASKER_GONE = "whoever asked can't be reached any longer"
-    EXPIRED = "the turn did not end before its deadline"
-    STOPPING = "the host is stopping"
-
-    def error(self) -> ClusterError:
-        """Return what its askers are told."""
-        if self is Ending.EXPIRED:
-            return DeadlinePassed(self.value)
-        return Stopped(self.value) if self is Ending.STOPPING else Cancelled(self.value)
-
-
 @dataclass(slots=True, eq=False)
 class Work:
     """A message on its way through the agent, and who waits for what it comes to."""
@@ -54,10 +39,7 @@ class Work:
     askers: list[Envelope]
     step_key: tuple[TaskId, StepId] | None = None
     """The step it does, where it is one of a plan's."""
-    is_started: bool = False
-    """It is no longer in the inbox, or need not wait for its turn there."""
-    is_turn: bool = False
-    """It was started as the turn of its key."""
+    phase: Phase = Phase.QUEUED
     task: asyncio.Task[None] | None = None
     """What runs it, once it has begun: what has not can't be cancelled, or nobody was answered."""
     has_waited: bool = False
