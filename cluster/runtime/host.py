@@ -67,6 +67,7 @@ class Host:
             transport=transport,
             directory=self.directory,
             clock=clock,
+            codec=codec,
             rng=rng,
             is_coalescing=is_coalescing,
             dead_letters=DeadLetterBox(store, scope),

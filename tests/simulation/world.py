@@ -183,17 +183,18 @@ class World:
 
     def watch(self, process: Process, exchange: Exchange) -> None:
         """Have the books know what a process applies."""
-        dispatch = exchange._dispatch
+        arrivals = exchange._arrivals
+        dispatch = arrivals._dispatch
 
         def watched(peer: Any, envelope: Envelope) -> None:
             if process.is_alive:
                 is_news = envelope.kind in {Kind.REPLY, Kind.PROGRESS}
-                is_awaited = not is_news or exchange._asks.get(envelope.cause) is not None
+                is_awaited = not is_news or exchange.asks.get(envelope.cause) is not None
                 now = self.loop.time()
                 self.ledger.on_applied(process, envelope, peer.epoch, now, is_awaited=is_awaited)
             dispatch(peer, envelope)
 
-        exchange._dispatch = watched  # type: ignore[method-assign]
+        arrivals._dispatch = watched  # type: ignore[method-assign]
         links = exchange._links
         meet = links._meet
 

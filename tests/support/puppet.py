@@ -27,6 +27,7 @@ from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.transport.port import Accept, Connection, Receiver
+from cluster.wire.messages import MessageCodec
 
 US, PUPPET = AgentId("us-0"), AgentId("puppet-0")
 
@@ -137,6 +138,7 @@ class Puppet:
             transport=self._transport,
             directory=Directory(store, self.clock),
             clock=self.clock,
+            codec=MessageCodec(),
             dead_letters=self.letters,
         )
         self.epoch, self.session = 1, 1

@@ -66,17 +66,19 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
+        codec = MessageCodec()
         exchange = Exchange(
             agent,
             transport=transport,
             directory=directory,
             clock=clock,
+            codec=codec,
             rng=rng,
             dead_letters=DeadLetterBox(store, scope),
         )
         ids = IdSource(clock.wall, rng)
         self._random = rng
-        self._sender = Sender(exchange, directory, MessageCodec(), clock, ids)
+        self._sender = Sender(exchange, directory, codec, clock, ids)
         self._tasks: dict[TaskId, SubmittedTask] = {}
         """Those that have not ended."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
@@ -15,6 +13,7 @@ from cluster.kernel.registration import choose_replica
 from cluster.kernel.tasks.failover import replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.runtime.directory import Directory
+from cluster.runtime.messaging.asks import AskObserver, Unobserved
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.wire.failure import error_from_failure
 from cluster.wire.messages import MessageCodec
@@ -25,19 +24,28 @@ LOST_POLL_S = 0.1
 """How often another replica is looked for while the one that was asked can't be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """Who wants to see an ask on its way: its progress, and that it was sent again."""
+class _Replaceable(Unobserved):
+    """Passes on what is seen of an ask, and notes that its recipient can't be reached."""
 
-    on_progress: Callable[[AgentId, object], None] | None = None
-    on_restart: Callable[[AgentId, int], None] | None = None
-    is_abandoned: Callable[[], bool] | None = None
-    """Where it says so, ending the wait does not end the work: somebody else asks for it."""
-    on_link_lost: Callable[[], None] | None = None
-    """The recipient does not answer the telephone; it may come back."""
+    def __init__(self, observer: AskObserver) -> None:
+        self._observer = observer
+        self.link_lost = asyncio.Event()
+        self.has_left = False
+        """The recipient was given up for another one, and is not to be told."""
 
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        self._observer.on_progress(agent, detail)
 
-NOT_OBSERVED = Observed()
+    def on_restart(self, agent: AgentId, epoch: int, /) -> None:
+        self._observer.on_restart(agent, epoch)
+
+    def on_link_lost(self) -> None:
+        self.link_lost.set()
+        self._observer.on_link_lost()
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self.has_left or self._observer.is_abandoned
 
 
 class Sender:
@@ -76,33 +84,13 @@ class Sender:
         return chosen.agent
 
     async def ask(
-        self, envelope: Envelope, observed: Observed = NOT_OBSERVED, *, grace_s: float = 0.0
+        self, envelope: Envelope, observer: AskObserver | None = None, *, grace_s: float = 0.0
     ) -> object:
         """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
         recipient = envelope.recipient
-        on_progress, on_restart = observed.on_progress, observed.on_restart
-
-        progress = restart = None
-        if on_progress is not None:
-
-            def progress(news: Envelope) -> None:
-                on_progress(news.sender, self.codec.decode(news.body_type, news.body))
-
-        if on_restart is not None:
-
-            def restart(epoch: int) -> None:
-                on_restart(recipient, epoch)
-
         self._in_flight[recipient] = self._in_flight.get(recipient, 0) + 1
         try:
-            reply = await self.exchange.ask(
-                envelope,
-                on_progress=progress,
-                on_restart=restart,
-                grace_s=grace_s,
-                is_abandoned=observed.is_abandoned,
-                on_link_lost=observed.on_link_lost,
-            )
+            reply = await self.exchange.ask(envelope, observer, grace_s=grace_s)
         finally:
             self._in_flight[recipient] -= 1
             if not self._in_flight[recipient]:
@@ -113,7 +101,12 @@ class Sender:
         return value
 
     async def ask_replaceable(
-        self, envelope: Envelope, observed: Observed, *, is_left: bool = False, grace_s: float = 0.0
+        self,
+        envelope: Envelope,
+        observer: AskObserver,
+        *,
+        is_left: bool = False,
+        grace_s: float = 0.0,
     ) -> object:
         """As `ask`, but not for longer than the recipient is the best one to ask.
 
@@ -122,26 +115,14 @@ class Sender:
         Raises:
             PeerUnavailable: it can't be reached or has lost its lease, and another replica has one.
         """
-        link_lost = asyncio.Event()
-        is_abandoned = observed.is_abandoned
-        has_left = False
-
-        def is_left_or_abandoned() -> bool:
-            return has_left or (is_abandoned is not None and is_abandoned())
-
-        def lose_link() -> None:
-            link_lost.set()
-            if observed.on_link_lost is not None:
-                observed.on_link_lost()
-
-        watched = replace(observed, is_abandoned=is_left_or_abandoned, on_link_lost=lose_link)
+        watched = _Replaceable(observer)
         asking = asyncio.ensure_future(self.ask(envelope, watched, grace_s=grace_s))
-        losing = asyncio.ensure_future(self._replaced(envelope.recipient, link_lost))
+        losing = asyncio.ensure_future(self._replaced(envelope.recipient, watched.link_lost))
         try:
             await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
                 return asking.result()
-            has_left = is_left
+            watched.has_left = is_left
             raise PeerUnavailable(losing.result())
         finally:
             for task in (asking, losing):

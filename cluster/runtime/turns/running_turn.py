@@ -17,7 +17,8 @@ from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.tasks.turn_life import Ending, Phase
 from cluster.kernel.vocabulary import Assignment
-from cluster.runtime.messaging.sender import NOT_OBSERVED, Observed, Sender
+from cluster.runtime.messaging.asks import AskObserver
+from cluster.runtime.messaging.sender import Sender
 from cluster.wire.messages import PACKAGE
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class RunningTurn:
         recipient: str,
         message: object,
         timeout_s: float | None,
-        observed: Observed = NOT_OBSERVED,
+        observer: AskObserver | None = None,
         avoid: frozenset[AgentId] = frozenset(),
         *,
         is_replaceable: bool = False,
@@ -131,9 +132,9 @@ class RunningTurn:
         if deadline.is_passed(now):
             raise DeadlinePassed(f"no time was left to ask {recipient}")
         envelope.deadline_at = deadline.at
-        if is_replaceable:
-            return await self.sender.ask_replaceable(envelope, observed)
-        return await self.sender.ask(envelope, observed)
+        if is_replaceable and observer is not None:
+            return await self.sender.ask_replaceable(envelope, observer)
+        return await self.sender.ask(envelope, observer)
 
     def _about(self, envelope: Envelope) -> Envelope:
         asked = self.work.asked
