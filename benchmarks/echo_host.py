@@ -26,7 +26,7 @@ from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.turn import Turn
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender, Unobserved
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
@@ -67,14 +67,23 @@ class TokenSource:
         return message
 
 
+class _HandedOn(Unobserved):
+    """Hands the tokens of an ask on to whoever asked for them."""
+
+    def __init__(self, turn: RunningTurn) -> None:
+        self._turn = turn
+
+    def on_progress(self, _: AgentId, token: object, /) -> None:
+        self._turn.emit(token)
+
+
 class Relay:
     """Hands on what `tokens-0` emits, as a Manager does with the thoughts of a step."""
 
     async def handle(self, message: object, turn: Turn) -> object:
         """Return what `tokens-0` answers."""
         assert isinstance(turn, RunningTurn)
-        observed = Observed(on_progress=lambda _, token: turn.emit(token))
-        return await turn.ask_observed("tokens-0", message, None, observed)
+        return await turn.ask_observed("tokens-0", message, None, _HandedOn(turn))
 
 
 HANDLERS: dict[str, type[Handler]] = {"tokens": TokenSource, "relay": Relay}

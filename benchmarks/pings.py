@@ -18,7 +18,7 @@ from cluster.kernel.envelope import Kind
 from cluster.kernel.events import FellBack
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.trace import new_traceparent
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender, Unobserved
 
 ASKED_TASK = TaskId("0123456789abcdef0")
 FRAMING_BYTES = 22
@@ -67,18 +67,24 @@ def agent_ping(sender: Sender, body_bytes: int = 100, *, to: str = "echo-0") -> 
     return ping
 
 
+class _Delays(Unobserved):
+    """Notes how long each token of an ask was under way."""
+
+    def __init__(self) -> None:
+        self.all_ms: list[float] = []
+
+    def on_progress(self, _: AgentId, token: Any, /) -> None:
+        self.all_ms.append((time.monotonic() - float(token.text)) * 1e3)
+
+
 async def token_delays_ms(sender: Sender, agent: str) -> list[float]:
     """Ask an agent for tokens; return how long each was under way, in milliseconds."""
-    delays: list[float] = []
-
-    def on_progress(_: AgentId, token: Any) -> None:
-        delays.append((time.monotonic() - float(token.text)) * 1e3)
-
+    delays = _Delays()
     envelope = sender.envelope(AgentId(agent), Kind.ASK, FellBack(ASKED_TASK, "go"))
     envelope.task = ASKED_TASK
     envelope.deadline_at = sender.clock.now() + ASK_TIMEOUT_S
-    await sender.ask(envelope, Observed(on_progress=on_progress))
-    return delays
+    await sender.ask(envelope, delays)
+    return delays.all_ms
 
 
 @contextlib.asynccontextmanager

@@ -22,9 +22,9 @@ from typing import Self
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import role_of
+from cluster.memory.directory import scope_of
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
-from cluster.runtime.directory import scope_of
 from cluster.runtime.driver.driver import Driver
 from cluster.settings import Secrets
 from cluster.settings.values import ModelSettings, Settings

@@ -16,12 +16,12 @@ from os import PathLike
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
+from cluster.memory.directory import scope_of
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import Resident, read_resident
-from cluster.runtime.directory import scope_of
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.messaging.sender import WhyOver

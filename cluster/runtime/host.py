@@ -12,8 +12,8 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.kernel.registration import LEASE_S, Registration
+from cluster.memory.directory import Directory
 from cluster.memory.store.port import Store
-from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.port import DeliveryObserver
@@ -70,6 +70,7 @@ class Host:
             transport=transport,
             directory=self.directory,
             clock=clock,
+            codec=codec,
             rng=rng,
             ids=ids,
             is_coalescing=is_coalescing,

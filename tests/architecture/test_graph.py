@@ -25,7 +25,7 @@ LEVELS = {
     "agents": 6,
     "cluster.kernel": 5,
     "cluster.memory": 5,
-    "cluster.runtime": 6,
+    "cluster.runtime": 5,
     "cluster.placement": 5,
 }
 """Modules in the longest chain: how much a newcomer has to know before the top makes sense."""

@@ -23,7 +23,7 @@ from cluster.kernel.turn import Turn
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.driver import NoWork
 from cluster.runtime.host import Host
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.messages import Opaque
@@ -166,7 +166,7 @@ class Asker(Source):
         envelope.task = TaskId(f"{self.index}/{conversation}")
         envelope.deadline_at = self.sender.clock.now() + ASK_TIMEOUT_S
         try:
-            await self.sender.ask(envelope, Observed())
+            await self.sender.ask(envelope)
         except ClusterError as error:
             self.given_up += 1
             self.around.log.write("gave up", error=str(error), at=[conversation, number])

@@ -20,9 +20,9 @@ from pathlib import Path
 from benchmarks.model_server_process import ModelServerProcess
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.registration import Registration
+from cluster.memory.directory import Directory, scope_of
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.local.process_table import session_members
-from cluster.runtime.directory import Directory, scope_of
 from tests.chaos.event_log import EventReader
 from tests.chaos.figures import Figures
 from tests.chaos.journal_reader import judge_journals

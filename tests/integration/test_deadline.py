@@ -30,7 +30,7 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Submission
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from cluster.settings.values import ModelSettings
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
@@ -99,7 +99,7 @@ class Chain:
         sender = self._senders["a-0"]
         envelope = sender.envelope(AgentId("b-0"), Kind.ASK, Message(TaskId("t"), "begin"))
         envelope.deadline_at = sender.clock.now() + timeout_s
-        return await sender.ask(envelope, Observed(), grace_s=5.0)
+        return await sender.ask(envelope, grace_s=5.0)
 
     async def _handle(self, message: object, turn: Turn) -> object:
         self.left_s[turn.agent] = turn.remaining_s()

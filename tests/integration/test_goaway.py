@@ -12,10 +12,11 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import AskObserver, Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.transport.port import Connection
 from cluster.wire.messages import MessageCodec
+from tests.support.observers import Collected
 
 AGE_OPTIONS = [("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 50)]
 LINKS_MIN = 15
@@ -79,17 +80,12 @@ class Cluster:
             codec=MessageCodec(),
         )
 
-    async def ask(self, text: str, observed: Observed) -> object:
+    async def ask(self, text: str, observer: AskObserver) -> object:
         sender = self.senders[0]
         envelope = sender.envelope(AgentId("thinker-0"), Kind.ASK, Finding(text))
         envelope.task, envelope.step = TaskId(text), StepId("s")
         envelope.deadline_at = self.clock.now() + 30
-        return await sender.ask(envelope, observed)
-
-
-def keep_in(thoughts: list[object]) -> Observed:
-    """Observe an ask by writing its progress down."""
-    return Observed(on_progress=lambda _, thought: thoughts.append(thought))
+        return await sender.ask(envelope, observer)
 
 
 async def test_links_that_a_server_ends_for_their_age_lose_nothing() -> None:
@@ -104,7 +100,7 @@ async def test_links_that_a_server_ends_for_their_age_lose_nothing() -> None:
             batch = [f"{len(texts) + number}" for number in range(4)]
             texts += batch
             answers = await asyncio.gather(
-                *(cluster.ask(text, keep_in(thoughts.setdefault(text, []))) for text in batch)
+                *(cluster.ask(text, Collected(thoughts.setdefault(text, []))) for text in batch)
             )
             assert answers == [Finding(text) for text in batch]
 

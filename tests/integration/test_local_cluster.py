@@ -14,12 +14,12 @@ import pytest
 from cluster import Cluster
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StoreUnavailable, TaskCancelled, UsageError
+from cluster.memory.directory import Directory, scope_of
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId, session_members
 from cluster.placement.resident.control import down, status, up
 from cluster.placement.resident.file import Resident, read_file
-from cluster.runtime.directory import Directory, scope_of
 from cluster.settings import Configuration, Flag, Secrets, load
 from tests.support.redis import until_it_answers
 

@@ -21,13 +21,14 @@ from cluster.kernel.envelope import (
 )
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId
+from cluster.memory.directory import Directory
 from cluster.memory.store.local import LocalStore
 from cluster.memory.store.port import Store
-from cluster.runtime.directory import Directory
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
 from cluster.runtime.messaging.port import DeliveryObserver
 from cluster.transport.port import Accept, Connection, Receiver
+from cluster.wire.messages import MessageCodec
 
 US, PUPPET = AgentId("us-0"), AgentId("puppet-0")
 
@@ -143,6 +144,7 @@ class Puppet:
             transport=self._transport,
             directory=Directory(store, self.clock),
             clock=self.clock,
+            codec=MessageCodec(),
             dead_letters=self.letters,
             observer=observer,
         )

@@ -20,12 +20,12 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.roles import MANAGER
 from cluster.kernel.turn import Turn
+from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.own_modules import OwnModules
-from cluster.runtime.directory import scope_of
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans

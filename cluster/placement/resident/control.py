@@ -137,8 +137,8 @@ async def status() -> ClusterStatus | None:
     if resident is None:
         return None
     # Redis' client takes a fifth of a second to import, which nothing else here needs.
+    from cluster.memory.directory import Directory, scope_of
     from cluster.memory.store.redis import RedisStore
-    from cluster.runtime.directory import Directory, scope_of
     from cluster.runtime.messaging.dead_letters import DeadLetterBox
     from cluster.transport.nearest import nearest_transport
 

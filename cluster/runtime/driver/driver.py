@@ -26,8 +26,8 @@ from cluster.kernel.tasks.failover import may_look_again
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Submission
+from cluster.memory.directory import Directory
 from cluster.memory.store.port import Store
-from cluster.runtime.directory import Directory
 from cluster.runtime.driver.submitted import SubmittedTask, addressed
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
@@ -70,21 +70,21 @@ class Driver:
         rng = rng or random.Random()
         agent = agent_id("driver", rng.getrandbits(48))
         directory = Directory(store, clock, scope=scope)
+        codec = MessageCodec()
         ids = IdSource(clock.wall, rng)
         self._exchange = Exchange(
             agent,
             transport=transport,
             directory=directory,
             clock=clock,
+            codec=codec,
             rng=rng,
             ids=ids,
             dead_letters=DeadLetterBox(store, scope),
             observer=observer,
         )
         self._random = rng
-        self._sender = Sender(
-            self._exchange, directory, MessageCodec(), clock, ids, why_over=why_over
-        )
+        self._sender = Sender(self._exchange, directory, codec, clock, ids, why_over=why_over)
         self._tasks: dict[TaskId, SubmittedTask] = {}
         """Those that have not ended."""
 

@@ -32,7 +32,7 @@ from cluster.kernel.ids import NO_AGENT, NO_STEP, VERIFY_STEP, AgentId, StepId
 from cluster.kernel.roles import MANAGER
 from cluster.kernel.tasks.failover import Failover, GiveUp, ask_failed, manager_chosen
 from cluster.kernel.vocabulary import Seen, Submission
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender, Unobserved
 from cluster.runtime.tasks.second_look import is_doubtful, look_again
 from cluster.wire.failure import failure_from_error
 
@@ -44,7 +44,7 @@ GRACE_S = 2.0
 """How long after the deadline the Manager's last word may still arrive."""
 
 
-class SubmittedTask:
+class SubmittedTask(Unobserved):
     """A task on its way; iterate it once for its events.
 
     The last of them is terminal; with ``looks_again`` only corrections of the answer follow it.
@@ -128,16 +128,9 @@ class SubmittedTask:
 
         The lost one is not told to stop: if it lives, it learns from the journal that it need not.
         """
-        lost = f"{self._ask.recipient} can't be reached"
-        observed = Observed(
-            on_progress=lambda _, event: self._hear(event),
-            on_link_lost=lambda: self._say_that_we_wait(lost),
-        )
         if self._wish is not None:
             self._sender.exchange.request_cancel(self._ask, self._wish)
-        return await self._sender.ask_replaceable(
-            self._ask, observed, is_left=True, grace_s=GRACE_S
-        )
+        return await self._sender.ask_replaceable(self._ask, self, is_left=True, grace_s=GRACE_S)
 
     def _say_that_we_wait(self, why: str) -> None:
         """Show that no Manager is heard of just now; once, until one is."""
@@ -146,9 +139,14 @@ class SubmittedTask:
             waits = f"{why}; the task goes on when it is back, or with another Manager"
             self._show(FellBack("to waiting", waits), self._ask.recipient)
 
-    def _hear(self, event: object) -> None:
+    def on_progress(self, _: AgentId, detail: object, /) -> None:
+        """Take an event from the Manager."""
         self._is_waiting = False
-        self._put(event)
+        self._put(detail)
+
+    def on_link_lost(self) -> None:
+        """Say that the Manager can't be reached just now."""
+        self._say_that_we_wait(f"{self._ask.recipient} can't be reached")
 
     async def _choose(self) -> AgentId:
         """Return another Manager; one that is being restarted may be the only one there is."""

@@ -14,7 +14,7 @@ from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.delivery.reach import Search, not_reached
 from cluster.kernel.errors import ClusterError, PeerUnavailable
 from cluster.kernel.ids import AgentId
-from cluster.runtime.directory import Directory
+from cluster.memory.directory import Directory
 from cluster.transport.port import Connection, Transport
 
 DIAL_TIMEOUT_S = 2.0

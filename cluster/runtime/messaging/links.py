@@ -19,7 +19,7 @@ from cluster.kernel.delivery.reach import FORGET_AFTER_S, REDIAL_S_MAX, Loss, Lo
 from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Hello, Resident
 from cluster.kernel.errors import PeerUnavailable, StaleEpoch
 from cluster.kernel.ids import AgentId
-from cluster.runtime.directory import Directory
+from cluster.memory.directory import Directory
 from cluster.runtime.messaging.dialler import Dialler
 from cluster.runtime.messaging.link import Link
 from cluster.runtime.messaging.peers import Peers

@@ -1,17 +1,15 @@
-"""The exchange as others see it: a post office, who takes what it receives, and who looks on.
+"""The exchange as others see it: who takes what it receives, who looks on, what it counts.
 
-`cluster.runtime.messaging.exchange` is the `PostOffice`, `cluster.runtime.turns.runner` the
-`Recipient`; neither imports the other. The simulator in `tests/simulation` observes.
+`cluster.runtime.turns.runner` is the `Recipient`; the simulator in `tests/simulation` observes.
+What it is to whoever sends is in `cluster.runtime.messaging.sender`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import Envelope
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId
@@ -71,75 +69,3 @@ class ExchangeStatistics:
     """Thoughts that were not sent, since whoever asked was too slow for them: no refusals."""
     refused: Counter[str] = field(default_factory=Counter)
     """Envelopes refused here, ours and others', by the kind of the error."""
-
-
-class PostOffice(Protocol):
-    """What sends an agent's envelopes and matches answers with asks."""
-
-    @property
-    def statistics(self) -> ExchangeStatistics:
-        """Its counters."""
-        ...
-
-    @property
-    def agent(self) -> AgentId:
-        """Whose post office it is."""
-        ...
-
-    @property
-    def epoch(self) -> int:
-        """The agent's incarnation."""
-        ...
-
-    def is_linked(self, agent: AgentId) -> bool:
-        """Say whether there is a link to send to an agent on."""
-        ...
-
-    def post(self, envelope: Envelope) -> Peer:
-        """Queue an envelope for its recipient. Never waits.
-
-        Raises:
-            TooLarge: the body is over the limit.
-            Overloaded: too much waits for this recipient already.
-        """
-        ...
-
-    async def ask(
-        self,
-        envelope: Envelope,
-        *,
-        on_progress: Callable[[Envelope], None] | None = None,
-        on_restart: Callable[[int], None] | None = None,
-        on_link_lost: Callable[[], None] | None = None,
-        is_abandoned: Callable[[], bool] | None = None,
-        grace_s: float = 0.0,
-    ) -> Envelope:
-        """Send an ask and return the envelope of its answer.
-
-        Raises:
-            DeadlinePassed: no answer came by the envelope's deadline.
-            PeerUnavailable: the recipient stayed out of reach.
-            TooLarge, Overloaded: it could not be sent at all.
-        """
-        ...
-
-    def request_cancel(self, asked: Envelope, reason: str) -> None:
-        """Tell the recipient of an ask to stop working on it; its answer will say so."""
-        ...
-
-    def answer(self, asked: Envelope, reply: Envelope) -> None:
-        """Send the answer to an ask; the ask is done when the answer has its receipt.
-
-        Raises:
-            TooLarge: send a failure instead.
-            Overloaded: nothing can be sent; the ask is done.
-        """
-        ...
-
-    def taken(self, envelope: Envelope) -> None:
-        """A turn has taken the envelope out of the mailbox: give its credit back."""
-        ...
-
-    def told(self, envelope: Envelope) -> None:
-        """The turn of a TELL has ended."""
-        ...

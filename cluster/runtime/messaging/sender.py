@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import Protocol
 
 from cluster.kernel.clock import Clock
+from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
 from cluster.kernel.errors import (
     Cancelled,
@@ -19,10 +20,9 @@ from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
 from cluster.kernel.registration import choose_replica
 from cluster.kernel.tasks.failover import replacement
 from cluster.kernel.vocabulary import Failure
-from cluster.runtime.directory import Directory
-from cluster.runtime.messaging.port import PostOffice
+from cluster.memory.directory import Directory
 from cluster.wire.failure import error_from_failure
-from cluster.wire.messages import MessageCodec, Opaque
+from cluster.wire.messages import MessageCodec
 
 WATCH_S = 1.0
 """How often the lease of whoever is asked is looked at."""
@@ -33,19 +33,118 @@ WhyOver = Callable[[bool], str | None]
 that the cluster was stopped; None while one may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """Who wants to see an ask on its way: its progress, and that it was sent again."""
+class AskObserver(Protocol):
+    """Who wants to see an ask on its way: whoever asks hands one over, and all pass it on."""
 
-    on_progress: Callable[[AgentId, object], None] | None = None
-    on_restart: Callable[[AgentId, int], None] | None = None
-    is_abandoned: Callable[[], bool] | None = None
-    """Where it says so, ending the wait does not end the work: somebody else asks for it."""
-    on_link_lost: Callable[[], None] | None = None
-    """The recipient does not answer the telephone; it may come back."""
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        """The recipient has said how far it is."""
+
+    def on_restart(self, agent: AgentId, epoch: int, /) -> None:
+        """A new incarnation of the recipient gets the ask: what it showed begins anew."""
+
+    def on_link_lost(self) -> None:
+        """The recipient can't be reached just now; the ask goes on waiting."""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Where it says so, to end the wait does not end the work: somebody else asks for it."""
 
 
-NOT_OBSERVED = Observed()
+class Unobserved:
+    """An observer that sees nothing; those that see something begin with it."""
+
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        """Pass over it."""
+
+    def on_restart(self, agent: AgentId, epoch: int, /) -> None:
+        """Pass over it."""
+
+    def on_link_lost(self) -> None:
+        """Pass over it."""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """To end the wait ends the work."""
+        return False
+
+
+class PostOffice(Protocol):
+    """What sends an agent's envelopes and matches answers with asks."""
+
+    @property
+    def agent(self) -> AgentId:
+        """Whose post office it is."""
+
+    @property
+    def epoch(self) -> int:
+        """The agent's incarnation."""
+
+    def is_linked(self, agent: AgentId) -> bool:
+        """Say whether there is a link to send to an agent on."""
+
+    def post(self, envelope: Envelope) -> Peer:
+        """Queue an envelope for its recipient. Never waits.
+
+        Raises:
+            TooLarge: the body is over the limit.
+            Overloaded: too much waits for this recipient already.
+        """
+
+    async def ask(
+        self, envelope: Envelope, observer: AskObserver | None = None, *, grace_s: float = 0.0
+    ) -> Envelope:
+        """Send an ask and return the envelope of its answer.
+
+        Raises:
+            DeadlinePassed: no answer came by the envelope's deadline.
+            PeerUnavailable: the recipient stayed out of reach.
+            TooLarge, Overloaded: it could not be sent at all.
+        """
+
+    def request_cancel(self, asked: Envelope, reason: str) -> None:
+        """Tell the recipient of an ask to stop working on it; its answer will say so."""
+
+    def answer(self, asked: Envelope, reply: Envelope) -> None:
+        """Send the answer to an ask; the ask is done when the answer has its receipt.
+
+        Raises:
+            TooLarge: send a failure instead.
+            Overloaded: nothing can be sent; the ask is done.
+        """
+
+    def skip(self) -> None:
+        """Count a message that only a newer version knows."""
+        ...
+
+    def taken(self, envelope: Envelope) -> None:
+        """A turn has taken the envelope out of the mailbox: give its credit back."""
+
+    def told(self, envelope: Envelope) -> None:
+        """The turn of a TELL has ended."""
+
+
+class _Replaceable(Unobserved):
+    """Passes on what is seen of an ask, and notes that its recipient can't be reached."""
+
+    def __init__(self, observer: AskObserver) -> None:
+        self._observer = observer
+        self.link_lost = asyncio.Event()
+        self.has_left = False
+        """The recipient was given up for another one, and is not to be told."""
+
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        self._observer.on_progress(agent, detail)
+
+    def on_restart(self, agent: AgentId, epoch: int, /) -> None:
+        self._observer.on_restart(agent, epoch)
+
+    def on_link_lost(self) -> None:
+        self.link_lost.set()
+        self._observer.on_link_lost()
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self.has_left or self._observer.is_abandoned
 
 
 class Sender:
@@ -91,37 +190,13 @@ class Sender:
         return chosen.agent
 
     async def ask(
-        self, envelope: Envelope, observed: Observed = NOT_OBSERVED, *, grace_s: float = 0.0
+        self, envelope: Envelope, observer: AskObserver | None = None, *, grace_s: float = 0.0
     ) -> object:
         """Send an ask and return the decoded answer; raises the error that a Failure stands for."""
         recipient = envelope.recipient
-        on_progress, on_restart = observed.on_progress, observed.on_restart
-
-        progress = restart = None
-        if on_progress is not None:
-
-            def progress(news: Envelope) -> None:
-                message = self.codec.decode(news.body_type, news.body)
-                if isinstance(message, Opaque) and message.is_newer:
-                    self.exchange.statistics.skipped += 1
-                else:
-                    on_progress(news.sender, message)
-
-        if on_restart is not None:
-
-            def restart(epoch: int) -> None:
-                on_restart(recipient, epoch)
-
         self._in_flight[recipient] = self._in_flight.get(recipient, 0) + 1
         try:
-            reply = await self.exchange.ask(
-                envelope,
-                on_progress=progress,
-                on_restart=restart,
-                grace_s=grace_s,
-                is_abandoned=observed.is_abandoned,
-                on_link_lost=observed.on_link_lost,
-            )
+            reply = await self.exchange.ask(envelope, observer, grace_s=grace_s)
         finally:
             self._in_flight[recipient] -= 1
             if not self._in_flight[recipient]:
@@ -132,7 +207,12 @@ class Sender:
         return value
 
     async def ask_replaceable(
-        self, envelope: Envelope, observed: Observed, *, is_left: bool = False, grace_s: float = 0.0
+        self,
+        envelope: Envelope,
+        observer: AskObserver,
+        *,
+        is_left: bool = False,
+        grace_s: float = 0.0,
     ) -> object:
         """As `ask`, but not for longer than the recipient is the best one to ask.
 
@@ -142,26 +222,14 @@ class Sender:
             PeerUnavailable: it can't be reached or has lost its lease, and another replica has one.
             Cancelled: no answer can come any more.
         """
-        link_lost = asyncio.Event()
-        is_abandoned = observed.is_abandoned
-        has_left = False
-
-        def is_left_or_abandoned() -> bool:
-            return has_left or (is_abandoned is not None and is_abandoned())
-
-        def lose_link() -> None:
-            link_lost.set()
-            if observed.on_link_lost is not None:
-                observed.on_link_lost()
-
-        watched = replace(observed, is_abandoned=is_left_or_abandoned, on_link_lost=lose_link)
+        watched = _Replaceable(observer)
         asking = asyncio.ensure_future(self.ask(envelope, watched, grace_s=grace_s))
-        losing = asyncio.ensure_future(self._replaced(envelope.recipient, link_lost))
+        losing = asyncio.ensure_future(self._replaced(envelope.recipient, watched.link_lost))
         try:
             await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
                 return asking.result()
-            has_left = is_left
+            watched.has_left = is_left
             raise PeerUnavailable(losing.result())
         finally:
             for task in (asking, losing):

@@ -14,7 +14,7 @@ from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.delivery.silence import Heard, Unreceipted, Watch, link_watched
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
-from cluster.runtime.directory import Directory
+from cluster.memory.directory import Directory
 from cluster.runtime.messaging.link import Link
 
 WATCH_SHARE = 1 / 2

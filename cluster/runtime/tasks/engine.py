@@ -23,6 +23,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Event, Submitted, shown
 from cluster.kernel.ids import NO_STEP, TaskId, role_of
 from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
+from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
@@ -34,7 +35,8 @@ from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
 from cluster.runtime.tasks.task_story import View
 from cluster.runtime.turns.handler import Handler
-from cluster.runtime.turns.running_turn import Ending, RunningTurn, Work
+from cluster.runtime.turns.running_turn import RunningTurn
+from cluster.runtime.turns.work import Work
 
 _log = logging.getLogger(__name__)
 
@@ -128,9 +130,10 @@ class TaskEngine:
             run = await self._run_of(message, turn)
             return _shown_end(run, turn) if isinstance(run, list) else await self._follow(run, turn)
         except asyncio.CancelledError:
-            if turn.work.ending in {Ending.CANCELLED, Ending.ASKER_GONE}:
+            fate = task_fate(turn.work.ending)
+            if fate is TaskFate.CANCEL:
                 await self._cancel(message.task, turn)
-            elif turn.work.ending is Ending.EXPIRED:
+            elif fate is TaskFate.SEE_OUT:
                 await self._see_out(message.task, turn, LAST_WORD_S)
             raise
 

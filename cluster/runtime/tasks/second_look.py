@@ -15,7 +15,7 @@ from cluster.kernel.events import Answered, Corrected, Corrections, Event, Spent
 from cluster.kernel.ids import VERIFY_STEP, AgentId
 from cluster.kernel.tasks.history import Compose, TaskHistory
 from cluster.kernel.vocabulary import ComposeRequest, SecondLook, Support, VerifyRequest
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender, Unobserved
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,17 @@ def is_doubtful(ended: object) -> bool:
     return isinstance(answered, Answered) and any(
         claim.support is Support.UNVERIFIED for claim in answered.answer.claims
     )
+
+
+class _Spending(Unobserved):
+    """Sees what a look costs, and nothing else of it: the answer is out."""
+
+    def __init__(self, on_spent: Callable[[AgentId, Spent], None]) -> None:
+        self._on_spent = on_spent
+
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        if isinstance(detail, Spent):
+            self._on_spent(agent, detail)
 
 
 async def look_again(
@@ -46,12 +57,8 @@ async def look_again(
     if now >= ask.deadline_at:
         return ()
 
-    def on_progress(agent: AgentId, detail: object) -> None:
-        if isinstance(detail, Spent):
-            on_spent(agent, detail)
-
     try:
-        said = await sender.ask(ask, Observed(on_progress=on_progress))
+        said = await sender.ask(ask, _Spending(on_spent))
     except ClusterError as error:
         _log.info("the answer of task %s was not looked at again: %s", submitted.task, error)
         return ()

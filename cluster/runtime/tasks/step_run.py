@@ -23,14 +23,14 @@ from cluster.kernel.tasks.retries import (
     step_failed,
 )
 from cluster.kernel.vocabulary import Assignment, Failure
-from cluster.runtime.messaging.sender import Observed
+from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.task_story import TaskStory
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import Opaque
 
 
-class StepRun:
+class StepRun(Unobserved):
     """Has one step done, by one agent after another where one fails."""
 
     def __init__(
@@ -73,7 +73,7 @@ class StepRun:
             self._order.needed,
             submitted.collection,
         )
-        return await self._ask(agent, assignment)
+        return await self._turn.ask_observed(agent, assignment, None, self, is_replaceable=True)
 
     async def _is_registered(self, agent: AgentId) -> bool:
         """Say whether an agent is known to hold a lease."""
@@ -94,20 +94,22 @@ class StepRun:
                     raise
             await asyncio.sleep(ROLE_POLL_S)
 
-    async def _ask(self, agent: AgentId, assignment: Assignment) -> object:
-        step = self._order.step.id
-        observed = Observed(
-            on_progress=lambda agent, detail: self._story.progress(detail, step, agent),
-            on_restart=self._restarted,
-            is_abandoned=lambda: self._story.is_over,
-        )
-        return await self._turn.ask_observed(agent, assignment, None, observed, is_replaceable=True)
+    # ---- on its way ------------------------------------------------------------------------
 
-    def _restarted(self, agent: AgentId, epoch: int) -> None:
+    def on_progress(self, agent: AgentId, detail: object, /) -> None:
+        """Show what the agent says of its work."""
+        self._story.progress(detail, self._order.step.id, agent)
+
+    def on_restart(self, agent: AgentId, epoch: int, /) -> None:
         """Journal that a new incarnation of the replica got the step again."""
         self._tries = agent_restarted(self._tries, agent, epoch)
         started = StepStarted(self._tries.attempt, self._tries.reason)
         self._story.begin(started, self._order.step.id, agent)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """The next owner of the task asks for the same step."""
+        return self._story.is_over
 
     async def _finished(self, value: object, failure: Failure | None) -> None:
         outcome = "finished" if failure is None else "failed"

@@ -1,81 +1,26 @@
-"""One message on its way through an agent, and the `Turn` that its handler sees.
+"""The `Turn` that a handler sees of its message and of the world.
 
-`cluster.runtime.turns.runner` makes, runs and ends them.
+`cluster.runtime.turns.turn_body` makes them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import get_args
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import (
-    Cancelled,
-    ClusterError,
-    DeadlinePassed,
-    Overloaded,
-    Stopped,
-    UsageError,
-)
+from cluster.kernel.errors import DeadlinePassed, Overloaded, UsageError
 from cluster.kernel.events import AgentDetail, Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.vocabulary import Assignment
-from cluster.runtime.messaging.sender import NOT_OBSERVED, Observed, Sender
-from cluster.wire.messages import PACKAGE
+from cluster.runtime.messaging.sender import AskObserver, Sender
+from cluster.runtime.turns.work import Work
 
 _log = logging.getLogger(__name__)
 
-ASSIGNMENT = PACKAGE + Assignment.__name__
 _MAY_EMIT = ", ".join(each.__name__ for each in get_args(AgentDetail))
-
-
-def step_key_of(asked: Envelope) -> tuple[TaskId, StepId] | None:
-    """Return the step of a plan that a message asks for, None where it asks for something else."""
-    is_step = asked.body_type == ASSIGNMENT and asked.kind is Kind.ASK
-    return (asked.task, asked.step) if is_step else None
-
-
-class Ending(Enum):
-    """Why a turn was ended from outside."""
-
-    CANCELLED = "the turn was cancelled"
-    ASKER_GONE = "whoever asked can't be reached any longer"
-    EXPIRED = "the turn did not end before its deadline"
-    STOPPING = "the host is stopping"
-
-    def error(self) -> ClusterError:
-        """Return what its askers are told."""
-        if self is Ending.EXPIRED:
-            return DeadlinePassed(self.value)
-        return Stopped(self.value) if self is Ending.STOPPING else Cancelled(self.value)
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """A message on its way through the agent, and who waits for what it comes to."""
-
-    asked: Envelope
-    askers: list[Envelope]
-    step_key: tuple[TaskId, StepId] | None = None
-    """The step it does, where it is one of a plan's."""
-    is_started: bool = False
-    """It is no longer in the inbox, or need not wait for its turn there."""
-    is_turn: bool = False
-    """It was started as the turn of its key."""
-    task: asyncio.Task[None] | None = None
-    """What runs it, once it has begun: what has not can't be cancelled, or nobody was answered."""
-    has_waited: bool = False
-    """It did not end in the pass of the event loop in which it began."""
-    deadline_at: float | None = None
-    """By when the agent must have handled it, while it does; monotonic."""
-    ending: Ending | None = None
-    last_word: object | None = None
-    """What its askers are told where it was ended from outside, instead of that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -158,7 +103,7 @@ class RunningTurn:
         recipient: str,
         message: object,
         timeout_s: float | None,
-        observed: Observed = NOT_OBSERVED,
+        observer: AskObserver | None = None,
         avoid: frozenset[AgentId] = frozenset(),
         *,
         is_replaceable: bool = False,
@@ -174,9 +119,9 @@ class RunningTurn:
         if deadline.is_passed(now):
             raise DeadlinePassed(f"no time was left to ask {recipient}")
         envelope.deadline_at = deadline.at
-        if is_replaceable:
-            return await self.sender.ask_replaceable(envelope, observed)
-        return await self.sender.ask(envelope, observed)
+        if is_replaceable and observer is not None:
+            return await self.sender.ask_replaceable(envelope, observer)
+        return await self.sender.ask(envelope, observer)
 
     def _about(self, envelope: Envelope) -> Envelope:
         asked = self.work.asked

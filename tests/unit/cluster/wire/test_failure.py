@@ -9,7 +9,6 @@ import pytest
 from cluster.kernel.errors import ClusterError, ModelError, TaskFailed
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Failure
-from cluster.runtime.messaging.sender import Observed
 from cluster.wire.failure import error_from_failure, failure_from_error
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster
@@ -36,7 +35,7 @@ async def test_the_text_of_an_unknown_error_goes_to_the_log_and_not_to_the_user(
             await cluster.add(name, fail)
         sender = cluster.senders["asker-0"]
         with caplog.at_level(logging.ERROR), pytest.raises(ClusterError) as caught:
-            await sender.ask(make_ask(sender, "failing-0"), Observed())
+            await sender.ask(make_ask(sender, "failing-0"))
 
     assert str(caught.value) == "the agent failed: ValueError, see its log"
     assert SECRET in caplog.text

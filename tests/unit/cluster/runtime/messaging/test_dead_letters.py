@@ -138,7 +138,7 @@ async def test_what_waits_behind_a_suspect_goes_when_nobody_waits_for_that() -> 
         connection.say(Batch((), (puppet.ack(1, limit=257),)))
         assert connection.envelopes == [first]
 
-        puppet.exchange.forget(first.id)
+        puppet.exchange.asks.forget(first.id)
         await settle()
 
         assert connection.envelopes == [first, second]

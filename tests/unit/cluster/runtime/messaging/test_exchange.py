@@ -14,9 +14,9 @@ from cluster.kernel.events import FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
-from cluster.runtime.messaging.sender import Observed
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
+from tests.support.observers import Abandoned, Collected
 from tests.support.puppet import Puppet
 
 
@@ -76,9 +76,7 @@ async def test_an_asker_that_was_replaced_leaves_the_turn_to_the_one_that_asks_a
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
         await cluster.add("gate-0", gate)
-        asking = asyncio.ensure_future(
-            asker.exchange.ask(make_ask(cluster, "gate-0"), is_abandoned=lambda: True)
-        )
+        asking = asyncio.ensure_future(asker.exchange.ask(make_ask(cluster, "gate-0"), Abandoned()))
         await until(lambda: bool(gate.started))
 
         asking.cancel()
@@ -99,7 +97,7 @@ async def test_who_waits_for_a_forgotten_ask_is_told_and_the_turn_goes_on() -> N
         asking = asyncio.ensure_future(asker.exchange.ask(envelope))
         await until(lambda: bool(gate.started))
 
-        asker.exchange.forget(envelope.id)
+        asker.exchange.asks.forget(envelope.id)
         with pytest.raises(Cancelled):
             await asking
         gate.opened.set()
@@ -117,7 +115,7 @@ async def test_an_ask_that_is_forgotten_before_it_was_sent_never_starts() -> Non
         asks = [asyncio.ensure_future(asker.exchange.ask(e)) for e in (forgotten, wanted)]
         await asyncio.sleep(0)
 
-        asker.exchange.forget(forgotten.id)
+        asker.exchange.asks.forget(forgotten.id)
         await cluster.add("gate-0", gate)
         await until(lambda: bool(gate.started))
         gate.opened.set()
@@ -150,7 +148,7 @@ async def test_an_asker_that_is_too_slow_misses_thoughts_and_nothing_else() -> N
     async with MemoryCluster() as cluster:
         await cluster.add("asker-0", echo)
         talker = await cluster.add("talker-0", talk)
-        observed = Observed(on_progress=lambda _, news: seen.append(news))
+        observed = Collected(seen)
 
         answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
 

@@ -25,7 +25,7 @@ from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Failure, Finding
 from cluster.runtime.messaging.asks import FAILURE_TYPE
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.turns.runner import QUEUED_MAX
 from cluster.wire.codec import BODY_BYTES_MAX
 from cluster.wire.failure import error_from_failure, failure_from_error
@@ -84,7 +84,7 @@ async def test_a_full_mailbox_says_when_to_try_again() -> None:
         sender = cluster.senders["asker-0"]
 
         with pytest.raises(Overloaded) as caught:
-            await sender.ask(make_ask(sender, "full-0"), Observed())
+            await sender.ask(make_ask(sender, "full-0"))
 
     assert caught.value.retry_after_s == 7.5
 
@@ -99,7 +99,7 @@ async def test_an_answer_over_the_limit_is_answered_as_too_large() -> None:
         sender = cluster.senders["asker-0"]
 
         with pytest.raises(TooLarge):
-            await sender.ask(make_ask(sender, "talker-0"), Observed())
+            await sender.ask(make_ask(sender, "talker-0"))
 
 
 async def test_an_ask_that_arrives_after_its_deadline_is_answered_and_never_starts() -> None:
@@ -115,7 +115,7 @@ async def test_an_ask_that_arrives_after_its_deadline_is_answered_and_never_star
         sender = cluster.senders["asker-0"]
 
         with pytest.raises(DeadlinePassed, match="before the turn started"):
-            await sender.ask(make_ask(sender, "noter-0", timeout_s=0.0), Observed(), grace_s=5.0)
+            await sender.ask(make_ask(sender, "noter-0", timeout_s=0.0), grace_s=5.0)
 
     assert started == []
 
@@ -141,7 +141,7 @@ async def test_a_host_answers_for_an_agent_that_does_not_live_there() -> None:
         await cluster.add("asker-0", echo)
         await cluster.add("echo-0", echo)
         sender = cluster.senders["asker-0"]
-        await sender.ask(make_ask(sender, "echo-0"), Observed())
+        await sender.ask(make_ask(sender, "echo-0"))
         envelope = make_ask(sender, "echo-0")
         other = asyncio.ensure_future(sender.ask(make_ask(sender, "echo-0")))
         asking = asyncio.ensure_future(sender.ask(envelope))
@@ -232,7 +232,7 @@ class Crowd:
 
     def ask(self, sender: Sender, recipient: str, task: str) -> asyncio.Task[object]:
         envelope = make_ask(sender, recipient, task, timeout_s=60.0)
-        asking = asyncio.ensure_future(sender.ask(envelope, Observed()))
+        asking = asyncio.ensure_future(sender.ask(envelope))
         self.asks.append((envelope, asking))
         return asking
 

@@ -12,7 +12,7 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from cluster.transport.in_memory import MemoryConnection, MemoryNetwork, MemoryTransport
 from cluster.transport.port import Connection, Transport
 from tests.support.hosts import MemoryCluster, until
@@ -22,7 +22,7 @@ from tests.unit.cluster.runtime.tasks.test_engine import forever
 def asks(sender: Sender) -> asyncio.Task[object]:
     ask = sender.envelope(AgentId("echo-0"), Kind.ASK, Finding("x"))
     ask.task, ask.deadline_at = TaskId("t"), sender.clock.now() + 5.0
-    return asyncio.ensure_future(sender.ask(ask, Observed()))
+    return asyncio.ensure_future(sender.ask(ask))
 
 
 async def test_an_ask_leaves_a_frozen_agent_for_its_next_incarnation() -> None:

@@ -11,13 +11,13 @@ from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, Finding
-from cluster.runtime.messaging.sender import Observed
 from cluster.runtime.tasks.task_journal import EVENT, events_of
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.codec import frame_from_bytes, with_checksum
 from cluster.wire.messages import PACKAGE, MessageCodec
 from protos.v1 import agents_pb2, exchange_pb2
 from tests.support.hosts import MemoryCluster, until
+from tests.support.observers import Collected
 from tests.support.puppet import Puppet, settle
 from tests.unit.cluster.runtime.messaging.test_exchange import echo, make_ask
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, find, step
@@ -96,7 +96,7 @@ async def test_an_ask_of_an_unknown_message_is_answered_with_a_failure_that_says
         await cluster.add("asker-0", echo)
         await cluster.add("echo-0", echo)
         with pytest.raises(Unsupported, match=r"echo-0 is of an older version.*Tomorrow"):
-            await cluster.senders["asker-0"].ask(newer(make_ask(cluster, "echo-0")), Observed())
+            await cluster.senders["asker-0"].ask(newer(make_ask(cluster, "echo-0")))
 
 
 async def test_progress_of_an_unknown_message_is_skipped_and_counted() -> None:
@@ -113,7 +113,7 @@ async def test_progress_of_an_unknown_message_is_skipped_and_counted() -> None:
     async with MemoryCluster() as cluster:
         asker = await cluster.add("asker-0", echo)
         await cluster.add("talker-0", talk)
-        observed = Observed(on_progress=lambda _, said: seen.append(said))
+        observed = Collected(seen)
         answer = await cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), observed)
 
     assert (seen, answer) == ([Thought("hm")], Finding("t"))

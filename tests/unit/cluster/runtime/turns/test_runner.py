@@ -20,7 +20,7 @@ from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.registration import Registration
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding, Submission
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.turns import runner as turns
 from cluster.wire.codec import BODY_BYTES_MAX
 from tests.support.hosts import MemoryCluster, until
@@ -37,7 +37,7 @@ async def ask(
     envelope = sender.envelope(agent, Kind.ASK, message)
     envelope.task, envelope.step = TaskId(task), StepId("s")
     envelope.deadline_at = sender.clock.now() + timeout_s
-    return await sender.ask(envelope, Observed())
+    return await sender.ask(envelope)
 
 
 async def test_an_ask_is_answered_with_what_the_handler_returns() -> None:
@@ -139,7 +139,7 @@ async def test_an_ask_cancelled_while_it_waits_in_the_inbox_never_starts() -> No
         agent = await sender.replica_of("slow", frozenset())
         envelope = sender.envelope(agent, Kind.ASK, Finding("y"))
         envelope.task, envelope.deadline_at = TaskId("two"), sender.clock.now() + 5
-        second = asyncio.ensure_future(sender.ask(envelope, Observed()))
+        second = asyncio.ensure_future(sender.ask(envelope))
         await until(lambda: cluster.hosts[1].turns.load == 2)
         sender.exchange.request_cancel(envelope, "changed my mind")
         for _ in range(50):

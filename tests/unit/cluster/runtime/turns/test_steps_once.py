@@ -11,7 +11,7 @@ from cluster.kernel.errors import AgentFailed, Cancelled, StoreUnavailable
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, Failure, Finding
-from cluster.runtime.messaging.sender import Observed, Sender
+from cluster.runtime.messaging.sender import Sender
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import forever
 
@@ -49,7 +49,7 @@ def asks(
         )
         envelope.task, envelope.step = TaskId("t"), assignment.step
         envelope.deadline_at = sender.clock.now() + timeout_s
-        return await sender.ask(envelope, Observed())
+        return await sender.ask(envelope)
 
     return asyncio.ensure_future(ask())
 
@@ -178,7 +178,7 @@ async def test_a_cancellation_that_overtakes_its_ask_is_not_forgotten() -> None:
             await sender.replica_of("thinker", frozenset()), Kind.ASK, Finding("x")
         )
         envelope.task, envelope.deadline_at = TaskId("t"), sender.clock.now() + 5.0
-        asking = asyncio.ensure_future(sender.ask(envelope, Observed()))
+        asking = asyncio.ensure_future(sender.ask(envelope))
 
         sender.exchange.request_cancel(envelope, "it goes before the ask")
 

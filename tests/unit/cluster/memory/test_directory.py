@@ -9,8 +9,8 @@ import pytest
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
+from cluster.memory.directory import CACHE_S, Directory
 from cluster.memory.store.local import LocalStore
-from cluster.runtime.directory import CACHE_S, Directory
 from tests.support.clock import ManualClock
 
 CODER = Registration(AgentId("coder-0"), "127.0.0.1:1", 1, 2, "runs code", ("Program",), 4711)

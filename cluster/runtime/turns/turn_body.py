@@ -1,0 +1,129 @@
+"""What a turn does from its message to its result; the runner beside it starts and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from cluster.kernel.clock import Deadline
+from cluster.kernel.errors import ClusterError, DeadlinePassed, Unsupported
+from cluster.kernel.tasks.turn_life import Ending
+from cluster.kernel.trace import is_sampled
+from cluster.kernel.vocabulary import Assignment, Failure
+from cluster.runtime.messaging.asks import FAILURE_TYPE
+from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.observers.spans import Spans
+from cluster.runtime.turns.handler import Handler, Service
+from cluster.runtime.turns.replies import Replies, Result
+from cluster.runtime.turns.running_turn import RunningTurn
+from cluster.runtime.turns.step_records import StepRecords
+from cluster.runtime.turns.work import Work
+from cluster.wire.messages import Opaque
+
+_log = logging.getLogger(__name__)
+
+ASK_TIMEOUT_S = 60.0
+
+
+class TurnKeeper(Protocol):
+    """Who started a turn."""
+
+    def on_result(self, work: Work, result: Result) -> None:
+        """Tell whoever asked what a turn came to."""
+        ...
+
+    def on_turn_ended(self, work: Work) -> None:
+        """Let the next turn of its key begin; called exactly once."""
+        ...
+
+
+class TurnBody:
+    """Runs the turns of one agent, each within itself."""
+
+    def __init__(
+        self,
+        keeper: TurnKeeper,
+        handler: Handler,
+        sender: Sender,
+        replies: Replies,
+        *,
+        records: StepRecords | None,
+        spans: Spans | None,
+    ) -> None:
+        self._keeper = keeper
+        self._handler = handler
+        self._sender = sender
+        self._replies = replies
+        self._records = records
+        self._spans = spans
+
+    async def run(self, work: Work) -> None:
+        """Run one turn to its end; containment point of everything an agent may raise."""
+        span = None
+        if self._spans is not None and is_sampled(work.asked.traceparent):
+            span = self._spans.begin(work.asked)
+        try:
+            try:
+                message, turn = self._opened(work)
+                if work.ending is not None:
+                    result = await self._ended_early(work.ending, message, turn)
+                elif self._records is not None and isinstance(message, Assignment):
+                    result = await self._do_step(self._records, message, turn)
+                else:
+                    result = self._replies.encoded(await self._handler.handle(message, turn))
+            except asyncio.CancelledError:
+                ending = work.ending or Ending.CANCELLED
+                result = self._replies.last_word(work, ending.error())
+            except ClusterError as error:
+                result = self._replies.failure(error, work)
+            except Exception as error:  # noqa: BLE001 - an agent may raise anything
+                _log.exception("%s failed at task %s", work.asked.recipient, work.asked.task)
+                result = self._replies.failure(error, work)
+            if span is not None and self._spans is not None:
+                self._spans.end(span, has_failed=result[0] == FAILURE_TYPE)
+            self._keeper.on_result(work, result)
+        finally:
+            self._keeper.on_turn_ended(work)
+
+    def _opened(self, work: Work) -> tuple[object, RunningTurn]:
+        """Return what a handler gets, and mind the deadline from now on."""
+        envelope = work.asked
+        now = self._sender.clock.now()
+        at = envelope.deadline_at if envelope.deadline_at is not None else now + ASK_TIMEOUT_S
+        if work.ending is None:
+            if at <= now:
+                raise DeadlinePassed("the deadline had passed before the turn started")
+            work.deadline_at = at
+        message = self._sender.codec.decode(envelope.body_type, envelope.body)
+        if isinstance(message, Opaque) and message.is_newer:
+            self._sender.exchange.skip()
+            raise Unsupported(
+                f"{envelope.recipient} is of an older version, which does not know {message.type}"
+            )
+        return message, RunningTurn(work, self._sender, Deadline(at), envelope.step)
+
+    async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
+        """Return what the askers of a turn are told that was ended before it began."""
+        # Only who asked may end what others may be doing: not our own end, nor a broken link.
+        if ending is Ending.CANCELLED and isinstance(self._handler, Service):
+            await self._handler.cancelled(message, turn)
+        return self._replies.last_word(turn.work, ending.error())
+
+    async def _do_step(
+        self, records: StepRecords, message: Assignment, turn: RunningTurn
+    ) -> Result:
+        """Do a step unless its record says what it came to; leave a record of it.
+
+        The look costs a fraction of a millisecond and is taken before every step: an ask may have
+        waited here, in a process that was frozen, while another replica did the step.
+        """
+        task = turn.task
+        found = await records.find(task, message.step)
+        if found is not None:
+            return found
+        reply = await self._handler.handle(message, turn)
+        result = self._replies.encoded(reply)
+        if reply is None or isinstance(reply, Failure):
+            return result
+        return await records.keep(task, message.step, result, turn.remaining_s() / 2)
