@@ -127,11 +127,11 @@ def _ends(text: str, language: str) -> Iterator[int]:
     """Yield where sentences seem to end, at every full stop of Chinese and Japanese too."""
     at = 0
     for first in range(0, len(text), _PART_LENGTH):
-        for whole in sentencex.segment(language, text[first : first + _PART_LENGTH]):
-            for piece in _FULL_STOP.split(whole):
-                at += len(piece)
-                if at % _PART_LENGTH or at == len(text):
-                    yield at
+        wholes = sentencex.segment(language, text[first : first + _PART_LENGTH])
+        for piece in (piece for whole in wholes for piece in _FULL_STOP.split(whole)):
+            at += len(piece)
+            if at % _PART_LENGTH or at == len(text):
+                yield at
 
 
 def is_code(line: str) -> bool:

@@ -172,13 +172,12 @@ class Judge:
         """Yield what the sentence may be laid along: single units, then neighbours together."""
         for at in measured.near:
             yield (at,)
-        first = measured.near[:1]
-        for at in first:
-            for pair in ((at - 1, at), (at, at + 1)):
-                if pair[0] >= 0 and pair[1] < len(self.sources.units):
-                    a, b = (self.sources.units[each] for each in pair)
-                    if a.source == b.source:
-                        yield pair
+        pairs = [pair for at in measured.near[:1] for pair in ((at - 1, at), (at, at + 1))]
+        for first, second in pairs:
+            units = self.sources.units
+            is_there = first >= 0 and second < len(units)
+            if is_there and units[first].source == units[second].source:
+                yield (first, second)
         if len(measured.window) == WINDOW:
             yield measured.window
 

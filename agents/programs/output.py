@@ -243,10 +243,10 @@ def _labels(lines: Sequence[Sequence[str]]) -> dict[str, set[int]]:
     """Return the words of the lines that have one number, with the places of these lines."""
     found: dict[str, set[int]] = {}
     for at, line in enumerate(lines):
-        if sum(map(_is_number, line)) == 1:
-            for token in line:
-                if not _is_number(token):
-                    found.setdefault(stem(token), set()).add(at)
+        words = [token for token in line if not _is_number(token)]
+        if len(line) - len(words) == 1:
+            for word in words:
+                found.setdefault(stem(word), set()).add(at)
     return found
 
 

@@ -172,17 +172,20 @@ class GrpcConnection:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while (data := self._waiting) is not None:
-                    await self._stream.write(data)
-                    self._waiting = None
-                    if self._receiver is not None and not self._is_closing:
-                        self._receiver.on_writable()
+                await self._write_waiting()
                 if self._is_closing:
-                    if self._half_close is not None:
-                        await self._half_close()
-                    return
+                    break
+            if self._half_close is not None:
+                await self._half_close()
         except _BROKEN:
             return  # the reading task learns why
+
+    async def _write_waiting(self) -> None:
+        while (data := self._waiting) is not None:
+            await self._stream.write(data)
+            self._waiting = None
+            if self._receiver is not None and not self._is_closing:
+                self._receiver.on_writable()
 
 
 def _reason(error: BaseException) -> str:

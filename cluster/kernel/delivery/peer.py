@@ -51,15 +51,11 @@ class Peer:
         self.local = local
         self.local_epoch = local_epoch
         self._outbound = {lane: Outbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
-        self._inbound = self._new_inbound()
+        self._inbound = _new_inbound()
         self._ready = set(_SEND_ORDER)
         """Lanes on which there may be something to send: `take` has not found the contrary since
         something last changed."""
         self._killers: list[Envelope] = []
-
-    @staticmethod
-    def _new_inbound() -> dict[Lane, Inbound]:
-        return {lane: Inbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
 
     def meet(self, epoch: int, session: int = 0) -> bool:
         """Take note of the incarnation a hello names, and of its record of us.
@@ -85,7 +81,7 @@ class Peer:
         was_known, has_died = self.epoch > 0, epoch > self.epoch
         self.epoch, self.their_session = epoch, session
         if was_known:
-            self._inbound = self._new_inbound()
+            self._inbound = _new_inbound()
             for outbound in self._outbound.values():
                 self._killers += outbound.restart(has_died=has_died)
         return was_known
@@ -234,6 +230,10 @@ class Peer:
         """Say whether there is an ack that can wait for a while."""
         control, reply, work = self._inbound.values()
         return control.is_dirty or reply.is_dirty or work.is_dirty
+
+
+def _new_inbound() -> dict[Lane, Inbound]:
+    return {lane: Inbound(has_implicit_done=lane is not Lane.WORK) for lane in Lane}
 
 
 class Outgoing:

@@ -60,11 +60,6 @@ class ChooseAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Order: ask the Manager that was chosen."""
-
-
-@dataclass(frozen=True, slots=True)
 class GiveUp:
     """Order: ask nobody any more; the error is what the user is told."""
 
@@ -98,13 +93,16 @@ def _may_pass(error: ClusterError) -> bool:
     return error.is_retryable or isinstance(error, UnknownRecipient)
 
 
-def manager_chosen(state: Failover, manager: AgentId) -> tuple[Failover, Ask | GiveUp]:
-    """Return what follows a choice; who is being restarted may be the only one there is."""
+def manager_chosen(state: Failover, manager: AgentId) -> tuple[Failover, GiveUp | None]:
+    """Return what follows a choice; None: to ask that one.
+
+    Who is being restarted may be the only one there is.
+    """
     refusal = state.refusal
     state = replace(state, manager=manager, refusal=None)
     if refusal is not None and manager in state.refused_by:
         return state, GiveUp(refusal)
-    return state, Ask()
+    return state, None
 
 
 def may_look_again(began_at: float, timeout_s: float, now: float) -> bool:

@@ -86,18 +86,23 @@ class JobClient:
     async def _follow(self, job: str, output: JobOutput) -> None:
         """Hand on the log until the result or the job's end; takes up a broken connection."""
         fed = 0
-        while True:
+
+        async def feed() -> None:
+            nonlocal fed
             read = 0
+            tail = cast("AsyncGenerator[str]", self._client.tail_job_logs(job))
+            async with aclosing(tail) as pieces:
+                async for piece in pieces:
+                    # It begins anew with every connection.
+                    output.feed(piece[max(0, fed - read) :])
+                    read += len(piece)
+                    fed = max(fed, read)
+                    if output.result is not None:
+                        return
+
+        while True:
             try:
-                tail = cast("AsyncGenerator[str]", self._client.tail_job_logs(job))
-                async with aclosing(tail) as pieces:
-                    async for piece in pieces:
-                        # It begins anew with every connection.
-                        output.feed(piece[max(0, fed - read) :])
-                        read += len(piece)
-                        fed = max(fed, read)
-                        if output.result is not None:
-                            return
+                await feed()
             except (RuntimeError, OSError, aiohttp.ClientError):
                 if (await self._details(job)).status.is_terminal():
                     return

@@ -118,9 +118,9 @@ class SubmittedTask(Unobserved):
             self._say_that_we_wait(str(error))
             await asyncio.sleep(order.after_s)
         manager = await self._choose()
-        self._failover, asks = manager_chosen(self._failover, manager)
-        if isinstance(asks, GiveUp):
-            raise asks.error
+        self._failover, gives_up = manager_chosen(self._failover, manager)
+        if gives_up is not None:
+            raise gives_up.error
         self._readdress(manager)
 
     async def _ask_once(self) -> object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Protocol
 
 from cluster.kernel.clock import Clock
@@ -35,17 +36,17 @@ class LinkOpener(Protocol):
         """A first try to reach a peer has failed; it is looked for on."""
         ...
 
-    def on_given_up(self, peer: Peer, reason: str) -> None:
-        """A peer was looked for long enough."""
-        ...
-
 
 class Dialler:
-    """One search for each peer that has to be found."""
+    """One search for each peer that has to be found.
+
+    ``on_given_up`` is told of one that stayed out of reach, and why.
+    """
 
     def __init__(
         self,
         links: LinkOpener,
+        on_given_up: Callable[[Peer, str], None],
         *,
         transport: Transport,
         directory: Directory,
@@ -53,6 +54,7 @@ class Dialler:
         rng: random.Random,
     ) -> None:
         self._links = links
+        self._on_given_up = on_given_up
         self._transport = transport
         self._directory = directory
         self._clock = clock
@@ -91,7 +93,7 @@ class Dialler:
         trouble: ClusterError | None = None
         while not self._links.is_linked(peer.agent):
             if search.has_ended(self._clock.now()):
-                self._links.on_given_up(peer, str(trouble or ""))
+                self._on_given_up(peer, str(trouble or ""))
                 return
             has_failed = False
             try:

@@ -92,7 +92,6 @@ class Link:
         self._clock = clock
         self._pace = Pace(is_coalescing=is_coalescing)
         self._assembler = Assembler(BODY_BYTES_MAX)
-        self._loop = asyncio.get_running_loop()
         self._hello_timer: asyncio.TimerHandle | None = None
         self._ack_timer: asyncio.TimerHandle | None = None
         self._is_blocked = False
@@ -108,7 +107,7 @@ class Link:
 
     def start(self, ours: Hello | None) -> None:
         """Say hello and wait for the peer's; None waits for it first, as who was dialled does."""
-        self._hello_timer = self._loop.call_later(
+        self._hello_timer = asyncio.get_running_loop().call_later(
             HELLO_TIMEOUT_S, self.fail, "the peer did not say hello in time"
         )
         if ours is not None:
@@ -124,14 +123,14 @@ class Link:
         was_awaited = pace.is_end_awaited
         is_due = pace.wake()
         if pace.is_end_awaited and not was_awaited:
-            self._loop.call_soon(self._end_pass)
+            asyncio.get_running_loop().call_soon(self._end_pass)
         if is_due:
             self._flush()
 
     def wake_soon(self) -> None:
         """There is an ack: send it in a little while, whatever else is sent then."""
         if self._ack_timer is None and self._stage is not _OVER:
-            self._ack_timer = self._loop.call_later(ACK_DELAY_S, self._ack_due)
+            self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._ack_due)
 
     def _ack_due(self) -> None:
         self._ack_timer = None

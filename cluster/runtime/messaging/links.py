@@ -89,6 +89,7 @@ class Links:
         """Links that we dialled and that wait for the peer's hello."""
         self._dialler = Dialler(
             self,
+            self.peers.forget,
             transport=transport,
             directory=directory,
             clock=clock,
@@ -281,7 +282,3 @@ class Links:
     def on_not_reached(self, peer: Peer) -> None:
         """Pass on that a peer can't be reached just now."""
         self._owner.on_link_lost(peer)
-
-    def on_given_up(self, peer: Peer, reason: str) -> None:
-        """Forget a peer that was looked for long enough."""
-        self.peers.forget(peer, reason)

@@ -277,14 +277,16 @@ class TaskEngine:
             try:
                 open_tasks = await self._journal.open_tasks()
                 for task in await self._claimant.abandoned(open_tasks):
-                    if task not in self._runs and task not in self._claims:
-                        await self._try_to_adopt(task, open_tasks[task])
+                    await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:
                 _log.warning("abandoned tasks can't be looked for: %s", error)
             pause_s = self._sender.directory.lease_s * SCAN_SHARE
             await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
 
     async def _try_to_adopt(self, task: TaskId, known: OpenTask) -> None:
+        """Adopt a task, unless it runs or is claimed here already."""
+        if task in self._runs or task in self._claims:
+            return
         try:
             await self._claiming(task, self._adopt(task, known))
         except ClusterError as error:
