@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from cluster.kernel.ids import NO_ENVELOPE, NO_STEP, AgentId, EnvelopeId, StepId, TaskId
+from cluster.kernel.ids import NO_ENVELOPE, NO_STEP, NO_TASK, AgentId, EnvelopeId, StepId, TaskId
 
 
 class Lane(IntEnum):
@@ -64,7 +64,7 @@ class Envelope:
     kind: Kind
     body_type: str
     body: bytes
-    task: TaskId = TaskId("")
+    task: TaskId = NO_TASK
     step: StepId = NO_STEP
     cause: EnvelopeId = NO_ENVELOPE
     lane: Lane = Lane.WORK
@@ -82,6 +82,37 @@ class Envelope:
     is_dispensable: bool = False
     """Progress that is left out where its recipient is slow, long before any other is. Not on the
     wire either."""
+
+    @classmethod
+    def about(
+        cls,
+        asked: Envelope,
+        own_id: EnvelopeId,
+        sender: AgentId,
+        *,
+        recipient: AgentId,
+        kind: Kind,
+        message: tuple[str, bytes],
+        deadline_at: float | None = None,
+        is_dispensable: bool = False,
+    ) -> Envelope:
+        """Return what is sent because of another envelope, for the same step of the same task."""
+        body_type, body = message
+        return cls(
+            own_id,
+            sender,
+            recipient,
+            kind,
+            body_type,
+            body,
+            asked.task,
+            asked.step,
+            asked.id,
+            LANE_OF_KIND[kind],
+            deadline_at,
+            traceparent=asked.traceparent,
+            is_dispensable=is_dispensable,
+        )
 
 
 @dataclass(slots=True)

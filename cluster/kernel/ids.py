@@ -25,6 +25,7 @@ PLAN_STEP = StepId("plan")
 ANSWER_STEP = StepId("answer")
 VERIFY_STEP = StepId("verify")
 """The second look, which follows the answer."""
+NO_TASK = TaskId("")
 NO_STEP = StepId("")
 NO_ENVELOPE = EnvelopeId(b"")
 NO_AGENT = AgentId("")

@@ -5,9 +5,10 @@ The runtime's implementation is `cluster.runtime.turns.runner`; tests use a reco
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, get_args
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.errors import UsageError
 from cluster.kernel.events import AgentDetail
 from cluster.kernel.ids import AgentId, StepId, TaskId
 
@@ -59,3 +60,18 @@ class Turn(Protocol):
             ClusterError: as the recipient answered, or why no answer came within the time.
         """
         ...
+
+
+def agent_detail(agent: AgentId, detail: object) -> AgentDetail:
+    """Return what an agent may say of its own work.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(detail, AgentDetail):
+        allowed = ", ".join(each.__name__ for each in get_args(AgentDetail))
+        raise UsageError(
+            f"{agent} emitted {type(detail).__name__}, and an agent may only emit"
+            f" {allowed}: what becomes of a task and its steps is its Manager's to say"
+        )
+    return detail

@@ -18,10 +18,10 @@ from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, Order, TaskH
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, ComposeRequest, PlanRequest
+from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.runtime.tasks.task_story import TaskStory
-from cluster.runtime.turns.running_turn import RunningTurn
 from tests.histories.journals import CODEC, names, plain, recorded, stored_event
 from tests.support.hosts import MemoryCluster, until
 
@@ -110,9 +110,9 @@ async def test_a_manager_that_leaves_out_what_a_step_needs_is_noticed(
     begin = StepRun.__init__
 
     def forgetful(
-        self: StepRun, story: TaskStory, turn: RunningTurn, order: DoStep, deadline: Deadline
+        self: StepRun, story: TaskStory, context: TaskContext, order: DoStep, deadline: Deadline
     ) -> None:
-        begin(self, story, turn, replace(order, needed=()), deadline)
+        begin(self, story, context, replace(order, needed=()), deadline)
 
     monkeypatch.setattr(StepRun, "__init__", forgetful)
     stored = [entry.stored for entry in recorded("chain")]

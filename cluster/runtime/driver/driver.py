@@ -111,9 +111,9 @@ class Driver:
             )
         manager = await self._manager(timeout_s)
         submission = Submission(self._sender.ids.task_id(), goal, collection)
-        ask = addressed(self._sender, submission, manager)
-        ask.deadline_at = self._sender.clock.now() + timeout_s
-        ask.traceparent = new_traceparent(self._random, self._sampled_share)
+        deadline_at = self._sender.clock.now() + timeout_s
+        traceparent = new_traceparent(self._random, self._sampled_share)
+        ask = addressed(self._sender, submission, manager, deadline_at, traceparent)
         submitted = SubmittedTask(submission, ask, self._sender, looks_again=self._looks_again)
         self._tasks[submitted.id] = submitted
         submitted.work.add_done_callback(lambda _: self._tasks.pop(submitted.id, None))

@@ -156,12 +156,10 @@ class SubmittedTask(Unobserved):
             return self._failover.manager
 
     def _readdress(self, manager: AgentId) -> None:
-        traceparent = self._ask.traceparent
         submission = replace(self._submission, is_again=True)
-        self._ask = addressed(self._sender, submission, manager)
-        # Not that of the ask before: one that nobody waits for any more has lost its deadline.
-        self._ask.deadline_at = self._failover.deadline_at
-        self._ask.traceparent = traceparent
+        # Not the deadline of the ask before: one that nobody waits for any more has lost it.
+        deadline_at, traceparent = self._failover.deadline_at, self._ask.traceparent
+        self._ask = addressed(self._sender, submission, manager, deadline_at, traceparent)
 
     def _acknowledge(self, ended: object) -> None:
         """Tell the Manager that the journal need not be kept for us any longer."""
@@ -221,10 +219,17 @@ class SubmittedTask(Unobserved):
         await asyncio.gather(self.work, return_exceptions=True)
 
 
-def addressed(sender: Sender, submission: Submission, manager: AgentId) -> Envelope:
-    """Return the ask that hands a submission to a Manager, without its deadline and trace."""
-    ask = sender.envelope(manager, Kind.ASK, submission)
-    ask.task = submission.task
-    ask.outlives_recipient = True
-    ask.trust = Trust.USER
-    return ask
+def addressed(
+    sender: Sender, submission: Submission, manager: AgentId, deadline_at: float, traceparent: str
+) -> Envelope:
+    """Return the ask that hands a submission to a Manager."""
+    return sender.envelope(
+        manager,
+        Kind.ASK,
+        submission,
+        task=submission.task,
+        deadline_at=deadline_at,
+        trust=Trust.USER,
+        traceparent=traceparent,
+        outlives_recipient=True,
+    )

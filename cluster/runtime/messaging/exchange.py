@@ -19,7 +19,7 @@ from typing import Any
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.delivery.peer import Peer
-from cluster.kernel.envelope import Envelope, Kind, Lane
+from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import ClusterError, Overloaded, PeerUnavailable
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.memory.directory import Directory
@@ -154,18 +154,13 @@ class Exchange:
 
     def request_cancel(self, asked: Envelope, reason: str) -> None:
         """Tell the recipient of an ask to stop working on it; its answer will say so."""
-        notice = Envelope(
-            id=self._ids.envelope_id(),
-            sender=self.agent,
+        notice = Envelope.about(
+            asked,
+            self._ids.envelope_id(),
+            self.agent,
             recipient=asked.recipient,
             kind=Kind.CANCEL,
-            body_type="",
-            body=reason.encode(),
-            task=asked.task,
-            step=asked.step,
-            cause=asked.id,
-            lane=Lane.CONTROL,
-            traceparent=asked.traceparent,
+            message=("", reason.encode()),
         )
         try:
             self.post(notice)

@@ -9,14 +9,24 @@ from typing import Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.delivery.peer import Peer
-from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind
+from cluster.kernel.envelope import LANE_OF_KIND, Envelope, Kind, Trust
 from cluster.kernel.errors import (
     Cancelled,
     PeerUnavailable,
     StoreUnavailable,
     UnknownRecipient,
 )
-from cluster.kernel.ids import AgentId, IdSource, TaskId, role_of
+from cluster.kernel.ids import (
+    NO_ENVELOPE,
+    NO_STEP,
+    NO_TASK,
+    AgentId,
+    EnvelopeId,
+    IdSource,
+    StepId,
+    TaskId,
+    role_of,
+)
 from cluster.kernel.registration import choose_replica
 from cluster.kernel.tasks.failover import replacement
 from cluster.kernel.vocabulary import Failure
@@ -258,20 +268,55 @@ class Sender:
             if is_lost:
                 await asyncio.sleep(LOST_POLL_S)
 
-    def envelope(self, recipient: AgentId, kind: Kind, message: object) -> Envelope:
-        """Return an envelope with a message, yet without task, cause and deadline."""
-        return self.sealed(recipient, kind, self.codec.encode(message))
+    def envelope(
+        self,
+        recipient: AgentId,
+        kind: Kind,
+        message: object,
+        *,
+        task: TaskId = NO_TASK,
+        step: StepId = NO_STEP,
+        cause: EnvelopeId = NO_ENVELOPE,
+        deadline_at: float | None = None,
+        trust: Trust = Trust.AGENT,
+        traceparent: str = "",
+        outlives_recipient: bool = False,
+    ) -> Envelope:
+        """Return an envelope with a message that nothing that came in asks for."""
+        return Envelope(
+            self.ids.envelope_id(),
+            self.exchange.agent,
+            recipient,
+            kind,
+            *self.codec.encode(message),
+            task=task,
+            step=step,
+            cause=cause,
+            lane=LANE_OF_KIND[kind],
+            deadline_at=deadline_at,
+            trust=trust,
+            traceparent=traceparent,
+            outlives_recipient=outlives_recipient,
+        )
 
-    def sealed(self, recipient: AgentId, kind: Kind, message: tuple[str, bytes]) -> Envelope:
-        """Return an envelope with a message that was encoded already."""
-        body_type, body = message
-        sender = self.exchange.agent
-        envelope = Envelope(self.ids.envelope_id(), sender, recipient, kind, body_type, body)
-        envelope.lane = LANE_OF_KIND[kind]
-        return envelope
-
-    def origin(self, task: TaskId, traceparent: str) -> Envelope:
-        """Return an envelope from us to ourselves: what a turn works on that nobody asked for."""
-        envelope = self.sealed(self.exchange.agent, Kind.TELL, ("", b""))
-        envelope.task, envelope.traceparent = task, traceparent
-        return envelope
+    def about(
+        self,
+        asked: Envelope,
+        recipient: AgentId,
+        kind: Kind,
+        message: tuple[str, bytes],
+        *,
+        deadline_at: float | None = None,
+        is_dispensable: bool = False,
+    ) -> Envelope:
+        """Return an envelope of the turn that works on one, with an encoded message."""
+        return Envelope.about(
+            asked,
+            self.ids.envelope_id(),
+            self.exchange.agent,
+            recipient=recipient,
+            kind=kind,
+            message=message,
+            deadline_at=deadline_at,
+            is_dispensable=is_dispensable,
+        )

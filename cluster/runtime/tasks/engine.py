@@ -21,7 +21,7 @@ from cluster.kernel.errors import (
     Stopped,
 )
 from cluster.kernel.events import Event, Submitted, shown
-from cluster.kernel.ids import NO_STEP, TaskId, role_of
+from cluster.kernel.ids import TaskId, role_of
 from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
 from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
@@ -30,13 +30,13 @@ from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
 from cluster.memory.journal.port import Journal, OpenTask
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
+from cluster.runtime.tasks.context import TaskContext, Trace
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
 from cluster.runtime.tasks.task_story import View
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
-from cluster.runtime.turns.work import Work
 
 _log = logging.getLogger(__name__)
 
@@ -242,17 +242,22 @@ class TaskEngine:
             submitted = Submitted(
                 submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
             )
-        return await self._begin(taken, turn, submitted, turn.show)
+        asked = turn.work.asked
+        trace = Trace(asked.task, asked.traceparent, asked.id)
+        return await self._begin(taken, turn.deadline, trace, submitted, turn.show)
 
     async def _begin(
         self,
         journal: TaskJournal,
-        turn: RunningTurn,
-        submitted: Submitted | None,
-        view: View | None,
+        deadline: Deadline,
+        trace: Trace,
+        submitted: Submitted | None = None,
+        view: View | None = None,
     ) -> TaskRun:
         roles = await self.roles(role_of(self._sender.exchange.agent))
-        run = TaskRun(self._manager, turn, journal, roles)
+        sender = self._sender
+        context = TaskContext(sender.clock, sender.directory, sender, deadline, trace)
+        run = TaskRun(self._manager, context, journal, roles)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
 
@@ -304,13 +309,12 @@ class TaskEngine:
         submitted = taken.history.submitted
         assert submitted is not None
         left_s = submitted.deadline_wall_s - self._sender.clock.wall()
-        origin = self._sender.origin(task, new_traceparent(self._random))
         deadline = Deadline.after(
             max(0.0, min(left_s, submitted.allowed_s)), self._sender.clock.now()
         )
         self.statistics.adopted += 1
-        turn = RunningTurn(Work(origin, []), self._sender, deadline, NO_STEP)
-        return await self._begin(taken, turn, None, None)
+        trace = Trace(task, new_traceparent(self._random))
+        return await self._begin(taken, deadline, trace)
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
         """Return the roles a plan may use."""

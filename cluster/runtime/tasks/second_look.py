@@ -50,12 +50,19 @@ async def look_again(
     Thoughts are not passed on: the answer is out.
     """
     now = sender.clock.now()
-    ask = sender.envelope(submitted.recipient, Kind.ASK, SecondLook(submitted.task))
-    ask.task, ask.step, ask.trust = submitted.task, VERIFY_STEP, Trust.USER
-    ask.traceparent = submitted.traceparent
-    ask.deadline_at = min(now + VERIFY_S, submitted.deadline_at or now)
-    if now >= ask.deadline_at:
+    deadline_at = min(now + VERIFY_S, submitted.deadline_at or now)
+    if now >= deadline_at:
         return ()
+    ask = sender.envelope(
+        submitted.recipient,
+        Kind.ASK,
+        SecondLook(submitted.task),
+        task=submitted.task,
+        step=VERIFY_STEP,
+        deadline_at=deadline_at,
+        trust=Trust.USER,
+        traceparent=submitted.traceparent,
+    )
 
     try:
         said = await sender.ask(ask, _Spending(on_spent))

@@ -24,8 +24,8 @@ from cluster.kernel.tasks.retries import (
 )
 from cluster.kernel.vocabulary import Assignment, Failure
 from cluster.runtime.messaging.sender import Unobserved
+from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
-from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import Opaque
 
@@ -34,10 +34,10 @@ class StepRun(Unobserved):
     """Has one step done, by one agent after another where one fails."""
 
     def __init__(
-        self, story: TaskStory, turn: RunningTurn, order: DoStep, deadline: Deadline
+        self, story: TaskStory, context: TaskContext, order: DoStep, deadline: Deadline
     ) -> None:
         self._story = story
-        self._turn = turn.at_step(order.step.id, deadline, lambda _: None)
+        self._context = context
         self._order = order
         self._deadline = deadline
         self._tries = first_try(order.attempt, order.agent)
@@ -73,24 +73,25 @@ class StepRun(Unobserved):
             self._order.needed,
             submitted.collection,
         )
-        return await self._turn.ask_observed(agent, assignment, None, self, is_replaceable=True)
+        ask = self._context.envelope(agent, assignment, step.id, self._deadline)
+        return await self._context.asker.ask_replaceable(ask, self)
 
     async def _is_registered(self, agent: AgentId) -> bool:
         """Say whether an agent is known to hold a lease."""
         try:
-            return any(found.agent == agent for found in await self._turn.sender.directory.all())
+            return any(found.agent == agent for found in await self._context.directory.all())
         except StoreUnavailable:
             return False
 
     async def _replica(self) -> AgentId:
         """Return a replica, waiting a while where the only one is being restarted."""
-        sender = self._turn.sender
-        wait = RoleWait.begin(self._deadline.at, sender.clock.now())
+        context = self._context
+        wait = RoleWait.begin(self._deadline.at, context.clock.now())
         while True:
             try:
-                return await sender.replica_of(self._order.step.agent, self._tries.avoid)
+                return await context.asker.replica_of(self._order.step.agent, self._tries.avoid)
             except ClusterError as error:
-                if role_missing(wait, error, sender.clock.now()) is Retry.NEVER:
+                if role_missing(wait, error, context.clock.now()) is Retry.NEVER:
                     raise
             await asyncio.sleep(ROLE_POLL_S)
 

@@ -39,11 +39,11 @@ from cluster.kernel.vocabulary import (
     PlanRequest,
     Role,
 )
+from cluster.runtime.tasks.context import OwnTurn, TaskContext
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_story import TaskStory
 from cluster.runtime.turns.handler import Handler
-from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class TaskRun:
     def __init__(
         self,
         manager: Handler,
-        turn: RunningTurn,
+        context: TaskContext,
         journal: TaskJournal,
         roles: tuple[Role, ...],
     ) -> None:
@@ -70,9 +70,9 @@ class TaskRun:
             asyncio.get_running_loop().create_future()
         )
         self._manager = manager
-        self._turn = turn
+        self._context = context
         self._journal = journal
-        self.story = TaskStory(journal, turn.sender.clock, turn.agent)
+        self.story = TaskStory(journal, context.clock, context.agent)
         self._roles = roles
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
@@ -120,7 +120,7 @@ class TaskRun:
         """Return what the terminal event is to say, when all that ran for it has ended."""
         work = asyncio.ensure_future(self._answer())
         either: list[asyncio.Future[Any]] = [work, self._wish]
-        left_s = self._turn.remaining_s()
+        left_s = self._context.remaining_s()
         try:
             await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -150,14 +150,13 @@ class TaskRun:
         [order] = history.orders()
         assert isinstance(order, Compose)
         request = ComposeRequest(history.submitted.goal, order.plan, order.results)
-        answer = await self._ask_manager(request, ANSWER_STEP, self._turn.deadline, Answer)
+        answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
         return replace(answer, degraded=(*order.degraded, *answer.degraded))
 
     async def _make_plan(self) -> None:
         submitted = self._journal.history.submitted
         assert submitted is not None
-        now = self._turn.sender.clock.now()
-        deadline = Deadline.after(self._turn.remaining_s() * PLAN_SHARE, now)
+        deadline = self._context.share(PLAN_SHARE)
         request = PlanRequest(submitted.goal, self._roles, submitted.collection)
         proposal = await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal)
         if not is_sound(proposal.plan):
@@ -174,7 +173,9 @@ class TaskRun:
         Not where another Manager has claimed the task: it may have thought it already.
         """
         await self._journal.confirm()
-        turn = self._turn.at_step(step, deadline, lambda detail: self.story.progress(detail, step))
+        turn = OwnTurn(
+            self._context, step, deadline, lambda detail: self.story.progress(detail, step)
+        )
         try:
             async with asyncio.timeout(turn.remaining_s()):
                 reply = await self._manager.handle(request, turn)
@@ -190,8 +191,7 @@ class TaskRun:
 
     async def _do_steps(self) -> None:
         """Run the DAG: a step starts as soon as its needs have ended, whatever else runs."""
-        now = self._turn.sender.clock.now()
-        deadline = Deadline.after(self._turn.remaining_s() * (1 - ANSWER_SHARE), now)
+        deadline = self._context.share(1 - ANSWER_SHARE)
         under_way: set[StepId] = set()
 
         def start_ready() -> None:
@@ -201,7 +201,7 @@ class TaskRun:
                     group.create_task(do(order))
 
         async def do(order: DoStep) -> None:
-            await StepRun(self.story, self._turn, order, deadline).run()
+            await StepRun(self.story, self._context, order, deadline).run()
             start_ready()
 
         try:

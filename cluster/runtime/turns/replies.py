@@ -64,7 +64,5 @@ class Replies:
             self._send(asked, self._sender.codec.encode(failure_from_error(error)))
 
     def _send(self, asked: Envelope, result: Result) -> None:
-        reply = self._sender.sealed(asked.sender, Kind.REPLY, result)
-        reply.task, reply.step, reply.cause = asked.task, asked.step, asked.id
-        reply.traceparent = asked.traceparent
+        reply = self._sender.about(asked, asked.sender, Kind.REPLY, result)
         self._sender.exchange.answer(asked, reply)

@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import get_args
+from dataclasses import dataclass
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import DeadlinePassed, Overloaded, UsageError
-from cluster.kernel.events import AgentDetail, Event, Thought
+from cluster.kernel.envelope import Kind
+from cluster.kernel.errors import DeadlinePassed, Overloaded
+from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.turn import agent_detail
 from cluster.runtime.messaging.sender import AskObserver, Sender
 from cluster.runtime.turns.work import Work
 
 _log = logging.getLogger(__name__)
-
-_MAY_EMIT = ", ".join(each.__name__ for each in get_args(AgentDetail))
 
 
 @dataclass(slots=True, eq=False)
@@ -34,8 +31,6 @@ class RunningTurn:
     sender: Sender
     deadline: Deadline
     step: StepId
-    on_emit: Callable[[object], None] | None = None
-    """Takes what the handler emits; None sends it to whoever asked."""
 
     @property
     def task(self) -> TaskId:
@@ -62,15 +57,8 @@ class RunningTurn:
         Raises:
             UsageError: an agent may not say that.
         """
-        if not isinstance(detail, AgentDetail):
-            raise UsageError(
-                f"{self.agent} emitted {type(detail).__name__}, and an agent may only emit"
-                f" {_MAY_EMIT}: what becomes of a task and its steps is its Manager's to say"
-            )
-        if self.on_emit is not None:
-            self.on_emit(detail)
-        else:
-            self._tell(detail, is_thought=isinstance(detail, Thought))
+        news = agent_detail(self.agent, detail)
+        self._tell(news, is_thought=isinstance(news, Thought))
 
     def show(self, event: Event) -> None:
         """Send an event of a task to the driver that asked for it; for the task's owner alone."""
@@ -85,9 +73,9 @@ class RunningTurn:
             return
         message = self.sender.codec.encode(news)
         for asker in self.work.askers:
-            envelope = self.sender.sealed(asker.sender, Kind.PROGRESS, message)
-            self._about(envelope).cause = asker.id
-            envelope.is_dispensable = is_thought
+            envelope = self.sender.about(
+                asker, asker.sender, Kind.PROGRESS, message, is_dispensable=is_thought
+            )
             try:
                 self.sender.exchange.post(envelope)
             except Overloaded:
@@ -104,36 +92,14 @@ class RunningTurn:
         message: object,
         timeout_s: float | None,
         observer: AskObserver | None = None,
-        avoid: frozenset[AgentId] = frozenset(),
-        *,
-        is_replaceable: bool = False,
     ) -> object:
-        """Ask a role or an agent, and see the answer come about.
-
-        With ``is_replaceable`` the wait ends as `Sender.ask_replaceable` says.
-        """
-        agent = await self.sender.replica_of(recipient, avoid)
-        envelope = self._about(self.sender.envelope(agent, Kind.ASK, message))
-        now = self.sender.clock.now()
+        """Ask a role or an agent, and see the answer come about."""
+        sender, asked = self.sender, self.work.asked
+        agent = await sender.replica_of(recipient, frozenset())
+        now = sender.clock.now()
         deadline = self.deadline if timeout_s is None else self.deadline.sooner(timeout_s, now)
         if deadline.is_passed(now):
             raise DeadlinePassed(f"no time was left to ask {recipient}")
-        envelope.deadline_at = deadline.at
-        if is_replaceable and observer is not None:
-            return await self.sender.ask_replaceable(envelope, observer)
-        return await self.sender.ask(envelope, observer)
-
-    def _about(self, envelope: Envelope) -> Envelope:
-        asked = self.work.asked
-        envelope.task = asked.task
-        envelope.step = self.step
-        envelope.cause = asked.id
-        envelope.trust = Trust.AGENT
-        envelope.traceparent = asked.traceparent
-        return envelope
-
-    def at_step(
-        self, step: StepId, deadline: Deadline, on_emit: Callable[[object], None]
-    ) -> RunningTurn:
-        """Return this turn as it looks from one of the task's steps."""
-        return replace(self, step=step, deadline=deadline, on_emit=on_emit)
+        encoded = sender.codec.encode(message)
+        ask = sender.about(asked, agent, Kind.ASK, encoded, deadline_at=deadline.at)
+        return await sender.ask(ask, observer)

@@ -270,8 +270,8 @@ async def test_only_who_asked_may_cancel_what_waits_for_its_turn(
         profile = AgentProfile(AgentId("manager-0"), concurrency=0)
         host = await cluster.start(profile, lambda _: watchful)
         sender = cluster.senders["asker-0"]
-        ask = addressed(sender, Submission(TaskId("t"), "why?"), AgentId("manager-0"))
-        ask.deadline_at = sender.clock.now() + 20.0
+        submission, manager = Submission(TaskId("t"), "why?"), AgentId("manager-0")
+        ask = addressed(sender, submission, manager, sender.clock.now() + 20.0, "")
         asking = asyncio.ensure_future(sender.exchange.ask(ask))
         await until(lambda: host.turns.load == 1)
 

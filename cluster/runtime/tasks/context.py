@@ -1,0 +1,114 @@
+"""What the owner of a task works with; it outlives the turn that brought the task, if one did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.kernel.clock import Clock, Deadline
+from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.errors import DeadlinePassed
+from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
+from cluster.kernel.turn import agent_detail
+from cluster.memory.directory import Directory
+from cluster.runtime.messaging.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the envelopes sent for a task say of where they come from."""
+
+    task: TaskId
+    traceparent: str
+    cause: EnvelopeId = NO_ENVELOPE
+    """The submission; none where the task was adopted without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """Time, the directory, a way to ask, and until when: for one task."""
+
+    clock: Clock
+    directory: Directory
+    asker: Sender
+    deadline: Deadline
+    trace: Trace
+
+    @property
+    def agent(self) -> AgentId:
+        """The Manager that owns the task."""
+        return self.asker.exchange.agent
+
+    def remaining_s(self) -> float:
+        """Return the seconds that the task has left."""
+        return self.deadline.remaining_s(self.clock.now())
+
+    def share(self, share: float) -> Deadline:
+        """Return the deadline after a share of the time that is left."""
+        return Deadline.after(self.remaining_s() * share, self.clock.now())
+
+    def envelope(
+        self, recipient: AgentId, message: object, step: StepId, deadline: Deadline
+    ) -> Envelope:
+        """Return an ask for a step of the task.
+
+        Raises:
+            DeadlinePassed: no time is left for it.
+        """
+        if deadline.is_passed(self.clock.now()):
+            raise DeadlinePassed(f"no time was left to ask {recipient}")
+        return self.asker.envelope(
+            recipient,
+            Kind.ASK,
+            message,
+            task=self.trace.task,
+            step=step,
+            cause=self.trace.cause,
+            deadline_at=deadline.at,
+            traceparent=self.trace.traceparent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTurn:
+    """The Manager's own turn for a task that its host owns: its plan, its answer."""
+
+    context: TaskContext
+    step: StepId
+    deadline: Deadline
+    on_emit: Callable[[object], None]
+
+    @property
+    def task(self) -> TaskId:
+        """The task it works for."""
+        return self.context.trace.task
+
+    @property
+    def agent(self) -> AgentId:
+        """The Manager."""
+        return self.context.agent
+
+    @property
+    def traceparent(self) -> str:
+        """Trace context of the task."""
+        return self.context.trace.traceparent
+
+    def remaining_s(self) -> float:
+        """Return the seconds left."""
+        return self.deadline.remaining_s(self.context.clock.now())
+
+    def emit(self, detail: object) -> None:
+        """Say how far it is.
+
+        Raises:
+            UsageError: an agent may not say that.
+        """
+        self.on_emit(agent_detail(self.agent, detail))
+
+    async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
+        """Ask a role or an agent."""
+        context, deadline = self.context, self.deadline
+        agent = await context.asker.replica_of(recipient, frozenset())
+        if timeout_s is not None:
+            deadline = deadline.sooner(timeout_s, context.clock.now())
+        return await context.asker.ask(context.envelope(agent, message, self.step, deadline))
