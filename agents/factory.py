@@ -15,6 +15,7 @@ from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import SandboxSettings
 
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
@@ -36,7 +37,7 @@ def build_agent(
     model: Mapping[str, Any],
     api_key: str,
     knowledge: Knowledge,
-    sandbox: Mapping[str, Any],
+    sandbox: SandboxSettings,
     answer: Mapping[str, Any],
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
@@ -59,7 +60,7 @@ def build_agent(
             model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
-            run_timeout_s=sandbox["timeout_s"],
+            run_timeout_s=sandbox.timeout_s,
             is_strict=support is SupportMode.STRICT or (is_auto and is_embedded),
             may_turn_strict=is_auto and not is_embedded,
             is_embedded=is_embedded,

@@ -240,7 +240,7 @@ def check_can_start(configuration: Configuration) -> None:
     supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
-        supply.check_sandbox(asdict(configuration.settings.sandbox))
+        supply.check_sandbox(configuration.settings.sandbox)
 
 
 def check_can_listen(host: str) -> None:

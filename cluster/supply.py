@@ -6,13 +6,14 @@ of the settings only. Used by `cluster.joining`, `cluster.cli.models` and `clust
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import SandboxSettings
 
 _AGENTS = "agents"
 _SUPPLY = "agents.supply"
@@ -67,8 +68,8 @@ class Supply(Protocol):
         """
         ...
 
-    def check_sandbox(self, section: Mapping[str, Any]) -> object:
-        """Say in good time whether programs can be run as a section of the settings says.
+    def check_sandbox(self, settings: SandboxSettings) -> object:
+        """Say in good time whether programs can be run as the settings say.
 
         Raises:
             UsageError: its limits or its environment will not do.

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "cluster.cli.learn": "integration/test_run_attached.py",
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
+    "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
     "cluster.memory.knowledge.chunking.page": "unit/cluster/memory/knowledge/chunking/test_pack.py",
     "cluster.memory.knowledge.chunking.syntax": (
         "unit/cluster/memory/knowledge/chunking/test_examples.py"

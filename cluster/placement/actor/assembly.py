@@ -19,6 +19,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.roles import MANAGER
+from cluster.kernel.sections import SandboxSettings
 from cluster.kernel.turn import Turn
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.stored import StoredKnowledge
@@ -141,7 +142,7 @@ def _build_agent(
         model=settings["model"],
         api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY", ""),
         knowledge=knowledge,
-        sandbox=settings["sandbox"],
+        sandbox=SandboxSettings(**settings["sandbox"]),
         answer=settings["answer"],
     )
 

@@ -12,7 +12,7 @@ from agents.agent import SupportMode
 from agents.factory import build_agent, is_embedded_model, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
-from cluster.settings.values import AnswerSettings
+from cluster.kernel.sections import AnswerSettings, SandboxSettings
 from tests.support.fake_tools import FakeKnowledge
 from tests.support.scripted_model import ScriptedModel
 
@@ -29,12 +29,7 @@ async def test_an_agent_is_built_with_its_parts() -> None:
         model={"uri": "simulated:", "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=knowledge,
-        sandbox={
-            "enabled": True,
-            "processes_max": 3,
-            "timeout_s": 2.0,
-            "memory_bytes_max": 1 << 28,
-        },
+        sandbox=SandboxSettings(processes_max=3),
         answer={"support": "marked", "verify": "off"},
     )
 
@@ -63,7 +58,7 @@ async def test_an_agent_knows_what_a_sentence_needs(
         model={"uri": uri, "base_url": "", "tokens_max": None},
         api_key="",
         knowledge=FakeKnowledge(),
-        sandbox={"enabled": False, "timeout_s": 2.0},
+        sandbox=SandboxSettings(enabled=False),
         answer={"support": mode, "verify": "off"},
     )
 
@@ -103,7 +98,7 @@ def test_an_unknown_model_is_refused() -> None:
             model={"uri": "nonsense", "base_url": "", "tokens_max": None},
             api_key="",
             knowledge=FakeKnowledge(),
-            sandbox={"enabled": True, "timeout_s": 2.0},
+            sandbox=SandboxSettings(),
             answer={"support": "auto", "verify": "off"},
         )
 
