@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
-from typing import Any
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
-from cluster.kernel.sections import SandboxSettings
+from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
@@ -34,16 +32,13 @@ EMBEDDED_ATTEMPTS_MAX = 1
 def build_agent(
     class_path: str,
     *,
-    model: Mapping[str, Any],
+    model: ModelSettings,
     api_key: str,
     knowledge: Knowledge,
     sandbox: SandboxSettings,
-    answer: Mapping[str, Any],
+    answer: AnswerSettings,
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
-
-    ``model``, ``sandbox`` and ``answer`` are those sections of the settings, as `cluster.settings`
-    has them.
 
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
@@ -51,13 +46,13 @@ def build_agent(
     agent_class = load_agent_class(class_path)
     from agents.models.uri import build_model
 
-    is_embedded = is_embedded_model(model["uri"])
-    is_local = model["uri"].startswith("llama:")
-    support = SupportMode(answer["support"])
+    is_embedded = is_embedded_model(model.uri)
+    is_local = model.uri.startswith("llama:")
+    support = SupportMode(answer.support)
     is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
-            model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
+            model=build_model(model.uri, base_url=model.base_url, api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
@@ -68,8 +63,8 @@ def build_agent(
             passages_max=LOCAL_PASSAGES_MAX if is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             temperature=None if is_embedded or not is_local else LOCAL_TEMPERATURE,
-            passage_chars_max=_passage_chars_max(model["uri"]),
-            tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
+            passage_chars_max=_passage_chars_max(model.uri),
+            tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
 

@@ -73,7 +73,7 @@ ELSEWHERE = {
     "agents.models.local.side_process": "integration/models/test_proxies.py",
     "agents.tools.sandbox.job": "integration/test_sandbox.py",
     "agents.tools.sandbox.process": "integration/test_sandbox.py",
-    "cluster.placement.actor.assembly": "integration/test_run_attached.py",
+    "cluster.placement.actor.assembly": "integration/test_assembly.py",
     "cluster.placement.actor.launcher": "integration/test_ray_placement.py",
     "cluster.placement.local.cluster_parts": "integration/test_local_cluster.py",
     "cluster.placement.local.cluster_process": "integration/test_local_cluster.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 
@@ -12,9 +12,11 @@ from agents.agent import SupportMode
 from agents.factory import build_agent, is_embedded_model, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
-from cluster.kernel.sections import AnswerSettings, SandboxSettings
+from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 from tests.support.fake_tools import FakeKnowledge
 from tests.support.scripted_model import ScriptedModel
+
+Mode = Literal["auto", "strict", "marked"]
 
 
 class Idle(Agent):
@@ -26,11 +28,11 @@ async def test_an_agent_is_built_with_its_parts() -> None:
 
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": "simulated:", "base_url": "", "tokens_max": None},
+        model=ModelSettings("simulated:"),
         api_key="",
         knowledge=knowledge,
         sandbox=SandboxSettings(processes_max=3),
-        answer={"support": "marked", "verify": "off"},
+        answer=AnswerSettings("marked"),
     )
 
     assert isinstance(agent, Researcher)
@@ -50,16 +52,16 @@ async def test_an_agent_is_built_with_its_parts() -> None:
     ],
 )
 async def test_an_agent_knows_what_a_sentence_needs(
-    uri: str, mode: str, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+    uri: str, mode: Mode, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agents.models.uri, "build_model", lambda *_, **__: ScriptedModel({}))
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": uri, "base_url": "", "tokens_max": None},
+        model=ModelSettings(uri),
         api_key="",
         knowledge=FakeKnowledge(),
         sandbox=SandboxSettings(enabled=False),
-        answer={"support": mode, "verify": "off"},
+        answer=AnswerSettings(mode),
     )
 
     parts = agent.parts
@@ -95,11 +97,11 @@ def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UsageError, match="nonsense"):
         build_agent(
             "agents.coder:Coder",
-            model={"uri": "nonsense", "base_url": "", "tokens_max": None},
+            model=ModelSettings("nonsense"),
             api_key="",
             knowledge=FakeKnowledge(),
             sandbox=SandboxSettings(),
-            answer={"support": "auto", "verify": "off"},
+            answer=AnswerSettings(),
         )
 
 
