@@ -26,6 +26,7 @@ from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
+from cluster.kernel.time_shares import EXAMPLES_SHARE, RUN_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Absence, Assignment, Finding, Passage, Program, Run
 
@@ -35,9 +36,6 @@ NO_PROGRAM = "No program is offered"
 _BETTER = "it fits the task better than what the model wrote."
 _EXAMPLES_MAX = 3
 _EXAMPLES_SHOWN = 1
-_RUN_SHARE = 0.5
-"""Of the turn's time left, what one run may take."""
-_SEARCH_SHARE = 0.2
 _ANOTHER_TAKES = 1.5
 """A further attempt is made where this many times the last one's duration is left."""
 
@@ -122,7 +120,7 @@ class Coder(Agent):
         query = f"{assignment.instruction}\n{assignment.goal}"
         left_s = turn.remaining_s()
         try:
-            async with asyncio.timeout(left_s * _SEARCH_SHARE):
+            async with asyncio.timeout(left_s * EXAMPLES_SHARE):
                 found = await self.parts.knowledge.examples(
                     assignment.collection, query, _EXAMPLES_MAX
                 )
@@ -190,7 +188,7 @@ class Coder(Agent):
     async def _run(self, work: _Work, source: str, origin: str) -> Candidate:
         turn = work.turn
         turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
-        timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * _RUN_SHARE)
+        timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * RUN_SHARE)
         try:
             run = await self.parts.sandbox.run(source, timeout_s)
         except TooLarge as error:

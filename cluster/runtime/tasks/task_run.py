@@ -37,6 +37,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, PLAN_STEP, AgentId, StepId
 from cluster.kernel.tasks.history import Compose, DoStep, is_sound
+from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
@@ -60,10 +61,6 @@ View = Callable[[Event], None]
 
 FAILURES_MAX = 3
 """How often a step may fail before its failure is its result."""
-PLAN_SHARE = 0.5
-"""Of the time left, what the plan may take."""
-ANSWER_SHARE = 0.2
-"""Of the time left after the plan, what is kept for the answer."""
 ROLE_WAIT_S = 15.0
 """How long a role may be without a registered replica: a restart takes a few seconds."""
 ROLE_POLL_S = 0.2
