@@ -213,8 +213,8 @@ def _fed(hungry: Step, wanted: set[str], steps: Sequence[Step]) -> Iterator[list
     for source in (*reversed(steps[:at]), *steps[at + 1 :]):
         if GIVES.get(source.agent) in wanted:
             needy = replace(hungry, needs=(*hungry.needs, source.id))
-            fed, broken = acyclic([needy if step is hungry else step for step in steps])
-            if not broken:
+            fed = [needy if step is hungry else step for step in steps]
+            if Plan(tuple(fed)).is_sound:
                 yield fed
 
 

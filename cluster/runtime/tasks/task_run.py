@@ -36,7 +36,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, PLAN_STEP, AgentId, StepId
-from cluster.kernel.tasks.history import Compose, DoStep, is_sound
+from cluster.kernel.tasks.history import Compose, DoStep
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
@@ -193,7 +193,7 @@ class TaskRun:
         deadline = Deadline.after(self._turn.remaining_s() * PLAN_SHARE, now)
         request = PlanRequest(submitted.goal, self._roles, submitted.collection)
         proposal = await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal)
-        if not is_sound(proposal.plan):
+        if not proposal.plan.is_sound:
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
         for step in proposal.plan.steps:
             self.show(StepPlanned(step), step.id)
