@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # for checkers it is true; importing `typing` takes a ten
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from cluster.client import Cluster, Link, Note, run
+    from cluster.client import Cluster, ClusterLink, Note, run
     from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed
     from cluster.settings import Configuration
 
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> object:
     return value
 
 
-def _join(configuration: Configuration, note: Note) -> AbstractAsyncContextManager[Link]:
+def _join(configuration: Configuration, note: Note) -> AbstractAsyncContextManager[ClusterLink]:
     """Get to a cluster as the settings say; loads what that needs, when it is needed."""
     from cluster.joining import join
 

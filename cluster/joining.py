@@ -9,26 +9,25 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from os import PathLike
 
+from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
-from cluster.placement.resident.file import Resident, read_resident
+from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.directory import scope_of
 from cluster.runtime.driver.driver import Driver, SubmittedTask
 from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
-
-Note = Callable[[str], None]
 
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
@@ -106,14 +105,16 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Cluste
                 yield link
 
 
-def _with_store_of(resident: Resident, configuration: Configuration, note: Note) -> Configuration:
+def _with_store_of(
+    resident: ResidentRecord, configuration: Configuration, note: Note
+) -> Configuration:
     """Use the resident cluster's store, which has what was learned."""
     note("it uses the resident cluster's store, which goes with `fleetmind down`")
     url = Secrets.read_secrets(resident.secrets_path).redis_url
     return replace(configuration, secrets=replace(configuration.secrets, redis_url=url))
 
 
-def _why_stopped(resident: Resident) -> WhyOver:
+def _why_stopped(resident: ResidentRecord) -> WhyOver:
     """Return what sees that the resident cluster was stopped; its file goes first of all.
 
     A Manager that still has a link to us is ending the task, and has the last word.
@@ -126,7 +127,7 @@ def _why_stopped(resident: Resident) -> WhyOver:
     return why_over
 
 
-def _why_without_store(resident: Resident) -> WhyOver:
+def _why_without_store(resident: ResidentRecord) -> WhyOver:
     """Return what sees that the store of a cluster of our own went with the resident one."""
 
     def why_over(_is_linked: bool) -> str | None:  # noqa: FBT001 - as `WhyOver` is

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from agents.models.policies.loops import LOOP_WINDOW, looping_period, without_loop
 from agents.models.port import Delta, Finish, Model, Request
-from agents.models.reasoning import InlineReasoning, Part
+from agents.models.reasoning import InlineReasoning, ReplyPart
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import Spent, Thought
 from cluster.kernel.time_shares import CALL_GRACE_SHARE, CALL_LATE_SHARE
@@ -35,7 +35,7 @@ _PREFACE_LENGTH_MAX = 300
 
 
 @runtime_checkable
-class Ending(Protocol):
+class TextEnd(Protocol):
     """What says when there is enough, and can forget what it was given."""
 
     def __call__(self, piece: str) -> bool:
@@ -47,7 +47,7 @@ class Ending(Protocol):
         ...
 
 
-IsEnough = Callable[[str], bool] | Ending
+IsEnough = Callable[[str], bool] | TextEnd
 """Takes each piece of text as it comes; True once what was asked for is whole."""
 
 
@@ -91,7 +91,7 @@ class _Reply:
         self._pieces.clear()
         self.length, self._enough_at, self._refusal = 0, None, None
         self.trust()
-        if isinstance(self._is_enough, Ending):
+        if isinstance(self._is_enough, TextEnd):
             self._is_enough.reset()
 
     def trust(self) -> None:
@@ -218,7 +218,7 @@ class Thinking:
         self._heard = (self._heard + delta.text)[-LOOP_WINDOW:]
         self._take(self._inline.feed(delta.text))
 
-    def _take(self, parts: Sequence[Part]) -> None:
+    def _take(self, parts: Sequence[ReplyPart]) -> None:
         for part in parts:
             self._turn.emit(Thought(part.text, is_reasoning=part.is_reasoning))
             if part.ends_unopened:

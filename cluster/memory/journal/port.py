@@ -26,7 +26,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Ownership:
     """Ownership of a task: its term, and the journal at that moment, entry n at position n - 1."""
 
     term: int
@@ -51,7 +51,7 @@ class Journal(Protocol):
 
     async def claim(
         self, task: TaskId, owner: Owner, *, expected_term: int | None = None
-    ) -> Claim | None:
+    ) -> Ownership | None:
         """Take the ownership of a task, new or not; the older owner is fenced off from now on.
 
         A task that has its final entry can be claimed too, to read how it ended; it stays ended.

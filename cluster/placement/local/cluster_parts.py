@@ -20,7 +20,7 @@ from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
 from cluster.placement.local.reports import Ready
-from cluster.placement.local.request import SECRETS_FILE, Request
+from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
 from cluster.settings import Secrets
 from cluster.supply import installed_agents
@@ -33,7 +33,7 @@ _MISSED_MAX = 3
 class ClusterParts:
     """Starts the parts and stops them; ``say`` is told what is being done."""
 
-    def __init__(self, request: Request, run_dir: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, request: StartRequest, run_dir: Path, say: Callable[[str], None]) -> None:
         self._request = request
         self._settings = request.settings
         self._run_dir = run_dir

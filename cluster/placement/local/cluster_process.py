@@ -82,9 +82,11 @@ async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
 async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> None:
     # Ray and the client libraries take half a second to import: after the signals are in place.
     from cluster.placement.local.cluster_parts import ClusterParts
-    from cluster.placement.local.request import Request
+    from cluster.placement.local.request import StartRequest
 
-    parts = ClusterParts(Request.read(run_dir), run_dir, lambda text: reporter.send(Progress(text)))
+    parts = ClusterParts(
+        StartRequest.read(run_dir), run_dir, lambda text: reporter.send(Progress(text))
+    )
     starting = asyncio.create_task(parts.start())
     await asyncio.wait({over, starting}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():

@@ -20,7 +20,7 @@ from typing import Self
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Ready
-from cluster.placement.local.request import SECRETS_FILE, Request
+from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.settings import Configuration, Settings
 
@@ -114,7 +114,7 @@ class LocalCluster:
         namespace = NAMESPACE if self._is_resident else f"{NAMESPACE}-{run_dir.name}"
         token = secrets.token_hex(_TOKEN_BYTES)
         dataclasses.replace(self._secrets, token=token).write_secrets(run_dir / SECRETS_FILE)
-        Request(self.settings, namespace, self._has_dashboard).write(run_dir)
+        StartRequest(self.settings, namespace, self._has_dashboard).write(run_dir)
         self._process = await ChildProcess.start(
             _MODULE,
             *("--run-dir", str(run_dir)),

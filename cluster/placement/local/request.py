@@ -15,7 +15,7 @@ _REQUEST_FILE = "request.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StartRequest:
     """What is to be started; its secrets lie beside it in the run folder."""
 
     settings: Settings

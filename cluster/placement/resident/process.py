@@ -24,8 +24,8 @@ from cluster.kernel.errors import ClusterError, UsageError
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Progress, Reporter
-from cluster.placement.local.request import SECRETS_FILE, Request
-from cluster.placement.resident.file import Resident, remove_file, state_dir, write_file
+from cluster.placement.local.request import SECRETS_FILE, StartRequest
+from cluster.placement.resident.file import ResidentRecord, remove_file, state_dir, write_file
 from cluster.settings import Configuration, Secrets
 from cluster.wire.failure import failure_from_error
 
@@ -84,10 +84,10 @@ async def _stay(configuration: Configuration, reporter: Reporter) -> None:
             remove_file()
 
 
-def _resident(cluster: LocalCluster) -> Resident:
+def _resident(cluster: LocalCluster) -> ResidentRecord:
     own = ProcessId.of(os.getpid())
     assert own is not None
-    return Resident(
+    return ResidentRecord(
         process=own,
         session=cluster.process,
         since_s=time.time(),
@@ -102,7 +102,7 @@ def _resident(cluster: LocalCluster) -> Resident:
 def _take_request(request_dir: Path) -> Configuration:
     """Read what `up` wants and remove it: the secrets lie in one place only."""
     try:
-        request = Request.read(request_dir)
+        request = StartRequest.read(request_dir)
         return Configuration(request.settings, Secrets.read_secrets(request_dir / SECRETS_FILE))
     finally:
         shutil.rmtree(request_dir, ignore_errors=True)

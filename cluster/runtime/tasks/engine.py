@@ -28,7 +28,7 @@ from cluster.kernel.ids import NO_STEP, TaskId, role_of
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Failure, Role, SecondLook, Seen, Submission
-from cluster.memory.journal.port import Claim, Journal, OpenTask, Owner
+from cluster.memory.journal.port import Journal, OpenTask, Owner, Ownership
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import TaskJournal, events_of
@@ -275,7 +275,7 @@ class TaskEngine:
             raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
         return events
 
-    async def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+    async def _opened(self, task: TaskId, claim: Ownership) -> TaskJournal:
         """Return the journal of a task that we have claimed; one that can't be read is ended."""
         journal = TaskJournal(
             self._journal,

@@ -48,8 +48,8 @@ def a_wheel(folder: Path) -> Path:
     return path
 
 
-def a_model(wheel: Path) -> catalog.Model:
-    return catalog.Model(
+def a_model(wheel: Path) -> catalog.LocalModel:
+    return catalog.LocalModel(
         name="tiny",
         description="a test's",
         requirement="tiny-model==1.0",

