@@ -13,11 +13,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
-from agents.models.call import TIME_SHARE, IsEnough, Thinking
+from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
+from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment
 
@@ -216,7 +217,7 @@ class Agent:
             ModelError: the endpoint failed, or its stream broke.
             DeadlinePassed: the turn's time was up.
         """
-        timeout_s = turn.remaining_s() * TIME_SHARE
+        timeout_s = turn.remaining_s() * CALL_SHARE
         if timeout_s <= 0:
             raise DeadlinePassed(f"no time was left for the model in step {turn.step!r}")
         request = Request(

@@ -26,6 +26,7 @@ from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
+from cluster.kernel.time_shares import EXAMPLES_SHARE, RUN_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Absence, Assignment, Finding, Passage, Program, Run
 
@@ -35,15 +36,12 @@ NO_PROGRAM = "No program is offered"
 _BETTER = "it fits the task better than what the model wrote."
 _EXAMPLES_MAX = 3
 _EXAMPLES_SHOWN = 1
-_RUN_SHARE = 0.5
-"""Of the turn's time left, what one run may take."""
-_SEARCH_SHARE = 0.2
 _ANOTHER_TAKES = 1.5
 """A further attempt is made where this many times the last one's duration is left."""
 
 
 @dataclass(slots=True)
-class _Work:
+class _Coding:
     """One assignment under way."""
 
     turn: Turn
@@ -106,23 +104,23 @@ class Coder(Agent):
         examples = await self._examples(assignment, turn)
         known = names_in_code(notes).union(*(imported_names(each.text) for each in examples))
         brief = brief_of(assignment.instruction, assignment.goal, known)
-        work = _Work(turn, brief, examples, is_strict=self.parts.is_embedded)
+        coding = _Coding(turn, brief, examples, is_strict=self.parts.is_embedded)
         asked = code_prompt(
             assignment.instruction,
             assignment.goal,
             notes=notes,
             examples=examples[:_EXAMPLES_SHOWN],
         )
-        await self._write(asked, work)
-        if not work.is_done:
-            await self._try_examples(work)
-        return _offered(work)
+        await self._write(asked, coding)
+        if not coding.is_done:
+            await self._try_examples(coding)
+        return _offered(coding)
 
     async def _examples(self, assignment: Assignment, turn: Turn) -> Sequence[Passage]:
         query = f"{assignment.instruction}\n{assignment.goal}"
         left_s = turn.remaining_s()
         try:
-            async with asyncio.timeout(left_s * _SEARCH_SHARE):
+            async with asyncio.timeout(left_s * EXAMPLES_SHARE):
                 found = await self.parts.knowledge.examples(
                     assignment.collection, query, _EXAMPLES_MAX
                 )
@@ -131,66 +129,66 @@ class Coder(Agent):
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
         return found
 
-    async def _write(self, asked: str, work: _Work) -> None:
+    async def _write(self, asked: str, coding: _Coding) -> None:
         """Have the model write and repair until a program does, or there is no point any more."""
         prompt = asked
         seen: set[str] = set()
-        while work.attempts < self.parts.attempts_max:
-            left_s = work.turn.remaining_s()
-            work.attempts += 1
+        while coding.attempts < self.parts.attempts_max:
+            left_s = coding.turn.remaining_s()
+            coding.attempts += 1
             try:
-                attempt = await self._attempt(prompt, seen, work)
+                attempt = await self._attempt(prompt, seen, coding)
             except (ModelError, DeadlinePassed) as error:
-                work.failure = error
+                coding.failure = error
                 return
-            if attempt is None or work.is_done:
+            if attempt is None or coding.is_done:
                 return
-            spent_s = left_s - work.turn.remaining_s()
-            if work.turn.remaining_s() < spent_s * _ANOTHER_TAKES:
+            spent_s = left_s - coding.turn.remaining_s()
+            if coding.turn.remaining_s() < spent_s * _ANOTHER_TAKES:
                 return
             prompt = repair_prompt(asked, attempt)
 
-    async def _attempt(self, prompt: str, seen: set[str], work: _Work) -> Attempt | None:
+    async def _attempt(self, prompt: str, seen: set[str], coding: _Coding) -> Attempt | None:
         """Have one program written and run it; None where the model has nothing new to say.
 
         Raises:
             ModelError, DeadlinePassed: the model failed.
         """
         text = await self.think(
-            work.turn,
+            coding.turn,
             coder_role(self.parts.sandbox.libraries),
             prompt,
             tokens_max=TOKENS_MAX,
             is_enough=ProgramEnd(),
         )
         reading = read_program(text)
-        source = reading.source if work.is_strict else without_promises(reading.source)
+        source = reading.source if coding.is_strict else without_promises(reading.source)
         if source in seen:
             # Some models copy what they are shown, also where that is to be repaired.
-            is_over = work.is_strict or work.has_run or not source
-            return None if is_over else work.attempt()
+            is_over = coding.is_strict or coding.has_run or not source
+            return None if is_over else coding.attempt()
         seen.add(source)
         if not source:
-            work.complaint, work.advice = reading.fault, reading.advice
-            if work.is_strict:
-                await self._try_examples(work)
-            return work.attempt()
-        candidate = await self._run(work, source, "model")
-        return None if fits(candidate, work.brief) else work.attempt(source, candidate.run)
+            coding.complaint, coding.advice = reading.fault, reading.advice
+            if coding.is_strict:
+                await self._try_examples(coding)
+            return coding.attempt()
+        candidate = await self._run(coding, source, "model")
+        return None if fits(candidate, coding.brief) else coding.attempt(source, candidate.run)
 
-    async def _try_examples(self, work: _Work) -> None:
+    async def _try_examples(self, coding: _Coding) -> None:
         """Run the examples of the documents, the best one first, until one does."""
-        for example in work.examples:
-            if work.is_done:
+        for example in coding.examples:
+            if coding.is_done:
                 return
             place = f"{example.source}:{example.start_line}"
-            await self._run(work, example.text, place)
-        work.examples = ()
+            await self._run(coding, example.text, place)
+        coding.examples = ()
 
-    async def _run(self, work: _Work, source: str, origin: str) -> Candidate:
-        turn = work.turn
-        turn.emit(ProgramWritten(source, max(1, work.attempts), origin))
-        timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * _RUN_SHARE)
+    async def _run(self, coding: _Coding, source: str, origin: str) -> Candidate:
+        turn = coding.turn
+        turn.emit(ProgramWritten(source, max(1, coding.attempts), origin))
+        timeout_s = min(self.parts.run_timeout_s, turn.remaining_s() * RUN_SHARE)
         try:
             run = await self.parts.sandbox.run(source, timeout_s)
         except TooLarge as error:
@@ -198,37 +196,37 @@ class Coder(Agent):
         turn.emit(ProgramRan(run))
         turn.emit(Spent(on="tool", seconds=run.duration_s))
         candidate = Candidate(source, run, origin)
-        work.candidates.append(candidate)
+        coding.candidates.append(candidate)
         if not candidate.is_example:
-            work.complaint, work.advice = complaint(candidate, work.brief), advice(run)
+            coding.complaint, coding.advice = complaint(candidate, coding.brief), advice(run)
         return candidate
 
 
-def _offered(work: _Work) -> Program:
-    best = best_of(work.candidates, work.brief, is_strict=work.is_strict)
+def _offered(coding: _Coding) -> Program:
+    best = best_of(coding.candidates, coding.brief, is_strict=coding.is_strict)
     if best is None:
-        if work.failure is not None:
-            raise work.failure
+        if coding.failure is not None:
+            raise coding.failure
         found = (
             ""
-            if not any(each.is_example for each in work.candidates)
+            if not any(each.is_example for each in coding.candidates)
             else (" No example in the documents does what was asked, either.")
         )
-        attempts = f"{work.attempts} attempts" if work.attempts > 1 else "1 attempt"
-        reason = f"{NO_PROGRAM}. After {attempts} of the model, {work.complaint}{found}"
-        return Program("", degraded=(reason,), absence=_absence(work))
+        attempts = f"{coding.attempts} attempts" if coding.attempts > 1 else "1 attempt"
+        reason = f"{NO_PROGRAM}. After {attempts} of the model, {coding.complaint}{found}"
+        return Program("", degraded=(reason,), absence=_absence(coding))
     if not best.is_example:
-        remark = complaint(best, work.brief)
+        remark = complaint(best, coding.brief)
         degraded = (remark[0].upper() + remark[1:],) if remark else ()
         return Program(best.source, best.run, degraded=degraded)
-    why = str(work.failure) + "." if work.failure is not None else work.complaint or _BETTER
+    why = str(coding.failure) + "." if coding.failure is not None else coding.complaint or _BETTER
     reason = f"The program is an example of the documents ({best.origin}): {why}"
-    work.turn.emit(FellBack("code", reason))
+    coding.turn.emit(FellBack("code", reason))
     return Program(best.source, best.run, degraded=(reason,))
 
 
-def _absence(work: _Work) -> Absence:
+def _absence(coding: _Coding) -> Absence:
     """Return why none of the candidates is offered."""
-    if all(each.is_example for each in work.candidates):
+    if all(each.is_example for each in coding.candidates):
         return Absence.NOT_WRITTEN
-    return Absence.WITHHELD if work.has_run else Absence.FAILED
+    return Absence.WITHHELD if coding.has_run else Absence.FAILED

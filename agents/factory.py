@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
-from typing import Any
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
@@ -33,16 +33,13 @@ EMBEDDED_ATTEMPTS_MAX = 1
 def build_agent(
     class_path: str,
     *,
-    model: Mapping[str, Any],
+    model: ModelSettings,
     api_key: str,
     knowledge: Knowledge,
-    sandbox: Mapping[str, Any],
-    answer: Mapping[str, Any],
+    sandbox: SandboxSettings,
+    answer: AnswerSettings,
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
-
-    ``model``, ``sandbox`` and ``answer`` are those sections of the settings, as `cluster.settings`
-    has them.
 
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
@@ -50,39 +47,33 @@ def build_agent(
     agent_class = load_agent_class(class_path)
     from agents.models.uri import build_model
 
-    is_embedded = is_embedded_model(model["uri"])
-    is_local = model["uri"].startswith("llama:")
-    support = SupportMode(answer["support"])
+    uri = ModelUri.parse(model.uri)
+    is_embedded = uri.is_embedded
+    support = SupportMode(answer.support)
     is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
-            model=build_model(model["uri"], base_url=model["base_url"], api_key=api_key),
+            model=build_model(model.uri, base_url=model.base_url, api_key=api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
-            run_timeout_s=sandbox["timeout_s"],
+            run_timeout_s=sandbox.timeout_s,
             is_strict=support is SupportMode.STRICT or (is_auto and is_embedded),
             may_turn_strict=is_auto and not is_embedded,
             is_embedded=is_embedded,
             cuts_loops=is_embedded,
-            passages_max=LOCAL_PASSAGES_MAX if is_local else PASSAGES_MAX,
+            passages_max=LOCAL_PASSAGES_MAX if uri.is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
-            temperature=None if is_embedded or not is_local else LOCAL_TEMPERATURE,
-            passage_chars_max=_passage_chars_max(model["uri"]),
-            tokens_max=model["tokens_max"] or (EMBEDDED_TOKENS_MAX if is_embedded else None),
+            temperature=None if is_embedded or not uri.is_local else LOCAL_TEMPERATURE,
+            passage_chars_max=_passage_chars_max(uri),
+            tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
 
 
-def _passage_chars_max(uri: str) -> int | None:
-    if is_embedded_model(uri):
+def _passage_chars_max(uri: ModelUri) -> int | None:
+    if uri.is_embedded:
         return EMBEDDED_PASSAGE_CHARS_MAX
-    return LOCAL_PASSAGE_CHARS_MAX if uri.startswith("llama:") else None
-
-
-def is_embedded_model(uri: str) -> bool:
-    """Say whether it is a model of the catalogue; a GGUF file of the user may be a capable one."""
-    scheme, _, name = uri.partition(":")
-    return scheme == "llama" and "/" not in name and not name.endswith(".gguf")
+    return LOCAL_PASSAGE_CHARS_MAX if uri.is_local else None
 
 
 def load_agent_class(class_path: str) -> type[Agent]:

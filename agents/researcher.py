@@ -34,6 +34,7 @@ from agents.prompts import (
 )
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
+from cluster.kernel.time_shares import RESEARCH_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Assignment,
@@ -64,8 +65,6 @@ ASTRAY = (
 TOKENS_MAX = 900
 PASSAGES_KEPT = 6
 """Of the best passages, how many go with a finding beside those that it cites."""
-_SEARCH_SHARE = 0.3
-"""Of the turn's time left, what the search may take."""
 _QUERIES_MAX = 5
 _CERTAIN_RELEVANCE = 0.5
 """From here on, sentences are offered even where a weak model says that it found nothing."""
@@ -159,7 +158,7 @@ class Researcher(Agent):
         )
         left_s = turn.remaining_s()
         try:
-            async with asyncio.timeout(left_s * _SEARCH_SHARE):
+            async with asyncio.timeout(left_s * RESEARCH_SHARE):
                 results = await asyncio.gather(*searches)
         except TimeoutError as error:
             raise DeadlinePassed("the search in the documents took too long") from error

@@ -26,9 +26,9 @@ from redis import Redis
 from benchmarks.harness import Figure, Goal, judged, percentile, sample_figure
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster, descendants, rss_bytes, until
+from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
-from cluster.settings.values import ModelSettings
 
 GOAL = "Write a program that prints 42."
 DEADLINE_S = 60.0

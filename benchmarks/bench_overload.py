@@ -26,8 +26,8 @@ from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster
 from cluster.kernel.errors import Overloaded
 from cluster.kernel.events import Event, Failed
+from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
-from cluster.settings.values import ModelSettings
 
 GOAL = "Find out about 42."
 TASKS_MAX = 16

@@ -22,8 +22,8 @@ from benchmarks.plain_cluster import PlainCluster
 from benchmarks.report_figures import critical_path_s, journal_figure, report_figures
 from cluster import Cluster
 from cluster.kernel.events import Answered, Event, PlanReady, ProgramRan
+from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
-from cluster.settings.values import ModelSettings
 
 GOAL = "Write a report on the market with a program that adds up its table."
 TTFT_S = 0.3

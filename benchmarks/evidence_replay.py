@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agents.answers.composition import composed, floor
 from agents.answers.outcomes import outcomes_of
-from agents.evidence.markdown import Kind, blocks
+from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
 from agents.evidence.words import language_of, without_citations
 from agents.planning.mending import UnsoundPlan
@@ -243,11 +243,11 @@ def sentences_of(markdown: str) -> list[str]:
     found: list[str] = []
     is_in_table = False
     for block in blocks(markdown):
-        is_head = block.kind is Kind.ROW and not is_in_table
-        is_in_table = block.kind is Kind.ROW
-        if block.kind is Kind.ROW and not is_head:
+        is_head = block.kind is BlockKind.ROW and not is_in_table
+        is_in_table = block.kind is BlockKind.ROW
+        if block.kind is BlockKind.ROW and not is_head:
             found.append(block.body)
-        elif block.kind in (Kind.PARAGRAPH, Kind.ITEM):
+        elif block.kind in (BlockKind.PARAGRAPH, BlockKind.ITEM):
             found += [block.body[start:end].strip() for start, end in split(block.body, language)]
     return [each for each in found if _said(each)]
 

@@ -22,12 +22,13 @@ from typing import Self
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import role_of
+from cluster.kernel.sections import ModelSettings
 from cluster.memory.directory import scope_of
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.driver import Driver
 from cluster.settings import Secrets
-from cluster.settings.values import ModelSettings, Settings
+from cluster.settings.values import Settings
 from cluster.transport.nearest import nearest_transport
 
 AGENTS = ("manager-0", "researcher-0", "coder-0")

@@ -32,12 +32,12 @@ EVENTS_KEPT_MAX = 100_000
 CANCEL_WAIT_S = 3.0
 """How long closing waits for the Manager to say that a task is cancelled."""
 
-Path = str | os.PathLike[str]
+PathName = str | os.PathLike[str]
 Note = Callable[[str], None]
 """Is told in one line what takes time outside of a task, as in starting a cluster."""
 
 
-class Submitted(Protocol):
+class SubmittedTask(Protocol):
     """A task as `cluster.runtime.driver.driver` hands it out: its events can be read once."""
 
     id: TaskId
@@ -54,11 +54,11 @@ class Submitted(Protocol):
 class ClusterLink(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
-    async def collection(self, paths: Sequence[Path], note: Note) -> str:
+    async def collection(self, paths: Sequence[PathName], note: Note) -> str:
         """Return the id of what the paths hold; of what was learned before, without any."""
         ...
 
-    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> Submitted:
+    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager."""
         ...
 
@@ -77,7 +77,7 @@ class Task:
     """
 
     def __init__(
-        self, submitted: Submitted, on_ended: Callable[[Task], None] | None = None
+        self, submitted: SubmittedTask, on_ended: Callable[[Task], None] | None = None
     ) -> None:
         self.id = submitted.id
         self.report = TaskReport(submitted.id)
@@ -185,7 +185,7 @@ class Cluster:
         self,
         address: str | None = None,
         redis: str | None = None,
-        config: Path | None = None,
+        config: PathName | None = None,
         model: str | None = None,
         *,
         configuration: Configuration | None = None,
@@ -224,7 +224,7 @@ class Cluster:
         await uninterrupted(self._close())
 
     async def submit(
-        self, goal: str, *, knowledge: Sequence[Path] = (), deadline_s: float | None = None
+        self, goal: str, *, knowledge: Sequence[PathName] = (), deadline_s: float | None = None
     ) -> Task:
         """Hand a goal to the cluster.
 
@@ -262,7 +262,7 @@ class Cluster:
         return task
 
     async def ask(
-        self, goal: str, *, knowledge: Sequence[Path] = (), deadline_s: float | None = None
+        self, goal: str, *, knowledge: Sequence[PathName] = (), deadline_s: float | None = None
     ) -> Answer:
         """Submit a goal and wait for its answer.
 
@@ -283,11 +283,11 @@ class Cluster:
 def run(
     goal: str,
     *,
-    knowledge: Sequence[Path] = (),
+    knowledge: Sequence[PathName] = (),
     deadline_s: float | None = None,
     address: str | None = None,
     redis: str | None = None,
-    config: Path | None = None,
+    config: PathName | None = None,
     model: str | None = None,
 ) -> Answer:
     """Answer one goal: `Cluster` and `Cluster.ask` in one call, for code that isn't asynchronous.

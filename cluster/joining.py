@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from os import PathLike
 
+from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.directory import scope_of
@@ -21,15 +22,13 @@ from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
-from cluster.placement.resident.file import Resident, read_resident
+from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
-
-Note = Callable[[str], None]
 
 NOTED_FILES = 160
 """So many files later, somebody who waits is told again how far the reading is."""
@@ -107,14 +106,16 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
                 yield link
 
 
-def _with_store_of(resident: Resident, configuration: Configuration, note: Note) -> Configuration:
+def _with_store_of(
+    resident: ResidentRecord, configuration: Configuration, note: Note
+) -> Configuration:
     """Use the resident cluster's store, which has what was learned."""
     note("it uses the resident cluster's store, which goes with `fleetmind down`")
     url = Secrets.read_secrets(resident.secrets_path).redis_url
     return replace(configuration, secrets=replace(configuration.secrets, redis_url=url))
 
 
-def _why_stopped(resident: Resident) -> WhyOver:
+def _why_stopped(resident: ResidentRecord) -> WhyOver:
     """Return what sees that the resident cluster was stopped; its file goes first of all.
 
     A Manager that still has a link to us is ending the task, and has the last word.
@@ -127,7 +128,7 @@ def _why_stopped(resident: Resident) -> WhyOver:
     return why_over
 
 
-def _why_without_store(resident: Resident) -> WhyOver:
+def _why_without_store(resident: ResidentRecord) -> WhyOver:
     """Return what sees that the store of a cluster of our own went with the resident one."""
 
     def why_over(_is_linked: bool) -> str | None:  # noqa: FBT001 - as `WhyOver` is
@@ -241,7 +242,7 @@ def check_can_start(configuration: Configuration) -> None:
     supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
-        supply.check_sandbox(asdict(configuration.settings.sandbox))
+        supply.check_sandbox(configuration.settings.sandbox)
 
 
 def check_can_listen(host: str) -> None:

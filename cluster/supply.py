@@ -6,13 +6,15 @@ of the settings only. Used by `cluster.joining`, `cluster.cli.models` and `clust
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.sections import SandboxSettings
 
 _AGENTS = "agents"
 _SUPPLY = "agents.supply"
@@ -42,15 +44,6 @@ class LocalModel(Protocol):
         ...
 
 
-class CheckedModel(Protocol):
-    """A model's URI that can be used."""
-
-    @property
-    def scheme(self) -> str:
-        """``openai``, ``llama`` or ``simulated``."""
-        ...
-
-
 class Supply(Protocol):
     """What agents need, as far as the cluster has to know it."""
 
@@ -59,7 +52,7 @@ class Supply(Protocol):
         """Of the endpoint that ``openai:`` means where none is named."""
         ...
 
-    def check_model(self, uri: str, *, base_url: str = "", api_key: str = "") -> CheckedModel:
+    def check_model(self, uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
         """Say in good time whether a model can be used.
 
         Raises:
@@ -67,8 +60,8 @@ class Supply(Protocol):
         """
         ...
 
-    def check_sandbox(self, section: Mapping[str, Any]) -> object:
-        """Say in good time whether programs can be run as a section of the settings says.
+    def check_sandbox(self, settings: SandboxSettings) -> object:
+        """Say in good time whether programs can be run as the settings say.
 
         Raises:
             UsageError: its limits or its environment will not do.

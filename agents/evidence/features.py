@@ -56,6 +56,7 @@ class Measured:
     """What the sources say of one sentence."""
 
     features: tuple[float, ...]
+    """float[3], each from 0 to 1, in the order of `NAMES`."""
     near: tuple[int, ...]
     """Units with most of its weight in them, the best first."""
     window: tuple[int, ...]
@@ -78,6 +79,12 @@ class Sources:
         self._lay_out()
 
     def _lay_out(self) -> None:
+        """Fill the inverted index; units and passages are known by their positions, from 0.
+
+        `_source_of` is int64[units], the passage of each unit. `_places` has for each word
+        int64[k], the units that it is in, ascending; `_rarity` its weight log(1 + units / k). A
+        bit mask has bit n set for passage n.
+        """
         places: defaultdict[str, set[int]] = defaultdict(set)
         self._in_sources: defaultdict[str, int] = defaultdict(int)
         self._pairs: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -100,7 +107,11 @@ class Sources:
         self._starts: dict[tuple[str, int], npt.NDArray[np.int64]] = {}
 
     def _windows(self, key: str, width: int) -> npt.NDArray[np.int64]:
-        """Return the runs of ``width`` units, by their first, that have a word: int64[n]."""
+        """Return the runs of ``width`` units, by their first, that have a word.
+
+        Returns:
+            int64[k], ascending, each once; none begins before the passage of its word.
+        """
         found = self._starts.get((key, width))
         if found is None:
             starts: list[int] = []
@@ -155,6 +166,7 @@ class Sources:
         return Measured(features, tuple(near), window)
 
     def _weights(self, keys: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return the rarity of each place of each word, word by word: float64[places]."""
         places = [len(self._places[key]) for key in keys]
         return np.repeat([self._rarity[key] for key in keys], places)
 
@@ -164,7 +176,16 @@ class Sources:
         mask: int,
         weights: npt.NDArray[np.float64] | None = None,
     ) -> npt.NDArray[np.float64]:
-        """Return for each unit how many of the places are in it: float64[units]."""
+        """Return for each unit how many of the places are in it, or the sum of their weights.
+
+        Args:
+            places: of each word int64[k], positions of units.
+            mask: passages whose units count; those of others get 0.
+            weights: float64[all places], word by word; 1 each without it.
+
+        Returns:
+            float64[units].
+        """
         count = len(self.units)
         if not places:
             return np.zeros(count)

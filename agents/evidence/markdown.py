@@ -31,7 +31,7 @@ _LEAD_IN_END = (":", "：")  # noqa: RUF001
 _BARE_MARK = re.compile(rf"\s*{re.escape(UNVERIFIED_MARK)}")
 
 
-class Kind(Enum):
+class BlockKind(Enum):
     """What a block of Markdown is."""
 
     HEADING = "heading"
@@ -43,10 +43,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MarkdownBlock:
     """A block as it was written: its marker, and what stands behind it."""
 
-    kind: Kind
+    kind: BlockKind
     marker: str
     body: str
     language: str = ""
@@ -69,7 +69,7 @@ class Ruling:
     """Whether an unverified sentence gets its mark."""
 
 
-class Judge(Protocol):
+class Editor(Protocol):
     """Decides what of a text is shown, and as what."""
 
     def sentence(self, text: str, cited: Sequence[int]) -> Ruling:
@@ -122,12 +122,12 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
-def blocks(markdown: str) -> list[Block]:
+def blocks(markdown: str) -> list[MarkdownBlock]:
     """Return the blocks of a text in their order."""
     text = markdown[:TEXT_LENGTH_MAX].replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     tokens = _parser().parse(text)
-    found: list[Block] = []
+    found: list[MarkdownBlock] = []
     for before, token in zip([None, *tokens], tokens, strict=False):
         if token.map is None:
             continue
@@ -136,25 +136,25 @@ def blocks(markdown: str) -> list[Block]:
     return found
 
 
-def _made(token: Token, before: Token | None, raw: list[str]) -> Iterator[Block]:
+def _made(token: Token, before: Token | None, raw: list[str]) -> Iterator[MarkdownBlock]:
     if token.type in ("fence", "code_block"):
-        yield Block(Kind.CODE, "", token.content, token.info.split(" ")[0].lower())
+        yield MarkdownBlock(BlockKind.CODE, "", token.content, token.info.split(" ")[0].lower())
     elif token.type == "tr_open":
-        yield Block(Kind.ROW, "", raw[0].strip())
+        yield MarkdownBlock(BlockKind.ROW, "", raw[0].strip())
     elif token.type == "hr":
-        yield Block(Kind.RULE, "", "---")
+        yield MarkdownBlock(BlockKind.RULE, "", "---")
     elif token.type == "html_block":
-        yield Block(Kind.PARAGRAPH, "", "\n".join(raw).strip())
+        yield MarkdownBlock(BlockKind.PARAGRAPH, "", "\n".join(raw).strip())
     elif token.type == "inline" and before is not None and before.type == "heading_open":
-        yield Block(Kind.HEADING, f"{'#' * int(before.tag[1:])} ", token.content)
+        yield MarkdownBlock(BlockKind.HEADING, f"{'#' * int(before.tag[1:])} ", token.content)
     elif token.type == "inline" and before is not None and before.type == "paragraph_open":
         match = _MARKER.match(raw[0])
         marker = match.group() if match else ""
-        kind = Kind.ITEM if before.level else Kind.PARAGRAPH
-        yield Block(kind, marker, token.content)
+        kind = BlockKind.ITEM if before.level else BlockKind.PARAGRAPH
+        yield MarkdownBlock(kind, marker, token.content)
 
 
-def judged(markdown: str, judge: Judge) -> Judged:
+def judged(markdown: str, judge: Editor) -> Judged:
     """Return what of a text may be shown, its structure kept; nothing is said twice."""
     language = language_of(markdown)
     seen: set[tuple[str, ...]] = set()
@@ -186,14 +186,16 @@ def fenced(body: str, language: str) -> str:
 
 def without_code(markdown: str) -> str:
     """Return a text without its code blocks."""
-    return _joined([_whole(b) for b in _with_heads(blocks(markdown)) if b.kind is not Kind.CODE])
+    return _joined(
+        [_whole(b) for b in _with_heads(blocks(markdown)) if b.kind is not BlockKind.CODE]
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A block as it will stand."""
 
-    block: Block
+    block: MarkdownBlock
     text: str
     is_frame: bool = False
     """Whether it only introduces what follows."""
@@ -203,30 +205,34 @@ class _Piece:
     dropped: tuple[Dropped, ...] = ()
 
 
-def _whole(block: Block) -> _Piece:
+def _whole(block: MarkdownBlock) -> _Piece:
     return _Piece(block, f"{block.marker}{block.body}")
 
 
-def _with_heads(found: Sequence[Block]) -> list[Block]:
+def _with_heads(found: Sequence[MarkdownBlock]) -> list[MarkdownBlock]:
     """Return the blocks with the first row of each table marked as its head."""
     return [
         replace(
-            block, is_head=block.kind is Kind.ROW and (not at or found[at - 1].kind is not Kind.ROW)
+            block,
+            is_head=block.kind is BlockKind.ROW
+            and (not at or found[at - 1].kind is not BlockKind.ROW),
         )
         for at, block in enumerate(found)
     ]
 
 
-def _piece(block: Block, judge: Judge, language: str, seen: set[tuple[str, ...]]) -> _Piece:
-    if block.kind is Kind.RULE or block.is_head:
+def _piece(
+    block: MarkdownBlock, judge: Editor, language: str, seen: set[tuple[str, ...]]
+) -> _Piece:
+    if block.kind is BlockKind.RULE or block.is_head:
         return _Piece(block, block.body, is_frame=True)
-    if block.kind is Kind.HEADING:
+    if block.kind is BlockKind.HEADING:
         ruling = judge.lead_in(block.body)
         text = f"{block.marker}{with_citations(block.body, ())}" if ruling.is_shown else ""
         return _Piece(block, text, is_frame=True)
-    if block.kind is Kind.CODE:
+    if block.kind is BlockKind.CODE:
         return _code(block, judge.code(block.body))
-    if block.kind is Kind.ROW:
+    if block.kind is BlockKind.ROW:
         sentences = [block.body]
     else:
         sentences = [block.body[a:b].strip() for a, b in split(block.body, language)]
@@ -238,7 +244,7 @@ def _says(sentence: str) -> bool:
     return any(character.isalnum() for character in without_citations(sentence))
 
 
-def _code(block: Block, ruling: Ruling) -> _Piece:
+def _code(block: MarkdownBlock, ruling: Ruling) -> _Piece:
     if not ruling.is_shown:
         return _Piece(block, "")
     text = fenced(block.body, block.language)
@@ -250,7 +256,7 @@ def _code(block: Block, ruling: Ruling) -> _Piece:
 
 
 def _prose(
-    block: Block, sentences: Sequence[str], judge: Judge, seen: set[tuple[str, ...]]
+    block: MarkdownBlock, sentences: Sequence[str], judge: Editor, seen: set[tuple[str, ...]]
 ) -> _Piece:
     shown: list[str] = []
     claims: list[Claim] = []
@@ -276,10 +282,10 @@ def _prose(
     return _Piece(block, text, is_only_frame, ending, tuple(claims), tuple(dropped))
 
 
-def _shown(block: Block, sentence: str, ruling: Ruling) -> str:
+def _shown(block: MarkdownBlock, sentence: str, ruling: Ruling) -> str:
     is_marked = ruling.support is Support.UNVERIFIED and ruling.is_marked
     mark = UNVERIFIED_MARK if is_marked else ""
-    if block.kind is not Kind.ROW:
+    if block.kind is not BlockKind.ROW:
         return with_citations(sentence, ruling.citations, mark)
     row = without_citations(sentence).strip()
     cells = row.strip("|")
@@ -305,10 +311,10 @@ def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
     kept: list[_Piece] = []
     is_next_kept = is_followed = False
     for piece in reversed(pieces):
-        is_heading = piece.block.kind is Kind.HEADING
+        is_heading = piece.block.kind is BlockKind.HEADING
         if piece.ending and is_next_kept:
             piece = replace(piece, text=f"{piece.text} {piece.ending}", ending="")  # noqa: PLW2901
-        needed = is_followed if is_heading or piece.block.kind is Kind.ROW else is_next_kept
+        needed = is_followed if is_heading or piece.block.kind is BlockKind.ROW else is_next_kept
         is_next_kept = bool(piece.text) and (needed or not piece.is_frame)
         if is_next_kept:
             kept.append(piece)
@@ -317,7 +323,7 @@ def _framed(pieces: Sequence[_Piece]) -> list[_Piece]:
     return kept[::-1]
 
 
-_RUNS = (Kind.ITEM, Kind.ROW)
+_RUNS = (BlockKind.ITEM, BlockKind.ROW)
 
 
 def _joined(pieces: Sequence[_Piece]) -> str:

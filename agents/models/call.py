@@ -13,16 +13,12 @@ from typing import Protocol, runtime_checkable
 
 from agents.models.policies.loops import LOOP_WINDOW, looping_period, without_loop
 from agents.models.port import Delta, Finish, Model, Request
-from agents.models.reasoning import InlineReasoning, Part
+from agents.models.reasoning import InlineReasoning, ReplyPart
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import Spent, Thought
+from cluster.kernel.time_shares import CALL_GRACE_SHARE, CALL_LATE_SHARE
 from cluster.kernel.turn import Turn
 
-TIME_SHARE = 0.9
-"""Of the turn's time left, what one call may take: the rest is for doing without its answer."""
-_GRACE_SHARE = 0.05
-_LATE_SHARE = 0.98
-"""Of the request's time: an adapter that fails after this has failed because of it."""
 _TEXT_LENGTH_MAX = 200_000
 _RUN_ON_MAX = 200
 """Characters read after there is enough, so that a well-behaved stream ends by itself."""
@@ -39,7 +35,7 @@ _PREFACE_LENGTH_MAX = 300
 
 
 @runtime_checkable
-class Ending(Protocol):
+class TextEnd(Protocol):
     """What says when there is enough, and can forget what it was given."""
 
     def __call__(self, piece: str) -> bool:
@@ -51,7 +47,7 @@ class Ending(Protocol):
         ...
 
 
-IsEnough = Callable[[str], bool] | Ending
+IsEnough = Callable[[str], bool] | TextEnd
 """Takes each piece of text as it comes; True once what was asked for is whole."""
 
 
@@ -95,7 +91,7 @@ class _Reply:
         self._pieces.clear()
         self.length, self._enough_at, self._refusal = 0, None, None
         self.trust()
-        if isinstance(self._is_enough, Ending):
+        if isinstance(self._is_enough, TextEnd):
             self._is_enough.reset()
 
     def trust(self) -> None:
@@ -169,7 +165,7 @@ class Thinking:
         left_s = self._turn.remaining_s()
         is_used = False
         try:
-            async with asyncio.timeout(request.timeout_s + left_s * _GRACE_SHARE) as limit:
+            async with asyncio.timeout(request.timeout_s + left_s * CALL_GRACE_SHARE) as limit:
                 await self._read(model, request, limit)
             is_used = True
         except TimeoutError as error:
@@ -192,7 +188,7 @@ class Thinking:
 
     def _judged(self, error: ModelError, left_s: float) -> ModelError | DeadlinePassed:
         """Return what an adapter's error means, ``left_s`` being the time there was before."""
-        if left_s - self._turn.remaining_s() >= self._request.timeout_s * _LATE_SHARE:
+        if left_s - self._turn.remaining_s() >= self._request.timeout_s * CALL_LATE_SHARE:
             return DeadlinePassed(str(error))
         return error
 
@@ -222,7 +218,7 @@ class Thinking:
         self._heard = (self._heard + delta.text)[-LOOP_WINDOW:]
         self._take(self._inline.feed(delta.text))
 
-    def _take(self, parts: Sequence[Part]) -> None:
+    def _take(self, parts: Sequence[ReplyPart]) -> None:
         for part in parts:
             self._turn.emit(Thought(part.text, is_reasoning=part.is_reasoning))
             if part.ends_unopened:

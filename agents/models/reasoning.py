@@ -35,7 +35,7 @@ _AFTER_MAX = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReplyPart:
     """A run of a reply's text, tags included."""
 
     text: str
@@ -67,17 +67,17 @@ class InlineReasoning:
         """Whether a tag has come, and what it means depends on what follows."""
         return bool(_MARK.match(self._held))
 
-    def feed(self, text: str) -> list[Part]:
+    def feed(self, text: str) -> list[ReplyPart]:
         """Return what can be told of the text so far and was not returned yet."""
         return self._parts(text, is_end=False)
 
-    def close(self) -> list[Part]:
+    def close(self) -> list[ReplyPart]:
         """Return the rest, once the text has ended."""
         return self._parts("", is_end=True)
 
-    def _parts(self, text: str, *, is_end: bool) -> list[Part]:
+    def _parts(self, text: str, *, is_end: bool) -> list[ReplyPart]:
         text, self._held = self._held + text, ""
-        parts: list[Part] = []
+        parts: list[ReplyPart] = []
         at = 0
         while mark := _MARK.search(text, at):
             self._pass(text[at : mark.start()], parts)
@@ -100,7 +100,7 @@ class InlineReasoning:
         self._pass(text[at:], parts)
         return _joined(parts)
 
-    def _tag(self, tag: str, after: str, parts: list[Part], *, is_closing: bool) -> None:
+    def _tag(self, tag: str, after: str, parts: list[ReplyPart], *, is_closing: bool) -> None:
         """Judge a tag by what stands around it; ``after`` follows in its line."""
         is_quoted = bool(after) and _QUOTES.get(self._last) == after[0]
         if self._is_inside:
@@ -117,7 +117,7 @@ class InlineReasoning:
             self._mentions = max(0, self._mentions - 1)
             self._pass(tag, parts)
         else:
-            parts.append(Part(tag, is_reasoning=True, ends_unopened=True))
+            parts.append(ReplyPart(tag, is_reasoning=True, ends_unopened=True))
             self._begin(is_inside=False)
 
     def _is_within_line(self, after: str) -> bool:
@@ -151,17 +151,17 @@ class InlineReasoning:
             self._fence = ""
             self._mentions = 0
 
-    def _pass(self, text: str, parts: list[Part]) -> None:
+    def _pass(self, text: str, parts: list[ReplyPart]) -> None:
         """Hand on text as what it is now."""
         if not text:
             return
         self._last = text[-1]
         self._last_visible = text.rstrip()[-1:] or self._last_visible
         self._line += text[: _LINE_KEPT - len(self._line)]
-        parts.append(Part(text, self._is_inside))
+        parts.append(ReplyPart(text, self._is_inside))
 
 
-def _joined(parts: list[Part]) -> list[Part]:
+def _joined(parts: list[ReplyPart]) -> list[ReplyPart]:
     """Return the parts with neighbours of one kind as one."""
     kinds = groupby(parts, lambda part: (part.is_reasoning, part.ends_unopened))
-    return [Part("".join(part.text for part in same), *kind) for kind, same in kinds]
+    return [ReplyPart("".join(part.text for part in same), *kind) for kind, same in kinds]

@@ -1,4 +1,4 @@
-"""Model URIs: ``openai:NAME``, ``llama:NAME-or-GGUF-path``, ``simulated:``; and what they build.
+"""What a model URI builds: a client of an endpoint, one of the local server, or a simulated model.
 
 Called by the command line to check a setting early and by the agents' factory to build the model.
 """
@@ -6,47 +6,20 @@ Called by the command line to check a setting early and by the agents' factory t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from agents.models.endpoint.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
-from agents.models.local.catalog import DEFAULT_MODEL, find
+from agents.models.local.catalog import find
 from agents.models.local.command import server_command
 from agents.models.port import Model
 from agents.models.simulated.model import SimulatedModel, Timing
 from agents.models.simulated.script import NO_LINES, load_lines
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
 
-SCHEMES = ("openai", "llama", "simulated")
 PUBLIC_MODEL = "gpt-5.4-mini"
 """The model of the public endpoint where none is named; other endpoints are asked."""
-_FORMS = "openai:NAME, llama:NAME-or-GGUF-path or simulated:"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUri:
-    """A model URI in its two parts; the second may be empty."""
-
-    scheme: str
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> ModelUri:
-        """Return the parts of a URI.
-
-        Raises:
-            UsageError: it is none of the known forms.
-        """
-        scheme, colon, name = text.strip().partition(":")
-        if not colon or scheme not in SCHEMES:
-            raise UsageError(f"{text!r} is no model; allowed are {_FORMS}")
-        if scheme == "llama":
-            name = name or DEFAULT_MODEL
-        return cls(scheme, name)
-
-    def __str__(self) -> str:
-        return f"{self.scheme}:{self.name}"
 
 
 def check_model(uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
@@ -56,9 +29,9 @@ def check_model(uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
         UsageError: a wrong URI, base URL or option, a missing key, package or file.
     """
     parsed = ModelUri.parse(uri)
-    if parsed.scheme == "openai":
+    if parsed.is_endpoint:
         _check_endpoint(base_url, api_key)
-    elif parsed.scheme == "llama":
+    elif parsed.is_local:
         server_command(parsed.name)
     else:
         _simulated(parsed.name)
@@ -74,12 +47,12 @@ def build_model(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
         UsageError: as `check_model`.
     """
     parsed = ModelUri.parse(uri)
-    if parsed.scheme == "simulated":
-        return _simulated(parsed.name)
-    if parsed.scheme == "llama":
+    if parsed.is_local:
         if not base_url:
             raise UsageError(f"{parsed} has no server on this node; start it with `fleetmind up`")
         return OpenAIModel(find(parsed.name).stem, base_url, takes_schemas=True)
+    if not parsed.is_endpoint:
+        return _simulated(parsed.name)
     _check_endpoint(base_url, api_key)
     is_public = base_url.rstrip("/") in {"", PUBLIC_BASE_URL}
     return OpenAIModel(parsed.name or (PUBLIC_MODEL if is_public else ""), base_url, api_key)

@@ -52,7 +52,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class JsonReading:
     """A value read from a text, and where in the text it ends."""
 
     value: object
@@ -62,7 +62,7 @@ class Reading:
     """The text ends within a member, which is left out."""
 
 
-def read_json(text: str, start: int = 0) -> Reading:
+def read_json(text: str, start: int = 0) -> JsonReading:
     """Return the object or list that begins at a place of the text.
 
     What is broken off at the text's end counts as far as it is whole: of a list its whole members.
@@ -76,7 +76,7 @@ def read_json(text: str, start: int = 0) -> Reading:
     while reader.has_more():
         reader.take()
     is_closed, is_cut = reader.is_closed, reader.is_cut
-    return Reading(reader.value(), reader.at, is_closed=is_closed, is_cut=is_cut)
+    return JsonReading(reader.value(), reader.at, is_closed=is_closed, is_cut=is_cut)
 
 
 @dataclass(slots=True)

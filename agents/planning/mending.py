@@ -66,7 +66,7 @@ class _Mending:
     def assign(self, goal: str) -> None:
         """Give each draft to an agent, one step to those that are the same."""
         same: dict[tuple[str, str], StepId] = {}
-        for index, agent, instruction in self._work(goal):
+        for index, agent, instruction in self._assigned(goal):
             key = (agent, " ".join(instruction.casefold().split()))
             if key in same:
                 self._ids[index] = same[key]
@@ -76,7 +76,7 @@ class _Mending:
                 step_id = self._add(self._drafts[index].id, agent, instruction)
                 same[key] = self._ids[index] = step_id
 
-    def _work(self, goal: str) -> Iterator[tuple[int, str, str]]:
+    def _assigned(self, goal: str) -> Iterator[tuple[int, str, str]]:
         """Yield the drafts that are steps, each with its agent and what that is told.
 
         A draft that says only what its agent is for adds nothing to others for that agent; where
@@ -213,8 +213,8 @@ def _fed(hungry: Step, wanted: set[str], steps: Sequence[Step]) -> Iterator[list
     for source in (*reversed(steps[:at]), *steps[at + 1 :]):
         if GIVES.get(source.agent) in wanted:
             needy = replace(hungry, needs=(*hungry.needs, source.id))
-            fed, broken = acyclic([needy if step is hungry else step for step in steps])
-            if not broken:
+            fed = [needy if step is hungry else step for step in steps]
+            if Plan(tuple(fed)).is_sound:
                 yield fed
 
 

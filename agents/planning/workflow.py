@@ -83,8 +83,8 @@ class IdleAgents:
 def idle_agents(plan: Plan, roles: Sequence[Role]) -> IdleAgents:
     """Return the users' own agents that no step is for; those that only others ask don't count."""
     busy = {MANAGER, RESEARCHER, CODER, *(step.agent for step in plan.steps)}
-    work = {"Assignment", *GIVES.values()}
-    able = (role.name for role in roles if not work.isdisjoint(role.handles))
+    inputs = {"Assignment", *GIVES.values()}
+    able = (role.name for role in roles if not inputs.isdisjoint(role.handles))
     return IdleAgents(tuple(name for name in able if name not in busy))
 
 

@@ -42,7 +42,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class CodeBlock:
     """A fenced code block; ``is_closed`` is false where its end is missing."""
 
     language: str
@@ -91,9 +91,9 @@ def read_program(text: str) -> Reading:
     return Reading(bare) if not blocks and _is_program(bare) else Reading("", NO_BLOCK)
 
 
-def code_blocks(text: str) -> list[Block]:
+def code_blocks(text: str) -> list[CodeBlock]:
     """Return the blocks between fences of ``` or ~~~, those in list items unindented."""
-    found: list[Block] = []
+    found: list[CodeBlock] = []
     fence = language = ""
     lines: list[str] = []
     for line in text.splitlines():
@@ -102,12 +102,12 @@ def code_blocks(text: str) -> list[Block]:
             fence, lines = match["fence"], []
             language = match["info"].strip(" \t{.}").split(" ")[0].lower()
         elif match and not match["info"] and match["fence"].startswith(fence):
-            found.append(Block(language, textwrap.dedent("\n".join(lines)), is_closed=True))
+            found.append(CodeBlock(language, textwrap.dedent("\n".join(lines)), is_closed=True))
             fence = ""
         else:
             lines.append(line)
     if fence:
-        found.append(Block(language, textwrap.dedent("\n".join(lines)), is_closed=False))
+        found.append(CodeBlock(language, textwrap.dedent("\n".join(lines)), is_closed=False))
     return found
 
 

@@ -11,12 +11,13 @@ from dataclasses import asdict
 
 from agents.models.local.command import local_server
 from agents.models.port import Asker, Delta, Message, Model, Request
-from agents.models.uri import ModelUri, build_model
+from agents.models.uri import build_model
 from agents.programs.reading import code_blocks
 from agents.tools.ports import Sandbox
 from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
 from benchmarks.trial.grading import right
 from benchmarks.trial.questions import Question
+from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.vocabulary import Run
 
 ATTEMPTS_MAX = 3

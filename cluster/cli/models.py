@@ -62,11 +62,7 @@ def _trouble(configuration: Configuration, supply: Supply) -> str:
         parsed = supply.check_model(model.uri, base_url=model.base_url, api_key=key)
     except UsageError as error:
         return str(error)
-    return (
-        _unreachable(model.base_url or supply.PUBLIC_BASE_URL, key)
-        if parsed.scheme == "openai"
-        else ""
-    )
+    return _unreachable(model.base_url or supply.PUBLIC_BASE_URL, key) if parsed.is_endpoint else ""
 
 
 def _unreachable(base_url: str, api_key: str) -> str:

@@ -14,7 +14,7 @@ from cluster.cli.run import flags_of
 from cluster.kernel.errors import StoreUnavailable
 from cluster.placement.resident import control as resident_control
 from cluster.placement.resident.control import ClusterStatus
-from cluster.placement.resident.file import Resident, read_resident
+from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.settings import Configuration, load
 
 _LETTERS_SHOWN = 5
@@ -70,7 +70,7 @@ async def status(
     return Exit.DONE if found.is_well else Exit.FAILED
 
 
-def _places(resident: Resident) -> Iterator[str]:
+def _places(resident: ResidentRecord) -> Iterator[str]:
     settings = json.loads(resident.settings_json)
     since = _duration(time.time() - resident.since_s)
     yield f"up         for {since}, process {resident.process.pid}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 
 from cluster.kernel.ids import StepId, TaskId
 
@@ -31,6 +32,16 @@ class Plan:
     """The DAG of steps that the Manager makes of a goal."""
 
     steps: tuple[Step, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether each step can be reached: ids are unique, needs are known, none in a circle."""
+        needs = {step.id: step.needs for step in self.steps}
+        try:
+            order = list(TopologicalSorter(needs).static_order())
+        except CycleError:
+            return False
+        return len(order) == len(needs) == len(self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
 
-MODEL_KINDS = ("openai", "llama", "simulated")
-EMBEDDED_MODEL = "llama:smollm2-135m"
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _WEB_SCHEMES = ("http", "https")
 
 
 def check_model_uri(value: object, origin: str) -> None:
     """Raise UsageError unless it is a model URI."""
-    kind, colon, _ = str(value).partition(":")
-    if kind not in MODEL_KINDS or not colon:
-        raise UsageError(
-            f"{origin}: {value!r} is no model; "
-            "allowed are openai:NAME, llama:NAME-or-GGUF-path and simulated:"
-        )
+    try:
+        ModelUri.parse(str(value))
+    except UsageError as error:
+        raise UsageError(f"{origin}: {error}") from error
 
 
 def check_redis_url(value: object, origin: str) -> None:
@@ -75,14 +71,6 @@ def without_credentials(url: str) -> str:
         return ""
     place = address.netloc.rpartition("@")[2]
     return f"{address.scheme}://{place}{address.path}"
-
-
-def anchored(uri: str, folder: Path) -> str:
-    """Return a model URI whose file, where it names one, is absolute: actors work elsewhere."""
-    kind, _, name = uri.partition(":")
-    path, mark, options = name.partition("?")
-    is_file = path and (kind == "simulated" or (kind == "llama" and path.endswith(".gguf")))
-    return f"{kind}:{folder / Path(path).expanduser()}{mark}{options}" if is_file else uri
 
 
 def _split(url: str) -> SplitResult | None:

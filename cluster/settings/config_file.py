@@ -30,7 +30,7 @@ _UNKNOWN = "unexpected_keyword_argument"
 
 Table = dict[str, Any]
 """What TOML parses to: its values are untyped until `_validated` has seen them."""
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """A key behind those of the sections it is in."""
 
 
@@ -61,7 +61,7 @@ def from_public_json(text: str) -> Settings:
     return _validated(text, "the cluster's settings")
 
 
-def _validated(text: str, origin: str, unknown: Sequence[Place] = ()) -> Settings:
+def _validated(text: str, origin: str, unknown: Sequence[KeyPath] = ()) -> Settings:
     """Return the settings that a JSON text holds.
 
     Args:
@@ -86,7 +86,7 @@ def _validated(text: str, origin: str, unknown: Sequence[Place] = ()) -> Setting
     return settings
 
 
-def _unknown_places(table: Table) -> list[Place]:
+def _unknown_places(table: Table) -> list[KeyPath]:
     """Return the keys of a file that are fields of ours, or look like it, and can't be in one."""
     agents = table.get("agents")
     sections = agents.items() if isinstance(agents, dict) else ()
@@ -171,11 +171,11 @@ def _sentence(origin: str, error: ErrorDetails) -> str:
     return f"{origin}: {key} {wanted}, not {json.dumps(error['input'], default=str)}"
 
 
-def _place(error: ErrorDetails) -> Place:
+def _place(error: ErrorDetails) -> KeyPath:
     return tuple("class" if part == "class_path" else str(part) for part in error["loc"])
 
 
-def _unknown_keys(places: Sequence[Place]) -> str:
+def _unknown_keys(places: Sequence[KeyPath]) -> str:
     """Name unknown keys, each with the nearest one there is, and what is allowed beside them."""
     if len(places) == 1:
         [place] = places
@@ -196,12 +196,12 @@ def _unknown_keys(places: Sequence[Place]) -> str:
     return f"unknown keys {', '.join(named)}; allowed {'; '.join(allowed_in)}"
 
 
-def _nearest(place: Place) -> str:
+def _nearest(place: KeyPath) -> str:
     near = difflib.get_close_matches(place[-1], _allowed_keys(place[:-1]), n=1)
     return near[0] if near else ""
 
 
-def _allowed_keys(section: Place) -> Sequence[str]:
+def _allowed_keys(section: KeyPath) -> Sequence[str]:
     if not section:
         return _section_names()
     if section[0] == "agents":

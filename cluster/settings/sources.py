@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import EMBEDDED, ModelUri
 from cluster.settings.addresses import (
     CHECKS,
-    EMBEDDED_MODEL,
-    anchored,
     check_share,
     without_credentials,
 )
@@ -76,7 +75,7 @@ def load(
     for key in given & CHECKS.keys():
         CHECKS[key](_get(settings, key), f"{path}: {key}")
     base = path.parent if path else here
-    settings = _replaced(settings, "model.uri", anchored(settings.model.uri, base))
+    settings = _replaced(settings, "model.uri", _anchored(settings.model.uri, base))
     if settings.sandbox.python:
         # Not resolved: the link is how Python finds an environment.
         python = str(base / Path(settings.sandbox.python).expanduser())
@@ -84,7 +83,7 @@ def load(
     for flag in (*_from_environment(variables), *flags):
         if flag.key in CHECKS:
             CHECKS[flag.key](flag.value, flag.origin)
-        value = anchored(str(flag.value), here) if flag.key == "model.uri" else flag.value
+        value = _anchored(str(flag.value), here) if flag.key == "model.uri" else flag.value
         settings = _replaced(settings, flag.key, value)
         given |= {flag.key}
     secrets = Secrets(redis_url=settings.store.redis, api_key=_api_key(settings, variables, base))
@@ -142,9 +141,14 @@ def _replaced(settings: Settings, key: str, value: str | float) -> Settings:
     return dataclasses.replace(settings, **{section: changed})
 
 
+def _anchored(uri: str, folder: Path) -> str:
+    """Return a model URI that means the same in every folder; none stays none."""
+    return str(ModelUri.parse(uri).anchored(folder)) if uri else ""
+
+
 def _default_model(settings: Settings, variables: Mapping[str, str]) -> str:
     has_endpoint = settings.model.base_url or settings.model.api_key_path
-    return "openai:" if has_endpoint or variables.get(_API_KEY) else EMBEDDED_MODEL
+    return "openai:" if has_endpoint or variables.get(_API_KEY) else str(EMBEDDED)
 
 
 def _api_key(settings: Settings, variables: Mapping[str, str], base: Path) -> str:

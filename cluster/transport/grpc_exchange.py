@@ -94,7 +94,7 @@ class GrpcConnection:
         self._wake = asyncio.Event()
         self._is_closing = False
         self._is_over = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
         self._closing_timer: asyncio.TimerHandle | None = None
         self.error: ClusterError | None = None
 
@@ -128,16 +128,16 @@ class GrpcConnection:
         self._closing_timer = asyncio.get_running_loop().call_later(CLOSE_S, self._cut)
 
     def _cut(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        for running in self._running:
+            running.cancel()
 
     async def run(self) -> None:
         """Serve the stream until either side ends it or it breaks; then tell the receiver."""
         reading = asyncio.ensure_future(self._read())
         writing = asyncio.ensure_future(self._write())
-        self._tasks = [reading, writing]
+        self._running = [reading, writing]
         try:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done() and (self._half_close is not None or not self._is_closing):
                 await asyncio.wait((reading,), timeout=CLOSE_S)
         finally:
@@ -147,7 +147,7 @@ class GrpcConnection:
             if self._closing_timer is not None:
                 self._closing_timer.cancel()
             try:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await asyncio.gather(*self._running, return_exceptions=True)
             finally:  # grpc cancels a handler whose stream has gone, at any moment
                 if self._receiver is not None:
                     self._receiver.on_end(None if self._is_closing else self.error)
@@ -215,7 +215,7 @@ class GrpcTransport:
         self._accept: Accept | None = None
         self._open: dict[GrpcConnection, asyncio.Event] = {}
         """Every connection until it has ended, and the event that says that it has."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     async def listen(self, accept: Accept) -> str:
         """Start the server on a free port; return host:port.
@@ -280,9 +280,9 @@ class GrpcTransport:
             raise
         connection = GrpcConnection(call, self._now, call.done_writing)
         self._open[connection] = asyncio.Event()
-        task = asyncio.ensure_future(self._run_dialled(connection, channel))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        running = asyncio.ensure_future(self._run_dialled(connection, channel))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
         return connection
 
     async def _run_dialled(self, connection: GrpcConnection, channel: grpc.aio.Channel) -> None:
@@ -303,7 +303,7 @@ class GrpcTransport:
         if self._server is not None:
             await self._server.stop(STOP_GRACE_S)
             await self._server.wait_for_termination(STOP_GRACE_S)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 async def _ready(channel: grpc.aio.Channel, address: str) -> None:

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "cluster.cli.learn": "integration/test_run_attached.py",
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
+    "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
     "cluster.memory.knowledge.chunking.page": "unit/cluster/memory/knowledge/chunking/test_pack.py",
     "cluster.memory.knowledge.chunking.syntax": (
         "unit/cluster/memory/knowledge/chunking/test_examples.py"
@@ -81,7 +82,7 @@ ELSEWHERE = {
     "agents.models.local.side_process": "integration/models/test_proxies.py",
     "agents.tools.sandbox.job": "integration/test_sandbox.py",
     "agents.tools.sandbox.process": "integration/test_sandbox.py",
-    "cluster.placement.actor.assembly": "integration/test_run_attached.py",
+    "cluster.placement.actor.assembly": "integration/test_assembly.py",
     "cluster.placement.actor.launcher": "integration/test_ray_placement.py",
     "cluster.placement.local.cluster_parts": "integration/test_local_cluster.py",
     "cluster.placement.local.cluster_process": "integration/test_local_cluster.py",

@@ -27,7 +27,6 @@ MAY_SHOW_MORE = {
     "cluster/kernel/events.py": "the FIXED list of events",
     "cluster/kernel/vocabulary.py": "the vocabulary, one value a message of the wire",
     "cluster/memory/knowledge/chunking/page.py": "the parts a page is made of",
-    "cluster/settings/values.py": "one value a section of the settings file",
 }
 MAY_BE_WIDE = {
     "Envelope": "as many fields as the message of the wire has",

@@ -199,9 +199,9 @@ class Submitter:
         while not self._around.stopping.is_set():
             if loop.time() >= due and len(self._following) < TASKS_AT_ONCE:
                 due = max(due, loop.time() - 1.0) + 1.0 / self._around.spec["rate"]
-                task = asyncio.ensure_future(self._one())
-                self._following.add(task)
-                task.add_done_callback(self._following.discard)
+                following = asyncio.ensure_future(self._one())
+                self._following.add(following)
+                following.add_done_callback(self._following.discard)
             await asyncio.sleep(_TICK_S)
         storm.cancel()
         await asyncio.gather(storm, return_exceptions=True)

@@ -16,7 +16,7 @@ import pytest
 from cluster.kernel.errors import StaleEpoch, UsageError, WireError
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks.ownership import Owner
-from cluster.memory.journal.port import Claim, Journal, OpenTask
+from cluster.memory.journal.port import Journal, OpenTask, Ownership
 
 Promise = Callable[[Journal], Awaitable[None]]
 
@@ -25,7 +25,7 @@ OWNER = Owner(AgentId("manager-0"), 7)
 OTHER = Owner(AgentId("manager-1"), 3)
 
 
-async def claimed(journal: Journal, owner: Owner = OWNER, task: TaskId = TASK) -> Claim:
+async def claimed(journal: Journal, owner: Owner = OWNER, task: TaskId = TASK) -> Ownership:
     """Claim a task whatever its term."""
     claim = await journal.claim(task, owner)
     assert claim is not None
@@ -34,12 +34,12 @@ async def claimed(journal: Journal, owner: Owner = OWNER, task: TaskId = TASK) -
 
 async def entries_come_back_in_order(journal: Journal) -> None:
     claim = await claimed(journal)
-    assert claim == Claim(1, ())
+    assert claim == Ownership(1, ())
     await journal.append(TASK, 1, 1, [b"one"])
     await journal.append(TASK, 1, 2, [b"two", b"three"])
     await journal.append(TASK, 1, 4, [b"four"])
     assert await journal.read(TASK) == (b"one", b"two", b"three", b"four")
-    assert await claimed(journal, OTHER) == Claim(2, (b"one", b"two", b"three", b"four"))
+    assert await claimed(journal, OTHER) == Ownership(2, (b"one", b"two", b"three", b"four"))
 
 
 async def an_entry_is_any_bytes(journal: Journal) -> None:
@@ -82,7 +82,7 @@ async def tasks_do_not_touch_each_other(journal: Journal) -> None:
 async def a_newer_claim_fences_the_older_off(journal: Journal) -> None:
     await claimed(journal)
     await journal.append(TASK, 1, 1, [b"one"])
-    assert await claimed(journal, OTHER) == Claim(2, (b"one",))
+    assert await claimed(journal, OTHER) == Ownership(2, (b"one",))
     for index in (1, 2, 3):
         with pytest.raises(StaleEpoch, match=TASK):
             await journal.append(TASK, 1, index, [b"late"], is_final=index == 2)
@@ -113,10 +113,10 @@ async def the_same_owner_that_claims_again_is_fenced_in_its_older_term(journal: 
 async def a_claim_in_the_expected_term_is_taken_once(journal: Journal) -> None:
     assert await journal.claim(TASK, OWNER, expected_term=1) is None
     assert await journal.open_tasks() == {}
-    assert await journal.claim(TASK, OWNER, expected_term=0) == Claim(1, ())
+    assert await journal.claim(TASK, OWNER, expected_term=0) == Ownership(1, ())
     assert await journal.claim(TASK, OTHER, expected_term=0) is None
     await journal.append(TASK, 1, 1, [b"one"])
-    assert await journal.claim(TASK, OTHER, expected_term=1) == Claim(2, (b"one",))
+    assert await journal.claim(TASK, OTHER, expected_term=1) == Ownership(2, (b"one",))
     assert await journal.claim(TASK, OWNER, expected_term=1) is None
     assert await journal.open_tasks() == {TASK: OpenTask(OTHER, 2)}
 
@@ -240,7 +240,7 @@ async def a_task_that_has_ended_can_be_claimed_to_read_its_end(journal: Journal)
     await claimed(journal)
     await journal.append(TASK, 1, 1, [b"one", b"end"], is_final=True)
     assert await journal.claim(TASK, OTHER, expected_term=0) is None
-    assert await journal.claim(TASK, OTHER, expected_term=1) == Claim(2, (b"one", b"end"))
+    assert await journal.claim(TASK, OTHER, expected_term=1) == Ownership(2, (b"one", b"end"))
     assert await journal.open_tasks() == {}
     for term in (1, 2):
         with pytest.raises(StaleEpoch):

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agents.models.simulated.script import Line, Lines
-from agents.tools.sandbox.command import SandboxLimits
 from benchmarks.model_server import model_server
 from cluster.kernel.events import ProgramRan
+from cluster.kernel.sections import SandboxSettings
 from tests.support.agents import AgentCluster, Outcome, endpoint
 from tests.support.sandbox import real_sandbox
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 GOAL = "Write a program that prints the sum of the numbers from 1 to 100."
 SECRET = "the-secret-of-this-machine-5051"
-LIMITS = SandboxLimits(memory_bytes_max=128 << 20, tmp_bytes_max=8 << 20, processes_max=16)
+LIMITS = SandboxSettings(memory_bytes_max=128 << 20, tmp_bytes_max=8 << 20, processes_max=16)
 PLAN = json.dumps({"steps": [{"id": "c1", "agent": "coder", "instruction": GOAL, "needs": []}]})
 SUM = "total = sum(range(1, 101))\nprint(total, flush=True)\n"
 

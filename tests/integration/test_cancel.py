@@ -16,8 +16,8 @@ import pytest
 
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster, until
+from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
-from cluster.settings.values import ModelSettings
 from tests.support.plain import Followed, Holds, followed, is_, said, sandboxes
 from tests.support.sandbox import real_sandbox
 

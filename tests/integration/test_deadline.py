@@ -26,12 +26,12 @@ from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Answered, Failed, ProgramRan
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.sections import ModelSettings
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Submission
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
-from cluster.settings.values import ModelSettings
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import FunctionHandler

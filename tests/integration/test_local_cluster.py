@@ -19,7 +19,7 @@ from cluster.memory.store.redis import RedisStore
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId, session_members
 from cluster.placement.resident.control import down, status, up
-from cluster.placement.resident.file import Resident, read_file
+from cluster.placement.resident.file import ResidentRecord, read_file
 from cluster.settings import Configuration, Flag, Secrets, load
 from tests.support.redis import until_it_answers
 
@@ -42,17 +42,17 @@ def configuration() -> Configuration:
     return replace(loaded, settings=replace(loaded.settings, parts=parts))
 
 
-async def until_gone(resident: Resident) -> None:
+async def until_gone(resident: ResidentRecord) -> None:
     async with asyncio.timeout(WAIT_S):
         while is_running(resident):  # noqa: ASYNC110 - another process has no event
             await asyncio.sleep(0.05)
 
 
-def is_running(resident: Resident) -> bool:
+def is_running(resident: ResidentRecord) -> bool:
     return resident.process.is_alive or session_members(resident.session.pid) != []
 
 
-def run_dir_of(resident: Resident) -> Path:
+def run_dir_of(resident: ResidentRecord) -> Path:
     return Path(resident.secrets_path).parent
 
 

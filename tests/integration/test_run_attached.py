@@ -23,7 +23,7 @@ from cluster.kernel.ids import agent_id
 from cluster.placement.actor.assembly import AgentHost, open_host
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.local.process_table import ProcessId
-from cluster.placement.resident.file import Resident, remove_file, write_file
+from cluster.placement.resident.file import ResidentRecord, remove_file, write_file
 from cluster.settings import Flag, Secrets, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ async def machine(
         own = ProcessId.of(os.getpid())
         assert own is not None
         write_file(
-            Resident(
+            ResidentRecord(
                 process=own,
                 session=own,
                 since_s=time.time(),

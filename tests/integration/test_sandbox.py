@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
 from cluster.kernel.errors import DeadlinePassed, Overloaded, Stopped, TooLarge
+from cluster.kernel.sections import SandboxSettings
 from tests.integration.sandbox_attempts import (
     ATTEMPTS,
     ESCAPED,
@@ -26,7 +27,7 @@ from tests.support.sandbox import real_sandbox
 
 PROJECT = Path(__file__).parents[2]
 FOR_EVER = "import time\nprint('running', flush=True)\nwhile True: time.sleep(1)"
-OUTPUT_BYTES_MAX = SandboxLimits().output_bytes_max
+OUTPUT_BYTES_MAX = SandboxSettings().output_bytes_max
 
 
 def named(mark: str, source: str) -> str:
@@ -89,7 +90,7 @@ async def assert_next_program_works(sandbox: BubblewrapSandbox) -> None:
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
 async def test_attempt_is_contained_and_the_next_program_works(attempt: Attempt) -> None:
-    async with real_sandbox(SandboxLimits(cpu_s_max=attempt.cpu_s_max)) as sandbox:
+    async with real_sandbox(SandboxSettings(cpu_s_max=attempt.cpu_s_max)) as sandbox:
         run = await sandbox.run(attempt.source, attempt.timeout_s)
 
         assert run.exit_code == attempt.exit_code, run
@@ -174,12 +175,12 @@ async def test_unix_sockets_of_the_machine_are_out_of_reach(
 async def test_cancelling_kills_at_once_and_leaves_nothing(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
-    task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+    running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
     await until(mark, is_running=True)
 
-    task.cancel()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await running
 
     assert processes_named(mark) == []
     await assert_next_program_works(sandbox)
@@ -189,12 +190,12 @@ async def test_cancelling_while_it_starts_leaves_nothing(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
     for turns in range(20):
-        task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+        running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
         for _ in range(turns):
             await asyncio.sleep(0)
-        task.cancel()
+        running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
+            await running
 
     assert processes_named(mark) == []
     await assert_next_program_works(sandbox)
@@ -203,24 +204,25 @@ async def test_cancelling_while_it_starts_leaves_nothing(
 async def test_closing_kills_what_runs_and_refuses_what_comes(
     mark: str, sandbox: BubblewrapSandbox
 ) -> None:
-    task = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
+    running = asyncio.create_task(sandbox.run(named(mark, FOR_EVER), 60))
     await until(mark, is_running=True)
 
     await sandbox.close()
 
     assert processes_named(mark) == []
     with pytest.raises(Stopped):
-        await task
+        await running
     with pytest.raises(Stopped):
         await sandbox.run("print(1)", 10)
 
 
 CALLER = """
 import asyncio, sys
-from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+from cluster.kernel.sections import SandboxSettings
 
 async def main():
-    sandbox = BubblewrapSandbox(SandboxLimits(open_files_max=int(sys.argv[1])))
+    sandbox = BubblewrapSandbox(SandboxSettings(open_files_max=int(sys.argv[1])))
     assert not sandbox.unavailable_because
     print("about to start", flush=True)
     await sandbox.run("import time\\nwhile True: time.sleep(1)", 60)

@@ -26,7 +26,7 @@ from cluster.kernel.vocabulary import (
     Program,
     VerifyRequest,
 )
-from cluster.memory.journal.port import Claim
+from cluster.memory.journal.port import Ownership
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import PACKAGE, MessageCodec
 from tests.simulation.loop import Process
@@ -116,7 +116,7 @@ class Ledger:
                 for key in arguments[0]:
                     if key.startswith(RECORD_PREFIX):
                         self._looked[process, _step_of(key)] = now
-            case "claim", Claim(term):
+            case "claim", Ownership(term):
                 self._claimed(process, arguments[0], term)
         return []
 

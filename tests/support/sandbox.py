@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, SandboxLimits
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
 from agents.tools.sandbox.libraries import SandboxLibraries
+from cluster.kernel.sections import SandboxSettings
 
 
 @asynccontextmanager
 async def real_sandbox(
-    limits: SandboxLimits | None = None,
+    limits: SandboxSettings | None = None,
     *,
     running_max: int = 4,
     waiting_max: int = 64,

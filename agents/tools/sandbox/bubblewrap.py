@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 from agents.tools.ports import Sandbox
-from agents.tools.sandbox.command import SandboxLimits
 from agents.tools.sandbox.discovery import (
     discover,
     explain_refusal,
@@ -36,9 +34,8 @@ from cluster.kernel.errors import (
     TooLarge,
     UsageError,
 )
+from cluster.kernel.sections import SandboxSettings
 from cluster.kernel.vocabulary import Run
-
-__all__ = ["BubblewrapSandbox", "NoSandbox", "SandboxLimits", "build_sandbox"]
 
 SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 _SELF_TEST_TIMEOUT_S = 10.0
@@ -58,14 +55,14 @@ class BubblewrapSandbox:
 
     def __init__(
         self,
-        limits: SandboxLimits | None = None,
+        limits: SandboxSettings | None = None,
         *,
         running_max: int = 4,
         waiting_max: int = 64,
         libraries: SandboxLibraries | None = None,
         find: Callable[[], SandboxMachine] = discover,
     ) -> None:
-        self._limits = limits or SandboxLimits()
+        self._limits = limits or SandboxSettings()
         self._slots = asyncio.Semaphore(running_max)
         self._running_max = running_max
         self._waiting_max = waiting_max
@@ -182,7 +179,7 @@ class BubblewrapSandbox:
         return ""
 
 
-def _complaint(machine: SandboxMachine, limits: SandboxLimits, guard: SandboxGuard) -> str:
+def _complaint(machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard) -> str:
     """Run ``print(1)`` as any program is run; return what went wrong."""
     try:
         with sandbox_process(machine, limits, guard, b"print(1)") as process:
@@ -219,22 +216,18 @@ class NoSandbox:
         """Do nothing: nothing was started."""
 
 
-def build_sandbox(section: Mapping[str, Any]) -> Sandbox:
+def build_sandbox(settings: SandboxSettings) -> Sandbox:
     """Return the sandbox with the limits of the settings, or one that runs nothing.
 
     Raises:
         UsageError: its limits or its environment will not do.
     """
-    if not section["enabled"]:
+    if not settings.enabled:
         return NoSandbox()
-    if section["memory_bytes_max"] < SANDBOX_MEMORY_MIN:
+    if settings.memory_bytes_max < SANDBOX_MEMORY_MIN:
         raise UsageError(
-            f"[sandbox] memory_bytes_max is {section['memory_bytes_max']}: Python does not start"
+            f"[sandbox] memory_bytes_max is {settings.memory_bytes_max}: Python does not start"
             f" with less than {SANDBOX_MEMORY_MIN}"
         )
-    limits = {field.name for field in fields(SandboxLimits)}
-    path = section.get("python")
-    libraries = find_libraries(path) if path else None
-    return BubblewrapSandbox(
-        SandboxLimits(**{k: v for k, v in section.items() if k in limits}), libraries=libraries
-    )
+    libraries = find_libraries(settings.python) if settings.python else None
+    return BubblewrapSandbox(settings, libraries=libraries)

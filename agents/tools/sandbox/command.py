@@ -7,12 +7,11 @@ on their number; that limit is set inside, where it counts one sandbox and not t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from agents.tools.sandbox.machine import SandboxMachine
-from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import SandboxSettings
 
-_MIB = 1024 * 1024
 PROGRAM = "/program.py"
 """Where a program lies in its sandbox."""
 _SCRATCH = "/tmp"  # noqa: S108 - of the sandbox, empty and its own
@@ -30,36 +29,6 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxLimits:
-    """What one program may use; the time it may take comes with each run."""
-
-    memory_bytes_max: int = 512 * _MIB
-    """Address space of each process, and resident memory of all of them together."""
-    cpu_s_max: int = 60
-    """CPU time of each process."""
-    processes_max: int = 64
-    """Processes and threads together."""
-    file_size_bytes_max: int = 16 * _MIB
-    open_files_max: int = 256
-    """Descriptors of each process."""
-    files_max: int = 16_384
-    """Files, folders and links in /tmp and in /dev/shm, each."""
-    tmp_bytes_max: int = 64 * _MIB
-    """Size of /tmp, which is memory."""
-    shared_bytes_max: int = 16 * _MIB
-    """Size of /dev/shm, which is memory."""
-    output_bytes_max: int = 256 * 1024
-    """What is kept of stdout and of stderr, each; a program that writes more is killed."""
-    source_bytes_max: int = _MIB
-
-    def __post_init__(self) -> None:
-        """Refuse what would lift a limit: the tools below read 0 or less as none."""
-        for field in fields(self):
-            if getattr(self, field.name) <= 0:
-                raise UsageError(f"the sandbox's {field.name} has to be over 0")
-
-
-@dataclass(frozen=True, slots=True)
 class SandboxHandles:
     """Numbers of the descriptors that a starting sandbox inherits; none reaches the program."""
 
@@ -73,7 +42,7 @@ class SandboxHandles:
 
 
 def sandbox_command(
-    machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandles, user_id: int
+    machine: SandboxMachine, limits: SandboxSettings, handles: SandboxHandles, user_id: int
 ) -> list[str]:
     """Return the argument vector; ``user_id`` counts only where the machine has a setpriv."""
     return [
@@ -122,7 +91,7 @@ def _walls(machine: SandboxMachine) -> list[str]:
     return command
 
 
-def _files(machine: SandboxMachine, limits: SandboxLimits, handles: SandboxHandles) -> list[str]:
+def _files(machine: SandboxMachine, limits: SandboxSettings, handles: SandboxHandles) -> list[str]:
     command: list[str] = []
     for path in machine.shown:
         command += ["--ro-bind", path, path]
@@ -151,7 +120,7 @@ def _environment() -> list[str]:
     return command
 
 
-def _limits(machine: SandboxMachine, limits: SandboxLimits) -> list[str]:
+def _limits(machine: SandboxMachine, limits: SandboxSettings) -> list[str]:
     wanted = {
         "as": limits.memory_bytes_max,
         "cpu": limits.cpu_s_max + 1,

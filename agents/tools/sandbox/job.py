@@ -12,12 +12,12 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from typing import IO
 
-from agents.tools.sandbox.command import SandboxLimits
 from agents.tools.sandbox.guard import SandboxGuard
 from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.process import SandboxOutput, SandboxProcess, sandbox_process
 from agents.tools.sandbox.usage import SandboxUsage, mebibytes, process_ids
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.sections import SandboxSettings
 from cluster.kernel.vocabulary import Run
 
 _TIMED_OUT = 124
@@ -37,7 +37,7 @@ class SandboxJob:
     """
 
     def __init__(
-        self, machine: SandboxMachine, limits: SandboxLimits, guard: SandboxGuard, source: bytes
+        self, machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard, source: bytes
     ) -> None:
         self._machine = machine
         self._limits = limits

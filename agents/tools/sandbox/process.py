@@ -17,10 +17,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from agents.tools.sandbox.command import SandboxHandles, SandboxLimits, sandbox_command
+from agents.tools.sandbox.command import SandboxHandles, sandbox_command
 from agents.tools.sandbox.guard import SandboxGuard, guarded
 from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.seccomp import filter_program
+from cluster.kernel.sections import SandboxSettings
 
 _USER_IDS = range(60_578, 61_184)
 """Given to nobody by Linux distributions, and there inside a container's usual 65,536. A random
@@ -98,7 +99,7 @@ class SandboxOutput:
 
 @contextmanager
 def sandbox_process(
-    machine: SandboxMachine, limits: SandboxLimits, guard: SandboxGuard, source: bytes
+    machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard, source: bytes
 ) -> Iterator[SandboxProcess]:
     """Start a sandbox; it has to be waited for inside the context.
 

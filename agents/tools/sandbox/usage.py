@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.tools.sandbox.command import PROGRAM, SandboxLimits
+from agents.tools.sandbox.command import PROGRAM
+from cluster.kernel.sections import SandboxSettings
 
 _SCRATCH_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108 - those of the sandbox
 
@@ -37,7 +38,7 @@ class SandboxUsage:
         self._members = {init}
         self._foreign = set(foreign) - {init}
 
-    def excess(self, limits: SandboxLimits) -> str:
+    def excess(self, limits: SandboxSettings) -> str:
         """Name the first limit that is exceeded; empty where none is."""
         processes = self._processes()
         if sum(each.memory_bytes for each in processes) > limits.memory_bytes_max:
@@ -60,7 +61,7 @@ class SandboxUsage:
         self._foreign.update(unknown)
         return list(found.values())
 
-    def _excess_of_files(self, limits: SandboxLimits) -> str:
+    def _excess_of_files(self, limits: SandboxSettings) -> str:
         root = f"/proc/{self._init}/root"
         if not os.access(root + PROGRAM, os.F_OK):
             # It has ended, or is not yet complete: then its folders still are those of the machine.

@@ -8,7 +8,6 @@ orders are the same; that is what the recorded histories in `tests/histories` ho
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.events import (
@@ -50,16 +49,6 @@ class Compose:
 
 
 Order = MakePlan | DoStep | Compose
-
-
-def is_sound(plan: Plan) -> bool:
-    """Say whether every step can be reached: ids are unique, needs are known, nothing circles."""
-    needs = {step.id: step.needs for step in plan.steps}
-    try:
-        order = list(TopologicalSorter(needs).static_order())
-    except CycleError:
-        return False
-    return len(order) == len(needs) == len(plan.steps)
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ _UNTOLD = frozenset({"passages"})
 
 
 @dataclass(slots=True)
-class _StepRecord:
+class _StepTimes:
     """What has been seen of one step; grows as events come in."""
 
     step: Step
@@ -84,7 +84,7 @@ class TaskReport:
         self.failure: Failure | None = None
         self._answered = Answer("")  # as the terminal event had it
         self._corrections: dict[int, Corrected] = {}
-        self._steps: dict[StepId, _StepRecord] = {}
+        self._steps: dict[StepId, _StepTimes] = {}
         self._busy_s: defaultdict[StepId, float] = defaultdict(float)
         self._tokens: Counter[str] = Counter()
         self._model_calls = 0
@@ -162,8 +162,8 @@ class TaskReport:
             "error": _failure(self.failure),
         }
 
-    def _planned(self, step: Step) -> _StepRecord:
-        record = self._steps.get(step.id) or _StepRecord(step)
+    def _planned(self, step: Step) -> _StepTimes:
+        record = self._steps.get(step.id) or _StepTimes(step)
         record.step = step
         return record
 
@@ -193,7 +193,7 @@ class TaskReport:
             case FellBack():
                 record.fallback = True
 
-    def _step_record(self, record: _StepRecord) -> JsonObject:
+    def _step_record(self, record: _StepTimes) -> JsonObject:
         unfinished = "not_started" if record.started_s is None else "unfinished"
         return {
             **_object(record.step),

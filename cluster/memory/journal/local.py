@@ -16,8 +16,8 @@ from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.port import (
     ACKNOWLEDGED_KEPT_S,
     ENDED_KEPT_S,
-    Claim,
     OpenTask,
+    Ownership,
     checked_entries,
     conflict,
     fenced,
@@ -46,7 +46,7 @@ class LocalJournal:
 
     async def claim(
         self, task: TaskId, owner: Owner, *, expected_term: int | None = None
-    ) -> Claim | None:
+    ) -> Ownership | None:
         """Take the ownership of a task, new or not; the older owner is fenced off from now on."""
         self._forget_expired()
         kept = self._tasks.get(task) or _Kept(owner)
@@ -55,7 +55,7 @@ class LocalJournal:
         self._tasks[task] = kept
         kept.owner = owner
         kept.term += 1
-        return Claim(kept.term, tuple(entry for _, entry in kept.entries))
+        return Ownership(kept.term, tuple(entry for _, entry in kept.entries))
 
     async def append(
         self,

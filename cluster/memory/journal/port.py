@@ -19,7 +19,7 @@ from cluster.kernel.tasks.ownership import Owner
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Ownership:
     """Ownership of a task: its term, and the journal at that moment, entry n at position n - 1."""
 
     term: int
@@ -44,7 +44,7 @@ class Journal(Protocol):
 
     async def claim(
         self, task: TaskId, owner: Owner, *, expected_term: int | None = None
-    ) -> Claim | None:
+    ) -> Ownership | None:
         """Take the ownership of a task, new or not; the older owner is fenced off from now on.
 
         A task that has its final entry can be claimed too, to read how it ended; it stays ended.

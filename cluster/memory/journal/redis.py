@@ -17,8 +17,8 @@ from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.journal.port import (
     ACKNOWLEDGED_KEPT_S,
     ENDED_KEPT_S,
-    Claim,
     OpenTask,
+    Ownership,
     checked_entries,
     conflict,
     fenced,
@@ -106,12 +106,12 @@ class RedisJournal:
 
     async def claim(
         self, task: TaskId, owner: Owner, *, expected_term: int | None = None
-    ) -> Claim | None:
+    ) -> Ownership | None:
         """Take the ownership of a task, new or not; the older owner is fenced off from now on."""
         expected = "" if expected_term is None else expected_term
         arguments = (task, owner.epoch, owner.agent, expected)
         reply = await self._store.run_script(_CLAIM, self._keys(task), arguments)
-        return None if reply is None else Claim(reply[0], _entries(reply[1]))
+        return None if reply is None else Ownership(reply[0], _entries(reply[1]))
 
     async def append(
         self,

@@ -72,11 +72,12 @@ class Lexicon:
         self._searcher = index.searcher()
 
     def best(self, question: str, limit: int) -> tuple[list[int], list[float]]:
-        """Return the positions of the best texts, and their scores.
+        """Return the positions of the best texts, and their scores: int[k], float[k], k <= limit.
 
-        A score is the share of the question's weight that the text has: 0 where it has none of
-        its words, near 1 where it has all of them, often. Words that no text has count as well:
-        the less of the question is known here, the lower all scores are.
+        Positions count the texts from 0; the best is first, each is there once. A score is the
+        share of the question's weight that the text has: 0 where it has none of its words, near 1
+        where it has all of them, often. Words that no text has count as well: the less of the
+        question is known here, the lower all scores are.
         """
         words = self._analyzer.analyze(_spelled_out(question[:QUESTION_CHARS_MAX]))[:WORDS_MAX]
         frequencies = {word: self._searcher.doc_freq("text", word) for word in words}

@@ -26,7 +26,7 @@ BYTES_PER_WRITE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileReading:
     """A file that was read, and the document that its content makes."""
 
     file: SourceFile
@@ -34,7 +34,7 @@ class Reading:
     document: str
 
     @classmethod
-    def of(cls, file: SourceFile, data: bytes, embedder: str) -> Reading:
+    def of(cls, file: SourceFile, data: bytes, embedder: str) -> FileReading:
         """Name the document that these bytes make, read in the file's format."""
         content_hash = hashlib.sha256(data).digest()
         how = f"{CHUNKER_VERSION}\0{file.format}\0{embedder}\0".encode()
@@ -52,7 +52,7 @@ class DocumentWriter:
         self.embedded = 0
         """How many of them were not there before."""
 
-    async def write(self, batch: Sequence[Reading]) -> None:
+    async def write(self, batch: Sequence[FileReading]) -> None:
         """Store the documents of a few files; an interruption loses at most these.
 
         Raises:
@@ -71,7 +71,7 @@ class DocumentWriter:
         if missing:
             await self._make(missing)
 
-    async def _make(self, readings: Sequence[Reading]) -> None:
+    async def _make(self, readings: Sequence[FileReading]) -> None:
         documents = {}
         for reading in readings:
             chunks = await in_side_thread(_split, reading)
@@ -116,7 +116,7 @@ def _passage_counts(stored: Sequence[bytes | None]) -> list[int | None]:
     return counts
 
 
-def _split(reading: Reading) -> tuple[Chunk, ...]:
+def _split(reading: FileReading) -> tuple[Chunk, ...]:
     data = read_file(reading.file, Passed())
     if data is None or hashlib.sha256(data).digest() != reading.content_hash:
         raise UsageError(f"{reading.file.source} changed while it was being read: try again")

@@ -38,7 +38,11 @@ class Embedder(Protocol):
         ...
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector of length 1 a text; takes its time off the event loop.
+        """Embed texts; takes its time off the event loop.
+
+        Returns:
+            float32[texts, dimensions], unit L2 norm, in the texts' order; a row of zeros where a
+            text has nothing to embed.
 
         Raises:
             ClusterError: the model can't be loaded or reached.
@@ -49,7 +53,9 @@ class Embedder(Protocol):
 class _Model(Protocol):
     """What is used of WordLlama, which carries no types."""
 
-    def embed(self, texts: list[str], *, batch_size: int) -> Vectors: ...
+    def embed(self, texts: list[str], *, batch_size: int) -> Vectors:
+        """Return float32[texts, 256], of any norm."""
+        ...
 
 
 class WordLlamaEmbedder:
@@ -64,7 +70,7 @@ class WordLlamaEmbedder:
         self._loading = threading.Lock()
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector a text; the first call loads the model, which takes 0.6 s."""
+        """Return float32[texts, 256], unit L2 norm; the first call loads the model in 0.6 s."""
         if self._model is not None and sum(map(len, texts)) <= INLINE_CHARS_MAX:
             return _embed(self._model, texts)
         return await asyncio.to_thread(self._load_and_embed, texts)
@@ -76,6 +82,7 @@ class WordLlamaEmbedder:
 
 
 def _embed(model: _Model, texts: Sequence[str]) -> Vectors:
+    """Return float32[texts, 256], unit L2 norm, in the texts' order."""
     import numpy as np
 
     from cluster.memory.knowledge.vectors import unit

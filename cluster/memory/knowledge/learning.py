@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.collections import named_collection, stored_collection
-from cluster.memory.knowledge.documents import DocumentWriter, Reading
+from cluster.memory.knowledge.documents import DocumentWriter, FileReading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.records import Collection, CollectionSource, collection_key, name_key
 from cluster.memory.knowledge.side_thread import in_side_thread
@@ -31,7 +31,7 @@ BATCH_FILES = 16
 """Files that are read, split, embedded and stored together."""
 
 PathName = str | os.PathLike[str]
-Progress = Callable[[int, int], None]
+FilesDone = Callable[[int, int], None]
 """Hears how many of how many files are done."""
 
 
@@ -60,7 +60,7 @@ async def learn(
     *,
     embedder: Embedder | None = None,
     name: str = "",
-    progress: Progress | None = None,
+    progress: FilesDone | None = None,
 ) -> Learned:
     """Read files and folders into the store and return the collection of what they hold.
 
@@ -118,14 +118,16 @@ def _counted(collection: Collection, passages: dict[str, int]) -> Collection:
     )
 
 
-async def _read_all(paths: Sequence[PathName], embedder: Embedder, passed: Passed) -> list[Reading]:
+async def _read_all(
+    paths: Sequence[PathName], embedder: Embedder, passed: Passed
+) -> list[FileReading]:
     """Read what the paths lead to.
 
     Raises:
         UsageError: a path can't be used, or leads to no text at all.
     """
     files = await in_side_thread(find_files, paths, passed)
-    readings: list[Reading] = []
+    readings: list[FileReading] = []
     for at in range(0, len(files), BATCH_FILES):
         batch = files[at : at + BATCH_FILES]
         readings += await in_side_thread(_read_batch, batch, embedder.name, passed)
@@ -143,9 +145,9 @@ def _covers(path: str, known: set[Path]) -> bool:
     return any(file.is_relative_to(root) for file in known)
 
 
-def _read_batch(batch: Sequence[SourceFile], embedder: str, passed: Passed) -> list[Reading]:
+def _read_batch(batch: Sequence[SourceFile], embedder: str, passed: Passed) -> list[FileReading]:
     read = [(file, read_file(file, passed)) for file in batch]
-    return [Reading.of(file, data, embedder) for file, data in read if data is not None]
+    return [FileReading.of(file, data, embedder) for file, data in read if data is not None]
 
 
 def _merged(

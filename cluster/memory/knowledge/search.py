@@ -39,7 +39,12 @@ class Entry:
 
 
 class HybridIndex:
-    """Passages that can be searched by words and by vectors together."""
+    """Passages that can be searched by words and by vectors together.
+
+    Args:
+        entries: n passages.
+        vectors: float32[n, dimensions], unit L2 norm, in the passages' order.
+    """
 
     def __init__(self, entries: Sequence[Entry], vectors: Vectors) -> None:
         self._passages = [entry.passage for entry in entries]
@@ -55,7 +60,7 @@ class HybridIndex:
 
         Args:
             question: any text; none of it is query syntax.
-            vector: the question's vector, of length 1 (or 0: then only words count).
+            vector: float32[dimensions], unit L2 norm; where it is all zeros only words count.
             limit: how many at most.
         """
         limit = min(limit, len(self._passages))

@@ -88,8 +88,8 @@ class StoredKnowledge:
     async def close(self) -> None:
         """Stop loading, and forget what was loaded."""
         loading = tuple(self._loading)
-        for task in loading:
-            task.cancel()
+        for load in loading:
+            load.cancel()
         await asyncio.gather(*loading, return_exceptions=True)
         self._loaded.clear()
 
@@ -109,29 +109,29 @@ class StoredKnowledge:
             return await asyncio.to_thread(index.search, question, vector, limit)
 
     async def _load(self, collection: str) -> _Loaded:
-        task = self._loaded.get(collection)
-        if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._read(collection), name=f"load {collection}")
-            self._loading.add(task)
-            task.add_done_callback(self._settle)
-            self._loaded[collection] = task
+        load = self._loaded.get(collection)
+        if load is None or (load.done() and (load.cancelled() or load.exception())):
+            load = asyncio.create_task(self._read(collection), name=f"load {collection}")
+            self._loading.add(load)
+            load.add_done_callback(self._settle)
+            self._loaded[collection] = load
         self._loaded.move_to_end(collection)
         while len(self._loaded) > self._collections_max:
             self._loaded.popitem(last=False)
         try:
             # One who stops waiting must not stop the others' loading.
-            return await asyncio.shield(task)
+            return await asyncio.shield(load)
         except asyncio.CancelledError:
             waiter = asyncio.current_task()
-            if task.cancelled() and waiter is not None and not waiter.cancelling():
+            if load.cancelled() and waiter is not None and not waiter.cancelling():
                 raise Stopped("the knowledge base is shutting down") from None
             raise
 
-    def _settle(self, task: asyncio.Task[_Loaded]) -> None:
-        self._loading.discard(task)
-        if not task.cancelled():
+    def _settle(self, load: asyncio.Task[_Loaded]) -> None:
+        self._loading.discard(load)
+        if not load.cancelled():
             # Whoever waited has the error; where nobody is left, it is not worth a complaint.
-            task.exception()
+            load.exception()
 
     async def _read(self, collection: str) -> _Loaded:
         found = await stored_collection(self._store, collection)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import is_dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.kernel.ids import role_of
+from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.roles import MANAGER
+from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 from cluster.kernel.turn import Turn
 from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
@@ -31,6 +30,8 @@ from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
+from cluster.settings import Secrets, Settings
+from cluster.settings.config_file import from_public_json
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
 
@@ -105,68 +106,75 @@ class AgentHost:
         await self._store.close()
 
 
+class BuildAgent(Protocol):
+    """The agents' factory, which the settings name; `agents.factory` has the usual one."""
+
+    def __call__(
+        self,
+        class_path: str,
+        *,
+        model: ModelSettings,
+        api_key: str,
+        knowledge: StoredKnowledge,
+        sandbox: SandboxSettings,
+        answer: AnswerSettings,
+    ) -> BuiltAgent:
+        """Return a new agent of the class that ``module:Class`` names."""
+        ...
+
+
 async def open_host(spec: HostSpec) -> AgentHost:
     """Build the host of one agent; it still has to be started.
 
     Raises:
-        UsageError: a class, model or path in the settings is wrong.
+        UsageError: a class, model or path in the settings is wrong, or others may read the secrets.
         StoreUnavailable: the store can't be reached.
     """
-    settings: dict[str, Any] = json.loads(spec.settings_json)
-    secrets: dict[str, str] = await asyncio.to_thread(_read_json, spec.secrets_path)
-    role = role_of(spec.agent)
-    named = settings["agents"][role]["class_path"], settings["parts"]["factory"]
-    OwnModules(named, settings["python_path"]).install()
-    store = await RedisStore.connect(secrets["redis_url"])
+    # In a thread, both: pydantic takes a sixth of a second to import, a file of secrets may block.
+    settings = await asyncio.to_thread(from_public_json, spec.settings_json)
+    secrets = await asyncio.to_thread(Secrets.read_secrets, spec.secrets_path)
+    role = settings.agents[role_of(spec.agent)]
+    OwnModules((role.class_path, settings.parts.factory), settings.python_path).install()
+    store = await RedisStore.connect(secrets.redis_url)
     try:
         knowledge = StoredKnowledge(store)
-        agent = _build_agent(settings, settings["agents"][role], secrets, knowledge)
+        build: BuildAgent = load(settings.parts.factory)
+        agent = build(
+            role.class_path,
+            model=settings.model,
+            api_key=secrets.api_key or os.environ.get("OPENAI_API_KEY", ""),
+            knowledge=knowledge,
+            sandbox=settings.sandbox,
+            answer=settings.answer,
+        )
     except BaseException:
         await store.close()
         raise
-    spans = open_spans(spec.agent, settings["telemetry"])
-    host = _build_host(spec, settings, secrets, agent, store, spans=spans)
+    spans = open_spans(spec.agent, settings.telemetry)
+    host = _build_host(spec.agent, settings, secrets, agent, store, spans=spans)
     return AgentHost(host, agent, knowledge, store, spans)
 
 
-def _build_agent(
-    settings: dict[str, Any],
-    role_settings: dict[str, Any],
-    secrets: dict[str, str],
-    knowledge: StoredKnowledge,
-) -> BuiltAgent:
-    build: Callable[..., BuiltAgent] = load(settings["parts"]["factory"])
-    return build(
-        role_settings["class_path"],
-        model=settings["model"],
-        api_key=secrets.get("api_key") or os.environ.get("OPENAI_API_KEY", ""),
-        knowledge=knowledge,
-        sandbox=settings["sandbox"],
-        answer=settings["answer"],
-    )
-
-
 def _build_host(
-    spec: HostSpec,
-    settings: dict[str, Any],
-    secrets: dict[str, str],
+    name: AgentId,
+    settings: Settings,
+    secrets: Secrets,
     agent: BuiltAgent,
     store: RedisStore,
     *,
     spans: Spans | None,
 ) -> Host:
-    role = role_of(spec.agent)
-    role_settings = settings["agents"][role]
+    role = settings.agents[role_of(name)]
     clock = SystemClock()
     codec = MessageCodec()
     for handled in agent.handlers():
         if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
             codec.register(handled)
-    concurrency, scope = role_settings["concurrency"], scope_of(secrets["token"])
-    is_manager = role == MANAGER
+    concurrency, scope = role.concurrency, scope_of(secrets.token)
+    is_manager = role_of(name) == MANAGER
     profile = AgentProfile(
-        spec.agent,
-        role_settings["purpose"] or agent.purpose,
+        name,
+        role.purpose or agent.purpose,
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
@@ -181,19 +189,12 @@ def _build_host(
         profile,
         handler,
         store=store,
-        transport=nearest_transport(secrets["token"], settings["network"]["host"], clock.now),
+        transport=nearest_transport(secrets.token, settings.network.host, clock.now),
         clock=clock,
         codec=codec,
         scope=scope,
         spans=spans,
     )
-
-
-def _read_json(path: str) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the secrets in {path} can't be read: {error}") from error
 
 
 def load(name: str) -> Any:

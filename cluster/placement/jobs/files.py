@@ -52,7 +52,7 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobSpec:
     """What Ray is given."""
 
     entrypoint: str
@@ -69,7 +69,7 @@ class Job:
         return text
 
 
-def prepare(request: JobRequest, folder: Path, python: str) -> Job:
+def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     """Put what the job needs into an empty folder and return its command line.
 
     Args:
@@ -102,7 +102,7 @@ def prepare(request: JobRequest, folder: Path, python: str) -> Job:
     env_vars = {"OPENAI_BASE_URL": settings.model.base_url} if settings.model.base_url else {}
     renamed = tuple((there, here) for here, there in staged.items() if there != here)
     entrypoint = f"cd {_FILES} && exec {_with_goal(command, request.goal, files)}"
-    return Job(entrypoint, env_vars, _notes(request), renamed)
+    return JobSpec(entrypoint, env_vars, _notes(request), renamed)
 
 
 def _with_goal(command: Sequence[str], goal: str, folder: Path) -> str:

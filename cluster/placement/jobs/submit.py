@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from cluster.kernel.errors import DeadlinePassed, PlacementError, UsageError
 from cluster.kernel.loopback import is_loopback_url, opener_for
-from cluster.placement.jobs.files import Job, JobRequest, prepare
+from cluster.placement.jobs.files import JobRequest, JobSpec, prepare
 from cluster.placement.jobs.output import JobResult
 
 DEFAULT_URL = "http://127.0.0.1:8265"
@@ -58,7 +58,7 @@ async def submit(
 
 
 async def _run(
-    url: str, job: Job, folder: Path, on_line: Callable[[str], None], timeout_s: float
+    url: str, job: JobSpec, folder: Path, on_line: Callable[[str], None], timeout_s: float
 ) -> JobResult:
     # Ray takes half a second to import: after everything that may be wrong before it.
     from cluster.placement.jobs.client import JobClient

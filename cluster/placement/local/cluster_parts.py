@@ -15,6 +15,7 @@ from pathlib import Path
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
+from cluster.kernel.model_uri import ModelUri
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
@@ -22,7 +23,6 @@ from cluster.placement.local.reports import Ready
 from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
 from cluster.settings import Secrets
-from cluster.settings.addresses import EMBEDDED_MODEL
 from cluster.supply import installed_agents
 
 _RAY_FOLDER = "ray"
@@ -128,12 +128,11 @@ class ClusterParts:
     async def _open_model(self) -> None:
         """Serve a local model; to the agents it is then an endpoint like any other."""
         model = self._settings.model
-        uri = EMBEDDED_MODEL if model.uri == "llama:" else model.uri
-        scheme, _, name = uri.partition(":")
-        if scheme != "llama":
+        uri = ModelUri.parse(model.uri)
+        if not uri.is_local:
             return
-        self._say(f"loading the model {name}")
-        server = installed_agents().local_server(name)
+        self._say(f"loading the model {uri.name}")
+        server = installed_agents().local_server(uri.name)
         base_url = await server.__aenter__()
         self._model = server
         self._settings = dataclasses.replace(

@@ -24,7 +24,7 @@ from cluster.placement.local.process_table import ProcessId, kill_session
 from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.resident.file import (
-    Resident,
+    ResidentRecord,
     read_file,
     read_resident,
     remove_file,
@@ -47,7 +47,7 @@ PING_S = 1.5
 class ClusterStatus:
     """The resident cluster and the agents that hold a lease in its directory now."""
 
-    resident: Resident
+    resident: ResidentRecord
     serving: tuple[Registration, ...]
     dead_letters: tuple[DeadLetter, ...] = ()
     """What was given up lately, the newest last."""
@@ -69,7 +69,7 @@ class ClusterStatus:
 
 async def up(
     configuration: Configuration, on_progress: Callable[[str], None] = lambda _text: None
-) -> Resident:
+) -> ResidentRecord:
     """Start the resident cluster, which stays after this process has ended, and return it.
 
     Raises:

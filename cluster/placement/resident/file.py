@@ -18,7 +18,7 @@ _FILE = "cluster.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class ResidentRecord:
     """A resident cluster."""
 
     process: ProcessId
@@ -54,25 +54,25 @@ def state_dir() -> Path:
     return folder
 
 
-def read_resident() -> Resident | None:
+def read_resident() -> ResidentRecord | None:
     """Return the resident cluster, None where there is none or it has died."""
     resident = read_file()
     return resident if resident is not None and resident.process.is_alive else None
 
 
-def read_file() -> Resident | None:
+def read_file() -> ResidentRecord | None:
     """Return what the file says, whether or not the cluster still runs; None for no such file."""
     try:
         values = json.loads((state_dir() / _FILE).read_text(encoding="utf-8"))
         values["process"] = ProcessId(**values["process"])
         values["session"] = ProcessId(**values["session"])
         values["agents"] = tuple(values["agents"])
-        return Resident(**values)
+        return ResidentRecord(**values)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write_file(resident: Resident) -> None:
+def write_file(resident: ResidentRecord) -> None:
     """Put the file in its place, whole or not at all.
 
     Raises:

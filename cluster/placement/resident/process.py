@@ -25,7 +25,7 @@ from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Progress, Reporter
 from cluster.placement.local.request import SECRETS_FILE, StartRequest
-from cluster.placement.resident.file import Resident, remove_file, state_dir, write_file
+from cluster.placement.resident.file import ResidentRecord, remove_file, state_dir, write_file
 from cluster.settings import Configuration, Secrets
 from cluster.wire.failure import failure_from_error
 
@@ -84,10 +84,10 @@ async def _stay(configuration: Configuration, reporter: Reporter) -> None:
             remove_file()
 
 
-def _resident(cluster: LocalCluster) -> Resident:
+def _resident(cluster: LocalCluster) -> ResidentRecord:
     own = ProcessId.of(os.getpid())
     assert own is not None
-    return Resident(
+    return ResidentRecord(
         process=own,
         session=cluster.process,
         since_s=time.time(),

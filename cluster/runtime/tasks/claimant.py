@@ -13,7 +13,7 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, TaskId
 from cluster.kernel.tasks.ownership import Owner, is_abandoned, may_adopt
 from cluster.kernel.vocabulary import Failure, Submission
-from cluster.memory.journal.port import Claim, Journal, OpenTask
+from cluster.memory.journal.port import Journal, OpenTask, Ownership
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.task_journal import TaskJournal, events_of
 from cluster.wire.failure import failure_from_error
@@ -45,7 +45,7 @@ class Claimant:
         self._statistics = statistics
 
     async def take(self, submission: Submission) -> TaskJournal | list[Event] | None:
-        """Claim a task that its driver hands over, for the first time or again."""
+        """Ownership a task that its driver hands over, for the first time or again."""
         task = submission.task
         claim = await self._journal.claim(task, self.owner, expected_term=0)
         if claim is None:
@@ -66,7 +66,7 @@ class Claimant:
     async def take_abandoned(
         self, task: TaskId, known: OpenTask
     ) -> TaskJournal | list[Event] | None:
-        """Claim one of the `abandoned`; what was never accepted is ended after a while."""
+        """Ownership one of the `abandoned`; what was never accepted is ended after a while."""
         is_accepted = bool(await self._journal.read(task))
         if not may_adopt(task, self._sender.clock.wall(), is_accepted=is_accepted):
             return None
@@ -98,7 +98,7 @@ class Claimant:
             raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
         return events
 
-    async def _opened(self, task: TaskId, claim: Claim) -> TaskJournal:
+    async def _opened(self, task: TaskId, claim: Ownership) -> TaskJournal:
         """Return the journal of a task that we have claimed; one that can't be read is ended."""
         journal = TaskJournal(
             self._journal,

@@ -31,7 +31,8 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
-from cluster.kernel.tasks.history import Compose, DoStep, is_sound
+from cluster.kernel.tasks.history import Compose, DoStep
+from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
@@ -49,11 +50,6 @@ from cluster.wire.failure import failure_from_error
 _log = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply")
-
-PLAN_SHARE = 0.5
-"""Of the time left, what the plan may take."""
-ANSWER_SHARE = 0.2
-"""Of the time left after the plan, what is kept for the answer."""
 
 
 class TaskRun:
@@ -159,7 +155,7 @@ class TaskRun:
         deadline = self._context.share(PLAN_SHARE)
         request = PlanRequest(submitted.goal, self._roles, submitted.collection)
         proposal = await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal)
-        if not is_sound(proposal.plan):
+        if not proposal.plan.is_sound:
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
         for step in proposal.plan.steps:
             self.story.show(StepPlanned(step), step.id)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 
 import agents.models.uri
 from agents import Agent
 from agents.agent import SupportMode
-from agents.factory import build_agent, is_embedded_model, load_agent_class
+from agents.factory import build_agent, load_agent_class
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
-from cluster.settings.values import AnswerSettings
+from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 from tests.support.fake_tools import FakeKnowledge
 from tests.support.scripted_model import ScriptedModel
+
+Mode = Literal["auto", "strict", "marked"]
 
 
 class Idle(Agent):
@@ -26,16 +28,11 @@ async def test_an_agent_is_built_with_its_parts() -> None:
 
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": "simulated:", "base_url": "", "tokens_max": None},
+        model=ModelSettings("simulated:"),
         api_key="",
         knowledge=knowledge,
-        sandbox={
-            "enabled": True,
-            "processes_max": 3,
-            "timeout_s": 2.0,
-            "memory_bytes_max": 1 << 28,
-        },
-        answer={"support": "marked", "verify": "off"},
+        sandbox=SandboxSettings(processes_max=3),
+        answer=AnswerSettings("marked"),
     )
 
     assert isinstance(agent, Researcher)
@@ -55,16 +52,16 @@ async def test_an_agent_is_built_with_its_parts() -> None:
     ],
 )
 async def test_an_agent_knows_what_a_sentence_needs(
-    uri: str, mode: str, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+    uri: str, mode: Mode, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agents.models.uri, "build_model", lambda *_, **__: ScriptedModel({}))
     agent = build_agent(
         "agents.researcher:Researcher",
-        model={"uri": uri, "base_url": "", "tokens_max": None},
+        model=ModelSettings(uri),
         api_key="",
         knowledge=FakeKnowledge(),
-        sandbox={"enabled": False, "timeout_s": 2.0},
-        answer={"support": mode, "verify": "off"},
+        sandbox=SandboxSettings(enabled=False),
+        answer=AnswerSettings(mode),
     )
 
     parts = agent.parts
@@ -100,26 +97,9 @@ def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UsageError, match="nonsense"):
         build_agent(
             "agents.coder:Coder",
-            model={"uri": "nonsense", "base_url": "", "tokens_max": None},
+            model=ModelSettings("nonsense"),
             api_key="",
             knowledge=FakeKnowledge(),
-            sandbox={"enabled": True, "timeout_s": 2.0},
-            answer={"support": "auto", "verify": "off"},
+            sandbox=SandboxSettings(),
+            answer=AnswerSettings(),
         )
-
-
-@pytest.mark.parametrize(
-    ("uri", "is_so"),
-    [
-        ("llama:smollm2-135m", True),
-        ("llama:/models/large.gguf", False),
-        ("llama:large.gguf", False),
-        ("openai:smollm2-135m", False),
-        ("simulated:", False),
-    ],
-)
-def test_only_a_model_of_the_catalogue_is_asked_for_less(
-    uri: str,
-    is_so: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    assert is_embedded_model(uri) is is_so

@@ -6,6 +6,7 @@ import pytest
 
 from agents import supply
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import SandboxSettings
 from cluster.supply import Supply, installed_agents
 
 
@@ -26,4 +27,4 @@ def test_what_can_not_be_used_is_refused() -> None:
 
 def test_a_sandbox_that_will_not_do_is_refused() -> None:
     with pytest.raises(UsageError, match="memory_bytes_max is 1000"):
-        installed_agents().check_sandbox({"enabled": True, "memory_bytes_max": 1000})
+        installed_agents().check_sandbox(SandboxSettings(memory_bytes_max=1000))

@@ -70,8 +70,8 @@ class Two:
         return connection
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        task = self.loop.create_task(main, context=self.one.context)
-        self.loop.run_until_complete(task)
+        running = self.loop.create_task(main, context=self.one.context)
+        self.loop.run_until_complete(running)
         self.loop.close()
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 
 from agents.evidence.alignment import Reason
 from agents.evidence.markdown import (
+    BlockKind,
     CitationList,
-    Kind,
     Ruling,
     blocks,
     fenced,
@@ -137,15 +137,21 @@ def test_citations_stand_before_the_full_stop() -> None:
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
-        ("# a\n\nb\n\n- c\n- d", [Kind.HEADING, Kind.PARAGRAPH, Kind.ITEM, Kind.ITEM]),
-        ("Title\n=====\n\n---\n\n> quoted", [Kind.HEADING, Kind.RULE, Kind.ITEM]),
-        ("a\n\n    indented()\n\n~~~\ny\n~~~", [Kind.PARAGRAPH, Kind.CODE, Kind.CODE]),
-        ("| a |\n|---|\n| b |", [Kind.ROW, Kind.ROW]),
-        ("<b>bold</b>\r\rnext", [Kind.PARAGRAPH, Kind.PARAGRAPH]),
+        (
+            "# a\n\nb\n\n- c\n- d",
+            [BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.ITEM, BlockKind.ITEM],
+        ),
+        ("Title\n=====\n\n---\n\n> quoted", [BlockKind.HEADING, BlockKind.RULE, BlockKind.ITEM]),
+        (
+            "a\n\n    indented()\n\n~~~\ny\n~~~",
+            [BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.CODE],
+        ),
+        ("| a |\n|---|\n| b |", [BlockKind.ROW, BlockKind.ROW]),
+        ("<b>bold</b>\r\rnext", [BlockKind.PARAGRAPH, BlockKind.PARAGRAPH]),
         ("", []),
     ],
 )
-def test_a_text_is_read_as_its_blocks(text: str, kinds: list[Kind]) -> None:
+def test_a_text_is_read_as_its_blocks(text: str, kinds: list[BlockKind]) -> None:
     assert [block.kind for block in blocks(text)] == kinds
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agents.models.reasoning import InlineReasoning, Part
+from agents.models.reasoning import InlineReasoning, ReplyPart
 
 TAGS = ["<think>", "</think>", "<THINKING>", "</thinking>", "<reasoning>", "</reasoning>"]
 PIECES = [*TAGS, "<", "</th", "<thin", " ", "\n", "`", '"', "a", "Done.", "```", "```py\n", "{}"]
 texts = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
-def parts_of(*pieces: str) -> list[Part]:
+def parts_of(*pieces: str) -> list[ReplyPart]:
     reasoning = InlineReasoning()
     return [part for piece in pieces for part in reasoning.feed(piece)] + reasoning.close()
 
@@ -31,8 +31,8 @@ def answer_of(*pieces: str) -> str:
 @pytest.mark.parametrize("name", ["think", "thinking", "reasoning", "Think"])
 def test_a_thought_is_reasoning_with_its_tags(name: str) -> None:
     assert parts_of(f"<{name}>\nhm</{name}>Blue.") == [
-        Part(f"<{name}>\nhm</{name}>", is_reasoning=True),
-        Part("Blue.", is_reasoning=False),
+        ReplyPart(f"<{name}>\nhm</{name}>", is_reasoning=True),
+        ReplyPart("Blue.", is_reasoning=False),
     ]
 
 
@@ -83,9 +83,9 @@ def test_a_reply_may_think_again_after_it_has_begun() -> None:
 def test_text_without_tags_is_handed_on_as_it_comes() -> None:
     reasoning = InlineReasoning()
 
-    assert reasoning.feed("a < b") == [Part("a < b", is_reasoning=False)]
-    assert reasoning.feed(" <th") == [Part(" ", is_reasoning=False)]
-    assert reasoning.feed("ead>") == [Part("<thead>", is_reasoning=False)]
+    assert reasoning.feed("a < b") == [ReplyPart("a < b", is_reasoning=False)]
+    assert reasoning.feed(" <th") == [ReplyPart(" ", is_reasoning=False)]
+    assert reasoning.feed("ead>") == [ReplyPart("<thead>", is_reasoning=False)]
 
 
 def test_what_a_tag_means_is_told_by_what_follows() -> None:
@@ -113,7 +113,7 @@ def test_how_a_text_is_split_makes_no_difference(text: str, cuts: list[int]) -> 
     assert joined(parts_of(*pieces)) == joined(parts_of(text))
 
 
-def joined(parts: list[Part]) -> list[tuple[str, bool, bool]]:
+def joined(parts: list[ReplyPart]) -> list[tuple[str, bool, bool]]:
     """Parts with neighbours of the same kind as one."""
     made: list[tuple[str, bool, bool]] = []
     for part in parts:

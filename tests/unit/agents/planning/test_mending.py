@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.planning.drafts import Draft
 from agents.planning.mending import UnsoundPlan, mended
@@ -229,3 +233,19 @@ def test_any_word_or_number_of_its_own_is_an_instruction(do: str) -> None:
     made = mended([draft("c1", "coder", do=do)], ROLES, GOAL)
 
     assert (made.plan.steps[0].instruction, made.reasons) == (do, ())
+
+
+NAMES = st.sampled_from(["a", "b", "c", "1", "2", "researcher", "coder", "nobody", ""])
+DRAFTS = st.builds(
+    Draft,
+    NAMES,
+    NAMES,
+    st.sampled_from(["do a", "do b", ""]),
+    st.lists(NAMES, max_size=3).map(tuple),
+)
+
+
+@given(st.lists(DRAFTS, max_size=6))
+def test_whatever_was_drafted_what_is_mended_is_sound(drafts: list[Draft]) -> None:
+    with suppress(UnsoundPlan):
+        assert mended(drafts, ROLES, GOAL).plan.is_sound

@@ -19,18 +19,18 @@ from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.registration import Registration
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.resident.control import ClusterStatus
-from cluster.placement.resident.file import Resident, write_file
+from cluster.placement.resident.file import ResidentRecord, write_file
 from cluster.settings import load
 
 SERVING = Registration(AgentId("manager-0"), "127.0.0.1:7", 3)
 
 
-def resident(folder: Path, *, since_s: float = 0.0) -> Resident:
+def resident(folder: Path, *, since_s: float = 0.0) -> ResidentRecord:
     environment = {"FLEETMIND_MODEL": "simulated:", "REDIS_URL": "redis://:secret@h:1/0"}
     settings = load(environment=environment, folder=folder).settings
     own = ProcessId.of(os.getpid())
     assert own is not None
-    return Resident(
+    return ResidentRecord(
         process=own,
         session=own,
         since_s=time.time() - since_s,

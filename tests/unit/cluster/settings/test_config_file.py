@@ -39,6 +39,7 @@ from cluster.settings import load
         ("[agents.coder]\nreplica = 2", "unknown key agents.coder.replica, did you mean replicas?"),
         ("[agents.coder]\nreplicas = 0", "agents.coder.replicas must be above 0, not 0"),
         ('[agents."a b"]\nclass = "x:Y"', "[agents.a b] is no name of a role"),
+        ("[sandbox]\nopen_files_max = 0", "sandbox.open_files_max must be above 0, not 0"),
         ('[model]\nuri = "gpt"', "model.uri: 'gpt' is no model; allowed are"),
         (
             '[modl]\n[model]\nurl = "x"\nfoo = 3\n[agents.coder]\nclass_path = "x:Y"',

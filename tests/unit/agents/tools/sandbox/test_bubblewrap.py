@@ -7,6 +7,7 @@ import pytest
 from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, NoSandbox, build_sandbox
 from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.errors import ClusterError, UsageError
+from cluster.kernel.sections import SandboxSettings
 
 REFUSING_MACHINE = SandboxMachine(
     bubblewrap="/bin/false",
@@ -62,14 +63,12 @@ async def test_closing_an_idle_sandbox_is_done_at_once() -> None:
 
 
 def test_an_environment_of_programs_that_is_not_there_is_refused() -> None:
-    section = {"enabled": True, "memory_bytes_max": 1 << 28, "python": "/nowhere"}
-
     with pytest.raises(UsageError, match=r"\[sandbox\] python: /nowhere is no Python"):
-        build_sandbox(section)
+        build_sandbox(SandboxSettings(python="/nowhere"))
 
 
 async def test_a_sandbox_that_is_switched_off_runs_nothing_and_says_how_to_change_it() -> None:
-    sandbox = build_sandbox({"enabled": False})
+    sandbox = build_sandbox(SandboxSettings(enabled=False))
 
     assert isinstance(sandbox, NoSandbox)
     with pytest.raises(UsageError, match="set enabled = true"):

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
-from agents.tools.sandbox.command import SandboxLimits
 from agents.tools.sandbox.usage import SandboxUsage, mebibytes, process_ids
+from cluster.kernel.sections import SandboxSettings
 
-AMPLE = SandboxLimits(
+AMPLE = SandboxSettings(
     memory_bytes_max=1 << 60,
     processes_max=100_000,
     files_max=1 << 60,

@@ -24,7 +24,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
-from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, TaskHistory, is_sound
+from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, TaskHistory
 from cluster.kernel.vocabulary import Answer, Failure, Finding, Passage, Plan, Step
 
 AGENT = AgentId("researcher-0")
@@ -203,11 +203,11 @@ def test_an_event_with_the_wrong_number_is_refused() -> None:
 
 
 def test_a_plan_that_can_not_be_finished_is_not_sound() -> None:
-    assert is_sound(DIAMOND)
-    assert is_sound(Plan())
-    assert not is_sound(Plan((step("a", "b"), step("b", "a"))))
-    assert not is_sound(Plan((step("a", "nobody"),)))
-    assert not is_sound(Plan((step("a"), step("a"))))
+    assert DIAMOND.is_sound
+    assert Plan().is_sound
+    assert not Plan((step("a", "b"), step("b", "a"))).is_sound
+    assert not Plan((step("a", "nobody"),)).is_sound
+    assert not Plan((step("a"), step("a"))).is_sound
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 8))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import UsageError
-from cluster.placement.jobs.files import Job, JobRequest, prepare
+from cluster.placement.jobs.files import JobRequest, JobSpec, prepare
 from cluster.settings import AgentSettings, load
 
 
@@ -33,7 +33,7 @@ def request(environment: Mapping[str, str] | None = None, goal: str = "why?") ->
     return JobRequest(goal, load(environment=environment or {}))
 
 
-def words(job: Job) -> list[str]:
+def words(job: JobSpec) -> list[str]:
     return shlex.split(job.entrypoint)
 
 

@@ -15,7 +15,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
 from cluster.placement.local.process_table import ProcessId, session_members
 from cluster.placement.resident.control import down, silent_ones, status, up
-from cluster.placement.resident.file import Resident, read_file, write_file
+from cluster.placement.resident.file import ResidentRecord, read_file, write_file
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Connection
@@ -30,8 +30,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def resident(process: ProcessId, session: ProcessId, secrets_path: str = "") -> Resident:
-    return Resident(process, session, 0.0, "{}", secrets_path, "", "", ())
+def resident(process: ProcessId, session: ProcessId, secrets_path: str = "") -> ResidentRecord:
+    return ResidentRecord(process, session, 0.0, "{}", secrets_path, "", "", ())
 
 
 def leader_of(script: str) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ import pytest
 from cluster.kernel.errors import PlacementError
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.resident.file import (
-    Resident,
+    ResidentRecord,
     read_file,
     read_resident,
     remove_file,
@@ -28,19 +28,19 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def resident() -> Resident:
+def resident() -> ResidentRecord:
     own = ProcessId.of(os.getpid())
     assert own is not None
-    return Resident(own, own, 1.5, "{}", "secrets.json", "10.0.0.1:6379", "", ("manager-0",))
+    return ResidentRecord(own, own, 1.5, "{}", "secrets.json", "10.0.0.1:6379", "", ("manager-0",))
 
 
-def test_it_is_read_as_it_was_written(resident: Resident) -> None:
+def test_it_is_read_as_it_was_written(resident: ResidentRecord) -> None:
     write_file(resident)
 
     assert read_resident() == resident
 
 
-def test_only_its_user_can_read_it(resident: Resident, state: Path) -> None:
+def test_only_its_user_can_read_it(resident: ResidentRecord, state: Path) -> None:
     write_file(resident)
 
     assert stat.S_IMODE((state / "cluster.json").stat().st_mode) == 0o600
@@ -48,7 +48,7 @@ def test_only_its_user_can_read_it(resident: Resident, state: Path) -> None:
     assert [path.name for path in state.iterdir()] == ["cluster.json"]
 
 
-def test_a_cluster_that_has_died_is_none(resident: Resident) -> None:
+def test_a_cluster_that_has_died_is_none(resident: ResidentRecord) -> None:
     dead = replace(resident, process=ProcessId(os.getpid(), 1))
     write_file(dead)
 

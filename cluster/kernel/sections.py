@@ -1,0 +1,91 @@
+"""Sections of the settings that the agents' side reads too: the model, the answer, the sandbox.
+
+Plain values. `cluster.settings.values` makes the settings of them and of the cluster's own
+sections; in an agent's process they are read once and handed to `agents.factory` as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+_MIB = 1024 * 1024
+
+
+class Section:
+    """A section of the file: no unknown keys, no NaN, and every number is above 0."""
+
+    __slots__ = ()
+    # Read by pydantic, which only `cluster.settings.config_file` imports.
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {
+        "extra": "forbid",
+        "allow_inf_nan": False,
+    }
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a number is out of its range."""
+        for each in fields(self):  # type: ignore[arg-type]  # sections are dataclasses
+            value = getattr(self, each.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+                raise ValueError(f"{each.name} must be above 0, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings(Section):
+    """[model]: which language model, and how it is asked."""
+
+    uri: str = ""
+    """``openai:NAME``, ``llama:NAME-or-GGUF-path`` or ``simulated:``; `load` fills in a default."""
+    base_url: str = ""
+    """Of an OpenAI-compatible endpoint; empty for the provider's own."""
+    api_key_path: str = ""
+    """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
+    tokens_max: int | None = None
+    """Where a call is to stop at the latest; the embedded model's stop at 120 without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings(Section):
+    """[answer]: what a sentence needs to be shown, and whether it is looked at again."""
+
+    support: Literal["auto", "strict", "marked"] = "auto"
+    """``strict``: only what is quoted or extracted; ``marked``: every sentence that no source
+    contradicts, with a mark where nothing backs it; ``auto``: strict for the embedded model."""
+    verify: Literal["off", "background"] = "off"
+    """``background``: sentences that nothing backs are looked at again once the answer is out,
+    where the driver that has submitted the goal waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings(Section):
+    """[sandbox]: whether programs are run at all, and what one program may use.
+
+    A limit of 0 or less is refused: the tools that enforce them read it as none.
+    """
+
+    enabled: bool = True
+    timeout_s: float = 10.0
+    """Of one run, within the step's deadline."""
+    python: str = ""
+    """A virtual environment, or its interpreter, whose libraries programs can import, relative to
+    the config file; empty for the standard library only. It has to be on each node with a Coder."""
+    cpu_s_max: int = 60
+    """CPU time of each process."""
+    memory_bytes_max: int = 512 * _MIB
+    """Address space of each process, and resident memory of all of them together."""
+    processes_max: int = 64
+    """Processes and threads together."""
+    file_size_bytes_max: int = 16 * _MIB
+    tmp_bytes_max: int = 64 * _MIB
+    """Size of /tmp, which is memory."""
+    output_bytes_max: int = 256 * 1024
+    """What is kept of stdout and of stderr, each; a program that writes more is killed."""
+    open_files_max: int = 256
+    """Descriptors of each process."""
+    files_max: int = 16_384
+    """Files, folders and links in /tmp and in /dev/shm, each."""
+    shared_bytes_max: int = 16 * _MIB
+    """Size of /dev/shm, which is memory."""
+    source_bytes_max: int = _MIB
+    """Length of the program itself."""
