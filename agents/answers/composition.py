@@ -131,7 +131,7 @@ def _keys(sentence: str) -> tuple[str, ...]:
 
 
 class _ResultJudge:
-    """Rules by what the results of a plan say; see `agents.evidence.markdown.Judge`."""
+    """Rules by what the results of a plan say; see `agents.evidence.markdown.Editor`."""
 
     def __init__(self, goal: str, outcomes: Outcomes, sources: Sources, *, is_strict: bool) -> None:
         self.citations = CitationList()

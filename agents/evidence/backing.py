@@ -50,7 +50,7 @@ def place_of(passage: Passage) -> str:
 
 
 class PassageJudge:
-    """Rules by passages; see `agents.evidence.markdown.Judge`."""
+    """Rules by passages; see `agents.evidence.markdown.Editor`."""
 
     def __init__(
         self, passages: Sequence[Passage], known: str, sources: Sources, *, is_strict: bool

@@ -1,6 +1,7 @@
 """What may be said about a program that ran: what it printed, read in its order, and what it uses.
 
-Pure; `agents.composition` asks it about the sentences of an answer that no document can support.
+Pure; `agents.answers.composition` asks it about the sentences of an answer that no document can
+support.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""An agent as the directory knows it, and the choice among the replicas of a role."""
+"""An agent as the directory knows it. Among the replicas of a role `tasks.replicas` chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cluster.kernel.ids import AgentId, role_of
@@ -30,19 +29,3 @@ class Registration:
     def role(self) -> str:
         """The agent's role."""
         return role_of(self.agent)
-
-
-def choose_replica(
-    replicas: Iterable[Registration],
-    in_flight: Mapping[AgentId, int],
-    avoid: frozenset[AgentId] = frozenset(),
-) -> Registration | None:
-    """Return the replica with the least work: our own asks in flight, then its reported load.
-
-    Those in ``avoid`` are taken only where there is no other. None where there is none at all.
-    """
-    return min(
-        replicas,
-        key=lambda r: (r.agent in avoid, in_flight.get(r.agent, 0), r.load, r.agent),
-        default=None,
-    )

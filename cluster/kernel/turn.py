@@ -1,6 +1,6 @@
 """The port through which an agent's handler sees the runtime.
 
-The runtime's implementation is `cluster.runtime.turns.runner`; tests use a recording one.
+The runtime's implementation is `cluster.runtime.turns.running_turn`; tests use a recording one.
 """
 
 from __future__ import annotations

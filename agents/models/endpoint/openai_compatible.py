@@ -108,7 +108,7 @@ class OpenAIModel:
             async with aclosing(self._read(stream, request.timeout_s, until)) as items:
                 async for item in items:
                     yield item
-        finally:
+        finally:  # also of a turn that was cancelled: the server stops generating
             await stream.close()
 
     async def _open(self, request: Request) -> openai.AsyncStream[object]:

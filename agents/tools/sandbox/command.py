@@ -1,6 +1,6 @@
 """How a sandbox is started: an argument vector made of limits and of what the machine has.
 
-Pure; `job` executes it. The chain is setpriv (as root only), bubblewrap, prlimit, Python.
+Pure; `process` executes it. The chain is setpriv (as root only), bubblewrap, prlimit, Python.
 Privileges go before bubblewrap starts, because the kernel exempts root's processes from the limit
 on their number; that limit is set inside, where it counts one sandbox and not the whole user.
 """

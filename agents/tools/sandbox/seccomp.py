@@ -1,6 +1,6 @@
 """The system-call filter of the sandbox, as classic BPF assembled by hand.
 
-Bubblewrap loads it from a descriptor right before the program starts (`job` hands it
+Bubblewrap loads it from a descriptor right before the program starts (`process` hands it
 over). It is the second wall: the namespaces already hide files, network and other processes, and
 the filter takes away the calls through which kernels are attacked or limits are evaded. Whatever
 is newer than the newest call listed here does not exist inside, so that a call which a future

@@ -1,16 +1,14 @@
-"""Which Manager is asked for a task next, when, and until when; who is given up for another one.
+"""Which Manager a driver asks for a task next, when, and until when.
 
 Pure: the driver (`cluster.runtime.driver`) tells what became of each ask and carries out what is
-said here; `cluster.runtime.messaging.sender` looks at the leases. What is tried again within a task
-is decided in `cluster.kernel.tasks.retries`.
+said here. What is tried again within a task is decided in `cluster.kernel.tasks.retries`, which
+Manager takes a task over by itself in `cluster.kernel.tasks.ownership`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from cluster.kernel.errors import (
     ClusterError,
@@ -108,24 +106,3 @@ def manager_chosen(state: Failover, manager: AgentId) -> tuple[Failover, GiveUp 
 def may_look_again(began_at: float, timeout_s: float, now: float) -> bool:
     """Say whether a Manager is looked for on, for a task that none was found for when it began."""
     return now + AGAIN_S_MAX <= began_at + min(timeout_s, ACCEPT_WAIT_S)
-
-
-class Replaced(Enum):
-    """Why an agent is no longer the one to ask while another replica of its role is."""
-
-    OUT_OF_REACH = "can't be reached"
-    LEASE_LOST = "has lost its lease"
-
-
-def replacement(
-    agent: AgentId, replicas: Iterable[AgentId], *, is_out_of_reach: bool
-) -> Replaced | None:
-    """Return why who was asked is given up for another replica with a lease, None where not yet."""
-    others = set(replicas)
-    has_lease = agent in others
-    others.discard(agent)
-    if not others:
-        return None
-    if is_out_of_reach:
-        return Replaced.OUT_OF_REACH
-    return None if has_lease else Replaced.LEASE_LOST

@@ -1,6 +1,7 @@
 """Who may own a task: whether its owner is gone, whether one more is admitted.
 
-Pure: `cluster.runtime.tasks.engine` reads the leases and the journals, and claims.
+Pure: `cluster.runtime.tasks.claimant` reads the leases and the journals, and claims; the engine
+beside it admits. Which Manager a driver asks is decided in `cluster.kernel.tasks.failover`.
 """
 
 from __future__ import annotations

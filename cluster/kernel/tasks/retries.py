@@ -1,7 +1,8 @@
-"""When a step is tried again, with whom, and for how long a role without replicas is waited for.
+"""When a step is tried again, whom to avoid, how long a role without replicas is waited for.
 
-Pure: `cluster.runtime.tasks.task_run` tells what happened and carries out what is said here. That a
-task is handed to another Manager is decided in `cluster.kernel.tasks.failover`.
+Pure: `cluster.runtime.tasks.step_run` tells what happened and carries out what is said here. Which
+replica gets it is decided in `cluster.kernel.tasks.replicas`, that a task is handed to another
+Manager in `cluster.kernel.tasks.failover`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Finds and reads the files that a user offers as knowledge.
 
-Called by `cluster.memory.knowledge.stored`, in a worker thread: everything here blocks. A path that
-was named must be good, or the user hears why not; what a folder holds besides text is passed over
-and counted. Nothing outside of a named folder is read: links within it are not followed.
+Called by `cluster.memory.knowledge.learning`, in a worker thread: everything here blocks. A path
+that was named must be good, or the user hears why not; what a folder holds besides text is passed
+over and counted. Nothing outside of a named folder is read: links within it are not followed.
 """
 
 from __future__ import annotations

@@ -27,8 +27,7 @@ from cluster.kernel.ids import (
     TaskId,
     role_of,
 )
-from cluster.kernel.registration import choose_replica
-from cluster.kernel.tasks.failover import replacement
+from cluster.kernel.tasks.replicas import choose_replica, replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.directory import Directory
 from cluster.wire.failure import error_from_failure

@@ -45,7 +45,7 @@ class Claimant:
         self._statistics = statistics
 
     async def take(self, submission: Submission) -> TaskJournal | list[Event] | None:
-        """Ownership a task that its driver hands over, for the first time or again."""
+        """Claim a task that its driver hands over, for the first time or again."""
         task = submission.task
         claim = await self._journal.claim(task, self.owner, expected_term=0)
         if claim is None:
@@ -66,7 +66,7 @@ class Claimant:
     async def take_abandoned(
         self, task: TaskId, known: OpenTask
     ) -> TaskJournal | list[Event] | None:
-        """Ownership one of the `abandoned`; what was never accepted is ended after a while."""
+        """Claim one of the `abandoned`; what was never accepted is ended after a while."""
         is_accepted = bool(await self._journal.read(task))
         if not may_adopt(task, self._sender.clock.wall(), is_accepted=is_accepted):
             return None

@@ -1,10 +1,10 @@
 """Splits a file into passages along its structure; the way in to the formats' modules.
 
-Called by `cluster.memory.knowledge.stored`. What holds for every format: the text of a passage of
-kind ``text`` is a verbatim run of the file's lines ``start_line`` to ``end_line``, white space at
-its ends left out; together they hold every character that isn't white space, in order, none twice.
-Of HTML that is said of the page without its tags, comments, scripts and styles. Passages of kind
-``code`` come on top: programs that can be run, made from the listings of the same file. Pure.
+Called by `cluster.memory.knowledge.documents`. What holds for every format: the text of a passage
+of kind ``text`` is a verbatim run of the file's lines ``start_line`` to ``end_line``, white space
+at its ends left out; together they hold every character that isn't white space, in order, none
+twice. Of HTML that is said of the page without its tags, comments, scripts and styles. Passages of
+kind ``code`` come on top: programs that can be run, made from the listings of the same file. Pure.
 """
 
 from __future__ import annotations

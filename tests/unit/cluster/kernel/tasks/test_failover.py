@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from cluster.kernel.errors import (
     AgentFailed,
     DeadlinePassed,
@@ -18,11 +16,9 @@ from cluster.kernel.tasks.failover import (
     ChooseAgain,
     Failover,
     GiveUp,
-    Replaced,
     ask_failed,
     manager_chosen,
     may_look_again,
-    replacement,
 )
 
 ONE, OTHER = AgentId("manager-0"), AgentId("manager-1")
@@ -119,20 +115,3 @@ def test_a_new_task_waits_for_a_manager_no_longer_than_it_may() -> None:
     assert may_look_again(0.0, 100.0, ACCEPT_WAIT_S - AGAIN_S_MAX)
     assert not may_look_again(0.0, 100.0, ACCEPT_WAIT_S)
     assert not may_look_again(0.0, 0.5, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("replicas", "is_out_of_reach", "expected"),
-    [
-        ([ONE, OTHER], False, None),
-        ([ONE, OTHER], True, Replaced.OUT_OF_REACH),
-        ([OTHER], False, Replaced.LEASE_LOST),
-        ([OTHER], True, Replaced.OUT_OF_REACH),
-        ([ONE], True, None),
-        ([], True, None),
-    ],
-)
-def test_a_recipient_is_given_up_only_where_another_replica_has_a_lease(
-    replicas: list[AgentId], *, is_out_of_reach: bool, expected: Replaced | None
-) -> None:
-    assert replacement(ONE, replicas, is_out_of_reach=is_out_of_reach) is expected
