@@ -173,7 +173,7 @@ class Thinking:
             if not is_used:
                 raise self._late() from error
         except ModelError as error:
-            is_used = self._is_whole()
+            is_used = self._is_whole() and not error.is_withdrawal
             if not is_used:
                 raise self._judged(error, left_s) from error
         finally:

@@ -139,6 +139,9 @@ class ModelError(ClusterError):
     """The model endpoint refused, failed, hung, or cut its stream."""
 
     kind = "model"
+    is_withdrawal = False
+    """The endpoint took its answer back, such as by a content filter: nothing of it is to be used,
+    whole as it may look."""
 
 
 class StoreUnavailable(ClusterError):

@@ -86,7 +86,9 @@ class OpenAIModel:
             if is_last or now() + pause_s >= until:
                 # Without the cause, which may quote the key.
                 sentence = _sentence(trouble, attempt, until - now())
-                raise ModelError(sentence, trouble.retry_after_s or 0.0) from None
+                failed = ModelError(sentence, trouble.retry_after_s or 0.0)
+                failed.is_withdrawal = trouble.is_withdrawal
+                raise failed from None
             await self._sleep(pause_s)
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:

@@ -42,11 +42,14 @@ class Trouble(Exception):
         *,
         is_retryable: bool = False,
         retry_after_s: float | None = None,
+        is_withdrawal: bool = False,
     ) -> None:
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
         self.is_retryable = is_retryable
+        self.is_withdrawal = is_withdrawal
+        """The endpoint took back what it had said."""
         self.retry_after_s = retry_after_s
         """How long the endpoint asks to wait; none where it doesn't say."""
 
@@ -129,10 +132,15 @@ class Endpoint:
     def stopped_for(self, reason: str) -> Trouble:
         """Return the trouble of a finish reason that leaves no whole answer."""
         if reason == "content_filter":
-            return Trouble(f"{self} stopped its answer by its content filter", "rephrase the goal")
+            return Trouble(
+                f"{self} stopped its answer by its content filter",
+                "rephrase the goal",
+                is_withdrawal=True,
+            )
         return Trouble(
             f"{self} ended its answer for a reason that leaves it unusable ({self.quote(reason)})",
             "use another model",
+            is_withdrawal=True,
         )
 
     def _unreachable(self, error: openai.APIConnectionError) -> Trouble:
