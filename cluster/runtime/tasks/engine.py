@@ -69,6 +69,7 @@ class TaskEngine:
         self._sender = sender
         self._journal = journal
         self._tasks_max = tasks_max
+        self._is_stopping = False
         self._random = rng or Random()
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
@@ -89,6 +90,7 @@ class TaskEngine:
 
     async def stop(self) -> None:
         """Leave the tasks to whoever adopts them."""
+        self._is_stopping = True  # what is submitted while the runs end would be left behind
         if self._scanning is not None:
             self._scanning.cancel()
             await asyncio.gather(self._scanning, return_exceptions=True)
@@ -192,12 +194,14 @@ class TaskEngine:
 
         Raises:
             Overloaded: this Manager has as many tasks as it may.
-            Stopped: another Manager runs it.
+            Stopped: another Manager runs it, or is to: this one is stopping.
             StoreUnavailable: it can't be journaled.
         """
         run = self._runs.get(submission.task)
         if run is not None:
             return run
+        if self._is_stopping:
+            raise Stopped(f"{self._sender.exchange.agent} is stopping")
         claim = self._claims.get(submission.task)
         if claim is None:
             self._admit()

@@ -331,3 +331,16 @@ async def test_the_leases_are_read_once_a_scan_however_many_tasks_others_have() 
 
         assert store.reads == 1
     assert cluster.engines["manager-0"].statistics.adopted == 0
+
+
+async def test_what_is_submitted_while_a_manager_stops_goes_to_another_one() -> None:
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager())
+        await cluster.engines["manager-0"].stop()
+        task = await cluster.submit("why?")
+        await cluster.add_manager(PlanningManager(), "manager-1")
+
+        events = [event async for event in task]
+
+        assert cluster.engines["manager-0"].tasks_running == 0
+        assert events[-1].agent == "manager-1"
