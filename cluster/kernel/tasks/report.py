@@ -31,7 +31,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
 from cluster.kernel.tasks.corrections import corrected
-from cluster.kernel.vocabulary import Answer, Failure, Step, StepProgram
+from cluster.kernel.vocabulary import Answer, Citation, Failure, Step, StepProgram
 
 JsonObject = dict[str, object]
 
@@ -262,7 +262,10 @@ def _object(value: object) -> JsonObject:
     if not is_dataclass(value):
         return {}
     names = [field.name for field in fields(value) if field.name not in _UNTOLD]
-    return {name: _plain(getattr(value, name)) for name in names}
+    told = {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Citation) and not value.page:
+        del told["page"]  # FIXED: only of sources that have pages
+    return told
 
 
 def _plain(value: object) -> object:
