@@ -55,14 +55,15 @@ class DriverLink:
             return "" if learned is None else learned.decode()
         # With its libraries it takes a third of a second to import.
         from cluster.memory.knowledge.learning import learn
+        from cluster.memory.knowledge.omissions import left_out_line
 
         def progress(done: int, total: int) -> None:
             if done == total or done % NOTED_FILES == 0:
                 note(f"reading the knowledge: {done} of {total} files")
 
         result = await learn(self._store, paths, progress=progress)
-        for text in result.notes:
-            note(f"not in the knowledge: {text}")
+        if line := left_out_line(result.left_out):
+            note(line)
         return result.collection
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
