@@ -18,6 +18,7 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.directory import scope_of
+from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
@@ -43,8 +44,8 @@ class DriverLink:
         self._store = store
         self._driver = driver
 
-    async def collection(self, paths: Sequence[str | PathLike[str]], note: Note) -> str:
-        """Return the id of what the paths hold; of what `fleetmind learn` added, without any.
+    async def knowledge(self, paths: Sequence[str | PathLike[str]], note: Note) -> KnowledgeRead:
+        """Return what the paths hold; what `fleetmind learn` added, without any.
 
         Raises:
             UsageError: a path can't be read, or holds no text.
@@ -52,19 +53,16 @@ class DriverLink:
         """
         if not paths:
             [learned] = await self._store.get_many([name_key(LEARNED)])
-            return "" if learned is None else learned.decode()
+            return KnowledgeRead("" if learned is None else learned.decode())
         # With its libraries it takes a third of a second to import.
         from cluster.memory.knowledge.learning import learn
-        from cluster.memory.knowledge.omissions import left_out_line
 
         def progress(done: int, total: int) -> None:
             if done == total or done % NOTED_FILES == 0:
                 note(f"reading the knowledge: {done} of {total} files")
 
         result = await learn(self._store, paths, progress=progress)
-        if line := left_out_line(result.left_out):
-            note(line)
-        return result.collection
+        return KnowledgeRead(result.collection, result.files, result.left_out)
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""

@@ -222,7 +222,7 @@ async def test_files_without_text_are_left_out_and_told_each_time(write: Write) 
 
     learned = [await learn(store, ["docs"], embedder=embedder) for _ in range(2)]
 
-    assert [(each.files, each.passages) for each in learned] == [(1, 1), (1, 1)]
+    assert [(each.files, each.embedded, each.reused) for each in learned] == [(1, 1, 0), (1, 0, 1)]
     assert {left_out_line(each.left_out) for each in learned} == {BAD}
 
 

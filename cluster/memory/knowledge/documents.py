@@ -62,7 +62,7 @@ class DocumentWriter:
         self.omissions: dict[str, str] = {}
         """Why those without passages have none."""
         self.embedded = 0
-        """How many of them were not there before."""
+        """How many with passages were not there before."""
 
     async def write(self, batch: Sequence[FileReading]) -> None:
         """Store the documents of a few files; an interruption loses at most these.
@@ -101,7 +101,7 @@ class DocumentWriter:
             )
         for items in await in_side_thread(lambda: list(_writes(documents))):
             await self._store.put_many(items)
-        self.embedded += len(documents)
+        self.embedded += sum(not made.omission for made in documents.values())
         for document, made in documents.items():
             self.passages[document] = len(made.chunks)
             self.omissions[document] = made.omission

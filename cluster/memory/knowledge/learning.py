@@ -49,7 +49,7 @@ class Learned:
     """Sources in the collection that have text."""
     passages: int
     embedded: int
-    """Documents that were new to the store."""
+    """Documents with text that were new to the store."""
     reused: int
     """Files whose content was known already."""
     left_out: tuple[LeftOut, ...] = ()
@@ -92,12 +92,12 @@ async def learn(
             await _write(writer, readings, progress)
         embedded = writer.embedded
         known = _counted(collection, writer)
-        _say_left_out(known, readings, omissions)
+        without_text = _say_left_out(known, readings, omissions)
         if not any(each.passages for each in known.sources):
             raise UsageError(f"the knowledge {NO_TEXT}. {left_out_line(omissions.left_out())}")
         await store.put_many({collection_key(known.id): collection_to_bytes(known)})
     else:
-        _say_left_out(known, readings, omissions)
+        without_text = _say_left_out(known, readings, omissions)
     if name:
         await store.put_many({name_key(name): collection.id.encode()})
     return Learned(
@@ -105,7 +105,7 @@ async def learn(
         files=sum(not each.omission for each in known.sources),
         passages=sum(each.passages for each in known.sources),
         embedded=embedded,
-        reused=len(readings) - embedded,
+        reused=len(readings) - without_text - embedded,
         left_out=omissions.left_out(),
     )
 
@@ -119,12 +119,13 @@ async def _write(
             progress(min(at + BATCH_FILES, len(readings)), len(readings))
 
 
-def _say_left_out(known: Collection, readings: Sequence[FileReading], omissions: Omissions) -> None:
-    """Count the files that were read just now and have no text.
+def _say_left_out(known: Collection, readings: Sequence[FileReading], omissions: Omissions) -> int:
+    """Count the files that were read just now and have no text, and return how many there are.
 
     Raises:
         UsageError: the user named one of them.
     """
+    count = omissions.count
     omitted = {each.document: each.omission for each in known.sources if each.omission}
     for reading in readings:
         if name := omitted.get(reading.document):
@@ -132,6 +133,7 @@ def _say_left_out(known: Collection, readings: Sequence[FileReading], omissions:
             left_out = LeftOut(kind, omission, 1)
             refuse_named(reading.file, f"{NO_TEXT} ({left_out})")
             omissions.add(kind, omission, reading.file.source)
+    return omissions.count - count
 
 
 async def _named(store: Store, name: str) -> Collection | None:

@@ -19,7 +19,7 @@ PARTS_MAX = 12
 class Omission(StrEnum):
     """Why something isn't in the knowledge. Stored with documents: values never change."""
 
-    KIND = "kind"
+    KIND = "unsupported"
     """Files of its kind are not read."""
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
@@ -113,3 +113,22 @@ def left_out_line(left_out: Sequence[LeftOut]) -> str:
     if others:
         parts.append(f"{others:,} others")
     return f"Left out: {', '.join(parts)}" if parts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeRead:
+    """What a task may know, and what of the paths that its user named it doesn't."""
+
+    collection: str = ""
+    """Id of a collection; empty for none."""
+    files: int = 0
+    """How many were read; 0 where no path was named, whatever was learned before."""
+    left_out: tuple[LeftOut, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the FIXED object `knowledge` of ``--json``."""
+        left_out = [
+            {"kind": each.kind, "count": each.count, "reason": each.omission.value}
+            for each in self.left_out
+        ]
+        return {"read": self.files, "left_out": left_out}

@@ -96,7 +96,8 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
     whole = reported(*WHOLE_TASK)
 
     assert " ".join(whole) == (
-        "task status answer citations programs degraded claims plan steps usage timing error"
+        "task status answer citations programs degraded claims plan steps knowledge usage timing "
+        "error"
     )
     assert list(whole["plan"]) == ["steps"]
     assert " ".join(whole["steps"][0]) == (
