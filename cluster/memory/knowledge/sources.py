@@ -29,6 +29,8 @@ from cluster.memory.knowledge.omissions import Omission, Omissions
 MEGABYTE = 1_000_000
 FILE_BYTES_MAX = 20 * MEGABYTE
 TOTAL_BYTES_MAX = 100 * MEGABYTE
+PACKED_BYTES_MAX = 1000 * MEGABYTE
+"""Of packed files together: most of a PDF is pictures and fonts."""
 FILES_MAX = 10_000
 ENTRIES_MAX = 200_000
 """Entries of folders that are looked at: ``/`` is no folder of knowledge."""
@@ -66,18 +68,20 @@ def find_files(paths: Iterable[str | os.PathLike[str]], omissions: Omissions) ->
         UsageError: a path is no file or folder, can't be read, is too large, or there is too much.
     """
     found: dict[Path, SourceFile] = {}
-    total = 0
+    totals = {True: 0, False: 0}
     for path in paths:
         named = os.fspath(path)
         for file, size in _below(named, omissions):
             if file.path in found:
                 continue
-            total += size
+            is_packed = file.format in PACKED
+            totals[is_packed] += size
+            bytes_max = PACKED_BYTES_MAX if is_packed else TOTAL_BYTES_MAX
             if len(found) == FILES_MAX:
                 _refuse(named, f"leads to more than {FILES_MAX:,} files: name smaller folders")
-            if total > TOTAL_BYTES_MAX:
-                limit = TOTAL_BYTES_MAX // MEGABYTE
-                _refuse(named, f"leads to more than {limit} MB in all: name smaller folders")
+            if totals[is_packed] > bytes_max:
+                limit = f"{bytes_max // MEGABYTE:,} MB"
+                _refuse(named, f"leads to more than {limit} in all: name smaller folders")
             found[file.path] = file
     return list(found.values())
 

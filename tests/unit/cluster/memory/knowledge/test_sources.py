@@ -9,7 +9,7 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import sources
-from cluster.memory.knowledge.omissions import Omissions, left_out_line
+from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
 from cluster.memory.knowledge.sources import check_paths, decoded, find_files, read_file
 
 
@@ -180,6 +180,13 @@ def test_files_in_a_folder_that_are_no_text_are_left_out(here: Path) -> None:
     )
 
 
+def test_the_limit_that_is_told_is_the_one_that_holds() -> None:
+    omissions = Omissions()
+    omissions.add("files", Omission.TOO_LARGE, "a.md")
+
+    assert f"over {sources.FILE_BYTES_MAX // sources.MEGABYTE} MB" in line(omissions)
+
+
 @pytest.mark.parametrize(
     ("limit", "value", "why"),
     [
@@ -196,6 +203,19 @@ def test_too_much_is_refused_and_not_cut(
         write(here / "docs" / f"{at}.md")
 
     assert why in refusal("docs")
+
+
+def test_packed_files_have_a_limit_of_their_own(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TOTAL_BYTES_MAX", 20)
+    write(here / "docs" / "a.pdf", b"%PDF-" + bytes(30))
+    write(here / "docs" / "b.md", "some text")
+
+    assert names("docs") == ["docs/a.pdf", "docs/b.md"]
+
+    monkeypatch.setattr(sources, "PACKED_BYTES_MAX", 30)
+    assert "leads to more than 0 MB in all" in refusal("docs")
 
 
 def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:
