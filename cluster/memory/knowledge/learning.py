@@ -131,7 +131,7 @@ def _say_left_out(known: Collection, readings: Sequence[FileReading], omissions:
         if name := omitted.get(reading.document):
             omission, kind = Omission(name), kind_of_format(reading.file.format)
             left_out = LeftOut(kind, omission, 1)
-            refuse_named(reading.file, f"{NO_TEXT} ({left_out})")
+            refuse_named(reading.file, f"holds no text that can be read ({left_out})")
             omissions.add(kind, omission, reading.file.source)
     return omissions.count - count
 
