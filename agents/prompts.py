@@ -192,8 +192,9 @@ def _unnumbered(text: str) -> str:
 
 def _place(passage: Passage) -> str:
     title = f" ({_line(passage.title)})" if passage.title else ""
+    page = f"page {passage.page}, " if passage.page else ""
     lines = f"lines {passage.start_line}-{passage.end_line}"
-    return f"{_line(passage.source)}, {lines}{title}"
+    return f"{_line(passage.source)}, {page}{lines}{title}"
 
 
 def _goal(task: str, goal: str) -> str:

@@ -164,10 +164,10 @@ class Researcher(Agent):
             raise DeadlinePassed("the search in the documents took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
         ranked = [each for row in zip_longest(*results) for each in row if each is not None]
-        merged: dict[tuple[str, int, int], Passage] = {}
+        merged: dict[tuple[str, int, int, int], Passage] = {}
         for passage in (*ranked, *_earlier(assignment)):
             if passage.kind == "text" and len(merged) < self.parts.passages_max:
-                place = (passage.source, passage.start_line, passage.end_line)
+                place = (passage.source, passage.page, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
         return list(merged.values())
 
@@ -190,7 +190,13 @@ def laid_out(passages: Sequence[Passage]) -> Sources:
 def _earlier(assignment: Assignment) -> list[Passage]:
     """Return what the findings that the step builds on have quoted."""
     return [
-        Passage(citation.source, citation.start_line, citation.end_line, citation.quote)
+        Passage(
+            citation.source,
+            citation.start_line,
+            citation.end_line,
+            citation.quote,
+            page=citation.page,
+        )
         for result in assignment.results
         if isinstance(result.value, Finding)
         for citation in result.value.citations

@@ -24,6 +24,7 @@ from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCanc
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.tasks.report import TaskReport
 from cluster.kernel.vocabulary import Answer, Failure
+from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.addresses import check_deadline
 
@@ -54,8 +55,8 @@ class SubmittedTask(Protocol):
 class ClusterLink(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
-    async def collection(self, paths: Sequence[PathName], note: Note) -> str:
-        """Return the id of what the paths hold; of what was learned before, without any."""
+    async def knowledge(self, paths: Sequence[PathName], note: Note) -> KnowledgeRead:
+        """Return what the paths hold; what was learned before, without any."""
         ...
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
@@ -74,13 +75,20 @@ class Task:
     Args:
         submitted: its events, which are read at once and kept.
         on_ended: is called with the task when all events have been read.
+        knowledge: what it may know.
     """
 
     def __init__(
-        self, submitted: SubmittedTask, on_ended: Callable[[Task], None] | None = None
+        self,
+        submitted: SubmittedTask,
+        on_ended: Callable[[Task], None] | None = None,
+        knowledge: KnowledgeRead | None = None,
     ) -> None:
         self.id = submitted.id
+        self.knowledge = knowledge or KnowledgeRead()
+        """What was read for it, and what was left out."""
         self.report = TaskReport(submitted.id)
+        self.report.knowledge = self.knowledge.to_json()
         self._submitted = submitted
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
@@ -250,14 +258,14 @@ class Cluster:
         timeout_s = deadline_s or self._configuration.settings.task.deadline_s
         try:
             async with asyncio.timeout(timeout_s):
-                collection = await link.collection(paths, self._note)
+                read = await link.knowledge(paths, self._note)
         except TimeoutError:
             raise DeadlinePassed(
                 f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
                 "or give it more time"
             ) from None
-        submitted = await link.submit(goal, collection=collection, timeout_s=timeout_s)
-        task = Task(submitted, self._tasks.discard)
+        submitted = await link.submit(goal, collection=read.collection, timeout_s=timeout_s)
+        task = Task(submitted, self._tasks.discard, read)
         self._tasks.add(task)
         return task
 

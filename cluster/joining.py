@@ -19,6 +19,7 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.directory import scope_of
+from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.memory.knowledge.records import LEARNED, name_key
 from cluster.memory.store.port import Store
 from cluster.memory.store.redis import RedisStore
@@ -44,8 +45,8 @@ class DriverLink:
         self._store = store
         self._driver = driver
 
-    async def collection(self, paths: Sequence[str | PathLike[str]], note: Note) -> str:
-        """Return the id of what the paths hold; of what `fleetmind learn` added, without any.
+    async def knowledge(self, paths: Sequence[str | PathLike[str]], note: Note) -> KnowledgeRead:
+        """Return what the paths hold; what `fleetmind learn` added, without any.
 
         Raises:
             UsageError: a path can't be read, or holds no text.
@@ -53,7 +54,7 @@ class DriverLink:
         """
         if not paths:
             [learned] = await self._store.get_many([name_key(LEARNED)])
-            return "" if learned is None else learned.decode()
+            return KnowledgeRead("" if learned is None else learned.decode())
         # With its libraries it takes a third of a second to import.
         from cluster.memory.knowledge.learning import learn
 
@@ -62,9 +63,7 @@ class DriverLink:
                 note(f"reading the knowledge: {done} of {total} files")
 
         result = await learn(self._store, paths, progress=progress)
-        for text in result.notes:
-            note(f"not in the knowledge: {text}")
-        return result.collection
+        return KnowledgeRead(result.collection, result.files, result.left_out)
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""

@@ -73,12 +73,13 @@ def cite(passage: Passage, start: int, end: int) -> Citation:
     if passage.text.count("\n") == last - first:
         first += passage.text.count("\n", 0, start)
         last = first + quote.count("\n")
-    return Citation(passage.source, first, last, quote)
+    return Citation(passage.source, first, last, quote, passage.page)
 
 
 def lies_in(citation: Citation, passage: Passage) -> bool:
     """Say whether a quote stands in a passage."""
-    return citation.source == passage.source and citation.quote in passage.text
+    is_there = (citation.source, citation.page) == (passage.source, passage.page)
+    return is_there and citation.quote in passage.text
 
 
 def quote_of(passages: Sequence[Passage], units: Sequence[Unit]) -> Citation:

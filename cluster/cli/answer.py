@@ -59,6 +59,9 @@ def _program(item: StepProgram, text: str) -> Iterator[str]:
 
 def _place(citation: Citation) -> str:
     end = "" if citation.end_line == citation.start_line else f"-{citation.end_line}"
+    if citation.page:
+        word = "lines" if end else "line"
+        return f"{citation.source}, page {citation.page}, {word} {citation.start_line}{end}"
     return f"{citation.source}:{citation.start_line}{end}"
 
 

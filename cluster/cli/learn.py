@@ -13,6 +13,7 @@ from cluster.cli.run import flags_of
 from cluster.joining import open_store
 from cluster.memory.knowledge.learning import Learned
 from cluster.memory.knowledge.learning import learn as read
+from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.records import LEARNED
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, load
@@ -42,8 +43,8 @@ async def _learn(configuration: Configuration, paths: tuple[str, ...], console: 
             learned = await read(store, paths, name=LEARNED, progress=progress)
     finally:
         display.close()
-    for note in learned.notes:
-        console.note(f"not learned: {note}")
+    if line := left_out_line(learned.left_out):
+        console.note(line)
     console.write(_summary(learned))
     return Exit.DONE
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from cluster.cli.board import Board, Row
-from cluster.cli.console import Console
+from cluster.cli.console import Console, printable
 from cluster.kernel.events import Event
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ class Display(Protocol):
 
     def note(self, text: str) -> None:
         """Say what is going on outside of any task, as in starting a cluster."""
+        ...
+
+    def keep(self, text: str) -> None:
+        """Say what stays to be read."""
         ...
 
     def observe(self, event: Event) -> None:
@@ -57,6 +61,10 @@ class PlainDisplay:
         self._thinking: set[tuple[str, str]] = set()
 
     def note(self, text: str) -> None:
+        """Write it as a line."""
+        self._note(text)
+
+    def keep(self, text: str) -> None:
         """Write it as a line."""
         self._note(text)
 
@@ -103,6 +111,10 @@ class LiveDisplay:
     def note(self, text: str) -> None:
         """Show it below the agents until the next note."""
         self._status = text
+
+    def keep(self, text: str) -> None:
+        """Write it above the agents, where it stays."""
+        self._terminal.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def observe(self, event: Event) -> None:
         """Take the event in; the next tick shows it."""

@@ -20,6 +20,7 @@ from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.tasks.report import TaskReport, event_to_json
 from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Answer
+from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
 
@@ -94,6 +95,8 @@ async def _answer(
         with _event_lines(options.events, console) as write:
             async with cluster:
                 task = await cluster.submit(goal, knowledge=options.knowledge)
+                if line := left_out_line(task.knowledge.left_out):
+                    display.keep(line)
                 await _follow(task, display, write, options, console)
                 exit_code = exit_of_report(task.report)
                 if options.json:

@@ -55,6 +55,8 @@ class Citation:
     start_line: int
     end_line: int
     quote: str
+    page: int = 0
+    """From 1, where the source has pages: then the lines are counted on it."""
 
 
 class Support(StrEnum):
@@ -294,6 +296,8 @@ class Passage:
     """The headings above it, joined with ' > '."""
     breaks: tuple[int, ...] = ()
     """Offsets in ``text`` where the file has tags: a quote may not reach over one."""
+    page: int = 0
+    """From 1, where the source has pages: then the lines are counted on it."""
 
     @property
     def runs(self) -> tuple[str, ...]:

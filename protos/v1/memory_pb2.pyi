@@ -17,7 +17,7 @@ PASSAGE_KIND_TEXT: PassageKind
 PASSAGE_KIND_CODE: PassageKind
 
 class StoredPassage(_message.Message):
-    __slots__ = ("start_line", "end_line", "text", "kind", "title", "context", "breaks")
+    __slots__ = ("start_line", "end_line", "text", "kind", "title", "context", "breaks", "page")
     START_LINE_FIELD_NUMBER: _ClassVar[int]
     END_LINE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class StoredPassage(_message.Message):
     TITLE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     BREAKS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
     start_line: int
     end_line: int
     text: str
@@ -32,10 +33,11 @@ class StoredPassage(_message.Message):
     title: str
     context: str
     breaks: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., kind: _Optional[_Union[PassageKind, str]] = ..., title: _Optional[str] = ..., context: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ...) -> None: ...
+    page: int
+    def __init__(self, start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., kind: _Optional[_Union[PassageKind, str]] = ..., title: _Optional[str] = ..., context: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ..., page: _Optional[int] = ...) -> None: ...
 
 class StoredDocument(_message.Message):
-    __slots__ = ("content_hash", "format", "chunker_version", "embedder", "dimensions", "passages", "vectors", "scales")
+    __slots__ = ("content_hash", "format", "chunker_version", "embedder", "dimensions", "passages", "vectors", "scales", "omission")
     CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     CHUNKER_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +46,7 @@ class StoredDocument(_message.Message):
     PASSAGES_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     SCALES_FIELD_NUMBER: _ClassVar[int]
+    OMISSION_FIELD_NUMBER: _ClassVar[int]
     content_hash: bytes
     format: str
     chunker_version: int
@@ -52,19 +55,22 @@ class StoredDocument(_message.Message):
     passages: _containers.RepeatedCompositeFieldContainer[StoredPassage]
     vectors: bytes
     scales: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, content_hash: _Optional[bytes] = ..., format: _Optional[str] = ..., chunker_version: _Optional[int] = ..., embedder: _Optional[str] = ..., dimensions: _Optional[int] = ..., passages: _Optional[_Iterable[_Union[StoredPassage, _Mapping]]] = ..., vectors: _Optional[bytes] = ..., scales: _Optional[_Iterable[float]] = ...) -> None: ...
+    omission: str
+    def __init__(self, content_hash: _Optional[bytes] = ..., format: _Optional[str] = ..., chunker_version: _Optional[int] = ..., embedder: _Optional[str] = ..., dimensions: _Optional[int] = ..., passages: _Optional[_Iterable[_Union[StoredPassage, _Mapping]]] = ..., vectors: _Optional[bytes] = ..., scales: _Optional[_Iterable[float]] = ..., omission: _Optional[str] = ...) -> None: ...
 
 class CollectionSource(_message.Message):
-    __slots__ = ("source", "document", "path", "passages")
+    __slots__ = ("source", "document", "path", "passages", "omission")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    OMISSION_FIELD_NUMBER: _ClassVar[int]
     source: str
     document: str
     path: str
     passages: int
-    def __init__(self, source: _Optional[str] = ..., document: _Optional[str] = ..., path: _Optional[str] = ..., passages: _Optional[int] = ...) -> None: ...
+    omission: str
+    def __init__(self, source: _Optional[str] = ..., document: _Optional[str] = ..., path: _Optional[str] = ..., passages: _Optional[int] = ..., omission: _Optional[str] = ...) -> None: ...
 
 class StoredCollection(_message.Message):
     __slots__ = ("sources",)

@@ -43,6 +43,8 @@ ELSEWHERE = {
     "cluster.memory.knowledge.chunking.syntax": (
         "unit/cluster/memory/knowledge/chunking/test_examples.py"
     ),
+    "cluster.memory.knowledge.conversion.child": "integration/test_conversion.py",
+    "cluster.memory.knowledge.conversion.converter": "integration/test_conversion.py",
     "cluster.memory.knowledge.collections": "unit/cluster/memory/knowledge/test_learning.py",
     "cluster.memory.knowledge.documents": "unit/cluster/memory/knowledge/test_learning.py",
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",

@@ -114,7 +114,7 @@ KNOWLEDGE = {
     "missing": "'missing' doesn't exist",
     "empty.md": "'empty.md' is empty",
     "bare": "'bare' holds no text that can be read: name Markdown",
-    "binary.md": "'binary.md' is binary: knowledge is text, HTML or source",
+    "binary.md": "'binary.md' is binary, and of no format that knowledge is read from",
     "sparse.md": "'sparse.md' has 100.0 MB, more than the 20 MB",
     "pipe.md": "'pipe.md' is neither a file nor a folder",
     "": "the knowledge path is empty: name a file or a folder",

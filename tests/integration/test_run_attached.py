@@ -25,6 +25,7 @@ from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.resident.file import ResidentRecord, remove_file, write_file
 from cluster.settings import Flag, Secrets, load
+from tests.support.packed import pdf_of
 
 ROOT = Path(__file__).resolve().parents[2]
 GOAL = "Which colour does the sky of Fleetmind have?"
@@ -158,6 +159,22 @@ async def test_what_was_learned_is_what_a_run_without_knowledge_answers_from(
     assert ended.exit_code == 0
     assert "teal" in ended.out
     assert "sky.md:" in ended.out
+
+
+async def test_a_pdf_is_learned_and_cited_by_its_page_and_a_broken_one_is_told(
+    machine: Machine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "rust.pdf").write_bytes(pdf_of("About iron.", "The rust of iron is maroon."))
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4, and no more")
+
+    learned = await machine.fleetmind("learn", "books")
+    ended = await machine.fleetmind("run", "What colour is the rust of iron?")
+
+    assert "Left out: 1 broken PDF" in learned.err
+    assert "maroon" in ended.out
+    assert "rust.pdf, page 2, line 1" in ended.out
 
 
 async def test_events_come_as_lines_with_their_place(machine: Machine, knowledge: str) -> None:

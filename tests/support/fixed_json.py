@@ -46,6 +46,10 @@ ANSWERED: Shape = {
     ],
     "degraded": [_TEXT],
     "claims": [{"text": _TEXT, "support": _TEXT, "citations": [_COUNT], "programs": [_COUNT]}],
+    "knowledge": {
+        "read": _COUNT,
+        "left_out": [{"kind": _TEXT, "count": _COUNT, "reason": _TEXT}],
+    },
     "usage": {
         "model_calls": _COUNT,
         "prompt_tokens": _COUNT,

@@ -12,6 +12,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.vocabulary import Answer
+from cluster.memory.knowledge.omissions import KnowledgeRead, LeftOut
 from cluster.settings import Configuration
 
 TASK = TaskId("0123456789abcdef0123456789abcdef")
@@ -70,6 +71,8 @@ class ScriptedLink:
     """The events end where the script does, without an outcome."""
     keeps_looking: bool = False
     """The second look at the answer does not come to an end."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What of the knowledge isn't read."""
     never_learns: bool = False
     """Reading the knowledge takes for ever."""
     on_wait: Callable[[], object] = lambda: None
@@ -82,11 +85,13 @@ class ScriptedLink:
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
 
-    async def collection(self, paths: Sequence[PathName], note: Note) -> str:
+    async def knowledge(self, paths: Sequence[PathName], note: Note) -> KnowledgeRead:
         self.learned += paths
         if self.never_learns:
             await asyncio.Event().wait()
-        return "collection-1" if paths else ""
+        return (
+            KnowledgeRead("collection-1", len(paths), self.left_out) if paths else KnowledgeRead()
+        )
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:
         self.goals.append(goal)

@@ -31,7 +31,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
 from cluster.kernel.tasks.corrections import corrected
-from cluster.kernel.vocabulary import Answer, Failure, Step, StepProgram
+from cluster.kernel.vocabulary import Answer, Citation, Failure, Step, StepProgram
 
 JsonObject = dict[str, object]
 
@@ -72,6 +72,7 @@ class TaskReport:
         "_wall_s",
         "answer",
         "failure",
+        "knowledge",
         "status",
         "task",
     )
@@ -82,6 +83,8 @@ class TaskReport:
         self.answer: Answer | None = None
         """As far as it is corrected."""
         self.failure: Failure | None = None
+        self.knowledge: JsonObject = {"read": 0, "left_out": []}
+        """What was read before the task, which no event tells: whoever read it says so."""
         self._answered = Answer("")  # as the terminal event had it
         self._corrections: dict[int, Corrected] = {}
         self._steps: dict[StepId, _StepTimes] = {}
@@ -144,6 +147,7 @@ class TaskReport:
             **_answer(self.answer or Answer("", degraded=tuple(self._degraded))),
             "plan": {"steps": [_object(record.step) for record in self._steps.values()]},
             "steps": [self._step_record(record) for record in self._steps.values()],
+            "knowledge": self.knowledge,
             "usage": {
                 "model_calls": self._model_calls,
                 "prompt_tokens": self._tokens["prompt"],
@@ -262,7 +266,10 @@ def _object(value: object) -> JsonObject:
     if not is_dataclass(value):
         return {}
     names = [field.name for field in fields(value) if field.name not in _UNTOLD]
-    return {name: _plain(getattr(value, name)) for name in names}
+    told = {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Citation) and not value.page:
+        del told["page"]  # FIXED: only of sources that have pages
+    return told
 
 
 def _plain(value: object) -> object:

@@ -1,13 +1,15 @@
 """BM25 over texts, by tantivy, in memory: stemmed English words, no query syntax.
 
 Used by `cluster.memory.knowledge.search`. A question is taken apart by the same rules as the texts
-and its words are looked up one by one; nothing in it is ever parsed.
+and its words are looked up one by one; nothing in it is ever parsed. Scripts that put no spaces
+between words are indexed by pairs of neighbouring signs, as most words there have two or more.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -26,7 +28,14 @@ _K1 = 1.2
 """Tantivy's; a word's weight grows towards (k1 + 1) times its inverse document frequency."""
 _CAMEL = re.compile(r"\b(?:[A-Z]*[a-z]{2,}|[A-Z]{2,})(?:[A-Z][a-z]{2,})+\b")
 _HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_UNSPACED = re.compile(
+    "["
+    "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
+    "\u1100-\u11ff\u3005\u3007\u3041-\u3096\u3099-\u309a\u30a1-\u30fa\u30fc-\u30ff"  # Hangul, Kana
+    "\u3105-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # Han
+    "\U00020000-\U0003134f"
+    "]+"
+)
 _TOKENIZER = "words"
 _LINKING = frozenset(
     re.findall(
@@ -112,6 +121,23 @@ class Lexicon:
 
 
 def _spelled_out(text: str) -> str:
-    """Add the parts of names in camel case, and part the signs of scripts without spaces."""
+    """Add the parts of names in camel case, and pair the signs of scripts without spaces.
+
+    The single signs stand at the end as well, each once: a word may be one sign long.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)  # wide letters, narrow Kana, parted accents
+        signs = dict.fromkeys("".join(_UNSPACED.findall(text)))
+        text = " ".join([_UNSPACED.sub(_paired, text), *signs])
     parts = [part for name in _CAMEL.findall(text) for part in _HUMP.findall(name)]
-    return _CJK.sub(r" \g<0> ", " ".join([text, *parts]))
+    return " ".join([text, *parts])
+
+
+def _paired(run: re.Match[str]) -> str:
+    """Return the pairs of neighbours in a run of signs; a run of one is itself.
+
+    Tone marks and the like are left out: tantivy would end a word at them.
+    """
+    signs = "".join(filter(str.isalnum, run.group()))
+    pairs = [signs[at : at + 2] for at in range(len(signs) - 1)]
+    return f" {' '.join(pairs) or signs} "

@@ -1,13 +1,18 @@
-"""Which files are read, and as what, told by their names.
+"""Which files are read, and as what: told by their names, sizes, and by what was named.
 
-Called by `cluster.memory.knowledge.sources`. Data such as JSON, CSV or lock files is left out
-inside folders: it drowns the text around it. A file that the user names is read whatever it is
-called.
+Called by `cluster.memory.knowledge.sources`, which lists what there is; `choose` decides on all of
+it in one place. Data (tables, JSON, logs) drowns the text around it: it is read where it is named,
+or is most of what a folder has. A file that the user names is read whatever it is called. Pure.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cluster.memory.knowledge.omissions import Omission
 
 _BY_EXTENSION = {
     "markdown": "md markdown mdown mkd mdx",
@@ -21,26 +26,168 @@ _BY_EXTENSION = {
         mm nim nix pas php pl pm proto ps1 r rb rs s sass scala scm scss sh sol sql svelte swift
         tcl tf toml ts tsx v vb vhd vim vue wat yaml yml zig zsh
     """,
+    "pdf": "pdf",
+    "docx": "docx docm",
+    "epub": "epub",
+    "notebook": "ipynb",
+    "mail": "eml",
 }
+_DATA_BY_EXTENSION = {"table": "csv tsv", "source": "json jsonl ndjson geojson log"}
 _BY_NAME = {
     "text": "readme license licence copying changes changelog history news authors contributing"
     " notice install todo faq",
     "source": "makefile dockerfile justfile rakefile gemfile vagrantfile jenkinsfile",
 }
-_FORMAT_OF_EXTENSION = {
-    f".{extension}": name
-    for name, extensions in _BY_EXTENSION.items()
-    for extension in re.findall(r"\S+", extensions)
+_KIND_BY_EXTENSION = {
+    "images": "apng avif bmp eps gif heic ico jpeg jpg png psd svg tif tiff webp xcf",
+    "archives": "7z bz2 deb gz iso jar rar rpm tar tbz2 tgz txz war whl xz zip zst",
+    "sound files": "aac aiff flac m4a mid mp3 ogg opus wav wma",
+    "videos": "avi flv m4v mkv mov mp4 mpeg mpg webm wmv",
+    "Office files": "doc dot odg odp ods odt pages key numbers ppt pptx rtf xls xlsm xlsx",
+    "fonts": "eot otf ttf woff woff2",
+    "databases": "db mdb parquet feather arrow h5 hdf5 npy npz pkl sqlite sqlite3",
+    "programs": "a bin class dll dylib exe lib o obj pyc pyd so wasm",
+    "logs": "log",
+    "data files": "csv tsv json jsonl ndjson geojson xml",
 }
-_FORMAT_OF_NAME = {
-    known: name for name, names in _BY_NAME.items() for known in re.findall(r"\S+", names)
+"""What is said of files that are not read; a data file may be."""
+
+
+def _by_word(words_by_name: dict[str, str]) -> dict[str, str]:
+    """Return the name that each word stands below."""
+    return {
+        word: name for name, words in words_by_name.items() for word in re.findall(r"\S+", words)
+    }
+
+
+_FORMATS = _by_word(_BY_EXTENSION)
+_DATA = _by_word(_DATA_BY_EXTENSION)
+_FORMATS_OF_NAMES = _by_word(_BY_NAME)
+_KINDS = _by_word(_KIND_BY_EXTENSION)
+_KINDS_OF_FORMATS = {
+    "pdf": "PDFs",
+    "docx": "Word files",
+    "epub": "EPUBs",
+    "notebook": "notebooks",
+    "mail": "mails",
 }
+PACKED = frozenset(_KINDS_OF_FORMATS)
+"""Formats whose text has to be taken out of the file by `cluster.memory.knowledge.conversion`."""
+_PDF_MARK = b"%PDF-"
+_EXTENSION_CHARS_MAX = 8
+
+
+class EntryType(StrEnum):
+    """What an entry of a folder is; a link is none of what it leads to."""
+
+    FILE = "file"
+    LINK = "link"
+    FOLDER = "folder"
+    """One that is not looked into: hidden, made by a tool, or somebody else's code."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """What is known of a file before it is opened."""
+
+    name: str
+    """Without its folders."""
+    size: int = 0
+    """In bytes."""
+    type: EntryType = EntryType.FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What becomes of an entry: it is read in a format, or left out as one of a kind."""
+
+    format: str
+    kind: str
+    omission: Omission | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether it is read."""
+        return self.omission is None
+
+
+def choose(entries: Sequence[FolderEntry], bytes_max: int, *, is_named: bool) -> list[Choice]:
+    """Return what becomes of each entry, in their order.
+
+    Args:
+        entries: what one named path leads to, everything below it included.
+        bytes_max: of one file.
+        is_named: the user named this very file, not a folder above it.
+    """
+    if is_named:
+        return [_named(entry, bytes_max) for entry in entries]
+    choices = [_found(entry, bytes_max, reads_data=True) for entry in entries]
+    read = [entry for entry, each in zip(entries, choices, strict=True) if each.is_read]
+    if 2 * sum(_extension(entry.name) in _DATA for entry in read) > len(read):
+        return choices
+    return [_found(entry, bytes_max, reads_data=False) for entry in entries]
+
+
+def _named(entry: FolderEntry, bytes_max: int) -> Choice:
+    file_format = format_of(entry.name) or _DATA.get(_extension(entry.name), "text")
+    return _sized(Choice(file_format, kind_of_format(file_format)), entry.size, bytes_max)
+
+
+def _found(entry: FolderEntry, bytes_max: int, *, reads_data: bool) -> Choice:
+    is_hidden = entry.name.startswith(".")
+    match entry.type:
+        case EntryType.LINK:
+            return Choice("", "links", Omission.KIND)
+        case EntryType.FOLDER:
+            kind = "hidden folders" if is_hidden else "folders of tools"
+            return Choice("", kind, Omission.KIND)
+        case EntryType.OTHER:
+            return Choice("", "special files", Omission.KIND)
+    if is_hidden:
+        return Choice("", "hidden files", Omission.KIND)
+    file_format = format_of(entry.name)
+    if reads_data and not file_format:
+        file_format = _DATA.get(_extension(entry.name), "")
+    if not file_format:
+        return Choice("", _kind_of_name(entry.name), Omission.KIND)
+    return _sized(Choice(file_format, kind_of_format(file_format)), entry.size, bytes_max)
+
+
+def _sized(choice: Choice, size: int, bytes_max: int) -> Choice:
+    if size <= bytes_max:
+        return choice
+    return Choice(choice.format, choice.kind, Omission.TOO_LARGE)
 
 
 def format_of(file_name: str) -> str:
-    """Return the format to read a file in, empty for one that no text is expected in."""
-    lower = file_name.lower()
-    stem, dot, extension = lower.rpartition(".")
-    if dot and stem:
-        return _FORMAT_OF_EXTENSION.get(f".{extension}", "")
-    return _FORMAT_OF_NAME.get(lower, "")
+    """Return the format to read a file in, empty for data and for what no text is expected in."""
+    if extension := _extension(file_name):
+        return _FORMATS.get(extension, "")
+    return _FORMATS_OF_NAMES.get(file_name.lower(), "")
+
+
+def format_of_content(data: bytes, file_format: str) -> str:
+    """Return the format that the first bytes of a file tell, else the one that its name tells.
+
+    A PDF may be mostly text, so it isn't told by being binary.
+    """
+    return "pdf" if data.startswith(_PDF_MARK) else file_format
+
+
+def kind_of_format(file_format: str) -> str:
+    """Return what files of a format are called, in the plural."""
+    return _KINDS_OF_FORMATS.get(file_format, "files")
+
+
+def _kind_of_name(file_name: str) -> str:
+    extension = _extension(file_name)
+    if not extension.isalnum() or len(extension) > _EXTENSION_CHARS_MAX:
+        return "unknown files"
+    return _KINDS.get(extension, f".{extension} files")
+
+
+def _extension(file_name: str) -> str:
+    """Return what follows the last dot of a name, in small letters; empty without one."""
+    stem, dot, extension = file_name.lower().rpartition(".")
+    return extension if dot and stem else ""

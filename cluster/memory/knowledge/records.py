@@ -34,6 +34,8 @@ class Chunk:
     """Words from around it that help to find it; not part of it."""
     breaks: tuple[int, ...] = ()
     """Offsets in ``text`` where the file has tags."""
+    page: int = 0
+    """From 1, where the file has pages: then the lines are counted on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class StoredDocument:
     """``dimensions`` signed bytes a vector."""
     scales: tuple[float, ...]
     """What each vector's bytes are to be multiplied by."""
+    omission: str = ""
+    """Why it has no passages, as `Omission` has it; empty where it has some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class CollectionSource:
     document: str
     path: str
     passages: int
+    omission: str = ""
+    """As its document has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Finds and reads the files that a user offers as knowledge.
 
 Called by `cluster.memory.knowledge.learning`, in a worker thread: everything here blocks. A path
-that was named must be good, or the user hears why not; what a folder holds besides text is passed
-over and counted. Nothing outside of a named folder is read: links within it are not followed.
+that was named must be good, or the user hears why not; what a folder holds besides knowledge is
+left out and counted: `cluster.memory.knowledge.formats` decides on it. Nothing outside of a named
+folder is read: links within it are not followed.
 """
 
 from __future__ import annotations
@@ -10,22 +11,32 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.formats import format_of
+from cluster.memory.knowledge.formats import (
+    PACKED,
+    EntryType,
+    FolderEntry,
+    choose,
+    format_of_content,
+    kind_of_format,
+)
+from cluster.memory.knowledge.omissions import Omission, Omissions
 
 MEGABYTE = 1_000_000
 FILE_BYTES_MAX = 20 * MEGABYTE
 TOTAL_BYTES_MAX = 100 * MEGABYTE
+PACKED_BYTES_MAX = 1000 * MEGABYTE
+"""Of packed files together: most of a PDF is pictures and fonts."""
 FILES_MAX = 10_000
 ENTRIES_MAX = 200_000
 """Entries of folders that are looked at: ``/`` is no folder of knowledge."""
-NOTES_MAX = 20
 NO_TEXT = (
-    "holds no text that can be read: name Markdown, reStructuredText, plain text, HTML or source"
+    "holds no text that can be read: name Markdown, reStructuredText, plain text, HTML, source, "
+    "PDF, Word, EPUB, notebooks or mail"
 )
 
 _FOREIGN_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "CVS"})
@@ -50,40 +61,27 @@ class SourceFile:
     """Whether that is this very file, not a folder above it."""
 
 
-@dataclass(slots=True)
-class Passed:
-    """What was passed over inside folders."""
-
-    count: int = 0
-    notes: list[str] = field(default_factory=list)
-    """Sentences on what the user would expect to be read, at most `NOTES_MAX`."""
-
-    def add(self, note: str = "") -> None:
-        """Count one entry."""
-        self.count += 1
-        if note and len(self.notes) < NOTES_MAX:
-            self.notes.append(note)
-
-
-def find_files(paths: Iterable[str | os.PathLike[str]], passed: Passed) -> list[SourceFile]:
+def find_files(paths: Iterable[str | os.PathLike[str]], omissions: Omissions) -> list[SourceFile]:
     """Return the files to be read, each once, in the order of the paths and then of their names.
 
     Raises:
         UsageError: a path is no file or folder, can't be read, is too large, or there is too much.
     """
     found: dict[Path, SourceFile] = {}
-    total = 0
+    totals = {True: 0, False: 0}
     for path in paths:
         named = os.fspath(path)
-        for file, size in _below(named, passed):
+        for file, size in _below(named, omissions):
             if file.path in found:
                 continue
-            total += size
+            is_packed = file.format in PACKED
+            totals[is_packed] += size
+            bytes_max = PACKED_BYTES_MAX if is_packed else TOTAL_BYTES_MAX
             if len(found) == FILES_MAX:
                 _refuse(named, f"leads to more than {FILES_MAX:,} files: name smaller folders")
-            if total > TOTAL_BYTES_MAX:
-                limit = TOTAL_BYTES_MAX // MEGABYTE
-                _refuse(named, f"leads to more than {limit} MB in all: name smaller folders")
+            if totals[is_packed] > bytes_max:
+                limit = f"{bytes_max // MEGABYTE:,} MB"
+                _refuse(named, f"leads to more than {limit} in all: name smaller folders")
             found[file.path] = file
     return list(found.values())
 
@@ -94,17 +92,17 @@ def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
     Raises:
         UsageError: as `find_files` and `read_file`, or a path leads to no text at all.
     """
-    passed = Passed()
+    unsaid = Omissions()
     for path in paths:
-        files = find_files([path], passed)
-        if not any(read_file(file, passed) is not None for file in files):
+        files = find_files([path], unsaid)
+        if not any(read_file(file, unsaid) is not None for file in files):
             _refuse(os.fspath(path), NO_TEXT)
     if len(paths) > 1:
-        find_files(paths, passed)  # together they may be too much
+        find_files(paths, unsaid)  # together they may be too much
 
 
-def read_file(file: SourceFile, passed: Passed) -> bytes | None:
-    """Return the bytes of a file; None where it is passed over.
+def read_file(file: SourceFile, omissions: Omissions) -> bytes | None:
+    """Return the bytes of a file; None where it is left out.
 
     Raises:
         UsageError: the user named this file, and it can't be read, is empty, or is no text.
@@ -112,17 +110,32 @@ def read_file(file: SourceFile, passed: Passed) -> bytes | None:
     try:
         data = _read(file.path)
     except OSError as error:
-        _pass_over(file, passed, f"can't be read ({error.strerror})")
+        _leave_out(file, omissions, Omission.UNREADABLE, f"can't be read ({error.strerror})")
         return None
     if len(data) > FILE_BYTES_MAX:
-        _pass_over(file, passed, _too_large(len(data)))
+        _leave_out(file, omissions, Omission.TOO_LARGE, _too_large(len(data)))
+    elif not data.strip():
+        _leave_out(file, omissions, Omission.EMPTY, "is empty")
+    elif format_of_content(data, file.format) in PACKED:
+        return data
     elif (text := decoded(data)) is None:
-        _pass_over(file, passed, "is binary: knowledge is text, HTML or source", is_silent=True)
+        why = "is binary, and of no format that knowledge is read from"
+        _leave_out(file, omissions, Omission.BINARY, why)
     elif not text.strip():
-        _pass_over(file, passed, "is empty", is_silent=True)
+        _leave_out(file, omissions, Omission.EMPTY, "is empty")
     else:
         return data
     return None
+
+
+def refuse_named(file: SourceFile, why: str) -> None:
+    """Refuse a file that the user named.
+
+    Raises:
+        UsageError: always, unless it was only found in a folder.
+    """
+    if file.is_named:
+        _refuse(file.named, why)
 
 
 def decoded(data: bytes) -> str | None:
@@ -142,13 +155,12 @@ def decoded(data: bytes) -> str | None:
     return None if "\0" in text else text
 
 
-def _pass_over(file: SourceFile, passed: Passed, why: str, *, is_silent: bool = False) -> None:
-    if file.is_named:
-        _refuse(file.named, why)
-    passed.add("" if is_silent else f"{file.source} {why}")
+def _leave_out(file: SourceFile, omissions: Omissions, omission: Omission, why: str) -> None:
+    refuse_named(file, why)
+    omissions.add(kind_of_format(file.format), omission, file.source)
 
 
-def _below(named: str, passed: Passed) -> Iterator[tuple[SourceFile, int]]:
+def _below(named: str, omissions: Omissions) -> Iterator[tuple[SourceFile, int]]:
     """Find the files that a named path leads to, and their sizes in bytes."""
     if not named:
         raise UsageError("the knowledge path is empty: name a file or a folder")
@@ -161,19 +173,35 @@ def _below(named: str, passed: Passed) -> Iterator[tuple[SourceFile, int]]:
         _refuse(named, f"can't be read ({getattr(error, 'strerror', None) or error})")
     source = os.path.normpath(named)
     if stat.S_ISDIR(status.st_mode):
-        yield from _folder(root, named, source, passed)
+        yield from _folder(root, named, source, omissions)
         return
     if not stat.S_ISREG(status.st_mode):
         _refuse(named, "is neither a file nor a folder")
-    if status.st_size > FILE_BYTES_MAX:
+    entry = FolderEntry(root.name, status.st_size)
+    (choice,) = choose([entry], FILE_BYTES_MAX, is_named=True)
+    if not choice.is_read:
         _refuse(named, _too_large(status.st_size))
-    file_format = format_of(root.name) or "text"
-    yield SourceFile(root, shown(source), file_format, named, is_named=True), status.st_size
+    yield SourceFile(root, shown(source), choice.format, named, is_named=True), status.st_size
 
 
 def _folder(
-    root: Path, named: str, source: str, passed: Passed
+    root: Path, named: str, source: str, omissions: Omissions
 ) -> Iterator[tuple[SourceFile, int]]:
+    """Choose from all that is below a folder."""
+    found = list(_walk(root, named, source, omissions))
+    choices = choose([entry for _, entry in found], FILE_BYTES_MAX, is_named=False)
+    for (path, entry), choice in zip(found, choices, strict=True):
+        name = _source(source, root, path)
+        if choice.omission is None:
+            yield SourceFile(path, name, choice.format, named), entry.size
+        else:
+            omissions.add(choice.kind, choice.omission, name)
+
+
+def _walk(
+    root: Path, named: str, source: str, omissions: Omissions
+) -> Iterator[tuple[Path, FolderEntry]]:
+    """List all entries below a folder, but for the folders that are looked into."""
     todo = [root]
     seen = 0
     while todo:
@@ -184,25 +212,20 @@ def _folder(
         except OSError as error:
             if folder == root:
                 _refuse(named, f"can't be read ({error.strerror})")
-            passed.add(f"{_source(source, root, folder)} can't be read ({error.strerror})")
+            omissions.add("folders", Omission.UNREADABLE, _source(source, root, folder))
             continue
         seen += len(listed)
         if seen > ENTRIES_MAX:
             _refuse(named, f"holds more than {ENTRIES_MAX:,} entries: name smaller folders")
         folders = []
-        for entry in listed:
-            if entry.is_dir(follow_symlinks=False) and not _is_foreign(entry):
-                folders.append(Path(entry.path))
-                continue
-            file = SourceFile(
-                Path(entry.path),
-                _source(source, root, Path(entry.path)),
-                format_of(entry.name),
-                named,
-            )
-            size = _size(entry, file, passed)
-            if size is not None:
-                yield file, size
+        for each in listed:
+            if each.is_dir(follow_symlinks=False) and not _is_foreign(each):
+                folders.append(Path(each.path))
+            elif (entry := _entry(each)) is not None:
+                yield Path(each.path), entry
+            else:
+                name = _source(source, root, Path(each.path))
+                omissions.add("files", Omission.UNREADABLE, name)
         todo.extend(reversed(folders))
 
 
@@ -216,21 +239,18 @@ def _is_foreign(entry: os.DirEntry[str]) -> bool:
         return False  # looking into it will say why it can't be read
 
 
-def _size(entry: os.DirEntry[str], file: SourceFile, passed: Passed) -> int | None:
-    """Return the size of a file that is to be read, None for all else."""
+def _entry(entry: os.DirEntry[str]) -> FolderEntry | None:
+    """Return what is known of an entry; None where nothing can be."""
     try:
-        is_file = entry.is_file(follow_symlinks=False)
-        if entry.name.startswith(".") or not file.format or not is_file:
-            passed.add()
-            return None
-        size = entry.stat(follow_symlinks=False).st_size
-    except OSError as error:
-        passed.add(f"{file.source} can't be read ({error.strerror})")
+        if entry.is_symlink():
+            return FolderEntry(entry.name, type=EntryType.LINK)
+        if entry.is_dir(follow_symlinks=False):
+            return FolderEntry(entry.name, type=EntryType.FOLDER)
+        if not entry.is_file(follow_symlinks=False):
+            return FolderEntry(entry.name, type=EntryType.OTHER)
+        return FolderEntry(entry.name, entry.stat(follow_symlinks=False).st_size)
+    except OSError:
         return None
-    if size > FILE_BYTES_MAX:
-        passed.add(f"{file.source} {_too_large(size)}")
-        return None
-    return size
 
 
 def _read(path: Path) -> bytes:

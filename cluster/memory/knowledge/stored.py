@@ -204,4 +204,5 @@ def _passage(source: str, chunk: Chunk) -> Passage:
         kind=chunk.kind,
         title=chunk.title,
         breaks=chunk.breaks,
+        page=chunk.page,
     )

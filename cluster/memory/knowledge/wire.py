@@ -35,6 +35,7 @@ def document_to_bytes(document: StoredDocument) -> bytes:
         dimensions=document.dimensions,
         vectors=document.vectors,
         scales=document.scales,
+        omission=document.omission,
     )
     for chunk in document.chunks:
         made.passages.add(
@@ -45,6 +46,7 @@ def document_to_bytes(document: StoredDocument) -> bytes:
             title=chunk.title,
             context=chunk.context,
             breaks=chunk.breaks,
+            page=chunk.page,
         )
     return made.SerializeToString()
 
@@ -72,6 +74,7 @@ def document_from_bytes(data: bytes) -> StoredDocument:
         chunks=chunks,
         vectors=read.vectors,
         scales=tuple(read.scales),
+        omission=read.omission,
     )
 
 
@@ -84,6 +87,7 @@ def _chunk(read: memory_pb2.StoredPassage) -> Chunk:
         title=read.title,
         context=read.context,
         breaks=tuple(read.breaks),
+        page=read.page,
     )
 
 
@@ -96,6 +100,7 @@ def collection_to_bytes(collection: Collection) -> bytes:
             document=each.document,
             path=each.path,
             passages=each.passages,
+            omission=each.omission,
         )
     return made.SerializeToString()
 
@@ -113,7 +118,7 @@ def collection_from_bytes(data: bytes) -> Collection:
         raise WireError("a collection in the central store can't be read as one") from error
     return Collection(
         tuple(
-            CollectionSource(each.source, each.document, each.path, each.passages)
+            CollectionSource(each.source, each.document, each.path, each.passages, each.omission)
             for each in read.sources
         )
     )

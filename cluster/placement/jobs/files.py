@@ -20,7 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.sources import Passed, SourceFile, find_files
+from cluster.memory.knowledge.omissions import Omissions, left_out_line
+from cluster.memory.knowledge.sources import SourceFile, find_files
 from cluster.settings import Configuration
 from cluster.settings.sources import FILE_NAME
 
@@ -92,7 +93,8 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
     if settings.store.redis:
         command += ["--redis", settings.store.redis]
-    staged = _stage_knowledge(request.knowledge, files)
+    omissions = Omissions()
+    staged = _stage_knowledge(request.knowledge, files, omissions)
     for path in staged.values():
         command += ["--knowledge", path]
     if request.config or Path(FILE_NAME).exists():
@@ -102,7 +104,7 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     env_vars = {"OPENAI_BASE_URL": settings.model.base_url} if settings.model.base_url else {}
     renamed = tuple((there, here) for here, there in staged.items() if there != here)
     entrypoint = f"cd {_FILES} && exec {_with_goal(command, request.goal, files)}"
-    return JobSpec(entrypoint, env_vars, _notes(request), renamed)
+    return JobSpec(entrypoint, env_vars, _notes(request, omissions), renamed)
 
 
 def _with_goal(command: Sequence[str], goal: str, folder: Path) -> str:
@@ -112,21 +114,23 @@ def _with_goal(command: Sequence[str], goal: str, folder: Path) -> str:
     return f"{shlex.join((*command, '--', '-'))} < {_GOAL_FILE}"
 
 
-def _notes(request: JobRequest) -> tuple[str, ...]:
-    """Say where the key is expected, which is not sent along."""
+def _notes(request: JobRequest, omissions: Omissions) -> tuple[str, ...]:
+    """Say what of the knowledge is not sent along, and where the key is expected, which isn't."""
+    left_out = left_out_line(omissions.left_out())
+    notes = (left_out,) if left_out else ()
     is_asked = request.configuration.settings.model.uri.startswith("openai:")
     if is_asked and request.configuration.secrets.api_key:
-        return (_NO_KEY,)
-    return ()
+        return (*notes, _NO_KEY)
+    return notes
 
 
-def _stage_knowledge(paths: Sequence[str], folder: Path) -> dict[str, str]:
+def _stage_knowledge(paths: Sequence[str], folder: Path, omissions: Omissions) -> dict[str, str]:
     """Copy the files and return, by what was named, the paths by which the job knows it.
 
     A relative path keeps its name, and so do the citations; others become ``_knowledge/N/NAME``.
     """
     places = {path: _place(path, number) for number, path in enumerate(paths)}
-    for file in find_files(paths, Passed()):
+    for file in find_files(paths, omissions):
         target = folder / places[file.named] / _below_named(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

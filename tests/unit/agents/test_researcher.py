@@ -375,6 +375,15 @@ async def test_the_prompt_numbers_the_passages_as_data_and_the_search_asks_twice
     assert bench.model.requests[0].messages[0].text.startswith("You are the Researcher")
 
 
+async def test_equal_lines_of_two_pages_are_two_passages() -> None:
+    pages = [replace(PERSON, page=7), replace(LIMITS, source=PERSON.source, start_line=3, page=8)]
+    bench = Bench("The Zephyr cache holds 512 entries [2].", *pages)
+
+    (citation,) = (await bench.ask()).citations
+
+    assert (citation.source, citation.page) == (PERSON.source, 8)
+
+
 async def test_quotes_of_earlier_findings_are_passages_too() -> None:
     bench = Bench("The Zephyr cache holds 512 entries [1].")
     earlier = StepResult(StepId("r0"), "researcher", Finding("It holds some [1].", (FIRST,)))

@@ -15,11 +15,12 @@ from cluster.memory.knowledge.chunking.markdown import markdown
 from cluster.memory.knowledge.chunking.pack import pack
 from cluster.memory.knowledge.chunking.page import Page, plain_text
 from cluster.memory.knowledge.chunking.rst import rst
-from cluster.memory.knowledge.chunking.source import python, source
+from cluster.memory.knowledge.chunking.source import python, source, table
 from cluster.memory.knowledge.records import Chunk
 
 CHUNKER_VERSION = 2
-"""To be raised with every change of what a file is split into: stored documents are split anew."""
+"""To be raised with every change of what a file is split into, the text of packed ones included:
+stored documents are split anew."""
 
 _FORMATS = {
     "markdown": markdown,
@@ -27,6 +28,7 @@ _FORMATS = {
     "text": plain_text,
     "python": python,
     "source": source,
+    "table": table,
 }
 HTML = "html"
 FORMATS = frozenset({*_FORMATS, HTML})

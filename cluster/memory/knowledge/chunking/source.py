@@ -1,4 +1,4 @@
-"""Finds the functions and classes of Python, and the paragraphs of any other source.
+"""Finds the functions and classes of Python, the paragraphs of other source, the rows of tables.
 
 Called by `cluster.memory.knowledge.chunking.chunks`. Pure.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cluster.memory.knowledge.chunking.page import (
     CHARS_MAX,
@@ -44,6 +45,16 @@ def python(page: Page) -> Layout:
 def source(page: Page) -> Layout:
     """Find the paragraphs of a source in any language."""
     return _Source(page).read_all()
+
+
+def table(page: Page) -> Layout:
+    """Find the rows of a table; the first one, which names the columns, stands above all others."""
+    layout = source(page)
+    if not layout.blocks:
+        return layout
+    first = page.content[layout.blocks[0].start : layout.blocks[0].end].lstrip().splitlines()[0]
+    header = " ".join(first.split())[:TITLE_CHARS_MAX]
+    return Layout([replace(block, path=(header,)) for block in layout.blocks])
 
 
 class _Source(LineReader):

@@ -57,6 +57,12 @@ def test_sources_are_the_passages_of_findings_and_quotes_that_lie_in_none() -> N
     assert outcomes(r1=FIRST, r2=SECOND).passages == (BOTH, Passage("a.md", 1, 1, "A is one."))
 
 
+def test_a_quote_that_lies_in_no_passage_keeps_its_page() -> None:
+    paged = replace(FIRST, citations=(replace(A, page=7),))
+
+    assert outcomes(r1=paged).passages == (Passage("a.md", 1, 1, "A is one.", page=7),)
+
+
 def test_a_number_that_no_citation_has_goes() -> None:
     found = outcomes(r1=replace(FIRST, text="A is one [1][7]."))
 

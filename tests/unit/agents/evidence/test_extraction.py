@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
 from agents.evidence import extraction
-from agents.evidence.extraction import QUOTE_CHARS_MAX, Extract, cite, nearest_lines, quote_of
+from agents.evidence.extraction import (
+    QUOTE_CHARS_MAX,
+    Extract,
+    cite,
+    lies_in,
+    nearest_lines,
+    quote_of,
+)
 from agents.evidence.features import Sources
 from agents.evidence.verdict import Judge
 from cluster.kernel.vocabulary import Citation, Passage
@@ -37,6 +45,16 @@ def test_a_quote_is_verbatim_and_knows_its_lines() -> None:
     assert quote_of([PASSAGE], [judge.sources.units[at] for at in verdict.units]) == Citation(
         "docs/zephyr.md", 10, 11, "It evicts the oldest\nentry after 30 minutes."
     )
+
+
+def test_a_quote_knows_its_page_and_lies_on_no_other() -> None:
+    passage = Passage("a.pdf", 5, 5, "The Zephyr cache holds 512 entries.", page=7)
+
+    citation = cite(passage, 0, len(passage.text))
+
+    assert citation == Citation("a.pdf", 5, 5, passage.text, page=7)
+    assert lies_in(citation, passage)
+    assert not lies_in(citation, replace(passage, page=8))
 
 
 def test_where_the_file_has_tags_only_what_lies_between_two_is_quoted() -> None:

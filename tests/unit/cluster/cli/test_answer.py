@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from cluster.cli.answer import LEGEND, QUIET, fenced, to_markdown
 from cluster.cli.console import Console
 from cluster.kernel.ids import StepId
-from cluster.kernel.vocabulary import Answer, Claim, Program, Run, StepProgram, Support
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Program, Run, StepProgram, Support
 
 MARKED = Answer(
     "It is so. Or not. [unverified]",
@@ -35,6 +35,14 @@ def with_program(text: str, program: Program) -> Answer:
 
 def test_a_plain_answer_is_its_text() -> None:
     assert to_markdown(Answer("\nIt is so.\n\n")) == "It is so.\n"
+
+
+def test_the_page_of_a_source_that_has_pages_stands_with_its_lines() -> None:
+    citations = (Citation("a.pdf", 3, 3, "x", page=7), Citation("a.pdf", 1, 9, "y", page=8))
+
+    shown = to_markdown(Answer("So [1][2].", citations))
+
+    assert "- [1] a.pdf, page 7, line 3\n- [2] a.pdf, page 8, lines 1-9\n" in shown
 
 
 def test_a_program_is_shown_with_its_output() -> None:

@@ -184,6 +184,16 @@ async def test_a_terminal_gets_one_line_an_agent_that_fits_its_width() -> None:
     assert max(map(len, lines)) <= 60
 
 
+async def test_what_is_to_be_kept_stays_on_the_terminal() -> None:
+    screen = io.StringIO()
+    display = LiveDisplay(RichConsole(file=screen, force_terminal=True, width=60))
+
+    display.keep("Left out: 12 [bold]images\x1b[2J")
+    display.close()
+
+    assert "Left out: 12 [bold]images [2J\n" in screen.getvalue()
+
+
 async def test_closing_a_display_twice_changes_nothing() -> None:
     screen = io.StringIO()
     display = LiveDisplay(RichConsole(file=screen, force_terminal=True, width=60))

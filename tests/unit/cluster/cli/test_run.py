@@ -35,6 +35,7 @@ from cluster.kernel.vocabulary import (
     StepProgram,
     Support,
 )
+from cluster.memory.knowledge.omissions import LeftOut, Omission
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
 
 
@@ -69,6 +70,27 @@ def test_the_answer_is_on_stdout_and_nothing_else() -> None:
     assert (ran.exit_code, ran.out) == (0, "It is 42.\n")
     assert link.learned == ["a", "b"]
     assert not link.is_open
+
+
+def test_what_is_left_out_of_the_knowledge_is_one_line_on_stderr_and_an_object_of_the_json() -> (
+    None
+):
+    left_out = (
+        LeftOut("images", Omission.KIND, 12),
+        LeftOut("PDFs", Omission.BROKEN, 1, ("a.pdf",)),
+    )
+    Path("a").write_text("text", encoding="utf-8")
+
+    ran = Ran(ScriptedLink(left_out=left_out), "why?", "--knowledge", "a", "--json")
+
+    assert "fleetmind: Left out: 1 broken PDF (a.pdf), 12 images\n" in ran.err
+    assert json.loads(ran.out)["knowledge"] == {
+        "read": 1,
+        "left_out": [
+            {"kind": "images", "count": 12, "reason": "unsupported"},
+            {"kind": "PDFs", "count": 1, "reason": "broken"},
+        ],
+    }
 
 
 def test_progress_is_plain_lines_where_stderr_is_no_terminal() -> None:

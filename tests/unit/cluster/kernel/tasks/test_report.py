@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -95,7 +96,8 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
     whole = reported(*WHOLE_TASK)
 
     assert " ".join(whole) == (
-        "task status answer citations programs degraded claims plan steps usage timing error"
+        "task status answer citations programs degraded claims plan steps knowledge usage timing "
+        "error"
     )
     assert list(whole["plan"]) == ["steps"]
     assert " ".join(whole["steps"][0]) == (
@@ -111,6 +113,15 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
     assert " ".join(whole["claims"][0]) == "text support citations programs"
     assert " ".join(whole["programs"][0]) == "step language source exit_code stdout stderr"
     assert json.loads(json.dumps(whole)) == whole
+
+
+def test_a_citation_has_a_page_only_where_its_source_has_pages() -> None:
+    cited = (CITATION, replace(CITATION, page=7))
+
+    whole = reported(event(0.1, Answered(Answer("It is so [1][2].", cited))))
+
+    assert ["page" in each for each in whole["citations"]] == [False, True]
+    assert whole["citations"][1]["page"] == 7
 
 
 def test_a_whole_task_is_reported_with_its_answer_steps_and_usage() -> None:

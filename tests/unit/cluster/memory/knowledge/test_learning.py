@@ -12,6 +12,7 @@ from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import documents, sources
 from cluster.memory.knowledge.collections import named_collection, stored_collection
 from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.records import LEARNED, collection_key, document_key
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
@@ -52,7 +53,8 @@ async def test_what_was_done_is_said(
     learned = await learn(store, ["docs"], embedder=embedder)
 
     assert (learned.files, learned.passages) == (2, 2)
-    assert (learned.embedded, learned.reused, learned.skipped) == (2, 0, 1)
+    assert (learned.embedded, learned.reused) == (2, 0)
+    assert left_out_line(learned.left_out) == "Left out: 1 image"
     assert await source_names(store, learned.collection) == ["docs/a.md", "docs/b.md"]
 
 
@@ -190,6 +192,30 @@ async def test_a_file_that_changes_while_it_is_read_is_refused(
 
     with pytest.raises(UsageError, match=r"docs/a\.md changed while it was being read"):
         await learn(store, ["docs/a.md"], embedder=embedder)
+
+
+async def test_a_log_that_grows_while_it_is_read_is_read_up_to_where_it_was(
+    here: Path, store: LocalStore, embedder: HashingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = iter([b"first\n", b"first\nsecond\n"])
+    monkeypatch.setattr(sources, "_read", lambda _: next(contents))
+    (here / "a.log").touch()
+
+    await learn(store, ["a.log"], embedder=embedder)
+
+    assert embedder.texts == ["first"]
+
+
+async def test_a_table_is_found_by_the_names_of_its_columns(
+    here: Path, store: LocalStore, embedder: HashingEmbedder
+) -> None:
+    rows = "\n".join(f"city-{at:04},{at}" for at in range(300))
+    (here / "a.csv").write_text(f"town,people\n{rows}\n")
+
+    learned = await learn(store, ["a.csv"], embedder=embedder)
+
+    assert learned.passages > 2
+    assert all(text.startswith("town,people\n") for text in embedder.texts)
 
 
 async def test_a_name_collects_what_is_learned_under_it(

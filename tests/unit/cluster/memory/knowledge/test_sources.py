@@ -9,7 +9,8 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import sources
-from cluster.memory.knowledge.sources import Passed, check_paths, decoded, find_files, read_file
+from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
+from cluster.memory.knowledge.sources import check_paths, decoded, find_files, read_file
 
 
 @pytest.fixture
@@ -26,13 +27,17 @@ def write(path: Path, content: str | bytes = "Some text.\n") -> Path:
 
 
 def names(*paths: str | Path) -> list[str]:
-    return [file.source for file in find_files(paths, Passed())]
+    return [file.source for file in find_files(paths, Omissions())]
+
+
+def line(omissions: Omissions) -> str:
+    return left_out_line(omissions.left_out())
 
 
 def refusal(path: str | Path) -> str:
     """The sentence with which a named path is refused, by its name or by its content."""
     with pytest.raises(UsageError) as caught:
-        [read_file(file, Passed()) for file in find_files([path], Passed())]
+        [read_file(file, Omissions()) for file in find_files([path], Omissions())]
     return str(caught.value)
 
 
@@ -53,7 +58,7 @@ def test_a_file_reached_twice_is_found_once(here: Path) -> None:
     assert names("docs/a.md", "docs", here / "docs") == ["docs/a.md"]
 
 
-def test_what_a_folder_holds_besides_text_is_passed_over_and_counted(here: Path) -> None:
+def test_what_a_folder_holds_besides_knowledge_is_left_out_and_counted(here: Path) -> None:
     write(here / "docs" / "a.md")
     write(here / "docs" / ".hidden.md")
     write(here / "docs" / ".git" / "b.md")
@@ -63,12 +68,15 @@ def test_what_a_folder_holds_besides_text_is_passed_over_and_counted(here: Path)
     write(here / "docs" / "data.json", "{}")
     write(here / "docs" / "picture.png", b"\x89PNG\0")
     os.mkfifo(here / "docs" / "pipe.md")
-    passed = Passed()
+    omissions = Omissions()
 
-    found = find_files(["docs"], passed)
+    found = find_files(["docs"], omissions)
 
     assert [file.source for file in found] == ["docs/a.md"]
-    assert (passed.count, passed.notes) == (7, [])
+    assert line(omissions) == (
+        "Left out: 2 folders of tools, 1 hidden folder, 1 hidden file, 1 data file, 1 image, "
+        "1 special file"
+    )
 
 
 def test_links_in_a_folder_are_not_followed(here: Path) -> None:
@@ -91,13 +99,13 @@ def test_a_link_that_is_named_is_followed(here: Path) -> None:
 def test_a_link_put_in_the_place_of_a_found_file_is_not_followed(here: Path) -> None:
     write(here / "secret.txt")
     path = write(here / "docs" / "a.md")
-    (file,) = find_files(["docs"], Passed())
+    (file,) = find_files(["docs"], Omissions())
     path.unlink()
     path.symlink_to(here / "secret.txt")
-    passed = Passed()
+    omissions = Omissions()
 
-    assert read_file(file, passed) is None
-    assert passed.count == 1
+    assert read_file(file, omissions) is None
+    assert line(omissions) == "Left out: 1 unreadable file (docs/a.md)"
 
 
 @pytest.mark.parametrize(
@@ -128,29 +136,55 @@ def test_a_named_path_that_is_no_knowledge_is_refused(here: Path, path: str, why
     assert "\n" not in refusal(path)
 
 
-def test_a_named_file_of_any_extension_is_read_as_text(here: Path) -> None:
+def test_a_named_file_of_any_extension_is_read(here: Path) -> None:
     write(here / "data.json", '{"a": 1}')
-    (file,) = find_files(["data.json"], Passed())
+    write(here / "data.strange", "some text")
+    files = find_files(["data.json", "data.strange"], Omissions())
 
-    assert (file.format, read_file(file, Passed())) == ("text", b'{"a": 1}')
+    assert [(file.format, read_file(file, Omissions())) for file in files] == [
+        ("source", b'{"a": 1}'),
+        ("text", b"some text"),
+    ]
 
 
-def test_files_in_a_folder_that_are_no_text_are_passed_over(here: Path) -> None:
+def test_a_folder_of_data_is_read(here: Path) -> None:
+    write(here / "data" / "a.csv", "name,age")
+    write(here / "data" / "deep" / "b.log", "started")
+    write(here / "data" / "README.md")
+
+    assert names("data") == ["data/README.md", "data/a.csv", "data/deep/b.log"]
+
+
+def test_packed_files_need_not_be_text(here: Path) -> None:
+    write(here / "docs" / "a.docx", b"PK\x03\x04\0")
+    write(here / "docs" / "really.txt", b"%PDF-1.4\0")
+    files = find_files(["docs"], Omissions())
+
+    assert all(read_file(file, Omissions()) for file in files)
+
+
+def test_files_in_a_folder_that_are_no_text_are_left_out(here: Path) -> None:
     write(here / "docs" / "empty.md", "")
     write(here / "docs" / "binary.md", b"a\0b")
     with (here / "docs" / "huge.md").open("wb") as huge:
         huge.truncate(100_000_000)
     gone = write(here / "docs" / "gone.md")
-    passed = Passed()
-    files = find_files(["docs"], passed)
+    omissions = Omissions()
+    files = find_files(["docs"], omissions)
     gone.unlink()
 
-    assert [read_file(file, passed) for file in files] == [None, None, None]
-    assert passed.count == 4
-    assert passed.notes == [
-        "docs/huge.md has 100.0 MB, more than the 20 MB a file of knowledge may have",
-        "docs/gone.md can't be read (No such file or directory)",
-    ]
+    assert [read_file(file, omissions) for file in files] == [None, None, None]
+    assert line(omissions) == (
+        "Left out: 1 file over 20 MB (docs/huge.md), 1 unreadable file (docs/gone.md), "
+        "1 binary file, 1 empty file"
+    )
+
+
+def test_the_limit_that_is_told_is_the_one_that_holds() -> None:
+    omissions = Omissions()
+    omissions.add("files", Omission.TOO_LARGE, "a.md")
+
+    assert f"over {sources.FILE_BYTES_MAX // sources.MEGABYTE} MB" in line(omissions)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +203,19 @@ def test_too_much_is_refused_and_not_cut(
         write(here / "docs" / f"{at}.md")
 
     assert why in refusal("docs")
+
+
+def test_packed_files_have_a_limit_of_their_own(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TOTAL_BYTES_MAX", 20)
+    write(here / "docs" / "a.pdf", b"%PDF-" + bytes(30))
+    write(here / "docs" / "b.md", "some text")
+
+    assert names("docs") == ["docs/a.pdf", "docs/b.md"]
+
+    monkeypatch.setattr(sources, "PACKED_BYTES_MAX", 30)
+    assert "leads to more than 0 MB in all" in refusal("docs")
 
 
 def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:

@@ -26,7 +26,7 @@ from cluster.memory.knowledge.wire import (
 
 CHUNKS = (
     Chunk(1, 3, "Caf\u00e9 <open>\n", title="A > B", breaks=(1, 4)),
-    Chunk(2, 2, "print(1)\n", kind=CODE, context="prints"),
+    Chunk(2, 2, "print(1)\n", kind=CODE, context="prints", page=7),
 )
 DOCUMENT = StoredDocument(
     b"hash", "markdown", 1, "hashing", 2, CHUNKS, b"\x01\x80\xff\x00", (0.5, 1.0)
@@ -34,11 +34,18 @@ DOCUMENT = StoredDocument(
 SOURCES = (
     CollectionSource("b.md", "d2", "/docs/b.md", 3),
     CollectionSource("a.md", "d1", "/docs/a.md", 1),
+    CollectionSource("c.pdf", "d3", "/docs/c.pdf", 0, "encrypted"),
 )
 
 
 def test_a_document_survives_the_way_through_bytes() -> None:
     assert document_from_bytes(document_to_bytes(DOCUMENT)) == DOCUMENT
+
+
+def test_why_a_document_has_no_passages_survives_the_way_through_bytes() -> None:
+    broken = replace(DOCUMENT, chunks=(), vectors=b"", scales=(), omission="broken")
+
+    assert document_from_bytes(document_to_bytes(broken)) == broken
 
 
 def test_a_collection_survives_the_way_through_bytes() -> None:

@@ -101,6 +101,16 @@ def test_the_models_key_stays_here_and_the_user_is_told(here: Path, staged: Path
     assert job.env_vars == {"OPENAI_BASE_URL": "http://model:8000/v1"}
 
 
+def test_what_of_the_knowledge_is_not_sent_is_told(here: Path, staged: Path) -> None:
+    (here / "docs").mkdir()
+    (here / "docs" / "a.md").write_text("text")
+    (here / "docs" / "a.png").write_bytes(b"\0")
+
+    job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
+
+    assert job.notes == ("Left out: 1 image",)
+
+
 def test_the_settings_and_the_users_own_agents_come_along(here: Path, staged: Path) -> None:
     (here / "fleet.toml").write_text('[agents.reviewer]\nclass = "reviewer:Reviewer"\n')
     (here / "reviewer.py").write_text("class Reviewer: ...\n")
