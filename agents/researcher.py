@@ -190,7 +190,13 @@ def laid_out(passages: Sequence[Passage]) -> Sources:
 def _earlier(assignment: Assignment) -> list[Passage]:
     """Return what the findings that the step builds on have quoted."""
     return [
-        Passage(citation.source, citation.start_line, citation.end_line, citation.quote)
+        Passage(
+            citation.source,
+            citation.start_line,
+            citation.end_line,
+            citation.quote,
+            document=citation.document,
+        )
         for result in assignment.results
         if isinstance(result.value, Finding)
         for citation in result.value.citations

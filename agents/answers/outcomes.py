@@ -73,7 +73,7 @@ class Outcomes:
         for quote in self.citations:
             if not any(lies_in(quote, passage) for passage in found):
                 place = (quote.source, quote.start_line, quote.end_line)
-                found.setdefault(Passage(*place, quote.quote))
+                found.setdefault(Passage(*place, quote.quote, document=quote.document))
         return tuple(found)
 
 

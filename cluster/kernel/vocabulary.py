@@ -55,6 +55,8 @@ class Citation:
     start_line: int
     end_line: int
     quote: str
+    document: str = ""
+    """Id of the document that says it, where that is known: so a later change is noticed."""
 
 
 class Support(StrEnum):
@@ -294,6 +296,8 @@ class Passage:
     """The headings above it, joined with ' > '."""
     breaks: tuple[int, ...] = ()
     """Offsets in ``text`` where the file has tags: a quote may not reach over one."""
+    document: str = ""
+    """Id of the document that it is of, where that is known."""
 
     @property
     def runs(self) -> tuple[str, ...]:

@@ -71,16 +71,18 @@ class Plan(_message.Message):
     def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
 
 class Citation(_message.Message):
-    __slots__ = ("source", "start_line", "end_line", "quote")
+    __slots__ = ("source", "start_line", "end_line", "quote", "document")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     START_LINE_FIELD_NUMBER: _ClassVar[int]
     END_LINE_FIELD_NUMBER: _ClassVar[int]
     QUOTE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     source: str
     start_line: int
     end_line: int
     quote: str
-    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., quote: _Optional[str] = ...) -> None: ...
+    document: str
+    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., quote: _Optional[str] = ..., document: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "support", "citations", "programs")
@@ -95,7 +97,7 @@ class Claim(_message.Message):
     def __init__(self, text: _Optional[str] = ..., support: _Optional[_Union[Support, str]] = ..., citations: _Optional[_Iterable[int]] = ..., programs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Passage(_message.Message):
-    __slots__ = ("source", "start_line", "end_line", "text", "score", "kind", "title", "breaks")
+    __slots__ = ("source", "start_line", "end_line", "text", "score", "kind", "title", "breaks", "document")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     START_LINE_FIELD_NUMBER: _ClassVar[int]
     END_LINE_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +106,7 @@ class Passage(_message.Message):
     KIND_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     BREAKS_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     source: str
     start_line: int
     end_line: int
@@ -112,7 +115,8 @@ class Passage(_message.Message):
     kind: str
     title: str
     breaks: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., kind: _Optional[str] = ..., title: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ...) -> None: ...
+    document: str
+    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., kind: _Optional[str] = ..., title: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ..., document: _Optional[str] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("text", "citations", "degraded", "claims", "basis", "passages")

@@ -18,6 +18,7 @@ TYPES = {
     "cluster.kernel.roles",
     "cluster.kernel.trace",
     "cluster.kernel.vocabulary",
+    "cluster.memory.knowledge.records",
     "cluster.placement.actor.host_spec",
     "cluster.placement.local.request",
     "cluster.settings.values",
@@ -35,7 +36,8 @@ ELSEWHERE = {
     "cluster.cli.board": "unit/cluster/cli/test_progress.py",
     "cluster.cli.console": "unit/cluster/cli/test_entry.py",
     "cluster.cli.exits": "unit/cluster/cli/test_entry.py",
-    "cluster.cli.learn": "integration/test_run_attached.py",
+    "cluster.cli.knowledge": "integration/test_knowledge_commands.py",
+    "cluster.cli.learn": "integration/test_knowledge_commands.py",
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
     "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
@@ -43,7 +45,6 @@ ELSEWHERE = {
     "cluster.memory.knowledge.chunking.syntax": (
         "unit/cluster/memory/knowledge/chunking/test_examples.py"
     ),
-    "cluster.memory.knowledge.collections": "unit/cluster/memory/knowledge/test_learning.py",
     "cluster.memory.knowledge.documents": "unit/cluster/memory/knowledge/test_learning.py",
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
     "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
@@ -70,6 +71,9 @@ ELSEWHERE = {
     "cluster.wire.registration": "unit/cluster/memory/test_directory.py",
     # An adapter, held to its port's contract.
     "cluster.memory.journal.redis": "conformance/test_journal.py",
+    "cluster.memory.journal.quotes": "integration/test_redis_journal.py",
+    "cluster.memory.namespaces.local": "conformance/test_namespaces.py",
+    "cluster.memory.namespaces.redis": "conformance/test_namespaces.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",

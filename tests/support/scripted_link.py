@@ -82,11 +82,11 @@ class ScriptedLink:
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
 
-    async def collection(self, paths: Sequence[PathName], note: Note) -> str:
+    async def collection(self, paths: Sequence[PathName], note: Note, namespace: str = "") -> str:
         self.learned += paths
         if self.never_learns:
             await asyncio.Event().wait()
-        return "collection-1" if paths else ""
+        return "collection-1" if paths else namespace and f"{namespace}@1"
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:
         self.goals.append(goal)

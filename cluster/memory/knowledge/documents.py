@@ -11,14 +11,14 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.kernel.errors import UsageError, WireError
+from cluster.kernel.errors import WireError
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION, chunks_of
 from cluster.memory.knowledge.embedder import Embedder
-from cluster.memory.knowledge.records import Chunk, StoredDocument, document_key
+from cluster.memory.knowledge.records import Chunk, StoredDocument
 from cluster.memory.knowledge.side_thread import in_side_thread
-from cluster.memory.knowledge.sources import Passed, SourceFile, decoded, read_file
+from cluster.memory.knowledge.sources import SourceFile, decoded
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
-from cluster.memory.store.port import Store
+from cluster.memory.namespaces.port import DOCUMENT_CHARS, Namespaces
 
 TEXTS_PER_CALL = 512
 """Passages embedded at once, about 0.3 s: an interruption is heard in between."""
@@ -30,6 +30,7 @@ class FileReading:
     """A file that was read, and the document that its content makes."""
 
     file: SourceFile
+    data: bytes
     content_hash: bytes
     document: str
 
@@ -38,89 +39,113 @@ class FileReading:
         """Name the document that these bytes make, read in the file's format."""
         content_hash = hashlib.sha256(data).digest()
         how = f"{CHUNKER_VERSION}\0{file.format}\0{embedder}\0".encode()
-        return cls(file, content_hash, hashlib.sha256(how + content_hash).hexdigest()[:32])
+        document = hashlib.sha256(how + content_hash).hexdigest()[:DOCUMENT_CHARS]
+        return cls(file, data, content_hash, document)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSize:
+    """How much a stored document is."""
+
+    passages: int
+    stored_bytes: int
 
 
 class DocumentWriter:
-    """Stores the documents of files where they are not stored yet."""
+    """Stores the documents of files where they are not stored yet.
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
-        self._store = store
+    Args:
+        namespaces: where to.
+        embedder: makes the vectors.
+        known: documents that are in the store for certain.
+    """
+
+    def __init__(
+        self, namespaces: Namespaces, embedder: Embedder, known: Mapping[str, DocumentSize]
+    ) -> None:
+        self._namespaces = namespaces
         self._embedder = embedder
-        self.passages: dict[str, int] = {}
-        """Number of passages of each document that was asked for and is in the store now."""
+        self._known = dict(known)
         self.embedded = 0
-        """How many of them were not there before."""
+        """How many documents were not there before."""
 
-    async def write(self, batch: Sequence[FileReading]) -> None:
-        """Store the documents of a few files; an interruption loses at most these.
+    async def write(self, batch: Sequence[FileReading]) -> Mapping[str, DocumentSize]:
+        """Return the documents of a few files, stored; an interruption loses at most these.
 
         Raises:
-            UsageError: a file changed since it was read.
             StoreUnavailable: the store does not answer.
         """
-        unseen = {each.document: each for each in batch if each.document not in self.passages}
-        stored = await self._store.get_many([document_key(document) for document in unseen])
-        counts = await in_side_thread(_passage_counts, stored)
-        missing = []
-        for reading, count in zip(unseen.values(), counts, strict=True):
-            if count is None:
-                missing.append(reading)
-            else:
-                self.passages[reading.document] = count
+        unseen = {each.document: each for each in batch if each.document not in self._known}
+        if unseen:
+            stored = await self._namespaces.documents(list(unseen))
+            sizes = await in_side_thread(_sizes, stored)
+            pairs = zip(unseen, sizes, strict=True)
+            self._known.update((document, size) for document, size in pairs if size is not None)
+        missing = [each for document, each in unseen.items() if document not in self._known]
         if missing:
             await self._make(missing)
+        return {each.document: self._known[each.document] for each in batch}
+
+    def forget(self, documents: frozenset[str]) -> None:
+        """Look for documents again that have gone from the store."""
+        for document in documents:
+            self._known.pop(document, None)
 
     async def _make(self, readings: Sequence[FileReading]) -> None:
-        documents = {}
-        for reading in readings:
-            chunks = await in_side_thread(_split, reading)
-            data, scales = await self._embedded(chunks)
-            documents[reading.document] = StoredDocument(
+        split = await in_side_thread(_split, readings)
+        texts = [_embedded_text(chunk) for chunks in split for chunk in chunks]
+        data, scales = await self._embedded(texts)
+        made = {}
+        at = 0
+        for reading, chunks in zip(readings, split, strict=True):
+            end = at + len(chunks)
+            made[reading.document] = StoredDocument(
                 content_hash=reading.content_hash,
                 format=reading.file.format,
                 chunker_version=CHUNKER_VERSION,
                 embedder=self._embedder.name,
                 dimensions=self._embedder.dimensions,
                 chunks=chunks,
-                vectors=data,
-                scales=scales,
+                vectors=data[at * self._embedder.dimensions : end * self._embedder.dimensions],
+                scales=scales[at:end],
             )
-        for items in await in_side_thread(lambda: list(_writes(documents))):
-            await self._store.put_many(items)
-        self.embedded += len(documents)
-        for document, made in documents.items():
-            self.passages[document] = len(made.chunks)
+            at = end
+        for items in await in_side_thread(lambda: list(_writes(made))):
+            await self._namespaces.store_documents(items)
+            for document, stored in items.items():
+                size = DocumentSize(len(made[document].chunks), len(stored))
+                self._known[document] = size
+        self.embedded += len(made)
 
-    async def _embedded(self, chunks: Sequence[Chunk]) -> tuple[bytes, tuple[float, ...]]:
+    async def _embedded(self, texts: Sequence[str]) -> tuple[bytes, tuple[float, ...]]:
         from cluster.memory.knowledge.vectors import to_int8
 
-        texts = [_embedded_text(chunk) for chunk in chunks]
-        data = b""
-        scales: tuple[float, ...] = ()
+        data: list[bytes] = []
+        scales: list[float] = []
         for at in range(0, len(texts), TEXTS_PER_CALL):
             vectors = await self._embedder.embed(texts[at : at + TEXTS_PER_CALL])
             more, more_scales = to_int8(vectors)
-            data, scales = data + more, scales + more_scales
-        return data, scales
+            data.append(more)
+            scales += more_scales
+        return b"".join(data), tuple(scales)
 
 
-def _passage_counts(stored: Sequence[bytes | None]) -> list[int | None]:
-    """Return the number of passages of each document, None where there is none to be read."""
-    counts: list[int | None] = []
+def _sizes(stored: Sequence[bytes | None]) -> list[DocumentSize | None]:
+    """Return the sizes of documents, None where there is none to be read."""
+    sizes: list[DocumentSize | None] = []
     for data in stored:
         try:
-            counts.append(None if data is None else len(document_from_bytes(data).chunks))
+            chunks = None if data is None else document_from_bytes(data).chunks
         except WireError:
-            counts.append(None)
-    return counts
+            chunks = None
+        sizes.append(
+            None if chunks is None or data is None else DocumentSize(len(chunks), len(data))
+        )
+    return sizes
 
 
-def _split(reading: FileReading) -> tuple[Chunk, ...]:
-    data = read_file(reading.file, Passed())
-    if data is None or hashlib.sha256(data).digest() != reading.content_hash:
-        raise UsageError(f"{reading.file.source} changed while it was being read: try again")
-    return tuple(chunks_of(decoded(data) or "", reading.file.format))
+def _split(readings: Sequence[FileReading]) -> list[tuple[Chunk, ...]]:
+    return [tuple(chunks_of(decoded(each.data) or "", each.file.format)) for each in readings]
 
 
 def _embedded_text(chunk: Chunk) -> str:
@@ -136,6 +161,6 @@ def _writes(documents: Mapping[str, StoredDocument]) -> Iterator[dict[str, bytes
         if items and size + len(data) > BYTES_PER_WRITE:
             yield items
             items, size = {}, 0
-        items[document_key(document)] = data
+        items[document] = data
         size += len(data)
     yield items
