@@ -54,12 +54,14 @@ class DriverLink:
         if not paths:
             return await self._learned(namespace)
         # With its libraries it takes a third of a second to import.
+        from cluster.memory.knowledge.forgetting import forget_unused
         from cluster.memory.knowledge.learning import LearningProgress, learn
 
         def progress(done: LearningProgress) -> None:
             note(f"reading the knowledge: {done.files} of {done.of_files} files")
 
         result = await learn(self._namespaces, paths, progress=progress)
+        await forget_unused(self._namespaces, SystemClock().wall())
         for text in result.news:
             note(text)
         for text in result.notes:

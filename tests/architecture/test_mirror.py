@@ -71,7 +71,7 @@ ELSEWHERE = {
     "cluster.wire.registration": "unit/cluster/memory/test_directory.py",
     # An adapter, held to its port's contract.
     "cluster.memory.journal.redis": "conformance/test_journal.py",
-    "cluster.memory.journal.quotes": "integration/test_redis_journal.py",
+    "cluster.memory.journal.quotes": "integration/test_quotes.py",
     "cluster.memory.namespaces.local": "conformance/test_namespaces.py",
     "cluster.memory.namespaces.redis": "conformance/test_namespaces.py",
     "cluster.memory.store.redis": "conformance/test_store.py",

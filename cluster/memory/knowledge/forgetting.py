@@ -5,7 +5,7 @@ Called by `fleetmind forget` and `fleetmind knowledge`, and by who submits a tas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 
@@ -17,6 +17,8 @@ from cluster.memory.namespaces.port import UNNAMED_KEPT_S, Namespaces, SourceCha
 ROUNDS_MAX = 8
 """So often others may put back what is being forgotten."""
 CHANGES_PER_WRITE = 1_000
+UNUSED_KEPT_S = 30 * 24 * 3600.0
+"""How long the namespace of some `--knowledge` paths stays when nobody names them any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,30 @@ async def _take_out(
         for at in range(0, len(changes), CHANGES_PER_WRITE):
             await namespaces.apply(name, changes[at : at + CHANGES_PER_WRITE], kept_s=kept_s)
     raise StoreUnavailable(f"others put back what is forgotten in {name}: stop them, and try again")
+
+
+def unused(names: Mapping[str, float], now: float) -> list[str]:
+    """Return the namespaces of paths that nobody has named for long.
+
+    Args:
+        names: all namespaces, with the Unix time when each was last used.
+        now: Unix time.
+    """
+    return [
+        name
+        for name, used_at in names.items()
+        if name.startswith(OF_PATHS) and now - used_at > UNUSED_KEPT_S
+    ]
+
+
+async def forget_unused(namespaces: Namespaces, now: float) -> None:
+    """Take everything out of the namespaces that are unused; ``now`` is Unix time.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    for name in unused(await namespaces.names(), now):
+        await _take_out(namespaces, name, None, UNNAMED_KEPT_S)
 
 
 async def known_namespace(namespaces: Namespaces, name: str) -> str:

@@ -189,6 +189,8 @@ class _Learning:
             done.keep(each, catalog.sources[each.key].record.passages)
         await self._read(upkeep.to_read, done)
         await self._remove(gone(catalog, frozenset(done.kept), tops), done)
+        if done.version == catalog.version:
+            await self._namespaces.apply(self._name, [])  # it is used, though nothing has changed
         self._embedded += writer.embedded
         return done
 

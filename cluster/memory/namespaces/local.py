@@ -110,7 +110,7 @@ class LocalNamespaces:
         return self._logs.get(name, _Log()).version
 
     async def names(self) -> dict[str, float]:
-        """Return the namespaces that have sources, and when each was last written (Unix time)."""
+        """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
         return {
             name: log.written_at
             for name, log in self._logs.items()

@@ -89,8 +89,9 @@ class Namespaces(Protocol):
     ) -> Applied:
         """Append those changes whose conditions hold, in their order and in one step.
 
-        A change that holds already is done and appends nothing, whatever its condition: so all may
-        be repeated. A document that no namespace names any more is kept for ``kept_s``.
+        Without any, it only notes that the namespace is used. A change that holds already is done
+        and appends nothing, whatever its condition: so all may be repeated. A document that no
+        namespace names any more is kept for ``kept_s``.
         """
         ...
 
@@ -106,7 +107,7 @@ class Namespaces(Protocol):
         ...
 
     async def names(self) -> dict[str, float]:
-        """Return the namespaces that have sources, and when each was last written (Unix time)."""
+        """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
         ...
 
 

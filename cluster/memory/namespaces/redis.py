@@ -180,7 +180,7 @@ class RedisNamespaces:
         return int(await self._store.run_script(_VERSION, _keys(name), []))
 
     async def names(self) -> dict[str, float]:
-        """Return the namespaces that have sources, and when each was last written (Unix time)."""
+        """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
         found = await self._store.run_script(_LIST, [_NAMES], [])
         return {
             name.decode(): float(score) for name, score in zip(found[::2], found[1::2], strict=True)

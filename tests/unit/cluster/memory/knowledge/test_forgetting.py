@@ -8,8 +8,10 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.forgetting import (
+    UNUSED_KEPT_S,
     Forgotten,
     forget,
+    forget_unused,
     known_namespace,
     summaries,
 )
@@ -104,6 +106,24 @@ async def test_a_namespace_that_is_not_there_is_told_with_those_that_are(
     await forget(namespaces, None)
     with pytest.raises(UsageError, match="there are none yet"):
         await forget(namespaces, None, name="other")
+
+
+async def test_what_was_named_as_knowledge_is_forgotten_when_nobody_names_it_any_more(
+    namespaces: LocalNamespaces, clock: ManualClock
+) -> None:
+    clock.advance(UNUSED_KEPT_S)
+    await forget_unused(namespaces, clock.wall())
+    kept = await counts(namespaces)
+    await learn(namespaces, ["a.md"], embedder=HashingEmbedder())
+    clock.advance(1.0)
+    await forget_unused(namespaces, clock.wall())
+    used = await counts(namespaces)
+
+    clock.advance(UNUSED_KEPT_S)
+    await forget_unused(namespaces, clock.wall())
+
+    assert kept == used == [(LEARNED, 2), ("other", 1), ("paths", 1)]
+    assert await counts(namespaces) == [(LEARNED, 2), ("other", 1)]
 
 
 async def test_a_summary_counts_what_a_namespace_has(
