@@ -196,6 +196,7 @@ def _earlier(assignment: Assignment) -> list[Passage]:
             citation.end_line,
             citation.quote,
             page=citation.page,
+            document=citation.document,
         )
         for result in assignment.results
         if isinstance(result.value, Finding)

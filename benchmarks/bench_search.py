@@ -24,6 +24,7 @@ from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.search import Entry, HybridIndex
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -65,9 +66,10 @@ def run(*, is_quick: bool = False, data: Path = DATA) -> list[Figure]:
 async def _measure(xquad: Xquad, folder: Path) -> list[Figure]:
     for number, passage in enumerate(xquad.passages):
         (folder / _file(number)).write_text(passage, encoding="utf-8")
-    store = LocalStore(SystemClock())
-    first_s, again_s = [await _learn_s(store, folder) for _ in range(2)]
-    hits, latencies_ms = await _ask(store, folder, xquad)
+    clock = SystemClock()
+    namespaces = LocalNamespaces(LocalStore(clock), clock)
+    first_s, again_s = [await _learn_s(namespaces, folder) for _ in range(2)]
+    hits, latencies_ms = await _ask(namespaces, folder, xquad)
     return [
         _recall("search.xquad_recall5", hits, RECALL_GOAL),
         sample_figure("search.query_ms", "ms", latencies_ms, note="one question, embedded"),
@@ -81,16 +83,18 @@ def _file(number: int) -> str:
     return f"p{number}.txt"
 
 
-async def _learn_s(store: LocalStore, folder: Path) -> float:
+async def _learn_s(namespaces: LocalNamespaces, folder: Path) -> float:
     started = time.perf_counter()
-    await learn(store, [folder])
+    await learn(namespaces, [folder])
     return time.perf_counter() - started
 
 
-async def _ask(store: LocalStore, folder: Path, xquad: Xquad) -> tuple[list[bool], list[float]]:
+async def _ask(
+    namespaces: LocalNamespaces, folder: Path, xquad: Xquad
+) -> tuple[list[bool], list[float]]:
     """Ask every question the way an agent does; a hit is a passage of the right file."""
-    collection = (await learn(store, [folder])).collection
-    knowledge = StoredKnowledge(store)
+    collection = (await learn(namespaces, [folder])).collection
+    knowledge = StoredKnowledge(namespaces)
     await knowledge.search(collection, "load everything")
     hits = []
     latencies_ms = []

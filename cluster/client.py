@@ -55,7 +55,9 @@ class SubmittedTask(Protocol):
 class ClusterLink(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
-    async def knowledge(self, paths: Sequence[PathName], note: Note) -> KnowledgeRead:
+    async def knowledge(
+        self, paths: Sequence[PathName], note: Note, namespace: str = ""
+    ) -> KnowledgeRead:
         """Return what the paths hold; what was learned before, without any."""
         ...
 
@@ -232,18 +234,25 @@ class Cluster:
         await uninterrupted(self._close())
 
     async def submit(
-        self, goal: str, *, knowledge: Sequence[PathName] = (), deadline_s: float | None = None
+        self,
+        goal: str,
+        *,
+        knowledge: Sequence[PathName] = (),
+        namespace: str = "",
+        deadline_s: float | None = None,
     ) -> Task:
         """Hand a goal to the cluster.
 
         Args:
             goal: what is wanted, in plain words.
             knowledge: files and folders to answer from; without any, what was learned before.
+            namespace: where that was learned, if not by default; not together with ``knowledge``.
             deadline_s: seconds the task may take, and before it the reading of the knowledge; the
                 settings' where not given.
 
         Raises:
-            UsageError: the goal is empty, or the knowledge can't be read.
+            UsageError: the goal is empty, the knowledge can't be read, or the namespace is not
+                known.
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
@@ -255,10 +264,12 @@ class Cluster:
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
+        if paths and namespace:
+            raise UsageError("answer from paths or from a namespace: give one of the two")
         timeout_s = deadline_s or self._configuration.settings.task.deadline_s
         try:
             async with asyncio.timeout(timeout_s):
-                read = await link.knowledge(paths, self._note)
+                read = await link.knowledge(paths, self._note, namespace)
         except TimeoutError:
             raise DeadlinePassed(
                 f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
@@ -270,7 +281,12 @@ class Cluster:
         return task
 
     async def ask(
-        self, goal: str, *, knowledge: Sequence[PathName] = (), deadline_s: float | None = None
+        self,
+        goal: str,
+        *,
+        knowledge: Sequence[PathName] = (),
+        namespace: str = "",
+        deadline_s: float | None = None,
     ) -> Answer:
         """Submit a goal and wait for its answer.
 
@@ -279,7 +295,10 @@ class Cluster:
             TaskCancelled: the task was cancelled.
             ClusterError: as from `submit`.
         """
-        return await (await self.submit(goal, knowledge=knowledge, deadline_s=deadline_s))
+        task = await self.submit(
+            goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+        )
+        return await task
 
     async def _close(self) -> None:
         try:

@@ -19,9 +19,9 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.memory.directory import scope_of
+from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import KnowledgeRead
-from cluster.memory.knowledge.records import LEARNED, name_key
-from cluster.memory.store.port import Store
+from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import ResidentRecord, read_resident
@@ -32,8 +32,6 @@ from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
 
-NOTED_FILES = 160
-"""So many files later, somebody who waits is told again how far the reading is."""
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
 
@@ -41,29 +39,48 @@ _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path"
 class DriverLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
-    def __init__(self, store: Store, driver: Driver) -> None:
+    def __init__(self, store: RedisStore, driver: Driver) -> None:
         self._store = store
+        self._namespaces = RedisNamespaces(store)
         self._driver = driver
 
-    async def knowledge(self, paths: Sequence[str | PathLike[str]], note: Note) -> KnowledgeRead:
-        """Return what the paths hold; what `fleetmind learn` added, without any.
+    async def knowledge(
+        self, paths: Sequence[str | PathLike[str]], note: Note, namespace: str = ""
+    ) -> KnowledgeRead:
+        """Return what the paths hold; without any, the namespace, or what `fleetmind learn` added.
 
         Raises:
-            UsageError: a path can't be read, or holds no text.
+            UsageError: a path can't be read, or holds no text; there is no such namespace.
             StoreUnavailable: the store does not answer.
         """
         if not paths:
-            [learned] = await self._store.get_many([name_key(LEARNED)])
-            return KnowledgeRead("" if learned is None else learned.decode())
+            return KnowledgeRead(await self._learned(namespace))
         # With its libraries it takes a third of a second to import.
-        from cluster.memory.knowledge.learning import learn
+        from cluster.memory.knowledge.forgetting import forget_unused
+        from cluster.memory.knowledge.learning import LearningProgress, learn
 
-        def progress(done: int, total: int) -> None:
-            if done == total or done % NOTED_FILES == 0:
-                note(f"reading the knowledge: {done} of {total} files")
+        def progress(done: LearningProgress) -> None:
+            note(f"reading the knowledge: {done.files} of {done.of_files} files")
 
-        result = await learn(self._store, paths, progress=progress)
+        result = await learn(self._namespaces, paths, progress=progress)
+        await forget_unused(self._namespaces, SystemClock().wall())
+        for text in result.news:
+            note(text)
         return KnowledgeRead(result.collection, result.files, result.left_out)
+
+    async def _learned(self, namespace: str) -> str:
+        """Return a namespace at its version; nothing where nothing was ever learned by default."""
+        from cluster.memory.knowledge.catalog import adopt_collection
+
+        await adopt_collection(self._store, self._namespaces)
+        if namespace:
+            from cluster.memory.knowledge.forgetting import known_namespace
+
+            await known_namespace(self._namespaces, namespace)
+        elif LEARNED not in await self._namespaces.names():
+            return ""
+        name = namespace or LEARNED
+        return str(KnowledgeVersion(name, await self._namespaces.version(name)))
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
@@ -182,7 +199,7 @@ async def link_to(
 
 
 @asynccontextmanager
-async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[Store]:
+async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[RedisStore]:
     """Connect to the store that the next run will use, starting the embedded one if need be.
 
     Raises:

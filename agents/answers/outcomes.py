@@ -73,7 +73,9 @@ class Outcomes:
         for quote in self.citations:
             if not any(lies_in(quote, passage) for passage in found):
                 place = (quote.source, quote.start_line, quote.end_line)
-                found.setdefault(Passage(*place, quote.quote, page=quote.page))
+                found.setdefault(
+                    Passage(*place, quote.quote, page=quote.page, document=quote.document)
+                )
         return tuple(found)
 
 

@@ -73,7 +73,9 @@ def cite(passage: Passage, start: int, end: int) -> Citation:
     if passage.text.count("\n") == last - first:
         first += passage.text.count("\n", 0, start)
         last = first + quote.count("\n")
-    return Citation(passage.source, first, last, quote, passage.page)
+    return Citation(
+        passage.source, first, last, quote, page=passage.page, document=passage.document
+    )
 
 
 def lies_in(citation: Citation, passage: Passage) -> bool:

@@ -24,6 +24,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.vocabulary import Passage
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 
 DEADLINE_S = 300
@@ -128,9 +129,10 @@ def queries(question: Question, report: Json) -> list[str]:
 
 async def _passages(asked: Sequence[str]) -> list[Passage]:
     """Return the best passages for each query, found in a store beside the cluster's."""
-    store = LocalStore(SystemClock())
-    collection = (await learn(store, [ASYNCIO])).collection
-    knowledge = StoredKnowledge(store)
+    clock = SystemClock()
+    namespaces = LocalNamespaces(LocalStore(clock), clock)
+    collection = (await learn(namespaces, [ASYNCIO])).collection
+    knowledge = StoredKnowledge(namespaces)
     found = [
         passage
         for query in asked

@@ -33,6 +33,8 @@ COMMANDS: Mapping[str, str] = {
     "down": "cluster.cli.resident:down",
     "status": "cluster.cli.resident:status",
     "learn": "cluster.cli.learn:learn",
+    "forget": "cluster.cli.knowledge:forget",
+    "knowledge": "cluster.cli.knowledge:knowledge",
     "models": "cluster.cli.models:models",
 }
 """Where each command lives; only the one that is asked for is imported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.joining import open_store
-from cluster.memory.knowledge.learning import Learned
+from cluster.memory.knowledge.catalog import adopt_collection
+from cluster.memory.knowledge.learning import Learned, LearningProgress
 from cluster.memory.knowledge.learning import learn as read
+from cluster.memory.knowledge.names import LEARNED, check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
-from cluster.memory.knowledge.records import LEARNED
 from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.settings import Configuration, load
+
+_MEGABYTE = 1_000_000
+_MINUTE_S = 60
 
 
 def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
@@ -26,31 +32,52 @@ def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
         UsageError: a setting is wrong, or a path can't be read.
     """
     configuration = load(options.config, flags_of(options))
+    namespace = check_namespace(LEARNED if options.namespace is None else options.namespace)
     check_paths(options.paths)
     # Absolute, since later runs are in other folders: what they cite must be found from there too.
     paths = tuple(str(Path(path).absolute()) for path in options.paths)
-    return _learn(configuration, paths, console)
+    return _learn(configuration, paths, namespace, console)
 
 
-async def _learn(configuration: Configuration, paths: tuple[str, ...], console: Console) -> int:
+async def _learn(
+    configuration: Configuration, paths: tuple[str, ...], namespace: str, console: Console
+) -> int:
     display = open_display(console)
+    started = time.monotonic()
 
-    def progress(done: int, total: int) -> None:
-        display.note(f"reading: {done} of {total} files")
+    def progress(done: LearningProgress) -> None:
+        display.note(pace(done, time.monotonic() - started))
 
     try:
         async with open_store(configuration, display.note) as store:
-            learned = await read(store, paths, name=LEARNED, progress=progress)
+            namespaces = RedisNamespaces(store)
+            await adopt_collection(store, namespaces)
+            learned = await read(namespaces, paths, name=namespace, progress=progress)
     finally:
         display.close()
+    for note in learned.news:
+        console.note(note)
     if line := left_out_line(learned.left_out):
         console.note(line)
-    console.write(_summary(learned))
+    console.write(_summary(learned, namespace))
     return Exit.DONE
 
 
-def _summary(learned: Learned) -> str:
+def pace(done: LearningProgress, elapsed_s: float) -> str:
+    """Return how far the reading is, how fast it goes and how long it will take, in a line."""
+    line = f"reading: {done.files:,} of {done.of_files:,} files"
+    if not done.size or elapsed_s <= 0:
+        return line
+    rate = done.size / elapsed_s
+    left_s = (done.of_size - done.size) / rate
+    left = f"{left_s / _MINUTE_S:.0f} min" if left_s >= 2 * _MINUTE_S else f"{left_s:.0f} s"
+    return f"{line}, {rate / _MEGABYTE:.1f} MB/s, {left} left"
+
+
+def _summary(learned: Learned, namespace: str) -> str:
+    removed = f", {learned.removed} are gone" if learned.removed else ""
+    where = "" if namespace == LEARNED else f" in {namespace}"
     return (
-        f"learned {learned.embedded} new files, {learned.reused} were known; "
-        f"{learned.files} files with {learned.passages} passages are known in all\n"
+        f"learned {learned.embedded} new files, {learned.reused} were known{removed}; "
+        f"{learned.files} files with {learned.passages} passages are known in all{where}\n"
     )

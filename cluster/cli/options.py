@@ -46,6 +46,44 @@ _SUBMIT = """\
 Give a goal to a Ray cluster as a job: uploads what it needs, follows the job's log on stderr and
 ends as the job ends. Otherwise like `fleetmind run`.
 """
+_LEARN = """\
+Read files and folders into the central store. Runs without --knowledge then answer from them.
+
+Learning a path again brings it up to date: a file whose size and time of modification are the same
+is not read, one whose content is the same is not embedded, one that is gone is forgotten. It may be
+interrupted at any time and goes on from there. Several may learn at once.
+"""
+_LEARN_EPILOG = """\
+examples:
+  fleetmind learn docs/ README.md
+  fleetmind learn ~/handbook --namespace handbook
+  fleetmind run "..." --namespace handbook
+
+A namespace is knowledge apart: a run answers from one of them. Without --namespace it is `default`.
+"""
+_FORGET = """\
+Take files and folders out of what was learned. From then on no look-up finds their text, in running
+tasks either; the text itself leaves the store within a minute, unless another namespace has it.
+
+The files themselves are not touched, and need not be there any more.
+"""
+_FORGET_EPILOG = """\
+examples:
+  fleetmind forget docs/old.md
+  fleetmind forget --all --namespace handbook
+  fleetmind forget secrets.txt --purge
+
+Answers that quoted it are kept in the journals of their tasks for up to a day after their end;
+--purge removes these journals too. Without --namespace it is forgotten in all of them, also in
+those that `--knowledge` made.
+"""
+_KNOWLEDGE = """\
+Show the namespaces, one a line: the files in it, their passages, its version, the size of its
+documents in the store, and where the files are. Those of `--knowledge` are called `paths:...`.
+
+The version counts what was ever put into it or removed; a task answers at least from the version
+that was there when it was submitted.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +103,9 @@ class Options:
     host: str | None = None
     framed: bool = False
     paths: tuple[str, ...] = ()
+    namespace: str | None = None
+    everything: bool = False
+    purge: bool = False
     action: str | None = None
     name: str = ""
 
@@ -115,6 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands, "submit", "the same, as a job of a Ray cluster", _SUBMIT)
     _add_resident(commands)
     _add_learn(commands)
+    _add_forget(commands)
+    _add_knowledge(commands)
     _add_models(commands)
     return parser
 
@@ -146,6 +189,11 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         action="append",
         help="a file or folder to answer from; may be given again",
     )
+    add(
+        "--namespace",
+        metavar="N",
+        help="answer from what `fleetmind learn --namespace N` has read (default: default)",
+    )
     _add_model(parser)
     add("--deadline", metavar="SECONDS", type=float, help="time the task may take (default: 300)")
     add("--json", action="store_true", help="print one JSON object instead of Markdown")
@@ -176,15 +224,43 @@ def _add_resident(commands: _Commands[_Parser]) -> None:
 
 def _add_learn(commands: _Commands[_Parser]) -> None:
     parser = _command(
-        commands,
-        "learn",
-        "add knowledge, to be used by later runs",
-        "Read files and folders into the central store. Runs without --knowledge then answer\n"
-        "from all that was learned; what has not changed is not read again.",
+        commands, "learn", "add knowledge, to be used by later runs", _LEARN, _LEARN_EPILOG
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or folder")
+    _add_namespace(parser, "where to (default: default)")
     _add_config(parser)
     _add_redis(parser)
+
+
+def _add_forget(commands: _Commands[_Parser]) -> None:
+    parser = _command(commands, "forget", "remove knowledge, everywhere", _FORGET, _FORGET_EPILOG)
+    add = parser.add_argument
+    add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned")
+    add("--all", action="store_true", dest="everything", help="all that was learned")
+    _add_namespace(parser, "only there (default: wherever it was learned)")
+    add(
+        "--purge",
+        action="store_true",
+        help="remove the text at once, and the journals of ended tasks that quote it",
+    )
+    _add_config(parser)
+    _add_redis(parser)
+
+
+def _add_knowledge(commands: _Commands[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "knowledge",
+        "show what was learned",
+        _KNOWLEDGE,
+        "example:\n  fleetmind knowledge",
+    )
+    _add_config(parser)
+    _add_redis(parser)
+
+
+def _add_namespace(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--namespace", metavar="N", help=text)
 
 
 def _add_models(commands: _Commands[_Parser]) -> None:

@@ -20,6 +20,7 @@ from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.tasks.report import TaskReport, event_to_json
 from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Answer
+from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
@@ -40,6 +41,7 @@ def run(
     """
     goal = read_goal(options, stdin)
     configuration = load(options.config, flags_of(options))
+    check_source(options)
     check_paths(options.knowledge)  # before anything is started for them
     return _answer(goal, options, configuration, console, join=join)
 
@@ -68,6 +70,21 @@ def read_goal(options: Options, stdin: TextIO | None = None) -> str:
     return goal
 
 
+def check_source(options: Options) -> None:
+    """Say early what is wrong with the namespace.
+
+    Raises:
+        UsageError: it can't be called that, or paths are given beside it.
+    """
+    if options.namespace is not None:
+        check_namespace(options.namespace)
+        if options.knowledge:
+            raise UsageError(
+                "--knowledge and --namespace exclude each other: what --knowledge names has a "
+                "namespace of its own"
+            )
+
+
 def flags_of(options: Options) -> list[Flag]:
     """Return the settings that the command line gives."""
     given = {
@@ -94,7 +111,9 @@ async def _answer(
     try:
         with _event_lines(options.events, console) as write:
             async with cluster:
-                task = await cluster.submit(goal, knowledge=options.knowledge)
+                task = await cluster.submit(
+                    goal, knowledge=options.knowledge, namespace=options.namespace or ""
+                )
                 if line := left_out_line(task.knowledge.left_out):
                     display.keep(line)
                 await _follow(task, display, write, options, console)

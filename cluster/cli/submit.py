@@ -11,7 +11,7 @@ from typing import Any
 from cluster.cli.answer import QUIET, to_markdown
 from cluster.cli.console import Console, printable
 from cluster.cli.options import Options
-from cluster.cli.run import STDOUT, flags_of, read_goal
+from cluster.cli.run import STDOUT, check_source, flags_of, read_goal
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Claim, Program, Run, StepProgram, Support
@@ -30,6 +30,7 @@ def submit(options: Options, console: Console) -> Coroutine[object, object, int]
     goal = read_goal(options)
     # The address is the dashboard's, not the one that `ray.init` takes.
     configuration = load(options.config, flags_of(dataclasses.replace(options, address=None)))
+    check_source(options)
     check_paths(options.knowledge)
     request = JobRequest(
         goal,
@@ -44,10 +45,11 @@ def submit(options: Options, console: Console) -> Coroutine[object, object, int]
 
 def flags_of_job(options: Options) -> tuple[str, ...]:
     """Return the flags for the run there; events for a file here come with its stdout."""
+    where = ("--namespace", options.namespace) if options.namespace else ()
     if options.events not in {None, STDOUT}:
-        return ("--events", STDOUT, "--json")
+        return (*where, "--events", STDOUT, "--json")
     events = () if options.events is None else ("--events", STDOUT)
-    return (*events, "--json") if options.json else events
+    return (*where, *events, "--json") if options.json else (*where, *events)
 
 
 async def _submit(request: JobRequest, options: Options, console: Console) -> int:

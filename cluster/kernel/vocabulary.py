@@ -57,6 +57,8 @@ class Citation:
     quote: str
     page: int = 0
     """From 1, where the source has pages: then the lines are counted on it."""
+    document: str = ""
+    """Id of the document that says it, where that is known: so a later change is noticed."""
 
 
 class Support(StrEnum):
@@ -298,6 +300,8 @@ class Passage:
     """Offsets in ``text`` where the file has tags: a quote may not reach over one."""
     page: int = 0
     """From 1, where the source has pages: then the lines are counted on it."""
+    document: str = ""
+    """Id of the document that it is of, where that is known."""
 
     @property
     def runs(self) -> tuple[str, ...]:

@@ -71,18 +71,20 @@ class Plan(_message.Message):
     def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
 
 class Citation(_message.Message):
-    __slots__ = ("source", "start_line", "end_line", "quote", "page")
+    __slots__ = ("source", "start_line", "end_line", "quote", "page", "document")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     START_LINE_FIELD_NUMBER: _ClassVar[int]
     END_LINE_FIELD_NUMBER: _ClassVar[int]
     QUOTE_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     source: str
     start_line: int
     end_line: int
     quote: str
     page: int
-    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., quote: _Optional[str] = ..., page: _Optional[int] = ...) -> None: ...
+    document: str
+    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., quote: _Optional[str] = ..., page: _Optional[int] = ..., document: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "support", "citations", "programs")
@@ -97,7 +99,7 @@ class Claim(_message.Message):
     def __init__(self, text: _Optional[str] = ..., support: _Optional[_Union[Support, str]] = ..., citations: _Optional[_Iterable[int]] = ..., programs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Passage(_message.Message):
-    __slots__ = ("source", "start_line", "end_line", "text", "score", "kind", "title", "breaks", "page")
+    __slots__ = ("source", "start_line", "end_line", "text", "score", "kind", "title", "breaks", "page", "document")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     START_LINE_FIELD_NUMBER: _ClassVar[int]
     END_LINE_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +109,7 @@ class Passage(_message.Message):
     TITLE_FIELD_NUMBER: _ClassVar[int]
     BREAKS_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     source: str
     start_line: int
     end_line: int
@@ -116,7 +119,8 @@ class Passage(_message.Message):
     title: str
     breaks: _containers.RepeatedScalarFieldContainer[int]
     page: int
-    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., kind: _Optional[str] = ..., title: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ..., page: _Optional[int] = ...) -> None: ...
+    document: str
+    def __init__(self, source: _Optional[str] = ..., start_line: _Optional[int] = ..., end_line: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ..., kind: _Optional[str] = ..., title: _Optional[str] = ..., breaks: _Optional[_Iterable[int]] = ..., page: _Optional[int] = ..., document: _Optional[str] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("text", "citations", "degraded", "claims", "basis", "passages")

@@ -24,21 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/v1/memory.proto\x12\x0c\x66leetmind.v1\"\xaa\x01\n\rStoredPassage\x12\x12\n\nstart_line\x18\x01 \x01(\r\x12\x10\n\x08\x65nd_line\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.fleetmind.v1.PassageKind\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x06 \x01(\t\x12\x0e\n\x06\x62reaks\x18\x07 \x03(\r\x12\x0c\n\x04page\x18\x08 \x01(\r\"\xd7\x01\n\x0eStoredDocument\x12\x14\n\x0c\x63ontent_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x17\n\x0f\x63hunker_version\x18\x03 \x01(\r\x12\x10\n\x08\x65mbedder\x18\x04 \x01(\t\x12\x12\n\ndimensions\x18\x05 \x01(\r\x12-\n\x08passages\x18\x06 \x03(\x0b\x32\x1b.fleetmind.v1.StoredPassage\x12\x0f\n\x07vectors\x18\x07 \x01(\x0c\x12\x0e\n\x06scales\x18\x08 \x03(\x02\x12\x10\n\x08omission\x18\t \x01(\t\"f\n\x10\x43ollectionSource\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08passages\x18\x04 \x01(\r\x12\x10\n\x08omission\x18\x05 \x01(\t\"C\n\x10StoredCollection\x12/\n\x07sources\x18\x01 \x03(\x0b\x32\x1e.fleetmind.v1.CollectionSource*Y\n\x0bPassageKind\x12\x1c\n\x18PASSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11PASSAGE_KIND_TEXT\x10\x01\x12\x15\n\x11PASSAGE_KIND_CODE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/v1/memory.proto\x12\x0c\x66leetmind.v1\"\xaa\x01\n\rStoredPassage\x12\x12\n\nstart_line\x18\x01 \x01(\r\x12\x10\n\x08\x65nd_line\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.fleetmind.v1.PassageKind\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x06 \x01(\t\x12\x0e\n\x06\x62reaks\x18\x07 \x03(\r\x12\x0c\n\x04page\x18\x08 \x01(\r\"\xd7\x01\n\x0eStoredDocument\x12\x14\n\x0c\x63ontent_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x17\n\x0f\x63hunker_version\x18\x03 \x01(\r\x12\x10\n\x08\x65mbedder\x18\x04 \x01(\t\x12\x12\n\ndimensions\x18\x05 \x01(\r\x12-\n\x08passages\x18\x06 \x03(\x0b\x32\x1b.fleetmind.v1.StoredPassage\x12\x0f\n\x07vectors\x18\x07 \x01(\x0c\x12\x0e\n\x06scales\x18\x08 \x03(\x02\x12\x10\n\x08omission\x18\t \x01(\t\"\xc7\x01\n\x0fNamespaceSource\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\x12\x17\n\x0f\x63hunker_version\x18\x04 \x01(\r\x12\x10\n\x08\x65mbedder\x18\x05 \x01(\t\x12\x10\n\x08passages\x18\x06 \x01(\r\x12\x14\n\x0cstored_bytes\x18\x07 \x01(\x04\x12\x0c\n\x04size\x18\x08 \x01(\x04\x12\x13\n\x0bmodified_ns\x18\t \x01(\x04\x12\x10\n\x08omission\x18\n \x01(\t\"f\n\x10\x43ollectionSource\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08passages\x18\x04 \x01(\r\x12\x10\n\x08omission\x18\x05 \x01(\t\"C\n\x10StoredCollection\x12/\n\x07sources\x18\x01 \x03(\x0b\x32\x1e.fleetmind.v1.CollectionSource*Y\n\x0bPassageKind\x12\x1c\n\x18PASSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11PASSAGE_KIND_TEXT\x10\x01\x12\x15\n\x11PASSAGE_KIND_CODE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.v1.memory_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PASSAGEKIND']._serialized_start=604
-  _globals['_PASSAGEKIND']._serialized_end=693
+  _globals['_PASSAGEKIND']._serialized_start=806
+  _globals['_PASSAGEKIND']._serialized_end=895
   _globals['_STOREDPASSAGE']._serialized_start=41
   _globals['_STOREDPASSAGE']._serialized_end=211
   _globals['_STOREDDOCUMENT']._serialized_start=214
   _globals['_STOREDDOCUMENT']._serialized_end=429
-  _globals['_COLLECTIONSOURCE']._serialized_start=431
-  _globals['_COLLECTIONSOURCE']._serialized_end=533
-  _globals['_STOREDCOLLECTION']._serialized_start=535
-  _globals['_STOREDCOLLECTION']._serialized_end=602
+  _globals['_NAMESPACESOURCE']._serialized_start=432
+  _globals['_NAMESPACESOURCE']._serialized_end=631
+  _globals['_COLLECTIONSOURCE']._serialized_start=633
+  _globals['_COLLECTIONSOURCE']._serialized_end=735
+  _globals['_STOREDCOLLECTION']._serialized_start=737
+  _globals['_STOREDCOLLECTION']._serialized_end=804
 # @@protoc_insertion_point(module_scope)

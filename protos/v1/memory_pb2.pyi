@@ -58,6 +58,30 @@ class StoredDocument(_message.Message):
     omission: str
     def __init__(self, content_hash: _Optional[bytes] = ..., format: _Optional[str] = ..., chunker_version: _Optional[int] = ..., embedder: _Optional[str] = ..., dimensions: _Optional[int] = ..., passages: _Optional[_Iterable[_Union[StoredPassage, _Mapping]]] = ..., vectors: _Optional[bytes] = ..., scales: _Optional[_Iterable[float]] = ..., omission: _Optional[str] = ...) -> None: ...
 
+class NamespaceSource(_message.Message):
+    __slots__ = ("source", "path", "format", "chunker_version", "embedder", "passages", "stored_bytes", "size", "modified_ns", "omission")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CHUNKER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDER_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    STORED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_NS_FIELD_NUMBER: _ClassVar[int]
+    OMISSION_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    path: str
+    format: str
+    chunker_version: int
+    embedder: str
+    passages: int
+    stored_bytes: int
+    size: int
+    modified_ns: int
+    omission: str
+    def __init__(self, source: _Optional[str] = ..., path: _Optional[str] = ..., format: _Optional[str] = ..., chunker_version: _Optional[int] = ..., embedder: _Optional[str] = ..., passages: _Optional[int] = ..., stored_bytes: _Optional[int] = ..., size: _Optional[int] = ..., modified_ns: _Optional[int] = ..., omission: _Optional[str] = ...) -> None: ...
+
 class CollectionSource(_message.Message):
     __slots__ = ("source", "document", "path", "passages", "omission")
     SOURCE_FIELD_NUMBER: _ClassVar[int]

@@ -29,6 +29,7 @@ MAY_SHOW_MORE = {
     "cluster/memory/knowledge/chunking/page.py": "the parts a page is made of",
 }
 MAY_BE_WIDE = {
+    "Options": "a field a flag of the command line",
     "Envelope": "as many fields as the message of the wire has",
     "UnixConnection": "a protocol of the event loop, with the state of both directions of a stream",
 }

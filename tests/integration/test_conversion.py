@@ -21,6 +21,7 @@ from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.omissions import Omission, left_out_line
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
@@ -65,6 +66,11 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def converter() -> Iterator[Converter]:
     with closing(Converter()) as opened:
         yield opened
+
+
+def empty_namespaces() -> LocalNamespaces:
+    clock = ManualClock()
+    return LocalNamespaces(LocalStore(clock), clock)
 
 
 def ended_within_wait(process: int) -> bool:
@@ -203,10 +209,10 @@ def test_nothing_of_the_working_directory_is_imported(
 
 async def test_a_passage_of_a_pdf_has_its_page_and_its_lines_there(write: Write) -> None:
     write("a.pdf", pdf_of("Sorting takes time.", "Heaps\nA heap is a tree."))
-    store, embedder = LocalStore(ManualClock()), HashingEmbedder()
+    namespaces, embedder = empty_namespaces(), HashingEmbedder()
 
-    learned = await learn(store, ["a.pdf"], embedder=embedder)
-    found = await StoredKnowledge(store, embedder).search(learned.collection, "heap tree", 1)
+    learned = await learn(namespaces, ["a.pdf"], embedder=embedder)
+    found = await StoredKnowledge(namespaces, embedder).search(learned.collection, "heap tree", 1)
 
     (best,) = found
     assert (best.source, best.page, best.start_line, best.end_line) == ("a.pdf", 2, 1, 2)
@@ -218,9 +224,9 @@ async def test_files_without_text_are_left_out_and_told_each_time(write: Write) 
     write("docs/c.pdf", pdf_of(""))
     write("docs/d.docx", b"PK, but no zip")
     write("docs/e.ipynb", b"no JSON")
-    store, embedder = LocalStore(ManualClock()), HashingEmbedder()
+    namespaces, embedder = empty_namespaces(), HashingEmbedder()
 
-    learned = [await learn(store, ["docs"], embedder=embedder) for _ in range(2)]
+    learned = [await learn(namespaces, ["docs"], embedder=embedder) for _ in range(2)]
 
     assert [(each.files, each.embedded, each.reused) for each in learned] == [(1, 1, 0), (1, 0, 1)]
     assert {left_out_line(each.left_out) for each in learned} == {BAD}
@@ -231,4 +237,4 @@ async def test_a_file_without_text_that_is_named_is_refused(write: Write) -> Non
     write("b.pdf", pdf_of("secret", is_locked=True))
 
     with pytest.raises(UsageError, match=r"'b\.pdf' .*1 encrypted PDF"):
-        await learn(LocalStore(ManualClock()), ["a.md", "b.pdf"], embedder=HashingEmbedder())
+        await learn(empty_namespaces(), ["a.md", "b.pdf"], embedder=HashingEmbedder())

@@ -14,6 +14,7 @@ from cluster.kernel.vocabulary import Passage
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 from tests.conformance.embedder_contract import PROMISES, Promise
 from tests.support.clock import ManualClock
@@ -26,10 +27,10 @@ PAGES = ROOT / "examples" / "knowledge"
 
 @pytest.fixture
 async def pages() -> AsyncIterator[tuple[StoredKnowledge, str]]:
-    """The demo's pages, learned, and the id of their collection."""
-    store = LocalStore(ManualClock())
-    learned = await learn(store, [PAGES])
-    knowledge = StoredKnowledge(store)
+    """The demo's pages, learned, and the version of their namespace."""
+    namespaces = LocalNamespaces(LocalStore(ManualClock()), ManualClock())
+    learned = await learn(namespaces, [PAGES])
+    knowledge = StoredKnowledge(namespaces)
     yield knowledge, learned.collection
     await knowledge.close()
 
@@ -96,25 +97,21 @@ def test_a_second_run_loads_neither_the_model_nor_numpy() -> None:
 import asyncio, sys
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.learning import learn
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 
-class Known(LocalStore):
-    "A store of another run: it has every document."
-    async def get_many(self, keys):
-        return [known.get(key) for key in keys]
-
 async def main():
-    store = LocalStore(ManualClock())
-    await learn(store, [{str(PAGES)!r}])
-    known.update(await store.items(""))
+    namespaces = LocalNamespaces(LocalStore(ManualClock()), ManualClock())
+    await learn(namespaces, [{str(PAGES)!r}])
     for name in [name for name in sys.modules if name.partition(".")[0] in HEAVY]:
         sys.modules[name] = None
-    learned = await learn(Known(ManualClock()), [{str(PAGES)!r}], embedder=WordLlamaEmbedder())
+    learned = await learn(
+        namespaces, [{str(PAGES)!r}], name="another", embedder=WordLlamaEmbedder()
+    )
     print(learned.embedded, learned.reused)
 
 HEAVY = ("numpy", "wordllama", "tantivy")
-known = {{}}
 asyncio.run(main())
 """
 

@@ -177,6 +177,21 @@ async def test_a_pdf_is_learned_and_cited_by_its_page_and_a_broken_one_is_told(
     assert "rust.pdf, page 2, line 1" in ended.out
 
 
+async def test_what_was_forgotten_is_in_no_answer_of_a_cluster_that_has_loaded_it(
+    machine: Machine, knowledge: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sea.md").write_text("# Sea\n\nThe sea is deep.\n", encoding="utf-8")
+    await machine.fleetmind("learn", knowledge, "sea.md", "--namespace", "nature")
+    before = await machine.fleetmind("run", GOAL, "--namespace", "nature")
+
+    forgotten = await machine.fleetmind("forget", knowledge, "--namespace", "nature", "--purge")
+    after = await machine.fleetmind("run", GOAL, "--namespace", "nature")
+
+    assert "teal" in before.out
+    assert "removed the journals of 1 tasks" in forgotten.out
+    assert (after.exit_code, "teal" in after.out) == (0, False)
+
+
 async def test_events_come_as_lines_with_their_place(machine: Machine, knowledge: str) -> None:
     ended = await machine.fleetmind("run", GOAL, "--knowledge", knowledge, "--events", "-")
 

@@ -21,6 +21,7 @@ from cluster.kernel.ids import agent_id
 from cluster.kernel.vocabulary import Answer, Failure
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
@@ -106,12 +107,13 @@ class AgentCluster(MemoryCluster):
     def __init__(self) -> None:
         super().__init__()
         self._embedder = HashingEmbedder()
-        self._knowledge = StoredKnowledge(self.store, self._embedder)
+        self._namespaces = LocalNamespaces(self.store, self.clock)
+        self._knowledge = StoredKnowledge(self._namespaces, self._embedder)
         self._agents: list[Agent] = []
 
     async def learn(self, path: Path) -> str:
         """Read a file into the store and return the id of the collection."""
-        return (await learn(self.store, [path], embedder=self._embedder)).collection
+        return (await learn(self._namespaces, [path], embedder=self._embedder)).collection
 
     async def add_real(
         self, role: str, model: Model, sandbox: Sandbox | None = None, run_timeout_s: float = 5.0

@@ -85,13 +85,15 @@ class ScriptedLink:
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
 
-    async def knowledge(self, paths: Sequence[PathName], note: Note) -> KnowledgeRead:
+    async def knowledge(
+        self, paths: Sequence[PathName], note: Note, namespace: str = ""
+    ) -> KnowledgeRead:
         self.learned += paths
         if self.never_learns:
             await asyncio.Event().wait()
-        return (
-            KnowledgeRead("collection-1", len(paths), self.left_out) if paths else KnowledgeRead()
-        )
+        if not paths:
+            return KnowledgeRead(namespace and f"{namespace}@1")
+        return KnowledgeRead("collection-1", len(paths), self.left_out)
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> ScriptedTask:
         self.goals.append(goal)

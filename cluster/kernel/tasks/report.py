@@ -37,8 +37,9 @@ JsonObject = dict[str, object]
 
 _ROUND_DIGITS = 6
 """Microseconds: finer than any clock between processes."""
-_UNTOLD = frozenset({"passages"})
-"""Of a finding: they are long, and whoever reads it has the quotes."""
+_UNTOLD = frozenset({"passages", "document"})
+"""Passages of a finding are long, and whoever reads it has the quotes; a document is none of the
+FIXED keys of a citation."""
 
 
 @dataclass(slots=True)

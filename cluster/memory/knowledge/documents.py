@@ -11,18 +11,18 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cluster.kernel.errors import UsageError, WireError
+from cluster.kernel.errors import WireError
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION, chunks_of
 from cluster.memory.knowledge.conversion.converted import Unconvertible
 from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.formats import PACKED, format_of_content
-from cluster.memory.knowledge.omissions import Omission, Omissions
-from cluster.memory.knowledge.records import Chunk, StoredDocument, document_key
+from cluster.memory.knowledge.omissions import Omission
+from cluster.memory.knowledge.records import Chunk, StoredDocument
 from cluster.memory.knowledge.side_thread import in_side_thread
-from cluster.memory.knowledge.sources import SourceFile, decoded, read_file
+from cluster.memory.knowledge.sources import SourceFile, decoded
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
-from cluster.memory.store.port import Store
+from cluster.memory.namespaces.port import DOCUMENT_CHARS, Namespaces
 
 TEXTS_PER_CALL = 512
 """Passages embedded at once, about 0.3 s: an interruption is heard in between."""
@@ -35,8 +35,7 @@ class FileReading:
 
     file: SourceFile
     """Its format is the one that its content tells."""
-    size: int
-    """Bytes that were read; a log may have grown since."""
+    data: bytes
     content_hash: bytes
     document: str
 
@@ -46,101 +45,136 @@ class FileReading:
         file = replace(file, format=format_of_content(data, file.format))
         content_hash = hashlib.sha256(data).digest()
         how = f"{CHUNKER_VERSION}\0{file.format}\0{embedder}\0".encode()
-        document = hashlib.sha256(how + content_hash).hexdigest()[:32]
-        return cls(file, len(data), content_hash, document)
+        document = hashlib.sha256(how + content_hash).hexdigest()[:DOCUMENT_CHARS]
+        return cls(file, data, content_hash, document)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSize:
+    """How much a stored document is."""
+
+    passages: int
+    stored_bytes: int
+    omission: str = ""
+    """Why it has no passages, as `Omission` has it; empty where it has some."""
+
+    @classmethod
+    def of(cls, document: StoredDocument, stored_bytes: int) -> DocumentSize:
+        """Measure a document; earlier versions did not say why it has no passages."""
+        omission = document.omission or ("" if document.chunks else Omission.NO_TEXT)
+        return cls(len(document.chunks), stored_bytes, omission)
 
 
 class DocumentWriter:
-    """Stores the documents of files where they are not stored yet."""
+    """Stores the documents of files where they are not stored yet.
 
-    def __init__(self, store: Store, embedder: Embedder, converter: Converter) -> None:
-        self._store = store
+    Args:
+        namespaces: where to.
+        embedder: makes the vectors.
+        converter: takes the text out of packed files.
+        known: documents that are in the store for certain.
+    """
+
+    def __init__(
+        self,
+        namespaces: Namespaces,
+        embedder: Embedder,
+        converter: Converter,
+        known: Mapping[str, DocumentSize],
+    ) -> None:
+        self._namespaces = namespaces
         self._embedder = embedder
         self._converter = converter
-        self.passages: dict[str, int] = {}
-        """Number of passages of each document that was asked for and is in the store now."""
-        self.omissions: dict[str, str] = {}
-        """Why those without passages have none."""
+        self._known = dict(known)
         self.embedded = 0
-        """How many with passages were not there before."""
+        """How many documents with passages were not there before."""
 
-    async def write(self, batch: Sequence[FileReading]) -> None:
-        """Store the documents of a few files; an interruption loses at most these.
+    async def write(self, batch: Sequence[FileReading]) -> Mapping[str, DocumentSize]:
+        """Return the documents of a few files, stored; an interruption loses at most these.
 
         Raises:
-            UsageError: a file changed since it was read.
             StoreUnavailable: the store does not answer.
         """
-        unseen = {each.document: each for each in batch if each.document not in self.passages}
-        stored = await self._store.get_many([document_key(document) for document in unseen])
-        known = await in_side_thread(_known, stored)
-        missing = []
-        for reading, facts in zip(unseen.values(), known, strict=True):
-            if facts is None:
-                missing.append(reading)
-            else:
-                self.passages[reading.document], self.omissions[reading.document] = facts
+        unseen = {each.document: each for each in batch if each.document not in self._known}
+        if unseen:
+            stored = await self._namespaces.documents(list(unseen))
+            sizes = await in_side_thread(_sizes, stored)
+            pairs = zip(unseen, sizes, strict=True)
+            self._known.update((document, size) for document, size in pairs if size is not None)
+        missing = [each for document, each in unseen.items() if document not in self._known]
         if missing:
             await self._make(missing)
+        return {each.document: self._known[each.document] for each in batch}
+
+    def forget(self, documents: frozenset[str]) -> None:
+        """Look for documents again that have gone from the store."""
+        for document in documents:
+            self._known.pop(document, None)
 
     async def _make(self, readings: Sequence[FileReading]) -> None:
-        documents = {}
-        for reading in readings:
-            chunks, omission = await in_side_thread(_split, reading, self._converter)
-            data, scales = await self._embedded(chunks)
-            documents[reading.document] = StoredDocument(
+        split = await in_side_thread(_split, readings, self._converter)
+        texts = [_embedded_text(chunk) for chunks, _ in split for chunk in chunks]
+        data, scales = await self._embedded(texts)
+        made = {}
+        at = 0
+        for reading, (chunks, omission) in zip(readings, split, strict=True):
+            end = at + len(chunks)
+            made[reading.document] = StoredDocument(
                 content_hash=reading.content_hash,
                 format=reading.file.format,
                 chunker_version=CHUNKER_VERSION,
                 embedder=self._embedder.name,
                 dimensions=self._embedder.dimensions,
                 chunks=chunks,
-                vectors=data,
-                scales=scales,
+                vectors=data[at * self._embedder.dimensions : end * self._embedder.dimensions],
+                scales=scales[at:end],
                 omission=omission,
             )
-        for items in await in_side_thread(lambda: list(_writes(documents))):
-            await self._store.put_many(items)
-        self.embedded += sum(not made.omission for made in documents.values())
-        for document, made in documents.items():
-            self.passages[document] = len(made.chunks)
-            self.omissions[document] = made.omission
+            at = end
+        for items in await in_side_thread(lambda: list(_writes(made))):
+            await self._namespaces.store_documents(items)
+            for document, stored in items.items():
+                self._known[document] = DocumentSize.of(made[document], len(stored))
+        self.embedded += sum(not each.omission for each in made.values())
 
-    async def _embedded(self, chunks: Sequence[Chunk]) -> tuple[bytes, tuple[float, ...]]:
+    async def _embedded(self, texts: Sequence[str]) -> tuple[bytes, tuple[float, ...]]:
         from cluster.memory.knowledge.vectors import to_int8
 
-        texts = [_embedded_text(chunk) for chunk in chunks]
-        data = b""
-        scales: tuple[float, ...] = ()
+        data: list[bytes] = []
+        scales: list[float] = []
         for at in range(0, len(texts), TEXTS_PER_CALL):
             vectors = await self._embedder.embed(texts[at : at + TEXTS_PER_CALL])
             more, more_scales = to_int8(vectors)
-            data, scales = data + more, scales + more_scales
-        return data, scales
+            data.append(more)
+            scales += more_scales
+        return b"".join(data), tuple(scales)
 
 
-def _known(stored: Sequence[bytes | None]) -> list[tuple[int, str] | None]:
-    """Return how many passages each document has, and why none; None where there is no document."""
-    known: list[tuple[int, str] | None] = []
+def _sizes(stored: Sequence[bytes | None]) -> list[DocumentSize | None]:
+    """Return the sizes of documents, None where there is none to be read."""
+    sizes: list[DocumentSize | None] = []
     for data in stored:
         try:
-            document = None if data is None else document_from_bytes(data)
+            size = None if data is None else DocumentSize.of(document_from_bytes(data), len(data))
         except WireError:
-            document = None
-        known.append(None if document is None else (len(document.chunks), document.omission))
-    return known
+            size = None
+        sizes.append(size)
+    return sizes
 
 
-def _split(reading: FileReading, converter: Converter) -> tuple[tuple[Chunk, ...], str]:
-    """Return the passages of a file, or why it has none."""
-    data = (read_file(reading.file, Omissions()) or b"")[: reading.size]
-    if hashlib.sha256(data).digest() != reading.content_hash:
-        raise UsageError(f"{reading.file.source} changed while it was being read: try again")
+def _split(
+    readings: Sequence[FileReading], converter: Converter
+) -> list[tuple[tuple[Chunk, ...], str]]:
+    """Return the passages of files, or why each has none."""
+    return [_passages(each, converter) for each in readings]
+
+
+def _passages(reading: FileReading, converter: Converter) -> tuple[tuple[Chunk, ...], str]:
     if reading.file.format not in PACKED:
-        chunks = tuple(chunks_of(decoded(data) or "", reading.file.format))
+        chunks = tuple(chunks_of(decoded(reading.data) or "", reading.file.format))
         return chunks, "" if chunks else Omission.NO_TEXT
     try:
-        return _unpacked(data, reading.file.format, converter)
+        return _unpacked(reading.data, reading.file.format, converter)
     except Unconvertible as error:
         return (), error.omission
 
@@ -169,6 +203,6 @@ def _writes(documents: Mapping[str, StoredDocument]) -> Iterator[dict[str, bytes
         if items and size + len(data) > BYTES_PER_WRITE:
             yield items
             items, size = {}, 0
-        items[document_key(document)] = data
+        items[document] = data
         size += len(data)
     yield items

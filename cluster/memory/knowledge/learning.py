@@ -1,6 +1,8 @@
-"""Reads files and folders into the central store: their contents, and a list of what there is.
+"""Reads files and folders into a namespace of the central store.
 
-Called by who submits a task; the agents find it all again with `cluster.memory.knowledge.stored`.
+Called by who submits a task, and by `fleetmind learn`; the agents find it all again with
+`cluster.memory.knowledge.stored`. Whatever ends it, what was put until then stays, and the next
+time goes on from there.
 """
 
 from __future__ import annotations
@@ -8,17 +10,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.collections import named_collection, stored_collection
+from cluster.kernel.clock import Clock, SystemClock
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.knowledge.catalog import Catalog, KnownSource, read_catalog
+from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION
 from cluster.memory.knowledge.conversion.converter import Converter
-from cluster.memory.knowledge.documents import DocumentWriter, FileReading
+from cluster.memory.knowledge.documents import DocumentSize, DocumentWriter, FileReading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.formats import kind_of_format
+from cluster.memory.knowledge.names import (
+    KnowledgeVersion,
+    check_namespace,
+    namespace_of,
+    source_key,
+)
 from cluster.memory.knowledge.omissions import LeftOut, Omission, Omissions, left_out_line
-from cluster.memory.knowledge.records import Collection, CollectionSource, collection_key, name_key
+from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import (
     NO_TEXT,
@@ -28,15 +38,28 @@ from cluster.memory.knowledge.sources import (
     refuse_named,
     shown,
 )
-from cluster.memory.knowledge.wire import collection_to_bytes
-from cluster.memory.store.port import Store
+from cluster.memory.knowledge.upkeep import FoundFile, Method, Upkeep, batches, gone, settled_ns
+from cluster.memory.knowledge.wire import record_to_bytes
+from cluster.memory.namespaces.port import Applied, Namespaces, SourceChange
 
-BATCH_FILES = 16
-"""Files that are read, split, embedded and stored together."""
+ROUNDS_MAX = 8
+"""So often others may change the same sources meanwhile; then the files are looked at again."""
+REMOVALS_PER_WRITE = 1_000
 
 PathName = str | os.PathLike[str]
-FilesDone = Callable[[int, int], None]
-"""Hears how many of how many files are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningProgress:
+    """How far the reading is, of what has to be read at all."""
+
+    files: int
+    of_files: int
+    size: int
+    of_size: int
+
+
+OnLearning = Callable[[LearningProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,163 +67,297 @@ class Learned:
     """What `learn` did."""
 
     collection: str
-    """Id of the collection, as `Submission.collection` wants it."""
+    """The namespace and its version, as `Submission.collection` wants it."""
     files: int
-    """Sources in the collection that have text."""
+    """Sources in the namespace that have passages."""
     passages: int
     embedded: int
     """Documents with text that were new to the store."""
     reused: int
     """Files whose content was known already."""
+    removed: int
+    """Sources whose files are no longer there."""
     left_out: tuple[LeftOut, ...] = ()
     """What the paths lead to besides, by kind and reason; `left_out_line` says it."""
+    news: tuple[str, ...] = ()
+    """Sentences on what took its time for a reason that isn't the files."""
 
 
 async def learn(
-    store: Store,
+    namespaces: Namespaces,
     paths: Sequence[PathName],
     *,
     embedder: Embedder | None = None,
     name: str = "",
-    progress: FilesDone | None = None,
+    progress: OnLearning | None = None,
+    clock: Clock | None = None,
 ) -> Learned:
-    """Read files and folders into the store and return the collection of what they hold.
+    """Read files and folders into a namespace, in the place of what it had from the same paths.
 
-    With a name, they are added to the collection of that name, in the place of what it had from
-    the same paths. Two that add to one name at the same time: the later one wins.
-
-    Raises:
-        UsageError: a path doesn't exist, or a file that it names is unreadable, empty, binary, too
-            large, encrypted or broken.
-        StoreUnavailable: the store does not answer.
-    """
-    embedder = embedder or WordLlamaEmbedder()
-    omissions = Omissions()
-    readings = await _read_all(paths, embedder, omissions)
-    sources = [
-        CollectionSource(each.file.source, each.document, shown(each.file.path), 0)
-        for each in readings
-    ]
-    old = await _named(store, name)
-    collection = _merged(old, sources, paths if name else ())
-    known = await stored_collection(store, collection.id)
-    embedded = 0
-    if known is None:
-        # A cancellation ends the process that reads files, whatever it is doing.
-        with closing(Converter()) as converter:
-            writer = DocumentWriter(store, embedder, converter)
-            await _write(writer, readings, progress)
-        embedded = writer.embedded
-        known = _counted(collection, writer)
-        without_text = _say_left_out(known, readings, omissions)
-        if not any(each.passages for each in known.sources):
-            raise UsageError(f"the knowledge {NO_TEXT}. {left_out_line(omissions.left_out())}")
-        await store.put_many({collection_key(known.id): collection_to_bytes(known)})
-    else:
-        without_text = _say_left_out(known, readings, omissions)
-    if name:
-        await store.put_many({name_key(name): collection.id.encode()})
-    return Learned(
-        collection=collection.id,
-        files=sum(not each.omission for each in known.sources),
-        passages=sum(each.passages for each in known.sources),
-        embedded=embedded,
-        reused=len(readings) - without_text - embedded,
-        left_out=omissions.left_out(),
-    )
-
-
-async def _write(
-    writer: DocumentWriter, readings: Sequence[FileReading], progress: FilesDone | None
-) -> None:
-    for at in range(0, len(readings), BATCH_FILES):
-        await writer.write(readings[at : at + BATCH_FILES])
-        if progress is not None:
-            progress(min(at + BATCH_FILES, len(readings)), len(readings))
-
-
-def _say_left_out(known: Collection, readings: Sequence[FileReading], omissions: Omissions) -> int:
-    """Count the files that were read just now and have no text, and return how many there are.
+    Without a name it is one of the paths' own, which has nothing else. Files that haven't changed
+    are not read. Others may write to it at the same time: nothing of theirs is lost, and where two
+    learn one file, what the file says in the end stays.
 
     Raises:
-        UsageError: the user named one of them.
+        UsageError: a path doesn't exist or leads to no text, or a file that it names is unreadable,
+            empty, binary, too large, encrypted or broken.
+        StoreUnavailable: the store does not answer, or others change the same files all the time.
     """
-    count = omissions.count
-    omitted = {each.document: each.omission for each in known.sources if each.omission}
-    for reading in readings:
-        if name := omitted.get(reading.document):
-            omission, kind = Omission(name), kind_of_format(reading.file.format)
-            left_out = LeftOut(kind, omission, 1)
-            refuse_named(reading.file, f"holds no text that can be read ({left_out})")
-            omissions.add(kind, omission, reading.file.source)
-    return omissions.count - count
-
-
-async def _named(store: Store, name: str) -> Collection | None:
-    collection = await named_collection(store, name) if name else ""
-    return await stored_collection(store, collection) if collection else None
-
-
-def _counted(collection: Collection, writer: DocumentWriter) -> Collection:
-    return Collection(
-        tuple(
-            replace(
-                each,
-                passages=writer.passages.get(each.document, each.passages),
-                omission=writer.omissions.get(each.document, each.omission),
-            )
-            for each in collection.sources
+    # A cancellation ends the process that reads files, whatever it is doing.
+    with closing(Converter()) as converter:
+        learning = _Learning(
+            namespaces,
+            check_namespace(name) if name else namespace_of(paths),
+            embedder or WordLlamaEmbedder(),
+            converter,
+            progress=progress or _say_nothing,
+            clock=clock or SystemClock(),
         )
-    )
+        return await learning.learn(paths, None if not name else [_top(path) for path in paths])
 
 
-async def _read_all(
-    paths: Sequence[PathName], embedder: Embedder, omissions: Omissions
-) -> list[FileReading]:
-    """Read what the paths lead to.
+def _say_nothing(_progress: LearningProgress) -> None:
+    """Take progress that nobody wants."""
+
+
+def _top(path: PathName) -> str:
+    return shown(Path(path).resolve())
+
+
+@dataclass(slots=True)
+class _Round:
+    """One look at the files, and what came of it."""
+
+    catalog: Catalog
+    omissions: Omissions
+    sources: dict[str, KnownSource]
+    """What the namespace has, as far as is known, by now."""
+    version: int
+    writer: DocumentWriter
+    kept: set[str] = field(default_factory=set)
+    """Keys of the files that are there; those without passages too, lest they be read each time."""
+    texts: set[Path] = field(default_factory=set)
+    """Those that have passages."""
+    fruitful: set[str] = field(default_factory=set)
+    """Paths as they were named that have led to one."""
+    is_refused: bool = False
+    """Somebody else has changed a source that this changes."""
+
+    def keep(self, found: FoundFile, file: SourceFile, omission: str) -> None:
+        """Count a file that the namespace has, or is to have."""
+        self.kept.add(found.key)
+        if omission:
+            self.omissions.add(kind_of_format(file.format), Omission(omission), file.source)
+        else:
+            self.texts.add(file.path)
+            self.fruitful.add(file.named)
+
+
+class _Learning:
+    """One call of `learn`."""
+
+    def __init__(
+        self,
+        namespaces: Namespaces,
+        name: str,
+        embedder: Embedder,
+        converter: Converter,
+        *,
+        progress: OnLearning,
+        clock: Clock,
+    ) -> None:
+        self._namespaces = namespaces
+        self._name = name
+        self._embedder = embedder
+        self._converter = converter
+        self._progress = progress
+        self._clock = clock
+        self._method = Method(CHUNKER_VERSION, embedder.name)
+        self._embedded = 0
+        self._removed = 0
+        self._news: dict[str, None] = {}
+
+    async def learn(self, paths: Sequence[PathName], tops: Sequence[str] | None) -> Learned:
+        """Look at the files until nobody else has changed what this changes."""
+        for _ in range(ROUNDS_MAX):
+            omissions = Omissions()
+            files = await in_side_thread(_find, paths, omissions)
+            done = await self._round(files, omissions, tops)
+            if not done.is_refused:
+                _check_fruitful(paths, done)
+                return self._learned(done)
+        raise StoreUnavailable(
+            f"others change the same files of the namespace {self._name} all the time: try again"
+        )
+
+    async def _round(
+        self, files: Sequence[FoundFile], omissions: Omissions, tops: Sequence[str] | None
+    ) -> _Round:
+        catalog = await read_catalog(self._namespaces, self._name)
+        named = {each.document: _size(each) for each in catalog.sources.values()}
+        lost = await self._namespaces.missing(list(named))
+        upkeep = await in_side_thread(Upkeep.of, files, catalog, self._method, lost)
+        self._tell_reembedded(upkeep.reembedded)
+        present = {document: size for document, size in named.items() if document not in lost}
+        writer = DocumentWriter(self._namespaces, self._embedder, self._converter, present)
+        done = _Round(catalog, omissions, dict(catalog.sources), catalog.version, writer)
+        for each in upkeep.unchanged:
+            omission = _size(catalog.sources[each.key]).omission
+            _refuse_omitted(each.file, omission)
+            done.keep(each, each.file, omission)
+        await self._read(upkeep.to_read, done)
+        await self._remove(gone(catalog, frozenset(done.kept), tops), done)
+        if done.version == catalog.version:
+            await self._namespaces.apply(self._name, [])  # it is used, though nothing has changed
+        self._embedded += writer.embedded
+        return done
+
+    def _tell_reembedded(self, embedders: Sequence[str]) -> None:
+        for embedder in dict.fromkeys(embedders):
+            count = embedders.count(embedder)
+            self._news[
+                f"{count} files were embedded by {embedder}: they are embedded anew by "
+                f"{self._embedder.name}"
+            ] = None
+
+    async def _read(self, files: Sequence[FoundFile], done: _Round) -> None:
+        files_done = size_done = 0
+        of_size = sum(each.size for each in files)
+        for batch in batches(files):
+            readings = await in_side_thread(self._read_batch, batch, done.omissions)
+            await self._put(readings, done)
+            files_done += len(batch)
+            size_done += sum(each.size for each in batch)
+            self._progress(LearningProgress(files_done, len(files), size_done, of_size))
+
+    def _read_batch(
+        self, batch: Sequence[FoundFile], omissions: Omissions
+    ) -> list[tuple[FoundFile, int, FileReading]]:
+        """Read files; each with its time of modification, where that tells it from a later one."""
+        read = []
+        for each in batch:
+            now_ns = round(self._clock.wall() * 1e9)
+            data = read_file(each.file, omissions)
+            if data is not None:
+                reading = FileReading.of(each.file, data, self._embedder.name)
+                read.append((each, settled_ns(each.modified_ns, now_ns), reading))
+        return read
+
+    async def _put(
+        self, readings: Sequence[tuple[FoundFile, int, FileReading]], done: _Round
+    ) -> None:
+        """Store documents and name them; those that vanish in between are stored again."""
+        for _ in range(ROUNDS_MAX):
+            sizes = await done.writer.write([reading for _, _, reading in readings])
+            for _, _, reading in readings:
+                _refuse_omitted(reading.file, sizes[reading.document].omission)
+            puts = [
+                KnownSource(
+                    found.key,
+                    reading.document,
+                    self._record(found, modified_ns, sizes[reading.document]),
+                )
+                for found, modified_ns, reading in readings
+            ]
+            base = done.catalog.version
+            applied = await self._apply([_put_of(each, base) for each in puts], done)
+            if not applied.missing:
+                done.sources.update({each.key: each for each in puts})
+                for found, _, reading in readings:
+                    done.keep(found, reading.file, sizes[reading.document].omission)
+                return
+            done.writer.forget(applied.missing)
+        raise StoreUnavailable("the store loses documents as they are written: has it memory left?")
+
+    def _record(self, found: FoundFile, modified_ns: int, size: DocumentSize) -> SourceRecord:
+        return SourceRecord(
+            source=found.file.source,
+            path=shown(found.file.path),
+            format=found.file.format,
+            chunker_version=self._method.chunker_version,
+            embedder=self._method.embedder,
+            passages=size.passages,
+            stored_bytes=size.stored_bytes,
+            size=found.size,
+            modified_ns=modified_ns,
+            omission=size.omission,
+        )
+
+    async def _remove(self, sources: Sequence[KnownSource], done: _Round) -> None:
+        changes = [SourceChange(each.key, done.catalog.version) for each in sources]
+        for at in range(0, len(changes), REMOVALS_PER_WRITE):
+            await self._apply(changes[at : at + REMOVALS_PER_WRITE], done)
+        for each in sources:
+            done.sources.pop(each.key, None)
+        self._removed += len(sources)
+
+    async def _apply(self, changes: Sequence[SourceChange], done: _Round) -> Applied:
+        if not changes:
+            return Applied(done.version)
+        applied = await self._namespaces.apply(self._name, changes)
+        done.version = applied.version
+        done.is_refused |= bool(applied.refused)
+        return applied
+
+    def _learned(self, done: _Round) -> Learned:
+        passages = [each.record.passages for each in done.sources.values()]
+        return Learned(
+            collection=str(KnowledgeVersion(self._name, done.version)),
+            files=sum(1 for each in passages if each),
+            passages=sum(passages),
+            embedded=self._embedded,
+            reused=max(0, len(done.texts) - self._embedded),
+            removed=self._removed,
+            left_out=done.omissions.left_out(),
+            news=tuple(self._news),
+        )
+
+
+def _find(paths: Sequence[PathName], omissions: Omissions) -> list[FoundFile]:
+    found = []
+    for file in find_files(paths, omissions):
+        try:
+            status = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 - of 10,000 files
+        except OSError:
+            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.source)
+        else:
+            key = source_key(shown(file.path))
+            found.append(FoundFile(file, key, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _check_fruitful(paths: Sequence[PathName], done: _Round) -> None:
+    """Say which of the paths leads to no text at all, not by way of another one either.
 
     Raises:
-        UsageError: a path can't be used, or leads to no text at all.
+        UsageError: one does.
     """
-    files = await in_side_thread(find_files, paths, omissions)
-    readings: list[FileReading] = []
-    for at in range(0, len(files), BATCH_FILES):
-        batch = files[at : at + BATCH_FILES]
-        readings += await in_side_thread(_read_batch, batch, embedder.name, omissions)
-    fruitful = {reading.file.named for reading in readings}
-    known = {reading.file.path for reading in readings}
-    for path in [os.fspath(path) for path in paths]:
-        if path not in fruitful and not _covers(path, known):
-            line = left_out_line(omissions.left_out())
-            raise UsageError(f"the knowledge path {shown(path)!r} {NO_TEXT}. {line}".rstrip(". "))
-    return readings
+    for path in paths:
+        named = os.fspath(path)
+        if named in done.fruitful:
+            continue
+        root = Path(named).resolve()
+        if not any(file.is_relative_to(root) for file in done.texts):
+            line = left_out_line(done.omissions.left_out())
+            raise UsageError(f"the knowledge path {shown(named)!r} {NO_TEXT}. {line}".rstrip(". "))
 
 
-def _covers(path: str, known: set[Path]) -> bool:
-    """Say whether files below a path were read by way of another one."""
-    root = Path(path).resolve()
-    return any(file.is_relative_to(root) for file in known)
+def _refuse_omitted(file: SourceFile, omission: str) -> None:
+    """Refuse a file without text.
 
-
-def _read_batch(
-    batch: Sequence[SourceFile], embedder: str, omissions: Omissions
-) -> list[FileReading]:
-    read = [(file, read_file(file, omissions)) for file in batch]
-    return [FileReading.of(file, data, embedder) for file, data in read if data is not None]
-
-
-def _merged(
-    old: Collection | None, new: Sequence[CollectionSource], roots: Sequence[PathName]
-) -> Collection:
-    """Put new sources in the place of what lay below the same paths, and keep all others.
-
-    An old source that has the name of a new one and is another file gets its full path for a name.
+    Raises:
+        UsageError: the user named it.
     """
-    tops = [Path(root).resolve() for root in roots]
-    names = {each.source for each in new}
-    kept = [
-        replace(each, source=each.path) if each.source in names else each
-        for each in (old.sources if old else ())
-        if not any(Path(each.path).is_relative_to(top) for top in tops)
-    ]
-    return Collection.of([*kept, *new])
+    if omission:
+        left_out = LeftOut(kind_of_format(file.format), Omission(omission), 1)
+        refuse_named(file, f"holds no text that can be read ({left_out})")
+
+
+def _size(known: KnownSource) -> DocumentSize:
+    record = known.record
+    omission = record.omission or ("" if record.passages else Omission.NO_TEXT)
+    return DocumentSize(record.passages, record.stored_bytes, omission)
+
+
+def _put_of(source: KnownSource, base: int) -> SourceChange:
+    return SourceChange(source.key, base, source.document, record_to_bytes(source.record))

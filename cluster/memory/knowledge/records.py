@@ -1,20 +1,16 @@
-"""What is stored of knowledge: documents by their content, collections by what is in them.
+"""What is stored of knowledge: documents by their content, and what namespaces say of sources.
 
 Values only. `cluster.memory.knowledge.wire` turns them into bytes,
-`cluster.memory.knowledge.stored` writes and reads them, `cluster.memory.knowledge.chunking.chunks`
-makes the chunks.
+`cluster.memory.knowledge.documents` and `cluster.memory.knowledge.catalog` write and read them,
+`cluster.memory.knowledge.chunking.chunks` makes the chunks.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 CODE = "code"
 TEXT = "text"
-LEARNED = "default"
-"""Name of the collection that `fleetmind learn` adds to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +53,28 @@ class StoredDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionSource:
-    """A file's place in a collection."""
+class SourceRecord:
+    """A file that a namespace has: where it is, and what is known of it without reading it."""
+
+    source: str
+    """What citations call it."""
+    path: str
+    format: str = ""
+    chunker_version: int = 0
+    embedder: str = ""
+    passages: int = 0
+    stored_bytes: int = 0
+    """Size of its document."""
+    size: int = 0
+    modified_ns: int = 0
+    """Unix time; 0 where it was too short before the reading to tell a later change."""
+    omission: str = ""
+    """As its document has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldSource:
+    """A file's place in a collection, which is what there was before namespaces."""
 
     source: str
     document: str
@@ -66,38 +82,3 @@ class CollectionSource:
     passages: int
     omission: str = ""
     """As its document has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """What a task may know, in the order of the sources' names."""
-
-    sources: tuple[CollectionSource, ...]
-
-    @classmethod
-    def of(cls, sources: Iterable[CollectionSource]) -> Collection:
-        """Return the collection of these sources."""
-        return cls(tuple(sorted(sources, key=lambda each: each.source)))
-
-    @property
-    def id(self) -> str:
-        """A hash of the sources and their documents: equal knowledge has equal ids."""
-        digest = hashlib.sha256()
-        for each in self.sources:
-            digest.update(f"{each.source}\0{each.document}\n".encode())
-        return digest.hexdigest()[:32]
-
-
-def document_key(document: str) -> str:
-    """Return the key of a document in the store."""
-    return f"knowledge/doc/{document}"
-
-
-def collection_key(collection: str) -> str:
-    """Return the key of a collection in the store."""
-    return f"knowledge/collection/{collection}"
-
-
-def name_key(name: str) -> str:
-    """Return the key that holds the id of a named collection."""
-    return f"knowledge/name/{name}"

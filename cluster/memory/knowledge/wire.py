@@ -1,6 +1,6 @@
 """Stored knowledge <-> protobuf: the only place that converts it.
 
-Called by `cluster.memory.knowledge.stored`; nothing of protobuf goes further inward.
+Called by what reads and writes it; nothing of protobuf goes further inward.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from cluster.memory.knowledge.records import (
     CODE,
     TEXT,
     Chunk,
-    Collection,
-    CollectionSource,
+    OldSource,
+    SourceRecord,
     StoredDocument,
 )
 from protos.v1 import memory_pb2
@@ -91,22 +91,49 @@ def _chunk(read: memory_pb2.StoredPassage) -> Chunk:
     )
 
 
-def collection_to_bytes(collection: Collection) -> bytes:
-    """Serialise a collection."""
-    made = memory_pb2.StoredCollection()
-    for each in collection.sources:
-        made.sources.add(
-            source=each.source,
-            document=each.document,
-            path=each.path,
-            passages=each.passages,
-            omission=each.omission,
-        )
-    return made.SerializeToString()
+def record_to_bytes(record: SourceRecord) -> bytes:
+    """Serialise what a namespace says of a source."""
+    return memory_pb2.NamespaceSource(
+        source=record.source,
+        path=record.path,
+        format=record.format,
+        chunker_version=record.chunker_version,
+        embedder=record.embedder,
+        passages=record.passages,
+        stored_bytes=record.stored_bytes,
+        size=record.size,
+        modified_ns=record.modified_ns,
+        omission=record.omission,
+    ).SerializeToString(deterministic=True)
 
 
-def collection_from_bytes(data: bytes) -> Collection:
-    """Parse a collection.
+def record_from_bytes(data: bytes) -> SourceRecord:
+    """Parse what a namespace says of a source.
+
+    Raises:
+        WireError: the bytes are none.
+    """
+    read = memory_pb2.NamespaceSource()
+    try:
+        read.ParseFromString(data)
+    except DecodeError as error:
+        raise WireError("a source in the central store can't be read as one") from error
+    return SourceRecord(
+        source=read.source,
+        path=read.path,
+        format=read.format,
+        chunker_version=read.chunker_version,
+        embedder=read.embedder,
+        passages=read.passages,
+        stored_bytes=read.stored_bytes,
+        size=read.size,
+        modified_ns=read.modified_ns,
+        omission=read.omission,
+    )
+
+
+def collection_from_bytes(data: bytes) -> tuple[OldSource, ...]:
+    """Parse a collection of earlier versions.
 
     Raises:
         WireError: the bytes are none.
@@ -116,9 +143,7 @@ def collection_from_bytes(data: bytes) -> Collection:
         read.ParseFromString(data)
     except DecodeError as error:
         raise WireError("a collection in the central store can't be read as one") from error
-    return Collection(
-        tuple(
-            CollectionSource(each.source, each.document, each.path, each.passages, each.omission)
-            for each in read.sources
-        )
+    return tuple(
+        OldSource(each.source, each.document, each.path, each.passages, each.omission)
+        for each in read.sources
     )

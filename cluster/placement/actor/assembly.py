@@ -22,6 +22,7 @@ from cluster.kernel.turn import Turn
 from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.own_modules import OwnModules
@@ -137,7 +138,7 @@ async def open_host(spec: HostSpec) -> AgentHost:
     OwnModules((role.class_path, settings.parts.factory), settings.python_path).install()
     store = await RedisStore.connect(secrets.redis_url)
     try:
-        knowledge = StoredKnowledge(store)
+        knowledge = StoredKnowledge(RedisNamespaces(store))
         build: BuildAgent = load(settings.parts.factory)
         agent = build(
             role.class_path,

@@ -1,4 +1,4 @@
-"""Documents and collections survive the way through bytes; other bytes are refused in one error."""
+"""Documents and sources survive the way through bytes; other bytes are refused in one error."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cluster.kernel.errors import WireError
 from cluster.memory.knowledge.records import (
     CODE,
     Chunk,
-    Collection,
-    CollectionSource,
+    SourceRecord,
     StoredDocument,
 )
 from cluster.memory.knowledge.wire import (
     collection_from_bytes,
-    collection_to_bytes,
     document_from_bytes,
     document_to_bytes,
+    record_from_bytes,
+    record_to_bytes,
 )
 
 CHUNKS = (
@@ -31,10 +31,8 @@ CHUNKS = (
 DOCUMENT = StoredDocument(
     b"hash", "markdown", 1, "hashing", 2, CHUNKS, b"\x01\x80\xff\x00", (0.5, 1.0)
 )
-SOURCES = (
-    CollectionSource("b.md", "d2", "/docs/b.md", 3),
-    CollectionSource("a.md", "d1", "/docs/a.md", 1),
-    CollectionSource("c.pdf", "d3", "/docs/c.pdf", 0, "encrypted"),
+RECORD = SourceRecord(
+    "b.md", "/docs/b.md", "markdown", 3, "hashing", 2, 900, 700, 1_700_000_000_000, "encrypted"
 )
 
 
@@ -48,10 +46,8 @@ def test_why_a_document_has_no_passages_survives_the_way_through_bytes() -> None
     assert document_from_bytes(document_to_bytes(broken)) == broken
 
 
-def test_a_collection_survives_the_way_through_bytes() -> None:
-    collection = Collection.of(SOURCES)
-
-    assert collection_from_bytes(collection_to_bytes(collection)) == collection
+def test_a_source_survives_the_way_through_bytes() -> None:
+    assert record_from_bytes(record_to_bytes(RECORD)) == RECORD
 
 
 def test_a_document_with_other_vectors_than_passages_is_refused() -> None:
@@ -63,6 +59,6 @@ def test_a_document_with_other_vectors_than_passages_is_refused() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_with_a_wire_error(data: bytes) -> None:
-    for read in (document_from_bytes, collection_from_bytes):
+    for read in (document_from_bytes, record_from_bytes, collection_from_bytes):
         with suppress(WireError):
             read(data)

@@ -1,0 +1,110 @@
+"""``fleetmind forget`` and ``fleetmind knowledge``: what was learned, and less of it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
+
+from cluster.cli.console import Console
+from cluster.cli.exits import Exit
+from cluster.cli.options import Options
+from cluster.cli.progress import open_display
+from cluster.cli.run import flags_of
+from cluster.joining import open_store
+from cluster.kernel.errors import UsageError
+from cluster.memory.journal.quotes import purge_quotes
+from cluster.memory.knowledge import forgetting
+from cluster.memory.knowledge.catalog import adopt_collection
+from cluster.memory.knowledge.forgetting import NamespaceSummary
+from cluster.memory.knowledge.names import check_namespace
+from cluster.memory.knowledge.sources import shown
+from cluster.memory.namespaces.port import UNNAMED_KEPT_S
+from cluster.memory.namespaces.redis import RedisNamespaces
+from cluster.settings import Configuration, load
+
+_MEGABYTE = 1_000_000
+
+
+def forget(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of ``fleetmind forget``; what is wrong with its arguments is raised at once.
+
+    Raises:
+        UsageError: neither paths nor ``--all`` are given, or both, or a setting is wrong.
+    """
+    configuration = load(options.config, flags_of(options))
+    if options.namespace is not None:
+        check_namespace(options.namespace)
+    if bool(options.paths) == options.everything:
+        raise UsageError("say what to forget: paths that were learned, or --all")
+    if not all(options.paths):
+        raise UsageError("a path is empty: name a file or a folder that was learned")
+    tops = None if options.everything else [_top(path) for path in options.paths]
+    return _forget(configuration, tops, options, console)
+
+
+def _top(path: str) -> str:
+    try:
+        return shown(Path(path).resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{shown(path)!r} is no path ({error})") from error
+
+
+async def _forget(
+    configuration: Configuration, tops: Sequence[str] | None, options: Options, console: Console
+) -> int:
+    display = open_display(console)
+    try:
+        async with open_store(configuration, display.note) as store:
+            namespaces = RedisNamespaces(store)
+            await adopt_collection(store, namespaces)
+            forgotten = await forgetting.forget(
+                namespaces,
+                tops,
+                name=options.namespace or "",
+                kept_s=0.0 if options.purge else UNNAMED_KEPT_S,
+            )
+            purged = await purge_quotes(store, forgotten.sources) if options.purge else None
+    finally:
+        display.close()
+    where = ", ".join(forgotten.namespaces)
+    count = len(forgotten.sources)
+    console.write(f"forgot {count} files in {where}\n" if count else "nothing was known\n")
+    if purged is not None:
+        console.write(f"removed the journals of {purged.removed} tasks that quoted them\n")
+        if purged.running:
+            console.note(
+                f"{purged.running} tasks that quote them still run: their journals stay until they "
+                "have ended, and for up to a day then"
+            )
+    return Exit.DONE
+
+
+def knowledge(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of ``fleetmind knowledge``; raises what is wrong with the settings."""
+    return _show(load(options.config, flags_of(options)), console)
+
+
+async def _show(configuration: Configuration, console: Console) -> int:
+    display = open_display(console)
+    try:
+        async with open_store(configuration, display.note) as store:
+            namespaces = RedisNamespaces(store)
+            await adopt_collection(store, namespaces)
+            found = await forgetting.summaries(namespaces)
+    finally:
+        display.close()
+    console.write("".join(f"{line}\n" for line in _lines(found)))
+    return Exit.DONE
+
+
+def _lines(found: Sequence[NamespaceSummary]) -> Iterator[str]:
+    if not found:
+        yield "nothing was learned yet; `fleetmind learn PATH` does it"
+        return
+    width = max(len(each.name) for each in found)
+    for each in found:
+        size = f"{each.stored_bytes / _MEGABYTE:.1f} MB"
+        yield (
+            f"{each.name:<{width}}  {each.sources} files, {each.documents} documents, "
+            f"{each.passages} passages, version {each.version}, {size}, {each.place}"
+        )

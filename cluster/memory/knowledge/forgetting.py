@@ -1,0 +1,164 @@
+"""Takes sources out of namespaces, and says what namespaces there are.
+
+Called by `fleetmind forget` and `fleetmind knowledge`, and by who submits a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os.path import commonpath
+
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.knowledge.catalog import KnownSource, below, read_catalog
+from cluster.memory.knowledge.names import LEARNED, OF_PATHS
+from cluster.memory.namespaces.port import UNNAMED_KEPT_S, Namespaces, SourceChange
+
+ROUNDS_MAX = 8
+"""So often others may put back what is being forgotten."""
+CHANGES_PER_WRITE = 1_000
+UNUSED_KEPT_S = 30 * 24 * 3600.0
+"""How long the namespace of some `--knowledge` paths stays when nobody names them any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSummary:
+    """What a namespace has."""
+
+    name: str
+    version: int
+    sources: int
+    documents: int
+    """Different contents of the sources."""
+    passages: int
+    stored_bytes: int
+    place: str
+    """The folder that all its files are in, or the only file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `forget` took out."""
+
+    sources: tuple[str, ...]
+    """What citations called them, each once."""
+    namespaces: tuple[str, ...]
+    """Where from."""
+
+
+async def forget(
+    namespaces: Namespaces,
+    tops: Sequence[str] | None,
+    *,
+    name: str = "",
+    kept_s: float = UNNAMED_KEPT_S,
+) -> Forgotten:
+    """Take files out of a namespace, or without a name out of all that have them.
+
+    Args:
+        namespaces: of the central store.
+        tops: absolute paths of files and folders; None for everything.
+        name: of the only namespace to look in.
+        kept_s: how long the store keeps documents that nothing names any more.
+
+    Raises:
+        UsageError: there is no such namespace, or nothing was learned from one of the paths; then
+            nothing was taken out.
+        StoreUnavailable: the store does not answer, or others put the files back all the time.
+    """
+    names = [await known_namespace(namespaces, name)] if name else sorted(await namespaces.names())
+    learned = [
+        known for each in names for known in (await read_catalog(namespaces, each)).sources.values()
+    ]
+    for top in tops or ():
+        if not below(learned, [top]):
+            where = f" in the namespace {name}" if name else ""
+            raise UsageError(
+                f"nothing was learned from {top!r}{where}: `fleetmind knowledge` shows what was"
+            )
+    sources: dict[str, None] = {}
+    touched = []
+    for each in names:
+        removed = await _take_out(namespaces, each, tops, kept_s)
+        sources.update(dict.fromkeys(known.record.source for known in removed))
+        if removed:
+            touched.append(each)
+    return Forgotten(tuple(sources), tuple(touched))
+
+
+async def _take_out(
+    namespaces: Namespaces, name: str, tops: Sequence[str] | None, kept_s: float
+) -> list[KnownSource]:
+    removed: list[KnownSource] = []
+    for _ in range(ROUNDS_MAX):
+        catalog = await read_catalog(namespaces, name)
+        sources = list(catalog.sources.values())
+        unwanted = sources if tops is None else below(sources, tops)
+        if not unwanted:
+            return removed
+        removed += unwanted
+        changes = [SourceChange(each.key, catalog.version) for each in unwanted]
+        for at in range(0, len(changes), CHANGES_PER_WRITE):
+            await namespaces.apply(name, changes[at : at + CHANGES_PER_WRITE], kept_s=kept_s)
+    raise StoreUnavailable(f"others put back what is forgotten in {name}: stop them, and try again")
+
+
+def unused(names: Mapping[str, float], now: float) -> list[str]:
+    """Return the namespaces of paths that nobody has named for long.
+
+    Args:
+        names: all namespaces, with the Unix time when each was last used.
+        now: Unix time.
+    """
+    return [
+        name
+        for name, used_at in names.items()
+        if name.startswith(OF_PATHS) and now - used_at > UNUSED_KEPT_S
+    ]
+
+
+async def forget_unused(namespaces: Namespaces, now: float) -> None:
+    """Take everything out of the namespaces that are unused; ``now`` is Unix time.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    for name in unused(await namespaces.names(), now):
+        await _take_out(namespaces, name, None, UNNAMED_KEPT_S)
+
+
+async def known_namespace(namespaces: Namespaces, name: str) -> str:
+    """Return the name of a namespace that has sources.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    names = await namespaces.names()
+    if name in names:
+        return name
+    others = sorted(each for each in names if not each.startswith(OF_PATHS))
+    known = f"there are {', '.join(others)}" if others else "there are none yet"
+    option = "" if name == LEARNED else f" --namespace {name}"
+    raise UsageError(
+        f"the namespace {name!r} is not known, {known}: `fleetmind learn PATH{option}` makes it"
+    )
+
+
+async def summaries(namespaces: Namespaces) -> list[NamespaceSummary]:
+    """Return all namespaces that have sources, in the order of their names."""
+    return [await _summary(namespaces, name) for name in sorted(await namespaces.names())]
+
+
+async def _summary(namespaces: Namespaces, name: str) -> NamespaceSummary:
+    catalog = await read_catalog(namespaces, name)
+    records = [each.record for each in catalog.sources.values()]
+    sizes = {each.document: each.record.stored_bytes for each in catalog.sources.values()}
+    return NamespaceSummary(
+        name=name,
+        version=catalog.version,
+        sources=len(records),
+        documents=len(sizes),
+        passages=sum(each.passages for each in records),
+        stored_bytes=sum(sizes.values()),
+        place=commonpath([each.path for each in records]) if records else "",
+    )

@@ -1,0 +1,116 @@
+"""Namespaces of the central store: a port with two implementations.
+
+`cluster.memory.namespaces.redis` is the real one, `cluster.memory.namespaces.local` its in-memory
+twin; both pass `tests/conformance/namespaces_contract.py`. A namespace is an ordered log of puts
+and removals, each of a source; its position is the namespace's version. Of each source only the
+latest entry is kept, a removal too: whoever has seen the log up to a version reads what is newer
+and is up to date, however long they were away. Namespaces are apart by their keys in the store:
+none is found by filtering another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+UNNAMED_KEPT_S = 30.0
+"""How long the store keeps a document that no namespace names.
+
+Nobody reads it but who has just read the log: a reader that finds it gone reads the log again, and
+a writer that stored it and was interrupted stores it again. So it is some round trips long, and not
+as long as a task.
+"""
+DOCUMENT_CHARS = 32
+"""Length of a document's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """A put of a source, or with an empty document its removal."""
+
+    key: str
+    base: int
+    """Version of the namespace that the writer has seen: since then, nobody may have changed the
+    source."""
+    document: str = ""
+    record: bytes = b""
+    """What the writer says of the source, which the store only keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """The latest entry of a source; a removal's document is empty."""
+
+    key: str
+    version: int
+    document: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of some changes; those that are in neither set hold now."""
+
+    version: int
+    """Of the namespace, afterwards."""
+    refused: frozenset[str] = frozenset()
+    """Keys of sources that were changed since the version the writer has seen, to something else
+    than it wants."""
+    missing: frozenset[str] = frozenset()
+    """Documents that are not in the store, so that nothing can be put that names them."""
+
+
+class Namespaces(Protocol):
+    """Every method ends within the store's own timeout, and may be repeated.
+
+    Raises:
+        StoreUnavailable: from every method; whether it took effect is then unknown.
+    """
+
+    async def store_documents(self, documents: Mapping[str, bytes]) -> None:
+        """Keep documents under their ids; for `UNNAMED_KEPT_S` only, unless they are named."""
+        ...
+
+    async def documents(self, ids: Sequence[str]) -> list[bytes | None]:
+        """Return documents in the order of their ids, None where there is none."""
+        ...
+
+    async def missing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of some documents that are not in the store."""
+        ...
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """Remove documents that can't be read, named or not, so that they are made anew."""
+        ...
+
+    async def apply(
+        self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
+    ) -> Applied:
+        """Append those changes whose conditions hold, in their order and in one step.
+
+        Without any, it only notes that the namespace is used. A change that holds already is done
+        and appends nothing, whatever its condition: so all may be repeated. A document that no
+        namespace names any more is kept for ``kept_s``.
+        """
+        ...
+
+    async def entries(self, name: str, after: int = 0) -> tuple[int, list[SourceEntry]]:
+        """Return the version of a namespace, and its entries newer than ``after`` in their order.
+
+        A namespace that nobody has written to has version 0 and no entries.
+        """
+        ...
+
+    async def version(self, name: str) -> int:
+        """Return the version of a namespace, 0 where nobody has written to it."""
+        ...
+
+    async def names(self) -> dict[str, float]:
+        """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
+        ...
+
+
+def document_key(document: str) -> str:
+    """Return the key of a document in the store."""
+    return f"knowledge/doc/{document}"
