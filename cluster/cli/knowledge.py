@@ -108,7 +108,7 @@ def _lines(found: Sequence[NamespaceSummary]) -> Iterator[str]:
         return
     width = max(len(each.name) for each in found)
     for each in found:
-        size = f"{each.stored_bytes / _MEGABYTE:.1f} MB"
+        size = f"{each.stored_bytes / _MEGABYTE:.2f} MB"
         yield (
             f"{each.name:<{width}}  {each.sources} files, {each.documents} documents, "
             f"{each.passages} passages, version {each.version}, {size}, {each.place}"
