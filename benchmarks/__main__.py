@@ -27,6 +27,7 @@ GROUPS = {
     "report": "benchmarks.bench_report",
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
+    "learning": "benchmarks.bench_learning",
     "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {

@@ -62,12 +62,17 @@ async def _forget(
                 tops,
                 name=options.namespace or "",
                 kept_s=0.0 if options.purge else UNNAMED_KEPT_S,
+                may_be_unknown=options.purge,
             )
-            purged = await purge_quotes(store, forgotten.sources) if options.purge else None
+            purged = None
+            if options.purge:
+                # What was forgotten earlier, without --purge, is known by its path alone.
+                names = {*forgotten.sources, *forgotten.paths, *(tops or ())}
+                purged = await purge_quotes(store, sorted(names))
     finally:
         display.close()
     where = ", ".join(forgotten.namespaces)
-    count = len(forgotten.sources)
+    count = len(forgotten.paths)
     console.write(f"forgot {count} files in {where}\n" if count else "nothing was known\n")
     if purged is not None:
         console.write(f"removed the journals of {purged.removed} tasks that quoted them\n")
@@ -103,7 +108,7 @@ def _lines(found: Sequence[NamespaceSummary]) -> Iterator[str]:
         return
     width = max(len(each.name) for each in found)
     for each in found:
-        size = f"{each.stored_bytes / _MEGABYTE:.1f} MB"
+        size = f"{each.stored_bytes / _MEGABYTE:.2f} MB"
         yield (
             f"{each.name:<{width}}  {each.sources} files, {each.documents} documents, "
             f"{each.passages} passages, version {each.version}, {size}, {each.place}"

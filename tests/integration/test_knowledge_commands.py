@@ -72,7 +72,7 @@ async def test_everything_can_be_forgotten_with_the_journals_that_quote_it(
     await here.fleetmind("learn", "docs")
 
     forgotten = await here.fleetmind("forget", "--all", "--purge")
-    again = await here.fleetmind("forget", "--all")
+    again = await here.fleetmind("forget", "docs/a.md", "--purge")
     left = await here.fleetmind("knowledge")
 
     assert forgotten.out.splitlines() == [

@@ -42,6 +42,8 @@ class Forgotten:
 
     sources: tuple[str, ...]
     """What citations called them, each once."""
+    paths: tuple[str, ...]
+    """Their files, each once."""
     namespaces: tuple[str, ...]
     """Where from."""
 
@@ -52,6 +54,7 @@ async def forget(
     *,
     name: str = "",
     kept_s: float = UNNAMED_KEPT_S,
+    may_be_unknown: bool = False,
 ) -> Forgotten:
     """Take files out of a namespace, or without a name out of all that have them.
 
@@ -60,30 +63,40 @@ async def forget(
         tops: absolute paths of files and folders; None for everything.
         name: of the only namespace to look in.
         kept_s: how long the store keeps documents that nothing names any more.
+        may_be_unknown: nothing needs to have been learned from the paths.
 
     Raises:
-        UsageError: there is no such namespace, or nothing was learned from one of the paths; then
-            nothing was taken out.
+        UsageError: there is no such namespace, or nothing was learned from one of the paths that
+            should be known; then nothing was taken out.
         StoreUnavailable: the store does not answer, or others put the files back all the time.
     """
     names = [await known_namespace(namespaces, name)] if name else sorted(await namespaces.names())
-    learned = [
-        known for each in names for known in (await read_catalog(namespaces, each)).sources.values()
-    ]
-    for top in tops or ():
+    if not may_be_unknown:
+        await _check_known(namespaces, names, tops or (), name)
+    removed: list[KnownSource] = []
+    touched = []
+    for each in names:
+        taken = await _take_out(namespaces, each, tops, kept_s)
+        removed += taken
+        if taken:
+            touched.append(each)
+    sources = dict.fromkeys(each.record.source for each in removed)
+    paths = dict.fromkeys(each.record.path for each in removed)
+    return Forgotten(tuple(sources), tuple(paths), tuple(touched))
+
+
+async def _check_known(
+    namespaces: Namespaces, names: Sequence[str], tops: Sequence[str], name: str
+) -> None:
+    learned: list[KnownSource] = []
+    for each in names:
+        learned += (await read_catalog(namespaces, each)).sources.values()
+    for top in tops:
         if not below(learned, [top]):
             where = f" in the namespace {name}" if name else ""
             raise UsageError(
                 f"nothing was learned from {top!r}{where}: `fleetmind knowledge` shows what was"
             )
-    sources: dict[str, None] = {}
-    touched = []
-    for each in names:
-        removed = await _take_out(namespaces, each, tops, kept_s)
-        sources.update(dict.fromkeys(known.record.source for known in removed))
-        if removed:
-            touched.append(each)
-    return Forgotten(tuple(sources), tuple(touched))
 
 
 async def _take_out(

@@ -83,6 +83,17 @@ async def test_one_path_may_be_given_as_it_is_and_the_deadline_is_the_settings()
     assert link.timeouts_s == [300.0]
 
 
+async def test_a_namespace_is_what_a_task_answers_from_and_not_beside_paths() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        await cluster.ask("why?", namespace="handbook")
+        with pytest.raises(UsageError, match="from paths or from a namespace: give one of the two"):
+            await cluster.ask("why?", namespace="handbook", knowledge=["docs"])
+
+    assert link.collections == ["handbook@1"]
+
+
 async def test_the_deadline_ends_the_reading_of_the_knowledge() -> None:
     link = ScriptedLink(never_learns=True)
 

@@ -70,6 +70,12 @@ def test_lines_that_do_not_match_the_text_are_given_as_a_whole() -> None:
     assert cite(passage, 5, 9) == Citation("a.html", 5, 9, "Two.")
 
 
+def test_a_citation_knows_the_document_that_it_is_of() -> None:
+    passage = Passage("a.md", 1, 1, "It is so.", document="d1")
+
+    assert cite(passage, 0, 9).document == "d1"
+
+
 def test_a_long_quote_is_cut_at_a_line() -> None:
     text = "\n".join(["A line of forty characters, more or less."] * 30)
 

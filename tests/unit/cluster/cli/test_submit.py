@@ -47,6 +47,7 @@ def stdout_of_job(answer: Answer) -> str:
         (Options("submit", events="-"), ("--events", "-")),
         (Options("submit", events="-", json=True), ("--events", "-", "--json")),
         (Options("submit", events="here.jsonl"), ("--events", "-", "--json")),
+        (Options("submit", json=True, namespace="n"), ("--namespace", "n", "--json")),
     ],
 )
 def test_what_is_written_here_comes_with_the_stdout_of_the_job(

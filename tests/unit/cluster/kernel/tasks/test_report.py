@@ -335,6 +335,16 @@ def test_the_line_of_the_answer_is_what_the_object_says() -> None:
     assert {key: line[key] for key in keys} == {key: whole[key] for key in keys}
 
 
+def test_the_document_of_a_citation_is_none_of_its_fixed_keys() -> None:
+    cited = Answered(Answer("It is.", (Citation("a.md", 1, 1, "It is.", document="d"),)))
+
+    [line] = [event_to_json(event(1.0, cited))]
+
+    assert line is not None
+    [told] = cast("list[dict[str, object]]", line["citations"])
+    assert told.keys() == {"source", "start_line", "end_line", "quote"}
+
+
 def test_the_line_of_a_plan_has_its_steps() -> None:
     line = event_to_json(event(1.0, PlanReady(Plan((R1, C1)))))
 

@@ -57,7 +57,7 @@ async def test_a_file_is_forgotten_in_all_namespaces(
 ) -> None:
     forgotten = await forget(namespaces, [str(tmp_path / "a.md")])
 
-    assert forgotten.sources == ("a.md",)
+    assert (forgotten.sources, forgotten.paths) == (("a.md",), (str(tmp_path / "a.md"),))
     assert [each.partition(":")[0] for each in forgotten.namespaces] == [LEARNED, "other", "paths"]
     assert await counts(namespaces) == [(LEARNED, 1)]
     clock.advance(UNNAMED_KEPT_S)
@@ -69,7 +69,7 @@ async def test_a_file_may_be_forgotten_in_one_namespace_only(
 ) -> None:
     forgotten = await forget(namespaces, None, name="other")
 
-    assert forgotten == Forgotten(("a.md",), ("other",))
+    assert (forgotten.sources, forgotten.namespaces) == (("a.md",), ("other",))
     assert await counts(namespaces) == [(LEARNED, 2), ("paths", 1)]
     clock.advance(UNNAMED_KEPT_S)
     assert len(await store.items(document_key(""))) == 2
@@ -82,7 +82,7 @@ async def test_all_is_everything_everywhere_and_takes_the_text_at_once_where_tha
     clock.advance(0.001)
 
     assert (await counts(namespaces), await store.items(document_key(""))) == ([], {})
-    assert await forget(namespaces, None) == Forgotten((), ())
+    assert await forget(namespaces, None) == Forgotten((), (), ())
 
 
 async def test_a_path_that_was_never_learned_is_named_and_nothing_is_forgotten(
@@ -95,6 +95,7 @@ async def test_a_path_that_was_never_learned_is_named_and_nothing_is_forgotten(
     with pytest.raises(UsageError, match="from '/never' in the namespace other"):
         await forget(namespaces, [never], name="other")
     assert (LEARNED, 2) in await counts(namespaces)
+    assert await forget(namespaces, [never], may_be_unknown=True) == Forgotten((), (), ())
 
 
 async def test_a_namespace_that_is_not_there_is_told_with_those_that_are(

@@ -101,6 +101,9 @@ async def test_passages_are_found_with_their_lines_and_titles(
     assert (first.start_line, first.end_line, first.title) == (1, 8, "Heaps")
     assert first.text == PAGE.rstrip()
     assert (first.kind, first.score > 0.1) == ("text", True)
+    assert [document_key(first.document)] == [
+        key for key, data in (await namespaces.store.items("")).items() if b"smallest" in data
+    ]
 
 
 async def test_examples_are_found_apart_from_texts(
