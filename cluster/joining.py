@@ -281,6 +281,6 @@ def check_can_listen(host: str) -> None:
         is_name = isinstance(error, socket.gaierror) or not number
         reason = "nothing has that name" if is_name else os.strerror(number or 0)
         raise UsageError(
-            f"the host {host!r} can't be listened on ({reason}): --host, or network.host, has to "
-            "be an address of this machine"
+            f"the host {host!r} can't be listened on ({reason}): network.host, or --host of `up`, "
+            "has to be an address of this machine"
         ) from error

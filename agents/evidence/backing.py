@@ -106,12 +106,16 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where each of its lines stands in a passage."""
+        """Rule on a code block: it is quoted where each of its lines stands in a passage.
+
+        Where only quotes are shown it is left out: without its citation and its run it would read
+        like a program that is offered.
+        """
+        if self._is_strict:
+            return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
         if lines and all(line in self._lines for line in lines):
             return _FREE
-        if self._is_strict:
-            return _HIDDEN
         return Ruling(Support.UNVERIFIED)
 
     def ruling(self, verdict: Verdict) -> Ruling:

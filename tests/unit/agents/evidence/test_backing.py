@@ -140,3 +140,10 @@ def test_any_text_is_judged_and_each_claim_has_its_citation(text: str) -> None:
     for claim in judged(text, by).claims:
         assert (claim.support is Support.UNVERIFIED) == (not claim.citations)
         assert all(at < len(by.citations.all()) for at in claim.citations)
+
+
+def test_code_of_a_passage_is_shown_only_where_more_than_quotes_are() -> None:
+    quoted = "```python\ncache = Zephyr(512)\n```"
+
+    assert "Zephyr(512)" in shown(quoted).text
+    assert not shown(quoted, is_strict=True).text
