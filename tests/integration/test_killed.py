@@ -11,7 +11,11 @@ import pytest
 
 from tests.support.commands import Surroundings, handles, surroundings, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.usefixtures("signals_of_a_terminal"),
+    pytest.mark.integration,
+    pytest.mark.timeout(120),
+]
 
 RUN = ("run", "why?", "--model", "simulated:?ttft_s=60")
 Moment = Callable[[Surroundings, Process], Awaitable[object]]
