@@ -75,11 +75,11 @@ WRONG_USAGE = {
     ),
     "a host of another machine": (
         ["up", *SIMULATED, "--host", "192.0.2.7"],
-        "the host '192.0.2.7' can't be listened on (Cannot assign requested address): --host",
+        "the host '192.0.2.7' can't be listened on (Cannot assign requested address): network.host",
     ),
     "a host that nothing has": (
         ["up", *SIMULATED, "--host", "no such host"],
-        "the host 'no such host' can't be listened on (nothing has that name): --host",
+        "the host 'no such host' can't be listened on (nothing has that name): network.host",
     ),
     "an IPv6 address without brackets": (
         ["up", *SIMULATED, "--host", "::1"],
