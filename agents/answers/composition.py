@@ -14,7 +14,14 @@ from agents.evidence.alignment import Reason
 from agents.evidence.backing import ASTRAY_MIN, PassageJudge, place_of, told
 from agents.evidence.extraction import lies_in
 from agents.evidence.features import Sources
-from agents.evidence.markdown import CitationList, Ruling, judged, with_citations
+from agents.evidence.markdown import (
+    BlockKind,
+    CitationList,
+    Ruling,
+    blocks,
+    judged,
+    with_citations,
+)
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import language_of, words
 from agents.programs.output import Printed, is_about_output
@@ -123,7 +130,9 @@ def _not_shown(text: str, made: StepProgram) -> str:
     if made.program.source.strip() not in text:
         return program_section(made)
     output = made.program.run.stdout.strip() if made.program.run else ""
-    return "" if output in text else output_section(made)
+    # As a block of its own: the same words in a comment of the program are only its promise.
+    shown = (each.body.strip() for each in blocks(text) if each.kind is BlockKind.CODE)
+    return "" if not output or output in shown else output_section(made)
 
 
 def _keys(sentence: str) -> tuple[str, ...]:

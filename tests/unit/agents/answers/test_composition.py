@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,6 +250,15 @@ def test_a_program_that_the_model_shows_without_its_output_is_shown_once() -> No
 
     assert answer.text.count(PROGRAM.source.strip()) == 1
     assert "1024" in answer.text
+
+
+def test_what_a_program_printed_is_shown_though_its_comment_says_the_same() -> None:
+    source = "print(2 * 512)  # -> 1024\n"
+    program = replace(PROGRAM, source=source)
+
+    answer = answer_of(f"It computes twice that.\n\n```python\n{source}```\n", GOAL, c1=program)
+
+    assert "It printed:\n\n```text\n1024" in answer.text
 
 
 @pytest.mark.parametrize("is_written", [True, False])
