@@ -80,7 +80,8 @@ class DriverLink:
         elif LEARNED not in await self._namespaces.names():
             return ""
         name = namespace or LEARNED
-        return str(KnowledgeVersion(name, await self._namespaces.version(name)))
+        heads = await self._namespaces.heads([name])
+        return str(KnowledgeVersion(name, heads[name].version))
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""

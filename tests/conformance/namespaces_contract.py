@@ -6,10 +6,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from cluster.memory.namespaces.port import Applied, Namespaces, SourceChange, SourceEntry
+import pytest
+
+from cluster.kernel.errors import StoreUnavailable
+from cluster.memory.namespaces.digest import DIGEST_MODULUS, entry_digest
+from cluster.memory.namespaces.port import (
+    Applied,
+    Head,
+    NamespaceLog,
+    Namespaces,
+    SourceChange,
+    SourceEntry,
+)
 
 ONE, TWO = "1" * 32, "2" * 32
 
@@ -34,19 +46,32 @@ async def with_documents(subject: NamespacesSubject) -> Namespaces:
     return subject.namespaces
 
 
+def digest_of(entries: Sequence[SourceEntry]) -> int:
+    live = [each for each in entries if each.document]
+    digests = (entry_digest(each.key, each.version, each.document) for each in live)
+    return sum(digests) % DIGEST_MODULUS
+
+
+def log_of(version: int, *entries: SourceEntry) -> NamespaceLog:
+    return NamespaceLog(version, digest_of(entries), list(entries))
+
+
+async def version_of(namespaces: Namespaces, name: str) -> int:
+    return (await namespaces.heads([name]))[name].version
+
+
 async def a_put_is_an_entry_and_the_next_version(subject: NamespacesSubject) -> None:
     namespaces = await with_documents(subject)
     assert await namespaces.apply("n", [put("a"), put("b", TWO, record=b"\0\xff")]) == Applied(2)
-    assert await namespaces.entries("n") == (
-        2,
-        [SourceEntry("a", 1, ONE, b"r"), SourceEntry("b", 2, TWO, b"\0\xff")],
-    )
-    assert await namespaces.version("n") == 2
+    entries = SourceEntry("a", 1, ONE, b"r"), SourceEntry("b", 2, TWO, b"\0\xff")
+    assert await namespaces.entries("n") == log_of(2, *entries)
+    assert await namespaces.heads(["n"]) == {"n": Head(2, digest_of(entries))}
 
 
 async def nothing_written_is_version_zero(subject: NamespacesSubject) -> None:
-    assert await subject.namespaces.entries("n") == (0, [])
-    assert await subject.namespaces.version("n") == 0
+    assert await subject.namespaces.entries("n") == NamespaceLog(0, 0, [])
+    assert await subject.namespaces.heads(["n"]) == {"n": Head(0, 0)}
+    assert await subject.namespaces.heads([]) == {}
     assert await subject.namespaces.names() == {}
     assert await subject.namespaces.apply("n", []) == Applied(0)
     assert await subject.namespaces.names() == {}
@@ -56,9 +81,9 @@ async def namespaces_know_nothing_of_each_other(subject: NamespacesSubject) -> N
     namespaces = await with_documents(subject)
     await namespaces.apply("n", [put("a")])
     await namespaces.apply("n:a", [put("a", TWO)])
-    assert [each.document for each in (await namespaces.entries("n"))[1]] == [ONE]
+    assert [each.document for each in (await namespaces.entries("n")).entries] == [ONE]
     assert (await namespaces.names()).keys() == {"n", "n:a"}
-    assert await namespaces.version("n:") == 0
+    assert await version_of(namespaces, "n:") == 0
 
 
 async def a_repeated_change_changes_nothing(subject: NamespacesSubject) -> None:
@@ -67,7 +92,7 @@ async def a_repeated_change_changes_nothing(subject: NamespacesSubject) -> None:
         assert await namespaces.apply("n", [put("a")]) == Applied(1)
     for _ in range(3):
         assert await namespaces.apply("n", [SourceChange("a", 1)]) == Applied(2)
-    assert await namespaces.entries("n") == (2, [SourceEntry("a", 2, "", b"")])
+    assert await namespaces.entries("n") == log_of(2, SourceEntry("a", 2, "", b""))
 
 
 async def a_change_of_what_another_has_changed_is_refused(subject: NamespacesSubject) -> None:
@@ -90,17 +115,19 @@ async def what_is_newer_than_a_version_brings_up_to_date(subject: NamespacesSubj
     namespaces = await with_documents(subject)
     await namespaces.apply("n", [put("a"), put("b"), put("c")])
     await namespaces.apply("n", [SourceChange("b", 2), put("a", TWO, base=1)])
-    version, newer = await namespaces.entries("n", after=3)
-    assert (version, [(each.key, each.document) for each in newer]) == (5, [("b", ""), ("a", TWO)])
-    assert await namespaces.entries("n", after=5) == (5, [])
+    log = await namespaces.entries("n", after=3)
+    assert [(each.key, each.document) for each in log.entries] == [("b", ""), ("a", TWO)]
+    assert await namespaces.entries("n", after=5) == NamespaceLog(5, log.digest, [])
+    assert log.digest == digest_of((await namespaces.entries("n")).entries)
 
 
 async def entries_are_complete_where_there_are_many(subject: NamespacesSubject) -> None:
     namespaces = await with_documents(subject)
     for start in range(0, 2_500, 500):
         await namespaces.apply("n", [put(f"{at}") for at in range(start, start + 500)])
-    version, entries = await namespaces.entries("n")
-    assert (version, [each.version for each in entries]) == (2_500, list(range(1, 2_501)))
+    log = await namespaces.entries("n")
+    assert (log.version, [each.version for each in log.entries]) == (2_500, list(range(1, 2_501)))
+    assert log.digest == digest_of(log.entries)
 
 
 async def a_put_needs_its_document(subject: NamespacesSubject) -> None:
@@ -108,7 +135,7 @@ async def a_put_needs_its_document(subject: NamespacesSubject) -> None:
     none = "3" * 32
     applied = await namespaces.apply("n", [put("a", none), put("b")])
     assert applied == Applied(1, missing=frozenset({none}))
-    assert [each.key for each in (await namespaces.entries("n"))[1]] == ["b"]
+    assert [each.key for each in (await namespaces.entries("n")).entries] == ["b"]
 
 
 async def a_document_stays_while_anything_names_it(subject: NamespacesSubject) -> None:
@@ -141,7 +168,7 @@ async def a_source_may_change_its_record_and_keep_its_document(
     assert await namespaces.apply("n", [again], kept_s=0.01) == Applied(2)
     await subject.pass_time(0.03)
     assert await namespaces.documents([ONE]) == [b"one"]
-    assert await namespaces.entries("n") == (2, [SourceEntry("a", 2, ONE, b"")])
+    assert await namespaces.entries("n") == log_of(2, SourceEntry("a", 2, ONE, b""))
 
 
 async def a_document_that_is_stored_again_stays_named(subject: NamespacesSubject) -> None:
@@ -171,7 +198,7 @@ async def a_namespace_without_sources_is_not_listed_and_keeps_its_version(
     namespaces = await with_documents(subject)
     await namespaces.apply("n", [put("a")])
     await namespaces.apply("n", [SourceChange("a", 1)])
-    assert (await namespaces.names(), await namespaces.version("n")) == ({}, 2)
+    assert (await namespaces.names(), await version_of(namespaces, "n")) == ({}, 2)
 
 
 async def of_many_that_write_at_once_nothing_is_lost(subject: NamespacesSubject) -> None:
@@ -179,8 +206,96 @@ async def of_many_that_write_at_once_nothing_is_lost(subject: NamespacesSubject)
     await asyncio.gather(
         *(namespaces.apply("n", [put(f"{who}/{at}") for at in range(5)]) for who in range(20))
     )
-    version, entries = await namespaces.entries("n")
-    assert version == len(entries) == 100
+    log = await namespaces.entries("n")
+    assert log.version == len(log.entries) == 100
+
+
+async def heads_of_several_are_told_at_once(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    await namespaces.apply("n", [put("a"), put("b")])
+    await namespaces.apply("m", [put("a")])
+    heads = await namespaces.heads(["m", "none", "n"])
+    assert [(name, head.version) for name, head in heads.items()] == [
+        ("m", 1),
+        ("none", 0),
+        ("n", 2),
+    ]
+    for name in heads:
+        log = await namespaces.entries(name)
+        assert heads[name] == Head(log.version, log.digest)
+
+
+async def the_digest_is_that_of_the_live_entries(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    chance = random.Random(11)
+    for _ in range(60):
+        keys = chance.sample(["a", "\0", "b/\u00e9", "1", "11"], chance.randint(1, 3))
+        base = chance.choice([0, 1_000, 1_000, 1_000])
+        puts = [put(key, chance.choice([ONE, TWO]), base) for key in keys]
+        changes = [chance.choice([each, SourceChange(each.key, base)]) for each in puts]
+        await namespaces.apply("n", changes)
+        log = await namespaces.entries("n")
+        assert log.digest == digest_of(log.entries)
+    assert log.version > 40
+
+
+async def a_write_wakes_those_who_wait(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    feeds = [await namespaces.feed() for _ in range(2)]
+    waits = [asyncio.create_task(feed.wait(20.0)) for feed in feeds]
+    await asyncio.sleep(0)
+    await namespaces.apply("n", [put("a")])
+    assert await asyncio.gather(*waits) == [{"n"}, {"n"}]
+    for feed in feeds:
+        await feed.close()
+
+
+async def what_is_written_between_two_waits_is_heard_of_by_the_next(
+    subject: NamespacesSubject,
+) -> None:
+    namespaces = await with_documents(subject)
+    await namespaces.apply("before", [put("a")])
+    feed = await namespaces.feed()
+    await namespaces.apply("n", [put("a")])
+    assert await feed.wait(20.0) == {"n"}
+    for name in ("m", "n", "m"):
+        await namespaces.apply(name, [put("b", base=100, record=name.encode())])
+    assert await feed.wait(20.0) == {"m", "n"}
+    assert await feed.wait(0.0) == set()
+    await feed.close()
+
+
+async def what_changes_nothing_wakes_nobody(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    await namespaces.apply("n", [put("a")])
+    feed = await namespaces.feed()
+    nothing = [[], [put("a")], [put("a", TWO)], [put("b", "3" * 32)], [SourceChange("c", 0)]]
+    for changes in nothing:
+        await namespaces.apply("n", changes)
+    assert await feed.wait(0.01) == set()
+    await feed.close()
+
+
+async def a_wait_that_is_cancelled_takes_nothing_along(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    feed = await namespaces.feed()
+    wait = asyncio.create_task(feed.wait(20.0))
+    await asyncio.sleep(0)
+    wait.cancel()
+    await asyncio.gather(wait, return_exceptions=True)
+    await namespaces.apply("n", [put("a")])
+    assert await feed.wait(20.0) == {"n"}
+    assert wait.cancelled()
+    await feed.close()
+
+
+async def a_feed_that_is_closed_says_so(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    feed = await namespaces.feed()
+    await feed.close()
+    await namespaces.apply("n", [put("a")])
+    with pytest.raises(StoreUnavailable, match="has been closed here"):
+        await feed.wait(20.0)
 
 
 PROMISES: tuple[Promise, ...] = (
@@ -200,4 +315,11 @@ PROMISES: tuple[Promise, ...] = (
     a_document_that_was_discarded_can_be_stored_again,
     a_namespace_without_sources_is_not_listed_and_keeps_its_version,
     of_many_that_write_at_once_nothing_is_lost,
+    heads_of_several_are_told_at_once,
+    the_digest_is_that_of_the_live_entries,
+    a_write_wakes_those_who_wait,
+    what_is_written_between_two_waits_is_heard_of_by_the_next,
+    what_changes_nothing_wakes_nobody,
+    a_wait_that_is_cancelled_takes_nothing_along,
+    a_feed_that_is_closed_says_so,
 )

@@ -64,15 +64,15 @@ async def read_catalog(namespaces: Namespaces, name: str, known: Catalog | None 
         StoreUnavailable: the store does not answer.
         WireError: an entry can't be read.
     """
-    version, entries = await namespaces.entries(name, known.version if known else 0)
-    if known is not None and version < known.version:
+    log = await namespaces.entries(name, known.version if known else 0)
+    if known is not None and log.version < known.version:
         return await read_catalog(namespaces, name)  # the store has lost some, or all
     sources = dict(known.sources) if known else {}
-    for each in entries:
+    for each in log.entries:
         sources.pop(each.key, None)
         if each.document:
             sources[each.key] = _source(each)
-    return Catalog(version, sources)
+    return Catalog(log.version, sources)
 
 
 def _source(entry: SourceEntry) -> KnownSource:

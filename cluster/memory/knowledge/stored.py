@@ -154,14 +154,14 @@ class StoredKnowledge:
 
     async def _newer(self, loaded: _Loaded, namespace: str) -> tuple[int, Collection[str]]:
         """Return the version there is, and the names of what has changed since it was loaded."""
-        version = await self._namespaces.version(namespace)
-        if version == loaded.catalog.version:
-            return version, ()
-        version, entries = await self._namespaces.entries(namespace, loaded.catalog.version)
+        head = (await self._namespaces.heads([namespace]))[namespace]
+        if head.version == loaded.catalog.version:
+            return head.version, ()
+        log = await self._namespaces.entries(namespace, loaded.catalog.version)
         sources = loaded.catalog.sources
-        return version, {
+        return log.version, {
             loaded.names[each.key]
-            for each in entries
+            for each in log.entries
             if each.key in sources and sources[each.key].document != each.document
         }
 

@@ -61,6 +61,51 @@ class Applied:
     """Documents that are not in the store, so that nothing can be put that names them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a namespace is. Of two with one version and other digests, one has lost something."""
+
+    version: int
+    digest: int | None
+    """Sum over the live entries, see `cluster.memory.namespaces.digest`; None until something is
+    appended to a namespace whose latest entry is by a version of this project without digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLog:
+    """A namespace at one moment: its head, and the entries that were asked for, in their order."""
+
+    version: int
+    digest: int | None
+    """As in `Head`."""
+    entries: list[SourceEntry]
+    """Of each source one."""
+
+
+class Feed(Protocol):
+    """Tells which namespaces are written to; for one reader, who awaits one `wait` at a time.
+
+    It only wakes: a name may be lost when the store is restarted or falls behind, so the reader
+    looks at `Namespaces.heads` from time to time as well.
+    """
+
+    async def wait(self, timeout_s: float) -> frozenset[str]:
+        """Return the namespaces written to since the last call returned, or the feed was opened.
+
+        It waits until there is one, or returns none when the time is over. It may be cancelled;
+        what it would have returned is returned by the next call.
+
+        Raises:
+            StoreUnavailable: the store does not answer, and the next call tries again at once; or
+                the feed has been closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up what it holds; a call that waits, and later ones, raise `StoreUnavailable`."""
+        ...
+
+
 class Namespaces(Protocol):
     """Every method ends within the store's own timeout, and may be repeated.
 
@@ -95,19 +140,24 @@ class Namespaces(Protocol):
         """
         ...
 
-    async def entries(self, name: str, after: int = 0) -> tuple[int, list[SourceEntry]]:
-        """Return the version of a namespace, and its entries newer than ``after`` in their order.
+    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+        """Return where a namespace is, and its entries newer than ``after`` in their order.
 
-        A namespace that nobody has written to has version 0 and no entries.
+        A namespace that nobody has written to has version 0, digest 0 and no entries. Where the
+        store loses entries meanwhile, the result may be of no moment: the digest shows it.
         """
         ...
 
-    async def version(self, name: str) -> int:
-        """Return the version of a namespace, 0 where nobody has written to it."""
+    async def heads(self, names: Sequence[str]) -> dict[str, Head]:
+        """Return where namespaces are, all at one moment; 0 and 0 where nobody has written."""
         ...
 
     async def names(self) -> dict[str, float]:
         """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
+        ...
+
+    async def feed(self) -> Feed:
+        """Open a feed, which is the caller's to close; it hears of everything from now on."""
         ...
 
 

@@ -1,9 +1,11 @@
 """Namespaces on Redis: a script for each method, run through the `RedisStore` it is given.
 
-Of a namespace there are three keys: its version, a sorted set of its sources by the version of
-their latest entry, and a hash of what is put (document id, then record). A removed source is in the
-sorted set alone. Documents are ordinary values of the store; a hash counts by how many entries each
-is named, and one that isn't has a time to live, so that Redis itself collects the garbage.
+Of a namespace there are four keys: its version, a sorted set of its sources by the version of
+their latest entry, a hash of what is put (document id, then record), and its digest. A removed
+source is in the sorted set alone. Who appends adds the namespace's name to a stream, the feed,
+which keeps its latest entries. Documents are ordinary values of the store; a hash counts by how
+many entries each is named, and one that isn't has a time to live, so that Redis itself collects the
+garbage.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cluster.memory.namespaces.digest import DIGEST_MODULUS
 from cluster.memory.namespaces.port import (
     DOCUMENT_CHARS,
     UNNAMED_KEPT_S,
     Applied,
+    Head,
+    NamespaceLog,
     SourceChange,
     SourceEntry,
     document_key,
@@ -23,9 +28,12 @@ from cluster.memory.store.redis import RedisStore
 
 ENTRIES_PER_READ = 1_000
 DOCUMENTS_PER_LOOK = 5_000
+NEWS_PER_READ = 1_000
+"""As many as the feed keeps, so that a reader who was away has caught up after one read."""
 
 _NAMES: Final = "knowledge:names"
 _COUNTS: Final = "knowledge:counts"
+_FEED: Final = "knowledge:feed"
 _DOCUMENTS: Final = f"key:{document_key('')}"
 """What the keys of documents begin with; the store puts the cluster's prefix before it."""
 
@@ -41,22 +49,54 @@ for i = 2, #ARGV, 2 do
 end
 """
 
-# KEYS: version, order, live, names, counts, beginning of the documents' keys. ARGV: name,
-# milliseconds, length of an id, then key, base, document, record of each change. What Redis may
-# refuse for want of memory comes first: a script that is refused there has changed nothing.
-_APPLY: Final = """
+# The digest is kept with the version that it is of: a program of an earlier version appends without
+# it, and then it is made anew from all live entries, by whoever next appends. '%.0f': Lua's own
+# text of a number has 14 digits.
+_DIGEST_AT: Final = """
+local function digest_at(key, version)
+  local told = redis.call('GET', key) or '0 0'
+  local at, digest = string.match(told, '^(%d+) (%d+)$')
+  return tonumber(at) == version and tonumber(digest)
+end
+"""
+_DIGEST_OF: Final = f"""
+local function digest_of(key, version, document)
+  if document == '' then return 0 end
+  local text = key .. '\\0' .. string.format('%.0f', version) .. '\\0' .. document
+  return tonumber(string.sub(redis.sha1hex(text), 1, 12), 16)
+end
+local function digest_of_all(order, live, length)
+  local sum = 0
+  local found = redis.call('ZRANGE', order, 0, -1, 'WITHSCORES')
+  for i = 1, #found, 2 do
+    local put = redis.call('HGET', live, found[i]) or ''
+    local document = string.sub(put, 1, length)
+    sum = (sum + digest_of(found[i], tonumber(found[i + 1]), document)) % {DIGEST_MODULUS}
+  end
+  return sum
+end
+"""
+
+# KEYS: version, order, live, digest, names, counts, feed, beginning of the documents' keys. ARGV:
+# name, milliseconds, length of an id, entries of the feed, then key, base, document, record of each
+# change. What Redis may refuse for want of memory comes first: a script that is refused there has
+# changed nothing.
+_APPLY: Final = f"""{_DIGEST_AT}{_DIGEST_OF}
 local version = tonumber(redis.call('GET', KEYS[1]) or '0')
-local refused, missing = {}, {}
-for i = 4, #ARGV, 4 do
+local first, length = version, tonumber(ARGV[3])
+local digest = digest_at(KEYS[4], version)
+local refused, missing = {{}}, {{}}
+for i = 5, #ARGV, 4 do
   local key, document = ARGV[i], ARGV[i + 2]
   local before = redis.call('HGET', KEYS[3], key) or ''
-  local seen = redis.call('ZSCORE', KEYS[2], key) or '0'
+  local seen = tonumber(redis.call('ZSCORE', KEYS[2], key) or '0')
   if before ~= document .. ARGV[i + 3] then
-    if tonumber(seen) > tonumber(ARGV[i + 1]) then
+    if seen > tonumber(ARGV[i + 1]) then
       refused[#refused + 1] = key
-    elseif document ~= '' and redis.call('EXISTS', KEYS[6] .. document) == 0 then
+    elseif document ~= '' and redis.call('EXISTS', KEYS[8] .. document) == 0 then
       missing[#missing + 1] = document
     else
+      digest = digest or digest_of_all(KEYS[2], KEYS[3], length)
       version = version + 1
       redis.call('SET', KEYS[1], version)
       redis.call('ZADD', KEYS[2], version, key)
@@ -64,23 +104,29 @@ for i = 4, #ARGV, 4 do
         redis.call('HDEL', KEYS[3], key)
       else
         redis.call('HSET', KEYS[3], key, document .. ARGV[i + 3])
-        redis.call('HINCRBY', KEYS[5], document, 1)
-        redis.call('PERSIST', KEYS[6] .. document)
+        redis.call('HINCRBY', KEYS[6], document, 1)
+        redis.call('PERSIST', KEYS[8] .. document)
       end
-      local last = string.sub(before, 1, tonumber(ARGV[3]))
-      if last ~= '' and redis.call('HINCRBY', KEYS[5], last, -1) < 1 then
-        redis.call('HDEL', KEYS[5], last)
-        redis.call('PEXPIRE', KEYS[6] .. last, ARGV[2])
+      local last = string.sub(before, 1, length)
+      digest = digest + digest_of(key, version, document) - digest_of(key, seen, last)
+      digest = digest % {DIGEST_MODULUS}
+      if last ~= '' and redis.call('HINCRBY', KEYS[6], last, -1) < 1 then
+        redis.call('HDEL', KEYS[6], last)
+        redis.call('PEXPIRE', KEYS[8] .. last, ARGV[2])
       end
     end
   end
 end
-if redis.call('EXISTS', KEYS[3]) == 0 then
-  redis.call('ZREM', KEYS[4], ARGV[1])
-else
-  redis.call('ZADD', KEYS[4], redis.call('TIME')[1], ARGV[1])
+if version > first then
+  redis.call('SET', KEYS[4], string.format('%.0f %.0f', version, digest))
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[4], '*', 'name', ARGV[1])
 end
-return {version, refused, missing}
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  redis.call('ZREM', KEYS[5], ARGV[1])
+else
+  redis.call('ZADD', KEYS[5], redis.call('TIME')[1], ARGV[1])
+end
+return {{version, refused, missing}}
 """
 
 # KEYS: beginning of the documents' keys. ARGV: documents.
@@ -92,20 +138,61 @@ end
 return missing
 """
 
-# KEYS: version, order, live. ARGV: version that is known, how many entries at most.
-_ENTRIES: Final = """
-local version = redis.call('GET', KEYS[1]) or '0'
+# KEYS: version, order, live, digest. ARGV: version that is known, how many entries at most.
+_ENTRIES: Final = f"""{_DIGEST_AT}
+local version = tonumber(redis.call('GET', KEYS[1]) or '0')
 local found = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'WITHSCORES',
                          'LIMIT', 0, ARGV[2])
 for i = 1, #found, 2 do
-  found[i + 1] = {found[i + 1], redis.call('HGET', KEYS[3], found[i]) or ''}
+  found[i + 1] = {{found[i + 1], redis.call('HGET', KEYS[3], found[i]) or ''}}
 end
-return {tonumber(version), found}
+return {{version, digest_at(KEYS[4], version), found}}
 """
 
-_VERSION: Final = "return tonumber(redis.call('GET', KEYS[1]) or '0')"
+# KEYS: version, order, live, digest of each namespace. Returns versions and digests in turn.
+_HEADS: Final = f"""{_DIGEST_AT}
+local heads = {{}}
+for i = 1, #KEYS, 4 do
+  local version = tonumber(redis.call('GET', KEYS[i]) or '0')
+  heads[#heads + 1] = version
+  heads[#heads + 1] = digest_at(KEYS[i + 3], version)
+end
+return heads
+"""
+
+# KEYS: the feed. Returns the id of its newest entry, or one before all others.
+_NEWEST: Final = """
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+return newest and newest[1] or '0-0'
+"""
 
 _LIST: Final = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
+
+
+class RedisFeed:
+    """`cluster.memory.namespaces.port.Feed` on a stream.
+
+    Args:
+        store: whose connection it waits on, and which it closes.
+        seen: id of the entry of the stream after which it begins.
+    """
+
+    def __init__(self, store: RedisStore, seen: bytes) -> None:
+        self._store = store
+        self._seen = seen
+
+    async def wait(self, timeout_s: float) -> frozenset[str]:
+        """Return the namespaces written to since the last call, none when the time is over."""
+        news = await self._store.read_stream(
+            _FEED, self._seen, wait_s=timeout_s, entries_max=NEWS_PER_READ
+        )
+        if news:
+            self._seen = news[-1][0]
+        return frozenset(fields[b"name"].decode() for _, fields in news)
+
+    async def close(self) -> None:
+        """Close its connection; a call that waits, and later ones, raise `StoreUnavailable`."""
+        await self._store.close()
 
 
 class RedisNamespaces:
@@ -146,10 +233,15 @@ class RedisNamespaces:
         self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
     ) -> Applied:
         """Append those changes whose conditions hold, in their order and in one step."""
-        arguments: list[bytes | int | str] = [name, _milliseconds(kept_s), DOCUMENT_CHARS]
+        arguments: list[bytes | int | str] = [
+            name,
+            _milliseconds(kept_s),
+            DOCUMENT_CHARS,
+            NEWS_PER_READ,
+        ]
         for each in changes:
             arguments += (each.key, each.base, each.document, each.record)
-        keys = [*_keys(name), _NAMES, _COUNTS, _DOCUMENTS]
+        keys = [*_keys(name), _NAMES, _COUNTS, _FEED, _DOCUMENTS]
         version, refused, missing = await self._store.run_script(_APPLY, keys, arguments)
         return Applied(
             version,
@@ -157,27 +249,30 @@ class RedisNamespaces:
             frozenset(each.decode() for each in missing),
         )
 
-    async def entries(self, name: str, after: int = 0) -> tuple[int, list[SourceEntry]]:
-        """Return the version of a namespace, and its entries newer than ``after`` in their order.
+    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+        """Return where a namespace is, and its entries newer than ``after`` in their order.
 
         It reads in pages. A source that is changed meanwhile comes again on a later page: that of
-        the last one counts.
+        the last one counts, and all is as it was at the moment of that page.
         """
         entries: dict[str, SourceEntry] = {}
         while True:
             arguments = [after, ENTRIES_PER_READ]
-            version, found = await self._store.run_script(_ENTRIES, _keys(name), arguments)
+            version, digest, found = await self._store.run_script(_ENTRIES, _keys(name), arguments)
             page = [_entry(key, *told) for key, told in zip(found[::2], found[1::2], strict=True)]
             for each in page:
                 entries.pop(each.key, None)
                 entries[each.key] = each
             if len(page) < ENTRIES_PER_READ:
-                return version, list(entries.values())
+                return NamespaceLog(version, digest, list(entries.values()))
             after = page[-1].version
 
-    async def version(self, name: str) -> int:
-        """Return the version of a namespace, 0 where nobody has written to it."""
-        return int(await self._store.run_script(_VERSION, _keys(name), []))
+    async def heads(self, names: Sequence[str]) -> dict[str, Head]:
+        """Return where namespaces are, all at one moment; 0 and 0 where nobody has written."""
+        keys = [key for name in names for key in _keys(name)]
+        told = await self._store.run_script(_HEADS, keys, []) if names else []
+        heads = map(Head, told[::2], told[1::2])
+        return dict(zip(names, heads, strict=True))
 
     async def names(self) -> dict[str, float]:
         """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
@@ -186,9 +281,14 @@ class RedisNamespaces:
             name.decode(): float(score) for name, score in zip(found[::2], found[1::2], strict=True)
         }
 
+    async def feed(self) -> RedisFeed:
+        """Open a feed, which is the caller's to close; it hears of everything from now on."""
+        seen = await self._store.run_script(_NEWEST, [_FEED], [])
+        return RedisFeed(self._store.apart(), seen)
+
 
 def _keys(name: str) -> list[str]:
-    return [f"knowledge:{part}:{name}" for part in ("version", "order", "live")]
+    return [f"knowledge:{part}:{name}" for part in ("version", "order", "live", "digest")]
 
 
 def _entry(key: bytes, score: bytes, put: bytes) -> SourceEntry:

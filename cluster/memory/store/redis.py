@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from redis.exceptions import (
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.store.port import checked_ttl_s
+
+StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
+"""The id, and the fields."""
 
 _SCAN_COUNT = 1_000
 _URL_OPTIONS = frozenset({"connection_class", "db", "host", "password", "path", "port", "username"})
@@ -287,6 +291,29 @@ class RedisStore:
         async with self._operation() as client:
             return await _run(client, script, named, arguments)
 
+    def apart(self) -> Self:
+        """Return a store on the same server, with one connection of its own for reads that wait.
+
+        It is the caller's to close, and not connected before it is used.
+        """
+        return type(self)(self._target, self._prefix, timeout_s=self._timeout_s, connections_max=1)
+
+    async def read_stream(
+        self, key: str, after: bytes, *, wait_s: float, entries_max: int
+    ) -> list[StreamEntry]:
+        """Return the entries of a stream after an id, at once if there are any.
+
+        Otherwise it waits for the next one, up to ``wait_s`` beside the timeout, and holds one of
+        the connections meanwhile.
+        """
+        # To the server, 0 ms are for ever.
+        block = max(1, math.ceil(wait_s * 1000)) if wait_s > 0 else None
+        async with self._operation(max(wait_s, 0.0)) as client:
+            told = await client.xread({self._prefix + key: after}, entries_max, block)
+        # One stream was asked for: its name, and what is in it.
+        streams = cast("list[tuple[bytes, list[StreamEntry]]]", told)
+        return streams[0][1] if streams else []
+
     async def ping(self) -> float:
         """Return the round trip in seconds."""
         now = asyncio.get_running_loop().time
@@ -302,16 +329,21 @@ class RedisStore:
             await self._client.aclose()
 
     @asynccontextmanager
-    async def _operation(self) -> AsyncIterator[Redis]:
-        """Hold one of the connections, within the timeout, and turn errors into ours."""
+    async def _operation(self, wait_s: float = 0.0) -> AsyncIterator[Redis]:
+        """Hold one of the connections, within the timeout, and turn errors into ours.
+
+        Args:
+            wait_s: how long the server may take on purpose, beside the timeout.
+        """
         if self._is_closed:
             raise StoreUnavailable(f"the store at {self._target.address} has been closed here")
+        timeout_s = wait_s + self._timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s), self._free:
+            async with asyncio.timeout(timeout_s), self._free:
                 yield self._client
         except TimeoutError as error:
             raise StoreUnavailable(
-                f"the store at {self._target.address} did not answer within {self._timeout_s:g} s: "
+                f"the store at {self._target.address} did not answer within {timeout_s:g} s: "
                 "it is overloaded, or the network holds it up"
             ) from error
         except (RedisError, OSError, RuntimeError) as error:

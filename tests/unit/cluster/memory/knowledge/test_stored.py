@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
-from cluster.memory.namespaces.port import SourceEntry, document_key
+from cluster.memory.namespaces.port import Head, NamespaceLog, document_key
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
@@ -43,7 +43,7 @@ class CountingNamespaces(LocalNamespaces):
         self.may_answer.set()
         self.is_gone = False
 
-    async def entries(self, name: str, after: int = 0) -> tuple[int, list[SourceEntry]]:
+    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
         if not after:
             self.loads.append(name)
             await self.may_answer.wait()
@@ -51,10 +51,10 @@ class CountingNamespaces(LocalNamespaces):
             raise StoreUnavailable("the store is gone")
         return await super().entries(name, after)
 
-    async def version(self, name: str) -> int:
+    async def heads(self, names: Sequence[str]) -> dict[str, Head]:
         if self.is_gone:
             raise StoreUnavailable("the store is gone")
-        return await super().version(name)
+        return await super().heads(names)
 
 
 @pytest.fixture
