@@ -1,8 +1,8 @@
 """A number that tells two states of a namespace apart, kept up to date entry by entry.
 
 A namespace's digest is the sum of its live entries' digests modulo `DIGEST_MODULUS`. Called by
-whoever keeps one, as `cluster.memory.namespaces.local` does; the scripts of
-`cluster.memory.namespaces.redis` compute the same in Lua.
+whoever keeps one: `cluster.memory.namespaces.local`, and the readers in `cluster.memory.cache`; the
+scripts of `cluster.memory.namespaces.redis` compute the same in Lua.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What each host keeps of the central store, near its agents and current."""
