@@ -28,11 +28,15 @@ from cluster.memory.knowledge.omissions import Omission, Omissions
 
 MEGABYTE = 1_000_000
 FILE_BYTES_MAX = 20 * MEGABYTE
-TOTAL_BYTES_MAX = 100 * MEGABYTE
-PACKED_BYTES_MAX = 1000 * MEGABYTE
+TOTAL_BYTES_MAX = 2_000 * MEGABYTE
+"""Of text together: some three million passages, which take 4 GB of the central store. What holds
+them in memory, here and at the agents, grows with them; above this it is a mistake more often than
+a wish."""
+PACKED_BYTES_MAX = 20_000 * MEGABYTE
 """Of packed files together: most of a PDF is pictures and fonts."""
-FILES_MAX = 10_000
-ENTRIES_MAX = 200_000
+FILES_MAX = 500_000
+"""What is known of a file before it is read takes some 2 KB, of all files at once."""
+ENTRIES_MAX = 1_000_000
 """Entries of folders that are looked at: ``/`` is no folder of knowledge."""
 NO_TEXT = (
     "holds no text that can be read: name Markdown, reStructuredText, plain text, HTML, source, "
