@@ -233,9 +233,13 @@ def _walk(
         todo.extend(reversed(folders))
 
 
+def is_foreign_name(name: str) -> bool:
+    """Say whether a folder of that name is hidden, made by a tool, or somebody else's code."""
+    return name.startswith(".") or name in _FOREIGN_FOLDERS
+
+
 def _is_foreign(entry: os.DirEntry[str]) -> bool:
-    """Say whether a folder is hidden, made by a tool, or somebody else's code."""
-    if entry.name.startswith(".") or entry.name in _FOREIGN_FOLDERS:
+    if is_foreign_name(entry.name):
         return True
     try:
         return Path(entry.path, "pyvenv.cfg").exists()
