@@ -35,7 +35,7 @@ a wish."""
 PACKED_BYTES_MAX = 20_000 * MEGABYTE
 """Of packed files together: most of a PDF is pictures and fonts."""
 FILES_MAX = 500_000
-"""What is known of a file before it is read takes some 2 KB, of all files at once."""
+"""What is known of a file takes 2 KB while it is learned, for all files at once."""
 ENTRIES_MAX = 1_000_000
 """Entries of folders that are looked at: ``/`` is no folder of knowledge."""
 NO_TEXT = (
@@ -271,7 +271,9 @@ def _read(path: Path) -> bytes:
 
 
 def _source(source: str, root: Path, path: Path) -> str:
-    return shown(os.path.normpath(Path(source) / path.relative_to(root)))
+    # Text, not paths: of 100,000 files it is a third of the time of finding them.
+    below = os.fspath(path).removeprefix(os.fspath(root)).lstrip(os.sep)
+    return shown(below if source == os.curdir else f"{source.rstrip(os.sep)}{os.sep}{below}")
 
 
 def shown(path: str | os.PathLike[str]) -> str:
