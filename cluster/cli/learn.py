@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cluster.cli.console import Console
@@ -11,6 +12,7 @@ from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
+from cluster.cli.watch import ReadAgain, Teller, keep_learning, until_terminated
 from cluster.joining import open_store
 from cluster.memory.knowledge.catalog import adopt_collection
 from cluster.memory.knowledge.learning import Learned, LearningProgress
@@ -18,9 +20,14 @@ from cluster.memory.knowledge.learning import learn as read
 from cluster.memory.knowledge.names import LEARNED, check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.knowledge.watching import POLL_MS, changes_below
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.settings import Configuration, load
 
+_POLLING = (
+    "the system has no more watches (fs.inotify.max_user_watches): "
+    f"all files are looked at every {POLL_MS // 1000} s"
+)
 _MEGABYTE = 1_000_000
 _MINUTE_S = 60
 
@@ -36,12 +43,39 @@ def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
     check_paths(options.paths)
     # Absolute, since later runs are in other folders: what they cite must be found from there too.
     paths = tuple(str(Path(path).absolute()) for path in options.paths)
-    return _learn(configuration, paths, namespace, console)
+    if options.watch:
+        return until_terminated(_watch(configuration, paths, namespace, console), console)
+    return _once(configuration, paths, namespace, console)
+
+
+async def _once(
+    configuration: Configuration, paths: tuple[str, ...], namespace: str, console: Console
+) -> int:
+    await _learn(configuration, paths, namespace, console)
+    return Exit.DONE
+
+
+async def _watch(
+    configuration: Configuration, paths: tuple[str, ...], namespace: str, console: Console
+) -> int:
+    first = await _learn(configuration, paths, namespace, console)
+    console.note("watching: Ctrl-C ends it")
+
+    @asynccontextmanager
+    async def open_reading() -> AsyncIterator[ReadAgain]:
+        async with open_store(configuration, lambda _: None) as store:
+            namespaces = RedisNamespaces(store)
+            yield lambda: read(namespaces, paths, name=namespace)
+
+    def changes() -> AsyncGenerator[None]:
+        return changes_below(paths, lambda: console.note(_POLLING))
+
+    await keep_learning(open_reading, changes, Teller(console, first, _where(namespace)))
 
 
 async def _learn(
     configuration: Configuration, paths: tuple[str, ...], namespace: str, console: Console
-) -> int:
+) -> Learned:
     display = open_display(console)
     started = time.monotonic()
 
@@ -60,7 +94,7 @@ async def _learn(
     if line := left_out_line(learned.left_out):
         console.note(line)
     console.write(_summary(learned, namespace))
-    return Exit.DONE
+    return learned
 
 
 def pace(done: LearningProgress, elapsed_s: float) -> str:
@@ -76,8 +110,12 @@ def pace(done: LearningProgress, elapsed_s: float) -> str:
 
 def _summary(learned: Learned, namespace: str) -> str:
     removed = f", {learned.removed} are gone" if learned.removed else ""
-    where = "" if namespace == LEARNED else f" in {namespace}"
     return (
         f"learned {learned.embedded} new files, {learned.reused} were known{removed}; "
-        f"{learned.files} files with {learned.passages} passages are known in all{where}\n"
+        f"{learned.files} files with {learned.passages} passages are known in all"
+        f"{_where(namespace)}\n"
     )
+
+
+def _where(namespace: str) -> str:
+    return "" if namespace == LEARNED else f" in {namespace}"

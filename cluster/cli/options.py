@@ -57,9 +57,11 @@ _LEARN_EPILOG = """\
 examples:
   fleetmind learn docs/ README.md
   fleetmind learn ~/handbook --namespace handbook
+  fleetmind learn docs/ --watch
   fleetmind run "..." --namespace handbook
 
 A namespace is knowledge apart: a run answers from one of them. Without --namespace it is `default`.
+With --watch each change is a line on stdout; exit status: 130 after Ctrl-C, 143 after SIGTERM.
 """
 _FORGET = """\
 Take files and folders out of what was learned. From then on no look-up finds their text, in running
@@ -104,6 +106,7 @@ class Options:
     framed: bool = False
     paths: tuple[str, ...] = ()
     namespace: str | None = None
+    watch: bool = False
     everything: bool = False
     purge: bool = False
     action: str | None = None
@@ -228,6 +231,9 @@ def _add_learn(commands: _Commands[_Parser]) -> None:
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or folder")
     _add_namespace(parser, "where to (default: default)")
+    parser.add_argument(
+        "--watch", action="store_true", help="go on, and learn again what changes, until Ctrl-C"
+    )
     _add_config(parser)
     _add_redis(parser)
 

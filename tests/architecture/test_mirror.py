@@ -47,7 +47,6 @@ ELSEWHERE = {
     ),
     "cluster.memory.knowledge.conversion.child": "integration/test_conversion.py",
     "cluster.memory.knowledge.conversion.converter": "integration/test_conversion.py",
-    "cluster.memory.knowledge.documents": "unit/cluster/memory/knowledge/test_learning.py",
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
     "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.driver.submitted": "unit/cluster/runtime/driver/test_endings.py",

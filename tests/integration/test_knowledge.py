@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -40,13 +39,34 @@ async def test_wordllama_keeps_the_promise_that(promise: Promise) -> None:
     await promise(WordLlamaEmbedder())
 
 
-async def test_loading_wordllama_leaves_the_root_logger_alone() -> None:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+def test_the_vectors_are_those_of_wordllama_itself() -> None:
+    # In a process of its own: the module configures the root logger when it is imported.
+    program = """
+import asyncio, pathlib, numpy, wordllama
+from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 
-    await WordLlamaEmbedder().embed(["load"])
+texts = ["", "how does a heap", "Gr\\u00fc\\u00dfe \\U0001f600", "a <s> b", "\\n\\ty " * 3000]
+package = pathlib.Path(wordllama.__file__).parent
+theirs = wordllama.WordLlama.load(cache_dir=package, disable_download=True).embed(texts)
+norms = numpy.linalg.norm(theirs, axis=1, keepdims=True)
+theirs = theirs / numpy.where(norms == 0, 1, norms)
+ours = asyncio.run(WordLlamaEmbedder().embed(texts))
+print(ours.shape, float(abs(ours - theirs).max()) < 1e-6)
+"""
 
-    assert (root.handlers, root.level) == before
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
+    )
+
+    assert done.stdout.strip() == "(5, 256) True"
+
+
+async def test_embedding_does_not_import_wordllama(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wordllama.wordllama", None)
+
+    vectors = await WordLlamaEmbedder().embed(["load"])
+
+    assert vectors.any()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +131,7 @@ async def main():
     )
     print(learned.embedded, learned.reused)
 
-HEAVY = ("numpy", "wordllama", "tantivy")
+HEAVY = ("numpy", "tokenizers", "wordllama", "tantivy")
 asyncio.run(main())
 """
 

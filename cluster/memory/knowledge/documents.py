@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cluster.kernel.errors import WireError
+from cluster.kernel.errors import ClusterError, WireError
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION, chunks_of
 from cluster.memory.knowledge.conversion.converted import Unconvertible
 from cluster.memory.knowledge.conversion.converter import Converter
@@ -23,6 +24,9 @@ from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import SourceFile, decoded
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
 from cluster.memory.namespaces.port import DOCUMENT_CHARS, Namespaces
+
+if TYPE_CHECKING:
+    from cluster.memory.knowledge.vectors import Vectors
 
 TEXTS_PER_CALL = 512
 """Passages embedded at once, about 0.3 s: an interruption is heard in between."""
@@ -114,7 +118,7 @@ class DocumentWriter:
     async def _make(self, readings: Sequence[FileReading]) -> None:
         split = await in_side_thread(_split, readings, self._converter)
         texts = [_embedded_text(chunk) for chunks, _ in split for chunk in chunks]
-        data, scales = await self._embedded(texts)
+        rows = await self._embedded(texts)
         made = {}
         at = 0
         for reading, (chunks, omission) in zip(readings, split, strict=True):
@@ -126,8 +130,7 @@ class DocumentWriter:
                 embedder=self._embedder.name,
                 dimensions=self._embedder.dimensions,
                 chunks=chunks,
-                vectors=data[at * self._embedder.dimensions : end * self._embedder.dimensions],
-                scales=scales[at:end],
+                vectors=b"".join(rows[at:end]),
                 omission=omission,
             )
             at = end
@@ -137,17 +140,30 @@ class DocumentWriter:
                 self._known[document] = DocumentSize.of(made[document], len(stored))
         self.embedded += sum(not each.omission for each in made.values())
 
-    async def _embedded(self, texts: Sequence[str]) -> tuple[bytes, tuple[float, ...]]:
-        from cluster.memory.knowledge.vectors import to_int8
+    async def _embedded(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the vectors of texts as they are stored.
 
-        data: list[bytes] = []
-        scales: list[float] = []
+        Raises:
+            ClusterError: the embedder doesn't do what it promises.
+        """
+        from cluster.memory.knowledge.vectors import to_half
+
+        rows: list[bytes] = []
         for at in range(0, len(texts), TEXTS_PER_CALL):
-            vectors = await self._embedder.embed(texts[at : at + TEXTS_PER_CALL])
-            more, more_scales = to_int8(vectors)
-            data.append(more)
-            scales += more_scales
-        return b"".join(data), tuple(scales)
+            some = texts[at : at + TEXTS_PER_CALL]
+            vectors = await self._embedder.embed(some)
+            _check(vectors, len(some), self._embedder)
+            rows += [to_half(row) for row in vectors]
+        return rows
+
+
+def _check(vectors: Vectors, texts: int, embedder: Embedder) -> None:
+    import numpy as np
+
+    if vectors.shape != (texts, embedder.dimensions):
+        raise ClusterError(f"the embedder {embedder.name} gave vectors of the wrong dimensions")
+    if not np.isfinite(vectors).all():
+        raise ClusterError(f"the embedder {embedder.name} gave a vector that is not finite")
 
 
 def _sizes(stored: Sequence[bytes | None]) -> list[DocumentSize | None]:

@@ -79,6 +79,8 @@ class Learned:
     """Sources whose files are no longer there."""
     left_out: tuple[LeftOut, ...] = ()
     """What the paths lead to besides, by kind and reason; `left_out_line` says it."""
+    changed: int = 0
+    """Sources that have another content than the namespace had of them, new ones too."""
     news: tuple[str, ...] = ()
     """Sentences on what took its time for a reason that isn't the files."""
 
@@ -175,6 +177,7 @@ class _Learning:
         self._method = Method(CHUNKER_VERSION, embedder.name)
         self._embedded = 0
         self._removed = 0
+        self._changed = 0
         self._news: dict[str, None] = {}
 
     async def learn(self, paths: Sequence[PathName], tops: Sequence[str] | None) -> Learned:
@@ -262,6 +265,10 @@ class _Learning:
             base = done.catalog.version
             applied = await self._apply([_put_of(each, base) for each in puts], done)
             if not applied.missing:
+                self._changed += sum(
+                    each.key not in applied.refused and _is_other(done.sources.get(each.key), each)
+                    for each in puts
+                )
                 done.sources.update({each.key: each for each in puts})
                 for found, _, reading in readings:
                     done.keep(found, reading.file, sizes[reading.document].omission)
@@ -309,6 +316,7 @@ class _Learning:
             reused=max(0, len(done.texts) - self._embedded),
             removed=self._removed,
             left_out=done.omissions.left_out(),
+            changed=self._changed,
             news=tuple(self._news),
         )
 
@@ -351,6 +359,10 @@ def _refuse_omitted(file: SourceFile, omission: str) -> None:
     if omission:
         left_out = LeftOut(kind_of_format(file.format), Omission(omission), 1)
         refuse_named(file, f"holds no text that can be read ({left_out})")
+
+
+def _is_other(known: KnownSource | None, put: KnownSource) -> bool:
+    return known is None or known.document != put.document
 
 
 def _size(known: KnownSource) -> DocumentSize:

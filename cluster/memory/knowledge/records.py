@@ -45,9 +45,9 @@ class StoredDocument:
     dimensions: int
     chunks: tuple[Chunk, ...]
     vectors: bytes
-    """``dimensions`` signed bytes a vector."""
-    scales: tuple[float, ...]
-    """What each vector's bytes are to be multiplied by."""
+    """``dimensions`` half floats a vector, little-endian; signed bytes where there are scales."""
+    scales: tuple[float, ...] = ()
+    """What each vector's signed bytes are to be multiplied by, as earlier versions stored them."""
     omission: str = ""
     """Why it has no passages, as `Omission` has it; empty where it has some."""
 

@@ -279,14 +279,14 @@ def _build(catalog: Catalog, documents: Mapping[str, StoredDocument], dimensions
     import numpy as np
 
     from cluster.memory.knowledge.search import Entry, HybridIndex
-    from cluster.memory.knowledge.vectors import from_int8
+    from cluster.memory.knowledge.vectors import rows_of
 
     halves: dict[bool, list[Entry]] = {True: [], False: []}
     rows: dict[bool, list[Vectors]] = {True: [], False: []}
     sources: Sequence[KnownSource] = catalog.citable()
     for each in sources:
         document = documents[each.document]
-        vectors = from_int8(document.vectors, document.scales, dimensions)
+        vectors = rows_of(document.vectors, document.scales, dimensions)
         for chunk, vector in zip(document.chunks, vectors, strict=True):
             is_text = chunk.kind == TEXT
             halves[is_text].append(Entry(_passage(each, chunk), chunk.context))

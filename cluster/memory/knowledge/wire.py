@@ -5,6 +5,8 @@ Called by what reads and writes it; nothing of protobuf goes further inward.
 
 from __future__ import annotations
 
+import math
+
 from google.protobuf.message import DecodeError
 
 from cluster.kernel.errors import WireError
@@ -17,6 +19,11 @@ from cluster.memory.knowledge.records import (
     StoredDocument,
 )
 from protos.v1 import memory_pb2
+
+_HALF_BYTES = 2
+_EXPONENT = 0x7C
+"""The bits of a half float's exponent in its upper byte: all set where it is no finite number."""
+_FINITE_UPPER_BYTES = bytes(byte for byte in range(256) if byte & _EXPONENT != _EXPONENT)
 
 _KIND_TO_PROTO = {
     TEXT: memory_pb2.PASSAGE_KIND_TEXT,
@@ -55,7 +62,8 @@ def document_from_bytes(data: bytes) -> StoredDocument:
     """Parse a document.
 
     Raises:
-        WireError: the bytes are none, or its vectors are not as many as its passages.
+        WireError: the bytes are none, or its vectors are not as many as its passages, or a number
+            in them is infinite or none.
     """
     read = memory_pb2.StoredDocument()
     try:
@@ -63,8 +71,7 @@ def document_from_bytes(data: bytes) -> StoredDocument:
         chunks = tuple(_chunk(each) for each in read.passages)
     except (DecodeError, KeyError) as error:
         raise WireError("a document in the central store can't be read as one") from error
-    if len(read.scales) != len(chunks) or len(read.vectors) != len(chunks) * read.dimensions:
-        raise WireError("a document in the central store has other vectors than passages")
+    _check_vectors(read)
     return StoredDocument(
         content_hash=read.content_hash,
         format=read.format,
@@ -76,6 +83,26 @@ def document_from_bytes(data: bytes) -> StoredDocument:
         scales=tuple(read.scales),
         omission=read.omission,
     )
+
+
+def _check_vectors(read: memory_pb2.StoredDocument) -> None:
+    count = len(read.passages)
+    number_bytes = 1 if read.scales else _HALF_BYTES
+    has_others = (
+        len(read.scales) not in {0, count}
+        or len(read.vectors) != count * read.dimensions * number_bytes
+        or (count > 0 and read.dimensions == 0)
+    )
+    if has_others:
+        raise WireError("a document in the central store has other vectors than passages")
+    is_finite = (
+        all(map(math.isfinite, read.scales))
+        if read.scales
+        # Without numpy, which a learner that has nothing to embed doesn't load: the upper bytes.
+        else not read.vectors[1::_HALF_BYTES].translate(None, _FINITE_UPPER_BYTES)
+    )
+    if not is_finite:
+        raise WireError("a document in the central store has a vector that is not finite")
 
 
 def _chunk(read: memory_pb2.StoredPassage) -> Chunk:

@@ -160,6 +160,18 @@ async def test_only_what_changed_is_read_and_embedded_again(
     assert reads == ["b.md"]
     assert second.collection != first.collection
     assert (second.embedded, second.reused) == (1, 1)
+    assert (first.changed, second.changed) == (2, 1)
+
+
+async def test_a_file_that_says_what_another_said_has_changed_all_the_same(
+    here: Path, namespaces: ScriptedNamespaces, embedder: HashingEmbedder
+) -> None:
+    await learn(namespaces, ["docs"], embedder=embedder)
+    write(here / "docs" / "b.md", (here / "docs" / "a.md").read_text())
+
+    again = await learn(namespaces, ["docs"], embedder=embedder)
+
+    assert (again.embedded, again.changed) == (0, 1)
 
 
 async def test_a_file_that_was_touched_is_read_and_not_embedded(
@@ -172,7 +184,7 @@ async def test_a_file_that_was_touched_is_read_and_not_embedded(
     learned = [await learn(namespaces, ["docs"], embedder=embedder) for _ in range(2)]
 
     assert reads == ["b.md"]
-    assert [each.embedded for each in learned] == [0, 0]
+    assert [(each.embedded, each.changed) for each in learned] == [(0, 0), (0, 0)]
 
 
 async def test_a_file_that_was_just_modified_is_read_again_next_time(

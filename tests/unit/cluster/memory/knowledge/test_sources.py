@@ -52,6 +52,15 @@ def test_sources_are_named_by_the_path_as_it_was_given(here: Path) -> None:
     assert names(here / "docs" / "b.md") == [f"{here}/docs/b.md"]
 
 
+def test_sources_above_the_current_folder_are_named_from_there(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(here / "docs" / "deep" / "a.md")
+    monkeypatch.chdir(here / "docs" / "deep")
+
+    assert names("..") == ["../deep/a.md"]
+
+
 def test_a_file_reached_twice_is_found_once(here: Path) -> None:
     write(here / "docs" / "a.md")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from contextlib import suppress
 from dataclasses import replace
 
@@ -28,9 +30,9 @@ CHUNKS = (
     Chunk(1, 3, "Caf\u00e9 <open>\n", title="A > B", breaks=(1, 4)),
     Chunk(2, 2, "print(1)\n", kind=CODE, context="prints", page=7),
 )
-DOCUMENT = StoredDocument(
-    b"hash", "markdown", 1, "hashing", 2, CHUNKS, b"\x01\x80\xff\x00", (0.5, 1.0)
-)
+HALVES = struct.pack("<4e", 1.0, -0.5, 0.0, 65504.0)
+DOCUMENT = StoredDocument(b"hash", "markdown", 1, "hashing", 2, CHUNKS, HALVES)
+OLD = replace(DOCUMENT, vectors=b"\x01\x80\xff\x00", scales=(0.5, 1.0))
 RECORD = SourceRecord(
     "b.md", "/docs/b.md", "markdown", 3, "hashing", 2, 900, 700, 1_700_000_000_000, "encrypted"
 )
@@ -40,8 +42,12 @@ def test_a_document_survives_the_way_through_bytes() -> None:
     assert document_from_bytes(document_to_bytes(DOCUMENT)) == DOCUMENT
 
 
+def test_a_document_of_earlier_versions_survives_the_way_through_bytes() -> None:
+    assert document_from_bytes(document_to_bytes(OLD)) == OLD
+
+
 def test_why_a_document_has_no_passages_survives_the_way_through_bytes() -> None:
-    broken = replace(DOCUMENT, chunks=(), vectors=b"", scales=(), omission="broken")
+    broken = replace(DOCUMENT, chunks=(), vectors=b"", omission="broken")
 
     assert document_from_bytes(document_to_bytes(broken)) == broken
 
@@ -50,11 +56,28 @@ def test_a_source_survives_the_way_through_bytes() -> None:
     assert record_from_bytes(record_to_bytes(RECORD)) == RECORD
 
 
-def test_a_document_with_other_vectors_than_passages_is_refused() -> None:
-    data = document_to_bytes(replace(DOCUMENT, vectors=b"\x01"))
-
+@pytest.mark.parametrize(
+    "broken",
+    [
+        replace(DOCUMENT, vectors=b"\x01"),
+        replace(DOCUMENT, vectors=HALVES[:4]),
+        replace(OLD, scales=(0.5,)),
+        replace(OLD, vectors=HALVES),
+        replace(DOCUMENT, vectors=b"", dimensions=0),
+    ],
+)
+def test_a_document_with_other_vectors_than_passages_is_refused(broken: StoredDocument) -> None:
     with pytest.raises(WireError, match="other vectors than passages"):
-        document_from_bytes(data)
+        document_from_bytes(document_to_bytes(broken))
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_document_with_a_vector_that_is_not_finite_is_refused(number: float) -> None:
+    halves = struct.pack("<4e", 1.0, 0.0, number, 0.0)
+
+    for broken in (replace(DOCUMENT, vectors=halves), replace(OLD, scales=(1.0, number))):
+        with pytest.raises(WireError, match="not finite"):
+            document_from_bytes(document_to_bytes(broken))
 
 
 @given(st.binary(max_size=200))
