@@ -127,7 +127,7 @@ class Coder(Agent):
         except TimeoutError as error:
             raise DeadlinePassed("the search for examples took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
-        return found
+        return found.passages
 
     async def _write(self, asked: str, coding: _Coding) -> None:
         """Have the model write and repair until a program does, or there is no point any more."""

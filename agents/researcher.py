@@ -163,7 +163,8 @@ class Researcher(Agent):
         except TimeoutError as error:
             raise DeadlinePassed("the search in the documents took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
-        ranked = [each for row in zip_longest(*results) for each in row if each is not None]
+        found = [each.passages for each in results]
+        ranked = [each for row in zip_longest(*found) for each in row if each is not None]
         merged: dict[tuple[str, int, int, int], Passage] = {}
         for passage in (*ranked, *_earlier(assignment)):
             if passage.kind == "text" and len(merged) < self.parts.passages_max:

@@ -28,6 +28,7 @@ GROUPS = {
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
     "learning": "benchmarks.bench_learning",
+    "knowledge": "benchmarks.bench_knowledge",
     "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {
@@ -35,7 +36,7 @@ LONG_GROUPS = {
     "cancel": "benchmarks.bench_cancel",
 }
 OUTPUT = Path("build/bench.json")
-VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "tantivy", "openai")
+VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "faiss-cpu", "openai")
 
 
 def describe_machine() -> dict[str, object]:

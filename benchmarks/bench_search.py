@@ -19,11 +19,13 @@ import numpy as np
 
 from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure, wilson_interval
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.vocabulary import Passage
+from cluster.memory.cache.delta import DeltaIndex, DeltaPart
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
+from cluster.memory.cache.puts import Put
+from cluster.memory.cache.view import KnowledgeView
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.search import Entry, HybridIndex
-from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.knowledge.records import Chunk
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 
@@ -94,7 +96,7 @@ async def _ask(
 ) -> tuple[list[bool], list[float]]:
     """Ask every question the way an agent does; a hit is a passage of the right file."""
     collection = (await learn(namespaces, [folder])).collection
-    knowledge = StoredKnowledge(namespaces)
+    knowledge = KnowledgeCache(namespaces)
     await knowledge.search(collection, "load everything")
     hits = []
     latencies_ms = []
@@ -102,7 +104,7 @@ async def _ask(
         started = time.perf_counter()
         found = await knowledge.search(collection, question, FIRST)
         latencies_ms.append((time.perf_counter() - started) * 1000)
-        hits.append(any(Path(each.source).name == _file(number) for each in found))
+        hits.append(any(Path(each.source).name == _file(number) for each in found.passages))
     await knowledge.close()
     return hits, latencies_ms
 
@@ -110,18 +112,20 @@ async def _ask(
 async def _halves(xquad: Xquad) -> list[Figure]:
     """Ask every question by words alone and by vectors alone, over the whole passages."""
     embedder = WordLlamaEmbedder()
-    passages = [
-        Entry(Passage("", number, number, text)) for number, text in enumerate(xquad.passages)
-    ]
-    index = HybridIndex(passages, await embedder.embed(xquad.passages))
+    vectors = await embedder.embed(xquad.passages)
+    index = DeltaIndex(embedder.dimensions)
+    for number, text in enumerate(xquad.passages):
+        chunk = Chunk(number, number, text)
+        index.add(Put(number + 1, "", "", "", "", "", [chunk], vectors[number : number + 1]))
+    view = KnowledgeView(1, 0, [DeltaPart(index)])
     asked = await embedder.embed([question for question, _ in xquad.questions])
     nothing = np.zeros(embedder.dimensions, dtype=np.float32)
     by_words, by_vectors = [], []
     for (question, number), vector in zip(xquad.questions, asked, strict=True):
-        words = index.search(question, nothing, FIRST)
-        vectors = index.search("", vector, FIRST)
+        words = view.search(question, nothing, FIRST)
+        near = view.nearest(vector, FIRST)
         by_words.append(any(each.start_line == number for each in words))
-        by_vectors.append(any(each.start_line == number for each in vectors))
+        by_vectors.append(any(each.start_line == number for each in near))
     return [
         _recall("search.xquad_recall5_words_only", by_words),
         _recall("search.xquad_recall5_vectors_only", by_vectors),

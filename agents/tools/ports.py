@@ -1,7 +1,7 @@
 """The ports of the agents' tools: what they need of a knowledge base and of a sandbox.
 
-The knowledge base is `cluster.memory.knowledge.stored` (handed in by the factory's caller), the
-sandbox `agents.tools.sandbox.bubblewrap`; unit tests pass small fakes.
+The knowledge base is `cluster.memory.cache.knowledge_cache` (handed in by the factory's caller),
+the sandbox `agents.tools.sandbox.bubblewrap`; unit tests pass small fakes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cluster.kernel.vocabulary import Passage, Run
+from cluster.kernel.lookup import Lookup
+from cluster.kernel.vocabulary import Run
 
 
 class Knowledge(Protocol):
     """Search over one collection of passages."""
 
-    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+    async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return the best passages, best first; none for an empty collection id.
 
         Raises:
@@ -23,7 +24,7 @@ class Knowledge(Protocol):
         """
         ...
 
-    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return runnable Python examples of the collection (``kind`` is ``code``), best first."""
         ...
 

@@ -22,8 +22,8 @@ from benchmarks.trial.grading import Json, plain
 from benchmarks.trial.questions import ASYNCIO, ExpectedPassage, Question
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.vocabulary import Passage
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 
@@ -132,11 +132,11 @@ async def _passages(asked: Sequence[str]) -> list[Passage]:
     clock = SystemClock()
     namespaces = LocalNamespaces(LocalStore(clock), clock)
     collection = (await learn(namespaces, [ASYNCIO])).collection
-    knowledge = StoredKnowledge(namespaces)
+    knowledge = KnowledgeCache(namespaces)
     found = [
         passage
         for query in asked
-        for passage in await knowledge.search(collection, query, FOUND_AMONG)
+        for passage in (await knowledge.search(collection, query, FOUND_AMONG)).passages
     ]
     await knowledge.close()
     return found

@@ -80,6 +80,9 @@ def load(
         # Not resolved: the link is how Python finds an environment.
         python = str(base / Path(settings.sandbox.python).expanduser())
         settings = _replaced(settings, "sandbox.python", python)
+    if settings.knowledge.cache:
+        cache = str(base / Path(settings.knowledge.cache).expanduser())
+        settings = _replaced(settings, "knowledge.cache", cache)
     for flag in (*_from_environment(variables), *flags):
         if flag.key in CHECKS:
             CHECKS[flag.key](flag.value, flag.origin)

@@ -28,6 +28,17 @@ class StoreSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class KnowledgeSettings(Section):
+    """[knowledge]: what each host keeps near of what was learned."""
+
+    cache: str = ""
+    """Folder of a node's index segments; empty for the user's cache folder."""
+    memory_bytes_max: int = 4_000_000_000
+    """Of the namespaces a host keeps, the files that it maps included; those not used for longest
+    go first, the latest is kept in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class RaySettings(Section):
     """[ray]: the Ray cluster to join."""
 
@@ -83,6 +94,7 @@ class Settings(Section):
 
     model: ModelSettings = field(default_factory=ModelSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    knowledge: KnowledgeSettings = field(default_factory=KnowledgeSettings)
     ray: RaySettings = field(default_factory=RaySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     task: TaskSettings = field(default_factory=TaskSettings)

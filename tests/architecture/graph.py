@@ -91,9 +91,16 @@ def circles() -> list[list[str]]:
     return found
 
 
-def longest_chain(package: str) -> list[str]:
-    """The longest chain of modules of a package of which each imports the next one."""
-    within = {each for each in sources() if each.startswith(f"{package}.")}
+def longest_chain(package: str, *apart: str) -> list[str]:
+    """The longest chain of modules of a package, of which each imports the next one.
+
+    Rooms that stand apart are not counted.
+    """
+    others = tuple(f"{room}." for room in apart)
+    within = {
+        each for each in sources() if f"{each}.".startswith(f"{package}.") and each != package
+    }
+    within -= {each for each in within if f"{each}.".startswith(others)}
 
     @cache
     def chain(module: str) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import UsageError
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.conversion.converted import Converted, Unconvertible
 from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.omissions import Omission, left_out_line
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
@@ -212,9 +212,11 @@ async def test_a_passage_of_a_pdf_has_its_page_and_its_lines_there(write: Write)
     namespaces, embedder = empty_namespaces(), HashingEmbedder()
 
     learned = await learn(namespaces, ["a.pdf"], embedder=embedder)
-    found = await StoredKnowledge(namespaces, embedder).search(learned.collection, "heap tree", 1)
+    knowledge = KnowledgeCache(namespaces, embedder)
+    found = await knowledge.search(learned.collection, "heap tree", 1)
+    await knowledge.close()
 
-    (best,) = found
+    (best,) = found.passages
     assert (best.source, best.page, best.start_line, best.end_line) == ("a.pdf", 2, 1, 2)
 
 

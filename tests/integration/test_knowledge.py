@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.vocabulary import Passage
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.store.local import LocalStore
 from tests.conformance.embedder_contract import PROMISES, Promise
@@ -25,11 +25,11 @@ PAGES = ROOT / "examples" / "knowledge"
 
 
 @pytest.fixture
-async def pages() -> AsyncIterator[tuple[StoredKnowledge, str]]:
+async def pages() -> AsyncIterator[tuple[KnowledgeCache, str]]:
     """The demo's pages, learned, and the version of their namespace."""
     namespaces = LocalNamespaces(LocalStore(ManualClock()), ManualClock())
     learned = await learn(namespaces, [PAGES])
-    knowledge = StoredKnowledge(namespaces)
+    knowledge = KnowledgeCache(namespaces)
     yield knowledge, learned.collection
     await knowledge.close()
 
@@ -81,20 +81,21 @@ async def test_embedding_does_not_import_wordllama(monkeypatch: pytest.MonkeyPat
     ],
 )
 async def test_a_question_finds_its_page(
-    pages: tuple[StoredKnowledge, str], question: str, page: str
+    pages: tuple[KnowledgeCache, str], question: str, page: str
 ) -> None:
     knowledge, collection = pages
 
-    best, *_ = await knowledge.search(collection, question)
+    best, *_ = (await knowledge.search(collection, question)).passages
 
     assert Path(best.source).name == page
     assert_verbatim(best)
 
 
-async def test_a_task_finds_a_program_that_does_it(pages: tuple[StoredKnowledge, str]) -> None:
+async def test_a_task_finds_a_program_that_does_it(pages: tuple[KnowledgeCache, str]) -> None:
     knowledge, collection = pages
 
-    best, *_ = await knowledge.examples(collection, "print the three largest of some numbers")
+    found = await knowledge.examples(collection, "print the three largest of some numbers")
+    best, *_ = found.passages
 
     assert (best.start_line, best.end_line) == (14, 18)
     assert output_of(best.text) == "three largest: [99, 88, 71]\n"
@@ -131,7 +132,7 @@ async def main():
     )
     print(learned.embedded, learned.reused)
 
-HEAVY = ("numpy", "tokenizers", "wordllama", "tantivy")
+HEAVY = ("numpy", "tokenizers", "wordllama", "faiss")
 asyncio.run(main())
 """
 

@@ -15,7 +15,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 from agents.models.port import Delta, Finish, Request
 from cluster.kernel.errors import AgentFailed, ModelError
-from cluster.kernel.vocabulary import Passage, Run
+from cluster.kernel.lookup import Lookup
+from cluster.kernel.vocabulary import Run
 from tests.simulation.faults import Faults
 
 _PLAN = re.compile(r"\[([a-z0-9:, ]+)\]")
@@ -126,10 +127,10 @@ class SimSandbox:
 class NoKnowledge:
     """Finds nothing."""
 
-    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+    async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return no passages."""
-        return ()
+        return Lookup()
 
-    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return no examples."""
-        return ()
+        return Lookup()

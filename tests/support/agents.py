@@ -19,8 +19,8 @@ from agents.tools.ports import Sandbox
 from cluster.kernel.events import Answered, Event, Failed, PlanReady
 from cluster.kernel.ids import agent_id
 from cluster.kernel.vocabulary import Answer, Failure
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
@@ -108,7 +108,7 @@ class AgentCluster(MemoryCluster):
         super().__init__()
         self._embedder = HashingEmbedder()
         self._namespaces = LocalNamespaces(self.store, self.clock)
-        self._knowledge = StoredKnowledge(self._namespaces, self._embedder)
+        self._knowledge = KnowledgeCache(self._namespaces, self._embedder)
         self._agents: list[Agent] = []
 
     async def learn(self, path: Path) -> str:

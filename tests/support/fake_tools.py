@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.lookup import Lookup
 from cluster.kernel.vocabulary import Passage, Run
 
 
@@ -15,16 +16,16 @@ class FakeKnowledge:
         self.passages = passages
         self.queries: list[str] = []
 
-    async def search(self, collection: str, query: str, limit: int = 5) -> Sequence[Passage]:
+    async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         self.queries.append(query)
-        return self._of(collection, "text")[:limit]
+        return Lookup(self._of(collection, "text")[:limit])
 
-    async def examples(self, collection: str, query: str, limit: int = 3) -> Sequence[Passage]:
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         self.queries.append(query)
-        return self._of(collection, "code")[:limit]
+        return Lookup(self._of(collection, "code")[:limit])
 
-    def _of(self, collection: str, kind: str) -> list[Passage]:
-        return [each for each in self.passages if each.kind == kind] if collection else []
+    def _of(self, collection: str, kind: str) -> tuple[Passage, ...]:
+        return tuple(each for each in self.passages if each.kind == kind and collection)
 
 
 class FakeSandbox:

@@ -1,1 +1,1 @@
-"""What each host keeps of the central store, near its agents and current."""
+"""Knowledge near the agent: what a host keeps of the central store's namespaces, and searches."""

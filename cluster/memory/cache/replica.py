@@ -7,9 +7,8 @@ the latest writes, may be at the reader's version with other entries.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from typing import Protocol
 
 from cluster.memory.namespaces.digest import DIGEST_MODULUS, entry_digest
 from cluster.memory.namespaces.port import NamespaceLog, SourceEntry
@@ -17,85 +16,68 @@ from cluster.memory.namespaces.port import NamespaceLog, SourceEntry
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a log has changed. What is gone goes first: a put may have the version of one gone."""
+    """What a log has changed."""
 
     puts: list[SourceEntry] = field(default_factory=list)
     """New ones, in the order of their versions."""
     gone: list[int] = field(default_factory=list)
     """Versions of puts that are dead now."""
     is_torn: bool = False
-    """Nothing was changed: the log doesn't lead on from here, and all has to be read again."""
+    """Nothing was changed: the log doesn't lead on from here, and the reader begins anew."""
 
 
-_TORN = Followed(is_torn=True)
+class KnownPuts(Protocol):
+    """Live puts of a namespace at a version, which need not be in memory."""
+
+    def find(self, key: str) -> tuple[int, str] | None:
+        """Return version and document of a source; None where it isn't put."""
+        ...
 
 
 class Replica:
     """The live entries of a namespace at a version, changed in place.
 
     To copy 100,000 entries for each of a thousand changes a second would take all the time there
-    is; so `follow` takes as long as there are changes, and whoever looks at `live` sees them.
+    is; so `follow` takes as long as there are changes. It holds what has changed since it began.
+
+    Args:
+        base: what it begins with, at ``version`` with ``digest``; nothing, unless told.
 
     Attributes:
         version: how far it has read; the next log is that of the entries after it.
         digest: of the live entries, see `cluster.memory.namespaces.digest`.
     """
 
-    def __init__(self) -> None:
-        self.version = 0
-        self.digest = 0
-        self._live: dict[str, SourceEntry] = {}
+    def __init__(self, base: KnownPuts | None = None, version: int = 0, digest: int = 0) -> None:
+        self.version = version
+        self.digest = digest
+        self._base = base
+        self._latest: dict[str, tuple[int, str] | None] = {}
+        """Version and document of what has changed since; None for what is removed."""
 
-    @property
-    def live(self) -> Mapping[str, SourceEntry]:
-        """What is put, by its key and in the order of the versions; follows later changes."""
-        return MappingProxyType(self._live)
+    def find(self, key: str) -> tuple[int, str] | None:
+        """Return version and document of a source; None where it isn't put."""
+        if key in self._latest:
+            return self._latest[key]
+        return self._base.find(key) if self._base is not None else None
 
     def follow(self, log: NamespaceLog) -> Followed:
         """Apply the log that was read after `version`; what was applied already is passed over.
 
         It is torn where the store's version went back, or its digest is another than this one's
-        would be: then all entries are read, and given to `replace`.
+        would be: then another replica, with nothing as its base, has to read the whole log.
         """
         if log.version < self.version:
-            return _TORN
+            return Followed(is_torn=True)
         newer = [each for each in log.entries if each.version > self.version]
         puts = [each for each in newer if each.document]
-        over = [self._live[each.key] for each in newer if each.key in self._live]
-        digest = self._digest_with(puts, over)
+        over = {each.key: known for each in newer if (known := self.find(each.key)) is not None}
+        added = sum(entry_digest(each.key, each.version, each.document) for each in puts)
+        taken = sum(entry_digest(key, *known) for key, known in over.items())
+        digest = (self.digest + added - taken) % DIGEST_MODULUS
         if log.digest not in (None, digest):
-            return _TORN
+            return Followed(is_torn=True)
         for each in newer:
-            self._live.pop(each.key, None)
-        self._live.update({each.key: each for each in puts})
+            self._latest[each.key] = (each.version, each.document) if each.document else None
         self.version, self.digest = log.version, digest
-        return Followed(puts, [each.version for each in over])
-
-    def replace(self, log: NamespaceLog) -> Followed:
-        """Become what a whole log says, and return the difference.
-
-        It is torn where the store lost entries while they were read: then they are read again.
-        """
-        live = {each.key: each for each in log.entries if each.document}
-        puts = [each for each in live.values() if not _is_among(each, self._live)]
-        over = [each for each in self._live.values() if not _is_among(each, live)]
-        digest = self._digest_with(puts, over)
-        if log.digest not in (None, digest):
-            return _TORN
-        self._live = live
-        self.version, self.digest = log.version, digest
-        return Followed(puts, [each.version for each in over])
-
-    def _digest_with(self, puts: Collection[SourceEntry], over: Collection[SourceEntry]) -> int:
-        """Return what the digest is with some entries more, and some less."""
-        return (self.digest + sum(map(_digest, puts)) - sum(map(_digest, over))) % DIGEST_MODULUS
-
-
-def _digest(entry: SourceEntry) -> int:
-    return entry_digest(entry.key, entry.version, entry.document)
-
-
-def _is_among(entry: SourceEntry, live: Mapping[str, SourceEntry]) -> bool:
-    """Say whether the same was put; the digest of entries doesn't know their records either."""
-    other = live.get(entry.key)
-    return other is not None and (entry.version, entry.document) == (other.version, other.document)
+        return Followed(puts, [version for version, _ in over.values()])

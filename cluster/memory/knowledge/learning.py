@@ -1,8 +1,8 @@
 """Reads files and folders into a namespace of the central store.
 
 Called by who submits a task, and by `fleetmind learn`; the agents find it all again with
-`cluster.memory.knowledge.stored`. Whatever ends it, what was put until then stays, and the next
-time goes on from there.
+`cluster.memory.cache.knowledge_cache`. Whatever ends it, what was put until then stays, and the
+next time goes on from there.
 """
 
 from __future__ import annotations

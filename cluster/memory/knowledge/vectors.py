@@ -7,6 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+Vector = NDArray[np.float32]
+"""float32[dimensions], unit L2 norm."""
+Rows = NDArray[np.int64]
+"""int64[some]: numbers of rows."""
+Scores = NDArray[np.float32]
+"""float32[rows]."""
 Vectors = NDArray[np.float32]
 """float32[texts, dimensions], rows of unit L2 norm; a row of zeros where nothing was embedded."""
 

@@ -10,6 +10,7 @@ import math
 from google.protobuf.message import DecodeError
 
 from cluster.kernel.errors import WireError
+from cluster.kernel.vocabulary import Passage
 from cluster.memory.knowledge.records import (
     CODE,
     TEXT,
@@ -44,17 +45,7 @@ def document_to_bytes(document: StoredDocument) -> bytes:
         scales=document.scales,
         omission=document.omission,
     )
-    for chunk in document.chunks:
-        made.passages.add(
-            start_line=chunk.start_line,
-            end_line=chunk.end_line,
-            text=chunk.text,
-            kind=_KIND_TO_PROTO[chunk.kind],
-            title=chunk.title,
-            context=chunk.context,
-            breaks=chunk.breaks,
-            page=chunk.page,
-        )
+    made.passages.extend(map(_stored_passage, document.chunks))
     return made.SerializeToString()
 
 
@@ -82,6 +73,54 @@ def document_from_bytes(data: bytes) -> StoredDocument:
         vectors=read.vectors,
         scales=tuple(read.scales),
         omission=read.omission,
+    )
+
+
+def chunk_to_bytes(chunk: Chunk) -> bytes:
+    """Serialise a passage by itself."""
+    return _stored_passage(chunk).SerializeToString()
+
+
+def passage_from_bytes(data: bytes, source: str, document: str, score: float) -> Passage:
+    """Parse a passage of a source, as agents cite it.
+
+    Raises:
+        WireError: the bytes are none.
+    """
+    try:
+        return passage_of(
+            _chunk(memory_pb2.StoredPassage.FromString(data)), source, document, score
+        )
+    except (DecodeError, KeyError) as error:
+        raise WireError("a passage can't be read as one") from error
+
+
+def passage_of(chunk: Chunk, source: str, document: str, score: float) -> Passage:
+    """Return a passage of a source, as agents cite it."""
+    return Passage(
+        source,
+        chunk.start_line,
+        chunk.end_line,
+        chunk.text,
+        score,
+        chunk.kind,
+        chunk.title,
+        chunk.breaks,
+        chunk.page,
+        document,
+    )
+
+
+def _stored_passage(chunk: Chunk) -> memory_pb2.StoredPassage:
+    return memory_pb2.StoredPassage(
+        start_line=chunk.start_line,
+        end_line=chunk.end_line,
+        text=chunk.text,
+        kind=_KIND_TO_PROTO[chunk.kind],
+        title=chunk.title,
+        context=chunk.context,
+        breaks=chunk.breaks,
+        page=chunk.page,
     )
 
 

@@ -19,9 +19,11 @@ from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.roles import MANAGER
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
 from cluster.kernel.turn import Turn
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
+from cluster.memory.cache.segments import segments_folder
 from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
-from cluster.memory.knowledge.stored import StoredKnowledge
+from cluster.memory.knowledge.names import LEARNED
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
@@ -65,7 +67,7 @@ class AgentHost:
         self,
         host: Host,
         agent: BuiltAgent,
-        knowledge: StoredKnowledge,
+        knowledge: KnowledgeCache,
         store: RedisStore,
         spans: Spans | None,
     ) -> None:
@@ -80,7 +82,7 @@ class AgentHost:
         """Register and listen; return the address. What searches need is loaded meanwhile."""
         address = await self.host.start()
         if role_of(self.host.profile.agent) != MANAGER:
-            self._warming = asyncio.ensure_future(self._knowledge.warm())
+            self._warming = asyncio.ensure_future(self._knowledge.warm(LEARNED))
         return address
 
     async def end_tasks(self, reason: str) -> None:
@@ -116,7 +118,7 @@ class BuildAgent(Protocol):
         *,
         model: ModelSettings,
         api_key: str,
-        knowledge: StoredKnowledge,
+        knowledge: KnowledgeCache,
         sandbox: SandboxSettings,
         answer: AnswerSettings,
     ) -> BuiltAgent:
@@ -138,7 +140,11 @@ async def open_host(spec: HostSpec) -> AgentHost:
     OwnModules((role.class_path, settings.parts.factory), settings.python_path).install()
     store = await RedisStore.connect(secrets.redis_url)
     try:
-        knowledge = StoredKnowledge(RedisNamespaces(store))
+        knowledge = KnowledgeCache(
+            RedisNamespaces(store),
+            folder=segments_folder(settings.knowledge.cache, secrets.redis_url),
+            bytes_max=settings.knowledge.memory_bytes_max,
+        )
         build: BuildAgent = load(settings.parts.factory)
         agent = build(
             role.class_path,

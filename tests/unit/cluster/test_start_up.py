@@ -33,7 +33,7 @@ def imported_by(*names: str) -> set[str]:
 
 
 def test_attaching_imports_none_of_what_is_slow() -> None:
-    slow = {"ray", "rich", "wordllama", "openai", "pydantic", "typer", "numpy", "tantivy"}
+    slow = {"ray", "rich", "wordllama", "openai", "pydantic", "typer", "numpy", "faiss"}
 
     assert imported_by(*ATTACH) & slow == set()
 

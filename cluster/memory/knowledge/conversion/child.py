@@ -9,14 +9,12 @@ is replaced; it ends by itself when its starter is gone.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from cluster.memory.child_process import end_with_starter
 from cluster.memory.knowledge.conversion.converted import (
     TEXT_CHARS_MAX,
     Converted,
@@ -34,7 +32,6 @@ MEMORY_BYTES_MAX = 1_500_000_000
 """Of its address space, in which Python and PDFium have 0.2 GB."""
 CPU_S_MAX = 30
 """For one file; 1,000 full pages take 1.2 s."""
-_LOOK_UP_S = 0.2
 _READERS: dict[str, Callable[[bytes], Converted]] = {
     "docx": docx,
     "epub": epub,
@@ -46,7 +43,7 @@ _READERS: dict[str, Callable[[bytes], Converted]] = {
 
 def main() -> None:
     """Answer requests until there are no more."""
-    threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
+    end_with_starter()
     _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
@@ -75,13 +72,6 @@ def _limit(what: int, most: int) -> None:
     """Set a limit, as far as the hard one lets it be."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
-def _end_with(starter: int) -> None:
-    """End when the starter is gone: the kernel's signal would come with the end of its thread."""
-    while os.getppid() == starter:
-        time.sleep(_LOOK_UP_S)
-    os._exit(0)
 
 
 if __name__ == "__main__":

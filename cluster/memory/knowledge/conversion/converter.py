@@ -7,16 +7,13 @@ is started with the first such file, reads all of them, and is replaced when a f
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 
-from cluster.import_path import ROOT, without_working_directory
 from cluster.kernel.errors import UsageError
+from cluster.memory.child_process import start_child
 from cluster.memory.knowledge.conversion.converted import Converted, Unconvertible, from_line
 from cluster.memory.knowledge.omissions import Omission
 
@@ -75,7 +72,7 @@ class Converter:
                 raise UsageError("the reading of the knowledge was given up")
             if self._child is None:
                 try:
-                    self._child = _start()
+                    self._child = start_child("cluster.memory.knowledge.conversion.child")
                 except OSError as error:
                     raise UsageError(f"no process can be started to read files: {error}") from error
             return self._child
@@ -92,21 +89,6 @@ class Converter:
         if is_late or code == -signal.SIGXCPU:
             return Omission.TOO_SLOW
         return Omission.UNPACKS_TOO_LARGE if code == -signal.SIGKILL else Omission.BROKEN
-
-
-def _start() -> subprocess.Popen[bytes]:
-    path = [str(Path(entry).absolute()) for entry in without_working_directory(sys.path) if entry]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "cluster.memory.knowledge.conversion.child", str(os.getpid())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        # Nothing that is secret, and nothing of the working directory.
-        env={"PYTHONPATH": os.pathsep.join(dict.fromkeys([*path, ROOT])), "PYTHONUTF8": "1"},
-        cwd="/",
-        # Ctrl-C in the terminal is the starter's business.
-        start_new_session=True,
-    )
 
 
 def _asked(child: subprocess.Popen[bytes], data: bytes, file_format: str) -> bytes:

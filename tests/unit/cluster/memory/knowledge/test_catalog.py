@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.catalog import (
     Catalog,
     KnownSource,
@@ -15,7 +16,6 @@ from cluster.memory.knowledge.catalog import (
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.names import LEARNED, source_key
 from cluster.memory.knowledge.records import SourceRecord
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import SourceChange, document_key
 from cluster.memory.store.local import LocalStore
@@ -72,8 +72,9 @@ async def test_what_an_earlier_version_learned_is_found(
         await adopt_collection(store, namespaces)
     clock.advance(10_000.0)
 
-    knowledge = StoredKnowledge(namespaces, HashingEmbedder())
-    [found] = await knowledge.search(f"{LEARNED}@1", "heap")
+    knowledge = KnowledgeCache(namespaces, HashingEmbedder())
+    [found] = (await knowledge.search(f"{LEARNED}@1", "heap")).passages
+    await knowledge.close()
     assert (found.text, await store.items("knowledge/collection/")) == ("A heap of sand.", {})
 
 

@@ -17,11 +17,11 @@ async def test_the_fake_keeps_the_promise_that(promise: Promise) -> None:
 
 
 def test_making_the_real_embedder_imports_neither_its_model_nor_numpy() -> None:
-    heavy = ("numpy", "tokenizers", "wordllama", "tantivy")
+    heavy = ("numpy", "tokenizers", "wordllama", "faiss")
     program = (
         "import sys\n"
         "from cluster.memory.knowledge.learning import learn\n"
-        "from cluster.memory.knowledge.stored import StoredKnowledge\n"
+        "from cluster.memory.cache.knowledge_cache import KnowledgeCache\n"
         "from cluster.memory.knowledge.embedder import WordLlamaEmbedder\n"
         "WordLlamaEmbedder()\n"
         f"print([name for name in {heavy} if name in sys.modules])"

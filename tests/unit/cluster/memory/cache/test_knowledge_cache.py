@@ -10,12 +10,13 @@ import pytest
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
-from cluster.memory.knowledge import stored as module
+from cluster.memory.cache import follower
+from cluster.memory.cache import knowledge_cache as module
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.stored import StoredKnowledge
 from cluster.memory.namespaces.local import LocalNamespaces
-from cluster.memory.namespaces.port import Head, NamespaceLog, document_key
+from cluster.memory.namespaces.port import Feed, Head, NamespaceLog, document_key
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
@@ -32,6 +33,20 @@ print(heapq.nsmallest(1, [3, 1, 2]))
 """
 
 
+class Deaf:
+    """A feed whose wake-ups are lost."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    async def wait(self, timeout_s: float) -> frozenset[str]:
+        await self._feed.wait(timeout_s)
+        return frozenset()
+
+    async def close(self) -> None:
+        await self._feed.close()
+
+
 class CountingNamespaces(LocalNamespaces):
     """Counts the reads of whole namespaces, and holds them up where a test wants it."""
 
@@ -42,6 +57,16 @@ class CountingNamespaces(LocalNamespaces):
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.is_gone = False
+        self.is_silent = False
+        """Whether its feeds say nothing."""
+
+    def empty(self) -> None:
+        """Lose everything, as a store that is flushed does."""
+        self.__init__(self._clock)  # type: ignore[misc]
+
+    async def feed(self) -> Feed:  # type: ignore[override]
+        feed = await super().feed()
+        return Deaf(feed) if self.is_silent else feed
 
     async def entries(self, name: str, after: int = 0) -> NamespaceLog:
         if not after:
@@ -58,8 +83,13 @@ class CountingNamespaces(LocalNamespaces):
 
 
 @pytest.fixture
-def namespaces() -> CountingNamespaces:
-    return CountingNamespaces(ManualClock())
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def namespaces(clock: ManualClock) -> CountingNamespaces:
+    return CountingNamespaces(clock)
 
 
 @pytest.fixture
@@ -70,8 +100,8 @@ def embedder() -> HashingEmbedder:
 @pytest.fixture
 async def knowledge(
     namespaces: CountingNamespaces, embedder: HashingEmbedder
-) -> AsyncIterator[StoredKnowledge]:
-    opened = StoredKnowledge(namespaces, embedder, namespaces_max=2)
+) -> AsyncIterator[KnowledgeCache]:
+    opened = KnowledgeCache(namespaces, embedder)
     yield opened
     await opened.close()
 
@@ -90,12 +120,21 @@ async def learned(namespaces: CountingNamespaces, folder: Path, **pages: str) ->
     return done.collection
 
 
+async def caught_up(knowledge: KnowledgeCache, version: int) -> None:
+    """Waits until the only namespace that is held can be searched at a version."""
+    async with asyncio.timeout(10.0):
+        while knowledge.statistics().namespaces[0].version < version:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0)
+
+
 async def test_passages_are_found_with_their_lines_and_titles(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE, other="Something else entirely.")
 
-    first, *_ = await knowledge.search(collection, "Which element does a heap keep first?")
+    first, *_ = (
+        await knowledge.search(collection, "Which element does a heap keep first?")
+    ).passages
 
     assert first.source == f"{tmp_path}/heaps.md"
     assert (first.start_line, first.end_line, first.title) == (1, 8, "Heaps")
@@ -107,12 +146,12 @@ async def test_passages_are_found_with_their_lines_and_titles(
 
 
 async def test_examples_are_found_apart_from_texts(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
 
-    (example,) = await knowledge.examples(collection, "smallest of a heap")
-    texts = await knowledge.search(collection, "heapq nsmallest", limit=10)
+    (example,) = (await knowledge.examples(collection, "smallest of a heap")).passages
+    texts = (await knowledge.search(collection, "heapq nsmallest", limit=10)).passages
 
     assert example.text == "import heapq\nprint(heapq.nsmallest(1, [3, 1, 2]))\n"
     assert (example.kind, example.start_line, example.end_line) == ("code", 6, 7)
@@ -120,17 +159,18 @@ async def test_examples_are_found_apart_from_texts(
 
 
 async def test_nothing_is_found_without_a_collection_or_a_question(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, page="Text without examples")
 
-    assert await knowledge.search("", "text") == []
-    assert await knowledge.search(collection, " \n") == []
-    assert await knowledge.examples(collection, "text") == []
+    assert (await knowledge.search("", "text")).passages == ()
+    assert (await knowledge.search(collection, " \n")).passages == ()
+    assert (await knowledge.search(collection, "text", 0)).passages == ()
+    assert (await knowledge.examples(collection, "text")).passages == ()
 
 
 async def test_all_who_ask_at_once_share_one_load(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
 
@@ -139,12 +179,12 @@ async def test_all_who_ask_at_once_share_one_load(
         knowledge.examples(collection, "heap"),
     )
 
-    assert all(found)
+    assert all(each.passages for each in found)
     assert len(namespaces.loads) == 1
 
 
 async def test_one_who_stops_waiting_does_not_stop_the_others(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
     namespaces.may_answer.clear()
@@ -157,25 +197,27 @@ async def test_one_who_stops_waiting_does_not_stop_the_others(
     namespaces.may_answer.set()
 
     assert impatient.cancelled()
-    assert await patient
+    assert (await patient).passages
     assert len(namespaces.loads) == 1
 
 
-async def test_only_the_latest_collections_are_kept(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+async def test_what_was_not_used_for_longest_goes_for_what_does_not_fit(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, tmp_path: Path
 ) -> None:
-    one, two, three = [
-        await learned(namespaces, tmp_path / name, page=f"Text {name}") for name in "abc"
-    ]
+    small = KnowledgeCache(namespaces, embedder, bytes_max=1)
+    one, two = [await learned(namespaces, tmp_path / name, page=f"Text {name}") for name in "ab"]
 
-    for collection in (one, two, one, three, one, two):
-        await knowledge.search(collection, "text")
+    for collection in (one, one, two, one):
+        await small.search(collection, "text")
+    held, evicted = small.statistics().namespaces, small.statistics().evicted
+    await small.close()
 
-    assert namespaces.loads == [each.partition("@")[0] for each in (one, two, three, two)]
+    assert [each.name for each in held] == [one.partition("@")[0]]
+    assert evicted == 2
 
 
 async def test_a_version_that_is_not_there_is_an_error_that_can_pass(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
     later = collection.replace("@1", "@2")
@@ -184,11 +226,11 @@ async def test_a_version_that_is_not_there_is_an_error_that_can_pass(
 
     await learned(namespaces, tmp_path, heaps=PAGE, more="More on the heap")
 
-    assert await knowledge.search(later, "heap")
+    assert (await knowledge.search(later, "heap")).passages
 
 
 async def test_what_an_earlier_version_called_its_knowledge_is_to_be_named_again(
-    knowledge: StoredKnowledge,
+    knowledge: KnowledgeCache,
 ) -> None:
     with pytest.raises(StoreUnavailable, match="earlier version: name its files again"):
         await knowledge.search("0123456789abcdef", "heap")
@@ -197,7 +239,7 @@ async def test_what_an_earlier_version_called_its_knowledge_is_to_be_named_again
 @pytest.mark.parametrize("spoilt", [None, b"\xff\xff"])
 async def test_a_namespace_that_lost_a_document_is_learned_anew(
     namespaces: CountingNamespaces,
-    knowledge: StoredKnowledge,
+    knowledge: KnowledgeCache,
     tmp_path: Path,
     spoilt: bytes | None,
 ) -> None:
@@ -212,64 +254,119 @@ async def test_a_namespace_that_lost_a_document_is_learned_anew(
     again = await learn(namespaces, [tmp_path], embedder=HashingEmbedder())
 
     assert again.embedded == 1
-    assert await knowledge.search(again.collection, "heap")
+    assert (await knowledge.search(again.collection, "heap")).passages
 
 
 async def test_a_task_reads_what_was_written_before_it(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     earlier = await learned(namespaces, tmp_path, heaps=PAGE)
     await knowledge.search(earlier, "tree")
     later = await learned(namespaces, tmp_path, heaps=PAGE, trees="All about a tree.")
 
-    best, *_ = await knowledge.search(later, "tree")
+    best, *_ = (await knowledge.search(later, "tree")).passages
 
     assert best.text == "All about a tree."
 
 
 async def test_what_was_forgotten_is_not_found_by_tasks_that_run(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE, trees="All about a heap.")
     await knowledge.search(collection, "heap")
 
     await forget(namespaces, [f"{tmp_path}/heaps.md"])
-    namespaces.may_answer.clear()
+    await caught_up(knowledge, 3)
     found = [await knowledge.search(collection, "heap", limit) for limit in (1, 5)]
 
-    assert [[each.text for each in some] for some in found] == [["All about a heap."]] * 2
+    assert [[each.text for each in some.passages] for some in found] == [["All about a heap."]] * 2
 
 
-async def test_what_was_changed_is_found_once_it_is_loaded(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+async def test_what_was_changed_is_heard_of_and_found(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
     await knowledge.search(collection, "heap")
-    later = await learned(namespaces, tmp_path, heaps="A heap of hay, and more of it.")
 
-    before = await knowledge.search(collection, "heap")
-    await knowledge.search(later, "heap")
-    after = await knowledge.search(collection, "heap")
+    await learned(namespaces, tmp_path, heaps="A heap of hay, and more of it.")
+    await caught_up(knowledge, 2)
+    found = await knowledge.search(collection, "heap")
 
-    assert before == []
-    assert [each.text for each in after] == ["A heap of hay, and more of it."]
+    assert [each.text for each in found.passages] == ["A heap of hay, and more of it."]
+    assert (found.version, found.tier) == (2, "local")
 
 
-async def test_without_the_store_what_is_loaded_is_still_searched(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+async def test_a_change_whose_wake_up_is_lost_is_found_at_the_next_look(
+    namespaces: CountingNamespaces,
+    knowledge: KnowledgeCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.01)
+    namespaces.is_silent = True
+    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
+    await knowledge.search(collection, "heap")
+
+    await learned(namespaces, tmp_path, heaps="A heap of hay.")
+    await caught_up(knowledge, 2)
+
+    [found] = (await knowledge.search(collection, "heap")).passages
+    assert found.text == "A heap of hay."
+
+
+async def test_a_store_that_was_emptied_and_filled_again_is_noticed_at_the_same_version(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
+    await knowledge.search(collection, "heap")
+
+    namespaces.empty()
+    await learned(namespaces, tmp_path, heaps="A heap of hay.")
+    async with asyncio.timeout(10.0):
+        while [each.text for each in (await knowledge.search(collection, "heap")).passages] != [  # noqa: ASYNC110 - no event
+            "A heap of hay."
+        ]:
+            await asyncio.sleep(0)
+
+
+async def test_a_look_up_is_remembered_until_something_changes(
+    namespaces: CountingNamespaces,
+    knowledge: KnowledgeCache,
+    embedder: HashingEmbedder,
+    tmp_path: Path,
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
-    await knowledge.search(collection, "heap")
-    namespaces.is_gone = True
 
-    assert await knowledge.search(collection, "heap")
+    tiers = [(await knowledge.search(collection, "heap")).tier for _ in range(2)]
+    later = await learned(namespaces, tmp_path, more="More on the heap")
+    tiers += [(await knowledge.search(later, "heap")).tier for _ in range(2)]
+
+    assert tiers == ["central", "memo", "central", "memo"]
+    assert embedder.texts.count("heap") == 2
+    assert knowledge.statistics().lookups == {"central": 2, "memo": 2}
+
+
+async def test_without_the_store_what_is_here_is_searched_and_called_stale(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, clock: ManualClock, tmp_path: Path
+) -> None:
+    knowledge = KnowledgeCache(namespaces, embedder, clock=clock)
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+    fresh = await knowledge.search(collection, "heap")
+
+    namespaces.is_gone = True
+    clock.advance(60.0)
+    stale = await knowledge.search(collection, "heap")
+    await knowledge.close()
+
+    assert stale.passages == fresh.passages != ()
+    assert (fresh.stale_s, stale.stale_s) == (0.0, 60.0)
 
 
 async def test_vectors_of_another_embedder_are_not_compared(
     namespaces: CountingNamespaces, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
-    other = StoredKnowledge(namespaces, HashingEmbedder("another"))
+    other = KnowledgeCache(namespaces, HashingEmbedder("another"))
 
     with pytest.raises(UsageError, match="embedded by hashing-64"):
         await other.search(collection, "heap")
@@ -279,7 +376,7 @@ async def test_vectors_of_another_embedder_are_not_compared(
 
 async def test_a_large_collection_is_searched_off_the_event_loop(
     namespaces: CountingNamespaces,
-    knowledge: StoredKnowledge,
+    knowledge: KnowledgeCache,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -288,7 +385,7 @@ async def test_a_large_collection_is_searched_off_the_event_loop(
 
     found = await asyncio.gather(*(knowledge.search(collection, "heap") for _ in range(10)))
 
-    assert all(found)
+    assert all(each.passages for each in found)
 
 
 async def test_closing_ends_a_load_that_is_under_way(
@@ -296,7 +393,7 @@ async def test_closing_ends_a_load_that_is_under_way(
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
     namespaces.may_answer.clear()
-    opened = StoredKnowledge(namespaces, embedder)
+    opened = KnowledgeCache(namespaces, embedder)
     search = asyncio.create_task(opened.search(collection, "heap"))
     await asyncio.sleep(0)
 
@@ -307,7 +404,7 @@ async def test_closing_ends_a_load_that_is_under_way(
 
 
 async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
-    namespaces: CountingNamespaces, knowledge: StoredKnowledge, tmp_path: Path
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
     namespaces.is_gone = True
@@ -322,11 +419,11 @@ async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
 
     namespaces.is_gone = False
 
-    assert await knowledge.search(collection, "heap")
+    assert (await knowledge.search(collection, "heap")).passages
 
 
 async def test_warming_up_embeds_something(
-    knowledge: StoredKnowledge, embedder: HashingEmbedder
+    knowledge: KnowledgeCache, embedder: HashingEmbedder
 ) -> None:
     await knowledge.warm()
 
@@ -335,11 +432,11 @@ async def test_warming_up_embeds_something(
 
 async def test_only_the_beginning_of_an_endless_question_counts(
     namespaces: CountingNamespaces,
-    knowledge: StoredKnowledge,
+    knowledge: KnowledgeCache,
     embedder: HashingEmbedder,
     tmp_path: Path,
 ) -> None:
     collection = await learned(namespaces, tmp_path, heaps=PAGE)
 
-    assert await knowledge.search(collection, "heap " * 1_000_000)
+    assert (await knowledge.search(collection, "heap " * 1_000_000)).passages
     assert len(embedder.texts[-1]) == module.QUESTION_CHARS_MAX

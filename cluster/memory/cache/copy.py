@@ -1,0 +1,207 @@
+"""A host's copy of one namespace: what a reader has of its log, and the passages of what is put.
+
+Used by `cluster.memory.cache.shelf`, one call at a time. Reading and computing happen beside the
+event loop; what searches see is a `View`, replaced as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from cluster.kernel.errors import StoreUnavailable, UsageError, WireError
+from cluster.memory.cache.delta import DeltaIndex, DeltaPart, DeltaPut
+from cluster.memory.cache.puts import Put
+from cluster.memory.cache.replica import Replica
+from cluster.memory.cache.segment import Segment, SegmentPart
+from cluster.memory.cache.view import IndexPart, KnowledgeView
+from cluster.memory.cache.words import tokens_of
+from cluster.memory.knowledge.embedder import Embedder
+from cluster.memory.knowledge.side_thread import Aside
+from cluster.memory.namespaces.port import Namespaces, SourceEntry
+
+DOCUMENTS_PER_READ = 64
+READS_MAX = 3
+"""So often the log is read again for documents that vanish meanwhile, since they were replaced."""
+INLINE_CHANGES_MAX = 64
+"""So few changes are read on the event loop, in less than a thread takes to be started for them."""
+INLINE_BYTES_MAX = 16_384
+"""The same of documents, whose words are found out at 0.1 ms a kilobyte."""
+WASTE_MIN = 1_000
+
+
+class Torn(Exception):
+    """The log doesn't lead on from what the copy has, which has to be begun anew."""
+
+
+class Copy:
+    """What a host has of a namespace.
+
+    Args:
+        name: of the namespace.
+        namespaces: the central store.
+        embedder: whose vectors are compared.
+        aside: where is computed.
+        segment: what it begins with.
+        known: puts that need not be read again, by their versions: of a copy of the same log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        namespaces: Namespaces,
+        embedder: Embedder,
+        aside: Aside,
+        *,
+        segment: Segment | None = None,
+        known: Mapping[int, DeltaPut] | None = None,
+    ) -> None:
+        self._name = name
+        self._namespaces = namespaces
+        self._embedder = embedder
+        self._aside = aside
+        self._known = known or {}
+        self._segment = SegmentPart(segment) if segment is not None else None
+        self._replica = Replica()
+        if segment is not None:
+            meta = segment.meta
+            self._replica = Replica(segment.sources, meta.version, meta.digest)
+        self._delta = DeltaIndex(embedder.dimensions)
+        self._dead: set[int] = set()
+        """Versions of dead puts of the delta."""
+        self._waiting: dict[int, SourceEntry] = {}
+        """Live puts whose documents are still to be read, by their versions."""
+        self.view = KnowledgeView(0, 0, ())
+        """What can be searched; at version 0 nothing was read yet."""
+
+    @property
+    def version(self) -> int:
+        """Version of what can be searched."""
+        return self.view.version
+
+    @property
+    def segment(self) -> Segment | None:
+        """What it began with."""
+        return self._segment.segment if self._segment is not None else None
+
+    @property
+    def has_dead(self) -> bool:
+        """Whether something of the segment is dead."""
+        return self._segment is not None and bool(self._segment.dead)
+
+    @property
+    def alive(self) -> Mapping[int, DeltaPut]:
+        """The live puts of the delta, by their versions."""
+        puts, dead = dict(self._delta.puts), frozenset(self._dead)  # a thread may be adding to them
+        return {at: put for at, put in puts.items() if at not in dead}
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether most puts of the delta are dead, and are in the way."""
+        return len(self._dead) > max(WASTE_MIN, len(self._delta.puts) // 2)
+
+    @property
+    def delta_passages(self) -> int:
+        """Passages of the delta, dead ones included."""
+        return len(self._delta)
+
+    @property
+    def passages(self) -> int:
+        """All that are held, dead ones included."""
+        return len(self._delta) + (len(self.segment) if self.segment is not None else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds in memory, and maps, about."""
+        return self._delta.bytes + (self.segment.bytes if self.segment is not None else 0)
+
+    async def advance(self) -> None:
+        """Read what is new, and publish it. What is gone is no longer found from its reading on.
+
+        Raises:
+            Torn: the store has lost something: begin a new copy, without a segment.
+            StoreUnavailable: the store does not answer, or has lost documents.
+            UsageError: another embedder has made the vectors.
+        """
+        for _ in range(READS_MAX):
+            log = await self._namespaces.entries(self._name, self._replica.version)
+            followed = await self._near(
+                len(log.entries) <= INLINE_CHANGES_MAX, self._replica.follow, log
+            )
+            if followed.is_torn:
+                raise Torn
+            self._waiting.update({each.version: each for each in followed.puts})
+            self._bury(followed.gone)
+            if await self._fetch():
+                self._publish(self._replica.version)
+                return
+        raise StoreUnavailable(
+            f"the knowledge {self._name} is no longer whole in the central store, "
+            f"{len(self._waiting)} of its documents are missing: name its files again"
+        )
+
+    def _bury(self, gone: Iterable[int]) -> None:
+        dead = frozenset(each for each in gone if self._waiting.pop(each, None) is None)
+        if not dead:
+            return
+        self._dead.update(each for each in dead if each in self._delta.puts)
+        if self._segment is not None:
+            self._segment = self._segment.without(dead)
+        self._publish(self.version)
+
+    async def _fetch(self) -> bool:
+        """Read the documents of what was put, and say whether all were there."""
+        if self._known:
+            await self._aside(self._take_known)
+        wanted = list(self._waiting.values())
+        for at in range(0, len(wanted), DOCUMENTS_PER_READ):
+            some = wanted[at : at + DOCUMENTS_PER_READ]
+            stored = await self._namespaces.documents([each.document for each in some])
+            size = sum(len(data) for data in stored if data is not None)
+            spoilt = await self._near(size <= INLINE_BYTES_MAX, self._take, some, stored)
+            if spoilt:
+                # Where it is missing, the next `learn` makes it again.
+                await self._namespaces.discard(spoilt)
+        return not self._waiting
+
+    async def _near(self, is_little: bool, function: Callable[..., Any], *args: Any) -> Any:  # noqa: FBT001
+        """Compute on the event loop what is little, and else beside it."""
+        return function(*args) if is_little else await self._aside(function, *args)
+
+    def _take_known(self) -> None:
+        """Add the puts that another copy has read."""
+        for version in sorted(self._known.keys() & self._waiting.keys()):
+            known = self._known[version]
+            if known.put.document == self._waiting[version].document:
+                del self._waiting[version]
+                self._delta.add(known.put, known.tokens)
+        self._known = {}
+
+    def _take(self, entries: Sequence[SourceEntry], stored: Sequence[bytes | None]) -> list[str]:
+        """Add what was read, and return the ids of documents that can't be."""
+        spoilt = []
+        for entry, data in zip(entries, stored, strict=True):
+            if data is None:
+                continue
+            try:
+                put = Put.of(entry, data)
+            except WireError:
+                spoilt.append(entry.document)
+                continue
+            self._check_embedder(put)
+            self._delta.add(put, tuple(tokens_of(put.searchable(each)) for each in put.chunks))
+            del self._waiting[entry.version]
+        return spoilt
+
+    def _check_embedder(self, put: Put) -> None:
+        if put.chunks and put.embedder != self._embedder.name:
+            raise UsageError(
+                f"the knowledge was embedded by {put.embedder}, and the question would "
+                f"be by {self._embedder.name}: name its files again"
+            )
+
+    def _publish(self, version: int) -> None:
+        parts: list[IndexPart] = [] if self._segment is None else [self._segment]
+        if len(self._delta) or not parts:
+            parts.append(DeltaPart(self._delta, frozenset(self._dead)))
+        self.view = KnowledgeView(version, self._replica.digest, parts)

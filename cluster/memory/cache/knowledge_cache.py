@@ -1,0 +1,299 @@
+"""A host's cache of the central store's knowledge: what its agents search, and what keeps it near.
+
+It is the port `agents.tools.ports.Knowledge`, which this layer must not import. Look-ups ask
+nobody: they answer from what is here, and `cluster.memory.cache.follower` keeps that current.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.kernel.clock import Clock, SystemClock
+from cluster.kernel.errors import Stopped, StoreUnavailable
+from cluster.kernel.lookup import Lookup, Tier
+from cluster.kernel.vocabulary import Passage
+from cluster.memory.cache.filters import EVERYTHING, Filter
+from cluster.memory.cache.follower import Follower
+from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
+from cluster.memory.knowledge.names import KnowledgeVersion
+from cluster.memory.knowledge.records import CODE, TEXT
+from cluster.memory.knowledge.side_thread import Aside, in_side_thread
+from cluster.memory.namespaces.port import Namespaces
+
+if TYPE_CHECKING:
+    from cluster.memory.cache.shelf import Shelf
+    from cluster.memory.cache.view import KnowledgeView
+    from cluster.memory.knowledge.vectors import Vector
+
+BYTES_MAX = 4_000_000_000
+"""What the namespaces of a host may take, those of its node's files that it maps included."""
+INLINE_PASSAGES_MAX = 1_000
+"""Up to here a search takes less than 1 ms and needs no thread (benchmark search.query_ms)."""
+SEARCHES_MAX = 4
+QUESTION_CHARS_MAX = 2_000
+MEMO_MAX = 1_024
+REFRESHES_MAX = 3
+"""One may be under way that began too early, one may read for a copy that is just replaced."""
+TEXTS = Filter(kind=TEXT)
+EXAMPLES = Filter(kind=CODE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceStatistics:
+    """What a host has of a namespace."""
+
+    name: str
+    version: int
+    passages: int
+    delta_passages: int
+    """Those that are in no segment."""
+    bytes: int
+    builds: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """What a host's cache holds, and has done."""
+
+    namespaces: tuple[NamespaceStatistics, ...]
+    lookups: dict[str, int]
+    """How many by each tier."""
+    evicted: int
+    """Namespaces that had to go for others."""
+    stale_s: float
+    """Since when the store hasn't answered; 0 while it does."""
+
+
+class KnowledgeCache:
+    """Searches namespaces of the central store, each kept current from its first look-up on.
+
+    Args:
+        namespaces: the central store.
+        embedder: makes the vectors of questions; WordLlama, unless told.
+        folder: where this node keeps index segments; None keeps everything in memory.
+        bytes_max: what is held at most; the namespace that was used last is held in any case.
+        clock: for what has to be renewed when.
+        aside: where is computed.
+    """
+
+    def __init__(
+        self,
+        namespaces: Namespaces,
+        embedder: Embedder | None = None,
+        *,
+        folder: Path | None = None,
+        bytes_max: int = BYTES_MAX,
+        clock: Clock | None = None,
+        aside: Aside = in_side_thread,
+    ) -> None:
+        self._namespaces = namespaces
+        self._embedder = embedder or WordLlamaEmbedder()
+        self._folder = folder
+        self._bytes_max = bytes_max
+        self._clock = clock or SystemClock()
+        self._aside = aside
+        self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+        """Oldest use first."""
+        self._follower = Follower(namespaces, self._shelves, folder, self._clock, aside)
+        self._threads = asyncio.Semaphore(SEARCHES_MAX)
+        self._lookups: Counter[str] = Counter()
+        self._evicted = 0
+        self._is_closed = False
+        self._closing: set[asyncio.Task[None]] = set()
+        """Of namespaces that had to go."""
+        self._memo: OrderedDict[tuple[KnowledgeView, str, int, Filter], tuple[Passage, ...]] = (
+            OrderedDict()
+        )
+
+    async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
+        """Return the best passages, best first; none for an empty collection id or query.
+
+        Args:
+            collection: a namespace and the version that it must have at least, as
+                `KnowledgeVersion` writes it.
+            query: a question.
+            limit: how many at most.
+
+        Raises:
+            StoreUnavailable: the namespace isn't here and can't be read.
+            UsageError: another embedder has made its vectors.
+        """
+        return await self.lookup(collection, query, limit, TEXTS)
+
+    async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
+        """Return runnable Python examples, best first; raises what `search` does."""
+        return await self.lookup(collection, query, limit, EXAMPLES)
+
+    async def lookup(
+        self, collection: str, query: str, limit: int, where: Filter = EVERYTHING
+    ) -> Lookup:
+        """Return the best of those passages that a filter lets through; raises as `search`."""
+        started = self._clock.now()
+        question = query.strip()[:QUESTION_CHARS_MAX]
+        if not collection or not question or limit < 1:
+            return Lookup()
+        view, tier = await self._view(_asked(collection))
+        key = (view, question, limit, where)
+        passages = self._memo.get(key)
+        if passages is not None:
+            return self._told(passages, Tier.MEMO, view, started)
+        vector = (await self._embedder.embed([question]))[0]
+        found = await self._computed(view, lambda: view.search(question, vector, limit, where))
+        passages = self._memo[key] = tuple(found)
+        if len(self._memo) > MEMO_MAX:
+            self._memo.popitem(last=False)
+        return self._told(passages, tier, view, started)
+
+    async def nearest(
+        self, collection: str, vector: Vector, limit: int, where: Filter = EVERYTHING
+    ) -> Lookup:
+        """Return the passages of the largest cosines with a vector; raises as `search`.
+
+        Args:
+            collection: as for `search`.
+            vector: float32[dimensions], unit L2 norm.
+            limit: how many at most.
+            where: what they must be.
+        """
+        started = self._clock.now()
+        view, tier = await self._view(_asked(collection))
+        return self._told(tuple(view.nearest(vector, limit, where)), tier, view, started)
+
+    async def warm(self, *namespaces: str) -> None:
+        """Load what the first look-ups would have to wait for: what is written of some namespaces.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        await self._embedder.embed(["warm"])
+        self._follower.start()
+        heads = await self._namespaces.heads(namespaces) if namespaces else {}
+        for name, head in heads.items():
+            if head.version:
+                await (await self._shelf(name)).refresh()
+
+    def statistics(self) -> CacheStatistics:
+        """Return what is held, and what was done."""
+        held = [(shelf, shelf.copy) for shelf in self._shelves.values()]
+        return CacheStatistics(
+            tuple(
+                NamespaceStatistics(
+                    shelf.name,
+                    copy.version,
+                    copy.passages,
+                    copy.delta_passages,
+                    copy.size,
+                    shelf.segments.builds if shelf.segments is not None else 0,
+                    shelf.trouble,
+                )
+                for shelf, copy in held
+                if copy is not None
+            ),
+            dict(self._lookups),
+            self._evicted,
+            self._follower.stale_s,
+        )
+
+    async def close(self) -> None:
+        """Stop following the store, and forget what was read."""
+        self._is_closed = True
+        await self._follower.stop()
+        for shelf in self._shelves.values():
+            await shelf.close()
+        self._shelves.clear()
+        self._memo.clear()
+
+    async def _view(self, asked: KnowledgeVersion) -> tuple[KnowledgeView, Tier]:
+        """Return a namespace at the version that is asked for or newer."""
+        shelf = await self._shelf(asked.namespace)
+        view = shelf.view
+        if view is not None and view.version >= asked.version:
+            return view, Tier.LOCAL
+        # One that is under way may have begun before the version was there.
+        for _ in range(REFRESHES_MAX):
+            await shelf.refresh()
+            view = shelf.view
+            if view is not None and view.version >= asked.version:
+                self._evict()
+                return view, Tier.CENTRAL
+        raise StoreUnavailable(
+            f"the knowledge {asked} is not in the central store: name its files again"
+        )
+
+    async def _computed(
+        self, view: KnowledgeView, search: Callable[[], list[Passage]]
+    ) -> list[Passage]:
+        if view.passages <= INLINE_PASSAGES_MAX:
+            return search()
+        async with self._threads:
+            found: list[Passage] = await self._aside(search)
+        return found
+
+    def _told(
+        self, passages: tuple[Passage, ...], tier: Tier, view: KnowledgeView, started: float
+    ) -> Lookup:
+        self._lookups[tier] += 1
+        return Lookup(
+            passages, tier, view.version, self._clock.now() - started, self._follower.stale_s
+        )
+
+    async def _shelf(self, name: str) -> Shelf:
+        if name not in self._shelves:
+            new_shelf = await self._aside(_shelf_class)
+            if self._is_closed:
+                raise Stopped("the knowledge base is shutting down")
+            root = None if self._folder is None else self._folder / _folder_name(name)
+            shelf = new_shelf(
+                name, self._namespaces, self._embedder, self._aside, clock=self._clock, root=root
+            )
+            self._shelves.setdefault(name, shelf)
+        self._shelves.move_to_end(name)
+        self._follower.start()
+        return self._shelves[name]
+
+    def _evict(self) -> None:
+        """Let go of the namespaces that were not used for longest, until the rest fits."""
+        while len(self._shelves) > 1 and self._bytes() > self._bytes_max:
+            _, shelf = self._shelves.popitem(last=False)
+            self._evicted += 1
+            closing = asyncio.create_task(shelf.close(), name=f"close {shelf.name}")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def _bytes(self) -> int:
+        copies = (shelf.copy for shelf in self._shelves.values())
+        return sum(copy.size for copy in copies if copy is not None)
+
+
+def _shelf_class() -> type[Shelf]:
+    """Import what searches: numpy and faiss take 0.2 s, which hosts without knowledge don't pay."""
+    from cluster.memory.cache.shelf import Shelf
+
+    return Shelf
+
+
+@lru_cache(maxsize=256)
+def _asked(collection: str) -> KnowledgeVersion:
+    """Return what a task may know.
+
+    Raises:
+        StoreUnavailable: it was learned before there were namespaces.
+    """
+    asked = KnowledgeVersion.parse(collection)
+    if asked is None:
+        raise StoreUnavailable(
+            f"the knowledge {collection} was learned by an earlier version: name its files again"
+        )
+    return asked
+
+
+def _folder_name(namespace: str) -> str:
+    return hashlib.blake2b(namespace.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,251 @@
+"""The place of a namespace in a host's cache: its copy, kept current, and the segments under it.
+
+Used by `cluster.memory.cache.knowledge_cache`. Reading, opening and building each happen in a task
+of their own, never in a look-up's, unless it has to wait for what it was promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.errors import ClusterError, Stopped, StoreUnavailable
+from cluster.memory.cache.builder import BuildFailed
+from cluster.memory.cache.copy import Copy, Torn
+from cluster.memory.cache.node_segments import NodeSegments
+from cluster.memory.cache.segment import Segment
+from cluster.memory.cache.segments import (
+    SegmentNeed,
+)
+from cluster.memory.cache.view import KnowledgeView
+from cluster.memory.knowledge.embedder import Embedder
+from cluster.memory.knowledge.side_thread import Aside
+from cluster.memory.namespaces.port import Namespaces
+
+BEGINNINGS_MAX = 3
+"""So often a copy is begun anew, of a store that loses entries while they are read."""
+OTHERS_BUILD_S = 0.2
+"""Between two looks whether another process has built the segment that this one waits for."""
+
+_log = logging.getLogger(__name__)
+
+
+class Shelf:
+    """A namespace on a host.
+
+    Args:
+        name: of the namespace.
+        namespaces: the central store.
+        embedder: whose vectors are compared.
+        aside: where is computed.
+        clock: tells when segments are due.
+        root: the folder of its segments on this node; None where everything stays in memory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        namespaces: Namespaces,
+        embedder: Embedder,
+        aside: Aside,
+        *,
+        clock: Clock,
+        root: Path | None,
+    ) -> None:
+        self.name = name
+        self.trouble = ""
+        """Why there is no segment where there should be one; empty if all is well."""
+        self._namespaces = namespaces
+        self._embedder = embedder
+        self._aside = aside
+        self._clock = clock
+        self.segments = (
+            NodeSegments(name, root, namespaces, embedder, aside, say=self._say)
+            if root is not None
+            else None
+        )
+        self._copy: Copy | None = None
+        self._built_at = -math.inf
+        self._died_at = math.inf
+        self._refreshing: asyncio.Task[None] | None = None
+        self._is_again = False
+        self._tending: asyncio.Task[None] | None = None
+
+    @property
+    def copy(self) -> Copy | None:
+        """What is there of it; None until it was read for the first time."""
+        return self._copy
+
+    @property
+    def view(self) -> KnowledgeView | None:
+        """What can be searched."""
+        return self._copy.view if self._copy is not None else None
+
+    def is_behind(self, version: int, digest: int | None) -> bool:
+        """Say whether the store has something else than what can be searched."""
+        view = self.view
+        return view is not None and (view.version != version or digest not in {None, view.digest})
+
+    def hear(self) -> None:
+        """Read what is new, in the background; once more, where that is under way."""
+        if self._copy is not None:
+            self._is_again = self._refreshing is not None
+            self._start_refresh()
+
+    async def refresh(self) -> None:
+        """Wait until what the store has now can be searched, together with all who wait for it.
+
+        Raises:
+            StoreUnavailable: the store does not answer, or has lost documents.
+            UsageError: the vectors are of another embedder.
+        """
+        reading = self._start_refresh()
+        try:
+            # One who stops waiting must not stop the others' reading.
+            await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if reading.cancelled() and waiter is not None and not waiter.cancelling():
+                raise Stopped("the knowledge base is shutting down") from None
+            raise
+
+    def _start_refresh(self) -> asyncio.Task[None]:
+        if self._refreshing is None:
+            self._refreshing = self._started(self._refresh(), self._refreshed)
+        return self._refreshing
+
+    def tend(self) -> None:
+        """Take the newest segment, or build one that is due, in the background.
+
+        Called every second or so.
+        """
+        copy, now = self._copy, self._clock.now()
+        if copy is None or self._tending is not None:
+            return
+        self._died_at = min(self._died_at, now) if copy.has_dead else math.inf
+        segments = self.segments
+        if segments is not None and segments.has_other_than(copy.segment):
+            self._tending = self._started(self._renew(segments, copy), self._tended)
+        elif segments is not None and self._need(copy).is_due(now):
+            self._tending = self._started(self._rebuild(segments, copy), self._tended)
+        elif copy.is_wasteful:
+            self._tending = self._started(self._replace(copy, copy.segment), self._tended)
+
+    async def close(self) -> None:
+        """Stop what is under way, and forget what was read."""
+        under_way = [each for each in (self._refreshing, self._tending) if each is not None]
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        self._copy = None
+
+    def _started(
+        self, work: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], None]
+    ) -> asyncio.Task[None]:
+        started = asyncio.create_task(work, name=f"knowledge {self.name}")
+        started.add_done_callback(ended)
+        return started
+
+    def _refreshed(self, reading: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if self._is_again and not reading.cancelled():
+            self._is_again = False
+            self._start_refresh()
+        if not reading.cancelled():
+            reading.exception()  # whoever waits has it; where nobody does, the next look-up will
+
+    def _tended(self, tending: asyncio.Task[None]) -> None:
+        self._tending = None
+        if not tending.cancelled() and (error := tending.exception()) is not None:
+            is_known = isinstance(error, ClusterError | BuildFailed | OSError)
+            self._say(f"the index of {self.name}: {error if is_known else repr(error)}")
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _log.warning("%s", trouble)
+        self.trouble = trouble
+
+    async def _refresh(self) -> None:
+        copy, is_new = self._copy, False
+        if copy is None:
+            copy, is_new = await self._begun(), True
+        for _ in range(BEGINNINGS_MAX):
+            try:
+                await copy.advance()
+            except Torn:
+                copy, is_new = self._new_copy(None), True
+            else:
+                if is_new:
+                    self._copy = copy
+                return
+        raise StoreUnavailable(f"the store loses entries of the knowledge {self.name} all the time")
+
+    async def _begun(self) -> Copy:
+        """Begin with a segment, which is built first where there is so much that it needs one."""
+        while self.segments is not None:
+            segment = await self.segments.newest()
+            if segment is not None:
+                return self._new_copy(segment)
+            try:
+                if not await self.segments.is_needed():
+                    break
+                if not await self.segments.build():
+                    await asyncio.sleep(OTHERS_BUILD_S)
+            except (BuildFailed, OSError) as error:
+                self._built_at = self._clock.now()
+                self._say(f"the knowledge {self.name} is searched without an index: {error}")
+                break
+        return self._new_copy(None)
+
+    def _need(self, copy: Copy) -> SegmentNeed:
+        return SegmentNeed(
+            copy.segment.meta.passages if copy.segment is not None else 0,
+            copy.delta_passages,
+            self._built_at,
+            self._died_at,
+            is_failing=bool(self.trouble),
+        )
+
+    async def _rebuild(self, segments: NodeSegments, copy: Copy) -> None:
+        """Build another segment, or do without where little is left."""
+        try:
+            if not await segments.is_needed():
+                await segments.clear()
+                await self._replace(copy, None)
+            elif await segments.build():
+                await self._renew(segments, copy)
+        finally:
+            self._built_at = self._clock.now()
+
+    async def _renew(self, segments: NodeSegments, copy: Copy) -> None:
+        """Put the newest segment under what is searched."""
+        await self._replace(copy, await segments.newest())
+
+    async def _replace(self, before: Copy, segment: Segment | None) -> None:
+        """Search a copy that begins with another segment, and has none of the dead."""
+        copy = self._new_copy(segment, before)
+        try:
+            await copy.advance()
+            while copy.version < before.version:
+                await copy.advance()
+        except Torn:
+            return  # of a store that was emptied since; the next look finds that out as well
+        if self._copy is before:
+            self._copy = copy
+            self.trouble = ""
+
+    def _new_copy(self, segment: Segment | None, before: Copy | None = None) -> Copy:
+        known = before.alive if before is not None else None
+        return Copy(
+            self.name,
+            self._namespaces,
+            self._embedder,
+            self._aside,
+            segment=segment,
+            known=known,
+        )
