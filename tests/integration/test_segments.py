@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.memory.cache import node_segments, segments
+from cluster.memory.cache import care, node_segments
 from cluster.memory.cache.knowledge_cache import KnowledgeCache, NamespaceStatistics
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
@@ -58,9 +58,9 @@ class Node:
 
 @pytest.fixture
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    for module in (segments, node_segments):
+    for module in (care, node_segments):
         monkeypatch.setattr(module, "SEGMENT_PASSAGES_MIN", 10)
-    monkeypatch.setattr(segments, "FORGOTTEN_S", 0.0)
+    monkeypatch.setattr(care, "FORGOTTEN_S", 0.0)
     opened = Node(tmp_path)
     await opened.learn(**{f"p{number}": f"Page {number} on heaps." for number in range(FILES)})
     yield opened
@@ -137,6 +137,21 @@ async def test_a_namespace_that_nobody_keeps_leaves_the_disk_when_it_changes(nod
     await until(lambda: not holds(node.folder, b"Page 7 on heaps."), node)
 
 
+async def test_a_segment_that_another_process_searches_is_not_swept_away(node: Node) -> None:
+    first, second = node.cache(), node.cache()
+    await first.search("default@1", "page 7")
+    before = node.segments
+
+    await node.learn(new="A page on graphs.")
+    await second.warm("elsewhere")
+    await until(lambda: of(first).delta_passages == 1, node)
+    for _ in range(30):
+        node.clock.advance(1.0)
+        await asyncio.sleep(0.01)
+
+    assert node.segments == before
+
+
 async def test_a_damaged_segment_is_built_anew_and_said(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +193,7 @@ async def test_a_segment_of_another_store_is_not_believed(node: Node, tmp_path: 
     await other.caches[0].close()
 
     assert sorted(each.text for each in found.passages) == [f"Other page {at}." for at in range(3)]
+    assert other.segments == []
 
 
 def holds(folder: Path, text: bytes) -> bool:

@@ -11,7 +11,7 @@ from cluster.memory.cache.building import write_segment
 from cluster.memory.cache.delta import DeltaIndex, DeltaPart
 from cluster.memory.cache.puts import Put
 from cluster.memory.cache.segment import Segment, SegmentPart
-from cluster.memory.cache.segments import SegmentMeta
+from cluster.memory.cache.segment_meta import SegmentMeta
 from cluster.memory.cache.view import IndexPart, KnowledgeView
 from cluster.memory.knowledge.records import Chunk
 from cluster.memory.knowledge.vectors import Vectors

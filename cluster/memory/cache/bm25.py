@@ -222,8 +222,9 @@ class WordIndex:
 
     def find(self, word: int) -> NDArray[np.uint32]:
         """Return the passages that have a word, and how often: uint32[passages, 2]."""
-        # A copy: an array that somebody looks into can't grow.
-        return np.array(self._entries.get(word, _NOWHERE), dtype=np.uint32).reshape(-1, 2)
+        # A copy in one step: an array that somebody looks into, in whatever thread, can't grow.
+        copied = self._entries.get(word, _NOWHERE).tobytes()
+        return np.frombuffer(copied, dtype=np.uint32).reshape(-1, 2)
 
 
 _NOWHERE: array[int] = array("I")

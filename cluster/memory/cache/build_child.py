@@ -17,7 +17,7 @@ from typing import BinaryIO
 from cluster.kernel.errors import WireError
 from cluster.memory.cache.building import write_segment
 from cluster.memory.cache.puts import Put
-from cluster.memory.cache.segments import SegmentMeta
+from cluster.memory.cache.segment_meta import SegmentMeta
 from cluster.memory.child_process import end_with_starter
 from cluster.memory.namespaces.port import SourceEntry
 
@@ -32,7 +32,7 @@ def main() -> None:
     source = sys.stdin.buffer
     meta = SegmentMeta(**json.loads(source.readline()))
     try:
-        folder = write_segment(Path(sys.argv[2]), meta, _puts(source))
+        folder = write_segment(Path(sys.argv[2]), meta, _puts(source, meta))
         reply = {"folder": str(folder)}
     except OSError as error:
         reply = {"trouble": f"it can't be written: {error.strerror or error}"}
@@ -41,18 +41,21 @@ def main() -> None:
     sys.stdout.write(json.dumps(reply) + "\n")
 
 
-def _puts(source: BinaryIO) -> Iterator[Put]:
+def _puts(source: BinaryIO, meta: SegmentMeta) -> Iterator[Put]:
     """Read puts until the line that says that there are no more.
 
     Raises:
-        WireError: the sender has ended before that.
+        WireError: the sender has ended before that, or a document is of another embedder.
     """
     while line := source.readline():
         head = json.loads(line)
         if head is None:
             return
         record, document = (_read(source, size) for size in head["sizes"])
-        yield Put.of(SourceEntry(head["key"], head["version"], head["document"], record), document)
+        put = Put.of(SourceEntry(head["key"], head["version"], head["document"], record), document)
+        if not put.fits(meta.embedder, meta.dimensions):
+            raise WireError(f"{put.source} was embedded by {put.embedder}, not by {meta.embedder}")
+        yield put
     raise WireError("the sender has ended")
 
 

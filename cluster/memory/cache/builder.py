@@ -1,11 +1,12 @@
 """Has a segment built by a process of its own: it takes long, and much memory for that time.
 
-Used by `cluster.memory.cache.shelf`. The process gets what it needs through its standard input and
-knows nothing of the store; it ends with its starter.
+Used by `cluster.memory.cache.node_segments`. The process gets what it needs through its standard
+input and knows nothing of the store; it ends with its starter.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from cluster.memory.cache.segments import SegmentMeta
+from cluster.memory.cache.segment_meta import SegmentMeta
 from cluster.memory.child_process import start_child
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.namespaces.port import Namespaces, SourceEntry
 
 DOCUMENTS_PER_READ = 64
+BUILD_S_MAX = 3_600.0
+"""Some million passages take less; what takes longer hangs."""
 
 
 class BuildFailed(Exception):
@@ -46,12 +49,15 @@ async def build_segment(
     except OSError as error:
         raise BuildFailed(f"no process can be started to build an index: {error}") from error
     try:
-        await in_side_thread(_send, child, json.dumps(asdict(meta)).encode() + b"\n")
-        for at in range(0, len(entries), DOCUMENTS_PER_READ):
-            some = entries[at : at + DOCUMENTS_PER_READ]
-            stored = await namespaces.documents([each.document for each in some])
-            await in_side_thread(_send, child, _framed(some, stored))
-        reply = await in_side_thread(_ended, child)
+        async with asyncio.timeout(BUILD_S_MAX):
+            await in_side_thread(_send, child, json.dumps(asdict(meta)).encode() + b"\n")
+            for at in range(0, len(entries), DOCUMENTS_PER_READ):
+                some = entries[at : at + DOCUMENTS_PER_READ]
+                stored = await namespaces.documents([each.document for each in some])
+                await in_side_thread(_send, child, _framed(some, stored))
+            reply = await in_side_thread(_ended, child)
+    except TimeoutError as error:
+        raise BuildFailed(f"an index of {meta.namespace} took over {BUILD_S_MAX:g} s") from error
     finally:
         child.kill()
         await in_side_thread(_close, child)

@@ -24,10 +24,11 @@ from cluster.memory.cache.segment import (
     SOURCES,
     VECTORS,
     checked,
-    is_code,
 )
-from cluster.memory.cache.segments import META, PREFIX, SegmentMeta, remove_segments
+from cluster.memory.cache.segment_meta import META, SegmentMeta
+from cluster.memory.cache.segments import PREFIX, remove_segments
 from cluster.memory.cache.words import tokens_of
+from cluster.memory.knowledge.records import CODE
 from cluster.memory.knowledge.vectors import Vectors
 from cluster.memory.knowledge.wire import chunk_to_bytes
 
@@ -54,9 +55,10 @@ class _Columns:
 
     def add(self, put: Put) -> None:
         """Take a put."""
-        self.rows.append(put.vectors.astype(np.float16))
+        if put.chunks:
+            self.rows.append(put.vectors.astype(np.float16))
         for chunk in put.chunks:
-            self.is_code.append(is_code(chunk))
+            self.is_code.append(chunk.kind == CODE)
             self.records.append(chunk_to_bytes(chunk))
             self.words.append(tokens_of(put.searchable(chunk)))
         self.versions.append(put.version)
@@ -106,7 +108,8 @@ def write_segment(root: Path, meta: SegmentMeta, puts: Iterable[Put]) -> Path:
 def _write(folder: Path, columns: _Columns, dimensions: int) -> None:
     rows = _stacked(columns.rows, np.float16, (0, dimensions))
     _save_vectors(folder / VECTORS, rows, dimensions)
-    order = np.argsort(np.array(columns.keys or [b""], dtype=np.bytes_)[: len(columns.keys)])
+    keys = np.array(columns.keys, dtype="S32")
+    order = np.argsort(keys)
     words = Postings.of(_stacked(columns.words, np.uint32, (0,)), _starts(columns.words))
     (folder / RECORDS).write_bytes(b"".join(columns.records))
     (folder / SOURCES).write_bytes(b"".join(columns.sources))
@@ -120,7 +123,7 @@ def _write(folder: Path, columns: _Columns, dimensions: int) -> None:
             np.arange(len(columns.versions), dtype=np.int32), np.diff(columns.put_rows)
         ),
         "heirs": _heirs(columns.names),
-        "keys": np.array(columns.keys, dtype="S32")[order],
+        "keys": keys[order],
         "key_puts": order.astype(np.int32),
         "source_starts": _starts(columns.sources),
         "words": words.words,

@@ -1,7 +1,7 @@
 """A host's copy of one namespace: what a reader has of its log, and the passages of what is put.
 
 Used by `cluster.memory.cache.shelf`, one call at a time. Reading and computing happen beside the
-event loop; what searches see is a `View`, replaced as a whole.
+event loop; what searches see is a `KnowledgeView`, replaced as a whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from cluster.memory.cache.puts import Put
 from cluster.memory.cache.replica import Replica
 from cluster.memory.cache.segment import Segment, SegmentPart
 from cluster.memory.cache.view import IndexPart, KnowledgeView
-from cluster.memory.cache.words import tokens_of
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.side_thread import Aside
 from cluster.memory.namespaces.port import Namespaces, SourceEntry
@@ -27,7 +26,6 @@ INLINE_CHANGES_MAX = 64
 """So few changes are read on the event loop, in less than a thread takes to be started for them."""
 INLINE_BYTES_MAX = 16_384
 """The same of documents, whose words are found out at 0.1 ms a kilobyte."""
-WASTE_MIN = 1_000
 
 
 class Torn(Exception):
@@ -69,6 +67,7 @@ class Copy:
         self._delta = DeltaIndex(embedder.dimensions)
         self._dead: set[int] = set()
         """Versions of dead puts of the delta."""
+        self._dead_passages = 0
         self._waiting: dict[int, SourceEntry] = {}
         """Live puts whose documents are still to be read, by their versions."""
         self.view = KnowledgeView(0, 0, ())
@@ -96,14 +95,14 @@ class Copy:
         return {at: put for at, put in puts.items() if at not in dead}
 
     @property
-    def is_wasteful(self) -> bool:
-        """Whether most puts of the delta are dead, and are in the way."""
-        return len(self._dead) > max(WASTE_MIN, len(self._delta.puts) // 2)
+    def dead_passages(self) -> int:
+        """Passages of the delta that are dead."""
+        return self._dead_passages
 
     @property
     def delta_passages(self) -> int:
-        """Passages of the delta, dead ones included."""
-        return len(self._delta)
+        """Passages of the delta that are alive."""
+        return len(self._delta) - self._dead_passages
 
     @property
     def passages(self) -> int:
@@ -144,7 +143,9 @@ class Copy:
         dead = frozenset(each for each in gone if self._waiting.pop(each, None) is None)
         if not dead:
             return
-        self._dead.update(each for each in dead if each in self._delta.puts)
+        for version in dead & self._delta.puts.keys():
+            self._dead.add(version)
+            self._dead_passages += len(self._delta.puts[version].put.chunks)
         if self._segment is not None:
             self._segment = self._segment.without(dead)
         self._publish(self.version)
@@ -189,12 +190,12 @@ class Copy:
                 spoilt.append(entry.document)
                 continue
             self._check_embedder(put)
-            self._delta.add(put, tuple(tokens_of(put.searchable(each)) for each in put.chunks))
+            self._delta.add(put)
             del self._waiting[entry.version]
         return spoilt
 
     def _check_embedder(self, put: Put) -> None:
-        if put.chunks and put.embedder != self._embedder.name:
+        if not put.fits(self._embedder.name, self._embedder.dimensions):
             raise UsageError(
                 f"the knowledge was embedded by {put.embedder}, and the question would "
                 f"be by {self._embedder.name}: name its files again"

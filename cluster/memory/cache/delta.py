@@ -52,17 +52,11 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class DeltaPut:
-    """A put in a delta, and where its passages lie."""
+    """A put in a delta."""
 
     put: Put
     tokens: tuple[Tokens, ...]
     """The words of each passage."""
-    first_row: int
-
-    @property
-    def rows(self) -> range:
-        """Its passages."""
-        return range(self.first_row, self.first_row + len(self.put.chunks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +109,10 @@ class DeltaIndex:
         if tokens is None:
             tokens = tuple(tokens_of(put.searchable(chunk)) for chunk in put.chunks)
         first = len(self)
-        self.puts[put.version] = DeltaPut(put, tokens, first)
+        self.puts[put.version] = DeltaPut(put, tokens)
         self._names.setdefault(put.source, []).append(put.version)
-        self._vectors.extend(put.vectors)
+        if put.chunks:
+            self._vectors.extend(put.vectors)
         self._is_code.extend([chunk.kind == CODE for chunk in put.chunks])
         self._owners.extend(np.full(len(put.chunks), put.version))
         for row, words in enumerate(tokens, first):

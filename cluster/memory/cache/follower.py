@@ -7,13 +7,14 @@ every second it compares where each is, so that a wake-up may be lost and a chan
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.cache.segments import left_segments, remove_segments
+from cluster.memory.cache.segments import left_segments, remove_unused
 from cluster.memory.knowledge.side_thread import Aside
 from cluster.memory.namespaces.port import Feed, Namespaces
 
@@ -25,6 +26,8 @@ STALE_S = 3.0
 """Without word from the store for so long, what is here counts as stale."""
 SWEEP_S = 10.0
 """So often the disk is looked over for segments of what was forgotten."""
+
+_log = logging.getLogger(__name__)
 
 
 class KeptCurrent(Protocol):
@@ -94,16 +97,20 @@ class Follower:
         """Hear of writes, and look after all namespaces every second."""
         failures = 0
         while True:
+            heard_at = self._heard_at
             try:
                 feed = await self._namespaces.feed()
                 try:
-                    failures = 0
                     await self._listen(feed)
                 finally:
                     await feed.close()
             except StoreUnavailable:
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                pass  # look-ups say since when
+            except Exception:  # noqa: BLE001 - one namespace must not end the following of all
+                if not failures:
+                    _log.exception("the knowledge can't be followed for the moment")
+            failures = 0 if self._heard_at > heard_at else failures + 1
+            await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
 
     async def _listen(self, feed: Feed) -> None:
         """Keep the namespaces current until the store fails.
@@ -125,7 +132,7 @@ class Follower:
                 self._followed[name].hear()
 
     async def _sweep(self) -> None:
-        """Remove the segments of namespaces that nobody here keeps and that have changed since.
+        """Remove the segments of namespaces that nobody on the node keeps and that have changed.
 
         What was forgotten isn't to lie on the disk until somebody asks for the rest of it.
         """
@@ -134,13 +141,11 @@ class Follower:
             return
         self._swept_at = now
         left = await self._aside(left_segments, self._folder)
-        unheld = {name: found for name, found in left.items() if name not in self._followed}
-        if not unheld:
-            return
-        heads = await self._namespaces.heads(list(unheld))
-        for name, (folder, version) in unheld.items():
-            if heads[name].version != version:
-                await self._aside(remove_segments, folder)
+        names = {name for _, name, _ in left} - self._followed.keys()
+        heads = await self._namespaces.heads(sorted(names)) if names else {}
+        for path, name, version in left:
+            if name in heads and heads[name].version != version:
+                await self._aside(remove_unused, path)
 
     async def _look(self, names: Sequence[str]) -> None:
         if not names:

@@ -7,20 +7,22 @@ nobody: they answer from what is here, and `cluster.memory.cache.follower` keeps
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from cluster.kernel.clock import Clock, SystemClock
-from cluster.kernel.errors import Stopped, StoreUnavailable
+from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
 from cluster.kernel.lookup import Lookup, Tier
 from cluster.kernel.vocabulary import Passage
 from cluster.memory.cache.filters import EVERYTHING, Filter
 from cluster.memory.cache.follower import Follower
+from cluster.memory.cache.segments import namespace_folder
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.names import KnowledgeVersion
 from cluster.memory.knowledge.records import CODE, TEXT
@@ -43,6 +45,9 @@ REFRESHES_MAX = 3
 """One may be under way that began too early, one may read for a copy that is just replaced."""
 TEXTS = Filter(kind=TEXT)
 EXAMPLES = Filter(kind=CODE)
+
+_Asked = tuple[str, int, Filter]
+"""Question, limit and filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,10 @@ class KnowledgeCache:
         self._is_closed = False
         self._closing: set[asyncio.Task[None]] = set()
         """Of namespaces that had to go."""
-        self._memo: OrderedDict[tuple[KnowledgeView, str, int, Filter], tuple[Passage, ...]] = (
-            OrderedDict()
+        self._memo: WeakKeyDictionary[KnowledgeView, dict[_Asked, tuple[Passage, ...]]] = (
+            WeakKeyDictionary()
         )
+        """What was found, as long as it is what would be found: a view goes when the next comes."""
 
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return the best passages, best first; none for an empty collection id or query.
@@ -141,31 +147,39 @@ class KnowledgeCache:
         if not collection or not question or limit < 1:
             return Lookup()
         view, tier = await self._view(_asked(collection))
-        key = (view, question, limit, where)
-        passages = self._memo.get(key)
+        memo, key = self._memo.setdefault(view, {}), (question, limit, where)
+        passages = memo.get(key)
         if passages is not None:
             return self._told(passages, Tier.MEMO, view, started)
         vector = (await self._embedder.embed([question]))[0]
         found = await self._computed(view, lambda: view.search(question, vector, limit, where))
-        passages = self._memo[key] = tuple(found)
-        if len(self._memo) > MEMO_MAX:
-            self._memo.popitem(last=False)
+        passages = memo[key] = tuple(found)
+        if len(memo) > MEMO_MAX:
+            memo.pop(next(iter(memo)))
         return self._told(passages, tier, view, started)
 
     async def nearest(
         self, collection: str, vector: Vector, limit: int, where: Filter = EVERYTHING
     ) -> Lookup:
-        """Return the passages of the largest cosines with a vector; raises as `search`.
+        """Return the passages of the largest cosines with a vector; raises as `search` does.
 
         Args:
             collection: as for `search`.
             vector: float32[dimensions], unit L2 norm.
             limit: how many at most.
             where: what they must be.
+
+        Raises:
+            UsageError: the vector has other dimensions, or numbers that are not finite.
         """
         started = self._clock.now()
+        _check_vector(vector, self._embedder.dimensions)
         view, tier = await self._view(_asked(collection))
-        return self._told(tuple(view.nearest(vector, limit, where)), tier, view, started)
+        if where.is_of_sources:  # which takes a look at each of them
+            found = await self._computed(view, lambda: view.nearest(vector, limit, where))
+        else:
+            found = view.nearest(vector, limit, where)
+        return self._told(tuple(found), tier, view, started)
 
     async def warm(self, *namespaces: str) -> None:
         """Load what the first look-ups would have to wait for: what is written of some namespaces.
@@ -222,7 +236,6 @@ class KnowledgeCache:
             await shelf.refresh()
             view = shelf.view
             if view is not None and view.version >= asked.version:
-                self._evict()
                 return view, Tier.CENTRAL
         raise StoreUnavailable(
             f"the knowledge {asked} is not in the central store: name its files again"
@@ -241,6 +254,8 @@ class KnowledgeCache:
         self, passages: tuple[Passage, ...], tier: Tier, view: KnowledgeView, started: float
     ) -> Lookup:
         self._lookups[tier] += 1
+        if tier is not Tier.MEMO:
+            self._evict()
         return Lookup(
             passages, tier, view.version, self._clock.now() - started, self._follower.stale_s
         )
@@ -250,7 +265,8 @@ class KnowledgeCache:
             new_shelf = await self._aside(_shelf_class)
             if self._is_closed:
                 raise Stopped("the knowledge base is shutting down")
-            root = None if self._folder is None else self._folder / _folder_name(name)
+            embedder = self._embedder.name
+            root = self._folder and namespace_folder(self._folder, name, embedder)
             shelf = new_shelf(
                 name, self._namespaces, self._embedder, self._aside, clock=self._clock, root=root
             )
@@ -261,8 +277,12 @@ class KnowledgeCache:
 
     def _evict(self) -> None:
         """Let go of the namespaces that were not used for longest, until the rest fits."""
-        while len(self._shelves) > 1 and self._bytes() > self._bytes_max:
-            _, shelf = self._shelves.popitem(last=False)
+        for name, shelf in list(self._shelves.items())[:-1]:
+            if self._bytes() <= self._bytes_max:
+                return
+            if shelf.is_busy:
+                continue
+            del self._shelves[name]
             self._evicted += 1
             closing = asyncio.create_task(shelf.close(), name=f"close {shelf.name}")
             self._closing.add(closing)
@@ -295,5 +315,8 @@ def _asked(collection: str) -> KnowledgeVersion:
     return asked
 
 
-def _folder_name(namespace: str) -> str:
-    return hashlib.blake2b(namespace.encode(), digest_size=12).hexdigest()
+def _check_vector(vector: Vector, dimensions: int) -> None:
+    if vector.shape != (dimensions,):
+        raise UsageError(f"the vector has the shape {vector.shape}, and {dimensions} are compared")
+    if not math.isfinite(float(vector.sum())):
+        raise UsageError("the vector has numbers that are not finite")

@@ -10,15 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cluster.memory.cache.builder import BuildFailed, build_segment
+from cluster.memory.cache.care import SEGMENT_PASSAGES_MIN
 from cluster.memory.cache.segment import Segment
-from cluster.memory.cache.segments import (
-    SEGMENT_PASSAGES_MIN,
-    BrokenSegment,
-    SegmentMeta,
-    build_lock,
-    newest_segment,
-    remove_segments,
-)
+from cluster.memory.cache.segment_meta import BrokenSegment, SegmentMeta
+from cluster.memory.cache.segments import build_lock, newest_segment, remove_segments
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.side_thread import Aside
 from cluster.memory.knowledge.wire import record_from_bytes
@@ -56,34 +51,33 @@ class NodeSegments:
         self._embedder = embedder
         self._aside = aside
         self._say = say
-        self._unfit: Path | None = None
-        """A segment of another embedder."""
 
-    def has_other_than(self, segment: Segment | None) -> bool:
+    def has_newer(self, segment: Segment | None) -> bool:
         """Say whether there is one that should be searched instead of this one."""
-        opened = segment.folder if segment is not None else None
-        return newest_segment(self._root) not in {opened, self._unfit}
+        newest = newest_segment(self._root)
+        return newest is not None and (segment is None or newest != segment.folder)
 
     async def newest(self) -> Segment | None:
-        """Map the newest segment; what is damaged is removed, and said."""
+        """Map the newest segment; what is damaged is removed, and said.
+
+        Raises:
+            OSError: it can't be read for another reason.
+        """
         while (path := newest_segment(self._root)) is not None:
             try:
                 segment: Segment = await self._aside(Segment.open, path)
-            except FileNotFoundError:
-                continue  # a newer one has taken its place
-            except (BrokenSegment, OSError) as error:
+            except (FileNotFoundError, BlockingIOError):
+                continue  # a newer one takes its place, or it is being removed
+            except BrokenSegment as error:
                 self._say(f"{error}: it is built anew ({path})")
-                await self._aside(_remove, path)
-                continue
-            embedder = self._embedder
-            if (segment.meta.embedder, segment.meta.dimensions) == (
-                embedder.name,
-                embedder.dimensions,
-            ):
+                await self.reject(path)
+            else:
                 return segment
-            self._unfit = path
-            return None
         return None
+
+    async def reject(self, path: Path) -> None:
+        """Remove a segment that can't be read, or is not of this store's log."""
+        await self._aside(_remove, path)
 
     async def is_needed(self) -> bool:
         """Say whether the namespace has so much that it needs a segment."""

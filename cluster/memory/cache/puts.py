@@ -55,6 +55,10 @@ class Put:
             _rows(document),
         )
 
+    def fits(self, embedder: str, dimensions: int) -> bool:
+        """Say whether its vectors are of an embedder."""
+        return not self.chunks or (self.embedder, self.vectors.shape[1]) == (embedder, dimensions)
+
     def searchable(self, chunk: Chunk) -> str:
         """Return the words a passage is found by: its own, those above it, its file's name."""
         name = _SEPARATORS.sub(" ", self.source)

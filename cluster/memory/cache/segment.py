@@ -7,9 +7,12 @@ put follow each other, and puts are in the order of their versions.
 
 from __future__ import annotations
 
+import fcntl
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
+from weakref import finalize
 from zlib import crc32
 
 import faiss
@@ -20,9 +23,8 @@ from cluster.kernel.vocabulary import Passage
 from cluster.memory.cache.bm25 import Postings, WordPart
 from cluster.memory.cache.filters import Filter
 from cluster.memory.cache.rows import Allowed, Mask, Origin, rows_of_kind
-from cluster.memory.cache.segments import META, BrokenSegment, SegmentMeta
+from cluster.memory.cache.segment_meta import META, BrokenSegment, SegmentMeta
 from cluster.memory.cache.source_table import SourceTable
-from cluster.memory.knowledge.records import CODE, Chunk
 from cluster.memory.knowledge.vectors import Rows, Scores, Vector, cosines
 from cluster.memory.knowledge.wire import passage_from_bytes
 
@@ -46,9 +48,17 @@ FILTERS_MAX = 8
 
 
 class Segment:
-    """The files of a segment, mapped; whoever searches may do so from several threads."""
+    """The files of a segment, mapped; whoever searches may do so from several threads.
 
-    def __init__(self, folder: Path, meta: SegmentMeta) -> None:
+    Args:
+        folder: where they are.
+        meta: what they are of.
+        lease: descriptor of a locked file, which tells others on the node that somebody has it;
+            closed with the segment.
+    """
+
+    def __init__(self, folder: Path, meta: SegmentMeta, lease: int) -> None:
+        finalize(self, os.close, lease)
         self.meta = meta
         self.folder = folder
         arrays = {name: _loaded(folder / f"{name}.npy") for name in ARRAYS}
@@ -77,14 +87,17 @@ class Segment:
             BrokenSegment: they aren't.
             OSError: one can't be read.
         """
-        meta = SegmentMeta.from_json((folder / META).read_text(encoding="utf-8"))
-        for name, check in meta.checks.items():
-            if checked(folder / name) != check:
-                raise BrokenSegment(f"the file {name} of an index segment is damaged")
-        try:
-            return cls(folder, meta)
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise BrokenSegment("an index segment can't be read") from error
+        with (folder / META).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            meta = SegmentMeta.from_json(file.read())
+            for name, check in meta.checks.items():
+                if checked(folder / name) != check:
+                    raise BrokenSegment(f"the file {name} of an index segment is damaged")
+            try:
+                # The copy has the lock as well, and keeps it.
+                return cls(folder, meta, os.dup(file.fileno()))
+            except (ValueError, RuntimeError, KeyError) as error:
+                raise BrokenSegment("an index segment can't be read") from error
 
     def __len__(self) -> int:
         """Return the number of passages, dead ones included."""
@@ -110,11 +123,10 @@ class Segment:
             selected: a bit for each row, that says whether it may be among them; None for all.
         """
         wanted = min(len(self), max(RESCORED * count, 16))
-        # Its stubs know neither.
-        library: Any = faiss
-        search = library.SearchParametersHNSW(efSearch=max(EF_SEARCH, wanted))
-        if selected is not None:
-            search.sel = library.IDSelectorBitmap(selected)
+        library: Any = faiss  # its stubs know neither
+        selector = None if selected is None else library.IDSelectorBitmap(selected)
+        # Given here, it is kept as long as the parameters; set later, it would not be.
+        search = library.SearchParametersHNSW(efSearch=max(EF_SEARCH, wanted), sel=selector)
         _, found = self._index.search(vector[None, :], wanted, params=search)
         rows: Rows = found[0]
         return rows[rows >= 0]
@@ -217,8 +229,3 @@ def checked(path: Path) -> tuple[int, int]:
             size += len(block)
             crc = crc32(block, crc)
     return size, crc
-
-
-def is_code(chunk: Chunk) -> bool:
-    """Say whether a passage is a runnable example."""
-    return chunk.kind == CODE

@@ -16,12 +16,10 @@ from typing import Any
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import ClusterError, Stopped, StoreUnavailable
 from cluster.memory.cache.builder import BuildFailed
+from cluster.memory.cache.care import Care, Searched
 from cluster.memory.cache.copy import Copy, Torn
 from cluster.memory.cache.node_segments import NodeSegments
 from cluster.memory.cache.segment import Segment
-from cluster.memory.cache.segments import (
-    SegmentNeed,
-)
 from cluster.memory.cache.view import KnowledgeView
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.side_thread import Aside
@@ -69,22 +67,24 @@ class Shelf:
             if root is not None
             else None
         )
-        self._copy: Copy | None = None
+        self.copy: Copy | None = None
+        """What is there of it; None until it was read for the first time."""
         self._built_at = -math.inf
         self._died_at = math.inf
+        self._is_failing = False
         self._refreshing: asyncio.Task[None] | None = None
         self._is_again = False
         self._tending: asyncio.Task[None] | None = None
 
     @property
-    def copy(self) -> Copy | None:
-        """What is there of it; None until it was read for the first time."""
-        return self._copy
+    def is_busy(self) -> bool:
+        """Whether somebody may be waiting for it."""
+        return self.copy is None or self._refreshing is not None
 
     @property
     def view(self) -> KnowledgeView | None:
         """What can be searched."""
-        return self._copy.view if self._copy is not None else None
+        return self.copy.view if self.copy is not None else None
 
     def is_behind(self, version: int, digest: int | None) -> bool:
         """Say whether the store has something else than what can be searched."""
@@ -93,7 +93,7 @@ class Shelf:
 
     def hear(self) -> None:
         """Read what is new, in the background; once more, where that is under way."""
-        if self._copy is not None:
+        if self.copy is not None:
             self._is_again = self._refreshing is not None
             self._start_refresh()
 
@@ -124,25 +124,22 @@ class Shelf:
 
         Called every second or so.
         """
-        copy, now = self._copy, self._clock.now()
+        copy, now = self.copy, self._clock.now()
         if copy is None or self._tending is not None:
             return
         self._died_at = min(self._died_at, now) if copy.has_dead else math.inf
-        segments = self.segments
-        if segments is not None and segments.has_other_than(copy.segment):
-            self._tending = self._started(self._renew(segments, copy), self._tended)
-        elif segments is not None and self._need(copy).is_due(now):
-            self._tending = self._started(self._rebuild(segments, copy), self._tended)
-        elif copy.is_wasteful:
-            self._tending = self._started(self._replace(copy, copy.segment), self._tended)
+        care = self._searched(copy).care(now)
+        if care is not Care.NOTHING:
+            self._tending = self._started(self._tend(care, copy), self._tended)
 
     async def close(self) -> None:
         """Stop what is under way, and forget what was read."""
+        self._is_again = False
         under_way = [each for each in (self._refreshing, self._tending) if each is not None]
         for each in under_way:
             each.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        self._copy = None
+        self.copy = None
 
     def _started(
         self, work: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], None]
@@ -162,6 +159,7 @@ class Shelf:
     def _tended(self, tending: asyncio.Task[None]) -> None:
         self._tending = None
         if not tending.cancelled() and (error := tending.exception()) is not None:
+            self._is_failing = True
             is_known = isinstance(error, ClusterError | BuildFailed | OSError)
             self._say(f"the index of {self.name}: {error if is_known else repr(error)}")
 
@@ -171,45 +169,59 @@ class Shelf:
         self.trouble = trouble
 
     async def _refresh(self) -> None:
-        copy, is_new = self._copy, False
+        copy, is_new = self.copy, False
         if copy is None:
             copy, is_new = await self._begun(), True
         for _ in range(BEGINNINGS_MAX):
             try:
                 await copy.advance()
             except Torn:
+                if copy.segment is not None and self.segments is not None:
+                    await self.segments.reject(copy.segment.folder)
                 copy, is_new = self._new_copy(None), True
             else:
                 if is_new:
-                    self._copy = copy
+                    self.copy = copy
                 return
         raise StoreUnavailable(f"the store loses entries of the knowledge {self.name} all the time")
 
     async def _begun(self) -> Copy:
         """Begin with a segment, which is built first where there is so much that it needs one."""
         while self.segments is not None:
-            segment = await self.segments.newest()
-            if segment is not None:
-                return self._new_copy(segment)
             try:
+                segment = await self.segments.newest()
+                if segment is not None:
+                    return self._new_copy(segment)
                 if not await self.segments.is_needed():
                     break
                 if not await self.segments.build():
                     await asyncio.sleep(OTHERS_BUILD_S)
             except (BuildFailed, OSError) as error:
-                self._built_at = self._clock.now()
+                self._built_at, self._is_failing = self._clock.now(), True
                 self._say(f"the knowledge {self.name} is searched without an index: {error}")
                 break
         return self._new_copy(None)
 
-    def _need(self, copy: Copy) -> SegmentNeed:
-        return SegmentNeed(
-            copy.segment.meta.passages if copy.segment is not None else 0,
-            copy.delta_passages,
-            self._built_at,
-            self._died_at,
-            is_failing=bool(self.trouble),
+    def _searched(self, copy: Copy) -> Searched:
+        segment, segments = copy.segment, self.segments
+        return Searched(
+            segment_passages=len(segment) if segment is not None else 0,
+            delta_passages=copy.delta_passages,
+            dead_passages=copy.dead_passages,
+            has_newer=segments is not None and segments.has_newer(segment),
+            died_at=self._died_at,
+            built_at=self._built_at,
+            is_failing=self._is_failing,
+            can_build=segments is not None,
         )
+
+    async def _tend(self, care: Care, copy: Copy) -> None:
+        if care is Care.TIDY or self.segments is None:
+            await self._replace(copy, copy.segment)
+        elif care is Care.BUILD:
+            await self._rebuild(self.segments, copy)
+        else:
+            await self._replace(copy, await self.segments.newest())
 
     async def _rebuild(self, segments: NodeSegments, copy: Copy) -> None:
         """Build another segment, or do without where little is left."""
@@ -218,13 +230,9 @@ class Shelf:
                 await segments.clear()
                 await self._replace(copy, None)
             elif await segments.build():
-                await self._renew(segments, copy)
+                await self._replace(copy, await segments.newest())
         finally:
             self._built_at = self._clock.now()
-
-    async def _renew(self, segments: NodeSegments, copy: Copy) -> None:
-        """Put the newest segment under what is searched."""
-        await self._replace(copy, await segments.newest())
 
     async def _replace(self, before: Copy, segment: Segment | None) -> None:
         """Search a copy that begins with another segment, and has none of the dead."""
@@ -234,10 +242,12 @@ class Shelf:
             while copy.version < before.version:
                 await copy.advance()
         except Torn:
-            return  # of a store that was emptied since; the next look finds that out as well
-        if self._copy is before:
-            self._copy = copy
-            self.trouble = ""
+            if segment is not None and self.segments is not None:
+                await self.segments.reject(segment.folder)
+            return  # the next look finds out whether the store has lost something
+        if self.copy is before:
+            self.copy = copy
+            self.trouble, self._is_failing = "", False
 
     def _new_copy(self, segment: Segment | None, before: Copy | None = None) -> Copy:
         known = before.alive if before is not None else None

@@ -65,7 +65,7 @@ class IndexPart(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class KnowledgeView:
     """Parts of a namespace, together all that it has at a version."""
 

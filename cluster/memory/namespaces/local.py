@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
@@ -89,6 +90,7 @@ class LocalNamespaces:
         self._counts: Counter[str] = Counter()
         """By how many entries each document is named."""
         self._feeds: set[LocalFeed] = set()
+        self._id = uuid4().hex
 
     async def store_documents(self, documents: Mapping[str, bytes]) -> None:
         """Keep documents under their ids; for `UNNAMED_KEPT_S` only, unless they are named."""
@@ -172,6 +174,10 @@ class LocalNamespaces:
             for name, log in self._logs.items()
             if any(each.document for each in log.entries.values())
         }
+
+    async def store_id(self) -> str:
+        """Return what tells this store from others and from itself after it was emptied."""
+        return self._id
 
     async def feed(self) -> LocalFeed:
         """Open a feed, which is the caller's to close; it hears of everything from now on."""

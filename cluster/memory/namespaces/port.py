@@ -156,6 +156,10 @@ class Namespaces(Protocol):
         """Return the namespaces with sources, each with the Unix time of the last `apply` to it."""
         ...
 
+    async def store_id(self) -> str:
+        """Return what tells this store from others and from itself after it was emptied."""
+        ...
+
     async def feed(self) -> Feed:
         """Open a feed, which is the caller's to close; it hears of everything from now on."""
         ...

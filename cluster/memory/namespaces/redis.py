@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import uuid4
 
 from cluster.memory.namespaces.digest import DIGEST_MODULUS
 from cluster.memory.namespaces.port import (
@@ -169,6 +170,13 @@ return newest and newest[1] or '0-0'
 _LIST: Final = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 
+# KEYS: id of the store. ARGV: what it becomes where there is none.
+_STORE_ID: Final = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])
+"""
+
+
 class RedisFeed:
     """`cluster.memory.namespaces.port.Feed` on a stream.
 
@@ -280,6 +288,11 @@ class RedisNamespaces:
         return {
             name.decode(): float(score) for name, score in zip(found[::2], found[1::2], strict=True)
         }
+
+    async def store_id(self) -> str:
+        """Return what tells this store from others and from itself after it was emptied."""
+        told = await self._store.run_script(_STORE_ID, ["knowledge:store"], [uuid4().hex])
+        return str(told.decode())
 
     async def feed(self) -> RedisFeed:
         """Open a feed, which is the caller's to close; it hears of everything from now on."""

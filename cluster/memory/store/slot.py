@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
+from cluster.user_folders import user_folder
 
 _SLOTS_MAX = 64
 # sockaddr_un holds 108 bytes on Linux and 104 elsewhere, with a closing zero.
@@ -137,7 +138,4 @@ def _private(folder: Path) -> Path:
 
 
 def _user_data_root() -> Path:
-    named = Path(os.environ.get("XDG_DATA_HOME", ""))
-    # A relative one is to be ignored, says the XDG base directory specification.
-    base = named if named.is_absolute() else Path.home() / ".local" / "share"
-    return base / "fleetmind"
+    return user_folder("XDG_DATA_HOME", ".local/share")

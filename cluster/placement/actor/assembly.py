@@ -140,9 +140,10 @@ async def open_host(spec: HostSpec) -> AgentHost:
     OwnModules((role.class_path, settings.parts.factory), settings.python_path).install()
     store = await RedisStore.connect(secrets.redis_url)
     try:
+        namespaces = RedisNamespaces(store)
         knowledge = KnowledgeCache(
-            RedisNamespaces(store),
-            folder=segments_folder(settings.knowledge.cache, secrets.redis_url),
+            namespaces,
+            folder=segments_folder(settings.knowledge.cache, await namespaces.store_id()),
             bytes_max=settings.knowledge.memory_bytes_max,
         )
         build: BuildAgent = load(settings.parts.factory)

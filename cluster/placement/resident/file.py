@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
 from cluster.placement.local.process_table import ProcessId
+from cluster.user_folders import user_folder
 
 _FILE = "cluster.json"
 
@@ -40,10 +41,7 @@ def state_dir() -> Path:
     Raises:
         PlacementError: it can't be made.
     """
-    named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # A relative one is to be ignored, says the XDG base directory specification.
-    base = named if named.is_absolute() else Path.home() / ".local" / "state"
-    folder = base / "fleetmind"
+    folder = user_folder("XDG_STATE_HOME", ".local/state")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from cluster.kernel.clock import Clock
 from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
-from cluster.memory.cache import follower
 from cluster.memory.cache import knowledge_cache as module
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
-from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.namespaces.local import LocalNamespaces
-from cluster.memory.namespaces.port import Feed, Head, NamespaceLog, document_key
-from cluster.memory.store.local import LocalStore
+from cluster.memory.knowledge.vectors import Vector
+from cluster.memory.namespaces.port import document_key
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
-
-PAGE = """\
-# Heaps
-
-A heap keeps its smallest element first.
-
-```python
-import heapq
-print(heapq.nsmallest(1, [3, 1, 2]))
-```
-"""
-
-
-class Deaf:
-    """A feed whose wake-ups are lost."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    async def wait(self, timeout_s: float) -> frozenset[str]:
-        await self._feed.wait(timeout_s)
-        return frozenset()
-
-    async def close(self) -> None:
-        await self._feed.close()
-
-
-class CountingNamespaces(LocalNamespaces):
-    """Counts the reads of whole namespaces, and holds them up where a test wants it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.store = LocalStore(clock)
-        super().__init__(self.store, clock)
-        self.loads: list[str] = []
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.is_gone = False
-        self.is_silent = False
-        """Whether its feeds say nothing."""
-
-    def empty(self) -> None:
-        """Lose everything, as a store that is flushed does."""
-        self.__init__(self._clock)  # type: ignore[misc]
-
-    async def feed(self) -> Feed:  # type: ignore[override]
-        feed = await super().feed()
-        return Deaf(feed) if self.is_silent else feed
-
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
-        if not after:
-            self.loads.append(name)
-            await self.may_answer.wait()
-        if self.is_gone:
-            raise StoreUnavailable("the store is gone")
-        return await super().entries(name, after)
-
-    async def heads(self, names: Sequence[str]) -> dict[str, Head]:
-        if self.is_gone:
-            raise StoreUnavailable("the store is gone")
-        return await super().heads(names)
+from tests.support.knowledge import PAGE, CountingNamespaces, learned
 
 
 @pytest.fixture
@@ -104,27 +42,6 @@ async def knowledge(
     opened = KnowledgeCache(namespaces, embedder)
     yield opened
     await opened.close()
-
-
-def write(folder: Path, pages: Mapping[str, str]) -> None:
-    folder.mkdir(exist_ok=True)
-    for name, text in pages.items():
-        (folder / f"{name}.md").write_text(text)
-
-
-async def learned(namespaces: CountingNamespaces, folder: Path, **pages: str) -> str:
-    """Learns pages and returns the version they have, with the reads that took forgotten."""
-    write(folder, pages)
-    done = await learn(namespaces, [folder], embedder=HashingEmbedder())
-    namespaces.loads.clear()
-    return done.collection
-
-
-async def caught_up(knowledge: KnowledgeCache, version: int) -> None:
-    """Waits until the only namespace that is held can be searched at a version."""
-    async with asyncio.timeout(10.0):
-        while knowledge.statistics().namespaces[0].version < version:  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0)
 
 
 async def test_passages_are_found_with_their_lines_and_titles(
@@ -216,6 +133,50 @@ async def test_what_was_not_used_for_longest_goes_for_what_does_not_fit(
     assert evicted == 2
 
 
+async def test_what_is_being_read_does_not_go_for_what_does_not_fit(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, tmp_path: Path
+) -> None:
+    small = KnowledgeCache(namespaces, embedder, bytes_max=1)
+    one, two = [await learned(namespaces, tmp_path / name, page=f"Text {name}") for name in "ab"]
+
+    found = await asyncio.gather(*(small.search(each, "text") for each in (one, two, one, two)))
+    await small.close()
+
+    assert all(each.passages for each in found)
+
+
+@pytest.mark.parametrize(
+    ("vector", "why"),
+    [
+        (np.zeros(3, dtype=np.float32), "the shape"),
+        (np.zeros((1, 64), dtype=np.float32), "the shape"),
+        (np.full(64, np.nan, dtype=np.float32), "not finite"),
+    ],
+)
+async def test_a_vector_that_is_none_of_the_embedders_is_refused(
+    namespaces: CountingNamespaces,
+    knowledge: KnowledgeCache,
+    tmp_path: Path,
+    vector: Vector,
+    why: str,
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+
+    with pytest.raises(UsageError, match=why):
+        await knowledge.nearest(collection, vector, 5)
+
+
+async def test_the_nearest_to_a_vector_are_found(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.", trees="All on trees.")
+    [vector] = await HashingEmbedder().embed(["heap of sand"])
+
+    found = await knowledge.nearest(collection, vector, 1)
+
+    assert [each.text for each in found.passages] == ["A heap of sand."]
+
+
 async def test_a_version_that_is_not_there_is_an_error_that_can_pass(
     namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
@@ -269,66 +230,6 @@ async def test_a_task_reads_what_was_written_before_it(
     assert best.text == "All about a tree."
 
 
-async def test_what_was_forgotten_is_not_found_by_tasks_that_run(
-    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
-) -> None:
-    collection = await learned(namespaces, tmp_path, heaps=PAGE, trees="All about a heap.")
-    await knowledge.search(collection, "heap")
-
-    await forget(namespaces, [f"{tmp_path}/heaps.md"])
-    await caught_up(knowledge, 3)
-    found = [await knowledge.search(collection, "heap", limit) for limit in (1, 5)]
-
-    assert [[each.text for each in some.passages] for some in found] == [["All about a heap."]] * 2
-
-
-async def test_what_was_changed_is_heard_of_and_found(
-    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
-) -> None:
-    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
-    await knowledge.search(collection, "heap")
-
-    await learned(namespaces, tmp_path, heaps="A heap of hay, and more of it.")
-    await caught_up(knowledge, 2)
-    found = await knowledge.search(collection, "heap")
-
-    assert [each.text for each in found.passages] == ["A heap of hay, and more of it."]
-    assert (found.version, found.tier) == (2, "local")
-
-
-async def test_a_change_whose_wake_up_is_lost_is_found_at_the_next_look(
-    namespaces: CountingNamespaces,
-    knowledge: KnowledgeCache,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.01)
-    namespaces.is_silent = True
-    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
-    await knowledge.search(collection, "heap")
-
-    await learned(namespaces, tmp_path, heaps="A heap of hay.")
-    await caught_up(knowledge, 2)
-
-    [found] = (await knowledge.search(collection, "heap")).passages
-    assert found.text == "A heap of hay."
-
-
-async def test_a_store_that_was_emptied_and_filled_again_is_noticed_at_the_same_version(
-    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
-) -> None:
-    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
-    await knowledge.search(collection, "heap")
-
-    namespaces.empty()
-    await learned(namespaces, tmp_path, heaps="A heap of hay.")
-    async with asyncio.timeout(10.0):
-        while [each.text for each in (await knowledge.search(collection, "heap")).passages] != [  # noqa: ASYNC110 - no event
-            "A heap of hay."
-        ]:
-            await asyncio.sleep(0)
-
-
 async def test_a_look_up_is_remembered_until_something_changes(
     namespaces: CountingNamespaces,
     knowledge: KnowledgeCache,
@@ -344,22 +245,6 @@ async def test_a_look_up_is_remembered_until_something_changes(
     assert tiers == ["central", "memo", "central", "memo"]
     assert embedder.texts.count("heap") == 2
     assert knowledge.statistics().lookups == {"central": 2, "memo": 2}
-
-
-async def test_without_the_store_what_is_here_is_searched_and_called_stale(
-    namespaces: CountingNamespaces, embedder: HashingEmbedder, clock: ManualClock, tmp_path: Path
-) -> None:
-    knowledge = KnowledgeCache(namespaces, embedder, clock=clock)
-    collection = await learned(namespaces, tmp_path, heaps=PAGE)
-    fresh = await knowledge.search(collection, "heap")
-
-    namespaces.is_gone = True
-    clock.advance(60.0)
-    stale = await knowledge.search(collection, "heap")
-    await knowledge.close()
-
-    assert stale.passages == fresh.passages != ()
-    assert (fresh.stale_s, stale.stale_s) == (0.0, 60.0)
 
 
 async def test_vectors_of_another_embedder_are_not_compared(

@@ -12,7 +12,7 @@ from cluster.memory.cache.building import write_segment
 from cluster.memory.cache.filters import EVERYTHING
 from cluster.memory.cache.puts import Put
 from cluster.memory.cache.segment import EXACT_ROWS_MAX, Segment, SegmentPart
-from cluster.memory.cache.segments import META, BrokenSegment, SegmentMeta
+from cluster.memory.cache.segment_meta import META, BrokenSegment, SegmentMeta
 from cluster.memory.knowledge.records import Chunk
 from cluster.memory.knowledge.vectors import unit
 from tests.support.puts import put, segment_of, text_put

@@ -1,0 +1,55 @@
+"""What a segment says that it is of, and how that is known to be true.
+
+Written by `cluster.memory.cache.building`, read by whoever opens a segment or looks for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+FORMAT: Final = 1
+META = "segment.json"
+"""The file in which a segment says what it is of."""
+
+
+class BrokenSegment(Exception):
+    """A segment's files aren't what was written: it has to be built anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeta:
+    """What a segment is of."""
+
+    namespace: str
+    version: int
+    digest: int
+    embedder: str
+    dimensions: int
+    passages: int
+    sources: int
+    checks: Mapping[str, tuple[int, int]]
+    """Size and CRC-32 of each file."""
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """Return it as its file has it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` has written.
+
+        Raises:
+            BrokenSegment: it is something else, or of another version.
+        """
+        try:
+            read = json.loads(text)
+            if read["format"] != FORMAT:
+                raise BrokenSegment("an index segment is of another version of its format")
+            read["checks"] = {name: (size, crc) for name, (size, crc) in read["checks"].items()}
+            return cls(**read)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BrokenSegment("an index segment doesn't say what it is") from error
