@@ -62,6 +62,10 @@ ASTRAY = (
     "Only sentences that stand in the documents are shown: too much of what the model cited is not "
     "there or says otherwise."
 )
+STALE = (
+    "The documents may have changed: the central store hasn't answered for {stale_s:.0f} s, and "
+    "what was read before that was searched."
+)
 TOKENS_MAX = 900
 PASSAGES_KEPT = 6
 """Of the best passages, how many go with a finding beside those that it cites."""
@@ -101,7 +105,15 @@ class Researcher(Agent):
         return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
 
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
-        passages = await self._passages(assignment, turn)
+        passages, stale_s = await self._passages(assignment, turn)
+        finding = await self._from(passages, assignment, turn)
+        if not stale_s:
+            return finding
+        return replace(finding, degraded=(*finding.degraded, STALE.format(stale_s=stale_s)))
+
+    async def _from(
+        self, passages: Sequence[Passage], assignment: Assignment, turn: Turn
+    ) -> Finding:
         if not passages:
             return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
         sources = await asyncio.to_thread(laid_out, passages)
@@ -149,8 +161,11 @@ class Researcher(Agent):
         turn.emit(FellBack("research", reason))
         return extracted(found, passages, reason)
 
-    async def _passages(self, assignment: Assignment, turn: Turn) -> list[Passage]:
-        """Return the best passages for each question of the instruction and the goal, each once."""
+    async def _passages(self, assignment: Assignment, turn: Turn) -> tuple[list[Passage], float]:
+        """Return the best passages for each question of the instruction and the goal, each once.
+
+        Beside them: since when nobody has said that they are current; 0 where that is known.
+        """
         searches = (
             self.parts.knowledge.search(assignment.collection, query)
             for query in queries_of(assignment)
@@ -170,7 +185,7 @@ class Researcher(Agent):
             if passage.kind == "text" and len(merged) < self.parts.passages_max:
                 place = (passage.source, passage.page, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
-        return list(merged.values())
+        return list(merged.values()), max((each.stale_s for each in results), default=0.0)
 
 
 def queries_of(assignment: Assignment) -> list[str]:

@@ -15,10 +15,11 @@ class FakeKnowledge:
     def __init__(self, *passages: Passage) -> None:
         self.passages = passages
         self.queries: list[str] = []
+        self.stale_s = 0.0
 
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         self.queries.append(query)
-        return Lookup(self._of(collection, "text")[:limit])
+        return Lookup(self._of(collection, "text")[:limit], stale_s=self.stale_s)
 
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         self.queries.append(query)

@@ -107,6 +107,20 @@ async def test_strictly_only_quoted_sentences_reach_the_finding() -> None:
     )
 
 
+async def test_documents_that_nobody_vouches_for_any_more_are_said_to_be(
+    bench_class: type[Bench],
+) -> None:
+    said = "The Zephyr cache holds 512 entries [1]."
+    current, stale = (bench_class(said, LIMITS) for _ in range(2))
+    stale.knowledge.stale_s = 61.2
+
+    fresh, doubtful = await current.ask(), await stale.ask()
+
+    assert not any("may have changed" in each for each in fresh.degraded)
+    assert doubtful.text == fresh.text
+    assert "hasn't answered for 61 s" in doubtful.degraded[-1]
+
+
 async def test_what_nothing_backs_is_shown_with_a_mark() -> None:
     finding = await Bench(
         "The Zephyr cache holds 512 entries [1]. Few users ever complain.", LIMITS, PERSON
