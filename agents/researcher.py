@@ -111,9 +111,7 @@ class Researcher(Agent):
             return finding
         return replace(finding, degraded=(*finding.degraded, STALE.format(stale_s=stale_s)))
 
-    async def _from(
-        self, passages: Sequence[Passage], assignment: Assignment, turn: Turn
-    ) -> Finding:
+    async def _from(self, passages: list[Passage], assignment: Assignment, turn: Turn) -> Finding:
         if not passages:
             return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
         sources = await asyncio.to_thread(laid_out, passages)

@@ -28,10 +28,10 @@ GROUPS = {
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
     "learning": "benchmarks.bench_learning",
-    "knowledge": "benchmarks.bench_knowledge",
     "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {
+    "knowledge": "benchmarks.bench_knowledge",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
 }

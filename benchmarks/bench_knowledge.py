@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure
-from benchmarks.knowledge_corpus import passages
 from benchmarks.knowledge_host import HostProcess
+from benchmarks.knowledge_peer import ASKED, Corpus, Hnswlib, K, exact, recall_of, sync_us
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from cluster.memory.knowledge.records import Chunk, SourceRecord, StoredDocument
@@ -37,9 +34,7 @@ from cluster.memory.store.redis import RedisStore
 
 SIZES = (10_000, 100_000)
 QUICK_SIZES = (5_000,)
-ASKED = 1_000
 PER_DOCUMENT = 10
-K = 8
 ROUNDS = 5
 LOOKUP_GOALS = {10_000: Goal("<=", 1.5), 100_000: Goal("<=", 1.3)}
 RECALL_GOAL = Goal(">=", 0.99)
@@ -50,31 +45,6 @@ READY_GOAL = Goal("<=", 1.0)
 PRIVATE_GOAL = Goal("<=", 50.0)
 VISIBLE_GOAL = Goal("<=", 20.0)
 LAG_LOOK_S = 0.002
-
-Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Texts with their vectors: those that are stored, and others that are asked for."""
-
-    texts: Sequence[str]
-    vectors: Vectors
-    questions: Sequence[str]
-    asked: Vectors
-
-    @classmethod
-    async def of(cls, count: int) -> Corpus:
-        """Read and embed it: 60 s for 100,000."""
-        embedder = WordLlamaEmbedder()
-        texts = passages(count + ASKED)
-        questions = [text.split(". ")[0][:300] for text in texts[count:]]
-        return cls(
-            texts[:count],
-            await embedder.embed(texts[:count]),
-            questions,
-            await embedder.embed(questions),
-        )
 
 
 def run(*, is_quick: bool = False) -> list[Figure]:
@@ -175,19 +145,19 @@ async def _lookups(cache: KnowledgeCache, collection: str, corpus: Corpus) -> li
         )
     ]  # fmt: skip
     try:
-        peer = Hnswlib(corpus, truth, recall)
+        peer = Hnswlib.quickest(corpus, truth, recall)
     except ImportError:
         return [*figures, not_run(name, str(LOOKUP_GOALS.get(size, "")), "hnswlib isn't installed")]
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS):
         ours += [await _timed_us(cache.nearest, collection, each, K) for each in corpus.asked]
-        theirs += [_sync_us(peer.ask, each) for each in corpus.asked]
+        theirs += [sync_us(peer.ask, each) for each in corpus.asked]
     ratios = [
         percentile(ours[at : at + ASKED], 0.5) / percentile(theirs[at : at + ASKED], 0.5)
         for at in range(0, len(ours), ASKED)
     ]
-    note = f"recall {recall:.4f}, hnswlib {peer.recall:.4f} with ef {peer.ef}"
+    note = f"recall {recall:.4f}, hnswlib {peer.recall:.4f}: M {peer.links}, ef {peer.ef}"
     return [
         *figures,
         sample_figure(f"cache.lookup_us_{size}", "us", ours),
@@ -196,55 +166,9 @@ async def _lookups(cache: KnowledgeCache, collection: str, corpus: Corpus) -> li
     ]
 
 
-def exact(corpus: Corpus) -> list[Ids]:
-    """Return the nearest texts of each question, by comparing all."""
-    rows = []
-    for vector in corpus.asked:
-        cosines = corpus.vectors @ vector
-        rows.append(np.argpartition(-cosines, K)[:K])
-    return rows
-
-
-def recall_of(found: Sequence[Ids], truth: Sequence[Ids]) -> float:
-    """Return the share of the nearest that were found."""
-    hits = [len(np.intersect1d(one, two)) for one, two in zip(found, truth, strict=True)]
-    return sum(hits) / (K * len(truth))
-
-
-class Hnswlib:
-    """Bare hnswlib over the same vectors, with the smallest `ef` of at least a recall."""
-
-    EFS = (16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 320, 400, 512)
-
-    def __init__(self, corpus: Corpus, truth: Sequence[Ids], recall: float) -> None:
-        library: Any = importlib.import_module("hnswlib")
-        self._index = library.Index("ip", corpus.vectors.shape[1])
-        self._index.init_index(len(corpus.vectors), M=16, ef_construction=200, random_seed=1)
-        self._index.add_items(corpus.vectors, num_threads=1)
-        self._index.set_num_threads(1)
-        for ef in self.EFS:
-            self.ef = ef
-            self._index.set_ef(ef)
-            self.recall = recall_of([self.ask(each) for each in corpus.asked], truth)
-            if self.recall >= recall:
-                break
-
-    def ask(self, vector: Any) -> Ids:
-        """Return the nearest."""
-        labels, _ = self._index.knn_query(vector[None, :], k=K)
-        ids: Ids = labels[0].astype(np.int64)
-        return ids
-
-
 async def _timed_us(ask: Callable[..., Any], *arguments: Any) -> float:
     started = time.perf_counter()
     await ask(*arguments)
-    return (time.perf_counter() - started) * 1e6
-
-
-def _sync_us(ask: Callable[..., Any], *arguments: Any) -> float:
-    started = time.perf_counter()
-    ask(*arguments)
     return (time.perf_counter() - started) * 1e6
 
 
@@ -329,10 +253,13 @@ async def _visibility(
     size = len(corpus.texts)
     statistics = cache.statistics().namespaces[0]
     async with HostProcess.started(url, folder / "other", f"bench@{statistics.version}") as host:
-        written = await _write_steadily(namespaces, corpus)
+        written, took_ms = await _write_steadily(namespaces, corpus)
         seen = await host.seen(max(written))
     delays = [(seen[version] - at) * 1_000 for version, at in written.items()]
     return [
+        sample_figure(
+            f"cache.visibility_ms_{size}.writes", "ms", took_ms, note="what a write took"
+        ),
         sample_figure(f"cache.visibility_ms_{size}", "ms", delays, note="by source and by vector"),
         _p99(f"cache.visibility_p99_ms_{size}", delays, VISIBLE_GOAL),
     ]
@@ -343,9 +270,12 @@ WRITES_S = 10.0
 WRITES_AT_ONCE = 10
 
 
-async def _write_steadily(namespaces: RedisNamespaces, corpus: Corpus) -> dict[int, float]:
-    """Write ten at a time, and return when the writing of each version began."""
+async def _write_steadily(
+    namespaces: RedisNamespaces, corpus: Corpus
+) -> tuple[dict[int, float], list[float]]:
+    """Write ten at a time; return when the writing of each version began, and what each took."""
     written: dict[int, float] = {}
+    took_ms = []
     started = time.monotonic()
     count = int(WRITES_PER_S * WRITES_S)
     for at in range(0, count, WRITES_AT_ONCE):
@@ -361,9 +291,10 @@ async def _write_steadily(namespaces: RedisNamespaces, corpus: Corpus) -> dict[i
         began = time.monotonic()
         await namespaces.store_documents({change.document: data for change, data in made})
         version = (await namespaces.apply("bench", [change for change, _ in made])).version
+        took_ms.append((time.monotonic() - began) * 1_000)
         for each in range(version - WRITES_AT_ONCE + 1, version + 1):
             written[each] = began
-    return written
+    return written, took_ms
 
 
 @asynccontextmanager

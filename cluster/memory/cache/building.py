@@ -34,7 +34,7 @@ from cluster.memory.knowledge.wire import chunk_to_bytes
 
 LINKS = 32
 """Neighbours of a vector in the HNSW graph (twice as many on its lowest level)."""
-EF_CONSTRUCTION = 100
+EF_CONSTRUCTION = 200
 TRAINING_ROWS = 20_000
 _UNFINISHED = "unfinished-"
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SOURCES_KEPT = 4_096
+
 
 class SourceTable:
     """Sources as a namespace had them at a version.
@@ -33,6 +35,8 @@ class SourceTable:
         self._key_puts: NDArray[np.int32] = arrays["key_puts"]
         self._text_starts: NDArray[np.int64] = arrays["source_starts"]
         self._texts = texts
+        self._read: dict[int, tuple[str, str, str, str]] = {}
+        """Some that were asked for: a source is found again and again."""
 
     def find(self, key: str) -> tuple[int, str] | None:
         """Return version and document of a source, as they were."""
@@ -54,6 +58,14 @@ class SourceTable:
 
     def source(self, put: int) -> tuple[str, str, str, str]:
         """Return key, document, source and path of a put."""
+        known = self._read.get(put)
+        if known is None:
+            if len(self._read) >= SOURCES_KEPT:
+                self._read.clear()
+            known = self._read[put] = self._text(put)
+        return known
+
+    def _text(self, put: int) -> tuple[str, str, str, str]:
         start, end = self._text_starts[put : put + 2].tolist()
         key, document, source, path = self._texts[start:end].tobytes().decode().split("\0")
         return key, document, source, path

@@ -121,13 +121,13 @@ class KnowledgeView:
         return self._best(hits, limit)
 
     def _best(self, hits: Sequence[tuple[IndexPart, Rows, Scores]], limit: int) -> list[Passage]:
-        best = [
-            (float(score), part, int(row))
-            for part, rows, scores in hits
-            for row, score in zip(*_top(rows, scores, limit), strict=True)
-            if score > 0
-        ]
-        best.sort(key=lambda hit: -hit[0])
+        best = []
+        for part, rows, scores in hits:
+            rows, scores = _top(rows, scores, limit)  # noqa: PLW2901 - the best of them
+            pairs = zip(scores.tolist(), rows.tolist(), strict=True)
+            best += [(score, part, row) for score, row in pairs if score > 0]
+        if len(hits) > 1:
+            best.sort(key=lambda hit: -hit[0])
         return [self._passage(part, row, score) for score, part, row in best[:limit]]
 
     def _passage(self, part: IndexPart, row: int, score: float) -> Passage:

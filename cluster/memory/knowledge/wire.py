@@ -88,8 +88,18 @@ def passage_from_bytes(data: bytes, source: str, document: str, score: float) ->
         WireError: the bytes are none.
     """
     try:
-        return passage_of(
-            _chunk(memory_pb2.StoredPassage.FromString(data)), source, document, score
+        read = memory_pb2.StoredPassage.FromString(data)
+        return Passage(
+            source,
+            read.start_line,
+            read.end_line,
+            read.text,
+            score,
+            _KIND_FROM_PROTO[read.kind],
+            read.title,
+            tuple(read.breaks),
+            read.page,
+            document,
         )
     except (DecodeError, KeyError) as error:
         raise WireError("a passage can't be read as one") from error
