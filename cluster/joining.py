@@ -43,6 +43,7 @@ class DriverLink:
         self._store = store
         self._namespaces = RedisNamespaces(store)
         self._driver = driver
+        self._is_adopted = False
 
     async def knowledge(
         self, paths: Sequence[str | PathLike[str]], note: Note, namespace: str = ""
@@ -69,19 +70,28 @@ class DriverLink:
         return KnowledgeRead(result.collection, result.files, result.left_out)
 
     async def _learned(self, namespace: str) -> str:
-        """Return a namespace at its version; nothing where nothing was ever learned by default."""
-        from cluster.memory.knowledge.catalog import adopt_collection
+        """Return a namespace at its version; nothing where nothing is learned by default.
 
-        await adopt_collection(self._store, self._namespaces)
-        if namespace:
+        It stands before each task's first event, so it is one round trip.
+        """
+        await self._adopt_once()
+        name = namespace or LEARNED
+        head = (await self._namespaces.heads([name]))[name]
+        if head.is_empty:
+            if not namespace:
+                return ""
             from cluster.memory.knowledge.forgetting import known_namespace
 
             await known_namespace(self._namespaces, namespace)
-        elif LEARNED not in await self._namespaces.names():
-            return ""
-        name = namespace or LEARNED
-        heads = await self._namespaces.heads([name])
-        return str(KnowledgeVersion(name, heads[name].version))
+        return str(KnowledgeVersion(name, head.version))
+
+    async def _adopt_once(self) -> None:
+        if self._is_adopted:
+            return
+        from cluster.memory.knowledge.catalog import adopt_collection
+
+        await adopt_collection(self._store, self._namespaces)
+        self._is_adopted = True
 
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""

@@ -70,6 +70,11 @@ class Head:
     """Sum over the live entries, see `cluster.memory.namespaces.digest`; None until something is
     appended to a namespace whose latest entry is by a version of this project without digests."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known to have no source."""
+        return self.digest == 0
+
 
 @dataclass(frozen=True, slots=True)
 class NamespaceLog:
