@@ -11,6 +11,7 @@ from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
+from cluster.kernel.cache_statistics import CacheStatistics
 from cluster.kernel.errors import StoreUnavailable
 from cluster.placement.resident import control as resident_control
 from cluster.placement.resident.control import ClusterStatus
@@ -18,6 +19,7 @@ from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.settings import Configuration, load
 
 _LETTERS_SHOWN = 5
+_MEGABYTE = 1_000_000
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -87,8 +89,26 @@ def _agents(found: ClusterStatus) -> Iterator[str]:
         process = f", process {agent.pid}" if agent.pid else ""
         how = "not answering" if agent.agent in found.silent else "serving"
         yield f"{agent.agent:<10} {how} at {host_port}{process}, incarnation {agent.epoch}"
+        if agent.knowledge is not None:
+            yield from _held(agent.knowledge)
     for name in found.missing:
         yield f"{name:<10} not serving: it is being restarted"
+
+
+def _held(knowledge: CacheStatistics) -> Iterator[str]:
+    for each in knowledge.namespaces:
+        trouble = f"; {each.trouble}" if each.trouble else ""
+        yield (
+            f"  {each.name}@{each.version}: {each.passages:,} passages "
+            f"({each.delta_passages:,} in no segment), {each.bytes / _MEGABYTE:.1f} MB{trouble}"
+        )
+    if knowledge.namespaces:
+        evicted = f", {knowledge.evicted:,} evicted" if knowledge.evicted else ""
+        stale = f", no word from the store for {knowledge.stale_s:.0f} s" * (knowledge.stale_s > 0)
+        yield (
+            f"  look-ups: {knowledge.memo_lookups:,} memo, {knowledge.local_lookups:,} local, "
+            f"{knowledge.central_lookups:,} central{evicted}{stale}"
+        )
 
 
 def _dead_letters(found: ClusterStatus) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cluster.kernel.cache_statistics import CacheStatistics
 from cluster.kernel.ids import AgentId, role_of
 
 LEASE_S = 5.0
@@ -24,6 +25,8 @@ class Registration:
     handles: tuple[str, ...] = ()
     pid: int = 0
     """The process it lives in, on its own machine; 0 where nobody said."""
+    knowledge: CacheStatistics | None = None
+    """What its host's cache held when the lease was last renewed; None where it has none."""
 
     @property
     def role(self) -> str:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cluster.kernel.cache_statistics import CacheStatistics
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
@@ -60,6 +61,7 @@ class Host:
         is_coalescing: bool = True,
         spans: Spans | None = None,
         observer: DeliveryObserver | None = None,
+        knowledge: Callable[[], CacheStatistics] | None = None,
     ) -> None:
         rng = rng or random.Random()
         ids = IdSource(clock.wall, rng)
@@ -89,6 +91,7 @@ class Host:
             spans=spans,
         )
         self._clock = clock
+        self._knowledge = knowledge
         self._leased_until = 0.0
         self.is_fenced = asyncio.Event()
         """Set when a higher incarnation has taken over: this host must end."""
@@ -118,6 +121,7 @@ class Host:
             self.profile.purpose,
             self.profile.handles,
             self.profile.pid,
+            None if self._knowledge is None else self._knowledge(),
         )
 
     def is_leased(self) -> bool:

@@ -88,7 +88,7 @@ class Goodbye(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Registration(_message.Message):
-    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid")
+    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid", "knowledge")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class Registration(_message.Message):
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     HANDLES_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
+    KNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     agent: str
     address: str
     epoch: int
@@ -103,4 +104,39 @@ class Registration(_message.Message):
     purpose: str
     handles: _containers.RepeatedScalarFieldContainer[str]
     pid: int
-    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ...) -> None: ...
+    knowledge: HeldKnowledge
+    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ..., knowledge: _Optional[_Union[HeldKnowledge, _Mapping]] = ...) -> None: ...
+
+class HeldKnowledge(_message.Message):
+    __slots__ = ("namespaces", "memo_lookups", "local_lookups", "central_lookups", "evicted", "stale_s")
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    MEMO_LOOKUPS_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_LOOKUPS_FIELD_NUMBER: _ClassVar[int]
+    CENTRAL_LOOKUPS_FIELD_NUMBER: _ClassVar[int]
+    EVICTED_FIELD_NUMBER: _ClassVar[int]
+    STALE_S_FIELD_NUMBER: _ClassVar[int]
+    namespaces: _containers.RepeatedCompositeFieldContainer[HeldNamespace]
+    memo_lookups: int
+    local_lookups: int
+    central_lookups: int
+    evicted: int
+    stale_s: float
+    def __init__(self, namespaces: _Optional[_Iterable[_Union[HeldNamespace, _Mapping]]] = ..., memo_lookups: _Optional[int] = ..., local_lookups: _Optional[int] = ..., central_lookups: _Optional[int] = ..., evicted: _Optional[int] = ..., stale_s: _Optional[float] = ...) -> None: ...
+
+class HeldNamespace(_message.Message):
+    __slots__ = ("name", "version", "passages", "delta_passages", "bytes", "builds", "trouble")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    DELTA_PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    BUILDS_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    passages: int
+    delta_passages: int
+    bytes: int
+    builds: int
+    trouble: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., passages: _Optional[int] = ..., delta_passages: _Optional[int] = ..., bytes: _Optional[int] = ..., builds: _Optional[int] = ..., trouble: _Optional[str] = ...) -> None: ...

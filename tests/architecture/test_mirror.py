@@ -14,6 +14,7 @@ TYPES = {
     "cluster.kernel.clock",
     "cluster.kernel.delivery.dead_letters",
     "cluster.kernel.events",
+    "cluster.kernel.cache_statistics",
     "cluster.kernel.lookup",
     "cluster.kernel.registration",
     "cluster.kernel.roles",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.kernel.cache_statistics import NamespaceStatistics
 from cluster.memory.cache import care, node_segments
-from cluster.memory.cache.knowledge_cache import KnowledgeCache, NamespaceStatistics
+from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.namespaces.local import LocalNamespaces

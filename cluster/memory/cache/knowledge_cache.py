@@ -10,12 +10,12 @@ import asyncio
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from cluster.kernel.cache_statistics import CacheStatistics, NamespaceStatistics
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.errors import Stopped, StoreUnavailable, UsageError
 from cluster.kernel.lookup import Lookup, Tier
@@ -50,33 +50,6 @@ _Asked = tuple[str, int, Filter]
 """Question, limit and filter."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceStatistics:
-    """What a host has of a namespace."""
-
-    name: str
-    version: int
-    passages: int
-    delta_passages: int
-    """Those that are in no segment."""
-    bytes: int
-    builds: int
-    trouble: str
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStatistics:
-    """What a host's cache holds, and has done."""
-
-    namespaces: tuple[NamespaceStatistics, ...]
-    lookups: dict[str, int]
-    """How many by each tier."""
-    evicted: int
-    """Namespaces that had to go for others."""
-    stale_s: float
-    """Since when the store hasn't answered; 0 while it does."""
-
-
 class KnowledgeCache:
     """Searches namespaces of the central store, each kept current from its first look-up on.
 
@@ -109,7 +82,7 @@ class KnowledgeCache:
         """Oldest use first."""
         self._follower = Follower(namespaces, self._shelves, folder, self._clock, aside)
         self._threads = asyncio.Semaphore(SEARCHES_MAX)
-        self._lookups: Counter[str] = Counter()
+        self._lookups: Counter[Tier] = Counter()
         self._evicted = 0
         self._is_closed = False
         self._closing: set[asyncio.Task[None]] = set()
@@ -211,7 +184,9 @@ class KnowledgeCache:
                 for shelf, copy in held
                 if copy is not None
             ),
-            dict(self._lookups),
+            self._lookups[Tier.MEMO],
+            self._lookups[Tier.LOCAL],
+            self._lookups[Tier.CENTRAL],
             self._evicted,
             self._follower.stale_s,
         )

@@ -159,7 +159,9 @@ async def open_host(spec: HostSpec) -> AgentHost:
         await store.close()
         raise
     spans = open_spans(spec.agent, settings.telemetry)
-    host = _build_host(spec.agent, settings, secrets, agent, store, spans=spans)
+    host = _build_host(
+        spec.agent, settings, secrets, agent, store, spans=spans, knowledge=knowledge
+    )
     return AgentHost(host, agent, knowledge, store, spans)
 
 
@@ -171,6 +173,7 @@ def _build_host(
     store: RedisStore,
     *,
     spans: Spans | None,
+    knowledge: KnowledgeCache,
 ) -> Host:
     role = settings.agents[role_of(name)]
     clock = SystemClock()
@@ -202,6 +205,7 @@ def _build_host(
         codec=codec,
         scope=scope,
         spans=spans,
+        knowledge=knowledge.statistics,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
 from cluster.cli.resident import status
+from cluster.kernel.cache_statistics import CacheStatistics, NamespaceStatistics
 from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -96,6 +97,26 @@ def test_an_agent_that_does_not_answer_is_marked_and_the_exit_says_so(tmp_path: 
     assert code == 1
     assert "coder-0    not answering at 127.0.0.1:8, process 12, incarnation 1\n" in out
     assert "manager-0  serving at" in out
+
+
+def test_what_an_agent_holds_of_the_knowledge_is_shown_below_it(tmp_path: Path) -> None:
+    docs = NamespaceStatistics("docs", 3, 1_200, 5, 2_500_000, 1, "")
+    serving = replace(SERVING, knowledge=CacheStatistics((docs,), 1, 20, 3, stale_s=2.0))
+
+    _, out, _ = shown(ClusterStatus(resident(tmp_path), (serving,)))
+
+    assert (
+        "  docs@3: 1,200 passages (5 in no segment), 2.5 MB\n"
+        "  look-ups: 1 memo, 20 local, 3 central, no word from the store for 2 s\n"
+    ) in out
+
+
+def test_nothing_is_said_of_the_knowledge_where_none_is_held(tmp_path: Path) -> None:
+    serving = replace(SERVING, knowledge=CacheStatistics())
+
+    _, out, _ = shown(ClusterStatus(resident(tmp_path), (serving,)))
+
+    assert "look-ups" not in out
 
 
 def test_what_was_given_up_is_shown_the_newest_last(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from cluster.kernel.cache_statistics import CacheStatistics, NamespaceStatistics
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
@@ -13,7 +14,10 @@ from cluster.memory.directory import CACHE_S, Directory
 from cluster.memory.store.local import LocalStore
 from tests.support.clock import ManualClock
 
-CODER = Registration(AgentId("coder-0"), "127.0.0.1:1", 1, 2, "runs code", ("Program",), 4711)
+HELD = CacheStatistics(
+    (NamespaceStatistics("docs", 3, 20, 5, 9_000, 1, "no room"),), 1, 2, 3, 4, 5.0
+)
+CODER = Registration(AgentId("coder-0"), "127.0.0.1:1", 1, 2, "runs code", ("Program",), 7, HELD)
 
 
 class SlowStore(LocalStore):
