@@ -1,7 +1,8 @@
 """Search over knowledge: how often the right passage is among the first five, and how fast.
 
 XQuAD's 240 English passages, one file each, learned into a store in memory and asked all of its
-1,190 questions with default settings; beside it the same by words alone and by vectors alone.
+1,190 questions with default settings; beside it the same by words alone and by vectors alone. Then
+both ways and both together on manuals in six languages.
 Without the data (`../shared/data` beside the checkout) nothing is measured, and that is said.
 """
 
@@ -9,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure, wilson_interval
+from benchmarks.manual_corpora import LANGUAGES, manual
 from cluster.kernel.clock import SystemClock
 from cluster.memory.cache.delta import DeltaIndex, DeltaPart
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
@@ -33,6 +37,14 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 XQUAD = "xquad.en.json"
 RECALL_GOAL = Goal(">=", 0.985)
 FIRST = 5
+
+
+class _Hits(NamedTuple):
+    """Of each question, whether its passage was found."""
+
+    hybrid: list[bool]
+    words: list[bool]
+    vectors: list[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,9 @@ def run(*, is_quick: bool = False, data: Path = DATA) -> list[Figure]:
     xquad = Xquad.read(path)
     with tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(_measure(xquad, Path(folder)))
-    return figures if is_quick else [*figures, *asyncio.run(_halves(xquad))]
+    if is_quick:
+        return figures
+    return [*figures, *asyncio.run(_halves(xquad)), *asyncio.run(_manuals())]
 
 
 async def _measure(xquad: Xquad, folder: Path) -> list[Figure]:
@@ -111,24 +125,72 @@ async def _ask(
 
 async def _halves(xquad: Xquad) -> list[Figure]:
     """Ask every question by words alone and by vectors alone, over the whole passages."""
-    embedder = WordLlamaEmbedder()
-    vectors = await embedder.embed(xquad.passages)
-    index = DeltaIndex(embedder.dimensions)
-    for number, text in enumerate(xquad.passages):
-        chunk = Chunk(number, number, text)
-        index.add(Put(number + 1, "", "", "", "", "", [chunk], vectors[number : number + 1]))
-    view = KnowledgeView(1, 0, [DeltaPart(index)])
-    asked = await embedder.embed([question for question, _ in xquad.questions])
-    nothing = np.zeros(embedder.dimensions, dtype=np.float32)
-    by_words, by_vectors = [], []
-    for (question, number), vector in zip(xquad.questions, asked, strict=True):
-        words = view.search(question, nothing, FIRST)
-        near = view.nearest(vector, FIRST)
-        by_words.append(any(each.start_line == number for each in words))
-        by_vectors.append(any(each.start_line == number for each in near))
+    _, by_words, by_vectors = await _three_ways(xquad.passages, xquad.questions)
     return [
         _recall("search.xquad_recall5_words_only", by_words),
         _recall("search.xquad_recall5_vectors_only", by_vectors),
+    ]
+
+
+async def _three_ways(passages: list[str], questions: Sequence[tuple[str, int]]) -> _Hits:
+    """Ask every question by words and vectors together, by words and by vectors alone."""
+    embedder = WordLlamaEmbedder()
+    vectors = await embedder.embed(passages)
+    index = DeltaIndex(embedder.dimensions)
+    for number, text in enumerate(passages):
+        chunk = Chunk(number, number, text)
+        index.add(Put(number + 1, "", "", "", "", "", [chunk], vectors[number : number + 1]))
+    view = KnowledgeView(1, 0, [DeltaPart(index)])
+    asked = await embedder.embed([question for question, _ in questions])
+    nothing = np.zeros(embedder.dimensions, dtype=np.float32)
+    hits = _Hits([], [], [])
+    for (question, number), vector in zip(questions, asked, strict=True):
+        found = (
+            view.search(question, vector, FIRST),
+            view.search(question, nothing, FIRST),
+            view.nearest(vector, FIRST),
+        )
+        for ways, passages_found in zip(hits, found, strict=True):
+            ways.append(any(each.start_line == number for each in passages_found))
+    return hits
+
+
+async def _manuals() -> list[Figure]:
+    """Ask manuals in several languages, which say nothing of what they should be asked."""
+    figures = []
+    for language in LANGUAGES:
+        try:
+            read = manual(language)
+        except (OSError, subprocess.SubprocessError) as error:
+            figures.append(not_run(f"search.manual_{language}", "", f"no manual: {error}"))
+            continue
+        rest = [section.rest for section in read.sections]
+        whole = [f"{section.first} {section.rest}" for section in read.sections]
+        headings = [(each.heading, number) for number, each in enumerate(read.sections)]
+        sentences = [(each.first, number) for number, each in enumerate(read.sections)]
+        figures += [
+            *_against_halves(
+                f"search.manual_{language}.headings", await _three_ways(whole, headings)
+            ),
+            *_against_halves(
+                f"search.manual_{language}.sentences", await _three_ways(rest, sentences)
+            ),
+        ]
+    return figures
+
+
+def _against_halves(name: str, hits: _Hits) -> list[Figure]:
+    """Return the three recalls, and by how much both together are worse than the better one."""
+    recalls = [
+        _recall(f"{name}.{way}", each) for way, each in zip(_Hits._fields, hits, strict=True)
+    ]
+    asked = len(hits.hybrid)
+    worse = (max(sum(hits.words), sum(hits.vectors)) - sum(hits.hybrid)) / asked
+    goal = Goal("<=", 0.01)
+    verdict = goal.verdict(worse, worse)
+    return [
+        *recalls,
+        Figure(f"{name}.worse_by", worse, "share", goal=str(goal), n=asked, note=verdict),
     ]
 
 
