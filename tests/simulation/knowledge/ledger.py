@@ -177,7 +177,8 @@ class KnowledgeLedger:
     def _go_on(self, host: object, name: str, version: int, started: float, now: float) -> None:
         shown = self._shown.setdefault((host, name), _Shown())
         before = shown.version_at(started)
-        if version < before:
+        # One that went on at the same time may have gone back already.
+        if version < min(before, shown.versions[-1][1] if shown.versions else 0):
             shown.returns += 1
             if shown.returns >= len(self.histories[name]):
                 self.violate("K3", f"{host} went back from {name}@{before} to {version}")

@@ -42,7 +42,19 @@ class Source:
 
     key: str
     path: str
-    record: bytes
+
+    def record(self, document: Document) -> bytes:
+        """Return what a namespace says of it."""
+        return record_to_bytes(
+            SourceRecord(
+                self.path,
+                self.path,
+                format="text",
+                chunker_version=1,
+                embedder=EMBEDDER,
+                passages=document.passages,
+            )
+        )
 
 
 class SimEmbedder:
@@ -109,5 +121,4 @@ def _document(number: int) -> Document:
 
 def _source(number: int) -> Source:
     path = f"/srv/docs/s{number}.md"
-    record = SourceRecord(path, path, format="text", chunker_version=1, embedder=EMBEDDER)
-    return Source(source_key(path), path, record_to_bytes(record))
+    return Source(source_key(path), path)

@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 
 from cluster.kernel.errors import ClusterError
-from cluster.memory.cache import care, copy, knowledge_cache
+from cluster.memory.cache import care, copy, knowledge_cache, node_segments
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.namespaces import local
 from tests.simulation.knowledge.oracles import behind, judge_host, judge_store
@@ -26,6 +26,10 @@ CALLS_MAX = 2_000
 
 SCALED: tuple[Scale, ...] = (
     (care, "WASTE_MIN", 1),
+    (care, "SEGMENT_PASSAGES_MIN", 4),
+    (care, "REST_S", 0.5),
+    (care, "FORGOTTEN_S", 0.6),
+    (node_segments, "SEGMENT_PASSAGES_MIN", 4),
     (copy, "DOCUMENTS_PER_READ", 2),
     (copy, "KNOWN_PER_STEP", 2),
     (copy, "INLINE_CHANGES_MAX", 2),
@@ -40,7 +44,7 @@ SCALED: tuple[Scale, ...] = (
 def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     """Run a seed and judge it."""
     world = KnowledgeWorld(seed, horizon_s=HORIZON_S, has_story=has_story)
-    with isolated(world, SCALED):
+    with isolated(world, (*SCALED, *world.disks.scales())):
         return _judged(world, seed)
 
 
@@ -68,7 +72,7 @@ def _judged(world: KnowledgeWorld, seed: int) -> Outcome:
         0,
         course.recovered_s,
         world.story,
-        Counter(ledger.tallies),
+        ledger.tallies + Counter(segments=world.disks.built),
     )
 
 

@@ -26,6 +26,9 @@ KEPT_S = (0.001, 0.2, 30.0)
 """How long what is no longer named is kept: a purge, and what is usual."""
 RETRY_S = (0.01, 0.3)
 READERS = 2
+IDLE_SHARE = 0.25
+IDLE_S = 5.0
+"""How long some readers wait until they begin."""
 LOOKED_UP_EVERY_S = (0.05, 1.6)
 NEWEST_SHARE = 0.6
 """Of the look-ups: those by somebody who has to read what was written last."""
@@ -138,7 +141,7 @@ class _Writer:
             wish.source.key,
             catalog.version,
             document.id if document is not None else "",
-            wish.source.record if document is not None else b"",
+            wish.source.record(document) if document is not None else b"",
         )
         applied = await self._store.apply(wish.name, [change], kept_s=wish.kept_s)
         if applied.refused or applied.missing:
@@ -162,10 +165,14 @@ class _Reader:
     async def run(self) -> None:
         """Look things up until the host leaves, or the run ends."""
         rng = self._random
+        is_idle = rng.random() < IDLE_SHARE
+        begins_at = self._world.loop.time() + rng.uniform(0.0, IDLE_S) * is_idle
         while True:
             await asyncio.sleep(rng.uniform(*LOOKED_UP_EVERY_S))
             if self._world.caches.get(self._process) is not self._cache:
                 return
+            if self._world.loop.time() < begins_at:
+                continue
             asked = self._asked()
             if self._world.faults.happens("look-up cancelled"):
                 await self._cancelled(asked)

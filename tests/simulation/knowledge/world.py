@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cluster.kernel.errors import StoreUnavailable
@@ -17,6 +18,7 @@ from cluster.memory.knowledge.names import LEARNED
 from tests.simulation.faults import Episode, Faults, Menu
 from tests.simulation.knowledge.ledger import KnowledgeLedger
 from tests.simulation.knowledge.library import NAMESPACES, SimEmbedder
+from tests.simulation.knowledge.segments import Disks
 from tests.simulation.knowledge.store import KnowledgeServer, SimNamespaces
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.world import SimClock
@@ -31,6 +33,9 @@ MENU = Menu(
         "store reply lost": (0.002, 0.1),
         "store applies late": (0.002, 0.05),
         "look-up cancelled": (0.02, 0.3),
+        "segment damaged": (0.02, 0.3),
+        "build failed": (0.02, 0.3),
+        "disk full": (0.02, 0.3),
     },
     episodes=(
         "partition from store",
@@ -41,11 +46,15 @@ MENU = Menu(
         "store goes back",
     ),
     boundaries=(("", 60), ("entries", 12), ("documents", 12), ("apply", 6), ("heads", 6)),
-    gentle=("wake-up", "look-up"),
+    gentle=("wake-up", "look-up", "segment", "build", "disk"),
 )
 LEASE_S = 1.0
 """What the lengths of episodes are measured by."""
 HOSTS = ("host-0", "host-1", "host-2")
+NODES = {"host-0": "one", "host-1": "one"}
+"""The node that a host is on, where it isn't the other one."""
+SEGMENTS_SHARE = 0.6
+"""Of the runs: those whose nodes keep segments."""
 WRITERS = ("writer-0", "writer-1")
 RESTART_S = (0.05, 1.0)
 LATE_SHARE = 0.3
@@ -82,6 +91,8 @@ class KnowledgeWorld:
         self.server.on_effect = self._on_effect
         self.clock = SimClock(self.loop)
         self.caches: dict[Process, KnowledgeCache] = {}
+        self.disks = Disks(random.Random(f"knowledge disks {seed}"), self.faults)
+        self._has_segments = self.rng.random() < SEGMENTS_SHARE
         self.bytes_max = self.rng.choice((BYTES_MAX, BYTES_MAX, 1))
         """With the least, every look-up in one namespace lets go of the other."""
         self.on_start: Callable[[Process], None] = lambda process: None
@@ -119,9 +130,11 @@ class KnowledgeWorld:
 
     def host(self, process: Process) -> KnowledgeCache:
         """Give a process its cache."""
+        node = Path("/simulated") / NODES.get(process.name, "other")
         cache = self.caches[process] = KnowledgeCache(
             self.namespaces(process),
             SimEmbedder(),
+            folder=node if self._has_segments else None,
             bytes_max=self.bytes_max,
             clock=self.clock,
             aside=self._aside,
