@@ -43,8 +43,8 @@ chaos: $(READY) ## Kill, stop and cut off real processes: ONLY=part of a name RU
 	  $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(RESUME),--resume)
 
-simulate: $(READY) ## Run seeded simulations of whole clusters: SEEDS=N SEED=first JOBS=processes
-	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) --seed $(or $(SEED),0) \
+simulate: $(READY) ## Run seeded simulations: SEEDS=N SEED=first JOBS=processes WORK=cluster|knowledge
+	@$(BIN)/python -m tests.simulation $(if $(WORK),--work $(WORK)) --seeds $(or $(SEEDS),200) --seed $(or $(SEED),0) \
 	  --jobs $(or $(JOBS),1)
 
 mutants: $(READY) ## Show that the simulator catches the bugs kept in tests/simulation/mutants

@@ -53,7 +53,6 @@ ELSEWHERE = {
     "cluster.memory.cache.puts": "unit/cluster/memory/cache/test_view.py",
     "cluster.memory.cache.rows": "unit/cluster/memory/cache/test_view.py",
     "cluster.memory.cache.segment_meta": "unit/cluster/memory/cache/test_segments.py",
-    "cluster.memory.cache.shelf": "unit/cluster/memory/cache/test_knowledge_cache.py",
     "cluster.memory.cache.source_table": "unit/cluster/memory/cache/test_segment.py",
     "cluster.memory.cache.words": "unit/cluster/memory/cache/test_bm25.py",
     "cluster.user_folders": "unit/cluster/memory/cache/test_segments.py",

@@ -36,21 +36,30 @@ def kept_seeds() -> list[str]:
 
 
 def test_nothing_is_violated_in_some_hundred_simulated_clusters() -> None:
-    ran = simulation("--seeds", str(SEEDS))
+    ran = simulation("--work", "cluster", "--seeds", str(SEEDS))
+
+    assert ran.returncode == 0, ran.stdout[-20_000:]
+    assert ran.stdout.splitlines()[-1].startswith(f"runs={SEEDS} faults=")
+
+
+def test_nothing_is_lost_nor_comes_back_on_some_hundred_simulated_groups_of_hosts() -> None:
+    ran = simulation("--work", "knowledge", "--seeds", str(SEEDS))
 
     assert ran.returncode == 0, ran.stdout[-20_000:]
     assert ran.stdout.splitlines()[-1].startswith(f"runs={SEEDS} faults=")
 
 
 def test_seeds_that_once_failed_pass() -> None:
-    ran = simulation("--only", *kept_seeds())
+    ran = simulation("--work", "cluster", "--only", *kept_seeds())
 
     assert ran.returncode == 0, ran.stdout[-20_000:]
 
 
-def test_a_seed_means_the_same_in_every_process() -> None:
-    several = simulation("--digest", "--seeds", str(DIGESTS)).stdout.splitlines()
-    last = simulation("--digest", "--seed", str(DIGESTS - 1), "--seeds", "1").stdout.splitlines()
+@pytest.mark.parametrize("work", ["cluster", "knowledge"])
+def test_a_seed_means_the_same_in_every_process(work: str) -> None:
+    asked = ("--work", work, "--digest")
+    several = simulation(*asked, "--seeds", str(DIGESTS)).stdout.splitlines()
+    last = simulation(*asked, "--seed", str(DIGESTS - 1), "--seeds", "1").stdout.splitlines()
 
     assert len(several) == DIGESTS
     assert last == several[-1:]

@@ -10,6 +10,7 @@ import sys
 def main() -> int:
     """Return 1 where an oracle was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--work", choices=("cluster", "knowledge"), help="what to run of each seed")
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run")
     parser.add_argument("--seed", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
@@ -21,27 +22,37 @@ def main() -> int:
     arguments = parser.parse_args()
 
     from tests.simulation import campaign
-    from tests.simulation.run import simulate
 
+    works = [arguments.work] if arguments.work else list(campaign.WORKS)
+    failing = [_run(work, arguments) for work in works]
+    return int(any(failing))
+
+
+def _run(work: str, arguments: argparse.Namespace) -> bool:
+    """Do what is asked for with one workload; say whether an oracle was violated."""
+    from tests.simulation import campaign
+
+    first, count = arguments.seed, arguments.seeds
     if arguments.story:
-        outcome = simulate(arguments.seed, has_story=True)
-        campaign.tell(outcome)
-        return int(bool(outcome.violations))
+        outcome = campaign.WORKS[work](first, has_story=True)
+        campaign.tell(outcome, work)
+        return bool(outcome.violations)
     if arguments.digest:
-        for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            print(seed, simulate(seed).digest)
-        return 0
+        for seed in range(first, first + count):
+            print(seed, campaign.WORKS[work](seed).digest)
+        return False
     if arguments.only:
-        tally = campaign.run_some(arguments.only)
+        tally = campaign.run_some(work, arguments.only)
         campaign.sum_up(tally)
     elif arguments.first:
-        tally = campaign.run_job(arguments.seed, arguments.seeds, failures_max=1)
+        tally = campaign.run_job(campaign.Tally(work, first, count), failures_max=1)
     elif arguments.job is not None:
-        tally = campaign.run_job(arguments.seed, arguments.seeds, arguments.job, arguments.jobs)
+        whole = campaign.Tally(work, first, count)
+        tally = campaign.run_job(whole, arguments.job, arguments.jobs)
     else:
-        tally = campaign.run_campaign(arguments.seed, arguments.seeds, arguments.jobs)
+        tally = campaign.run_campaign(work, first, count, arguments.jobs)
         campaign.sum_up(tally)
-    return int(bool(tally.failing))
+    return bool(tally.failing)
 
 
 if __name__ == "__main__":

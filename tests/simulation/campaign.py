@@ -16,12 +16,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.simulation.run import Outcome, simulate
+from tests.simulation import run as cluster
+from tests.simulation.knowledge import run as knowledge
+from tests.simulation.run import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "simulation"
 SAVE_EVERY_S = 5.0
 FAILURES_MAX = 20
+WORKS = {"cluster": cluster.simulate, "knowledge": knowledge.simulate}
+"""What a seed can be run of: whole clusters with tasks, or hosts that cache knowledge."""
 """So many failing seeds end a campaign: there is enough to do."""
 
 
@@ -29,6 +33,7 @@ FAILURES_MAX = 20
 class Tally:
     """What a campaign, or a job's part of one, came to so far."""
 
+    work: str
     first: int
     count: int
     commit: str = ""
@@ -94,12 +99,12 @@ def commit() -> str:
 
 
 def run_job(
-    first: int, count: int, job: int = 0, jobs: int = 1, *, failures_max: int = FAILURES_MAX
+    tally: Tally, job: int = 0, jobs: int = 1, *, failures_max: int = FAILURES_MAX
 ) -> Tally:
-    """Run a job's share of the seeds, going on where an interrupted one was."""
-    path = FOLDER / f"{first}-{count}-{job}of{jobs}.json"
-    mine = range(first + job, first + count, jobs)
-    tally = _resumed(path, first, len(mine))
+    """Run a job's share of a fresh tally's seeds, going on where an interrupted one was."""
+    path = _path(tally, job, jobs)
+    mine = range(tally.first + job, tally.first + tally.count, jobs)
+    tally = _resumed(path, tally, len(mine))
     FOLDER.mkdir(parents=True, exist_ok=True)
     saved_at = time.monotonic()
     began_s = time.process_time() - tally.cpu_s
@@ -120,23 +125,28 @@ def run_job(
     return tally
 
 
+def _path(tally: Tally, job: int, jobs: int) -> Path:
+    return FOLDER / f"{tally.work}-{tally.first}-{tally.count}-{job}of{jobs}.json"
+
+
 def _run_one(seed: int, tally: Tally) -> None:
+    simulate = WORKS[tally.work]
     outcome = simulate(seed)
     tally.add(outcome)
     if outcome.violations:
-        tell(simulate(seed, has_story=True))
+        tell(simulate(seed, has_story=True), tally.work)
 
 
-def run_some(seeds: list[int]) -> Tally:
+def run_some(work: str, seeds: list[int]) -> Tally:
     """Run some seeds, kept nowhere."""
-    tally = Tally(seeds[0], len(seeds), commit())
+    tally = Tally(work, seeds[0], len(seeds), commit())
     for seed in seeds:
         _run_one(seed, tally)
     return tally
 
 
-def _resumed(path: Path, first: int, count: int) -> Tally:
-    fresh = Tally(first, count, commit())
+def _resumed(path: Path, fresh: Tally, count: int) -> Tally:
+    fresh = Tally(fresh.work, fresh.first, count, commit())
     try:
         kept = Tally(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -149,13 +159,14 @@ def _save(path: Path, tally: Tally) -> None:
     path.write_text(json.dumps(asdict(tally), indent=1), encoding="utf-8")
 
 
-def run_campaign(first: int, count: int, jobs: int) -> Tally:
+def run_campaign(work: str, first: int, count: int, jobs: int) -> Tally:
     """Run seeds in several processes, and sum up."""
-    whole = Tally(first, count, commit())
+    whole = Tally(work, first, count, commit())
     if jobs == 1:
-        whole.merge(run_job(first, count))
+        whole.merge(run_job(Tally(work, first, count)))
     else:
-        command = [sys.executable, "-m", "tests.simulation", f"--seeds={count}", f"--seed={first}"]
+        command = [sys.executable, "-m", "tests.simulation", f"--work={work}"]
+        command += [f"--seeds={count}", f"--seed={first}"]
         workers = [
             subprocess.Popen([*command, f"--jobs={jobs}", f"--job={job}"], cwd=ROOT)
             for job in range(jobs)
@@ -168,21 +179,22 @@ def run_campaign(first: int, count: int, jobs: int) -> Tally:
                 worker.kill()
                 worker.wait()
         for job in range(jobs):
-            path = FOLDER / f"{first}-{count}-{job}of{jobs}.json"
+            path = _path(whole, job, jobs)
             whole.merge(Tally(**json.loads(path.read_text(encoding="utf-8"))))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    _save(FOLDER / f"{first}-{count}.json", whole)
+    _save(FOLDER / f"{work}-{first}-{count}.json", whole)
     return whole
 
 
-def tell(outcome: Outcome) -> None:
+def tell(outcome: Outcome, work: str) -> None:
     """Print a run's story, and what it violated."""
+    again = f"python -m tests.simulation --work {work} --seed {outcome.seed} --story"
     print(f"\nseed {outcome.seed} ({outcome.mode}), digest {outcome.digest}")
     for line in outcome.story:
         print("  " + line)
     for violation in outcome.violations:
         print(f"  VIOLATED {violation}")
-    print(f"  again: python -m tests.simulation --seed {outcome.seed} --story", flush=True)
+    print(f"  again: {again}", flush=True)
 
 
 def sum_up(tally: Tally) -> None:
@@ -193,8 +205,9 @@ def sum_up(tally: Tally) -> None:
         print(f"  {number:9d} ({kind})")
     runs = max(1, tally.next_at)
     print(
-        f"{tally.commit}: {tally.virtual_s / 3600:.2f} simulated hours, {tally.steps} callbacks,"
-        f" {tally.frames} frames, {1000 * tally.cpu_s / runs:.1f} ms of CPU a run,"
+        f"{tally.work} at {tally.commit}: {tally.virtual_s / 3600:.2f} simulated hours,"
+        f" {tally.steps} callbacks, {tally.frames} frames,"
+        f" {1000 * tally.cpu_s / runs:.1f} ms of CPU a run,"
         f" recovered within {tally.recovered_s_max:.2f} s"
     )
     for seed, violations in tally.failing.items():

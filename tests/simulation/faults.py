@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.simulation.loop import Process
@@ -57,6 +57,20 @@ CRASHES_MAX = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Menu:
+    """What may go wrong in the runs of a workload."""
+
+    rates: Mapping[str, tuple[float, float]]
+    episodes: Sequence[str]
+    boundaries: Sequence[tuple[str, int]]
+    gentle: tuple[str, ...]
+    """What the faults begin with that gentle runs have."""
+
+
+CLUSTER = Menu(RATES, EPISODES, BOUNDARIES, GENTLE)
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """A fault that begins at a moment, in seconds since the start, and lasts."""
 
@@ -68,19 +82,22 @@ class Episode:
 class Faults:
     """The faults of one run; nothing happens after `stop`."""
 
-    def __init__(self, rng: random.Random, *, horizon_s: float, lease_s: float) -> None:
+    def __init__(
+        self, rng: random.Random, *, horizon_s: float, lease_s: float, menu: Menu = CLUSTER
+    ) -> None:
         self._random = rng
+        self._menu = menu
         self._lease_s = lease_s
         self.are_on = True
         self.counts: Counter[str] = Counter()
         self.rates = {
             kind: rng.uniform(*bounds)
-            for kind, bounds in RATES.items()
+            for kind, bounds in menu.rates.items()
             if rng.random() < SHARE_OF_EACH
         }
         self.is_gentle = rng.random() < GENTLE_SHARE
         if self.is_gentle:
-            self.rates = {k: rate for k, rate in self.rates.items() if k.startswith(GENTLE)}
+            self.rates = {k: rate for k, rate in self.rates.items() if k.startswith(menu.gentle)}
         self.episodes = [] if self.is_gentle else self._planned(horizon_s)
         self.on_crash: Callable[[Process], None] = lambda process: None
         self._crashes_at_boundaries = not self.is_gentle and rng.random() < CRASH_SHARE
@@ -89,7 +106,7 @@ class Faults:
 
     def _planned(self, horizon_s: float) -> list[Episode]:
         rng = self._random
-        kinds = [kind for kind in EPISODES if rng.random() < SHARE_OF_EACH]
+        kinds = [kind for kind in self._menu.episodes if rng.random() < SHARE_OF_EACH]
         count = rng.randint(0, 5) if kinds else 0
         return sorted(
             (
@@ -115,7 +132,7 @@ class Faults:
         """Choose whether and at which of its commit boundaries a new process is to crash."""
         if self._crashes_at_boundaries and self._crashes_left and self._random.random() < 0.5:
             self._crashes_left -= 1
-            kind, count_max = self._random.choice(BOUNDARIES)
+            kind, count_max = self._random.choice(self._menu.boundaries)
             self.crash_at(process, kind, self._random.randint(1, count_max))
 
     def crash_at(self, process: Process, kind: str, number: int = 1) -> None:

@@ -10,17 +10,18 @@ import sys
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Protocol
 
 from cluster.kernel.delivery import reach
 from cluster.kernel.delivery import sequence as delivery
 from cluster.runtime.driver import driver
 from cluster.runtime.tasks import second_look
 from tests.simulation.ledger import CODEC
-from tests.simulation.loop import PROCESS, Deadlock, Livelock
+from tests.simulation.loop import PROCESS, Deadlock, Livelock, VirtualLoop
 from tests.simulation.oracles import judge
 from tests.simulation.workload import User, wishes
 from tests.simulation.world import NAMES, World
@@ -36,7 +37,9 @@ RECOVER_S = 12.0
 SETTLE_S = 1.0
 POLL_S = 0.2
 
-SCALED: tuple[tuple[ModuleType, str, object], ...] = (
+Scale = tuple[ModuleType, str, object]
+"""A name in a module, and what it stands for during a run."""
+SCALED: tuple[Scale, ...] = (
     (delivery, "CREDIT_WINDOW", 4),
     (reach, "LOST_AFTER_S", 5.0),
     (second_look, "VERIFY_S", 4.0),
@@ -62,11 +65,37 @@ class Outcome:
     tallies: Counter[str] = field(default_factory=Counter)
 
 
+class Judged(Protocol):
+    """The books of a world."""
+
+    def violate(self, oracle: str, what: str) -> None:
+        """Note that an oracle was violated."""
+        ...
+
+
+class Simulated(Protocol):
+    """A world, as far as a run of any workload needs it."""
+
+    @property
+    def loop(self) -> VirtualLoop:
+        """Its time."""
+        ...
+
+    @property
+    def ledger(self) -> Judged:
+        """Its books."""
+        ...
+
+    def note(self, who: object, what: str) -> None:
+        """Write a line of the story."""
+        ...
+
+
 @contextmanager
-def scaled() -> Iterator[None]:
+def scaled(scales: Sequence[Scale]) -> Iterator[None]:
     """Make the bounds of the runtime small for the time of a run."""
-    before = [(module, name, getattr(module, name)) for module, name, _ in SCALED]
-    for module, name, value in SCALED:
+    before = [(module, name, getattr(module, name)) for module, name, _ in scales]
+    for module, name, value in scales:
         setattr(module, name, value)
     try:
         yield
@@ -78,7 +107,7 @@ def scaled() -> Iterator[None]:
 class _ErrorLog(logging.Handler):
     """Makes every logged error of the cluster a violation."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulated) -> None:
         super().__init__(logging.ERROR)
         self._world = world
 
@@ -101,6 +130,13 @@ def mode_of(seed: int) -> str:
 def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     """Run a seed and judge it."""
     world = World(seed, horizon_s=HORIZON_S, has_story=has_story)
+    with isolated(world, SCALED):
+        return _judged(world, seed, mode_of(seed))
+
+
+@contextmanager
+def isolated(world: Simulated, scales: Sequence[Scale]) -> Iterator[None]:
+    """Keep a run and the interpreter apart: its logs, its garbage, and the bounds it has."""
     logger = logging.getLogger("cluster")
     errors = _ErrorLog(world)
     propagates, level = logger.propagate, logger.level
@@ -111,11 +147,10 @@ def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     is_collecting = gc.isenabled()
     gc.disable()
     try:
-        with scaled(), warnings.catch_warnings():
+        with scaled(scales), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what dead processes never awaited
-            outcome = _judged(world, seed, mode_of(seed))
+            yield
             gc.collect()
-        return outcome
     finally:
         if is_collecting:
             gc.enable()

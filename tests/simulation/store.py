@@ -95,6 +95,10 @@ class SimStore:
             raise result
         return result
 
+    def _target(self, name: str) -> object:
+        local = self.server.local
+        return local if hasattr(local, name) else self.server.journal
+
     def give_up(self, answer: asyncio.Future[Any], name: str) -> None:
         if not answer.done():
             self.server.note(self.process.name, f"store: {name} got no answer")
@@ -103,8 +107,7 @@ class SimStore:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of the store, or else of the journal, at the other end of the network."""
-        local = self.server.local
-        target: object = local if hasattr(local, name) else self.server.journal
+        target = self._target(name)
 
         async def call(*args: Any, **keywords: Any) -> Any:
             return await self._call(target, name, *args, **keywords)
@@ -151,7 +154,7 @@ class _Call:
             self.leave_unanswered()
             return
         server.crc = zlib.crc32(repr((name, self.args)).encode(), server.crc)
-        result = _run(getattr(self.target, name)(*self.args, **self.keywords))
+        result = run_at_once(getattr(self.target, name)(*self.args, **self.keywords))
         server.on_effect(process, name, self.args, result)
         if not server.faults.boundary(process, f"after {name}, before its answer"):
             return
@@ -168,7 +171,7 @@ class _Call:
         )
 
 
-def _run(call: Coroutine[Any, Any, Any]) -> object:
+def run_at_once(call: Coroutine[Any, Any, Any]) -> object:
     """Run a method of the in-memory twins, which never waits; return its result or its error."""
     try:
         call.send(None)

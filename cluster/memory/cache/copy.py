@@ -176,8 +176,9 @@ class Copy:
     def _take_known(self, versions: Sequence[int]) -> None:
         """Add puts that another copy has read."""
         for version in versions:
-            known = self._known[version]
-            if known.put.document == self._waiting[version].document:
+            known, entry = self._known[version], self._waiting[version]
+            # Of a store that has gone back, a version may be another put than it was.
+            if (known.put.key, known.put.document) == (entry.key, entry.document):
                 del self._waiting[version]
                 self._delta.add(known.put, known.tokens)
 

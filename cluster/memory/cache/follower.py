@@ -148,10 +148,8 @@ class Follower:
                 await self._aside(remove_unused, path)
 
     async def _look(self, names: Sequence[str]) -> None:
-        if not names:
-            return
-        heads = await self._namespaces.heads(names)
-        self._heard_at = self._clock.now()
+        heads = await self._namespaces.heads(names) if names else {}
+        self._heard_at = self._clock.now()  # also where there is nothing that could be stale
         for name, head in heads.items():
             followed = self._followed.get(name)
             if followed is not None and followed.is_behind(head.version, head.digest):

@@ -195,7 +195,7 @@ class KnowledgeCache:
         """Stop following the store, and forget what was read."""
         self._is_closed = True
         await self._follower.stop()
-        for shelf in self._shelves.values():
+        for shelf in list(self._shelves.values()):
             await shelf.close()
         self._shelves.clear()
         self._memo.clear()
@@ -236,10 +236,10 @@ class KnowledgeCache:
         )
 
     async def _shelf(self, name: str) -> Shelf:
-        if name not in self._shelves:
-            new_shelf = await self._aside(_shelf_class)
-            if self._is_closed:
-                raise Stopped("the knowledge base is shutting down")
+        new_shelf = None if name in self._shelves else await self._aside(_shelf_class)
+        if self._is_closed:
+            raise Stopped("the knowledge base is shutting down")
+        if new_shelf is not None:
             embedder = self._embedder.name
             root = self._folder and namespace_folder(self._folder, name, embedder)
             shelf = new_shelf(

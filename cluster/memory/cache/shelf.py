@@ -73,13 +73,15 @@ class Shelf:
         self._died_at = math.inf
         self._is_failing = False
         self._refreshing: asyncio.Task[None] | None = None
+        self._waiting = 0
+        """How many wait for what is being read."""
         self._is_again = False
         self._tending: asyncio.Task[None] | None = None
 
     @property
     def is_busy(self) -> bool:
         """Whether somebody may be waiting for it."""
-        return self.copy is None or self._refreshing is not None
+        return self.copy is None or self._refreshing is not None or self._waiting > 0
 
     @property
     def view(self) -> KnowledgeView | None:
@@ -93,7 +95,7 @@ class Shelf:
 
     def hear(self) -> None:
         """Read what is new, in the background; once more, where that is under way."""
-        if self.copy is not None:
+        if self.copy is not None or self._refreshing is not None:
             self._is_again = self._refreshing is not None
             self._start_refresh()
 
@@ -105,6 +107,7 @@ class Shelf:
             UsageError: the vectors are of another embedder.
         """
         reading = self._start_refresh()
+        self._waiting += 1
         try:
             # One who stops waiting must not stop the others' reading.
             await asyncio.shield(reading)
@@ -113,6 +116,8 @@ class Shelf:
             if reading.cancelled() and waiter is not None and not waiter.cancelling():
                 raise Stopped("the knowledge base is shutting down") from None
             raise
+        finally:
+            self._waiting -= 1
 
     def _start_refresh(self) -> asyncio.Task[None]:
         if self._refreshing is None:
@@ -239,7 +244,8 @@ class Shelf:
         copy = self._new_copy(segment, before)
         try:
             await copy.advance()
-            while copy.version < before.version:
+            # Where the store has gone back to before that, the next look begins another copy.
+            while copy.version < before.version and self.copy is before:
                 await copy.advance()
         except Torn:
             if segment is not None and self.segments is not None:

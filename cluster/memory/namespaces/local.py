@@ -45,12 +45,12 @@ class LocalFeed:
     """`cluster.memory.namespaces.port.Feed` in a set of names.
 
     Args:
-        feeds: those that are told of writes; this one leaves them when it is closed.
+        feeds: those that are told of writes, in this order; this one leaves them when it is closed.
     """
 
-    def __init__(self, feeds: set[LocalFeed]) -> None:
+    def __init__(self, feeds: dict[LocalFeed, None]) -> None:
         self._feeds = feeds
-        self._feeds.add(self)
+        self._feeds[self] = None
         self._names: set[str] = set()
         self._is_awake = asyncio.Event()
         """Set while there is something to return, or the feed is closed."""
@@ -76,7 +76,7 @@ class LocalFeed:
 
     async def close(self) -> None:
         """Leave the feeds; a call that waits, and later ones, raise `StoreUnavailable`."""
-        self._feeds.discard(self)
+        self._feeds.pop(self, None)
         self._is_awake.set()
 
 
@@ -89,7 +89,7 @@ class LocalNamespaces:
         self._logs: dict[str, _Log] = {}
         self._counts: Counter[str] = Counter()
         """By how many entries each document is named."""
-        self._feeds: set[LocalFeed] = set()
+        self._feeds: dict[LocalFeed, None] = {}
         self._id = uuid4().hex
 
     async def store_documents(self, documents: Mapping[str, bytes]) -> None:

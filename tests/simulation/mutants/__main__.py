@@ -40,6 +40,11 @@ def copy_to(folder: Path) -> None:
             shutil.copy(source, target)
 
 
+def work_of(patch: Path) -> str:
+    """Return the workload that a bug is caught by, which its name begins with."""
+    return "knowledge" if patch.name.startswith("knowledge") else "cluster"
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the simulator of a copy."""
     return subprocess.run(
@@ -63,14 +68,14 @@ def caught(patch: Path, seeds_max: int) -> str:
             [git, "apply", str(patch)], cwd=folder, check=False, timeout=60
         ).returncode:
             return "the patch does not apply"
-        first = 0
+        first, work = 0, f"--work={work_of(patch)}"
         while first < seeds_max:
-            ran = run(folder, f"--seed={first}", f"--seeds={seeds_max - first}", "--first")
+            ran = run(folder, work, f"--seed={first}", f"--seeds={seeds_max - first}", "--first")
             found = _CAUGHT.search(ran.stdout)
             if found is None:
                 return "" if ran.returncode == 0 else f"broken: {ran.stderr[-300:]}"
             first = int(found[1]) + 1
-            if run(ROOT, f"--seed={found[1]}", "--seeds=1").returncode == 0:
+            if run(ROOT, work, f"--seed={found[1]}", "--seeds=1").returncode == 0:
                 return f"seed {found[1]} ({found[2]}): {found[3]}"
     return ""
 

@@ -135,3 +135,21 @@ async def test_what_was_forgotten_is_not_found_by_tasks_that_run(
     found = [await knowledge.search(collection, "heap", limit) for limit in (1, 5)]
 
     assert [[each.text for each in some.passages] for some in found] == [["All about a heap."]] * 2
+
+
+async def test_what_is_read_after_nothing_was_followed_for_long_is_not_stale(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, clock: ManualClock, tmp_path: Path
+) -> None:
+    knowledge = KnowledgeCache(namespaces, embedder, clock=clock)
+    await knowledge.warm()
+    await asyncio.sleep(0)
+
+    clock.advance(60.0)
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+    for _ in range(5):  # the follower is woken by the write
+        await asyncio.sleep(0)
+    found = await knowledge.search(collection, "heap")
+    await knowledge.close()
+
+    assert found.passages
+    assert found.stale_s == 0.0

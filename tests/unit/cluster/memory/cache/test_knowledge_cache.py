@@ -289,6 +289,20 @@ async def test_closing_ends_a_load_that_is_under_way(
         await search
 
 
+async def test_while_it_closes_it_takes_no_look_up(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, tmp_path: Path
+) -> None:
+    knowledge = KnowledgeCache(namespaces, embedder)
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+    await knowledge.search(collection, "heap")
+
+    closing = asyncio.create_task(knowledge.close())
+    await asyncio.sleep(0)
+    with pytest.raises(Stopped):
+        await knowledge.search(collection, "heap")
+    await closing
+
+
 async def test_a_load_that_fails_when_nobody_waits_any_more_is_tried_again(
     namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
 ) -> None:
