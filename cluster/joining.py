@@ -230,6 +230,8 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
             if server.note:
                 note(server.note)
         store = await RedisStore.connect(url)
+        if store.warning:
+            note(store.warning)
         try:
             yield store
         finally:

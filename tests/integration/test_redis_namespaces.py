@@ -58,6 +58,53 @@ async def test_a_server_that_takes_no_more_refuses_changes_as_a_whole(own_url: s
     await store.close()
 
 
+async def test_a_server_that_became_a_replica_refuses_changes_and_new_clients(
+    own_url: str,
+) -> None:
+    store = await RedisStore.connect(own_url)
+    namespaces = RedisNamespaces(store)
+    await namespaces.store_documents({ONE: b"one", TWO: b"two"})
+    async with Redis.from_url(own_url) as admin:
+        await admin.replicaof("127.0.0.1", 1)
+        with pytest.raises(StoreUnavailable, match=r"refused a command.*replica"):
+            await namespaces.apply("n", PUTS)
+        with pytest.raises(StoreUnavailable, match=r"is a replica of 127\.0\.0\.1"):
+            await RedisStore.connect(own_url)
+        assert await namespaces.documents([ONE]) == [b"one"]
+        await admin.replicaof("NO", "ONE")
+
+    assert await namespaces.apply("n", PUTS) == Applied(2)
+    await store.close()
+
+
+async def test_a_server_that_evicts_is_warned_of(own_url: str) -> None:
+    async with Redis.from_url(own_url) as admin:
+        await admin.config_set("maxmemory-policy", "allkeys-lru")
+        await admin.config_set("maxmemory", 2**30)
+
+    store = await RedisStore.connect(own_url)
+
+    assert "maxmemory-policy allkeys-lru" in store.warning
+    await store.close()
+
+
+async def test_a_user_who_may_not_ask_how_the_server_is_set_is_served(own_url: str) -> None:
+    async with Redis.from_url(own_url) as admin:
+        await admin.acl_setuser(
+            "default",
+            enabled=True,
+            nopass=True,
+            commands=["+@all", "-info"],
+            keys=["*"],
+            channels=["*"],
+        )
+
+    store = await RedisStore.connect(own_url)
+
+    assert store.warning == ""
+    await store.close()
+
+
 async def test_only_what_is_named_has_no_time_to_live(
     redis_store: RedisStore, redis_prefix: str, redis_url: str
 ) -> None:

@@ -11,36 +11,30 @@ import hashlib
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
 
-from redis.asyncio import ConnectionPool, Redis, UnixDomainSocketConnection
-from redis.asyncio.connection import parse_url
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    NoPermissionError,
     NoScriptError,
     RedisError,
     ResponseError,
 )
 
-from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.port import checked_ttl_s
+from cluster.memory.store.redis_server import Target, warning_of, why_unfit
 
 StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
 """The id, and the fields."""
 
 _SCAN_COUNT = 1_000
-_URL_OPTIONS = frozenset({"connection_class", "db", "host", "password", "path", "port", "username"})
-_TLS_OPTIONS = frozenset(
-    f"ssl_{name}"
-    for name in ("ca_certs", "ca_path", "cert_reqs", "certfile", "check_hostname", "keyfile")
-)
 
 # KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
 _PUT_MANY = """
@@ -94,42 +88,6 @@ return 1
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where the server is: what redis-py needs to know, and what people may read."""
-
-    options: Mapping[str, Any] = field(repr=False)
-    address: str
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Return the target of a URL; errors never quote it, since it may hold a password."""
-        try:
-            options = dict(parse_url(url))
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            # `from None`: a password with a slash in it is taken for the port, and quoted as such.
-            raise UsageError(
-                "the Redis URL can't be read: it is redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
-                "unix:///PATH, with special characters of a password percent-encoded"
-            ) from None
-        known = _URL_OPTIONS | _TLS_OPTIONS if parts.scheme == "rediss" else _URL_OPTIONS
-        for name in options.keys() - known:
-            raise UsageError(f"the Redis URL has the unknown option {name!r}: remove it")
-        if options.get("connection_class") is not UnixDomainSocketConnection:
-            host = parts.hostname or "localhost"
-            return cls(options, f"{parts.scheme}://{host}:{port or 6379}/{options.get('db', 0)}")
-        if not options.get("path"):
-            raise UsageError("the Redis URL names no socket: it is unix:///PATH with three slashes")
-        return cls(options, f"unix://{options['path']}")
-
-    def without_secrets(self, text: str) -> str:
-        """Return the text with the password blotted out (servers quote commands they refuse)."""
-        password = self.options.get("password")
-        return text.replace(password, "***") if password else text
-
-
 class RedisStore:
     """`cluster.memory.store.port.Store` on a Redis server of version 6 or later.
 
@@ -142,7 +100,7 @@ class RedisStore:
     """
 
     def __init__(
-        self, target: _Target, prefix: str, *, timeout_s: float, connections_max: int
+        self, target: Target, prefix: str, *, timeout_s: float, connections_max: int
     ) -> None:
         self._target = target
         self._prefix = prefix
@@ -151,6 +109,8 @@ class RedisStore:
         self._lease_set = f"{prefix}leases"
         self._timeout_s = timeout_s
         self._is_closed = False
+        self.warning = ""
+        """What the server may lose on purpose, in a sentence for who has set it up."""
         # Who waits for a connection waits here, so the pool is never found exhausted. redis-py's
         # blocking pool loses wake-ups: a waiter that is woken and cancelled at once takes its
         # wake-up along, and the next one waits for its whole timeout beside a free connection.
@@ -191,15 +151,29 @@ class RedisStore:
             UsageError: the URL can't be read.
             StoreUnavailable: there is no answer, or a refusal.
         """
-        store = cls(
-            _Target.parse(url), prefix, timeout_s=timeout_s, connections_max=connections_max
-        )
+        store = cls(Target.parse(url), prefix, timeout_s=timeout_s, connections_max=connections_max)
         try:
-            await store.ping()
+            await store._look()
         except BaseException:
             await store.close()
             raise
         return store
+
+    async def _look(self) -> None:
+        """See whether the server answers and can be relied on."""
+        async with self._operation() as client:
+            asked = client.pipeline(transaction=False)
+            for section in ("memory", "replication"):
+                asked.info(section)
+            told: dict[str, object] = {}
+            for answer in await asked.execute(raise_on_error=False):
+                # What a user may not ask for isn't known, and does no harm.
+                if isinstance(answer, Exception) and not isinstance(answer, NoPermissionError):
+                    raise answer
+                told |= answer if isinstance(answer, dict) else {}
+        if why := why_unfit(told):
+            raise StoreUnavailable(f"the store at {self._target.address} {why}")
+        self.warning = warning_of(told)
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of the keys in their order, None where there is none."""

@@ -116,6 +116,8 @@ class ClusterParts:
             from cluster.memory.store.redis import RedisStore  # while Ray starts
 
             store = await RedisStore.connect(secrets.redis_url)
+            if store.warning:
+                self._say(store.warning)
             await store.close()
             return
         self._say("starting the store")
