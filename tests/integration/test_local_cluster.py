@@ -56,7 +56,12 @@ def run_dir_of(resident: ResidentRecord) -> Path:
     return Path(resident.secrets_path).parent
 
 
-async def test_it_runs_as_long_as_its_context_and_leaves_nothing(
+async def serving_agents(store: RedisStore, secrets: Secrets) -> set[str]:
+    directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+    return {registration.agent for registration in await directory.all()}
+
+
+async def test_it_runs_as_long_as_its_context_starts_a_killed_store_again_and_leaves_nothing(
     configuration: Configuration,
 ) -> None:
     heard: list[str] = []
@@ -65,32 +70,21 @@ async def test_it_runs_as_long_as_its_context_and_leaves_nothing(
         secrets_path, session = cluster.secrets_path, cluster.process.pid
         secrets = Secrets.read_secrets(secrets_path)
         store = await RedisStore.connect(secrets.redis_url)
-        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
-        serving = {registration.agent for registration in await directory.all()}
-        await store.close()
-
-    assert serving == {"manager-0", "researcher-0", "coder-0"}
-    assert len(secrets.token) >= 32
-    assert "starting Ray" in heard
-    assert session_members(session) == []
-    assert not secrets_path.parent.exists()
-
-
-async def test_its_store_is_started_again_when_it_was_killed(configuration: Configuration) -> None:
-    async with LocalCluster(configuration) as cluster:
-        secrets = Secrets.read_secrets(cluster.secrets_path)
-        store = await RedisStore.connect(secrets.redis_url)
+        serving_before = await serving_agents(store, secrets)
         await store.put_many({"acknowledged": b"yes"})
         pid = await until_it_answers(secrets.redis_url)
         os.kill(pid, signal.SIGKILL)
         await until_it_answers(secrets.redis_url, pid)
         found = await store.get_many(["acknowledged"])
-        directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
-        serving = {registration.agent for registration in await directory.all()}
+        serving_after = await serving_agents(store, secrets)
         await store.close()
 
+    assert serving_before == serving_after == {"manager-0", "researcher-0", "coder-0"}
     assert found == [b"yes"]
-    assert serving == {"manager-0", "researcher-0", "coder-0"}
+    assert len(secrets.token) >= 32
+    assert "starting Ray" in heard
+    assert session_members(session) == []
+    assert not secrets_path.parent.exists()
 
 
 async def test_what_keeps_it_from_starting_is_one_error_and_nothing_is_left(
@@ -125,33 +119,22 @@ async def test_a_resident_cluster_stays_until_it_is_taken_down(
     assert not await down()
 
 
-async def test_taking_it_down_ends_the_tasks_that_run_and_says_so() -> None:
-    flags = [Flag("model.uri", "simulated:?ttft_s=60", "test")]
-    await up(load(flags=flags, environment={}))
-    async with Cluster() as cluster:
-        task = await cluster.submit("Why?", deadline_s=120.0)
-        first = await anext(aiter(task))
-
-        assert await down()
-        with pytest.raises(TaskCancelled, match="the cluster was stopped"):
-            await task
-
-    assert first.kind == "submitted"
-
-
-async def test_taking_it_down_ends_a_run_beside_it_that_uses_its_store() -> None:
-    await up(load(flags=[Flag("model.uri", "simulated:", "test")], environment={}))
-    other = load(flags=[Flag("model.uri", "simulated:?ttft_s=60", "test")], environment={})
-    async with Cluster(configuration=other) as cluster:
-        task = await cluster.submit("Why?", deadline_s=120.0)
-        first = await anext(aiter(task))
+async def test_taking_it_down_ends_its_tasks_and_a_run_beside_it_that_uses_its_store() -> None:
+    await up(load(flags=[Flag("model.uri", "simulated:?ttft_s=60", "test")], environment={}))
+    # Of another model, so that it gets agents of its own.
+    other = load(flags=[Flag("model.uri", "simulated:?ttft_s=61", "test")], environment={})
+    async with Cluster() as attached, Cluster(configuration=other) as beside:
+        tasks = [await each.submit("Why?", deadline_s=120.0) for each in (attached, beside)]
+        first = [await anext(aiter(task)) for task in tasks]
 
         assert await down()
         async with asyncio.timeout(WAIT_S):
+            with pytest.raises(TaskCancelled, match="the cluster was stopped"):
+                await tasks[0]
             with pytest.raises(TaskCancelled, match="the store that this run uses went with it"):
-                await task
+                await tasks[1]
 
-    assert first.kind == "submitted"
+    assert [event.kind for event in first] == ["submitted", "submitted"]
 
 
 @pytest.mark.parametrize("victim", ["process", "session"])
