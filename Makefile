@@ -24,8 +24,9 @@ demo: $(READY) ## Answer a question from examples/knowledge, on embedded default
 	@env -u FLEETMIND_REDIS_URL -u REDIS_URL -u RAY_ADDRESS \
 	  $(BIN)/fleetmind run "$(GOAL)" --knowledge examples/knowledge --model $(MODEL)
 
-test: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest
+# A file's tests stay in one process, with what they share; files are handed out as they lie.
+test: $(READY) ## Run all tests: JOBS=processes
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure, print side by side and write build/bench.json
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) \

@@ -20,8 +20,14 @@ settings.load_profile("repeatable")
 TURNS_TO_END_IN = 100
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives every asynchronous test `no_task_is_left`, first, so that it looks last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Gives every asynchronous test `no_task_is_left`, first, so that it looks last.
+
+    Where several processes share the files, the long ones come first: none is left waiting for one.
+    They are collected in the usual order still, or unit tests could import what is barred to them.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("integration") is None)
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_is_left")
