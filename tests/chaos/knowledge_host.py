@@ -37,7 +37,7 @@ from tests.chaos.knowledge_ledger import (
 )
 from tests.support.hashing_embedder import HashingEmbedder
 
-QUIESCE_S = 40.0
+QUIESCE_S = 80.0
 """How long a cache may take to have what the store has, when nothing is hurt any more."""
 _ASK_S = 0.1
 _LOOK_S = 0.05

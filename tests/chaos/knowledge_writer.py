@@ -11,7 +11,9 @@ import asyncio
 import hashlib
 import os
 import random
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +38,10 @@ COMMON_SHARE = 0.05
 COMMON = 40
 PASSAGES = (1, 1, 1, 2, 3)
 CHANGES_PER_WRITE = 64
-KEPT_S = 2.0
+KEPT_S = 10.0
+"""How long the store keeps what nothing names any more: a host that is behind finds some gone."""
+CHANGES_PER_S = 200.0
+"""Of a writer: as much as the hosts can follow on two cores."""
 _RETRY_S = 0.05
 _WORDS = tuple(f"word{number}" for number in range(400))
 
@@ -74,9 +79,14 @@ class Writer:
     async def run(self) -> None:
         """Write."""
         await self._look()
+        due = time.monotonic()
         while not self._around.stopping.is_set():
+            due = max(due + CHANGES_PER_WRITE / CHANGES_PER_S, time.monotonic())
             name = self._rng.choice(NAMESPACES)
             await self._hold(name, self._wanted(NAMESPACES.index(name)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    await self._around.stopping.wait()
 
     async def _look(self) -> None:
         while True:
