@@ -86,9 +86,9 @@ class Copy:
         return self._segment.segment if self._segment is not None else None
 
     @property
-    def has_dead(self) -> bool:
-        """Whether something of the segment is dead."""
-        return self._segment is not None and bool(self._segment.dead)
+    def dead(self) -> frozenset[int]:
+        """What is dead of the segment: the versions of its puts."""
+        return self._segment.dead if self._segment is not None else frozenset()
 
     @property
     def alive(self) -> Mapping[int, DeltaPut]:
@@ -135,6 +135,8 @@ class Copy:
                 raise Torn
             self._waiting.update({each.version: each for each in followed.puts})
             self._bury(followed.gone)
+            if self.segment is not None and not self.dead.issuperset(self.segment.meta.blanked):
+                raise Torn  # the store has lost the removal of what has no text here any more
             if await self._fetch(log.documents):
                 self._publish(self._replica.version)
                 return

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cluster.memory.cache.builder import BuildFailed, build_segment
 from cluster.memory.cache.care import SEGMENT_PASSAGES_MIN
+from cluster.memory.cache.scrubbing import scrub
 from cluster.memory.cache.segment import Segment
 from cluster.memory.cache.segment_meta import BrokenSegment, SegmentMeta
 from cluster.memory.cache.segments import build_lock, newest_segment, remove_segments
@@ -108,6 +109,15 @@ class NodeSegments:
             await build_segment(self._root, meta, live, self._namespaces)
             self.builds += 1
         return True
+
+    async def scrub(self, segment: Segment, dead: frozenset[int]) -> bool:
+        """Take the texts of what is dead out of a segment; say whether another takes its place.
+
+        Raises:
+            OSError: the folder can't be written to.
+        """
+        with build_lock(self._root) as is_ours:
+            return is_ours and bool(await self._aside(scrub, segment, dead))
 
     async def clear(self) -> None:
         """Remove all, unless another process is building one.

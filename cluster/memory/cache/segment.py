@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -107,6 +108,20 @@ class Segment:
         """Return a passage as it is stored."""
         start, end = self._record_starts[row : row + 2].tolist()
         return self._records[start:end].tobytes()
+
+    def text_spans(self, dead: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return where in the file of texts those of some puts are, by their versions."""
+        spans = {}
+        for version in dead:
+            put = self.sources.put_of_version(version)
+            if put is not None:
+                first, end = self.sources.put_rows[put : put + 2]
+                spans[version] = int(self._record_starts[first]), int(self._record_starts[end])
+        return spans
+
+    def has_text(self, start: int, end: int) -> bool:
+        """Say whether there is any in a part of the file of texts, which may have been blanked."""
+        return bool(self._records[start:end].any())
 
     def cosines(self, rows: Rows, vector: NDArray[np.float32]) -> Scores:
         """Return the exact cosines of some rows and a vector: float32[rows]."""

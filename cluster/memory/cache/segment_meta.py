@@ -33,6 +33,8 @@ class SegmentMeta:
     checks: Mapping[str, tuple[int, int]]
     """Size and CRC-32 of each file."""
     format: int = FORMAT
+    blanked: tuple[int, ...] = ()
+    """Versions of puts whose texts were taken out, since they are dead."""
 
     def to_json(self) -> str:
         """Return it as its file has it."""
@@ -50,6 +52,7 @@ class SegmentMeta:
             if read["format"] != FORMAT:
                 raise BrokenSegment("an index segment is of another version of its format")
             read["checks"] = {name: (size, crc) for name, (size, crc) in read["checks"].items()}
+            read["blanked"] = tuple(read.get("blanked", ()))
             return cls(**read)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BrokenSegment("an index segment doesn't say what it is") from error

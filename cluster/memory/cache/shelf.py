@@ -127,7 +127,7 @@ class Shelf:
         copy, now = self.copy, self._clock.now()
         if copy is None or self._tending is not None:
             return
-        self._died_at = min(self._died_at, now) if copy.has_dead else math.inf
+        self._died_at = min(self._died_at, now) if copy.dead else math.inf
         care = self._searched(copy).care(now)
         if care is not Care.NOTHING:
             self._tending = self._started(self._tend(care, copy), self._tended)
@@ -229,10 +229,19 @@ class Shelf:
             if not await segments.is_needed():
                 await segments.clear()
                 await self._replace(copy, None)
-            elif await segments.build():
+                return
+            copy = await self._scrubbed(segments, copy)
+            if await segments.build():
                 await self._replace(copy, await segments.newest())
         finally:
             self._built_at = self._clock.now()
+
+    async def _scrubbed(self, segments: NodeSegments, copy: Copy) -> Copy:
+        """Have the texts of what is dead leave the disk, and return what is searched then."""
+        segment = copy.segment
+        if segment is not None and copy.dead and await segments.scrub(segment, copy.dead):
+            await self._replace(copy, await segments.newest())
+        return self.copy or copy
 
     async def _replace(self, before: Copy, segment: Segment | None) -> None:
         """Search a copy that begins with another segment, and has none of the dead."""
