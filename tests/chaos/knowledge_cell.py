@@ -37,6 +37,8 @@ RESTART_S = 0.5
 """How long a killed process is away: what is written meanwhile is caught up with."""
 NODES = {"host-0": "node", "host-1": "node", LATE_HOST: ""}
 """Where each host keeps its segments: two share theirs, the late one has none."""
+STORE_FAULTS = {name: REDIS_FAULTS[name] for name in REDIS_FAULTS if name != "redis loading"}
+"""A store of so much data takes longer to load than that fault makes it."""
 
 
 def _nemesis() -> Inject:
@@ -46,7 +48,7 @@ def _nemesis() -> Inject:
         chosen = [
             rng.choice((kill, freeze))(rng.choice(HOSTS)),
             rng.choice((kill, freeze))(rng.choice(WRITERS)),
-            REDIS_FAULTS[rng.choice(sorted(REDIS_FAULTS))],
+            STORE_FAULTS[rng.choice(sorted(STORE_FAULTS))],
         ]
         await asyncio.gather(*[fault(cluster) for fault in rng.sample(chosen, rng.choice((2, 3)))])
         return injection.over()
@@ -59,7 +61,7 @@ KNOWLEDGE_FAULTS: dict[str, Inject] = {
     "freeze host": freeze("host-1"),
     "kill writer": kill("writer-0"),
     "freeze writer": freeze("writer-1"),
-    **REDIS_FAULTS,
+    **STORE_FAULTS,
     "nemesis": _nemesis(),
 }
 
@@ -89,8 +91,6 @@ async def run_knowledge_cell(zygote: Zygote, cell: KnowledgeCell, folder: Path) 
         has_proxies=needs_proxies(cell.fault),
     )
     async with cluster:
-        if cell.fault in {"redis loading", "nemesis"}:
-            await cluster.redis.pad()
         await asyncio.gather(*[_add_host(cluster, host) for host in HOSTS])
         await asyncio.gather(
             *[cluster.add(writer, "writer", sources=cell.sources) for writer in WRITERS]
