@@ -22,13 +22,12 @@ from tests.chaos.figures import Figures
 from tests.chaos.knowledge_ledger import (
     DIMENSIONS,
     NAMESPACES,
-    Change,
     K,
-    by_source,
     found_path,
     queries,
     read_ledgers,
 )
+from tests.chaos.source_judge import judge_sources
 
 RECALL_MIN = 0.95
 _SAME = 1e-6
@@ -75,7 +74,12 @@ async def judge_knowledge(
         await _judge_documents(store, scans, figures)
     finally:
         await store.close()
-    _judge_sources(folder, scans, figures)
+    there = {
+        (name, each.key): record_from_bytes(each.record).path.removeprefix("/")
+        for name, scan in scans.items()
+        for each in scan.live
+    }
+    judge_sources(read_ledgers(folder), there, figures)
     for host in hosts:
         path = found_path(folder, host)
         told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -133,49 +137,6 @@ async def _judge_documents(store: RedisStore, scans: Mapping[str, Scan], figures
             f"{len(left)} documents stay for ever that nothing names, {len(doomed)} go that"
             f" something names, {len(counts)} are counted where {len(named)} are named"
         )
-
-
-def _judge_sources(folder: Path, scans: Mapping[str, Scan], figures: Figures) -> None:
-    changes = read_ledgers(folder)
-    figures.acked += sum(each.is_acked for each in changes.values())
-    figures.refused_again += sum(each.is_refused for each in changes.values())
-    there = {
-        (name, each.key): record_from_bytes(each.record).path.removeprefix("/")
-        for name, scan in scans.items()
-        for each in scan.live
-    }
-    made = by_source(changes)
-    for source, change in there.items():
-        if change not in made.get(source, {}):
-            figures.resurrected += 1
-            figures.note(f"{source} has {change}, which nobody wrote there")
-    for source, of_source in made.items():
-        _judge_source(source, of_source, there.get(source), figures)
-
-
-def _judge_source(
-    source: tuple[str, str], made: Mapping[str, Change], now: str | None, figures: Figures
-) -> None:
-    """One of the changes that nothing has superseded must be what is there."""
-    if not any(each.is_acked for each in made.values()):
-        return
-    possible = {
-        change: each
-        for change, each in made.items()
-        if not each.is_refused and not any(each.is_superseded(other) for other in made.values())
-    }
-    if now in possible:
-        return
-    if now is None:
-        if all(each.is_put for each in possible.values()):
-            figures.lost += 1
-            figures.note(f"{source} is not there, and {sorted(possible)} was acknowledged")
-        return
-    if any(not each.is_put for each in possible.values()):
-        figures.resurrected += 1
-    else:
-        figures.lost += 1
-    figures.note(f"{source} has {now} instead of one of {sorted(possible)}")
 
 
 def _judge_cache(where: str, told: Mapping[str, Any], scan: Scan, figures: Figures) -> None:
