@@ -18,14 +18,9 @@ import numpy as np
 
 from cluster.memory.cache.bm25 import Postings
 from cluster.memory.cache.puts import Put
-from cluster.memory.cache.segment import (
-    RECORDS,
-    SOURCES,
-    VECTORS,
-    checked,
-)
-from cluster.memory.cache.segment_meta import META, SegmentMeta
-from cluster.memory.cache.segments import PREFIX, UNFINISHED, remove_segments, sync
+from cluster.memory.cache.segment import SOURCES, VECTORS
+from cluster.memory.cache.segment_meta import META, RECORDS, UNFINISHED, SegmentMeta, checked, sync
+from cluster.memory.cache.segments import PREFIX, remove_segments
 from cluster.memory.cache.words import tokens_of
 from cluster.memory.knowledge.records import CODE
 from cluster.memory.knowledge.vectors import Vectors

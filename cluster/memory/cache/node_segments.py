@@ -117,7 +117,13 @@ class NodeSegments:
             OSError: the folder can't be written to.
         """
         with build_lock(self._root) as is_ours:
-            return is_ours and bool(await self._aside(scrub, segment, dead))
+            if not is_ours or self.has_newer(segment):
+                return False
+            spans = await self._aside(segment.text_spans, dead)
+            if spans:
+                kept = await self._aside(scrub, segment.folder, segment.meta, spans)
+                await self._aside(remove_segments, self._root, kept)
+            return bool(spans)
 
     async def clear(self) -> None:
         """Remove all, unless another process is building one.

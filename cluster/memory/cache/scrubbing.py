@@ -10,51 +10,49 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cluster.memory.cache.segment import RECORDS, Segment, checked
-from cluster.memory.cache.segment_meta import META
-from cluster.memory.cache.segments import UNFINISHED, newest_segment, remove_segments, sync
+from cluster.memory.cache.segment_meta import META, RECORDS, UNFINISHED, SegmentMeta, checked, sync
 
 _NAME_PARTS: Final = 3
 """Of a segment that was built: what it is, version, digest. Another one counts the scrubbings."""
 
 
-def scrub(segment: Segment, dead: Iterable[int]) -> bool:
-    """Replace a segment by one without the texts of some puts, given by their versions.
+def scrub(before: Path, meta: SegmentMeta, spans: Mapping[int, tuple[int, int]]) -> Path:
+    """Write a segment that comes after another one and has not the texts of some puts.
 
-    The caller holds the lock of its folder. False where there is nothing to take out, or another
-    segment has taken its place.
+    The caller holds the lock of the folder, and removes what was before.
+
+    Args:
+        before: the segment.
+        meta: what it is of.
+        spans: where the puts have their texts in the file of texts, by their versions.
 
     Raises:
         OSError: the disk is full, or the folder can't be written to.
     """
-    root = segment.folder.parent
-    spans = {put: span for put, span in segment.text_spans(dead).items() if segment.has_text(*span)}
-    if not spans or newest_segment(root) != segment.folder:
-        return False
+    root = before.parent
     folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
     try:
-        for name in segment.meta.checks:
+        for name in meta.checks:
             if name != RECORDS:
-                os.link(segment.folder / name, folder / name)
-        shutil.copyfile(segment.folder / RECORDS, folder / RECORDS)
+                os.link(before / name, folder / name)
+        shutil.copyfile(before / RECORDS, folder / RECORDS)
         _blank(folder / RECORDS, spans.values())
-        checks = {**segment.meta.checks, RECORDS: checked(folder / RECORDS)}
-        blanked = tuple(sorted({*segment.meta.blanked, *spans}))
-        meta = replace(segment.meta, checks=checks, blanked=blanked)
-        (folder / META).write_text(meta.to_json(), encoding="utf-8")
+        checks = {**meta.checks, RECORDS: checked(folder / RECORDS)}
+        blanked = tuple(sorted({*meta.blanked, *spans}))
+        finished = replace(meta, checks=checks, blanked=blanked)
+        (folder / META).write_text(finished.to_json(), encoding="utf-8")
         sync([folder / RECORDS, folder / META, folder])
-        final = root / _next_name(segment.folder.name)
+        final = root / _next_name(before.name)
         folder.rename(final)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    remove_segments(root, final)
-    return True
+    return final
 
 
 def _blank(path: Path, spans: Iterable[tuple[int, int]]) -> None:

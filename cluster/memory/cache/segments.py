@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from cluster.memory.cache.segment_meta import META, BrokenSegment, SegmentMeta
 from cluster.user_folders import user_folder
 
 PREFIX = "segment-"
-UNFINISHED = "unfinished-"
-"""What a folder's name begins with until it is a segment as a whole."""
 
 
 def segments_folder(cache: str, store: str) -> Path:
@@ -89,13 +87,3 @@ def build_lock(root: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
-
-
-def sync(paths: Iterable[Path]) -> None:
-    """Have the disk keep files and folders."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

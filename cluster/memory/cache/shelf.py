@@ -230,18 +230,13 @@ class Shelf:
                 await segments.clear()
                 await self._replace(copy, None)
                 return
-            copy = await self._scrubbed(segments, copy)
-            if await segments.build():
+            segment = copy.segment
+            if segment is not None and await segments.scrub(segment, copy.dead):
                 await self._replace(copy, await segments.newest())
+            if await segments.build():
+                await self._replace(self.copy or copy, await segments.newest())
         finally:
             self._built_at = self._clock.now()
-
-    async def _scrubbed(self, segments: NodeSegments, copy: Copy) -> Copy:
-        """Have the texts of what is dead leave the disk, and return what is searched then."""
-        segment = copy.segment
-        if segment is not None and copy.dead and await segments.scrub(segment, copy.dead):
-            await self._replace(copy, await segments.newest())
-        return self.copy or copy
 
     async def _replace(self, before: Copy, segment: Segment | None) -> None:
         """Search a copy that begins with another segment, and has none of the dead."""

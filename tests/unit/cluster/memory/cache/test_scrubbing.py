@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.memory.cache.scrubbing import scrub
 from cluster.memory.cache.segment import Segment, SegmentPart
-from cluster.memory.cache.segments import newest_segment
+from cluster.memory.cache.segments import remove_segments
 from tests.support.puts import segment_of, text_put
 
 
@@ -22,10 +22,9 @@ def holds(root: Path, text: bytes) -> bool:
 
 
 def scrubbed(before: Segment, *dead: int) -> Segment:
-    assert scrub(before, dead)
-    newest = newest_segment(before.folder.parent)
-    assert newest is not None
-    return Segment.open(newest)
+    after = scrub(before.folder, before.meta, before.text_spans(dead))
+    remove_segments(before.folder.parent, after)
+    return Segment.open(after)
 
 
 def test_its_texts_leave_the_files_and_the_others_stay(tmp_path: Path) -> None:
@@ -55,10 +54,8 @@ def test_more_can_be_taken_out_later(tmp_path: Path) -> None:
     assert after.folder.name > before.folder.name
 
 
-def test_nothing_happens_where_no_text_is_left_of_it(tmp_path: Path) -> None:
+def test_it_is_known_of_what_no_text_is_left(tmp_path: Path) -> None:
     before = segment_of(tmp_path, [text_put(at, f"text {at}") for at in (2, 5)])
-    after = scrubbed(before, 5)
 
-    assert not scrub(after, [5, 7])
-    assert not scrub(before, [2])  # another segment has taken its place
-    assert newest_segment(after.folder.parent) == after.folder
+    assert before.text_spans([5, 7]).keys() == {5}
+    assert scrubbed(before, 5).text_spans([5, 7]) == {}
