@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Figure, Goal, not_run, percentile, sample_figure
+from benchmarks.knowledge_forgetting import forgetting
 from benchmarks.knowledge_host import HostProcess
 from benchmarks.knowledge_peer import ASKED, Corpus, Hnswlib, K, exact, recall_of, sync_us
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
@@ -92,6 +93,7 @@ async def _figures(store: RedisStore, url: str, corpus: Corpus, folder: Path) ->
         figures += await _other_process(cache, url, folder, collection)
         figures += await _with_delta(cache, namespaces, corpus)
         figures += await _visibility(cache, namespaces, url, folder, corpus)
+        figures += await forgetting(namespaces, url, folder, WordLlamaEmbedder.name, size)
     finally:
         await cache.close()
     return figures
@@ -255,12 +257,19 @@ async def _visibility(
     async with HostProcess.started(url, folder / "other", f"bench@{statistics.version}") as host:
         written, took_ms = await _write_steadily(namespaces, corpus)
         seen = await host.seen(max(written))
-    delays = [(seen[version] - at) * 1_000 for version, at in written.items()]
+    delays = [(seen[version] - began) * 1_000 for version, (began, _) in written.items()]
+    since = [(seen[version] - acked) * 1_000 for version, (_, acked) in written.items()]
     return [
         sample_figure(
             f"cache.visibility_ms_{size}.writes", "ms", took_ms, note="what a write took"
         ),
         sample_figure(f"cache.visibility_ms_{size}", "ms", delays, note="by source and by vector"),
+        sample_figure(
+            f"cache.visibility_ms_{size}.acked",
+            "ms",
+            since,
+            note="since the write was acknowledged",
+        ),
         _p99(f"cache.visibility_p99_ms_{size}", delays, VISIBLE_GOAL),
     ]
 
@@ -272,9 +281,9 @@ WRITES_AT_ONCE = 10
 
 async def _write_steadily(
     namespaces: RedisNamespaces, corpus: Corpus
-) -> tuple[dict[int, float], list[float]]:
-    """Write ten at a time; return when the writing of each version began, and what each took."""
-    written: dict[int, float] = {}
+) -> tuple[dict[int, tuple[float, float]], list[float]]:
+    """Write ten at a time; return from when to when each version was written, and what it took."""
+    written: dict[int, tuple[float, float]] = {}
     took_ms = []
     started = time.monotonic()
     count = int(WRITES_PER_S * WRITES_S)
@@ -291,9 +300,10 @@ async def _write_steadily(
         began = time.monotonic()
         await namespaces.store_documents({change.document: data for change, data in made})
         version = (await namespaces.apply("bench", [change for change, _ in made])).version
-        took_ms.append((time.monotonic() - began) * 1_000)
+        ended = time.monotonic()
+        took_ms.append((ended - began) * 1_000)
         for each in range(version - WRITES_AT_ONCE + 1, version + 1):
-            written[each] = began
+            written[each] = began, ended
     return written, took_ms
 
 

@@ -12,6 +12,8 @@ NOTES_MAX = 20
 
 VIOLATIONS = (
     "lost",
+    "resurrected",
+    "diverged",
     "applied_twice",
     "out_of_order",
     "corrupt",
@@ -37,6 +39,10 @@ class Figures:
     """Injections that took place."""
     acked: int = 0
     lost: int = 0
+    resurrected: int = 0
+    """Sources that are there although their removal, or a later put, was acknowledged."""
+    diverged: int = 0
+    """What caches have otherwise than the store."""
     applied_twice: int = 0
     out_of_order: int = 0
     corrupt: int = 0

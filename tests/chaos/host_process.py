@@ -1,8 +1,8 @@
 """One process of a chaos cluster: a host as in production, and a way to die at a chosen point.
 
 Forked by `tests.chaos.zygote`. What its agent does is `tests.chaos.message_roles`' or
-`tests.chaos.task_roles`' business. It stops on SIGTERM, and ends with `FENCED` where a newer
-incarnation has taken over.
+`tests.chaos.task_roles`' business; who only writes or caches knowledge has no agent. It stops on
+SIGTERM, and ends with `FENCED` where a newer incarnation has taken over.
 """
 
 from __future__ import annotations
@@ -143,6 +143,8 @@ class Surroundings:
 
 
 Opener = Callable[[Surroundings], Awaitable[tuple[Host, Part]]]
+Role = Callable[[Surroundings], Awaitable[None]]
+"""What a process does that is no host of an agent, until it is to stop."""
 
 
 def plain_host(
@@ -210,8 +212,20 @@ def _write_counts(log: EventLog, host: Host, part: Part) -> None:
 
 def main(spec: dict[str, Any]) -> None:
     """Run a host in this process, as its zygote asked for."""
-    from tests.chaos import message_roles, task_roles
+    from tests.chaos import knowledge_host, knowledge_writer, message_roles, task_roles
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    status = uvloop.run(serve(spec, {**message_roles.OPENERS, **task_roles.OPENERS}))
+    roles: dict[str, Role] = {"writer": knowledge_writer.write, "cache": knowledge_host.keep_cache}
+    if spec["kind"] in roles:
+        status = uvloop.run(_work(spec, roles[spec["kind"]]))
+    else:
+        status = uvloop.run(serve(spec, {**message_roles.OPENERS, **task_roles.OPENERS}))
     os._exit(status)
+
+
+async def _work(spec: dict[str, Any], role: Role) -> int:
+    """Run what is no agent to its end, and return the exit status."""
+    around = Surroundings(spec)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, around.stopping.set)
+    await role(around)
+    return 0

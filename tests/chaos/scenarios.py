@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.chaos.faults import LINK_FAULTS, REDIS_FAULTS
 from tests.chaos.figures import Figures
 from tests.chaos.frames_cell import run_frames_cell
+from tests.chaos.knowledge_cell import KNOWLEDGE_FAULTS, KnowledgeCell, run_knowledge_cell
 from tests.chaos.message_cell import MESSAGE_FAULTS, MessageCell, run_message_cell
 from tests.chaos.ray_cell import run_ray_cell
 from tests.chaos.storm_cell import run_storm_cell
@@ -81,11 +82,19 @@ def _task_scenarios() -> list[Scenario]:
     return found + [_task_scenario(fault, fault, 40, has_standby=True) for fault in SHARED_FAULTS]
 
 
+def _knowledge_scenario(fault: str) -> Scenario:
+    async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
+        return await run_knowledge_cell(zygote, KnowledgeCell(fault, runs, seed), folder)
+
+    return Scenario(f"knowledge: {fault}", 20, 10, run)
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in [
         *[_message_scenario(fault) for fault in MESSAGE_FAULTS],
         *_task_scenarios(),
+        *[_knowledge_scenario(fault) for fault in KNOWLEDGE_FAULTS],
         Scenario("malformed frames", 10_000, 5_000, run_frames_cell),
         Scenario("cancellation storm", 20_000, 10_000, run_storm_cell),
         Scenario("kills under Ray", 24, 24, run_ray_cell),

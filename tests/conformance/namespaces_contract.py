@@ -15,6 +15,7 @@ import pytest
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.namespaces.digest import DIGEST_MODULUS, entry_digest
 from cluster.memory.namespaces.port import (
+    DOCUMENTS_BYTES_MAX,
     Applied,
     Head,
     NamespaceLog,
@@ -128,6 +129,21 @@ async def entries_are_complete_where_there_are_many(subject: NamespacesSubject) 
     log = await namespaces.entries("n")
     assert (log.version, [each.version for each in log.entries]) == (2_500, list(range(1, 2_501)))
     assert log.digest == digest_of(log.entries)
+
+
+async def some_documents_come_along_with_the_entries_that_name_them(
+    subject: NamespacesSubject,
+) -> None:
+    namespaces = await with_documents(subject)
+    large = "4" * 32
+    await namespaces.store_documents({large: b"x" * (DOCUMENTS_BYTES_MAX + 1)})
+    await namespaces.apply("n", [put("a"), put("b", large), put("c", TWO), put("d", ONE)])
+    await namespaces.apply("n", [SourceChange("a", 4)])
+    log = await namespaces.entries("n", documents_max=2)
+    assert (log.documents, len(log.entries)) == ({TWO: b"two"}, 4)
+    assert (await namespaces.entries("n", documents_max=9)).documents.keys() == {ONE, TWO}
+    assert (await namespaces.entries("n", 4, documents_max=9)).documents == {}
+    assert (await namespaces.entries("n")).documents == {}
 
 
 async def a_put_needs_its_document(subject: NamespacesSubject) -> None:
@@ -307,6 +323,7 @@ PROMISES: tuple[Promise, ...] = (
     a_removal_does_not_come_back,
     what_is_newer_than_a_version_brings_up_to_date,
     entries_are_complete_where_there_are_many,
+    some_documents_come_along_with_the_entries_that_name_them,
     a_put_needs_its_document,
     a_document_stays_while_anything_names_it,
     a_document_that_is_named_again_in_time_stays,

@@ -15,6 +15,7 @@ import uvloop
 
 from tests.chaos.figures import Figures
 from tests.chaos.frames_cell import run_frames_cell
+from tests.chaos.knowledge_cell import KnowledgeCell, run_knowledge_cell
 from tests.chaos.message_cell import MessageCell, run_message_cell
 from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
@@ -27,6 +28,7 @@ LEASE_S = 2.0
 BOUNDARIES = tuple(f"{role} {point}" for role in ROLES for point in POINTS)
 KILLS = tuple(f"kill {role}" for role in ROLES)
 FRAMES = 400
+KNOWLEDGE = KnowledgeCell("redis killed", 1, 1, lease_s=0.5, sources=200, pause_s=(0.2, 0.5))
 
 RunCell = Callable[[Zygote, Path], Coroutine[None, None, Figures]]
 
@@ -62,6 +64,7 @@ CELLS: dict[str, RunCell] = {
     "sink thawed": messages("zombie sink"),
     "links reset": messages("link reset"),
     "frames": lambda zygote, folder: run_frames_cell(zygote, FRAMES, 1, folder),
+    "knowledge": lambda zygote, folder: run_knowledge_cell(zygote, KNOWLEDGE, folder),
     "cancels": lambda zygote, folder: run_storm_cell(zygote, 1500, 1, folder),
 }
 
@@ -115,6 +118,13 @@ def test_who_wakes_up_after_its_replacement_has_started_is_fenced_off(
 def test_messages_are_acknowledged_and_sent_again(figures: dict[str, Figures], cell: str) -> None:
     assert figures[cell].acked > 0
     assert figures[cell].redeliveries > 0
+
+
+def test_what_was_written_is_in_the_store_and_in_each_cache(figures: dict[str, Figures]) -> None:
+    found = figures["knowledge"]
+
+    assert (found.lost, found.resurrected, found.diverged) == (0, 0, 0), found.notes
+    assert found.acked > 500
 
 
 def test_malformed_frames_and_cancels_were_sent(figures: dict[str, Figures]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cluster.kernel.cache_statistics import NamespaceStatistics
 from cluster.memory.cache import care, node_segments
+from cluster.memory.cache.builder import BuildFailed
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
@@ -127,6 +130,42 @@ async def test_what_is_forgotten_leaves_the_segments_on_the_disk(node: Node) -> 
     assert len(found.passages) == FILES - 1
 
 
+async def test_what_is_forgotten_leaves_the_disk_before_another_segment_is_built(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = node.cache()
+    await cache.search("default@1", "page 7")
+    (before,) = node.segments
+    monkeypatch.setattr(node_segments.NodeSegments, "build", no_build)
+    await forget(node.namespaces, [f"{node.docs}/p7.md"])
+    await until(lambda: not holds(node.folder, b"Page 7 on heaps."), node)
+
+    found = await cache.search("default@1", "page 7 on heaps", FILES)
+    assert len(found.passages) == FILES - 1
+    assert [each.name for each in node.segments] == [f"{before.name}-000001"]
+    other = await node.cache().search("default@13", "page 8", FILES)
+    assert other.passages[0].text == "Page 8 on heaps."
+    assert "Page 7 on heaps." not in {each.text for each in other.passages}
+
+
+async def test_what_the_store_no_longer_knows_to_be_forgotten_is_found(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.cache().search("default@1", "page 7")
+    with monkeypatch.context() as without:
+        without.setattr(node_segments.NodeSegments, "build", no_build)
+        await forget(node.namespaces, [f"{node.docs}/p7.md"])
+        await until(lambda: not holds(node.folder, b"Page 7 on heaps."), node)
+        await node.caches.pop().close()
+
+    node.namespaces = LocalNamespaces(LocalStore(node.clock), node.clock)
+    cache = node.cache()
+    found = await cache.search(await node.learn(), "page 7 on heaps", 1)
+
+    assert [each.text for each in found.passages] == ["Page 7 on heaps."]
+    await until(lambda: of(cache).builds == 1, node)
+
+
 async def test_a_namespace_that_nobody_keeps_leaves_the_disk_when_it_changes(node: Node) -> None:
     first = node.cache()
     await first.search("default@1", "page 7")
@@ -197,9 +236,18 @@ async def test_a_segment_of_another_store_is_not_believed(node: Node, tmp_path: 
     assert other.segments == []
 
 
+async def no_build(_: object) -> bool:
+    raise BuildFailed("no build ends in time")
+
+
 def holds(folder: Path, text: bytes) -> bool:
     """Says whether any file below a folder has a text."""
-    return any(text in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with suppress(FileNotFoundError):  # some go while we look
+                if text in Path(place, name).read_bytes():
+                    return True
+    return False
 
 
 async def until(is_so: Callable[[], bool], node: Node) -> None:

@@ -48,6 +48,8 @@ class CountingNamespaces(LocalNamespaces):
         self.store = LocalStore(clock)
         super().__init__(self.store, clock)
         self.loads: list[str] = []
+        self.documents_read = 0
+        """Round trips that only documents were read in."""
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.is_gone = False
@@ -64,13 +66,17 @@ class CountingNamespaces(LocalNamespaces):
         feed = await super().feed()
         return Deaf(feed) if self.is_silent else feed
 
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+    async def documents(self, ids: Sequence[str]) -> list[bytes | None]:
+        self.documents_read += 1
+        return await super().documents(ids)
+
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
         if not after:
             self.loads.append(name)
             await self.may_answer.wait()
         if self.is_gone:
             raise StoreUnavailable("the store is gone")
-        return await super().entries(name, after)
+        return await super().entries(name, after, documents_max=documents_max)
 
     async def heads(self, names: Sequence[str]) -> dict[str, Head]:
         if self.is_gone:

@@ -45,7 +45,7 @@ async def build_segment(
         StoreUnavailable: the store does not answer.
     """
     try:
-        child = await in_side_thread(start_child, "cluster.memory.cache.build_child", str(root))
+        child = await _started(root)
     except OSError as error:
         raise BuildFailed(f"no process can be started to build an index: {error}") from error
     try:
@@ -59,10 +59,20 @@ async def build_segment(
     except TimeoutError as error:
         raise BuildFailed(f"an index of {meta.namespace} took over {BUILD_S_MAX:g} s") from error
     finally:
-        child.kill()
-        await in_side_thread(_close, child)
+        await in_side_thread(_end, child)
     if "folder" not in reply:
         raise BuildFailed(f"an index of {meta.namespace} can't be built: {reply.get('trouble')}")
+
+
+async def _started(root: Path) -> subprocess.Popen[bytes]:
+    module = "cluster.memory.cache.build_child"
+    starting = asyncio.ensure_future(in_side_thread(start_child, module, str(root)))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It starts all the same, and nobody else would end it.
+        await in_side_thread(_end, await starting)
+        raise
 
 
 def _framed(entries: Sequence[SourceEntry], stored: Sequence[bytes | None]) -> bytes:
@@ -99,7 +109,8 @@ def _ended(child: subprocess.Popen[bytes]) -> Mapping[str, str]:
     return reply
 
 
-def _close(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
     child.wait()
     pipes: tuple[IO[bytes] | None, ...] = (child.stdin, child.stdout)
     for pipe in pipes:

@@ -6,7 +6,6 @@ there as a whole or not at all.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -19,13 +18,8 @@ import numpy as np
 
 from cluster.memory.cache.bm25 import Postings
 from cluster.memory.cache.puts import Put
-from cluster.memory.cache.segment import (
-    RECORDS,
-    SOURCES,
-    VECTORS,
-    checked,
-)
-from cluster.memory.cache.segment_meta import META, SegmentMeta
+from cluster.memory.cache.segment import SOURCES, VECTORS
+from cluster.memory.cache.segment_meta import META, RECORDS, UNFINISHED, SegmentMeta, checked, sync
 from cluster.memory.cache.segments import PREFIX, remove_segments
 from cluster.memory.cache.words import tokens_of
 from cluster.memory.knowledge.records import CODE
@@ -36,7 +30,6 @@ LINKS = 32
 """Neighbours of a vector in the HNSW graph (twice as many on its lowest level)."""
 EF_CONSTRUCTION = 200
 TRAINING_ROWS = 20_000
-_UNFINISHED = "unfinished-"
 
 
 @dataclass(slots=True)
@@ -79,9 +72,9 @@ def write_segment(root: Path, meta: SegmentMeta, puts: Iterable[Put]) -> Path:
     Raises:
         OSError: the disk is full, or the folder can't be written to.
     """
-    for left in root.glob(f"{_UNFINISHED}*"):
+    for left in root.glob(f"{UNFINISHED}*"):
         shutil.rmtree(left, ignore_errors=True)  # of a build that was killed: this one has the lock
-    folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
     try:
         columns = _Columns()
         for put in puts:
@@ -94,7 +87,7 @@ def write_segment(root: Path, meta: SegmentMeta, puts: Iterable[Put]) -> Path:
             checks={path.name: checked(path) for path in sorted(folder.iterdir())},
         )  # fmt: skip
         (folder / META).write_text(finished.to_json(), encoding="utf-8")
-        _sync(folder)
+        sync([*folder.iterdir(), folder])
         final = root / f"{PREFIX}{meta.version:016d}-{meta.digest:012x}"
         shutil.rmtree(final, ignore_errors=True)
         folder.rename(final)
@@ -174,13 +167,3 @@ def _heirs(names: Sequence[str]) -> Any:
         heirs[put] = later.get(names[put], -1)
         later[names[put]] = put
     return heirs
-
-
-def _sync(folder: Path) -> None:
-    """Have the disk keep the files before they get their name."""
-    for path in [*folder.iterdir(), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -86,9 +86,9 @@ class Copy:
         return self._segment.segment if self._segment is not None else None
 
     @property
-    def has_dead(self) -> bool:
-        """Whether something of the segment is dead."""
-        return self._segment is not None and bool(self._segment.dead)
+    def dead(self) -> frozenset[int]:
+        """What is dead of the segment: the versions of its puts."""
+        return self._segment.dead if self._segment is not None else frozenset()
 
     @property
     def alive(self) -> Mapping[int, DeltaPut]:
@@ -125,7 +125,9 @@ class Copy:
             UsageError: another embedder has made the vectors.
         """
         for _ in range(READS_MAX):
-            log = await self._namespaces.entries(self._name, self._replica.version)
+            log = await self._namespaces.entries(
+                self._name, self._replica.version, documents_max=INLINE_CHANGES_MAX
+            )
             followed = await self._near(
                 len(log.entries) <= INLINE_CHANGES_MAX, self._replica.follow, log
             )
@@ -133,7 +135,9 @@ class Copy:
                 raise Torn
             self._waiting.update({each.version: each for each in followed.puts})
             self._bury(followed.gone)
-            if await self._fetch():
+            if self.segment is not None and not self.dead.issuperset(self.segment.meta.blanked):
+                raise Torn  # the store has lost the removal of what has no text here any more
+            if await self._fetch(log.documents):
                 self._publish(self._replica.version)
                 return
         raise StoreUnavailable(
@@ -152,22 +156,32 @@ class Copy:
             self._segment = self._segment.without(dead)
         self._publish(self.version)
 
-    async def _fetch(self) -> bool:
-        """Read the documents of what was put, and say whether all were there."""
+    async def _fetch(self, here: Mapping[str, bytes]) -> bool:
+        """Read the documents of what was put but those that are here; say if all were there."""
         known = sorted(self._known.keys() & self._waiting.keys())
         for at in range(0, len(known), KNOWN_PER_STEP):
             await self._aside(self._take_known, known[at : at + KNOWN_PER_STEP])
         self._known = {}
+        came = [each for each in self._waiting.values() if each.document in here]
+        if came:
+            await self._receive(came, [here[each.document] for each in came])
         wanted = list(self._waiting.values())
         for at in range(0, len(wanted), DOCUMENTS_PER_READ):
             some = wanted[at : at + DOCUMENTS_PER_READ]
             stored = await self._namespaces.documents([each.document for each in some])
-            size = sum(len(data) for data in stored if data is not None)
-            spoilt = await self._near(size <= INLINE_BYTES_MAX, self._take, some, stored)
-            if spoilt:
-                # Where it is missing, the next `learn` makes it again.
-                await self._namespaces.discard(spoilt)
+            await self._receive(some, stored)
         return not self._waiting
+
+    async def _receive(self, some: Sequence[SourceEntry], stored: Sequence[bytes | None]) -> None:
+        """Take documents; one that can't be read leaves the store."""
+        size = sum(len(data) for data in stored if data is not None)
+        spoilt = await self._near(size <= INLINE_BYTES_MAX, self._take, some, stored)
+        if self.version and self._waiting:
+            # What it replaces is gone already, and the rest may take long, or be missing.
+            self._publish(self.version)
+        if spoilt:
+            # Where it is missing, the next `learn` makes it again.
+            await self._namespaces.discard(spoilt)
 
     async def _near(self, is_little: bool, function: Callable[..., Any], *args: Any) -> Any:  # noqa: FBT001
         """Compute on the event loop what is little, and else beside it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cluster.memory.cache.builder import BuildFailed, build_segment
 from cluster.memory.cache.care import SEGMENT_PASSAGES_MIN
+from cluster.memory.cache.scrubbing import scrub
 from cluster.memory.cache.segment import Segment
 from cluster.memory.cache.segment_meta import BrokenSegment, SegmentMeta
 from cluster.memory.cache.segments import build_lock, newest_segment, remove_segments
@@ -108,6 +109,21 @@ class NodeSegments:
             await build_segment(self._root, meta, live, self._namespaces)
             self.builds += 1
         return True
+
+    async def scrub(self, segment: Segment, dead: frozenset[int]) -> bool:
+        """Take the texts of what is dead out of a segment; say whether another takes its place.
+
+        Raises:
+            OSError: the folder can't be written to.
+        """
+        with build_lock(self._root) as is_ours:
+            if not is_ours or self.has_newer(segment):
+                return False
+            spans = await self._aside(segment.text_spans, dead)
+            if spans:
+                kept = await self._aside(scrub, segment.folder, segment.meta, spans)
+                await self._aside(remove_segments, self._root, kept)
+            return bool(spans)
 
     async def clear(self) -> None:
         """Remove all, unless another process is building one.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 from weakref import finalize
-from zlib import crc32
 
 import faiss
 import numpy as np
@@ -23,13 +23,12 @@ from cluster.kernel.vocabulary import Passage
 from cluster.memory.cache.bm25 import Postings, WordPart
 from cluster.memory.cache.filters import Filter
 from cluster.memory.cache.rows import Allowed, Mask, Origin, rows_of_kind
-from cluster.memory.cache.segment_meta import META, BrokenSegment, SegmentMeta
+from cluster.memory.cache.segment_meta import META, RECORDS, BrokenSegment, SegmentMeta, checked
 from cluster.memory.cache.source_table import SourceTable
 from cluster.memory.knowledge.vectors import Rows, Scores, Vector, cosines
 from cluster.memory.knowledge.wire import passage_from_bytes
 
 VECTORS: Final = "vectors.faiss"
-RECORDS: Final = "records.bin"
 SOURCES: Final = "sources.bin"
 ARRAYS: Final = (
     "rows", "is_code", "record_starts",
@@ -40,7 +39,6 @@ EF_SEARCH = 160
 """Candidates that HNSW keeps: recall@8 0.992 at 100,000 x 256 (benchmark cache.lookup)."""
 RESCORED = 2
 """Candidates for each passage wanted, which are compared again by their exact vectors."""
-_READ_BYTES = 1 << 24
 EXACT_ROWS_MAX = 4_096
 """So few rows of a segment are all compared, where a filter leaves no more: 2 ms."""
 FILTERS_MAX = 8
@@ -107,6 +105,20 @@ class Segment:
         """Return a passage as it is stored."""
         start, end = self._record_starts[row : row + 2].tolist()
         return self._records[start:end].tobytes()
+
+    def text_spans(self, dead: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return where in the file of texts those of some puts are, by their versions.
+
+        Those whose texts were taken out are left out.
+        """
+        spans = {}
+        for version in dead:
+            put = self.sources.put_of_version(version)
+            if put is not None:
+                first, end = self._record_starts[self.sources.put_rows[put : put + 2]].tolist()
+                if self._records[first:end].any():
+                    spans[version] = first, end
+        return spans
 
     def cosines(self, rows: Rows, vector: NDArray[np.float32]) -> Scores:
         """Return the exact cosines of some rows and a vector: float32[rows]."""
@@ -219,13 +231,3 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
     if not path.stat().st_size:
         return np.empty(0, dtype=np.uint8)
     return np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
-
-
-def checked(path: Path) -> tuple[int, int]:
-    """Return size and CRC-32 of a file."""
-    size = crc = 0
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            size += len(block)
-            crc = crc32(block, crc)
-    return size, crc

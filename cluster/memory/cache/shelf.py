@@ -132,7 +132,7 @@ class Shelf:
         copy, now = self.copy, self._clock.now()
         if copy is None or self._tending is not None:
             return
-        self._died_at = min(self._died_at, now) if copy.has_dead else math.inf
+        self._died_at = min(self._died_at, now) if copy.dead else math.inf
         care = self._searched(copy).care(now)
         if care is not Care.NOTHING:
             self._tending = self._started(self._tend(care, copy), self._tended)
@@ -234,8 +234,12 @@ class Shelf:
             if not await segments.is_needed():
                 await segments.clear()
                 await self._replace(copy, None)
-            elif await segments.build():
+                return
+            segment = copy.segment
+            if segment is not None and await segments.scrub(segment, copy.dead):
                 await self._replace(copy, await segments.newest())
+            if await segments.build():
+                await self._replace(self.copy or copy, await segments.newest())
         finally:
             self._built_at = self._clock.now()
 
@@ -254,6 +258,8 @@ class Shelf:
         if self.copy is before:
             self.copy = copy
             self.trouble, self._is_failing = "", False
+            # What is being read goes to the copy before, and may be newer than what this one has.
+            self._is_again = self._is_again or self._refreshing is not None
 
     def _new_copy(self, segment: Segment | None, before: Copy | None = None) -> Copy:
         known = before.alive if before is not None else None

@@ -17,6 +17,7 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.namespaces.digest import DIGEST_MODULUS, entry_digest
 from cluster.memory.namespaces.port import (
+    DOCUMENTS_BYTES_MAX,
     UNNAMED_KEPT_S,
     Applied,
     Head,
@@ -156,11 +157,19 @@ class LocalNamespaces:
         if data is not None:
             await self._store.put_many({key: data}, ttl_s)
 
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
         """Return where a namespace is, and its entries newer than ``after`` in their order."""
         log = self._logs.get(name, _Log())
         entries = [each for each in log.entries.values() if each.version > after]
-        return NamespaceLog(log.version, log.digest, entries)
+        named = [each.document for each in entries if each.document][:documents_max]
+        keys = [document_key(each) for each in named]
+        found = zip(named, await self._store.get_many(keys), strict=True)
+        documents: dict[str, bytes] = {}
+        for document, data in found:
+            left = DOCUMENTS_BYTES_MAX - sum(map(len, documents.values()))
+            if data is not None and len(data) <= left:
+                documents[document] = data
+        return NamespaceLog(log.version, log.digest, entries, documents)
 
     async def heads(self, names: Sequence[str]) -> dict[str, Head]:
         """Return where namespaces are, all at one moment; 0 and 0 where nobody has written."""

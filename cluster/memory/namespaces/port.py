@@ -11,7 +11,7 @@ none is found by filtering another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 UNNAMED_KEPT_S = 30.0
@@ -21,6 +21,8 @@ Nobody reads it but who has just read the log: a reader that finds it gone reads
 a writer that stored it and was interrupted stores it again. So it is some round trips long, and not
 as long as a task.
 """
+DOCUMENTS_BYTES_MAX = 65_536
+"""How much of documents comes along with entries: more of it is read by itself."""
 DOCUMENT_CHARS = 32
 """Length of a document's id."""
 
@@ -85,6 +87,8 @@ class NamespaceLog:
     """As in `Head`."""
     entries: list[SourceEntry]
     """Of each source one."""
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    """Some that the entries name, by their ids, where they were asked for."""
 
 
 class Feed(Protocol):
@@ -145,8 +149,11 @@ class Namespaces(Protocol):
         """
         ...
 
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
         """Return where a namespace is, and its entries newer than ``after`` in their order.
+
+        With ``documents_max``, so many of the documents that the first ones name come along, or
+        fewer: who follows a namespace needs no second round trip for a small change.
 
         A namespace that nobody has written to has version 0, digest 0 and no entries. Where the
         store loses entries meanwhile, the result may be of no moment: the digest shows it.

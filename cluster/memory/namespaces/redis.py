@@ -17,6 +17,7 @@ from uuid import uuid4
 from cluster.memory.namespaces.digest import DIGEST_MODULUS
 from cluster.memory.namespaces.port import (
     DOCUMENT_CHARS,
+    DOCUMENTS_BYTES_MAX,
     UNNAMED_KEPT_S,
     Applied,
     Head,
@@ -139,15 +140,28 @@ end
 return missing
 """
 
-# KEYS: version, order, live, digest. ARGV: version that is known, how many entries at most.
+# KEYS: version, order, live, digest, beginning of the documents' keys. ARGV: version that is known,
+# how many entries at most, how many documents, and of how many bytes.
 _ENTRIES: Final = f"""{_DIGEST_AT}
 local version = tonumber(redis.call('GET', KEYS[1]) or '0')
 local found = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'WITHSCORES',
                          'LIMIT', 0, ARGV[2])
+local documents, wanted, left = {{}}, tonumber(ARGV[3]), tonumber(ARGV[4])
 for i = 1, #found, 2 do
-  found[i + 1] = {{found[i + 1], redis.call('HGET', KEYS[3], found[i]) or ''}}
+  local put = redis.call('HGET', KEYS[3], found[i]) or ''
+  found[i + 1] = {{found[i + 1], put}}
+  if wanted > 0 and put ~= '' then
+    local document = string.sub(put, 1, {DOCUMENT_CHARS})
+    local size = redis.call('STRLEN', KEYS[5] .. document)
+    wanted = wanted - 1
+    if size > 0 and size <= left then
+      left = left - size
+      documents[#documents + 1] = document
+      documents[#documents + 1] = redis.call('GET', KEYS[5] .. document)
+    end
+  end
 end
-return {{version, digest_at(KEYS[4], version), found}}
+return {{version, digest_at(KEYS[4], version), found, documents}}
 """
 
 # KEYS: version, order, live, digest of each namespace. Returns versions and digests in turn.
@@ -257,23 +271,26 @@ class RedisNamespaces:
             frozenset(each.decode() for each in missing),
         )
 
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
         """Return where a namespace is, and its entries newer than ``after`` in their order.
 
         It reads in pages. A source that is changed meanwhile comes again on a later page: that of
         the last one counts, and all is as it was at the moment of that page.
         """
         entries: dict[str, SourceEntry] = {}
+        documents: dict[str, bytes] = {}
+        keys = [*_keys(name), _DOCUMENTS]
         while True:
-            arguments = [after, ENTRIES_PER_READ]
-            version, digest, found = await self._store.run_script(_ENTRIES, _keys(name), arguments)
-            page = [_entry(key, *told) for key, told in zip(found[::2], found[1::2], strict=True)]
+            arguments = [after, ENTRIES_PER_READ, documents_max, DOCUMENTS_BYTES_MAX]
+            version, digest, found, told = await self._store.run_script(_ENTRIES, keys, arguments)
+            page = [_entry(key, *put) for key, put in zip(found[::2], found[1::2], strict=True)]
             for each in page:
                 entries.pop(each.key, None)
                 entries[each.key] = each
+            documents |= zip(map(bytes.decode, told[::2]), told[1::2], strict=True)
             if len(page) < ENTRIES_PER_READ:
-                return NamespaceLog(version, digest, list(entries.values()))
-            after = page[-1].version
+                return NamespaceLog(version, digest, list(entries.values()), documents)
+            after, documents_max = page[-1].version, 0
 
     async def heads(self, names: Sequence[str]) -> dict[str, Head]:
         """Return where namespaces are, all at one moment; 0 and 0 where nobody has written."""

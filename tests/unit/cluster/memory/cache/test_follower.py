@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.cache import follower
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.knowledge.forgetting import forget
+from cluster.memory.namespaces.port import SourceChange
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.knowledge import PAGE, CountingNamespaces, caught_up, learned
@@ -52,6 +54,40 @@ async def test_what_was_changed_is_heard_of_and_found(
 
     assert [each.text for each in found.passages] == ["A heap of hay, and more of it."]
     assert (found.version, found.tier) == (2, "local")
+
+
+async def test_a_small_change_is_read_in_one_round_trip(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
+    await knowledge.search(collection, "heap")
+    name = collection.partition("@")[0]
+    (entry,) = (await namespaces.entries(name)).entries
+
+    await namespaces.apply(name, [SourceChange("more", 1, entry.document, entry.record)])
+    before = namespaces.documents_read
+    await caught_up(knowledge, 2)
+
+    assert namespaces.documents_read == before
+
+
+async def test_what_was_read_is_found_while_other_documents_are_missing(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps="A heap of sand.")
+    await knowledge.search(collection, "heap")
+    name, lost = collection.partition("@")[0], "0" * 32
+    (entry,) = (await namespaces.entries(name)).entries
+
+    await namespaces.store_documents({lost: b"what is gone before anybody has read it"})
+    documents = {"more": entry.document, "lost": lost}
+    puts = [SourceChange(key, 1, named, entry.record) for key, named in documents.items()]
+    await namespaces.apply(name, puts)
+    await namespaces.discard([lost])
+    with pytest.raises(StoreUnavailable, match="no longer whole"):
+        await knowledge.search(f"{name}@3", "heap")
+
+    assert len((await knowledge.search(collection, "heap")).passages) == 2
 
 
 async def test_a_change_whose_wake_up_is_lost_is_found_at_the_next_look(

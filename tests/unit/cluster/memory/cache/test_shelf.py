@@ -30,21 +30,19 @@ class SlowNamespaces(CountingNamespaces):
         self.reads = 0
         self.is_reading = asyncio.Event()
         self.held: asyncio.Event | None = None
-        """What the next read of documents waits for."""
+        """What the answer to the next read of the log waits for."""
 
-    async def entries(self, name: str, after: int = 0) -> NamespaceLog:
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
         self.reads += 1
         if self.reads > READS_MAX:
             raise StoreUnavailable("it was asked too often")
         await asyncio.sleep(0)
-        return await super().entries(name, after)
-
-    async def documents(self, ids: Sequence[str]) -> list[bytes | None]:
+        log = await super().entries(name, after, documents_max=documents_max)
         held, self.held = self.held, None
         if held is not None:
             self.is_reading.set()
             await held.wait()
-        return await super().documents(ids)
+        return log
 
 
 async def inline(function: Callable[..., Any], *args: Any) -> Any:
@@ -137,3 +135,33 @@ async def test_it_is_busy_until_who_waits_has_gone_on(
 
     assert all(busy)
     assert not shelf.is_busy
+
+
+async def test_what_was_heard_while_a_copy_is_replaced_is_read_into_the_new_one(
+    namespaces: SlowNamespaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(care, "WASTE_MIN", 0)
+    shelf = shelf_of(namespaces, await learned(namespaces, tmp_path, heaps="Sand."))
+    for text in ("A heap of sand.", "Hay."):
+        await shelf.refresh()
+        await learned(namespaces, tmp_path, heaps=text)
+    await shelf.refresh()
+    before = shelf.copy
+
+    tidying = await held(namespaces, shelf.tend)
+    await learned(namespaces, tmp_path, more="A heap of hay.")
+    reading = await held(namespaces, shelf.hear)
+    tidying.set()
+    await until(lambda: shelf.copy is not before)
+    reading.set()
+
+    await until(lambda: shelf.view is not None and shelf.view.version == 4)
+
+
+async def held(namespaces: SlowNamespaces, begin: Callable[[], None]) -> asyncio.Event:
+    """Begin a reading of the log, and return what its answer waits for."""
+    namespaces.is_reading.clear()
+    event = namespaces.held = asyncio.Event()
+    begin()
+    await namespaces.is_reading.wait()
+    return event
