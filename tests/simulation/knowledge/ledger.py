@@ -42,13 +42,17 @@ class Epoch:
     def shows(self, version: int, found: Found) -> bool:
         """Say whether a look-up at a version may find just that.
 
-        What was removed or changed since may be missing already.
+        What was removed or changed since may be missing already, and what was put since be there:
+        a host that is behind shows what it has read.
         """
         if version > self.version:
             return False
         then, last = self.state(version), self.state(self.version)
         least = [each for key, each in then.items() if last[key] is each]
-        return passages(least) <= found <= passages(then.values())
+        later = [each for each in self.entries if each.version > version]
+        documents = {(source, document) for source, document, _ in found}
+        is_one_each = len(documents) == len({source for source, _ in documents})
+        return is_one_each and passages(least) <= found <= passages([*then.values(), *later])
 
     def version_at(self, time: float) -> int:
         """Return how far it had come at a time."""
