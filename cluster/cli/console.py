@@ -79,6 +79,11 @@ class Console:
             os.dup2(nowhere.fileno(), self._stdout.fileno())
 
 
+def counted(number: int, thing: str) -> str:
+    """Return how many things there are, in words: `1 file`, `1,204 files`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def printable(text: str, keep: str = "") -> str:
     """Return the text with everything that could steer a terminal made a space."""
     if text.isprintable():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 
-from cluster.cli.console import Console
+from cluster.cli.console import Console, counted
 from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
@@ -73,13 +73,17 @@ async def _forget(
         display.close()
     where = ", ".join(forgotten.namespaces)
     count = len(forgotten.paths)
-    console.write(f"forgot {count} files in {where}\n" if count else "nothing was known\n")
+    console.write(
+        f"forgot {counted(count, 'file')} in {where}\n" if count else "nothing was known\n"
+    )
     if purged is not None:
-        console.write(f"removed the journals of {purged.removed} tasks that quoted them\n")
+        console.write(
+            f"removed the journals of {counted(purged.removed, 'task')} that quoted them\n"
+        )
         if purged.running:
             console.note(
-                f"{purged.running} tasks that quote them still run: their journals stay until they "
-                "have ended, and for up to a day then"
+                f"still running: {counted(purged.running, 'task')} with quotes of them; their "
+                "journals stay until they have ended, and for up to a day then"
             )
     return Exit.DONE
 
@@ -108,8 +112,12 @@ def _lines(found: Sequence[NamespaceSummary]) -> Iterator[str]:
         return
     width = max(len(each.name) for each in found)
     for each in found:
-        size = f"{each.stored_bytes / _MEGABYTE:.2f} MB"
-        yield (
-            f"{each.name:<{width}}  {each.sources} files, {each.documents} documents, "
-            f"{each.passages} passages, version {each.version}, {size}, {each.place}"
+        held = ", ".join(
+            (
+                counted(each.sources, "file"),
+                counted(each.documents, "document"),
+                counted(each.passages, "passage"),
+            )
         )
+        size = f"{each.stored_bytes / _MEGABYTE:.2f} MB"
+        yield f"{each.name:<{width}}  {held}, version {each.version}, {size}, {each.place}"

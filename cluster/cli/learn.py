@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cluster.cli.console import Console
+from cluster.cli.console import Console, counted
 from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
@@ -109,10 +109,10 @@ def pace(done: LearningProgress, elapsed_s: float) -> str:
 
 
 def _summary(learned: Learned, namespace: str) -> str:
-    removed = f", {learned.removed} are gone" if learned.removed else ""
+    gone = f", forgot {learned.removed:,} gone" if learned.removed else ""
     return (
-        f"learned {learned.embedded} new files, {learned.reused} were known{removed}; "
-        f"{learned.files} files with {learned.passages} passages are known in all"
+        f"learned {counted(learned.embedded, 'new file')}, knew {learned.reused:,} already{gone}; "
+        f"in all {counted(learned.files, 'file')} with {counted(learned.passages, 'passage')}"
         f"{_where(namespace)}\n"
     )
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import NoReturn
 
-from cluster.cli.console import Console
+from cluster.cli.console import Console, counted
 from cluster.cli.exits import Exit
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.learning import Learned
@@ -48,10 +48,11 @@ class Teller:
         for text in learned.news:
             self._console.note(text)
         if learned.changed or learned.removed:
-            gone = f", {learned.removed:,} are gone" if learned.removed else ""
+            gone = f", forgot {learned.removed:,} gone" if learned.removed else ""
             self._console.write(
-                f"learned {learned.changed:,} changed files{gone}; {learned.files:,} files with "
-                f"{learned.passages:,} passages are known in all{self._where}\n"
+                f"learned {counted(learned.changed, 'changed file')}{gone}; in all "
+                f"{counted(learned.files, 'file')} with {counted(learned.passages, 'passage')}"
+                f"{self._where}\n"
             )
 
     def refused(self, error: UsageError) -> None:

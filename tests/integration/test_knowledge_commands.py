@@ -43,13 +43,15 @@ async def test_what_was_learned_is_listed_and_forgotten(here: Surroundings) -> N
     forgotten = await here.fleetmind("forget", "docs/a.md")
     left = await here.fleetmind("knowledge")
 
-    assert first_line(learned).startswith("learned 2 new files, 0 were known; 2 files with 2 ")
+    assert first_line(learned).startswith(
+        "learned 2 new files, knew 0 already; in all 2 files with 2 "
+    )
     assert [line.split(", ")[:4] for line in listed.out.splitlines()] == [
         ["default  2 files", "2 documents", "2 passages", "version 2"],
         ["heaps    1 files", "1 documents", "1 passages", "version 1"],
     ]
     assert listed.out.splitlines()[0].endswith(f", {here.folder}/docs")
-    assert first_line(forgotten) == "forgot 1 files in default, heaps"
+    assert first_line(forgotten) == "forgot 1 file in default, heaps"
     assert first_line(left).startswith("default  1 files, 1 documents, 1 passages, version 3, ")
     assert len(left.out.splitlines()) == 1
 
@@ -62,7 +64,7 @@ async def test_learning_again_reads_only_what_has_changed(here: Surroundings) ->
     again = await here.fleetmind("learn", "docs")
 
     assert first_line(again) == (
-        "learned 1 new files, 0 were known, 1 are gone; 1 files with 1 passages are known in all"
+        "learned 1 new file, knew 0 already, forgot 1 gone; in all 1 file with 1 passage"
     )
 
 

@@ -66,7 +66,7 @@ async def noted(process: Process, words: str) -> None:
 @asynccontextmanager
 async def watching(here: Surroundings, path: str) -> AsyncIterator[Process]:
     process = await here.start("learn", path, "--watch")
-    assert (await line(process)).startswith("learned 1 new files")
+    assert (await line(process)).startswith("learned 1 new file")
     await noted(process, "watching")
     yield process
 
@@ -83,10 +83,10 @@ async def test_files_that_change_come_and_go_are_learned_until_ctrl_c(here: Surr
         os.killpg(process.pid, signal.SIGINT)
         ended = await here.ended(process)
 
-    in_all = "{0} files with {0} passages are known in all\n"
-    assert changed == "learned 1 changed files; " + in_all.format(1)
-    assert come == "learned 1 changed files; " + in_all.format(2)
-    assert gone == "learned 0 changed files, 1 are gone; " + in_all.format(1)
+    one, two = "in all 1 file with 1 passage\n", "in all 2 files with 2 passages\n"
+    assert changed == "learned 1 changed file; " + one
+    assert come == "learned 1 changed file; " + two
+    assert gone == "learned 0 changed files, forgot 1 gone; " + one
     assert (ended.exit_code, ended.lines) == (130, ["fleetmind: interrupted"])
 
 
@@ -100,7 +100,7 @@ async def test_a_file_that_was_named_is_learned_again_until_sigterm(here: Surrou
         ended = await here.ended(process)
 
     assert first == second
-    assert first.startswith("learned 1 changed files; 1 files with 1 passages")
+    assert first.startswith("learned 1 changed file; in all 1 file with 1 passage")
     assert (ended.exit_code, ended.lines) == (143, ["fleetmind: terminated"])
 
 
@@ -117,5 +117,5 @@ async def test_what_changes_while_the_store_is_gone_is_learned_when_it_is_back(
         os.killpg(process.pid, signal.SIGTERM)
         ended = await here.ended(process)
 
-    assert changed.startswith("learned 1 changed files; 1 files with 1 passages")
+    assert changed.startswith("learned 1 changed file; in all 1 file with 1 passage")
     assert ended.lines == ["fleetmind: the store answers again", "fleetmind: terminated"]
