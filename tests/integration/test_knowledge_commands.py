@@ -48,7 +48,7 @@ async def test_what_was_learned_is_listed_and_forgotten(here: Surroundings) -> N
     )
     assert [line.split(", ")[:4] for line in listed.out.splitlines()] == [
         ["default  2 files", "2 documents", "2 passages", "version 2"],
-        ["heaps    1 files", "1 documents", "1 passages", "version 1"],
+        ["heaps    1 file", "1 document", "1 passage", "version 1"],
     ]
     assert listed.out.splitlines()[0].endswith(f", {here.folder}/docs")
     assert first_line(forgotten) == "forgot 1 file in default, heaps"
