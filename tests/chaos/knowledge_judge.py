@@ -72,6 +72,9 @@ async def judge_knowledge(
         namespaces = RedisNamespaces(store)
         scans = {name: await _scan(namespaces, name, figures) for name in NAMESPACES}
         await _judge_documents(store, scans, figures)
+        for name, head in (await namespaces.heads(NAMESPACES)).items():
+            if head.version != scans[name].version:
+                figures.note(f"{name}: went on from {scans[name].version} to {head.version}")
     finally:
         await store.close()
     there = {

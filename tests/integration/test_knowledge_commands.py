@@ -52,7 +52,7 @@ async def test_what_was_learned_is_listed_and_forgotten(here: Surroundings) -> N
     ]
     assert listed.out.splitlines()[0].endswith(f", {here.folder}/docs")
     assert first_line(forgotten) == "forgot 1 file in default, heaps"
-    assert first_line(left).startswith("default  1 files, 1 documents, 1 passages, version 3, ")
+    assert first_line(left).startswith("default  1 file, 1 document, 1 passage, version 3, ")
     assert len(left.out.splitlines()) == 1
 
 
