@@ -109,6 +109,8 @@ async def _answer(
     display = open_display(console)
     cluster = Cluster(configuration=configuration, on_note=display.note, join=join)
     try:
+        if options.namespace and join is None:
+            await _check_learned(options.namespace, configuration, display)
         with _event_lines(options.events, console) as write:
             async with cluster:
                 task = await cluster.submit(
@@ -127,6 +129,24 @@ async def _answer(
     finally:
         display.close()
     return exit_code
+
+
+async def _check_learned(namespace: str, configuration: Configuration, display: Display) -> None:
+    """Say before anything else is started that a namespace isn't there: Ray alone takes seconds.
+
+    Raises:
+        UsageError: it isn't.
+        StoreUnavailable: the store does not answer, or can't be started.
+    """
+    from cluster.joining import open_store
+    from cluster.memory.knowledge.catalog import adopt_collection
+    from cluster.memory.knowledge.forgetting import known_namespace
+    from cluster.memory.namespaces.redis import RedisNamespaces
+
+    async with open_store(configuration, display.note) as store:
+        namespaces = RedisNamespaces(store)
+        await adopt_collection(store, namespaces)
+        await known_namespace(namespaces, namespace)
 
 
 async def _follow(
