@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 class KeptCurrent(Protocol):
     """A namespace that is kept current; `cluster.memory.cache.shelf.Shelf` is one."""
 
+    behind_since: float
+    """Since when it isn't known to be what the store has; infinite while it is."""
+
     def is_behind(self, version: int, digest: int | None) -> bool:
         """Say whether the store has something else than what can be searched."""
         ...
@@ -78,8 +81,21 @@ class Follower:
     @property
     def stale_s(self) -> float:
         """Since when the store hasn't said where the namespaces are; 0 while it does."""
-        silent_s = self._clock.now() - self._heard_at
-        return silent_s if self._followed and silent_s > STALE_S else 0.0
+        return self._since(self._heard_at) if self._followed else 0.0
+
+    def stale_s_of(self, name: str) -> float:
+        """Return since when a namespace isn't known to be the store's; 0 while it is.
+
+        That the store answers is not enough: it may have said where the namespace is, and then
+        failed to hand over what is new.
+        """
+        followed = self._followed.get(name)
+        behind_since = self._heard_at if followed is None else followed.behind_since
+        return self._since(min(self._heard_at, behind_since))
+
+    def _since(self, at: float) -> float:
+        silent_s = self._clock.now() - at
+        return silent_s if silent_s > STALE_S else 0.0
 
     def start(self) -> None:
         """Begin, unless it has begun."""
@@ -149,8 +165,9 @@ class Follower:
 
     async def _look(self, names: Sequence[str]) -> None:
         heads = await self._namespaces.heads(names) if names else {}
-        self._heard_at = self._clock.now()  # also where there is nothing that could be stale
+        before, self._heard_at = self._heard_at, self._clock.now()  # even of nothing
         for name, head in heads.items():
             followed = self._followed.get(name)
             if followed is not None and followed.is_behind(head.version, head.digest):
+                followed.behind_since = min(followed.behind_since, before)
                 followed.hear()

@@ -119,17 +119,18 @@ class KnowledgeCache:
         question = query.strip()[:QUESTION_CHARS_MAX]
         if not collection or not question or limit < 1:
             return Lookup()
-        view, tier = await self._view(_asked(collection))
+        asked = _asked(collection)
+        view, tier = await self._view(asked)
         memo, key = self._memo.setdefault(view, {}), (question, limit, where)
         passages = memo.get(key)
         if passages is not None:
-            return self._told(passages, Tier.MEMO, view, started)
+            return self._told(asked.namespace, passages, Tier.MEMO, view, started)
         vector = (await self._embedder.embed([question]))[0]
         found = await self._computed(view, lambda: view.search(question, vector, limit, where))
         passages = memo[key] = tuple(found)
         if len(memo) > MEMO_MAX:
             memo.pop(next(iter(memo)))
-        return self._told(passages, tier, view, started)
+        return self._told(asked.namespace, passages, tier, view, started)
 
     async def nearest(
         self, collection: str, vector: Vector, limit: int, where: Filter = EVERYTHING
@@ -147,12 +148,13 @@ class KnowledgeCache:
         """
         started = self._clock.now()
         _check_vector(vector, self._embedder.dimensions)
-        view, tier = await self._view(_asked(collection))
+        asked = _asked(collection)
+        view, tier = await self._view(asked)
         if where.is_of_sources:  # which takes a look at each of them
             found = await self._computed(view, lambda: view.nearest(vector, limit, where))
         else:
             found = view.nearest(vector, limit, where)
-        return self._told(tuple(found), tier, view, started)
+        return self._told(asked.namespace, tuple(found), tier, view, started)
 
     async def warm(self, *namespaces: str) -> None:
         """Load what the first look-ups would have to wait for: what is written of some namespaces.
@@ -226,14 +228,18 @@ class KnowledgeCache:
         return found
 
     def _told(
-        self, passages: tuple[Passage, ...], tier: Tier, view: KnowledgeView, started: float
+        self,
+        name: str,
+        passages: tuple[Passage, ...],
+        tier: Tier,
+        view: KnowledgeView,
+        started: float,
     ) -> Lookup:
         self._lookups[tier] += 1
         if tier is not Tier.MEMO:
             self._evict()
-        return Lookup(
-            passages, tier, view.version, self._clock.now() - started, self._follower.stale_s
-        )
+        taken_s = self._clock.now() - started
+        return Lookup(passages, tier, view.version, taken_s, self._follower.stale_s_of(name))
 
     async def _shelf(self, name: str) -> Shelf:
         new_shelf = None if name in self._shelves else await self._aside(_shelf_class)

@@ -69,6 +69,8 @@ class Shelf:
         )
         self.copy: Copy | None = None
         """What is there of it; None until it was read for the first time."""
+        self.behind_since = math.inf
+        """Since when it isn't known to be what the store has; infinite while it is."""
         self._built_at = -math.inf
         self._died_at = math.inf
         self._is_failing = False
@@ -187,6 +189,7 @@ class Shelf:
             else:
                 if is_new:
                     self.copy = copy
+                self.behind_since = math.inf
                 return
         raise StoreUnavailable(f"the store loses entries of the knowledge {self.name} all the time")
 

@@ -10,8 +10,11 @@ import pytest
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.cache import follower
+from cluster.memory.cache.follower import Follower
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
+from cluster.memory.cache.shelf import Shelf
 from cluster.memory.knowledge.forgetting import forget
+from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.namespaces.port import SourceChange
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
@@ -158,6 +161,20 @@ async def test_without_the_store_what_is_here_is_searched_and_called_stale(
 
     assert stale.passages == fresh.passages != ()
     assert (fresh.stale_s, stale.stale_s) == (0.0, 60.0)
+
+
+async def test_what_is_known_to_be_behind_is_stale_until_it_was_read(
+    namespaces: CountingNamespaces, embedder: HashingEmbedder, clock: ManualClock, tmp_path: Path
+) -> None:
+    name = (await learned(namespaces, tmp_path, heaps=PAGE)).rpartition("@")[0]
+    shelf = Shelf(name, namespaces, embedder, in_side_thread, clock=clock, root=None)
+    following = Follower(namespaces, {name: shelf}, None, clock, in_side_thread)
+
+    shelf.behind_since = clock.now() - 60.0
+    stale = following.stale_s_of(name)
+    await shelf.refresh()
+
+    assert (stale, following.stale_s_of(name)) == (60.0, 0.0)
 
 
 async def test_what_was_forgotten_is_not_found_by_tasks_that_run(
