@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ OTHERS_BUILD_S = 0.2
 """Between two looks whether another process has built the segment that this one waits for."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Upkeep:
+    """What decides when a namespace is tended again."""
+
+    built_at: float = -math.inf
+    died_at: float = math.inf
+    """When the first of what is dead in its segment died."""
+    is_failing: bool = False
 
 
 class Shelf:
@@ -71,9 +82,7 @@ class Shelf:
         """What is there of it; None until it was read for the first time."""
         self.behind_since = math.inf
         """Since when it isn't known to be what the store has; infinite while it is."""
-        self._built_at = -math.inf
-        self._died_at = math.inf
-        self._is_failing = False
+        self._upkeep = _Upkeep()
         self._refreshing: asyncio.Task[None] | None = None
         self._waiting = 0
         """How many wait for what is being read."""
@@ -134,7 +143,7 @@ class Shelf:
         copy, now = self.copy, self._clock.now()
         if copy is None or self._tending is not None:
             return
-        self._died_at = min(self._died_at, now) if copy.dead else math.inf
+        self._upkeep.died_at = min(self._upkeep.died_at, now) if copy.dead else math.inf
         care = self._searched(copy).care(now)
         if care is not Care.NOTHING:
             self._tending = self._started(self._tend(care, copy), self._tended)
@@ -166,7 +175,7 @@ class Shelf:
     def _tended(self, tending: asyncio.Task[None]) -> None:
         self._tending = None
         if not tending.cancelled() and (error := tending.exception()) is not None:
-            self._is_failing = True
+            self._upkeep.is_failing = True
             is_known = isinstance(error, ClusterError | BuildFailed | OSError)
             self._say(f"the index of {self.name}: {error if is_known else repr(error)}")
 
@@ -205,7 +214,7 @@ class Shelf:
                 if not await self.segments.build():
                     await asyncio.sleep(OTHERS_BUILD_S)
             except (BuildFailed, OSError) as error:
-                self._built_at, self._is_failing = self._clock.now(), True
+                self._upkeep.built_at, self._upkeep.is_failing = self._clock.now(), True
                 self._say(f"the knowledge {self.name} is searched without an index: {error}")
                 break
         return self._new_copy(None)
@@ -217,9 +226,9 @@ class Shelf:
             delta_passages=copy.delta_passages,
             dead_passages=copy.dead_passages,
             has_newer=segments is not None and segments.has_newer(segment),
-            died_at=self._died_at,
-            built_at=self._built_at,
-            is_failing=self._is_failing,
+            died_at=self._upkeep.died_at,
+            built_at=self._upkeep.built_at,
+            is_failing=self._upkeep.is_failing,
             can_build=segments is not None,
         )
 
@@ -244,7 +253,7 @@ class Shelf:
             if await segments.build():
                 await self._replace(self.copy or copy, await segments.newest())
         finally:
-            self._built_at = self._clock.now()
+            self._upkeep.built_at = self._clock.now()
 
     async def _replace(self, before: Copy, segment: Segment | None) -> None:
         """Search a copy that begins with another segment, and has none of the dead."""
@@ -260,7 +269,7 @@ class Shelf:
             return  # the next look finds out whether the store has lost something
         if self.copy is before:
             self.copy = copy
-            self.trouble, self._is_failing = "", False
+            self.trouble, self._upkeep.is_failing = "", False
             # What is being read goes to the copy before, and may be newer than what this one has.
             self._is_again = self._is_again or self._refreshing is not None
 

@@ -15,7 +15,7 @@ from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.cache.shelf import Shelf
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.side_thread import in_side_thread
-from cluster.memory.namespaces.port import SourceChange
+from cluster.memory.namespaces.port import NamespaceLog, SourceChange
 from tests.support.clock import ManualClock
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.knowledge import PAGE, CountingNamespaces, caught_up, learned
@@ -175,6 +175,37 @@ async def test_what_is_known_to_be_behind_is_stale_until_it_was_read(
     await shelf.refresh()
 
     assert (stale, following.stale_s_of(name)) == (60.0, 0.0)
+
+
+async def test_a_store_that_answers_and_hands_over_nothing_new_leaves_a_host_stale(
+    embedder: HashingEmbedder,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.01)
+    namespaces = NothingNew(clock)
+    knowledge = KnowledgeCache(namespaces, embedder, clock=clock)
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+    await knowledge.search(collection, "heap")
+
+    await learned(namespaces, tmp_path, heaps="A heap of hay.")
+    clock.advance(60.0)
+    while knowledge.statistics().stale_s:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0)
+    found = await knowledge.search(collection, "heap")
+    await knowledge.close()
+
+    assert found.stale_s == 60.0
+
+
+class NothingNew(CountingNamespaces):
+    """Says where it is, and hands over its entries only from the beginning."""
+
+    async def entries(self, name: str, after: int = 0, *, documents_max: int = 0) -> NamespaceLog:
+        if after:
+            raise StoreUnavailable("the entries don't come")
+        return await super().entries(name, after, documents_max=documents_max)
 
 
 async def test_what_was_forgotten_is_not_found_by_tasks_that_run(
