@@ -222,13 +222,12 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
         if resident is not None and not differences(configuration, resident.settings_json):
             url = Secrets.read_secrets(resident.secrets_path).redis_url
         elif not url:
-            from cluster.memory.store.embedded import EmbeddedRedis
+            from cluster.memory.store.embedded import users_store
 
             note("starting the store")
-            server = stack.enter_context(EmbeddedRedis())
-            url = server.url
-            if server.note:
-                note(server.note)
+            url, is_others = stack.enter_context(users_store())
+            if is_others:
+                note("the store is that of a cluster or command of yours that runs beside")
         store = await RedisStore.connect(url)
         if store.warning:
             note(store.warning)

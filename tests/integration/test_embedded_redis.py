@@ -18,8 +18,9 @@ import pytest
 from redis import Redis
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.embedded import EmbeddedRedis, is_run_beside, users_store
 from cluster.memory.store.redis import RedisStore
+from cluster.memory.store.slot import take_slot
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration
@@ -113,6 +114,32 @@ def test_two_clusters_at_once_have_their_own_data(tmp_path: Path) -> None:
         assert str(tmp_path / "store-1") in other.note
     with EmbeddedRedis(data_root=tmp_path) as again:
         assert get(again.url, "a") == b"first"
+
+
+def test_who_comes_beside_a_cluster_uses_its_store(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "first")
+        with users_store(tmp_path) as (url, is_others):
+            assert (url, is_others, get(url, "a")) == (server.url, True, b"first")
+        assert is_run_beside(tmp_path)
+
+
+def test_who_comes_alone_has_the_store_of_earlier_ones(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "first")
+    assert not is_run_beside(tmp_path)
+    with users_store(tmp_path) as (url, is_others):
+        assert (is_others, get(url, "a")) == (False, b"first")
+
+
+def test_a_holder_of_the_data_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    holder = take_slot(tmp_path, is_temporary=False, major=6)
+    with (
+        pytest.raises(StoreUnavailable, match="has the embedded store and does not answer"),
+        users_store(tmp_path, wait_s=0.0),
+    ):
+        pass
+    holder.give_back()
 
 
 def test_temporary_data_leave_nothing_behind(tmp_path: Path) -> None:

@@ -90,6 +90,23 @@ async def test_files_that_change_come_and_go_are_learned_until_ctrl_c(here: Surr
     assert (ended.exit_code, ended.lines) == (130, ["fleetmind: interrupted"])
 
 
+async def test_commands_beside_it_use_its_store_and_a_cluster_that_would_stay_is_refused(
+    here: Surroundings,
+) -> None:
+    del here.environment["FLEETMIND_REDIS_URL"]
+    async with watching(here, "docs") as process:
+        listed = await here.fleetmind("knowledge")
+        forgotten = await here.fleetmind("forget", "docs/a.md")
+        up = await here.fleetmind("up", "--model", "simulated:")
+        os.killpg(process.pid, signal.SIGINT)
+        await here.ended(process)
+
+    assert listed.out.startswith("default  1 file,")
+    assert forgotten.out == "forgot 1 file in default\n"
+    assert up.exit_code == 2
+    assert "has the store with your data" in up.err
+
+
 async def test_a_file_that_was_named_is_learned_again_until_sigterm(here: Surroundings) -> None:
     async with watching(here, "docs/a.md") as process:
         write(here, "A heap of stones.")

@@ -188,7 +188,7 @@ async def test_what_was_forgotten_is_in_no_answer_of_a_cluster_that_has_loaded_i
     after = await machine.fleetmind("run", GOAL, "--namespace", "nature")
 
     assert "teal" in before.out
-    assert "removed the journals of 1 tasks" in forgotten.out
+    assert "removed the journals of 1 task " in forgotten.out
     assert (after.exit_code, "teal" in after.out) == (0, False)
 
 

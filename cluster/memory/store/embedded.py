@@ -20,8 +20,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -29,11 +29,13 @@ from typing import NoReturn, Self
 from urllib.parse import quote
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.slot import Slot, take_slot
+from cluster.memory.store.slot import Slot, first_socket, take_slot
 
 _SHELL = shutil.which("sh") or "/bin/sh"
 _MAJOR_MIN = 6
 _POLL_S = 0.002
+OTHERS_S = 5.0
+"""How long somebody may take to start or stop the store that others want to use."""
 _VERSION_TIMEOUT_S = 5.0
 _REPLY_TIMEOUT_S = 1.0
 _REPLY_BYTES_MAX = 256
@@ -83,6 +85,45 @@ def server_config(slot: Slot) -> str:
     )
 
 
+def is_run_beside(data_root: Path | None = None) -> bool:
+    """Say whether somebody else runs the store with the user's data; blocks, up to a second."""
+    others = first_socket(data_root)
+    return others is not None and _answers(others)
+
+
+@contextmanager
+def users_store(
+    data_root: Path | None = None, *, wait_s: float = OTHERS_S
+) -> Generator[tuple[str, bool]]:
+    """Give the URL of the store with the user's data, and whether it is run by somebody else.
+
+    Where a cluster, or another command, runs it, that one is used, as long as it lives; else a
+    server is started until the context ends. Blocks.
+
+    Args:
+        data_root: as for `EmbeddedRedis`.
+        wait_s: how long somebody may take who is just starting or stopping it, in seconds.
+
+    Raises:
+        StoreUnavailable: as `EmbeddedRedis.start`, or somebody holds the data and does not answer.
+    """
+    give_up_at = time.monotonic() + wait_s
+    while True:
+        others = first_socket(data_root)
+        if others is not None and _answers(others):
+            yield _url_of(others), True
+            return
+        with EmbeddedRedis(data_root=data_root) as server:
+            if server.has_users_data:
+                yield server.url, False
+                return
+        if time.monotonic() > give_up_at:
+            raise StoreUnavailable(
+                "another process of yours has the embedded store and does not answer: end it"
+            )
+        time.sleep(_POLL_S)
+
+
 class EmbeddedRedis:
     """A redis-server process, private to this user, that never outlives the process that owns it.
 
@@ -122,7 +163,12 @@ class EmbeddedRedis:
         """
         if self._slot is None:
             raise StoreUnavailable("the embedded redis-server is not running: start it first")
-        return f"unix://{quote(str(self._slot.socket))}"
+        return _url_of(self._slot.socket)
+
+    @property
+    def has_users_data(self) -> bool:
+        """Whether it has the data of every run, not those of one beside another."""
+        return self._slot is not None and self._slot.number == 0
 
     @property
     def note(self) -> str:
@@ -210,7 +256,7 @@ class EmbeddedRedis:
         slot, process, lifeline = self._slot, self._process, self._lifeline
         if slot is None or process is None or lifeline is None or process.poll() is None:
             return False
-        if _accepts(slot):  # only its guard has been killed
+        if _accepts(slot.socket):  # only its guard has been killed
             return False
         _log.warning(
             "the embedded redis-server ended with status %s and is started again; "
@@ -224,7 +270,7 @@ class EmbeddedRedis:
     def _wait_until_it_answers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
         while process.poll() is None and time.monotonic() < give_up_at:
-            if (_reply_to(b"PING", slot) or b"").startswith(b"+PONG"):
+            if _answers(slot.socket):
                 return
             time.sleep(_POLL_S)
         outcome = (
@@ -316,7 +362,7 @@ def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen
 
 
 def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> None:
-    if _reply_to(b"SHUTDOWN", slot) is not None:
+    if _reply_to(b"SHUTDOWN", slot.socket) is not None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_TIMEOUT_S)
     lifeline.cut()  # it kills what is left
@@ -326,12 +372,20 @@ def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> N
         process.kill()
 
 
-def _accepts(slot: Slot) -> bool:
+def _url_of(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
+
+
+def _answers(path: Path) -> bool:
+    return (_reply_to(b"PING", path) or b"").startswith(b"+PONG")
+
+
+def _accepts(path: Path) -> bool:
     """Say whether some server listens on the socket, be it busy."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_REPLY_TIMEOUT_S)
         try:
-            connection.connect(str(slot.socket))
+            connection.connect(str(path))
         except TimeoutError:
             return True
         except OSError:
@@ -339,12 +393,12 @@ def _accepts(slot: Slot) -> bool:
     return True
 
 
-def _reply_to(command: bytes, slot: Slot) -> bytes | None:
+def _reply_to(command: bytes, path: Path) -> bytes | None:
     """Return what the server says to a command: nothing if it hangs up, None if it is silent."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_REPLY_TIMEOUT_S)
         try:
-            connection.connect(str(slot.socket))
+            connection.connect(str(path))
             connection.sendall(command + b"\r\n")
             return connection.recv(_REPLY_BYTES_MAX)
         except OSError:

@@ -17,9 +17,12 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.user_folders import user_folder
 
 _SLOTS_MAX = 64
+_FIRST = "store-0"
 # sockaddr_un holds 108 bytes on Linux and 104 elsewhere, with a closing zero.
 _SOCKET_PATH_BYTES_MAX = 103
 _SHORT_TEMP = Path(os.sep, "tmp")
+_SOCKET_FILE = "socket"
+"""In a slot's folder: names the socket of who has it, or had it last."""
 
 
 class Slot:
@@ -98,6 +101,19 @@ def take_slot(data_root: Path | None, *, is_temporary: bool, major: int) -> Slot
         ) from error
 
 
+def first_socket(data_root: Path | None) -> Path | None:
+    """Return the socket of who has the first slot, or had it last; None where nobody ever had.
+
+    Args:
+        data_root: as for `take_slot`.
+    """
+    named = (data_root or _user_data_root()) / _FIRST / _SOCKET_FILE
+    try:
+        return Path(named.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def _take_persistent(run_dir: Path, root: Path, version: str) -> Slot:
     for number in range(_SLOTS_MAX):
         folder = _private(root / f"store-{number}")
@@ -105,7 +121,9 @@ def _take_persistent(run_dir: Path, root: Path, version: str) -> Slot:
         if lock is None:
             continue
         try:
-            return Slot(run_dir, _private(folder / version), lock, number)
+            slot = Slot(run_dir, _private(folder / version), lock, number)
+            (folder / _SOCKET_FILE).write_text(str(slot.socket), encoding="utf-8")
+            return slot
         except OSError:
             os.close(lock)
             raise

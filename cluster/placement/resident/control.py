@@ -18,6 +18,7 @@ from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import ClusterError, PlacementError, UsageError
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
+from cluster.memory.store.embedded import is_run_beside
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
 from cluster.placement.local.process_table import ProcessId, kill_session
@@ -82,6 +83,12 @@ async def up(
             "`fleetmind down` stops it"
         )
     await _clean_up_after_the_dead()
+    if not configuration.secrets.redis_url and await asyncio.to_thread(is_run_beside):
+        raise UsageError(
+            "a run of yours, or a command such as `fleetmind learn`, has the store with your data:"
+            " a cluster that stays would not know what you have taught; wait for its end, or stop"
+            " it, or name a Redis of your own with --redis"
+        )
     log = state_dir() / LOG_FILE
     log.unlink(missing_ok=True)
     request_dir = make_run_dir()

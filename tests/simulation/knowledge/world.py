@@ -165,7 +165,8 @@ class KnowledgeWorld:
             return
         self.note(process, "CRASH")
         self.loop.kill(process)
-        self._is_gone(process)
+        if process.name in WRITERS or process in self.caches:  # else it is leaving already
+            self._is_gone(process)
 
     def _is_gone(self, process: Process) -> None:
         self.caches.pop(process, None)
@@ -246,8 +247,8 @@ class KnowledgeWorld:
             self.ledger.violate("K7", f"{process} did not stop within {STOP_S} s")
 
     def look_for_left(self, process: Process) -> None:
-        """K7: a host that has left holds nothing."""
-        for what in self.loop.left_of(process):
+        """K7: a host that has left, and wasn't killed on its way, holds nothing."""
+        for what in self.loop.left_of(process) if process.is_alive else ():
             self.ledger.violate("K7", f"{process} has stopped and left {what}")
 
     # ---- books -----------------------------------------------------------------------------
