@@ -311,6 +311,7 @@ def run(
     goal: str,
     *,
     knowledge: Sequence[PathName] = (),
+    namespace: str = "",
     deadline_s: float | None = None,
     address: str | None = None,
     redis: str | None = None,
@@ -329,7 +330,9 @@ def run(
 
     async def ask() -> Answer:
         async with Cluster(address, redis, config, model) as cluster:
-            return await cluster.ask(goal, knowledge=knowledge, deadline_s=deadline_s)
+            return await cluster.ask(
+                goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+            )
 
     return asyncio.run(ask())
 

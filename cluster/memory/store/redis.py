@@ -23,6 +23,7 @@ from redis.exceptions import (
     BusyLoadingError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     RedisError,
     ResponseError,
 )
@@ -35,6 +36,8 @@ StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
 """The id, and the fields."""
 
 _SCAN_COUNT = 1_000
+_FULL = "OOM command not allowed"
+"""What scripts are told that write to a full server, without an error of its own class."""
 
 # KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
 _PUT_MANY = """
@@ -324,13 +327,19 @@ class RedisStore:
             # RuntimeError is what uvloop raises for a write to a connection that has just been
             # reset, which redis-py passes on.
             told = self._target.without_secrets(str(error))
+            words = " ".join(told.split()).rstrip(".") or type(error).__name__
             raise StoreUnavailable(
-                f"the store at {self._target.address} {_what_failed(error)}: "
-                f"{' '.join(told.split()).rstrip('.') or type(error).__name__}"
+                f"the store at {self._target.address} {_what_failed(error, words)}"
             ) from (error if told == str(error) else None)
 
 
-def _what_failed(error: Exception) -> str:
+def _what_failed(error: Exception, words: str) -> str:
+    if isinstance(error, OutOfMemoryError) or _FULL in words:
+        return "is full (its maxmemory is used up): give it more memory"
+    return f"{_reason(error)}: {words}"
+
+
+def _reason(error: Exception) -> str:
     # On a unix socket, redis-py wraps what the handshake raised in an error of the connection.
     reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
     if isinstance(reason, (AuthenticationError, AuthorizationError)):
