@@ -91,6 +91,7 @@ ELSEWHERE = {
     "cluster.memory.journal.quotes": "integration/test_quotes.py",
     "cluster.memory.namespaces.local": "conformance/test_namespaces.py",
     "cluster.memory.namespaces.redis": "conformance/test_namespaces.py",
+    "cluster.memory.namespaces.redis_feed": "conformance/test_namespaces.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
