@@ -22,7 +22,12 @@ from cluster.memory.state.entries import (
     PendingEdit,
     StepKey,
 )
-from cluster.memory.state.limits import DELETED_KEPT_S, PERSON_KEPT_S, STEPS_KEPT_S
+from cluster.memory.state.limits import (
+    APPEND_EDITS_MAX,
+    DELETED_KEPT_S,
+    PERSON_KEPT_S,
+    STEPS_KEPT_S,
+)
 from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
@@ -54,6 +59,14 @@ async def admin(redis_url: str) -> AsyncIterator[Redis]:
 async def all_keys(client: Redis) -> dict[str, bytes | None]:
     """Every key of a server with what it holds."""
     return {key: await client.dump(key) async for key in client.scan_iter()}
+
+
+async def all_entries(log: RedisStateLog) -> list[LogEntry]:
+    """The document's log, page after page."""
+    found: list[LogEntry] = []
+    while page := (await log.read(DOCUMENT, len(found))).entries:
+        found += page
+    return found
 
 
 async def times_left_s(admin: Redis, prefix: str) -> dict[str, int]:
@@ -117,7 +130,7 @@ async def test_edits_count_once_however_often_the_server_is_killed(tmp_path: Pat
         """Append until it is over, repeating with more what was not answered."""
         step, waiting = StepKey(TASK, StepId(f"s{who}")), 0
         while not is_over.is_set():
-            waiting += 1
+            waiting = min(waiting + 1, APPEND_EDITS_MAX)
             ordinals = range(acknowledged[who] + 1, acknowledged[who] + waiting + 1)
             edits = [PendingEdit(each, b"%d/%d" % (who, each)) for each in ordinals]
             with suppress(StoreUnavailable):
@@ -140,7 +153,7 @@ async def test_edits_count_once_however_often_the_server_is_killed(tmp_path: Pat
                 os.kill(pid, signal.SIGKILL)
                 pid = await until_it_answers(url, pid)
             is_over.set()
-        entries = (await log.history(DOCUMENT)).entries
+        entries = await all_entries(log)
         await store.close()
 
     assert [each.version for each in entries] == list(range(1, len(entries) + 1))

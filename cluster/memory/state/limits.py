@@ -15,8 +15,9 @@ from cluster.memory.state.entries import LogSnapshot, PendingEdit, StepKey
 EDIT_BYTES_MAX = 256 * 1024
 SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024
 APPEND_BYTES_MAX = 1024 * 1024
-"""Of the edits of one append: the store serves nobody else meanwhile."""
-APPEND_EDITS_MAX = 1_000
+"""Of the edits of one append."""
+APPEND_EDITS_MAX = 250
+"""The store serves nobody else meanwhile: some 3 us an edit."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
 """Of the entries of a document that no snapshot stands for."""
 HISTORY_MAX = 1_000
@@ -24,6 +25,8 @@ HISTORY_MAX = 1_000
 HISTORY_BYTES_MAX = 2 * 1024 * 1024
 PAGE_BYTES_MAX = 1024 * 1024
 """How much a page holds, beside a snapshot; its last entry may go beyond."""
+PAGE_ENTRIES_MAX = 500
+"""As for appends: some 3 us an entry, and a page of small ones held up everybody for 48 ms."""
 DELETED_KEPT_S = 24 * 3600.0
 """How long the store knows that a document was deleted."""
 STEPS_KEPT_S = 30 * 24 * 3600.0

@@ -32,6 +32,7 @@ from cluster.memory.state.limits import (
     HISTORY_MAX,
     LOG_BYTES_MAX,
     PAGE_BYTES_MAX,
+    PAGE_ENTRIES_MAX,
     PERSON_KEPT_S,
     STEPS_KEPT_S,
     checked_edits,
@@ -143,7 +144,7 @@ class LocalStateLog:
         if expires_at is not None:
             kept.expires_at = expires_at
         self._write(document, kept, new)
-        if step.is_redoable:
+        if step.is_redoable and not mark.ordinal:
             kept.open_steps.setdefault((step.task, step.step), kept.version - len(new) + 1)
         self._note(steps, step, document, kept, new[-1].ordinal)
         return Appended(kept.version, len(new))
@@ -169,7 +170,7 @@ class LocalStateLog:
             steps.expires_at = self._clock.now() + STEPS_KEPT_S
 
     async def read(self, document: str, after: int = 0) -> LogPage:
-        """Return what is newer than a version, at most about `PAGE_BYTES_MAX` of it."""
+        """Return a page of what is newer than a version."""
         kept = self._kept(document)
         snapshot = kept.snapshot if kept.summed_up > after else None
         return self._page(kept, max(after, kept.summed_up), snapshot)
@@ -233,7 +234,8 @@ class LocalStateLog:
     def _page(self, kept: _Document, after: int, snapshot: LogSnapshot | None) -> LogPage:
         entries: list[LogEntry] = []
         size = 0
-        for entry in kept.entries[_index(kept, after) :]:
+        start = _index(kept, after)
+        for entry in kept.entries[start : start + PAGE_ENTRIES_MAX]:
             if size >= PAGE_BYTES_MAX:
                 break
             entries.append(entry)

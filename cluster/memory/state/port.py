@@ -81,7 +81,7 @@ class StateLog(Protocol):
         ...
 
     async def read(self, document: str, after: int = 0) -> LogPage:
-        """Return what is newer than a version, at most about `PAGE_BYTES_MAX` of it.
+        """Return a page of what is newer than a version.
 
         The snapshot comes along where it is newer than that: then the entries follow it.
         """

@@ -99,7 +99,7 @@ class RedisStateLog:
         raise AssertionError("the script has no other replies")
 
     async def read(self, document: str, after: int = 0) -> LogPage:
-        """Return what is newer than a version, at most about `PAGE_BYTES_MAX` of it."""
+        """Return a page of what is newer than a version."""
         return _page(await self._store.run_script(scripts.READ, _keys(document), [after, ""]))
 
     async def put_snapshot(self, document: str, incarnation: int, snapshot: LogSnapshot) -> bool:

@@ -29,6 +29,7 @@ from cluster.memory.state.limits import (
     HISTORY_MAX,
     LOG_BYTES_MAX,
     PAGE_BYTES_MAX,
+    PAGE_ENTRIES_MAX,
     PERSON_KEPT_S,
     STEPS_KEPT_S,
 )
@@ -62,14 +63,16 @@ end
 # A step whose task has ended, or isn't known any more, counts as settled.
 _SETTLED: Final = """
 local function settled(version)
-  local open = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
-  for i = 1, #open, 2 do
-    local task = KEYS[8] .. 'task:' .. string.match(open[i], '^([^%z]*)')
+  local at = 0
+  while true do
+    local open = redis.call('ZRANGE', KEYS[3], at, at, 'WITHSCORES')
+    if #open == 0 then return version end
+    local task = KEYS[8] .. 'task:' .. string.match(open[1], '^([^%z]*)')
     if redis.call('EXISTS', task) == 1 and redis.call('HEXISTS', task, 'ended') == 0 then
-      return math.min(version, tonumber(open[i + 1]) - 1)
+      return math.min(version, tonumber(open[2]) - 1)
     end
+    at = at + 1
   end
-  return version
 end
 """
 
@@ -139,10 +142,10 @@ if is_new then
   forget()
 end
 
+if newest < generation then redis.call('HSET', KEYS[4], 'generation:' .. step, generation) end
 if open == '' then
   redis.call('PEXPIRE', KEYS[4], {round(PERSON_KEPT_S * 1000)})
 elseif last == 0 then
-  if newest < generation then redis.call('HSET', KEYS[4], 'generation:' .. step, generation) end
   if redis.call('PTTL', KEYS[4]) == -1 then
     redis.call('PEXPIRE', KEYS[4], {round(STEPS_KEPT_S * 1000)})
   end
@@ -176,12 +179,14 @@ elseif at > after then
 else
   at = 0
 end
-while size < {PAGE_BYTES_MAX} do
+local is_full = false
+while not is_full do
   local found = redis.call('XRANGE', KEYS[2], after + 1, '+', 'COUNT', {ENTRIES_PER_LOOK})
   for _, entry in ipairs(found) do
-    if size < {PAGE_BYTES_MAX} then
+    if not is_full then
       entries[#entries + 1] = entry
       size = size + #entry[2][2]
+      is_full = size >= {PAGE_BYTES_MAX} or #entries >= {PAGE_ENTRIES_MAX}
     end
   end
   if #found < {ENTRIES_PER_LOOK} then break end
