@@ -230,6 +230,31 @@ async def test_a_document_with_a_life_leaves_nothing_when_it_has_passed(
     assert (await log.read(DOCUMENT)).entries == ENTRIES
 
 
+async def test_a_document_that_comes_again_without_a_life_is_not_waited_for(
+    redis_store: RedisStore, redis_prefix: str, admin: Redis
+) -> None:
+    log = RedisStateLog(redis_store)
+    await log.append(DOCUMENT, PERSON, EDITS, ttl_s=60.0)
+    await admin.delete(f"{redis_prefix}state:head:{DOCUMENT}")
+    await log.append(DOCUMENT, PERSON, EDITS)
+
+    assert await admin.zcard(f"{redis_prefix}state:expiring") == 0
+    assert await log.names() == [DOCUMENT]
+
+
+async def test_a_task_that_is_not_ended_is_forgotten_in_the_end(
+    redis_store: RedisStore, redis_prefix: str, admin: Redis
+) -> None:
+    log = RedisStateLog(redis_store)
+    await log.append("cluster/Board/", FIRST, EDITS)
+    assert 0 < (await times_left_s(admin, redis_prefix))["task:task"] <= STEPS_KEPT_S
+
+    await admin.delete(f"{redis_prefix}state:task:task")
+    head = (await log.heads(["cluster/Board/"]))["cluster/Board/"]
+    assert await log.put_snapshot("cluster/Board/", head.incarnation, LogSnapshot(2, b"x"))
+    assert "open:cluster/Board/" not in await times_left_s(admin, redis_prefix)
+
+
 async def test_clusters_of_other_prefixes_have_documents_of_their_own(
     redis_store: RedisStore, redis_prefix: str, redis_url: str
 ) -> None:

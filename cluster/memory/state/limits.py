@@ -16,7 +16,7 @@ EDIT_BYTES_MAX = 256 * 1024
 SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024
 APPEND_BYTES_MAX = 1024 * 1024
 """Of the edits of one append."""
-APPEND_EDITS_MAX = 250
+APPEND_EDITS_MAX = 256
 """The store serves nobody else meanwhile: some 3 us an edit."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
 """Of the entries of a document that no snapshot stands for."""
