@@ -13,6 +13,7 @@
         Unsupported       its recipient is of an older version, which does not know it
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
+      StateDeleted        the document of shared state was deleted, by whoever shares it
       AgentFailed         an agent's handler raised
       ModelError          the model endpoint failed, or its stream broke
       StoreUnavailable    the central store can't be reached
@@ -127,6 +128,12 @@ class StaleEpoch(ClusterError):
     """An older incarnation of an agent tried to act."""
 
     kind = "stale_epoch"
+
+
+class StateDeleted(ClusterError):
+    """An edit of a document of shared state that somebody has deleted."""
+
+    kind = "state_deleted"
 
 
 class AgentFailed(ClusterError):

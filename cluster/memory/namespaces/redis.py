@@ -26,12 +26,11 @@ from cluster.memory.namespaces.port import (
     SourceEntry,
     document_key,
 )
+from cluster.memory.namespaces.redis_feed import NEWS_MAX, RedisFeed
 from cluster.memory.store.redis import RedisStore
 
 ENTRIES_PER_READ = 1_000
 DOCUMENTS_PER_LOOK = 5_000
-NEWS_PER_READ = 1_000
-"""As many as the feed keeps, so that a reader who was away has caught up after one read."""
 
 _NAMES: Final = "knowledge:names"
 _COUNTS: Final = "knowledge:counts"
@@ -175,12 +174,6 @@ end
 return heads
 """
 
-# KEYS: the feed. Returns the id of its newest entry, or one before all others.
-_NEWEST: Final = """
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-return newest and newest[1] or '0-0'
-"""
-
 _LIST: Final = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 
@@ -189,32 +182,6 @@ _STORE_ID: Final = """
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 return redis.call('GET', KEYS[1])
 """
-
-
-class RedisFeed:
-    """`cluster.memory.namespaces.port.Feed` on a stream.
-
-    Args:
-        store: whose connection it waits on, and which it closes.
-        seen: id of the entry of the stream after which it begins.
-    """
-
-    def __init__(self, store: RedisStore, seen: bytes) -> None:
-        self._store = store
-        self._seen = seen
-
-    async def wait(self, timeout_s: float) -> frozenset[str]:
-        """Return the namespaces written to since the last call, none when the time is over."""
-        news = await self._store.read_stream(
-            _FEED, self._seen, wait_s=timeout_s, entries_max=NEWS_PER_READ
-        )
-        if news:
-            self._seen = news[-1][0]
-        return frozenset(fields[b"name"].decode() for _, fields in news)
-
-    async def close(self) -> None:
-        """Close its connection; a call that waits, and later ones, raise `StoreUnavailable`."""
-        await self._store.close()
 
 
 class RedisNamespaces:
@@ -259,7 +226,7 @@ class RedisNamespaces:
             name,
             _milliseconds(kept_s),
             DOCUMENT_CHARS,
-            NEWS_PER_READ,
+            NEWS_MAX,
         ]
         for each in changes:
             arguments += (each.key, each.base, each.document, each.record)
@@ -313,8 +280,7 @@ class RedisNamespaces:
 
     async def feed(self) -> RedisFeed:
         """Open a feed, which is the caller's to close; it hears of everything from now on."""
-        seen = await self._store.run_script(_NEWEST, [_FEED], [])
-        return RedisFeed(self._store.apart(), seen)
+        return await RedisFeed.open(self._store, _FEED)
 
 
 def _keys(name: str) -> list[str]:
