@@ -14,6 +14,7 @@
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
       AgentFailed         an agent's handler raised
+      BrokenPolicy        a program's own way of merging raised, or isn't deterministic
       ModelError          the model endpoint failed, or its stream broke
       StoreUnavailable    the central store can't be reached
       PlacementError      Ray can't be reached, refused, or could not place an actor
@@ -133,6 +134,12 @@ class AgentFailed(ClusterError):
     """An agent's handler raised; the cause is in the agent's log."""
 
     kind = "agent_failed"
+
+
+class BrokenPolicy(ClusterError):
+    """A program's own way of merging shared state raised, or made two values of the same input."""
+
+    kind = "broken_policy"
 
 
 class ModelError(ClusterError):
