@@ -52,20 +52,18 @@ class _ByKey:
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         old, new = _entries(base), _entries(mine)
-        if old is new:
-            return None
         # Most values are the very objects they were: no call for these.
-        kept = {
-            key
+        changed = {
+            key: value
             for key, value in new.items()
-            if key in old and (old[key] is value or is_same(old[key], value))
+            if (was := old.get(key, ABSENT)) is not value and not _is_same_slot(was, value)
         }
-        if len(kept) == len(old) == len(new):
-            return None if base is not None else {"base": {}, "new": {}}
-        return {
-            "base": {key: value for key, value in old.items() if key not in kept},
-            "new": {key: checked(value) for key, value in new.items() if key not in kept},
-        }
+        seen = {key: old[key] for key in changed if key in old}
+        if len(new) - (len(changed) - len(seen)) < len(old):
+            seen |= {key: old[key] for key in old.keys() - new.keys()}
+        if not (changed or seen or base is None):
+            return None
+        return {"base": seen, "new": {key: checked(value) for key, value in changed.items()}}
 
     def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
         del rank
@@ -74,7 +72,7 @@ class _ByKey:
             return _refused(current, new)
         value = dict(current or {})
         clashes, keys = [], []
-        # Sorted, since the order of a dict's keys is no part of its value, and theirs shows.
+        # Sorted: the order of keys is no part of the value, and whoever goes through them sees it.
         for key in sorted(base.keys() | new.keys()):
             mine, seen, now = (each.get(key, ABSENT) for each in (new, base, value))
             if _is_same_slot(now, mine):

@@ -60,12 +60,15 @@ def _is_alike(one: Value, other: Value) -> bool:
     """Say whether two values that are equal for Python are so in their types too."""
     if type(one) is not type(other):
         return False
+    # What is the same object needs no call: copies share their leaves.
     if isinstance(one, dict):
         assert isinstance(other, dict)
-        return all(_is_alike(value, other[key]) for key, value in one.items())
+        pairs = ((value, other[key]) for key, value in one.items())
+        return all(mine is theirs or _is_alike(mine, theirs) for mine, theirs in pairs)
     if isinstance(one, list):
         assert isinstance(other, list)
-        return all(map(_is_alike, one, other))
+        both = zip(one, other, strict=True)
+        return all(mine is theirs or _is_alike(mine, theirs) for mine, theirs in both)
     if isinstance(one, float):
         assert isinstance(other, float)
         return math.copysign(1.0, one) == math.copysign(1.0, other)  # 0.0 and -0.0

@@ -134,6 +134,13 @@ def test_a_nested_dict_is_one_value() -> None:
     assert made.clashes == (Clash("a", {"x": 1}),)
 
 
+def test_all_readers_go_through_new_keys_in_the_same_order() -> None:
+    made = merge("by_key", {}, {"d": 1, "c": 1, "b": 1, "a": 1}, {"x": 1})
+
+    assert isinstance(made.value, dict)
+    assert [*made.value] == ["x", "a", "b", "c", "d"]
+
+
 def test_a_delta_by_key_carries_only_the_keys_that_changed() -> None:
     base: Value = {f"key{number}": "x" * 100 for number in range(100)}
     assert isinstance(base, dict)
