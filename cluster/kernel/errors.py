@@ -15,6 +15,7 @@
       StaleEpoch          an older incarnation of an agent tried to act
       StateDeleted        the document of shared state was deleted, by whoever shares it
       AgentFailed         an agent's handler raised
+      BrokenPolicy        a program's own way of merging raised, or isn't deterministic
       ModelError          the model endpoint failed, or its stream broke
       StoreUnavailable    the central store can't be reached
       PlacementError      Ray can't be reached, refused, or could not place an actor
@@ -140,6 +141,12 @@ class AgentFailed(ClusterError):
     """An agent's handler raised; the cause is in the agent's log."""
 
     kind = "agent_failed"
+
+
+class BrokenPolicy(ClusterError):
+    """A program's own way of merging shared state raised, or made two values of the same input."""
+
+    kind = "broken_policy"
 
 
 class ModelError(ClusterError):

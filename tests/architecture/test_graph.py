@@ -24,6 +24,7 @@ from tests.architecture.graph import (
 LEVELS = {
     "agents": 6,
     "cluster.kernel": 5,
+    "cluster.kernel.state": 5,
     "cluster.memory": 5,
     "cluster.memory.cache": 5,
     "cluster.runtime": 5,

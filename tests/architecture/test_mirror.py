@@ -44,6 +44,7 @@ ELSEWHERE = {
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
     "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
+    "cluster.kernel.state.merging": "unit/cluster/kernel/state/test_policies.py",
     "cluster.memory.cache.builder": "integration/test_segments.py",
     "cluster.memory.cache.building": "unit/cluster/memory/cache/test_segment.py",
     "cluster.memory.cache.build_child": "integration/test_segments.py",

@@ -25,6 +25,7 @@ MAY_SHOW_MORE = {
     "cluster/kernel/envelope.py": "what travels, one value a message of the wire",
     "cluster/kernel/errors.py": "the tree of errors grows in one place",
     "cluster/kernel/events.py": "the FIXED list of events",
+    "cluster/kernel/state/edits.py": "what stands in a log, one value a kind of entry",
     "cluster/kernel/vocabulary.py": "the vocabulary, one value a message of the wire",
     "cluster/memory/knowledge/chunking/page.py": "the parts a page is made of",
 }

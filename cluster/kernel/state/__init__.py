@@ -1,0 +1,1 @@
+"""Documents that merge: plain values, ways of merging, edits, and the fold of their log. Pure."""

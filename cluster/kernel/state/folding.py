@@ -1,0 +1,244 @@
+"""The fold of a document's log: what all readers of equal logs agree on. Pure.
+
+An entry that does not count (its step was run again, it was reversed, it stands there twice) is as
+if it had never been written, so whoever learns of that late folds again from the last seal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cluster.kernel.errors import BrokenPolicy, UsageError
+from cluster.kernel.state.attempts import Attempts, Fate
+from cluster.kernel.state.conflicts import Conflict, place_order
+from cluster.kernel.state.contents import Contents
+from cluster.kernel.state.edits import (
+    Deletion,
+    Edit,
+    Entry,
+    Resolution,
+    Reversal,
+    Seal,
+    Unread,
+    Withdrawal,
+)
+from cluster.kernel.state.folded import EMPTY, Folded
+from cluster.kernel.state.own_policies import Policies
+from cluster.kernel.state.stamps import NO_STAMP, PERSON, AttemptKey, Stamp
+from cluster.kernel.state.values import Value
+
+EARLY_MAX = 1_000
+"""Entries kept while one before them is missing; the others are read again when it has come."""
+
+_AUTHORED = (Edit, Resolution, Reversal, Deletion)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry, and what became of it."""
+
+    entry: Entry
+    fate: Fate
+
+
+class Fold:
+    """A document as its log makes it: a snapshot, and the entries after it."""
+
+    def __init__(self, snapshot: Folded = EMPTY, policies: Policies | None = None) -> None:
+        self._policies = policies or Policies()
+        self._base = snapshot
+        self._live: list[Entry] = []
+        self._early: dict[int, Entry] = {}
+        self._unknown: set[str] = set()
+        self._stamp = max((each.stamp for each in snapshot.writers.values()), default=NO_STAMP)
+        self._refold()
+
+    @property
+    def version(self) -> int:
+        """How far the fold has come: the log is read on from here."""
+        return self._live[-1].version if self._live else self._base.version
+
+    @property
+    def fields(self) -> Mapping[str, Value]:
+        """The fields that were written, as they are now; their values are to be read only."""
+        return MappingProxyType(self._contents.fields)
+
+    @property
+    def conflicts(self) -> Sequence[Conflict]:
+        """What somebody has to decide, by field and key."""
+        conflicts = self._contents.conflicts
+        return tuple(conflicts[place] for place in sorted(conflicts, key=place_order))
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the document is gone: edits after its deletion count for nothing."""
+        return self._contents.is_deleted
+
+    @property
+    def stamp(self) -> Stamp:
+        """The latest that was seen; one's own next edit has to be later."""
+        return self._stamp
+
+    @property
+    def faults(self) -> Sequence[BrokenPolicy]:
+        """What the program's own policies did wrong, since the last seal."""
+        return tuple(self._contents.faults)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Policies and kinds of entries that this process doesn't know.
+
+        Who knows them may see another value: where there are any, the snapshot is not to be stored.
+        """
+        return frozenset(self._unknown | self._contents.strangers)
+
+    @property
+    def snapshot(self) -> Folded:
+        """The document at its last seal: it and the entries after it make the same document."""
+        return self._base
+
+    @property
+    def history(self) -> Sequence[Logged]:
+        """The entries since the last seal."""
+        return tuple(
+            Logged(each, self._fates.get(each.version, Fate.COUNTS)) for each in self._live
+        )
+
+    def folded(self) -> Folded:
+        """Return the document at its version, to compare it; later entries may still undo some."""
+        return self._contents.folded(self.version, self._attempts.copy())
+
+    def extend(self, entries: Iterable[Entry]) -> bool:
+        """Take entries in, in whatever order and however often; say whether there was a new one."""
+        before = self.version
+        for entry in entries:
+            ahead = entry.version - self.version
+            if ahead == 1 or (ahead > 1 and len(self._early) < EARLY_MAX):
+                self._early[entry.version] = entry
+            self._take_early()
+        if self._is_dirty:
+            self._refold()
+        return self.version > before
+
+    def undoable(self, version: int) -> Entry:
+        """Return the entry that a reversal of a version undoes.
+
+        Raises:
+            UsageError: there is none, or it is sealed.
+        """
+        if version <= self._base.version:
+            raise UsageError(f"version {version} is too old to be undone: a snapshot holds it")
+        found = [each for each in self._live if each.version == version]
+        if not found or not isinstance(found[0].body, _AUTHORED):
+            raise UsageError(f"the log has no edit of version {version}")
+        return found[0]
+
+    def settled_version(self, is_settled: Callable[[AttemptKey], bool]) -> int:
+        """Return up to where a seal may go: every edit is a person's, or of a step that is done."""
+        for entry in self._live:
+            body = entry.body
+            if isinstance(body, _AUTHORED) and not (
+                body.id.step.startswith(PERSON) or is_settled(body.id.attempt_key)
+            ):
+                return entry.version - 1
+        return self.version
+
+    def _take_early(self) -> None:
+        while (entry := self._early.pop(self.version + 1, None)) is not None:
+            self._live.append(entry)
+            self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        """Apply the latest entry, or note that it changes what counts of those before it."""
+        body = entry.body
+        if isinstance(body, _AUTHORED):
+            self._stamp = max(self._stamp, body.stamp)
+            self._is_dirty |= isinstance(body, Reversal)
+            self._is_dirty |= self._attempts.raise_to(body.id.attempt_key, body.id.generation)
+            if not self._is_dirty:
+                self._set_fate(entry, self._attempts.admit(body.id))
+        elif isinstance(body, Withdrawal):
+            key = body.task, body.step
+            self._is_dirty |= self._attempts.raise_to(key, body.before_generation)
+        elif isinstance(body, Seal):
+            self._seal(min(body.up_to, entry.version - 1))
+        elif isinstance(body, Unread):
+            self._unknown.add(body.kind)
+            self._fates[entry.version] = Fate.IGNORED
+
+    def _set_fate(self, entry: Entry, fate: Fate) -> None:
+        fate = self._contents.apply(entry) if fate is Fate.COUNTS else fate
+        if fate is not Fate.COUNTS:
+            self._fates[entry.version] = fate
+
+    def _refold(self) -> None:
+        """Fold all from the last seal on, by what is known now of what counts."""
+        self._attempts, self._fates = _fates(self._base.attempts, self._live)
+        self._contents = self._folded_from_base(self._live)
+        self._is_dirty = False
+
+    def _folded_from_base(self, entries: Iterable[Entry]) -> Contents:
+        contents = Contents(self._base, self._policies.find)
+        for entry in entries:
+            if entry.version not in self._fates and contents.apply(entry) is Fate.IGNORED:
+                self._fates[entry.version] = Fate.IGNORED
+        return contents
+
+    def _seal(self, up_to: int) -> None:
+        """Let the document at a version be what the rest is folded on."""
+        if up_to <= self._base.version:
+            return
+        sealed = [each for each in self._live if each.version <= up_to]
+        _, self._fates = _fates(self._base.attempts, self._live)
+        contents = self._folded_from_base(sealed)
+        self._unknown |= contents.strangers
+        attempts = _remembered(self._base.attempts, sealed)
+        self._base = contents.folded(up_to, attempts)
+        del self._live[: len(sealed)]
+        self._refold()
+
+
+def _fates(sealed: Attempts, live: Sequence[Entry]) -> tuple[Attempts, dict[int, Fate]]:
+    """Return the attempts that count, and the entries that don't."""
+    attempts = sealed.copy()
+    for entry in live:
+        _raise(attempts, entry)
+    fates: dict[int, Fate] = {}
+    for entry in live:
+        body = entry.body
+        fate = attempts.admit(body.id) if isinstance(body, _AUTHORED) else Fate.COUNTS
+        if fate is not Fate.COUNTS or isinstance(body, Unread):
+            fates[entry.version] = Fate.IGNORED if isinstance(body, Unread) else fate
+    targets = {each.version for each in live if isinstance(each.body, _AUTHORED)}
+    # The last first, since a reversal may be reversed too.
+    for entry in reversed(live):
+        target = entry.body.version if isinstance(entry.body, Reversal) else 0
+        if entry.version not in fates and target in targets and target < entry.version:
+            fates.setdefault(target, Fate.REVERSED)
+    return attempts, fates
+
+
+def _raise(attempts: Attempts, entry: Entry) -> AttemptKey | None:
+    """Let an entry's generation be the one that counts; return the step that it is about."""
+    match entry.body:
+        case Edit(id) | Resolution(id) | Reversal(id) | Deletion(id):
+            attempts.raise_to(id.attempt_key, id.generation)
+            return id.attempt_key
+        case Withdrawal(task, step, generation):
+            attempts.raise_to((task, step), generation)
+            return task, step
+    return None
+
+
+def _remembered(before: Attempts, sealed: Sequence[Entry]) -> Attempts:
+    """Return the attempts that a snapshot has to remember."""
+    attempts = before.copy()
+    for entry in sealed:
+        key = _raise(attempts, entry)
+        if isinstance(entry.body, _AUTHORED):
+            attempts.admit(entry.body.id)
+        if key is not None:
+            attempts.touch(key)
+    return attempts

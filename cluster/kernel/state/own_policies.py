@@ -1,0 +1,94 @@
+"""A program's own ways of merging, beside the eight that come with Fleetmind. Pure, as they are.
+
+An own policy is a function of the base, the value of the edit and the value as it is, which returns
+the merged one or raises `CannotMerge`; edits call it ``module:qualname``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from cluster.kernel.errors import BrokenPolicy, UsageError
+from cluster.kernel.state.merging import (
+    CannotMerge,
+    Clash,
+    FieldDelta,
+    Merged,
+    Policy,
+    Rank,
+)
+from cluster.kernel.state.policies import POLICIES, SIBLINGS
+from cluster.kernel.state.values import Value, checked, copied, is_same
+
+MergeFunction: TypeAlias = Callable[[Value, Value, Value], Value]
+"""Of base, mine and theirs; theirs is what the log has made by now."""
+
+
+class OwnPolicy:
+    """A policy made of a function; what it does wrong is a clash with its fault, never an error.
+
+    Readers of a log can't refuse an entry: they would all stop at it, now and whenever they read
+    it again.
+    """
+
+    def __init__(self, name: str, function: MergeFunction, *, is_checked: bool = False) -> None:
+        self._name = name
+        self._function = function
+        self._is_checked = is_checked
+
+    def difference(self, base: Value, mine: Value) -> FieldDelta | None:
+        """Return both ends: what of them matters is for the function to say."""
+        return SIBLINGS.difference(base, mine)
+
+    def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
+        """Have the function merge where somebody else has changed the value meanwhile."""
+        del rank
+        if not delta.keys() >= {"base", "new"}:
+            raise CannotMerge("the delta should have a base and a new value")
+        base, new = delta["base"], delta["new"]
+        if is_same(current, base):
+            return Merged(new)
+        clashes = (Clash(None, new),)
+        try:
+            return Merged(self._made(base, new, current))
+        except CannotMerge:
+            return Merged(current, clashes, is_written=False)
+        except BrokenPolicy as fault:
+            return Merged(current, clashes, is_written=False, fault=fault)
+
+    def _made(self, base: Value, mine: Value, theirs: Value) -> Value:
+        value = self._called(base, mine, theirs)
+        if self._is_checked and not is_same(value, self._called(base, mine, theirs)):
+            raise BrokenPolicy(
+                f"the policy {self._name} merged the same values to two different ones"
+            )
+        return value
+
+    def _called(self, base: Value, mine: Value, theirs: Value) -> Value:
+        try:
+            # Copies: a function that edits what it is given must not edit what others read.
+            return checked(self._function(copied(base), copied(mine), copied(theirs)))
+        except CannotMerge:
+            raise
+        except UsageError as error:
+            raise BrokenPolicy(f"the policy {self._name} made no plain value: {error}") from error
+        except Exception as error:
+            raise BrokenPolicy(f"the policy {self._name} raised {error!r}") from error
+
+
+class Policies:
+    """The policies that a process knows: the eight and its program's own."""
+
+    def __init__(
+        self, own: Mapping[str, MergeFunction] | None = None, *, is_checked: bool = False
+    ) -> None:
+        self._known: dict[str, Policy] = dict(POLICIES)
+        for name, function in (own or {}).items():
+            if ":" not in name:
+                raise UsageError(f"a policy of one's own is called module:qualname, not {name!r}")
+            self._known[name] = OwnPolicy(name, function, is_checked=is_checked)
+
+    def find(self, name: str) -> Policy | None:
+        """Return the policy of that name; None where this process doesn't know it."""
+        return self._known.get(name)
