@@ -222,7 +222,7 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
         if resident is not None and not differences(configuration, resident.settings_json):
             url = Secrets.read_secrets(resident.secrets_path).redis_url
         elif not url:
-            from cluster.memory.store.embedded import users_store
+            from cluster.memory.store.users_store import users_store
 
             note("starting the store")
             url, is_others = stack.enter_context(users_store())

@@ -102,6 +102,8 @@ ELSEWHERE = {
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
     # A shell around processes, sockets or Ray: what could be tested without them is tested there.
+    "cluster.memory.store.server_socket": "integration/test_embedded_redis.py",
+    "cluster.memory.store.users_store": "integration/test_embedded_redis.py",
     "agents.models.endpoint.http_client": "integration/models/test_proxies.py",
     "agents.models.endpoint.openai_compatible": "integration/models/test_openai_compatible.py",
     "agents.models.endpoint.trouble": "integration/models/test_openai_compatible.py",

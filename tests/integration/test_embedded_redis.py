@@ -18,9 +18,10 @@ import pytest
 from redis import Redis
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.embedded import EmbeddedRedis, is_run_beside, users_store
+from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.store.slot import take_slot
+from cluster.memory.store.users_store import is_run_beside, users_store
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration

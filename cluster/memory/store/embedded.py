@@ -17,28 +17,23 @@ import asyncio
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
-from urllib.parse import quote
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.slot import Slot, first_socket, take_slot
+from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
+from cluster.memory.store.slot import Slot, take_slot
 
 _SHELL = shutil.which("sh") or "/bin/sh"
 _MAJOR_MIN = 6
 _POLL_S = 0.002
-OTHERS_S = 5.0
-"""How long somebody may take to start or stop the store that others want to use."""
 _VERSION_TIMEOUT_S = 5.0
-_REPLY_TIMEOUT_S = 1.0
-_REPLY_BYTES_MAX = 256
 _STOP_TIMEOUT_S = 5.0
 _LOG_LINES = 4
 _WATCH_S = 0.1
@@ -85,45 +80,6 @@ def server_config(slot: Slot) -> str:
     )
 
 
-def is_run_beside(data_root: Path | None = None) -> bool:
-    """Say whether somebody else runs the store with the user's data; blocks, up to a second."""
-    others = first_socket(data_root)
-    return others is not None and _answers(others)
-
-
-@contextmanager
-def users_store(
-    data_root: Path | None = None, *, wait_s: float = OTHERS_S
-) -> Generator[tuple[str, bool]]:
-    """Give the URL of the store with the user's data, and whether it is run by somebody else.
-
-    Where a cluster, or another command, runs it, that one is used, as long as it lives; else a
-    server is started until the context ends. Blocks.
-
-    Args:
-        data_root: as for `EmbeddedRedis`.
-        wait_s: how long somebody may take who is just starting or stopping it, in seconds.
-
-    Raises:
-        StoreUnavailable: as `EmbeddedRedis.start`, or somebody holds the data and does not answer.
-    """
-    give_up_at = time.monotonic() + wait_s
-    while True:
-        others = first_socket(data_root)
-        if others is not None and _answers(others):
-            yield _url_of(others), True
-            return
-        with EmbeddedRedis(data_root=data_root) as server:
-            if server.has_users_data:
-                yield server.url, False
-                return
-        if time.monotonic() > give_up_at:
-            raise StoreUnavailable(
-                "another process of yours has the embedded store and does not answer: end it"
-            )
-        time.sleep(_POLL_S)
-
-
 class EmbeddedRedis:
     """A redis-server process, private to this user, that never outlives the process that owns it.
 
@@ -163,7 +119,7 @@ class EmbeddedRedis:
         """
         if self._slot is None:
             raise StoreUnavailable("the embedded redis-server is not running: start it first")
-        return _url_of(self._slot.socket)
+        return url_of(self._slot.socket)
 
     @property
     def has_users_data(self) -> bool:
@@ -194,7 +150,7 @@ class EmbeddedRedis:
         try:
             self._lifeline = _Lifeline()
             self._process = _spawn(self._executable, self._slot, self._lifeline)
-            self._wait_until_it_answers(self._slot, self._process)
+            self._wait_until_itanswers(self._slot, self._process)
         except OSError as error:
             self.stop()
             raise StoreUnavailable(
@@ -256,7 +212,7 @@ class EmbeddedRedis:
         slot, process, lifeline = self._slot, self._process, self._lifeline
         if slot is None or process is None or lifeline is None or process.poll() is None:
             return False
-        if _accepts(slot.socket):  # only its guard has been killed
+        if accepts(slot.socket):  # only its guard has been killed
             return False
         _log.warning(
             "the embedded redis-server ended with status %s and is started again; "
@@ -267,10 +223,10 @@ class EmbeddedRedis:
         self._process = _spawn(self._executable, slot, lifeline)
         return True
 
-    def _wait_until_it_answers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_itanswers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
         while process.poll() is None and time.monotonic() < give_up_at:
-            if _answers(slot.socket):
+            if answers(slot.socket):
                 return
             time.sleep(_POLL_S)
         outcome = (
@@ -362,7 +318,7 @@ def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen
 
 
 def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> None:
-    if _reply_to(b"SHUTDOWN", slot.socket) is not None:
+    if reply_to(b"SHUTDOWN", slot.socket) is not None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_TIMEOUT_S)
     lifeline.cut()  # it kills what is left
@@ -370,39 +326,6 @@ def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> N
         process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def _url_of(path: Path) -> str:
-    return f"unix://{quote(str(path))}"
-
-
-def _answers(path: Path) -> bool:
-    return (_reply_to(b"PING", path) or b"").startswith(b"+PONG")
-
-
-def _accepts(path: Path) -> bool:
-    """Say whether some server listens on the socket, be it busy."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_REPLY_TIMEOUT_S)
-        try:
-            connection.connect(str(path))
-        except TimeoutError:
-            return True
-        except OSError:
-            return False
-    return True
-
-
-def _reply_to(command: bytes, path: Path) -> bytes | None:
-    """Return what the server says to a command: nothing if it hangs up, None if it is silent."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_REPLY_TIMEOUT_S)
-        try:
-            connection.connect(str(path))
-            connection.sendall(command + b"\r\n")
-            return connection.recv(_REPLY_BYTES_MAX)
-        except OSError:
-            return None
 
 
 def _last_words(log: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -36,8 +37,8 @@ StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
 """The id, and the fields."""
 
 _SCAN_COUNT = 1_000
-_FULL = "OOM command not allowed"
-"""What scripts are told that write to a full server, without an error of its own class."""
+_FULL = re.compile(r"(?:^|-)OOM ")
+"""The code of the error of a full server; in a script it stands within the script's own."""
 
 # KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
 _PUT_MANY = """
@@ -334,7 +335,7 @@ class RedisStore:
 
 
 def _what_failed(error: Exception, words: str) -> str:
-    if isinstance(error, OutOfMemoryError) or _FULL in words:
+    if isinstance(error, OutOfMemoryError) or _FULL.search(words):
         return "is full (its maxmemory is used up): give it more memory"
     return f"{_reason(error)}: {words}"
 

@@ -18,7 +18,7 @@ from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import ClusterError, PlacementError, UsageError
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
-from cluster.memory.store.embedded import is_run_beside
+from cluster.memory.store.users_store import is_run_beside
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
 from cluster.placement.local.process_table import ProcessId, kill_session

@@ -1,0 +1,56 @@
+"""The store that has the user's data, whoever runs it; for the commands and for `fleetmind up`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.kernel.errors import StoreUnavailable
+from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.server_socket import answers, url_of
+from cluster.memory.store.slot import first_socket
+
+OTHERS_S = 5.0
+"""How long somebody may take to start or stop the store that others want to use."""
+_POLL_S = 0.05
+
+
+def is_run_beside(data_root: Path | None = None) -> bool:
+    """Say whether somebody else runs the store with the user's data; blocks, up to a second."""
+    others = first_socket(data_root)
+    return others is not None and answers(others)
+
+
+@contextmanager
+def users_store(
+    data_root: Path | None = None, *, wait_s: float = OTHERS_S
+) -> Generator[tuple[str, bool]]:
+    """Give the URL of the store with the user's data, and whether it is run by somebody else.
+
+    Where a cluster, or another command, runs it, that one is used, as long as it lives; else a
+    server is started until the context ends. Blocks.
+
+    Args:
+        data_root: as for `EmbeddedRedis`.
+        wait_s: how long somebody may take who is just starting or stopping it, in seconds.
+
+    Raises:
+        StoreUnavailable: as `EmbeddedRedis.start`, or somebody holds the data and does not answer.
+    """
+    give_up_at = time.monotonic() + wait_s
+    while True:
+        others = first_socket(data_root)
+        if others is not None and answers(others):
+            yield url_of(others), True
+            return
+        with EmbeddedRedis(data_root=data_root) as server:
+            if server.has_users_data:
+                yield server.url, False
+                return
+        if time.monotonic() > give_up_at:
+            raise StoreUnavailable(
+                "another process of yours has the embedded store and does not answer: end it"
+            )
+        time.sleep(_POLL_S)
