@@ -111,7 +111,7 @@ def pace(done: LearningProgress, elapsed_s: float) -> str:
 def _summary(learned: Learned, namespace: str) -> str:
     gone = f", forgot {learned.removed:,} gone" if learned.removed else ""
     return (
-        f"learned {counted(learned.embedded, 'new file')}, knew {learned.reused:,} already{gone}; "
+        f"learned {counted(learned.embedded, 'file')}, knew {learned.reused:,} already{gone}; "
         f"in all {counted(learned.files, 'file')} with {counted(learned.passages, 'passage')}"
         f"{_where(namespace)}\n"
     )

@@ -50,7 +50,7 @@ class Teller:
         if learned.changed or learned.removed:
             gone = f", forgot {learned.removed:,} gone" if learned.removed else ""
             self._console.write(
-                f"learned {counted(learned.changed, 'changed file')}{gone}; in all "
+                f"learned {counted(learned.changed, 'file')}{gone}; in all "
                 f"{counted(learned.files, 'file')} with {counted(learned.passages, 'passage')}"
                 f"{self._where}\n"
             )

@@ -43,9 +43,7 @@ async def test_what_was_learned_is_listed_and_forgotten(here: Surroundings) -> N
     forgotten = await here.fleetmind("forget", "docs/a.md")
     left = await here.fleetmind("knowledge")
 
-    assert first_line(learned).startswith(
-        "learned 2 new files, knew 0 already; in all 2 files with 2 "
-    )
+    assert first_line(learned).startswith("learned 2 files, knew 0 already; in all 2 files with 2 ")
     assert [line.split(", ")[:4] for line in listed.out.splitlines()] == [
         ["default  2 files", "2 documents", "2 passages", "version 2"],
         ["heaps    1 file", "1 document", "1 passage", "version 1"],
@@ -64,7 +62,7 @@ async def test_learning_again_reads_only_what_has_changed(here: Surroundings) ->
     again = await here.fleetmind("learn", "docs")
 
     assert first_line(again) == (
-        "learned 1 new file, knew 0 already, forgot 1 gone; in all 1 file with 1 passage"
+        "learned 1 file, knew 0 already, forgot 1 gone; in all 1 file with 1 passage"
     )
 
 

@@ -66,7 +66,7 @@ async def noted(process: Process, words: str) -> None:
 @asynccontextmanager
 async def watching(here: Surroundings, path: str) -> AsyncIterator[Process]:
     process = await here.start("learn", path, "--watch")
-    assert (await line(process)).startswith("learned 1 new file")
+    assert (await line(process)).startswith("learned 1 file")
     await noted(process, "watching")
     yield process
 
@@ -84,9 +84,9 @@ async def test_files_that_change_come_and_go_are_learned_until_ctrl_c(here: Surr
         ended = await here.ended(process)
 
     one, two = "in all 1 file with 1 passage\n", "in all 2 files with 2 passages\n"
-    assert changed == "learned 1 changed file; " + one
-    assert come == "learned 1 changed file; " + two
-    assert gone == "learned 0 changed files, forgot 1 gone; " + one
+    assert changed == "learned 1 file; " + one
+    assert come == "learned 1 file; " + two
+    assert gone == "learned 0 files, forgot 1 gone; " + one
     assert (ended.exit_code, ended.lines) == (130, ["fleetmind: interrupted"])
 
 
@@ -117,7 +117,7 @@ async def test_a_file_that_was_named_is_learned_again_until_sigterm(here: Surrou
         ended = await here.ended(process)
 
     assert first == second
-    assert first.startswith("learned 1 changed file; in all 1 file with 1 passage")
+    assert first.startswith("learned 1 file; in all 1 file with 1 passage")
     assert (ended.exit_code, ended.lines) == (143, ["fleetmind: terminated"])
 
 
@@ -134,5 +134,5 @@ async def test_what_changes_while_the_store_is_gone_is_learned_when_it_is_back(
         os.killpg(process.pid, signal.SIGTERM)
         ended = await here.ended(process)
 
-    assert changed.startswith("learned 1 changed file; in all 1 file with 1 passage")
+    assert changed.startswith("learned 1 file; in all 1 file with 1 passage")
     assert ended.lines == ["fleetmind: the store answers again", "fleetmind: terminated"]

@@ -373,7 +373,7 @@ def test_what_was_read_once_is_not_embedded_again(
     assert "reading the knowledge" in answered.notes
     assert "reading the knowledge" not in second.err
     assert answer_of(second)["citations"] == answered.whole["citations"]
-    assert learned.out.startswith("learned 0 new files, knew 6 already;")
+    assert learned.out.startswith("learned 0 files, knew 6 already;")
     # What was learned is cited by paths that can be opened from any folder.
     assert without["citations"] == [
         {**each, "source": str(ROOT / each["source"])} for each in answered.whole["citations"]

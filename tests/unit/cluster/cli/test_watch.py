@@ -63,7 +63,7 @@ class Scene:
 async def test_each_change_is_a_line_and_nothing_else_is() -> None:
     out, err = await Scene(NOTHING, CHANGED, NOTHING).play()
 
-    assert out == ["learned 1 changed file, forgot 1 gone; in all 3 files with 5 passages in notes"]
+    assert out == ["learned 1 file, forgot 1 gone; in all 3 files with 5 passages in notes"]
     assert err == []
 
 
