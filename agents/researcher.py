@@ -47,6 +47,7 @@ from cluster.kernel.vocabulary import (
 
 UNBACKED = "No documents back the research: it is what the model says by itself."
 NOTHING_FOUND = "The documents have nothing on this question."
+NO_RESEARCH = "The research found nothing on its question in the documents."
 NOT_SUPPORTED = (
     "The research shows sentences of the documents as they stand: the documents did not support "
     "what the model wrote."
@@ -113,7 +114,7 @@ class Researcher(Agent):
 
     async def _from(self, passages: list[Passage], assignment: Assignment, turn: Turn) -> Finding:
         if not passages:
-            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+            return Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
         sources = await asyncio.to_thread(laid_out, passages)
         found = await asyncio.to_thread(best_extracts, assignment, passages, sources)
         shown = fitting(passages, self.parts.passage_chars_max)
@@ -154,7 +155,7 @@ class Researcher(Agent):
         relevance = max((each.relevance for each in found), default=0.0)
         certain = _CERTAIN_RELEVANCE if self.parts.is_strict else RELEVANCE_MIN
         if not found or (is_denied and relevance < certain):
-            return Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+            return Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
         reason = DENIED if is_denied else NOT_SUPPORTED
         turn.emit(FellBack("research", reason))
         return extracted(found, passages, reason)

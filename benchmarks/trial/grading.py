@@ -19,7 +19,7 @@ PlanKind = Literal["used", "mended", "standard", "none"]
 BACKED = frozenset({"quoted", "paraphrased"})
 """The levels of support with which a sentence counts; an unverified one doesn't."""
 _STANDARD = re.compile(r"standard workflow", re.IGNORECASE)
-_NOTHING = re.compile(r"documents have nothing|nothing on this question", re.IGNORECASE)
+_NOTHING = re.compile(r"documents have nothing|nothing on (?:this|its) question", re.IGNORECASE)
 _MARK = re.compile(r"\s*\[(\d+)\]")
 _UNVERIFIED = re.compile(r"\[unverified\]", re.IGNORECASE)
 _NO_SENTENCE = re.compile(

@@ -13,7 +13,7 @@ from agents.models.port import Finish
 from agents.planning.plan_text import BROKEN_OFF
 from agents.planning.schema import plan_schema
 from agents.prompts import MANAGER_ANSWER, MANAGER_ANSWER_STRICT
-from agents.researcher import NOTHING_FOUND
+from agents.researcher import NO_RESEARCH, NOTHING_FOUND
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
@@ -293,11 +293,11 @@ async def test_a_program_that_was_wanted_and_is_missing_is_said() -> None:
 async def test_nothing_found_is_said_without_asking_the_model() -> None:
     bench = Bench("Oslo.")
 
-    nothing = Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+    nothing = Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
 
     answer = await bench.compose(r1=nothing)
 
-    assert answer == Answer(NOTHING_FOUND, degraded=(NOTHING_FOUND,))
+    assert answer == Answer(NOTHING_FOUND, degraded=(NO_RESEARCH,))
     assert bench.model.requests == []
 
 

@@ -11,6 +11,7 @@ from agents.evidence.topic import NOT_FOUND
 from agents.researcher import (
     ASTRAY,
     DENIED,
+    NO_RESEARCH,
     NOTHING_FOUND,
     UNBACKED,
     UNCONFIRMED,
@@ -37,7 +38,7 @@ FIRST = Citation("docs/zephyr.md", 10, 10, "The Zephyr cache holds 512 entries."
 SECOND = Citation("docs/people.md", 3, 3, "Ada Byron wrote the Zephyr cache in 2019.")
 
 
-NOTHING = Finding(NOTHING_FOUND, degraded=(NOTHING_FOUND,), basis=Basis.NOTHING)
+NOTHING = Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
 
 
 class Bench:
