@@ -149,13 +149,14 @@ async def test_a_large_frame_arrives_whole(make_transport: MakeTransport) -> Non
 
 
 async def test_what_came_before_the_start_is_delivered_first(make_transport: MakeTransport) -> None:
-    accepted: list[Connection] = []
-    address = await make_transport().listen(accepted.append)
+    accepted: asyncio.Queue[Connection] = asyncio.Queue()
+    address = await make_transport().listen(accepted.put_nowait)
     near = Ear.on(await make_transport().dial(address, 5.0))
     near.connection.write(HELLO)
     await near.write(batch(1))
 
-    far = Ear.on(accepted[0])
+    async with asyncio.timeout(5.0):
+        far = Ear.on(await accepted.get())
     await far.until(lambda: len(far.frames) == 2)
 
     assert far.frames == [HELLO, batch(1)]
