@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from cluster.kernel.errors import StateInvalid, UsageError
+from cluster.kernel.errors import UsageError
 from cluster.kernel.state.edits import FieldEdit
 from cluster.kernel.state.own_policies import MergeFunction, Policies
 from cluster.kernel.state.policies import SIBLINGS
 from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
 from cluster.state.carrying import carried
+from cluster.state.entries import Entries
 from cluster.state.schema import FieldSchema
-from cluster.state.shared_state import SharedState, Source, fields_of, lazy, source_of
+from cluster.state.shared_state import SharedState, Source, fields_of, fill, lazy, source_of
 
 State = TypeVar("State", bound=SharedState)
 
@@ -91,6 +92,7 @@ def plain_fields(model: SharedState) -> dict[str, Value]:
     Raises:
         StateInvalid: one of them holds what its type doesn't allow.
     """
+    fill(model)
     fields = fields_of(type(model)).items()
     return {name: field.written(getattr(model, name)) for name, field in fields}
 
@@ -103,7 +105,11 @@ def edits_between(before: Mapping[str, Value], after: SharedState) -> dict[str, 
         UsageError: a field has been changed as its policy can't merge.
     """
     fields, source = fields_of(type(after)), source_of(after)
-    seen = source.seen if source is not None and source.fields is before else {}
+    seen: Mapping[str, Value] = {}
+    if source is not None and source.fields is before:
+        seen = source.seen
+    else:
+        fill(after)
     edits: dict[str, FieldEdit] = {}
     # What isn't there has not been read, and so not been changed.
     for name, value in after.__dict__.items():
@@ -131,23 +137,17 @@ def policies_of(*states: type[SharedState], is_checked: bool = False) -> Policie
 
 def _edit(field: FieldSchema, old: Value, seen: Slot, value: Any) -> FieldEdit | None:
     """Return the edit of a field whose value may have been changed, in place too."""
+    if isinstance(value, Entries) and value.is_of(old):
+        return _by_policy(field, old, value.written(), is_retyped=False)
     new = value if field.is_plain(value) else field.written(value)
-    if seen is ABSENT:
-        seen = _seen(field, old)
+    if seen is ABSENT or field.is_keyed:
+        seen = field.seen(old)  # it was assigned before it was read, or in place of its entries
     if seen is not ABSENT and is_same(seen, new):
         return None
     if new is not value:
         field.read(new)  # what was put into a list or a dict was not checked then
     mine = new if seen is ABSENT else carried(old, seen, new)
     return _by_policy(field, old, mine, is_retyped=seen is ABSENT or not is_same(old, seen))
-
-
-def _seen(field: FieldSchema, old: Value) -> Slot:
-    """Return what the class makes of a field that was assigned before it was read, if anything."""
-    try:
-        return field.written(field.read(old))
-    except StateInvalid:
-        return ABSENT
 
 
 def _by_policy(

@@ -18,7 +18,15 @@ from cluster.kernel.errors import StateInvalid, UsageError
 from cluster.kernel.state.merging import Policy
 from cluster.kernel.state.own_policies import OwnPolicy
 from cluster.kernel.state.policies import POLICIES
-from cluster.kernel.state.values import Value, canonical_text, checked, copied, is_same
+from cluster.kernel.state.values import (
+    ABSENT,
+    Slot,
+    Value,
+    canonical_text,
+    checked,
+    copied,
+    is_same,
+)
 from cluster.state.merge import MergeRule, siblings
 
 _PLAIN = frozenset([str, int, float, bool, type(None)])
@@ -57,6 +65,8 @@ class FieldSchema:
     """Whether reading could hand out parts of the plain value itself, which others share."""
     is_converted: bool
     """Whether the class says itself how it is written."""
+    is_keyed: bool
+    """Whether it is a dict whose entries can be read one by one."""
     passing: frozenset[type]
     """Types of plain values that are the field's values as they are: nothing to validate."""
     default: Value = None
@@ -98,6 +108,13 @@ class FieldSchema:
             plain.sort(key=canonical_text)
         return plain
 
+    def seen(self, plain: Value) -> Slot:
+        """Return what the class makes of a plain value, as a plain value again, if it can."""
+        try:
+            return self.written(self.read(plain))
+        except StateInvalid:
+            return ABSENT
+
     def is_plain(self, value: object) -> bool:
         """Say whether a value of the field is its own plain value."""
         return type(value) in _PLAIN and not self.is_converted
@@ -138,6 +155,7 @@ def schema_of(state: type[BaseModel]) -> Mapping[str, FieldSchema]:
             policy,
             is_copied=is_copied,
             is_converted=is_converted,
+            is_keyed=_is_keyed(nodes.get(name)),
             passing=_passing(state, nodes.get(name)),
         )
         fields[name] = replace(field, default=_default(field, info, shape))
@@ -225,12 +243,28 @@ def _passing(state: type[BaseModel], node: Any) -> frozenset[type]:
     if state.model_config.keys() - _HARMLESS or node is None:
         return frozenset()
     passing: set[type] = set()
-    while node["type"] in ("model-field", "default", "nullable"):
+    while node["type"] in _AROUND:
         if node["type"] == "nullable":
             passing.add(type(None))
         node = node["schema"]
     is_bare = node.keys() <= {"type", "metadata"} and node["type"] in _SCALARS
     return frozenset([*passing, _SCALARS[node["type"]]]) if is_bare else frozenset()
+
+
+def _is_keyed(node: Any) -> bool:
+    """Say whether a field is a dict by text, without a constraint on the whole of it."""
+    while node is not None and node["type"] in _AROUND:
+        node = node["schema"]
+    return (
+        node is not None
+        and node["type"] == "dict"
+        and node.keys() <= {"type", "keys_schema", "values_schema", "metadata"}
+        and node.get("keys_schema", {}).keys() <= {"type", "metadata"}
+        and node.get("keys_schema", {}).get("type") == "str"
+    )
+
+
+_AROUND = frozenset(["model-field", "default", "nullable"])
 
 
 _HARMLESS = frozenset(["validate_assignment", "ser_json_inf_nan", "use_attribute_docstrings"])

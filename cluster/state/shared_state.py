@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema
 
 from cluster.kernel.errors import StateInvalid, UsageError
 from cluster.kernel.state.values import Value
+from cluster.state.entries import Entries, EntrySource
 from cluster.state.schema import FieldSchema, bare, refused, schema_of
 
 _SOURCE = "__shared_source__"
@@ -41,7 +42,10 @@ class Source:
         self.schema = schema
         self.fields = fields
         self.seen: dict[str, Value] = {}
-        """What the class made of the fields that were read, as plain values; where open only."""
+        """What the class made of the fields that were read, as plain values; where open only.
+
+        Of a dict that reads its entries one by one it is the document's value: that knows the rest.
+        """
         self.is_open = is_open
         """Whether what is done to the model will become an edit."""
 
@@ -49,6 +53,9 @@ class Source:
         """Return the value of a field; raises `StateInvalid` where it has none for the class."""
         field = self.schema[name]
         plain = self.fields.get(name, field.default)
+        if field.is_keyed and isinstance(plain, dict):
+            self.seen[name] = plain
+            return Entries(EntrySource(field, plain, is_open=self.is_open))
         value = field.read(plain)
         if self.is_open:
             self.seen[name] = plain if value is plain else field.written(value)
@@ -126,26 +133,26 @@ class SharedState(BaseModel):
                 raise refused(f"{type(self).__name__}.{name} can't be this", error) from error
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]  # as pydantic does
-        _fill(self)
+        fill(self)
         return super().__iter__()
 
     def __eq__(self, other: object) -> bool:
         for each in (self, other):
-            _fill(each)
+            fill(each)
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __copy__(self) -> Self:
-        _fill(self)
+        fill(self)
         return super().__copy__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        _fill(self)
+        fill(self)
         return super().__deepcopy__(memo)
 
     def __getstate__(self) -> dict[Any, Any]:
-        _fill(self)
+        fill(self)
         return super().__getstate__()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -165,7 +172,7 @@ class SharedState(BaseModel):
 
     @model_serializer(mode="wrap")
     def _serialized(self, handler: SerializerFunctionWrapHandler) -> Any:
-        _fill(self)
+        fill(self)
         return handler(self)
 
 
@@ -178,11 +185,13 @@ def source_of(state: SharedState) -> Source | None:
     return source
 
 
-def _fill(state: object) -> None:
+def fill(state: object) -> None:
     """Read all fields that have not been read: pydantic's own code looks for them in a dict."""
     source = source_of(state) if isinstance(state, SharedState) else None
     for name in source.schema if source is not None else ():
-        getattr(state, name)
+        value = getattr(state, name)
+        if isinstance(value, Entries):
+            value.values()
 
 
 def lazy(state: type[SharedState], source: Source, values: dict[str, Any]) -> Any:
