@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from pydantic.fields import FieldInfo
@@ -304,14 +304,25 @@ def _rule(label: str, info: FieldInfo, shape: _Shape) -> MergeRule:
     what, fitting = _FITTING.get(rule.name, ("", shape.kinds))
     if not shape.kinds - {"null"} <= fitting:
         raise UsageError(f"{label} can't merge by {rule.name}: that is for a {what}")
+    if any(isinstance(each, MergeRule) for each in _metadata(info.annotation)):
+        raise UsageError(f"{label} says within its type how it merges: put Annotated around it all")
     if info.frozen:
         raise UsageError(f"{label} is shared state: it can't be frozen")
+    if info.validation_alias is not None or info.serialization_alias is not None:
+        raise UsageError(f"{label} has an alias: documents call fields by their own names")
     if shape.has_inner_set:
         raise UsageError(
             f"{label} has sets within its value, and their order is another one in each process: "
             f"use lists there"
         )
     return rule
+
+
+def _metadata(annotation: object) -> Iterator[object]:
+    """What is said of the parts of a type."""
+    yield from getattr(annotation, "__metadata__", ())
+    for each in get_args(annotation):
+        yield from _metadata(each)
 
 
 def _default(field: FieldSchema, info: FieldInfo, shape: _Shape) -> Value:

@@ -104,10 +104,8 @@ class SharedState(BaseModel):
     def __init__(self, /, **data: Any) -> None:
         schema: Mapping[str, FieldSchema] | None = type(self).__dict__.get(_SCHEMA)
         for name, field in schema.items() if schema else ():
-            info = type(self).model_fields[name]
-            given = {name, info.alias, info.validation_alias}
-            if info.is_required() and given.isdisjoint(data):
-                data[name if info.alias is None else info.alias] = field.read(field.default)
+            if name not in data and type(self).model_fields[name].is_required():
+                data[name] = field.read(field.default)
         super().__init__(**data)
 
     @classmethod

@@ -28,6 +28,12 @@ class Holder(BaseModel):
     names: set[str] = set()
 
 
+class Aliased(BaseModel):
+    """A model that others call by other names."""
+
+    due: str = Field(alias="dueDate")
+
+
 def test_a_class_says_of_each_field_how_it_merges() -> None:
     rules = {name: field.rule.name for name, field in fields_of(Board).items()}
 
@@ -93,6 +99,22 @@ def test_a_rule_that_may_fit_its_type_is_taken(annotation: Any, rule: merge.Merg
 def test_a_field_merges_in_one_way() -> None:
     with pytest.raises(UsageError, match="says twice how it merges"):
         of_one_field(Annotated[int, merge.total, merge.latest])
+
+
+def test_a_rule_within_a_type_is_refused_since_it_would_not_be_seen() -> None:
+    with pytest.raises(UsageError, match="put Annotated around it all"):
+        of_one_field(Annotated[int, merge.total] | None)
+
+
+def test_a_field_has_one_name() -> None:
+    with pytest.raises(UsageError, match=r"Note\.it has an alias"):
+        of_one_field(int, Field(alias="that"))
+
+
+def test_a_model_within_a_field_may_have_aliases() -> None:
+    field = fields_of(of_one_field(dict[str, Aliased]))["it"]
+
+    assert field.seen({"a": {"due": "now"}}) == {"a": {"due": "now"}}
 
 
 def test_a_field_that_can_begin_as_nothing_needs_a_default() -> None:
