@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from cluster.kernel.errors import StateInvalid, UsageError
 from cluster.kernel.state.edits import FieldEdit
@@ -208,6 +210,41 @@ def test_a_field_that_has_not_changed_is_validated_once() -> None:
 
     assert view.at(2, {**FIELDS, "spent": 4}).facts is facts
     assert view.at(3, {**FIELDS, "facts": {}}).facts == {}
+
+
+class Mood(Enum):
+    """A type that JSON doesn't have."""
+
+    CALM = "calm"
+    TENSE = "tense"
+
+
+class Typed(SharedState):
+    """Fields of types that JSON doesn't have, and one that needs others to be computed."""
+
+    mood: Mood = Mood.CALM
+    price: Decimal = Decimal(0)
+    fact: Annotated[Fact, merge.by_key] = Fact(text="")
+    steps: tuple[int, ...]
+    free: dict[str, Any]
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic's documentation says
+    @property
+    def double(self) -> Decimal:
+        return self.price * 2
+
+
+def test_fields_of_any_type_are_read_as_they_were_written() -> None:
+    log, editing = BoardLog(Typed), Editing(Typed, {})
+    changed(editing.model, mood=Mood.TENSE, price=Decimal("1.50"), steps=(1, 2))
+    editing.model.fact.votes.append(7)
+    editing.model.free["a"] = {"b": [1]}
+    log.append("x", editing.finish())
+
+    after = model_of(Typed, log.fields)
+
+    assert (after.mood, after.double, after.steps) == (Mood.TENSE, Decimal("3.00"), (1, 2))
+    assert (after.fact, after.free) == (Fact(text="", votes=[7]), {"a": {"b": [1]}})
 
 
 class OlderFact(BaseModel):
