@@ -14,6 +14,7 @@
       WireError           a peer sent what can't be read
       StaleEpoch          an older incarnation of an agent tried to act
       StateDeleted        the document of shared state was deleted, by whoever shares it
+      StateInvalid        a field of shared state holds what the program's class does not allow
       AgentFailed         an agent's handler raised
       BrokenPolicy        a program's own way of merging raised, or isn't deterministic
       ModelError          the model endpoint failed, or its stream broke
@@ -135,6 +136,12 @@ class StateDeleted(ClusterError):
     """An edit of a document of shared state that somebody has deleted."""
 
     kind = "state_deleted"
+
+
+class StateInvalid(ClusterError):
+    """A field of shared state, read or edited, has a value that the program's class refuses."""
+
+    kind = "state_invalid"
 
 
 class AgentFailed(ClusterError):

@@ -21,7 +21,15 @@ from cluster.kernel.state.merging import (
     Rank,
 )
 from cluster.kernel.state.text_merge import merged
-from cluster.kernel.state.values import ABSENT, Slot, Value, canonical_text, checked, is_same
+from cluster.kernel.state.values import (
+    ABSENT,
+    Slot,
+    Value,
+    canonical_text,
+    checked,
+    is_same,
+    replaced,
+)
 
 
 def _part(delta: FieldDelta, name: str) -> Value:
@@ -54,9 +62,9 @@ class _ByKey:
         old, new = _entries(base), _entries(mine)
         # Most values are the very objects they were: no call for these.
         changed = {
-            key: value
-            for key, value in new.items()
-            if (was := old.get(key, ABSENT)) is not value and not _is_same_slot(was, value)
+            key: new[key]
+            for key in replaced(old, new)
+            if not _is_same_slot(old.get(key, ABSENT), new[key])
         }
         seen = {key: old[key] for key in changed if key in old}
         if len(new) - (len(changed) - len(seen)) < len(old):

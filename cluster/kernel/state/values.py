@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import math
 from enum import Enum
-from typing import TypeAlias
+from itertools import compress
+from operator import is_not
+from typing import Any, TypeAlias
 
 from cluster.kernel.errors import UsageError
 
@@ -82,6 +84,16 @@ def copied(value: Value) -> Value:
     if isinstance(value, list):
         return [copied(each) for each in value]
     return value
+
+
+def replaced(was: dict[str, Value], now: dict[str, Any]) -> list[str]:
+    """Return the keys of a dict whose values are other objects than they were, or new."""
+    keys, old = list(now), list(was)
+    if keys[: len(old)] == old:
+        # Nothing was removed: this compares in C, which takes a third of the time.
+        return [*compress(old, map(is_not, was.values(), now.values())), *keys[len(old) :]]
+    nothing = object()
+    return [key for key in keys if was.get(key, nothing) is not now[key]]
 
 
 def as_dict(value: Value) -> dict[str, Value]:

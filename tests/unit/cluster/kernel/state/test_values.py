@@ -6,6 +6,7 @@ import json
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.values import (
@@ -17,8 +18,9 @@ from cluster.kernel.state.values import (
     checked,
     copied,
     is_same,
+    replaced,
 )
-from tests.support.state_values import VALUES
+from tests.support.state_values import DICTS, VALUES
 
 
 def nested(depth: int) -> Value:
@@ -91,3 +93,14 @@ def test_the_deepest_value_that_is_allowed_passes() -> None:
 def test_what_should_be_a_dict_and_is_none_is_damage() -> None:
     with pytest.raises(ValueError, match="dict"):
         as_dict([1])
+
+
+@given(DICTS, DICTS, st.integers(0, 1))
+def test_what_was_put_into_a_dict_is_told_from_what_was_there(
+    old: dict[str, Value], put: dict[str, Value], removed: int
+) -> None:
+    now = dict(list(old.items())[removed:]) | put
+
+    assert set(replaced(old, now)) == {
+        key for key in now if key not in old or now[key] is not old[key]
+    }
