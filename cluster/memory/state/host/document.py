@@ -29,6 +29,8 @@ from cluster.memory.state.limits import deleted
 
 _ENVELOPE_BYTES = 200
 """What an entry has beside its ids, its author and its deltas, and a field beside its delta."""
+PENDING_AN_ENTRY = 8
+"""So many pending edits may be applied again to show one entry more of the log."""
 
 
 class Document:
@@ -56,6 +58,8 @@ class Document:
         self._stamp = fold.stamp
         self._overlay: Contents | None = None
         """The fold with what is pending on top; None where it has to be made again."""
+        self._shown_version: int | None = None
+        """Up to where the overlay shows the log, where that isn't up to where it is known."""
         self._view: Mapping[str, Value] | None = None
         self._refusal: ClusterError | None = None
         """Why it takes no edits."""
@@ -74,8 +78,9 @@ class Document:
 
     @property
     def version(self) -> int:
-        """Up to where its log is known here."""
-        return self._fold.version
+        """Up to where its log is shown here."""
+        shown = self._shown_version
+        return self._fold.version if shown is None else shown
 
     @property
     def conflicts(self) -> Sequence[Conflict]:
@@ -108,7 +113,7 @@ class Document:
             Overloaded: too many edits are not durable yet.
             UsageError: the edit is larger than `EDIT_BYTES_MAX`.
         """
-        seen = self._fold.version if at is None else at
+        seen = self.version if at is None else at
         size = sum(_size(name, change.delta, change.default) for name, change in fields.items())
         identity, stamp = self._signed(attempt)
         self._put(attempt, Edit(identity, stamp, seen, fields), size)
@@ -117,7 +122,7 @@ class Document:
         self, attempt: EditAttempt, conflict: Conflict, value: Slot, *, at: int | None = None
     ) -> None:
         """Decide a conflict as it was seen; raises what `edit` does."""
-        seen = self._fold.version if at is None else at
+        seen = self.version if at is None else at
         field, key = conflict.field, conflict.key
         size = _size(field, {}, None if value is ABSENT else value)
         identity, stamp = self._signed(attempt)
@@ -177,18 +182,30 @@ class Document:
                 self._overlay.apply(Entry(version, item.body))
         return self._overlay
 
+    def _show_news(self, known: int) -> None:
+        """Let readers see what came after a version, unless there is too little of it.
+
+        The overlay is made again for it, which takes as long as there are edits pending.
+        """
+        if self._shown_version is None:
+            self._shown_version = known
+        news = self._fold.version - self._shown_version
+        if self._overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
+            self._change()
+
     def _change(self) -> None:
         """Note that readers see something else from now on."""
-        self._overlay = self._view = None
+        self._overlay = self._view = self._shown_version = None
 
     # What follows is its keeper's.
 
     def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
         """Take in that edits are durable; say whether the log has to be read to know the rest."""
+        known = self._fold.version
         first = appended.version - appended.added + 1
         is_as_shown = (
             appended.added == len(run)
-            and first == self._fold.version + 1
+            and first == known + 1
             and self.pending.begins_with(run)
             and not any(_reaches_back(item) for item in run)
         )
@@ -197,9 +214,9 @@ class Document:
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
         is_new = self._extend(entries, sum(len(item.data) for item in new))
-        # What readers see is what the log has made: most edits meet no others.
-        if not is_as_shown:
-            self._change()
+        # Most edits meet no others: what readers see then is what the log has made.
+        if not is_as_shown or self._shown_version is not None:
+            self._show_news(known)
         elif not self.pending:
             self._overlay = None
         return self._fold.version < appended.version or not is_new
@@ -211,7 +228,7 @@ class Document:
         for each in new:
             self.pending.recognise(each.body, each.version)
         if self._extend(new, sum(len(each.data) for each in entries)):
-            self._change()
+            self._show_news(known)
         return new
 
     def _extend(self, entries: Sequence[Entry], size: int) -> bool:

@@ -102,7 +102,10 @@ class Keeper:
             return True
         if self._is_gone:
             return False
-        return head.version != document.version or self._seal_at(document.version) is not None
+        return (
+            head.version != document.fold.version
+            or self._seal_at(document.fold.version) is not None
+        )
 
     async def read(self) -> None:
         """Read all that is new.
@@ -118,7 +121,7 @@ class Keeper:
     async def _read_page(self) -> bool:
         """Read a page, and say whether there are more."""
         document = self.document
-        known, before = document.version, document.incarnation
+        known, before = document.fold.version, document.incarnation
         page = await self._log.read(document.name, known)
         self._settled = page.settled
         self._is_gone = page.head.is_deleted
@@ -132,7 +135,7 @@ class Keeper:
             await self._read_whole(page, is_same_log=True)
         else:
             self._tell(document.take(page.entries))
-        return page.head.version > document.version > known
+        return page.head.version > document.fold.version > known
 
     def _remove(self, incarnation: int) -> None:
         document = self.document

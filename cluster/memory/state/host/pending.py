@@ -20,7 +20,7 @@ from cluster.memory.state.host.codec import packed
 from cluster.memory.state.limits import APPEND_BYTES_MAX, APPEND_EDITS_MAX, EDIT_BYTES_MAX
 
 PENDING_MAX = 1_024
-"""Edits of a document that aren't durable; more are refused."""
+"""Edits of a document that aren't durable, or not yet in its fold; more are refused."""
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 """What they may have together, by what they have at most."""
 
@@ -99,10 +99,10 @@ class PendingQueue:
                 f"an edit of {document} is over {EDIT_BYTES_MAX} bytes: "
                 "keep what is large elsewhere and only name it in shared state"
             )
-        if len(self._waiting) >= PENDING_MAX or self._size + size > PENDING_BYTES_MAX:
+        if len(self) >= PENDING_MAX or self._size + size > PENDING_BYTES_MAX:
             raise Overloaded(
-                f"{len(self._waiting)} edits of {document} are waiting for the store: no more "
-                "are taken until it has some of them"
+                f"{len(self)} edits of {document} are waiting for the store: no more are taken "
+                "until it has some of them"
             )
 
     def add(self, item: Pending) -> None:

@@ -12,7 +12,7 @@ from cluster.kernel.state.folding import Fold
 from cluster.memory.state.entries import Appended, LogEntry, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.codec import packed
-from cluster.memory.state.host.document import Document
+from cluster.memory.state.host.document import PENDING_AN_ENTRY, Document
 from cluster.memory.state.limits import EDIT_BYTES_MAX
 from tests.support.shared_documents import BOARD, TASK, change, spend
 from tests.support.state_logs import edit_id, make_edit, make_field
@@ -119,3 +119,31 @@ async def test_what_was_seen_when_an_edit_was_begun_is_its_base(
     assert isinstance(body, Edit)
     assert body.base_version == 1
     assert body.stamp > board.fold.stamp
+
+
+async def test_a_little_news_waits_for_many_pending_edits_and_the_version_says_so(
+    board: Document, attempt: EditAttempt
+) -> None:
+    for _ in range(PENDING_AN_ENTRY + 1):
+        spend(board, attempt)
+    before = board.fields
+
+    board.take([foreign(1, 10)])
+    assert (board.fields, board.version, board.fold.version) == (before, 0, 1)
+    board.take([foreign(2, 10)])
+
+    assert (board.fields["spent"], board.version) == (20 + PENDING_AN_ENTRY + 1, 2)
+
+
+async def test_all_news_is_shown_when_nothing_is_pending(
+    board: Document, attempt: EditAttempt
+) -> None:
+    for _ in range(PENDING_AN_ENTRY + 1):
+        spend(board, attempt)
+    assert board.fields["spent"] == PENDING_AN_ENTRY + 1
+
+    board.take([foreign(1, 10)])
+    board.acknowledge(board.pending.run(), Appended(PENDING_AN_ENTRY + 2, PENDING_AN_ENTRY + 1))
+
+    assert board.fields["spent"] == 10 + PENDING_AN_ENTRY + 1
+    assert board.version == board.fold.version
