@@ -28,7 +28,7 @@ def packed(body: EntryBody) -> bytes:
 def unpacked(document: str, entry: LogEntry) -> Entry:
     """Read an entry; raises `WireError` where it is damaged."""
     try:
-        return Entry(entry.version, from_plain(json.loads(entry.data)))
+        return Entry(entry.version, from_plain(json.loads(entry.data.decode())))
     except (ValueError, RecursionError) as error:
         raise WireError(f"version {entry.version} of {document} can't be read: {error}") from error
 
@@ -41,7 +41,7 @@ def packed_snapshot(folded: Folded) -> LogSnapshot:
 def unpacked_snapshot(document: str, snapshot: LogSnapshot) -> Folded:
     """Read a snapshot; raises `WireError` where it is damaged."""
     try:
-        return Folded.from_plain(json.loads(snapshot.data))
+        return Folded.from_plain(json.loads(snapshot.data.decode()))
     except (ValueError, RecursionError) as error:
         raise WireError(
             f"the snapshot of {document} at {snapshot.version} can't be read: {error}"

@@ -158,7 +158,7 @@ class Keeper:
             page = await log.read(document.name, fold.version)
             if page.head.incarnation != head.incarnation or page.snapshot is not None:
                 break  # it is read once more
-        self._stored = base.version
+        self._stored, self._own_seal = base.version, 0
         for each in entries:
             document.pending.recognise(each.body, each.version)
         document.replace(fold, head.incarnation, is_same_log=is_same_log)
@@ -177,12 +177,17 @@ class Keeper:
             await self._is_heard.wait()
             self._is_heard.clear()
             try:
-                await self.read()
+                async with self._reading:
+                    is_more = await self._read_page()
                 await self._tend()
             except StoreUnavailable:
                 pass  # the follower has it read again when the store is back
             except Exception:  # noqa: BLE001 - a damaged log may be deleted, and then it is read
                 _log.exception("%s can't be read for the moment", self.document.name)
+            else:
+                if is_more:
+                    self._is_heard.set()
+                    continue
             await asyncio.sleep(READ_PAUSE_S)
 
     async def _write_on(self) -> None:
@@ -239,14 +244,14 @@ class Keeper:
     async def _tend(self) -> None:
         """Shorten the log where it is time to."""
         document = self.document
-        up_to = self._seal_at(self._settled)
-        if up_to is not None:
+        state = self._state(self._settled)
+        up_to = seal_at(state)
+        if up_to is not None and self._own_seal <= state.sealed:
             ordinal = self._upkeep.next_ordinal(document.name)
             seal = PendingEdit(ordinal, packed(Seal(up_to)))
-            self._own_seal = up_to
             await self._log.append(document.name, self._upkeep.key, [seal])
-            await self.read()
-        state = self._state(self._settled)
+            self._own_seal = up_to
+            self.hear()
         if is_snapshot_due(state, is_own_seal=self._own_seal == state.sealed):
             snapshot = packed_snapshot(document.fold.snapshot)
             try:
