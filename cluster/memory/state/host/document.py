@@ -53,7 +53,8 @@ class Document:
         self.open_bytes = 0
         """Of the entries that came after the last seal, about."""
         self.pending = PendingQueue()
-        self._fold = fold
+        self.fold = fold
+        """What the log makes, without what is pending; its history is what can be undone."""
         self.clock = clock
         self._stamp = fold.stamp
         self._overlay: Contents | None = None
@@ -72,7 +73,7 @@ class Document:
         """
         view = self._view
         if view is None:
-            shown = self._overlaid().fields if self.pending else self._fold.fields
+            shown = self._overlaid().fields if self.pending else self.fold.fields
             view = self._view = MappingProxyType(dict(shown))
         return view
 
@@ -80,22 +81,17 @@ class Document:
     def version(self) -> int:
         """Up to where its log is shown here."""
         shown = self._shown_version
-        return self._fold.version if shown is None else shown
+        return self.fold.version if shown is None else shown
 
     @property
     def conflicts(self) -> Sequence[Conflict]:
         """What somebody has to decide, by field and key."""
-        return self._overlaid().ordered_conflicts() if self.pending else self._fold.conflicts
+        return self._overlaid().ordered_conflicts() if self.pending else self.fold.conflicts
 
     @property
     def is_deleted(self) -> bool:
         """Whether somebody has deleted it."""
-        return self._fold.is_deleted or isinstance(self._refusal, StateDeleted)
-
-    @property
-    def fold(self) -> Fold:
-        """What the log makes, without what is pending; its history is what can be undone."""
-        return self._fold
+        return self.fold.is_deleted or isinstance(self._refusal, StateDeleted)
 
     def edit(
         self, attempt: EditAttempt, fields: Mapping[str, FieldEdit], *, at: int | None = None
@@ -135,7 +131,7 @@ class Document:
             UsageError: there is no such entry, or it is too old to be undone.
             ClusterError: what `edit` raises.
         """
-        self._fold.undoable(version)
+        self.fold.undoable(version)
         self._put(attempt, Reversal(*self._signed(attempt), version), 0)
 
     async def flushed(self) -> None:
@@ -156,11 +152,11 @@ class Document:
             raise attempt.error
         if self._refusal is not None:
             raise self._refusal
-        if self._fold.is_deleted:
+        if self.fold.is_deleted:
             raise deleted(self.name)
         key = attempt.key
         ordinal = attempt.next_ordinal(self.name)
-        latest = max(self._stamp, self._fold.stamp)
+        latest = max(self._stamp, self.fold.stamp)
         self._stamp = latest.next(int(self.clock.wall() * 1000), attempt.author)
         return EditId(key.task, key.step, key.generation, ordinal), self._stamp
 
@@ -170,15 +166,15 @@ class Document:
         self.pending.check_room(self.name, body, size)
         self.pending.add(Pending(attempt, body, size))
         if self._overlay is not None:
-            self._overlay.apply(Entry(self._fold.version + len(self.pending), body))
+            self._overlay.apply(Entry(self.fold.version + len(self.pending), body))
         self._view = None
 
     def _overlaid(self) -> Contents:
         """Return the fold with what is pending on top; made when somebody reads."""
         if self._overlay is None:
-            self._overlay = self._fold.branch()
+            self._overlay = self.fold.branch()
             # With the versions that they will have if nobody else writes.
-            for version, item in enumerate(self.pending, self._fold.version + 1):
+            for version, item in enumerate(self.pending, self.fold.version + 1):
                 self._overlay.apply(Entry(version, item.body))
         return self._overlay
 
@@ -189,7 +185,7 @@ class Document:
         """
         if self._shown_version is None:
             self._shown_version = known
-        news = self._fold.version - self._shown_version
+        news = self.fold.version - self._shown_version
         if self._overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
             self._change()
 
@@ -201,7 +197,7 @@ class Document:
 
     def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
         """Take in that edits are durable; say whether the log has to be read to know the rest."""
-        known = self._fold.version
+        known = self.fold.version
         first = appended.version - appended.added + 1
         is_as_shown = (
             appended.added == len(run)
@@ -219,11 +215,11 @@ class Document:
             self._show_news(known)
         elif not self.pending:
             self._overlay = None
-        return self._fold.version < appended.version or not is_new
+        return self.fold.version < appended.version or not is_new
 
     def take(self, entries: Sequence[LogEntry]) -> Sequence[Entry]:
         """Take in what the log has beyond what is known, and return that."""
-        known = self._fold.version
+        known = self.fold.version
         new = [unpacked(self.name, each) for each in entries if each.version > known]
         for each in new:
             self.pending.recognise(each.body, each.version)
@@ -232,22 +228,22 @@ class Document:
         return new
 
     def _extend(self, entries: Sequence[Entry], size: int) -> bool:
-        sealed = self._fold.snapshot.version
-        is_new = self._fold.extend(entries)
+        sealed = self.fold.snapshot.version
+        is_new = self.fold.extend(entries)
         if is_new:
-            is_sealed = self._fold.snapshot.version > sealed
+            is_sealed = self.fold.snapshot.version > sealed
             self.open_bytes = 0 if is_sealed else self.open_bytes + size
-            self.pending.forget_folded(self._fold.version)
+            self.pending.forget_folded(self.fold.version)
         return is_new
 
     def replace(self, fold: Fold, incarnation: int, *, is_same_log: bool) -> None:
         """Go on from another fold: the log is another one, or a snapshot stands for its entries."""
         if is_same_log:
             # What was appended while the log was being read.
-            fold.extend(each.entry for each in self._fold.history)
+            fold.extend(each.entry for each in self.fold.history)
         else:
             self.pending.forget_durable()
-        self._fold, self.incarnation = fold, incarnation
+        self.fold, self.incarnation = fold, incarnation
         self.open_bytes = 0
         self._refusal = None
         self.pending.forget_folded(fold.version)
