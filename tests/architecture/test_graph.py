@@ -27,6 +27,7 @@ LEVELS = {
     "cluster.kernel.state": 5,
     "cluster.memory": 5,
     "cluster.memory.cache": 5,
+    "cluster.memory.state.host": 5,
     "cluster.runtime": 5,
     "cluster.placement": 5,
 }

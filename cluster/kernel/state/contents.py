@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from cluster.kernel.errors import BrokenPolicy
 from cluster.kernel.state.attempts import Attempts, Fate
-from cluster.kernel.state.conflicts import FieldPlace, Sibling, conflict_of
+from cluster.kernel.state.conflicts import Conflict, FieldPlace, Sibling, conflict_of, place_order
 from cluster.kernel.state.edits import Deletion, Edit, Entry, FieldEdit, Resolution
 from cluster.kernel.state.folded import Folded
 from cluster.kernel.state.merging import (
@@ -46,6 +46,10 @@ class Contents:
         writers = {place: each for place, each in self.writers.items() if self._is_there(place)}
         fields, conflicts = dict(self.fields), dict(self.conflicts)
         return Folded(version, fields, writers, conflicts, attempts, self.is_deleted)
+
+    def ordered_conflicts(self) -> tuple[Conflict, ...]:
+        """Return what somebody has to decide, by field and key."""
+        return tuple(self.conflicts[place] for place in sorted(self.conflicts, key=place_order))
 
     def _is_there(self, place: FieldPlace) -> bool:
         return place in self.conflicts or self._shown(place) is not ABSENT

@@ -161,10 +161,12 @@ _KINDS = _AUTHORED | {"withdrawal", "seal"}
 
 
 def _authored(kind: str, identity: EditId, stamp: Stamp, rest: dict[str, Value]) -> Authored:
+    if kind == "edit":
+        seen, edited = rest.get("base"), rest.get("fields")
+        if isinstance(seen, int) and isinstance(edited, dict):
+            changed = {name: _field(each) for name, each in edited.items()}
+            return Edit(identity, stamp, seen, changed)
     match kind, rest:
-        case "edit", {"base": int(base), "fields": dict(fields)}:
-            changed = {name: _field(each) for name, each in fields.items()}
-            return Edit(identity, stamp, base, changed)
         case "resolution", {"base": int(base), "field": str(field), "key": None | str() as key}:
             value = rest.get("value", ABSENT)
             return Resolution(identity, stamp, base, field, key=key, value=value)
@@ -176,22 +178,28 @@ def _authored(kind: str, identity: EditId, stamp: Stamp, rest: dict[str, Value])
 
 
 def _field(plain: Value) -> FieldEdit:
-    match plain:
-        case {"policy": str(policy), "delta": dict(delta)}:
-            return FieldEdit(policy, delta, as_dict(plain).get("default"))
+    if isinstance(plain, dict):
+        policy, delta = plain.get("policy"), plain.get("delta")
+        if isinstance(policy, str) and isinstance(delta, dict):
+            return FieldEdit(policy, delta, plain.get("default"))
     raise _damaged(plain)
 
 
+# Every reader makes one of each entry: patterns of lists would take three times as long.
 def _id(plain: Value) -> EditId:
-    match plain:
-        case [str(task), str(step), int(generation), int(ordinal)]:
+    if isinstance(plain, list) and len(plain) == len(EditId._fields):
+        task, step, generation, ordinal = plain
+        if not (isinstance(task, str) and isinstance(step, str)):
+            raise _damaged(plain)
+        if isinstance(generation, int) and isinstance(ordinal, int):
             return EditId(TaskId(task), StepId(step), generation, ordinal)
     raise _damaged(plain)
 
 
 def _stamp(plain: Value) -> Stamp:
-    match plain:
-        case [int(wall_ms), int(counter), str(author)]:
+    if isinstance(plain, list) and len(plain) == len(Stamp._fields):
+        wall_ms, counter, author = plain
+        if isinstance(wall_ms, int) and isinstance(counter, int) and isinstance(author, str):
             return Stamp(wall_ms, counter, author)
     raise _damaged(plain)
 

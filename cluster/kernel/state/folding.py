@@ -6,13 +6,13 @@ if it had never been written, so whoever learns of that late folds again from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from cluster.kernel.errors import BrokenPolicy, UsageError
 from cluster.kernel.state.attempts import Attempts, Fate
-from cluster.kernel.state.conflicts import Conflict, place_order
+from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.contents import Contents
 from cluster.kernel.state.edits import (
     Deletion,
@@ -26,7 +26,7 @@ from cluster.kernel.state.edits import (
 )
 from cluster.kernel.state.folded import EMPTY, Folded
 from cluster.kernel.state.own_policies import Policies
-from cluster.kernel.state.stamps import NO_STAMP, PERSON, AttemptKey, Stamp
+from cluster.kernel.state.stamps import NO_STAMP, AttemptKey, Stamp
 from cluster.kernel.state.values import Value
 
 EARLY_MAX = 1_000
@@ -68,8 +68,7 @@ class Fold:
     @property
     def conflicts(self) -> Sequence[Conflict]:
         """What somebody has to decide, by field and key."""
-        conflicts = self._contents.conflicts
-        return tuple(conflicts[place] for place in sorted(conflicts, key=place_order))
+        return self._contents.ordered_conflicts()
 
     @property
     def is_deleted(self) -> bool:
@@ -110,6 +109,14 @@ class Fold:
         """Return the document at its version, to compare it; later entries may still undo some."""
         return self._contents.folded(self.version, self._attempts.copy())
 
+    def branch(self) -> Contents:
+        """Return the document to apply entries to that are not in the log yet, apart from this."""
+        made = self._contents
+        held = Folded(
+            self.version, made.fields, made.writers, made.conflicts, is_deleted=made.is_deleted
+        )
+        return Contents(held, self._policies.find)
+
     def extend(self, entries: Iterable[Entry]) -> bool:
         """Take entries in, in whatever order and however often; say whether there was a new one."""
         before = self.version
@@ -134,16 +141,6 @@ class Fold:
         if not found or not isinstance(found[0].body, _AUTHORED):
             raise UsageError(f"the log has no edit of version {version}")
         return found[0]
-
-    def settled_version(self, is_settled: Callable[[AttemptKey], bool]) -> int:
-        """Return up to where a seal may go: every edit is a person's, or of a step that is done."""
-        for entry in self._live:
-            body = entry.body
-            if isinstance(body, _AUTHORED) and not (
-                body.id.step.startswith(PERSON) or is_settled(body.id.attempt_key)
-            ):
-                return entry.version - 1
-        return self.version
 
     def _take_early(self) -> None:
         while (entry := self._early.pop(self.version + 1, None)) is not None:

@@ -28,7 +28,6 @@ from cluster.kernel.state.edits import (
 )
 from cluster.kernel.state.folded import Folded
 from cluster.kernel.state.folding import EARLY_MAX, Fold
-from cluster.kernel.state.stamps import PERSON
 from cluster.kernel.state.values import Value, canonical
 from tests.support.state_histories import bodies, log_of
 from tests.support.state_logs import edit_id, log, make_edit, make_field, stamp
@@ -257,14 +256,6 @@ def test_a_seal_ahead_of_itself_seals_what_is_before_it() -> None:
 
     assert fold.snapshot.version == 1
     assert fold.fields == {"spent": 6}
-
-
-def test_a_seal_may_go_up_to_the_first_edit_of_a_step_that_may_still_be_run_again() -> None:
-    fold = fold_of(log(spent("a", 1), spent(f"{PERSON}1", 1), spent("b", 1), spent("a", 1, 2)))
-
-    assert fold.settled_version(lambda key: key[1] == "a") == 2
-    assert fold.settled_version(lambda key: True) == 4
-    assert Fold().settled_version(lambda key: False) == 0
 
 
 def test_an_entry_that_came_before_its_predecessor_waits_for_it() -> None:

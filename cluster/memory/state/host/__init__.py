@@ -1,0 +1,1 @@
+"""What a host has of shared state: its open documents, in step with their logs."""

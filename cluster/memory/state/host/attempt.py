@@ -1,0 +1,66 @@
+"""An attempt at a step, or a person, as an author of edits, and what of theirs isn't durable yet.
+
+Made by `cluster.memory.state.host.documents`, told by `cluster.memory.state.host.pending` what
+became of its edits, and waited for by whoever records the result of the step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from cluster.kernel.errors import ClusterError, StaleEpoch
+from cluster.memory.state.entries import StepKey
+
+
+class EditAttempt:
+    """Counts an attempt's edits: those to each document, and those that are under way.
+
+    Args:
+        key: the step, and which attempt at it this is.
+        author: who makes the edits, as people are shown it.
+    """
+
+    def __init__(self, key: StepKey, author: str) -> None:
+        self.key = key
+        self.author = author
+        self.error: ClusterError | None = None
+        """Why an edit of it is lost, the first one's: its result must not be recorded then."""
+        self._ordinals: Counter[str] = Counter()
+        self._expected = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it may write nothing any more: there is a later one, or its task has ended."""
+        return isinstance(self.error, StaleEpoch)
+
+    def next_ordinal(self, document: str) -> int:
+        """Return the number of its next edit to a document."""
+        self._ordinals[document] += 1
+        return self._ordinals[document]
+
+    def expect(self) -> None:
+        """Note that an edit has been made which isn't durable yet."""
+        self._expected += 1
+        self._is_idle.clear()
+
+    def end(self, error: ClusterError | None = None) -> None:
+        """Note that one of the expected edits is durable, or why it never will be."""
+        self.error = self.error or error
+        self._expected -= 1
+        if not self._expected:
+            self._is_idle.set()
+
+    async def flushed(self) -> None:
+        """Wait until all of its edits are durable; as long as that takes.
+
+        Raises:
+            StaleEpoch: there is a later attempt at the step, or its task has ended.
+            StateDeleted: a document was deleted while an edit of it was under way.
+            Stopped: the documents were closed before.
+        """
+        await self._is_idle.wait()
+        if self.error is not None:
+            raise self.error

@@ -1,0 +1,211 @@
+"""The documents of shared state that a host has open, and the attempts that edit them from here.
+
+One a process that hosts agents, and one for the driver and the command line. Turns read and edit
+what is here in memory; the store is written and followed in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import uuid4
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.errors import Overloaded, StateDeleted, Stopped
+from cluster.kernel.ids import NO_TASK, StepId, TaskId
+from cluster.kernel.state.edits import Entry, Withdrawal
+from cluster.kernel.state.folding import Fold
+from cluster.kernel.state.own_policies import Policies
+from cluster.kernel.state.stamps import PERSON
+from cluster.memory.state.entries import PendingEdit, StepKey
+from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.codec import packed
+from cluster.memory.state.host.document import Document, overtaken_by
+from cluster.memory.state.host.follower import LogFollower
+from cluster.memory.state.host.keeper import Keeper, Observer
+from cluster.memory.state.limits import overtaken
+from cluster.memory.state.port import StateLog, task_prefix
+
+OPEN_MAX = 1_000
+"""Documents of a host; all are asked for every second. Those of tasks that ended are released."""
+CLOSE_S = 2.0
+"""So long closing waits for a store that takes edits."""
+
+
+def _ignore(document: Document, entries: Sequence[Entry]) -> None:
+    """Watch nothing."""
+
+
+class Documents:
+    """What a host shares.
+
+    Args:
+        log: the central store; it stays its owner's, to be closed by them.
+        clock: stamps edits, and tells when it is time to look.
+        policies: what the program merges by.
+        observer: told what a document's log has brought; it must be quick.
+    """
+
+    def __init__(
+        self,
+        log: StateLog,
+        clock: Clock,
+        policies: Policies | None = None,
+        observer: Observer = _ignore,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._policies = policies or Policies()
+        self._observer = observer
+        self._keepers: dict[str, Keeper] = {}
+        self._openings: dict[str, asyncio.Task[Document]] = {}
+        self._upkeep = EditAttempt(StepKey(NO_TASK, StepId(f"upkeep/{uuid4().hex}")), "")
+        self._follower = LogFollower(log, self._keepers, clock)
+        self._is_closed = False
+
+    @property
+    def stale_s(self) -> float:
+        """Since when the store hasn't said where the documents are; 0 while it does."""
+        return self._follower.stale_s
+
+    def peek(self, name: str) -> Document | None:
+        """Return a document that is open here."""
+        keeper = self._keepers.get(name)
+        return keeper.document if keeper is not None else None
+
+    async def open(self, name: str, *, ttl_s: float | None = None) -> Document:
+        """Return a document, read where it wasn't; from then on it stays current.
+
+        Args:
+            name: what its log is called.
+            ttl_s: how long it lives after an edit that is made here; None: as it is.
+
+        Raises:
+            StoreUnavailable: it isn't open here, and can't be read.
+            WireError: what the store has of it is damaged.
+            Overloaded: `OPEN_MAX` documents are open.
+            Stopped: all have been closed.
+        """
+        document = self.peek(name)
+        if document is None:
+            # One may give up waiting, and the others go on.
+            opening = self._opening(name)
+            await asyncio.wait([opening])
+            if opening.cancelled():
+                raise _closed()
+            document = opening.result()
+        if ttl_s is not None:
+            document.ttl_s = ttl_s
+        return document
+
+    def _opening(self, name: str) -> asyncio.Task[Document]:
+        if self._is_closed:
+            raise _closed()
+        if name not in self._openings:
+            if len(self._keepers) + len(self._openings) >= OPEN_MAX:
+                raise Overloaded(f"{OPEN_MAX} documents of shared state are open here")
+            self._follower.start()
+            opening = asyncio.create_task(self._opened(name), name=f"open {name}")
+            opening.add_done_callback(_look_at)
+            self._openings[name] = opening
+        return self._openings[name]
+
+    async def _opened(self, name: str) -> Document:
+        document = Document(name, Fold(policies=self._policies), self._clock)
+        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observer)
+        try:
+            await keeper.open()
+            self._keepers[name] = keeper
+            keeper.hear()  # of what came while it was being read
+        finally:
+            self._openings.pop(name, None)
+        return document
+
+    async def begin(self, task: TaskId, step: StepId, author: str) -> EditAttempt:
+        """Begin an attempt at a step; what earlier ones have written is as if they hadn't.
+
+        Raises:
+            StaleEpoch: the task has ended, or somebody else has begun a later attempt.
+            StoreUnavailable: to be begun anew, as another attempt.
+        """
+        begun = await self._log.begin(task, step)
+        attempt = EditAttempt(StepKey(task, step, begun.generation), author)
+        self._overtake(attempt)
+        await asyncio.gather(*(self._withdraw(attempt, name) for name in begun.documents))
+        return attempt
+
+    def person(self, author: str) -> EditAttempt:
+        """Return a person as an author: what they write is no step's, and is never run again."""
+        return EditAttempt(StepKey(NO_TASK, StepId(f"{PERSON}{uuid4().hex}")), author)
+
+    def _overtake(self, attempt: EditAttempt) -> None:
+        """Give up what earlier attempts at the step still have pending here."""
+        key = attempt.key
+        error = overtaken(StepKey(key.task, key.step, key.generation - 1))
+        for keeper in self._keepers.values():
+            keeper.document.drop(overtaken_by(attempt), error)
+
+    async def _withdraw(self, attempt: EditAttempt, name: str) -> None:
+        key = attempt.key
+        withdrawal = packed(Withdrawal(key.task, key.step, key.generation))
+        edit = PendingEdit(attempt.next_ordinal(name), withdrawal)
+        try:
+            await self._log.append(name, key, [edit])
+        except StateDeleted:
+            return  # and with it all that there was to withdraw
+        if name in self._openings:
+            await self.open(name)
+        if name in self._keepers:
+            await self._keepers[name].read()
+
+    async def flush(self, attempt: EditAttempt) -> None:
+        """Wait until all edits of an attempt are durable: before its step's result is recorded.
+
+        Raises:
+            StaleEpoch: there is a later attempt, or the task has ended: the result is void.
+            StateDeleted: a document was deleted while an edit of it was under way.
+            Stopped: the documents were closed.
+        """
+        await attempt.flushed()
+
+    async def release(self, prefix: str) -> None:
+        """Follow documents no longer whose names begin so; pending edits are given up."""
+        names = [name for name in self._keepers if name.startswith(prefix)]
+        error = Stopped("the document of shared state is no longer open here")
+        await asyncio.gather(*(self._keepers.pop(name).stop(error) for name in names))
+
+    async def release_task(self, task: TaskId) -> None:
+        """Follow the documents of a task no longer: it has ended."""
+        await self.release(task_prefix(task))
+
+    async def delete(self, name: str) -> None:
+        """Delete a document, for everybody."""
+        await self._log.delete(name)
+        if name in self._keepers:
+            await self._keepers[name].read()
+
+    async def close(self) -> None:
+        """Write what is pending, unless the store takes nothing, and end all tasks."""
+        self._is_closed = True
+        for opening in list(self._openings.values()):
+            opening.cancel()
+        kept = [each.document for each in self._keepers.values()]
+        writing = [document for document in kept if not document.is_stuck]
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                flushes = (document.flushed() for document in writing)
+                await asyncio.gather(*flushes, return_exceptions=True)
+        except TimeoutError:
+            pass
+        await self._follower.stop()
+        await self.release("")
+
+
+def _closed() -> Stopped:
+    return Stopped("the documents of shared state have been closed")
+
+
+def _look_at(opening: asyncio.Task[Document]) -> None:
+    """Retrieve an error that nobody waits for any more."""
+    if not opening.cancelled():
+        opening.exception()
