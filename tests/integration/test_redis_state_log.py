@@ -129,8 +129,8 @@ async def test_edits_count_once_however_often_the_server_is_killed(tmp_path: Pat
     async def write(log: RedisStateLog, who: int) -> None:
         """Append until it is over, repeating with more what was not answered."""
         step, waiting = StepKey(TASK, StepId(f"s{who}")), 0
-        while not is_over.is_set():
-            waiting = min(waiting + 1, APPEND_EDITS_MAX)
+        while waiting or not is_over.is_set():
+            waiting = min(waiting + (not is_over.is_set()), APPEND_EDITS_MAX)
             ordinals = range(acknowledged[who] + 1, acknowledged[who] + waiting + 1)
             edits = [PendingEdit(each, b"%d/%d" % (who, each)) for each in ordinals]
             with suppress(StoreUnavailable):
