@@ -20,9 +20,12 @@ class Tier(StrEnum):
     """It had to wait for the central store."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lookup:
-    """What was found in a namespace of the knowledge, and how far it can be relied on."""
+    """What was found in a namespace of the knowledge, and how far it can be relied on.
+
+    Nobody changes one; frozen it would take a quarter of a look-up in the memo to make.
+    """
 
     passages: tuple[Passage, ...] = ()
     """Best first."""

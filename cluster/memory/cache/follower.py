@@ -81,9 +81,9 @@ class Follower:
     @property
     def stale_s(self) -> float:
         """Since when the store hasn't said where the namespaces are; 0 while it does."""
-        return self._since(self._heard_at) if self._followed else 0.0
+        return _silent_s(self._heard_at, self._clock.now()) if self._followed else 0.0
 
-    def stale_s_of(self, name: str) -> float:
+    def stale_s_of(self, name: str, now: float) -> float:
         """Return since when a namespace isn't known to be the store's; 0 while it is.
 
         That the store answers is not enough: it may have said where the namespace is, and then
@@ -91,11 +91,7 @@ class Follower:
         """
         followed = self._followed.get(name)
         behind_since = self._heard_at if followed is None else followed.behind_since
-        return self._since(min(self._heard_at, behind_since))
-
-    def _since(self, at: float) -> float:
-        silent_s = self._clock.now() - at
-        return silent_s if silent_s > STALE_S else 0.0
+        return _silent_s(min(self._heard_at, behind_since), now)
 
     def start(self) -> None:
         """Begin, unless it has begun."""
@@ -171,3 +167,8 @@ class Follower:
             if followed is not None and followed.is_behind(head.version, head.digest):
                 followed.behind_since = min(followed.behind_since, before)
                 followed.hear()
+
+
+def _silent_s(since: float, now: float) -> float:
+    silent_s = now - since
+    return silent_s if silent_s > STALE_S else 0.0

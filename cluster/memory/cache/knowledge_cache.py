@@ -238,8 +238,9 @@ class KnowledgeCache:
         self._lookups[tier] += 1
         if tier is not Tier.MEMO:
             self._evict()
-        taken_s = self._clock.now() - started
-        return Lookup(passages, tier, view.version, taken_s, self._follower.stale_s_of(name))
+        now = self._clock.now()
+        stale_s = self._follower.stale_s_of(name, now)
+        return Lookup(passages, tier, view.version, now - started, stale_s)
 
     async def _shelf(self, name: str) -> Shelf:
         new_shelf = None if name in self._shelves else await self._aside(_shelf_class)

@@ -171,10 +171,10 @@ async def test_what_is_known_to_be_behind_is_stale_until_it_was_read(
     following = Follower(namespaces, {name: shelf}, None, clock, in_side_thread)
 
     shelf.behind_since = clock.now() - 60.0
-    stale = following.stale_s_of(name)
+    stale = following.stale_s_of(name, clock.now())
     await shelf.refresh()
 
-    assert (stale, following.stale_s_of(name)) == (60.0, 0.0)
+    assert (stale, following.stale_s_of(name, clock.now())) == (60.0, 0.0)
 
 
 async def test_a_store_that_answers_and_hands_over_nothing_new_leaves_a_host_stale(
