@@ -1,8 +1,8 @@
 """What a turn has read of what others may change, bounded, for its reply to carry as `Saw`.
 
 The runtime gives each turn a `Reads`: shared state notes there which fields were read at which
-version, an agent which documents its quotes are of. `cluster.kernel.tasks.staleness` decides by
-what comes of it whether a step has to be done again.
+version, an agent which documents its quotes are of. Whether a step has to be done again is decided
+by what comes of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ PLACES_MAX = 256
 """Fields of a document, and sources of a namespace."""
 NAMES_BYTES_MAX = 7_000
 """Of all names together: a frame holds 256 envelopes, each with what its sender has read."""
-_NAME_BYTES = 10
-"""What a name and its version take beside the name itself."""
+_NAME_BYTES = 20
+"""What a name and its version take at most, beside the name itself."""
 
 
 @dataclass(frozen=True, slots=True)
