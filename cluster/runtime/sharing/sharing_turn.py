@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 State = TypeVar("State")
 
+_NOTHING = Saw()
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class SharingTurn:
@@ -79,7 +81,7 @@ class SharingTurn:
         """Return what it has read so far of what others may change."""
         if self._shared is not None:
             self._shared.report()
-        return Saw() if self._reads is None else self._reads.saw()
+        return _NOTHING if self._reads is None else self._reads.saw()
 
     @property
     def generation(self) -> int:
