@@ -31,7 +31,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
 from cluster.kernel.tasks.corrections import corrected
-from cluster.kernel.vocabulary import Answer, Citation, Failure, Step, StepProgram
+from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Step, StepProgram
 
 JsonObject = dict[str, object]
 
