@@ -169,14 +169,9 @@ async def _overtaken(
     """Return what somebody else made of a step that this turn may not end.
 
     Raises:
-        DeliveryError: a later attempt is under way: whoever waits for the step has to ask again.
-        StaleEpoch: the task has ended.
+        DeliveryError: there is no result yet: whoever still waits for one has to ask again.
     """
     found = await records.find(marks)
     if found.result is not None:
         return found.result
-    if found.generation > turn.generation:
-        raise DeliveryError(
-            f"a later attempt at step {turn.step} has begun, so that of {turn.agent} is void"
-        ) from error
-    raise error
+    raise DeliveryError(f"what {turn.agent} made of step {turn.step} is void: {error}") from error
