@@ -12,7 +12,7 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
-from agents.declared import knowledge
+from agents.declared import knowledge, results
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -39,6 +39,7 @@ __all__ = [
     "Turn",
     "handles",
     "knowledge",
+    "results",
 ]
 
 __fleetmind__ = True

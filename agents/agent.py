@@ -84,9 +84,9 @@ def handles(
 
     Args:
         message_type: a dataclass, a pydantic model or a protobuf class.
-        reads: fields of shared state (``Board.facts``) and ``knowledge``: a step is done again
-            where one of these has changed before its result has arrived, and nothing else that it
-            has read. Without it all counts that it has read and not written itself.
+        reads: fields of shared state (``Board.facts``), ``knowledge`` and ``results``: a step is
+            done again where one of these has changed before its result has arrived, and nothing
+            else that it has read. Without it all counts that it has read and not written itself.
 
     Raises:
         UsageError: it is no such type, the method has another form, or it can't read such a thing.

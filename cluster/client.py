@@ -23,10 +23,10 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
 from cluster.kernel.tasks.report import TaskReport
-from cluster.kernel.vocabulary import Answer, Failure
+from cluster.kernel.vocabulary import Answer, Coherence, Failure
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.settings import Configuration, Flag, load
-from cluster.settings.addresses import check_deadline
+from cluster.settings.addresses import check_coherence, check_deadline
 
 EVENTS_KEPT_MAX = 100_000
 """Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
@@ -61,7 +61,9 @@ class ClusterLink(Protocol):
         """Return what the paths hold; what was learned before, without any."""
         ...
 
-    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
+    async def submit(
+        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+    ) -> SubmittedTask:
         """Hand a goal to a Manager."""
         ...
 
@@ -240,6 +242,7 @@ class Cluster:
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        coherence: str | None = None,
     ) -> Task:
         """Hand a goal to the cluster.
 
@@ -249,10 +252,11 @@ class Cluster:
             namespace: where that was learned, if not by default; not together with ``knowledge``.
             deadline_s: seconds the task may take, and before it the reading of the knowledge; the
                 settings' where not given.
+            coherence: when steps begin, ``chained`` or ``broadcast``; see `Coherence`.
 
         Raises:
-            UsageError: the goal is empty, the knowledge can't be read, or the namespace is not
-                known.
+            UsageError: the goal is empty, the knowledge can't be read, or the namespace or the
+                coherence is not known.
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
@@ -263,10 +267,14 @@ class Cluster:
             raise UsageError("the goal is empty")
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
+        if coherence is not None:
+            check_coherence(coherence, "coherence")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
         if paths and namespace:
             raise UsageError("answer from paths or from a namespace: give one of the two")
-        timeout_s = deadline_s or self._configuration.settings.task.deadline_s
+        settings = self._configuration.settings.task
+        ordered = Coherence(coherence or settings.coherence)
+        timeout_s = deadline_s or settings.deadline_s
         try:
             async with asyncio.timeout(timeout_s):
                 read = await link.knowledge(paths, self._note, namespace)
@@ -275,7 +283,9 @@ class Cluster:
                 f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
                 "or give it more time"
             ) from None
-        submitted = await link.submit(goal, collection=read.collection, timeout_s=timeout_s)
+        submitted = await link.submit(
+            goal, collection=read.collection, timeout_s=timeout_s, coherence=ordered
+        )
         task = Task(submitted, self._tasks.discard, read)
         self._tasks.add(task)
         return task
@@ -287,6 +297,7 @@ class Cluster:
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        coherence: str | None = None,
     ) -> Answer:
         """Submit a goal and wait for its answer.
 
@@ -296,7 +307,11 @@ class Cluster:
             ClusterError: as from `submit`.
         """
         task = await self.submit(
-            goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+            goal,
+            knowledge=knowledge,
+            namespace=namespace,
+            deadline_s=deadline_s,
+            coherence=coherence,
         )
         return await task
 
@@ -313,6 +328,7 @@ def run(
     knowledge: Sequence[PathName] = (),
     namespace: str = "",
     deadline_s: float | None = None,
+    coherence: str | None = None,
     address: str | None = None,
     redis: str | None = None,
     config: PathName | None = None,
@@ -331,7 +347,11 @@ def run(
     async def ask() -> Answer:
         async with Cluster(address, redis, config, model) as cluster:
             return await cluster.ask(
-                goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+                goal,
+                knowledge=knowledge,
+                namespace=namespace,
+                deadline_s=deadline_s,
+                coherence=coherence,
             )
 
     return asyncio.run(ask())

@@ -93,6 +93,7 @@ def flags_of(options: Options) -> list[Flag]:
         "ray.address": ("--address", options.address),
         "network.host": ("--host", options.host),
         "task.deadline_s": ("--deadline", options.deadline),
+        "task.coherence": ("--coherence", options.coherence),
     }
     return [Flag(key, value, origin) for key, (origin, value) in given.items() if value is not None]
 

@@ -34,6 +34,7 @@ _NOT_KNOWN: dict[type[StrEnum], StrEnum] = {
     tasks.Support: tasks.Support.UNVERIFIED,
     tasks.Basis: tasks.Basis.DOCUMENTS,
     tasks.Absence: tasks.Absence.NONE,
+    tasks.Coherence: tasks.Coherence.CHAINED,
 }
 """What a value is read as that was not given, or that a newer version gave: never as better than
 it may be."""

@@ -11,6 +11,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Coherence
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.state.host.documents import Documents
@@ -128,6 +129,7 @@ class MemoryCluster:
         collection: str = "",
         looks_again: bool = False,
         why_over: WhyOver | None = None,
+        coherence: Coherence = Coherence.CHAINED,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
         driver = Driver(
@@ -139,7 +141,9 @@ class MemoryCluster:
         )
         self._drivers.append(driver)
         await driver.start()
-        return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
+        return await driver.submit(
+            goal, collection=collection, timeout_s=timeout_s, coherence=coherence
+        )
 
     async def abort_drivers(self) -> None:
         """End every driver as a crash does."""

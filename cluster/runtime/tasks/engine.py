@@ -253,7 +253,11 @@ class TaskEngine:
             self.statistics.accepted += 1
             now_wall = self._sender.clock.wall()
             submitted = Submitted(
-                submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
+                submission.goal,
+                submission.collection,
+                now_wall,
+                now_wall + turn.remaining_s(),
+                submission.coherence,
             )
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)

@@ -160,6 +160,8 @@ class TurnBody:
         self, records: StepRecords, marks: StepMarks, message: Assignment, turn: RunningTurn
     ) -> Result:
         """Do a step; its record stands for its edits, so they come first."""
+        if message.missing:
+            turn.reads.without(message.missing)
         reply = await self._handler.handle(message, turn)
         result = self._replies.encoded(reply, turn.saw())
         if reply is None or isinstance(reply, Failure):

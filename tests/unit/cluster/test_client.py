@@ -22,7 +22,7 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
-from cluster.kernel.vocabulary import Answer, Citation, Claim, Failure, Support
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Coherence, Failure, Support
 from cluster.settings import Configuration, Secrets, Settings
 from tests.support.hosts import until
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
@@ -54,6 +54,18 @@ async def test_ask_returns_the_answer_and_leaves_nothing_open() -> None:
     assert (link.learned, link.collections) == (["docs"], ["collection-1"])
     assert link.timeouts_s == [7.0]
     assert not link.is_open
+
+
+async def test_when_steps_begin_is_what_the_call_says_or_else_the_settings() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        await cluster.ask("why?", coherence="broadcast")
+        await cluster.ask("why?")
+        with pytest.raises(UsageError, match="coherence: 'both' is not chained or broadcast"):
+            await cluster.ask("why?", coherence="both")
+
+    assert link.coherences == [Coherence.BROADCAST, Coherence.CHAINED]
 
 
 README = Path(__file__).resolve().parents[3] / "README.md"
