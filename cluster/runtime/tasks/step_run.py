@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.envelope import Trust
 from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId, StepId
@@ -27,7 +28,7 @@ from cluster.kernel.tasks.retries import (
     step_stale,
 )
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
-from cluster.kernel.vocabulary import Assignment, Failure
+from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
@@ -43,6 +44,12 @@ class Outcome:
     saw: Saw | None
     failure: Failure | None = None
     """Why it came to nothing."""
+
+
+def _trust(assignment: Assignment) -> Trust:
+    """Say whether an assignment has text from documents, which nobody here has written."""
+    findings = [each.value for each in assignment.results if isinstance(each.value, Finding)]
+    return Trust.RETRIEVED if any(each.citations for each in findings) else Trust.AGENT
 
 
 class StepRun(Unobserved):
@@ -106,7 +113,7 @@ class StepRun(Unobserved):
         await self._story.record(stale, self._order.step.id, self._tries.agent or None)
 
     async def _once(self) -> object:
-        step, submitted = self._order.step, self._story.submitted
+        step, submitted, history = self._order.step, self._story.submitted, self._story.history
         self._saw, self._missing = None, ()
         agent = self._tries.agent
         if not agent or not await self._is_registered(agent):
@@ -114,8 +121,6 @@ class StepRun(Unobserved):
             self._tries = replace(self._tries, agent=agent)
         started = StepStarted(self._tries.attempt, self._tries.reason)
         await self._story.record(started, step.id, agent)
-        history = self._story.journal.history
-        self._missing = history.missing(step)
         assignment = Assignment(
             step.id,
             step.instruction,
@@ -123,9 +128,12 @@ class StepRun(Unobserved):
             history.needed(step),
             submitted.collection,
             self._redo,
-            self._missing,
+            history.missing(step),
         )
-        ask = self._context.envelope(agent, assignment, assignment.turn_step, self._deadline)
+        self._missing = assignment.missing
+        ask = self._context.envelope(
+            agent, assignment, assignment.turn_step, self._deadline, trust=_trust(assignment)
+        )
         return await self._context.asker.ask_replaceable(ask, self)
 
     async def _is_registered(self, agent: AgentId) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from cluster.kernel.clock import Clock
 from cluster.kernel.events import AgentDetail, Detail, Event, StepFinished, Submitted, shown
 from cluster.kernel.ids import NO_STEP, AgentId, StepId
+from cluster.kernel.tasks.history import TaskHistory
 from cluster.kernel.vocabulary import Step
 from cluster.runtime.tasks.task_journal import TaskJournal
 
@@ -45,6 +46,11 @@ class TaskStory:
         submitted = self.journal.history.submitted
         assert submitted is not None
         return submitted
+
+    @property
+    def history(self) -> TaskHistory:
+        """What is known of the task."""
+        return self.journal.history
 
     @property
     def is_over(self) -> bool:
