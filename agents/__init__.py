@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
 from agents.declared import knowledge, results
+from agents.subscribing import TopicView, subscribes
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -36,10 +37,12 @@ __all__ = [
     "Program",
     "Run",
     "StepResult",
+    "TopicView",
     "Turn",
     "handles",
     "knowledge",
     "results",
+    "subscribes",
 ]
 
 __fleetmind__ = True

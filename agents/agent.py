@@ -16,12 +16,13 @@ from typing import Any, ClassVar, TypeVar, cast
 from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
+from agents.subscribing import subscribing_methods, woken
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment
+from cluster.kernel.vocabulary import Assignment, TopicNews
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -141,6 +142,7 @@ class Agent:
 
     purpose: ClassVar[str] = ""
     _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
+    _subscribing: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -160,21 +162,30 @@ class Agent:
                 )
             own[message_type] = name
         cls._methods = MappingProxyType({**cls._methods, **own})
+        cls._subscribing = MappingProxyType({**cls._subscribing, **subscribing_methods(cls)})
 
     @classmethod
     def handlers(cls) -> Mapping[type, str]:
         """Return the handled message types, each with the name of its method."""
         return cls._methods
 
+    @classmethod
+    def subscribes(cls) -> tuple[str, ...]:
+        """Return the topics that wake it."""
+        return tuple(cls._subscribing)
+
     async def handle(self, message: object, turn: Turn) -> object:
         """Answer a message with the method for its type.
 
         An assignment goes to the method for the type of one of its results, the newest first, and
-        to that for `Assignment` where there is none.
+        to that for `Assignment` where there is none; news of a topic to the method that subscribes
+        to it.
 
         Raises:
             UsageError: no method handles it.
         """
+        if isinstance(message, TopicNews) and message.topic in self._subscribing:
+            return await woken(getattr(self, self._subscribing[message.topic]), message, turn)
         chosen = self._chosen(message)
         name = self._methods.get(type(chosen))
         if name is None:

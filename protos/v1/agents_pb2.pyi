@@ -267,6 +267,24 @@ class Saw(_message.Message):
     missing: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class TopicNews(_message.Message):
+    __slots__ = ("step", "topic", "version")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    topic: str
+    version: int
+    def __init__(self, step: _Optional[str] = ..., topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class TopicActedOn(_message.Message):
+    __slots__ = ("topic", "version")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    version: int
+    def __init__(self, topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again", "coherence")
     TASK_FIELD_NUMBER: _ClassVar[int]

@@ -73,9 +73,21 @@ class MemoryCluster:
     def transport(self) -> Transport:
         return MemoryTransport(self.network)
 
-    async def add(self, agent: str, answer: Answering, *, concurrency: int = 16) -> Host:
+    async def add(
+        self,
+        agent: str,
+        answer: Answering,
+        *,
+        concurrency: int = 16,
+        subscribes: tuple[str, ...] = (),
+    ) -> Host:
         """Start an agent that answers with a function."""
-        profile = AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency)
+        profile = AgentProfile(
+            AgentId(agent),
+            f"does what a {agent} does",
+            concurrency=concurrency,
+            subscribes=subscribes,
+        )
         return await self.start(profile, lambda _: FunctionHandler(answer))
 
     async def add_manager(

@@ -59,6 +59,10 @@ class BuiltAgent(Protocol):
         """Return the handled message types."""
         ...
 
+    def subscribes(self) -> tuple[str, ...]:
+        """Return the topics that wake it."""
+        ...
+
     async def close(self) -> None:
         """Give model connections and sandboxes back."""
         ...
@@ -193,6 +197,7 @@ def _build_host(
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
+        subscribes=agent.subscribes(),
     )
 
     documents = Documents(

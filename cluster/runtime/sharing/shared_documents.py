@@ -17,15 +17,18 @@ from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads
 from cluster.kernel.state.edits import FieldEdit
+from cluster.kernel.state.values import Value
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import deleted
 from cluster.memory.state.port import task_prefix
+from cluster.runtime.sharing.publishing import Publisher
 from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
 from cluster.state.naming import document_name
 from cluster.state.shared_state import SharedState
+from cluster.state.topic import Topic, check_room, checked_topic, published
 
 State = TypeVar("State", bound=SharedState)
 
@@ -62,6 +65,7 @@ class SharedDocuments:
         self._beginning = asyncio.Lock()
         self._held: dict[str, Document] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
+        self._publisher = Publisher(self._add)
 
     @property
     def generation(self) -> int:
@@ -75,10 +79,7 @@ class SharedDocuments:
             UsageError: the turn has ended: its result would stand without this.
         """
         if self._is_over or self._attempt is None:
-            raise UsageError(
-                f"{document.name} can't be edited any more: what a turn leaves running has no "
-                "part in its result"
-            )
+            raise _too_late(document.name)
         document.edit(self._attempt, edits, at=at)
 
     async def attempt(self) -> EditAttempt:
@@ -138,6 +139,25 @@ class SharedDocuments:
         self._views[of, key, scope] = view
         return view
 
+    def publish(self, topic: str, value: object) -> None:
+        """Add a value to a topic of the task, soon; raises what `Turn.publish` does."""
+        if self._is_over:
+            raise _too_late(topic)
+        document_name(Topic, checked_topic(topic), self._task)
+        self._publisher.publish(topic, published(value))
+
+    async def _add(self, topic: str, value: Value) -> None:
+        await self.attempt()
+        document = await self.held(Topic, document_name(Topic, topic, self._task))
+        editing = Editing(Topic, document.fields)
+        check_room(topic, len(editing.model.values))
+        editing.model.values.append(value)
+        self.edit(document, editing.finish(), at=document.version)
+
+    async def published(self, timeout_s: float) -> None:
+        """Wait until what was published is edits; raises what `Publisher.finished` does."""
+        await self._publisher.finished(timeout_s)
+
     async def held(self, of: type[SharedState], name: str) -> Document:
         """Return a document, open until this is closed.
 
@@ -191,10 +211,17 @@ class SharedDocuments:
     def close(self) -> None:
         """Hold the documents no longer, and take no more edits."""
         self._is_over = True
+        self._publisher.close()
         for document in self._held.values():
             document.readers.count -= 1
         self._held.clear()
         self._views.clear()
+
+
+def _too_late(name: str) -> UsageError:
+    return UsageError(
+        f"{name} can't be edited any more: what a turn leaves running has no part in its result"
+    )
 
 
 class _Block(Generic[State]):

@@ -46,6 +46,7 @@ from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_story import TaskStory
+from cluster.runtime.tasks.topics import TopicDesk
 from cluster.runtime.turns.handler import Handler
 from cluster.wire.failure import failure_from_error
 
@@ -74,6 +75,7 @@ class TaskRun:
         self.story = TaskStory(journal, context.clock, context.agent)
         self._roles = roles
         self._settling = settling
+        self._topics = TopicDesk(self.story, context, settling)
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -128,6 +130,7 @@ class TaskRun:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            await self._topics.close()
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
@@ -151,9 +154,10 @@ class TaskRun:
         await self._do_steps()
         [order] = history.orders()
         assert isinstance(order, Compose)
+        unheard = await self._topics.finish()
         request = ComposeRequest(history.submitted.goal, order.plan, order.results)
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
-        return replace(answer, degraded=(*order.degraded, *answer.degraded))
+        return replace(answer, degraded=(*order.degraded, *unheard, *answer.degraded))
 
     async def _make_plan(self) -> None:
         submitted = self._journal.history.submitted
@@ -218,6 +222,7 @@ class TaskRun:
             self._settling.step_ended(self._journal.task, order.step.id)
             start_ready()
 
+        self._topics.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 start_ready()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
@@ -63,6 +64,7 @@ class Documents:
         self._clock = clock
         self._policies = policies or Policies()
         self._observer = observer
+        self._watchers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self._keepers: dict[str, Keeper] = {}
         self._openings: dict[str, asyncio.Task[Document]] = {}
         self._upkeep = EditAttempt(StepKey(NO_TASK, StepId(f"upkeep/{uuid4().hex}")), "")
@@ -132,6 +134,22 @@ class Documents:
                 _log.warning("%s is shown as it was: %s", name, error)
         return document
 
+    def watch(self, name: str, on_news: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the log of a document has brought something; return what ends that."""
+        self._watchers[name].append(on_news)
+
+        def end() -> None:
+            self._watchers[name].remove(on_news)
+            if not self._watchers[name]:
+                del self._watchers[name]
+
+        return end
+
+    def _observed(self, document: Document, entries: Sequence[Entry]) -> None:
+        for on_news in tuple(self._watchers.get(document.name, ())):
+            on_news()
+        self._observer(document, entries)
+
     def _opening(self, name: str) -> asyncio.Task[Document]:
         if self._is_closed:
             raise _closed()
@@ -161,7 +179,7 @@ class Documents:
     async def _opened(self, name: str, idle: Sequence[Keeper]) -> Document:
         await asyncio.gather(*(each.stop(_released()) for each in idle))
         document = Document(name, Fold(policies=self._policies), self._clock)
-        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observer)
+        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observed)
         try:
             await keeper.open()
             self._keepers[name] = keeper
