@@ -18,6 +18,7 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.roles import MANAGER
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
+from cluster.kernel.state.own_policies import Policies
 from cluster.kernel.turn import Turn
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.cache.segments import segments_folder
@@ -25,6 +26,8 @@ from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.names import LEARNED
 from cluster.memory.namespaces.redis import RedisNamespaces
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.own_modules import OwnModules
@@ -191,10 +194,15 @@ def _build_host(
         os.getpid(),
     )
 
+    documents = Documents(
+        RedisStateLog(store), clock, Policies(is_checked=settings.state.check_policies)
+    )
+
     def handler(sender: Sender) -> Handler:
         if not is_manager:
             return agent
-        return TaskEngine(agent, sender, RedisJournal(store, scope), tasks_max=concurrency)
+        journal = RedisJournal(store, scope)
+        return TaskEngine(agent, sender, journal, documents=documents, tasks_max=concurrency)
 
     return Host(
         profile,
@@ -206,6 +214,7 @@ def _build_host(
         scope=scope,
         spans=spans,
         knowledge=knowledge.statistics,
+        documents=documents,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import (
@@ -35,6 +36,9 @@ from cluster.runtime.turns.step_records import StepRecords
 from cluster.runtime.turns.turn_body import TurnBody
 from cluster.runtime.turns.work import Work, step_key_of
 
+if TYPE_CHECKING:
+    from cluster.memory.state.host.documents import Documents
+
 _log = logging.getLogger(__name__)
 
 QUEUED_MAX = 1024
@@ -46,7 +50,8 @@ _RUNNING, _DISMISSED, _ANSWERED = Phase.RUNNING, Phase.DISMISSED, Phase.ANSWERED
 class TurnRunner:
     """Runs the turns of one agent.
 
-    With ``records``, what its steps come to is kept there. While ``may_start`` says no, messages
+    With ``records``, what its steps come to is kept there; with ``documents`` they may share
+    state. While ``may_start`` says no, messages
     wait in the inbox.
     """
 
@@ -57,6 +62,7 @@ class TurnRunner:
         *,
         concurrency: int,
         records: StepRecords | None = None,
+        documents: Documents | None = None,
         may_start: Callable[[], bool] | None = None,
         spans: Spans | None = None,
     ) -> None:
@@ -70,7 +76,9 @@ class TurnRunner:
         self._cancelled_early = EarlyCancels()
         self._is_stopping = False
         self._alarm: Alarm[Work] = Alarm(sender.clock, self._expire)
-        body = TurnBody(self, handler, sender, self._replies, records=records, spans=spans)
+        body = TurnBody(
+            self, handler, sender, self._replies, records=records, documents=documents, spans=spans
+        )
         self._tasks = SharedTasks(body.run, self._on_wait, f"turn of {sender.exchange.agent}")
         self.attached = 0
         """Asks that found their step running already."""

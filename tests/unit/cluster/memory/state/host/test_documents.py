@@ -8,10 +8,12 @@ import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import Overloaded, StaleEpoch, StateDeleted, Stopped, StoreUnavailable
-from cluster.kernel.ids import StepId
+from cluster.kernel.ids import EnvelopeId, StepId
 from cluster.memory.state.host import documents as documents_module
 from cluster.memory.state.host import follower, keeper, pending
+from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
+from tests.support.clock import ManualClock
 from tests.support.shared_documents import (
     BOARD,
     TASK,
@@ -269,7 +271,7 @@ async def test_no_more_documents_are_opened_than_can_be_followed(
     here: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents_module, "OPEN_MAX", 1)
-    await here.open(BOARD)
+    (await here.open(BOARD)).readers.count += 1
     with pytest.raises(Overloaded):
         await here.open("task/t/Other/")
     await here.release_task(TASK)
@@ -382,3 +384,46 @@ async def test_a_document_far_behind_goes_on_from_the_snapshot(
 
     await until(lambda: other.version == board.version)
     assert other.fields["spent"] == 600
+
+
+async def test_a_document_that_nobody_holds_makes_room(
+    log: UnsteadyStateLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents_module, "OPEN_MAX", 2)
+    here = Documents(log, SystemClock())
+    held = await here.open(BOARD)
+    held.readers.count += 1
+    await here.open("task/t/Other/")
+    await here.open("task/t/Third/")
+
+    assert here.peek("task/t/Other/") is None
+    assert here.peek(BOARD) is held
+    await here.close()
+
+
+async def test_a_document_that_nobody_has_opened_for_long_is_closed(
+    log: UnsteadyStateLog,
+) -> None:
+    clock = ManualClock()
+    here = Documents(log, clock)
+    await here.open(BOARD)
+    clock.advance(documents_module.IDLE_S)
+    await here.open("task/t/Other/")
+
+    assert here.peek(BOARD) is None
+    await here.close()
+
+
+async def test_a_message_that_is_handled_again_edits_once(
+    log: UnsteadyStateLog, here: Documents, there: Documents
+) -> None:
+    for documents in (here, there):
+        attempt = EditAttempt.of_message(EnvelopeId(b"m" * 16), "researcher-0")
+        spend(await documents.open(BOARD), attempt, 120)
+        await documents.flush(attempt)
+
+    assert (await log.heads([BOARD]))[BOARD].version == 1
+    await until(lambda: (peeked := there.peek(BOARD)) is not None and not peeked.pending)
+    board = there.peek(BOARD)
+    assert board is not None
+    assert board.fields == {"spent": 120}
