@@ -124,8 +124,9 @@ class Writer:
         ]
         while True:
             try:
-                await self._namespaces.store_documents(documents)
-                applied = await self._namespaces.apply(name, changes, kept_s=KEPT_S)
+                applied = await self._namespaces.apply(
+                    name, changes, documents=documents, kept_s=KEPT_S
+                )
             except StoreUnavailable:
                 await asyncio.sleep(_RETRY_S)
             else:
