@@ -1,7 +1,7 @@
 """What has come to a namespace since its segment was built: in memory, searched exactly.
 
 Used by `cluster.memory.cache.view`. A small namespace is nothing but this. It only grows: what
-died in it is said by its part, and a copy that has too much of that is made anew.
+died in it is said by its part, and a delta that has too much of that is made anew.
 """
 
 from __future__ import annotations

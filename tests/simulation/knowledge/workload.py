@@ -147,9 +147,7 @@ class _Writer:
             document.id if document is not None else "",
             wish.source.record(document) if document is not None else b"",
         )
-        applied = await self._store.apply(
-            wish.name, [change], documents=stored, kept_s=wish.kept_s
-        )
+        applied = await self._store.apply(wish.name, [change], documents=stored, kept_s=wish.kept_s)
         if applied.refused or applied.missing:
             self._world.ledger.tallies["refused"] += 1
             return False
