@@ -12,6 +12,7 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
+from agents.declared import knowledge
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -37,6 +38,7 @@ __all__ = [
     "StepResult",
     "Turn",
     "handles",
+    "knowledge",
 ]
 
 __fleetmind__ = True

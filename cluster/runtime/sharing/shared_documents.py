@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
+from cluster.kernel.reads import Reads
 from cluster.kernel.state.edits import FieldEdit
-from cluster.kernel.tasks.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
