@@ -12,11 +12,13 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
+from agents.deciding import merges
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
+    ConflictRequest,
     Finding,
     Passage,
     Program,
@@ -29,6 +31,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "Citation",
+    "ConflictRequest",
     "Finding",
     "Parts",
     "Passage",
@@ -37,6 +40,7 @@ __all__ = [
     "StepResult",
     "Turn",
     "handles",
+    "merges",
 ]
 
 __fleetmind__ = True

@@ -51,6 +51,10 @@ class BuiltAgent(Protocol):
         """Answer a message."""
         ...
 
+    def decides(self) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides."""
+        ...
+
     def handlers(self) -> Mapping[type, object]:
         """Return the handled message types."""
         ...
@@ -189,6 +193,7 @@ def _build_host(
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
+        agent.decides(),
     )
 
     def handler(sender: Sender) -> Handler:
