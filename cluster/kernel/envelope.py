@@ -6,8 +6,7 @@ The protobuf twins are in `protos/v1/{envelope,exchange}.proto`, the conversion 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 from cluster.kernel.ids import NO_ENVELOPE, NO_STEP, NO_TASK, AgentId, EnvelopeId, StepId, TaskId
@@ -72,7 +71,8 @@ class Envelope:
     """Instant on the local monotonic clock; remaining time on the wire."""
     trust: Trust = Trust.AGENT
     traceparent: str = ""
-    saw: Mapping[str, int] = field(default_factory=dict)
+    saw: bytes = b""
+    """Of an answer: what it was made from, as a serialised `cluster.kernel.tasks.reads.Saw`."""
     sender_epoch: int = 0
     seq: int = 0
     attempt: int = 0

@@ -186,6 +186,13 @@ class Assignment:
     results: tuple[StepResult, ...] = ()
     collection: str = ""
     """Id of the knowledge the task may use; empty where it has none."""
+    redo: int = 0
+    """How often the step had a result that was stale when it came."""
+
+    @property
+    def turn_step(self) -> StepId:
+        """What the step is called where its results are kept: each redo has one of its own."""
+        return StepId(f"{self.step}#{self.redo}") if self.redo else self.step
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
 from cluster.memory.directory import Directory
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.freshness import Freshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class TaskContext:
     asker: Sender
     deadline: Deadline
     trace: Trace
+    freshness: Freshness | None = None
+    """Knows whether what a result was made from has changed; None where nothing can."""
 
     @property
     def agent(self) -> AgentId:

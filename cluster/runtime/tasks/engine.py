@@ -31,6 +31,7 @@ from cluster.memory.journal.port import Journal, OpenTask
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.context import TaskContext, Trace
+from cluster.runtime.tasks.freshness import Freshness
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
@@ -63,11 +64,13 @@ class TaskEngine:
         *,
         tasks_max: int = TASKS_MAX,
         rng: Random | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
         self._journal = journal
+        self._freshness = freshness
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
@@ -260,7 +263,9 @@ class TaskEngine:
     ) -> TaskRun:
         roles = await self.roles(role_of(self._sender.exchange.agent))
         sender = self._sender
-        context = TaskContext(sender.clock, sender.directory, sender, deadline, trace)
+        context = TaskContext(
+            sender.clock, sender.directory, sender, deadline, trace, self._freshness
+        )
         run = TaskRun(self._manager, context, journal, roles)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()

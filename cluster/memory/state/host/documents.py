@@ -98,6 +98,14 @@ class Documents:
             document.ttl_s = ttl_s
         return document
 
+    async def current(self, name: str) -> Document:
+        """Return a document as the store has it now; raises what `open` does."""
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            return await self.open(name)
+        await keeper.read()
+        return keeper.document
+
     def _opening(self, name: str) -> asyncio.Task[Document]:
         if self._is_closed:
             raise _closed()
