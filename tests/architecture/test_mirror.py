@@ -76,6 +76,7 @@ ELSEWHERE = {
     "cluster.memory.knowledge.conversion.child": "integration/test_conversion.py",
     "cluster.memory.knowledge.conversion.converter": "integration/test_conversion.py",
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
+    "cluster.runtime.driver.access": "unit/cluster/test_client.py",
     "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.driver.submitted": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.host": "unit/cluster/runtime/tasks/test_recovery.py",
