@@ -72,7 +72,7 @@ class Envelope:
     trust: Trust = Trust.AGENT
     traceparent: str = ""
     saw: bytes = b""
-    """Of an answer: what it was made from, as a serialised `cluster.kernel.tasks.reads.Saw`."""
+    """Of an answer: what it was made from, as a serialised `cluster.kernel.reads.Saw`."""
     sender_epoch: int = 0
     seq: int = 0
     attempt: int = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks.reads import Saw
+from cluster.kernel.reads import Saw
 from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from cluster.kernel.reads import SeenState
 from cluster.kernel.state.attempts import Fate
 from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.edits import Edit
@@ -17,7 +18,6 @@ from cluster.kernel.state.folded import Folded
 from cluster.kernel.state.folding import Fold
 from cluster.kernel.state.stamps import AttemptKey, Writer
 from cluster.kernel.state.values import ABSENT, Slot, is_same
-from cluster.kernel.tasks.reads import SeenState
 from cluster.kernel.tasks.staleness import StateNews
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.reads import Reads
+from cluster.kernel.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.driver.access import State

@@ -27,7 +27,7 @@ from cluster.kernel.ids import (
     TaskId,
     role_of,
 )
-from cluster.kernel.tasks.reads import Saw
+from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.replicas import choose_replica, replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.directory import Directory

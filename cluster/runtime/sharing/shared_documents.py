@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.reads import Reads
+from cluster.kernel.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.reads import Reads, Saw
+from cluster.kernel.reads import Reads, Saw
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 

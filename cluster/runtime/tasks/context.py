@@ -37,10 +37,10 @@ class TaskContext:
     asker: Sender
     deadline: Deadline
     trace: Trace
-    freshness: Freshness | None = None
-    """Knows whether what a result was made from has changed; None where nothing can."""
     documents: Documents | None = None
     """What of shared state is open in this process; None where there is none."""
+    freshness: Freshness | None = None
+    """Knows whether what a result was made from has changed; None where nothing can."""
 
     @property
     def agent(self) -> AgentId:

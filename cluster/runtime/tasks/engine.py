@@ -276,8 +276,8 @@ class TaskEngine:
             sender,
             deadline,
             trace,
-            self._freshness,
             self._documents,
+            self._freshness,
         )
         run = TaskRun(self._manager, context, journal, roles, self._settling)
         self._runs[journal.task] = run

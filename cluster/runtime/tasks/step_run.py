@@ -13,8 +13,8 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId
+from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
-from cluster.kernel.tasks.reads import Saw
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
     Retry,

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cluster.kernel import events
+from cluster.kernel import events, reads
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks import reads
 from cluster.wire.messages import MessageCodec, Opaque
 from protos.v1 import agents_pb2
 

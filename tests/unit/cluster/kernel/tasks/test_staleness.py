@@ -7,7 +7,7 @@ from random import Random
 
 from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks.reads import Reads, Saw
+from cluster.kernel.reads import Reads, Saw
 from cluster.kernel.tasks.staleness import (
     NO_NEWS,
     Accepted,

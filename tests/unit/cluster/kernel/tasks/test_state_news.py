@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.reads import SeenField, SeenState
 from cluster.kernel.state.edits import Deletion, Edit, EntryBody, Resolution, Reversal, Seal
 from cluster.kernel.state.edits import Withdrawal as Withdrawn
 from cluster.kernel.state.folding import Fold
 from cluster.kernel.state.values import Value
-from cluster.kernel.tasks.reads import SeenField, SeenState
 from cluster.kernel.tasks.staleness import StateNews
 from cluster.kernel.tasks.state_news import state_news
 from tests.support.state_histories import bodies

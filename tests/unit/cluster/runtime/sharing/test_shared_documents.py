@@ -10,7 +10,7 @@ import pytest
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StateDeleted, StateInvalid, StoreUnavailable, UsageError
 from cluster.kernel.ids import NO_TASK, StepId
-from cluster.kernel.tasks.reads import Reads, SeenField, SeenState
+from cluster.kernel.reads import Reads, SeenField, SeenState
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.sharing.shared_documents import SharedDocuments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.kernel.tasks.reads import (
+from cluster.kernel.reads import (
     ENTRIES_MAX,
     NAMES_BYTES_MAX,
     PLACES_MAX,
