@@ -12,6 +12,7 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import UsageError
 from cluster.kernel.events import AgentDetail
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.reads import Reads
 
 State = TypeVar("State")
 """A subclass of `cluster.state.SharedState`."""
@@ -45,6 +46,15 @@ class Turn(Protocol):
         """W3C trace context of the message being handled; empty where there is none."""
         ...
 
+    @property
+    def reads(self) -> Reads:
+        """Where to note what its result is made from, beside shared state, which does it itself.
+
+        Whoever cites documents says so with `Reads.passages`: where one of them changes before the
+        result has arrived, the step is done again.
+        """
+        ...
+
     def remaining_s(self) -> float:
         """Return the seconds left until the deadline."""
         ...
@@ -74,7 +84,9 @@ class Turn(Protocol):
         ...
 
     async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
-        """Return a shared document to be read, as `peek` does; it is read where it wasn't.
+        """Return a shared document to be read, as `peek` does.
+
+        The first time in a turn it has all that was written before, by other steps too.
 
         Raises:
             StoreUnavailable: it isn't open here, and can't be read.

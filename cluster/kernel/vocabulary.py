@@ -174,6 +174,8 @@ class StepResult:
     step: StepId
     agent: str
     value: object
+    is_unsourced: bool = False
+    """What it cites is not known to stand in any document: these are its agent's own words."""
 
 
 @dataclass(frozen=True, slots=True)

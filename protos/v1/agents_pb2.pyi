@@ -179,14 +179,16 @@ class Failure(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ..., is_retryable: _Optional[bool] = ..., retry_after_s: _Optional[float] = ...) -> None: ...
 
 class StepResult(_message.Message):
-    __slots__ = ("step", "agent", "value")
+    __slots__ = ("step", "agent", "value", "is_unsourced")
     STEP_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_UNSOURCED_FIELD_NUMBER: _ClassVar[int]
     step: str
     agent: str
     value: Packed
-    def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
+    is_unsourced: bool
+    def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
     __slots__ = ("step", "instruction", "goal", "results", "collection", "redo")
@@ -241,16 +243,16 @@ class SeenNamespace(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., version: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[SeenSource, _Mapping]]] = ...) -> None: ...
 
 class Saw(_message.Message):
-    __slots__ = ("states", "namespaces", "is_partial", "is_declared")
+    __slots__ = ("states", "namespaces", "is_whole", "is_declared")
     STATES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
-    IS_PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
     IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedCompositeFieldContainer[SeenState]
     namespaces: _containers.RepeatedCompositeFieldContainer[SeenNamespace]
-    is_partial: bool
+    is_whole: bool
     is_declared: bool
-    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_partial: _Optional[bool] = ..., is_declared: _Optional[bool] = ...) -> None: ...
+    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ...) -> None: ...
 
 class Rival(_message.Message):
     __slots__ = ("value", "author", "step")

@@ -90,7 +90,7 @@ def verdict(step: StepId, saw: Saw, news: News, redo: int, *, has_time: bool = T
     if news.unknown:
         names = ", ".join(news.unknown)
         degraded.append(f"What step {step} was made from may have changed since: {names}.")
-    if saw.is_partial:
+    if not saw.is_whole:
         degraded.append(f"Step {step} has read too much for all of it to be watched for changes.")
     return Accepted(_merged(news), tuple(degraded))
 

@@ -34,6 +34,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.settings import Secrets, Settings
 from cluster.settings.config_file import from_public_json
@@ -204,7 +205,14 @@ def _build_host(
         if not is_manager:
             return agent
         journal = RedisJournal(store, scope)
-        return TaskEngine(agent, sender, journal, documents=documents, tasks_max=concurrency)
+        return TaskEngine(
+            agent,
+            sender,
+            journal,
+            documents=documents,
+            tasks_max=concurrency,
+            freshness=StoreFreshness(documents, RedisNamespaces(store)),
+        )
 
     return Host(
         profile,

@@ -77,7 +77,6 @@ class TaskEngine:
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
-        self._documents = documents
         self._settling = Settling(documents, sender.clock)
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
@@ -276,7 +275,7 @@ class TaskEngine:
             sender,
             deadline,
             trace,
-            self._documents,
+            self._settling.documents,
             self._freshness,
         )
         run = TaskRun(self._manager, context, journal, roles, self._settling)

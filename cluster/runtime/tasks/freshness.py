@@ -66,7 +66,7 @@ class StoreFreshness:
     async def _state(self, seen: SeenState, task: TaskId, step: StepId) -> StateNews | None:
         if self._documents is None:
             return None
-        document = await self._documents.current(seen.document)
+        document = await self._documents.open(seen.document, is_fresh=True)
         return state_news(seen, document.fold, (task, step), is_gone=document.is_deleted)
 
     async def _sources(self, seen: SeenNamespace) -> list[DocumentChange] | None:

@@ -7,11 +7,12 @@ what is here in memory; the store is written and followed in the background.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
-from cluster.kernel.errors import Overloaded, StateDeleted, Stopped
+from cluster.kernel.errors import Overloaded, StateDeleted, Stopped, StoreUnavailable
 from cluster.kernel.ids import NO_TASK, EnvelopeId, StepId, TaskId
 from cluster.kernel.state.edits import Entry, Withdrawal
 from cluster.kernel.state.folding import Fold
@@ -26,6 +27,8 @@ from cluster.memory.state.host.keeper import Keeper, Observer
 from cluster.memory.state.limits import overtaken
 from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import StateLog, task_prefix
+
+_log = logging.getLogger(__name__)
 
 OPEN_MAX = 1_000
 """Documents of a host; all are asked for every second."""
@@ -76,7 +79,9 @@ class Documents:
         keeper = self._keepers.get(name)
         return keeper.document if keeper is not None else None
 
-    async def open(self, name: str, *, ttl_s: float | None = None) -> Document:
+    async def open(
+        self, name: str, *, ttl_s: float | None = None, is_fresh: bool = False
+    ) -> Document:
         """Return a document, read where it wasn't; from then on it stays current.
 
         As long as somebody holds it (`Document.readers`), or opens it again and again: then it is
@@ -85,9 +90,10 @@ class Documents:
         Args:
             name: what its log is called.
             ttl_s: how long it lives after an edit that is made here; None: as it is.
+            is_fresh: whether it is read in any case: what others have written is known then.
 
         Raises:
-            StoreUnavailable: it isn't open here, and can't be read.
+            StoreUnavailable: it isn't open here or is to be read anew, and can't be.
             WireError: what the store has of it is damaged.
             Overloaded: `OPEN_MAX` documents are open.
             Stopped: all have been closed.
@@ -100,18 +106,31 @@ class Documents:
             if opening.cancelled():
                 raise _closed()
             document = opening.result()
+        elif is_fresh:
+            await self._keepers[name].read()
         if ttl_s is not None:
             document.ttl_s = ttl_s
         document.readers.opened_at = self._clock.now()
         return document
 
-    async def current(self, name: str) -> Document:
-        """Return a document as the store has it now; raises what `open` does."""
+    async def open_current(self, name: str, *, ttl_s: float | None = None) -> Document:
+        """Return a document that has all that was in its log when this was called.
+
+        Where a document is open already and the store can't be asked, it is returned as it is
+        known here; `stale_s` says so.
+
+        Raises:
+            ClusterError: as `open`.
+        """
+        is_known = name in self._keepers
+        document = await self.open(name, ttl_s=ttl_s)
         keeper = self._keepers.get(name)
-        if keeper is None:
-            return await self.open(name)
-        await keeper.read()
-        return keeper.document
+        if is_known and keeper is not None and not self.stale_s:
+            try:
+                await keeper.catch_up()
+            except StoreUnavailable as error:
+                _log.warning("%s is shown as it was: %s", name, error)
+        return document
 
     def _opening(self, name: str) -> asyncio.Task[Document]:
         if self._is_closed:

@@ -110,7 +110,7 @@ def test_what_can_not_be_found_out_is_said_and_not_redone() -> None:
 
 
 def test_reads_over_their_bounds_are_said_and_not_redone() -> None:
-    made = verdict(STEP, replace(saw("facts"), is_partial=True), NO_NEWS, 0)
+    made = verdict(STEP, replace(saw("facts"), is_whole=False), NO_NEWS, 0)
     assert isinstance(made, Accepted)
     assert made.degraded == ("Step a has read too much for all of it to be watched for changes.",)
 
