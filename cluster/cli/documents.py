@@ -23,7 +23,7 @@ from cluster.kernel.state.edits import (
 from cluster.kernel.state.folding import Fold, Logged
 from cluster.kernel.state.stamps import NOBODY, EditId, Stamp, Writer
 from cluster.kernel.state.values import ABSENT, Slot, Value, canonical, canonical_text
-from cluster.memory.state.host.document import Document
+from cluster.memory.state.host.document import Document, trusted_conflicts
 
 SHOWN_CHARS = 60
 """How much of a value stands in a line; all of it is in the document, and in ``--json``."""
@@ -50,7 +50,7 @@ def document_lines(document: Document) -> Iterator[str]:
     """Return a document: its fields as JSON, and what somebody has to decide."""
     yield f"{document.name}  {_state_of(document)}"
     yield json.dumps(dict(document.fields), ensure_ascii=False, indent=2, sort_keys=True)
-    for conflict in document.conflicts:
+    for conflict in trusted_conflicts(document):
         yield f"conflict in {place_of(conflict)}, to be decided:"
         for number, each in enumerate(conflict.siblings, 1):
             is_shown = " (shown meanwhile)" if number == 1 else ""
@@ -64,7 +64,7 @@ def document_lines(document: Document) -> Iterator[str]:
 
 
 def _state_of(document: Document) -> str:
-    conflicts = len(document.conflicts)
+    conflicts = len(trusted_conflicts(document))
     size = len(canonical(dict(document.fields)))
     parts = [
         f"version {document.version}",
@@ -182,7 +182,7 @@ def summary_to_json(document: Document) -> dict[str, object]:
         "name": document.name,
         "version": document.version,
         "fields": sorted(document.fields),
-        "conflicts": len(document.conflicts),
+        "conflicts": len(trusted_conflicts(document)),
         "size_bytes": len(canonical(dict(document.fields))),
         "changed_at": _utc(document.fold.stamp),
     }
@@ -193,7 +193,7 @@ def document_to_json(document: Document) -> dict[str, object]:
     return {
         **summary_to_json(document),
         "fields": dict(document.fields),
-        "conflicts": [_conflict_to_json(each) for each in document.conflicts],
+        "conflicts": [_conflict_to_json(each) for each in trusted_conflicts(document)],
         "unknown": sorted(document.fold.unknown),
     }
 

@@ -231,14 +231,16 @@ async def test_a_document_that_is_deleted_is_gone_for_everybody(disputed: Shared
 
 
 async def test_a_policy_that_only_the_program_knows_is_named(shared: Shared) -> None:
-    own = FieldEdit("boards:longer", {"base": None, "new": "a title"})
-    await shared.edit("a", title=own)
+    for step, title in (("a", "a title"), ("b", "another title")):
+        own = FieldEdit("boards:longer", {"base": None, "new": title})
+        await shared.edit(step, at=0, title=own)
 
     out, _ = await shared.told("Board")
     history, _ = await shared.told("Board", "--history")
 
     assert out.endswith("shown without what only its program knows: boards:longer\n")
     assert 'title: null -> "a title"' in history
+    assert "conflict" not in out, "the program may know how to merge these"
 
 
 @pytest.mark.parametrize(
