@@ -65,7 +65,7 @@ class RunningTurn(SharingTurn):
         edited by then stays, and counts once.
         """
         if self.marks is None:
-            return documents.message(self.work.asked.id, self.agent)
+            return EditAttempt.of_message(self.work.asked.id, self.agent)
         return await documents.begin(self.task, self.step, self.agent, self.marks)
 
     def emit(self, detail: object) -> None:

@@ -221,6 +221,10 @@ class Document:
         )
         for item in run:
             self.pending.acknowledge(item, appended.version)
+        if appended.added < len(run):
+            # Some were written before, maybe by a process that is gone: then the fold has them.
+            self.pending.forget_folded(known)
+            self._change()
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
         is_new = self._extend(entries, sum(len(item.data) for item in new))
