@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
 from agents.deciding import merges
+from agents.declared import knowledge
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -40,6 +41,7 @@ __all__ = [
     "StepResult",
     "Turn",
     "handles",
+    "knowledge",
     "merges",
 ]
 

@@ -7,13 +7,14 @@ only `Agent.handle`; it runs in the agent's own process and passes a `Turn` with
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
 from agents.deciding import decided, deciding_methods
+from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
 from agents.tools.ports import Knowledge, Sandbox
@@ -30,6 +31,7 @@ AgentT = TypeVar("AgentT")
 MessageT = TypeVar("MessageT")
 ReplyT = TypeVar("ReplyT")
 _MARK = "__fleetmind_handles__"
+_READS = "__fleetmind_reads__"
 
 
 class SupportMode(StrEnum):
@@ -74,7 +76,7 @@ class Parts:
 
 
 def handles(
-    message_type: type[MessageT],
+    message_type: type[MessageT], *, reads: Iterable[object] | None = None
 ) -> Callable[
     [Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]],
     Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]],
@@ -83,10 +85,14 @@ def handles(
 
     Args:
         message_type: a dataclass, a pydantic model or a protobuf class.
+        reads: fields of shared state (``Board.facts``) and ``knowledge``: a step is done again
+            where one of these has changed before its result has arrived, and nothing else that it
+            has read. Without it all counts that it has read and not written itself.
 
     Raises:
-        UsageError: it is no such type, or the method has another form.
+        UsageError: it is no such type, the method has another form, or it can't read such a thing.
     """
+    declared = None if reads is None else DeclaredReads.of(reads)
     if not _is_message_type(message_type):
         name = getattr(message_type, "__name__", repr(message_type))
         raise UsageError(
@@ -99,6 +105,7 @@ def handles(
     ) -> Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]:
         _check_method(message_type, method)
         setattr(method, _MARK, message_type)
+        setattr(method, _READS, declared)
         return method
 
     return mark
@@ -190,6 +197,9 @@ class Agent:
                 + _results(message)
             )
         method = cast("Callable[[object, Turn], Awaitable[object]]", getattr(self, name))
+        declared: DeclaredReads | None = getattr(method, _READS, None)
+        if declared is not None:
+            declared.narrow(turn.reads)
         return await method(chosen, turn)
 
     def _chosen(self, message: object) -> object:

@@ -126,7 +126,7 @@ class Reads:
                 told whether that has changed, and it is left out.
         """
         if not self._counts_knowledge:
-            return
+            sources = ()  # that it was searched says where the result comes from
         entry = self._namespaces.get(namespace)
         if entry is None:
             if not self._has_room(namespace):

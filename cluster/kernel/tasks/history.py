@@ -101,7 +101,8 @@ class TaskHistory:
             case StepFinished() as finished:
                 record = self._steps[event.step]
                 value = finished.failure or finished.value
-                record.result = StepResult(event.step, record.step.agent, value)
+                is_unsourced = not self._is_sourced(record.step, finished)
+                record.result = StepResult(event.step, record.step.agent, value, is_unsourced)
                 record.degraded = finished.degraded
             case StepStale(redo=redo):
                 self._steps[event.step].redo = redo
@@ -201,6 +202,30 @@ class TaskHistory:
 
     def _is_ready(self, step: Step) -> bool:
         return all(self._steps[need].result is not None for need in step.needs)
+
+    def _is_sourced(self, step: Step, finished: StepFinished) -> bool:
+        """Say whether what a step cites can stand in documents, as far as is known.
+
+        Its agent has searched some, or it only passes on what others have cited that have. What an
+        agent wrote is no evidence, whatever it calls it.
+        """
+        finding, saw = finished.value, finished.saw
+        if not isinstance(finding, Finding) or saw is None or saw.namespaces:
+            return True
+        known = {
+            (citation.source, citation.quote)
+            for result in self._needed(step)
+            if isinstance(result.value, Finding) and not result.is_unsourced
+            for citation in result.value.citations
+        }
+        said = [
+            *((citation.source, citation.quote) for citation in finding.citations),
+            *((passage.source, passage.text) for passage in finding.passages),
+        ]
+        return all(
+            any(source == cited and text in quote for cited, quote in known)
+            for source, text in said
+        )
 
     def _needed(self, step: Step) -> tuple[StepResult, ...]:
         """Return what a step builds on: findings with their quotes, not with whole passages."""

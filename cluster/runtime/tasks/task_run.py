@@ -132,6 +132,7 @@ class TaskRun:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            await self._conflicts.close()
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
@@ -152,13 +153,10 @@ class TaskRun:
             raise UsageError("the goal is empty")
         if history.plan is None:
             await self._make_plan()
-        try:
-            await self._do_steps()
-            undecided = await self._conflicts.undecided()
-        finally:
-            await self._conflicts.close()
+        await self._do_steps()
         [order] = history.orders()
         assert isinstance(order, Compose)
+        undecided = await self._conflicts.undecided()
         request = ComposeRequest(history.submitted.goal, order.plan, order.results)
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
         return replace(answer, degraded=(*order.degraded, *undecided, *answer.degraded))

@@ -70,7 +70,8 @@ def test_only_what_the_handler_declares_counts() -> None:
     reads.state("cluster/Plans/x", 2, ["facts"])
     reads.passages("manuals", 7, [("a.md", "1a")])
     states = SeenState("cluster/Plans/x", 2), SeenState(BOARD, 4, (SeenField("facts", 4),))
-    assert reads.saw() == Saw(states, is_declared=True)
+    searched = (SeenNamespace("manuals", 7),)
+    assert reads.saw() == Saw(states, searched, is_declared=True)
 
 
 def test_what_is_over_the_bounds_is_left_out_and_said() -> None:
