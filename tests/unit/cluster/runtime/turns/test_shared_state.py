@@ -146,7 +146,7 @@ async def test_an_attempt_records_nothing_while_a_later_one_is_under_way(
     await until(lambda: later.begun == 1)
     early.go_on.set()
 
-    with pytest.raises(DeliveryError, match="a later attempt at step s has begun"):
+    with pytest.raises(DeliveryError, match="spender-0 made of step s is void"):
         await first
     later.go_on.set()
     assert await second == Finding("later")
@@ -193,6 +193,20 @@ async def test_an_answer_with_edits_does_not_go_out_unrecorded(
 
     with pytest.raises(StoreUnavailable, match="was not written"):
         await asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+
+
+async def test_an_incarnation_that_was_replaced_gives_no_answer_with_edits(
+    cluster: MemoryCluster,
+) -> None:
+    late = Spender("late")
+    host = await cluster.add("spender-0", late)
+    asking = asked_of(cluster, "spender-0")
+    await until(lambda: late.begun == 1)
+    await cluster.store.next_epoch(f"agent//{host.profile.agent}")
+    late.go_on.set()
+
+    with pytest.raises(DeliveryError, match="attempt 1 may write no record"):
+        await asking
 
 
 async def test_what_handles_no_step_edits_as_its_message(cluster: MemoryCluster) -> None:
