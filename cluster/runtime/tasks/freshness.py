@@ -72,8 +72,10 @@ class StoreFreshness:
     async def _sources(self, seen: SeenNamespace) -> list[DocumentChange] | None:
         if self._namespaces is None:
             return None
-        head = (await self._namespaces.heads([seen.namespace]))[seen.namespace]
-        if head.version == seen.version:
+        newer = await self._namespaces.entries(seen.namespace, seen.version)
+        cited = frozenset(each.source for each in seen.sources)
+        is_same_log = newer.version >= seen.version
+        if is_same_log and not any(_may_concern(entry, cited) for entry in newer.entries):
             return []
         # A source is cited by a name that others may have too: its document tells which it is.
         log = await self._namespaces.entries(seen.namespace)
@@ -81,7 +83,7 @@ class StoreFreshness:
         lost = [each.source for each in seen.sources if each.document not in live]
         if not lost:
             return []
-        present = {_source(entry) for entry in log.entries if entry.document}
+        present = {name for entry in log.entries if entry.document for name in _names(entry)}
         places: dict[bool, list[str]] = defaultdict(list)
         for source in lost:
             places[source not in present].append(source)
@@ -93,11 +95,18 @@ class StoreFreshness:
         ]
 
 
-def _source(entry: SourceEntry) -> str:
+def _may_concern(entry: SourceEntry, cited: frozenset[str]) -> bool:
+    """Say whether an entry may be of a cited source; a removal does not say of which it is."""
+    return not entry.document or not cited.isdisjoint(_names(entry))
+
+
+def _names(entry: SourceEntry) -> tuple[str, str]:
+    """Return what citations may call a source: its name, or its path where others have the name."""
     try:
-        return record_from_bytes(entry.record).source
+        record = record_from_bytes(entry.record)
     except WireError:
-        return ""
+        return "", ""
+    return record.source, record.path
 
 
 async def _in_time(work: Awaitable[Found]) -> Found | None:

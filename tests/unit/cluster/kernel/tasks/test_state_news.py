@@ -8,12 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.reads import SeenField, SeenState
-from cluster.kernel.state.edits import Deletion, Edit, EntryBody, Resolution, Reversal, Seal
+from cluster.kernel.reads import Saw, SeenField, SeenState
+from cluster.kernel.state.edits import (
+    Deletion,
+    Edit,
+    EntryBody,
+    FieldEdit,
+    Resolution,
+    Reversal,
+    Seal,
+)
 from cluster.kernel.state.edits import Withdrawal as Withdrawn
 from cluster.kernel.state.folding import Fold
 from cluster.kernel.state.values import Value
-from cluster.kernel.tasks.staleness import StateNews
+from cluster.kernel.tasks.staleness import Accepted, News, StateNews
+from cluster.kernel.tasks.staleness import verdict as decided
 from cluster.kernel.tasks.state_news import state_news
 from tests.support.state_histories import bodies
 from tests.support.state_logs import edit_id, log, make_edit, make_field, stamp
@@ -163,3 +172,42 @@ def test_no_field_has_changed_where_nobody_else_has_written(
     fold.extend(log(*more, after=at))
 
     assert state_news(seen(at, *fields), fold, OWN, is_gone=False).changed == ()
+
+
+POLICIES = {"facts": "by_key", "spent": "total", "said": "append", "tags": "union"}
+EMPTY: dict[str, Value] = {"facts": {}, "spent": 0, "said": [], "tags": []}
+UNTOUCHED_RUNS = 2_000
+
+
+def write(rng: random.Random, fold: Fold, step: str, names: list[str]) -> None:
+    """Edit fields, as an author who has seen some of the log."""
+    fields: dict[str, FieldEdit] = {}
+    for name in names:
+        number = rng.randint(1, 10**9)
+        mine: Value = {f"k{number}": number} if name == "facts" else [number]
+        mine = number if name == "spent" else mine
+        fields[name] = make_field(POLICIES[name], EMPTY[name], mine)
+    made_by = edit_id(step, fold.version + 1)
+    edit = Edit(made_by, stamp(1, step), rng.randint(0, fold.version), fields)
+    fold.extend(log(edit, after=fold.version))
+
+
+def test_no_step_is_done_again_whose_reads_nobody_else_has_touched() -> None:
+    rng = random.Random(12)
+    names = sorted(POLICIES)
+    for _ in range(UNTOUCHED_RUNS):
+        fold = Fold()
+        write(rng, fold, "b", names)
+        read = rng.sample(names, rng.randint(0, 3))
+        written = rng.sample(names, rng.randint(0, 2))
+        at = fold.version
+        for _ in range(rng.randint(1, 3)):
+            write(rng, fold, "own", written)
+            write(rng, fold, "c", [name for name in names if name in written or name not in read])
+        state = seen(at, *read)
+
+        news_ = News((state_news(state, fold, OWN, is_gone=False),))
+        made = decided(StepId("own"), Saw((state,)), news_, 0)
+
+        assert isinstance(made, Accepted)
+        assert made.degraded == ()

@@ -162,6 +162,36 @@ async def test_a_source_that_was_removed_is_gone(shelf: Shelf) -> None:
     )
 
 
+async def test_a_namespace_that_begins_anew_has_other_sources(shelf: Shelf) -> None:
+    news = await source_news(shelf, "a.md", version=9)
+    assert news == News()
+    await shelf.put("a.md", "2a")
+    assert (await source_news(shelf, "a.md", version=9)).sources
+
+
+async def test_only_what_is_newer_is_read_where_that_is_of_other_sources() -> None:
+    class Counting(Shelf):
+        read = 0
+
+        async def entries(
+            self, name: str, after: int = 0, *, documents_max: int = 0
+        ) -> NamespaceLog:
+            log = await super().entries(name, after, documents_max=documents_max)
+            self.read += len(log.entries)
+            return log
+
+    counting = Counting(LocalStore(SystemClock()), SystemClock())
+    for number in range(20):
+        await counting.put(f"{number}.md", f"1{number}")
+    version = await counting.put("a.md", "1a")
+    await counting.put("7.md", "27")
+    counting.read = 0
+
+    assert await source_news(counting, "a.md", version=version) == News()
+
+    assert counting.read == 1
+
+
 async def test_a_source_that_was_moved_is_the_same(shelf: Shelf) -> None:
     await shelf.put("c.md", "1a")
     await shelf.put("a.md", "")
