@@ -14,6 +14,7 @@ from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.limits import STEPS_KEPT_S
 from cluster.runtime.driver.access import State
 from cluster.runtime.sharing.shared_documents import SharedDocuments
 from cluster.state.naming import document_name
@@ -37,7 +38,13 @@ class PersonsState:
 
         self._task = task
         # What a person has read is nobody's result: it is noted for nobody.
-        self._shared = SharedDocuments(documents, task, begin, Reads())
+        self._shared = SharedDocuments(
+            documents,
+            task,
+            begin,
+            Reads(),
+            task_ttl_s=STEPS_KEPT_S,  # of a task that has ended nobody would remove it
+        )
 
     def state(
         self, of: type[State], *, key: str = "", scope: str | None = None
