@@ -97,7 +97,8 @@ class StoreFreshness:
 
 def _may_concern(entry: SourceEntry, cited: frozenset[str]) -> bool:
     """Say whether an entry may be of a cited source; a removal does not say of which it is."""
-    return not entry.document or not cited.isdisjoint(_names(entry))
+    names = _names(entry)
+    return not entry.document or not any(names) or not cited.isdisjoint(names)
 
 
 def _names(entry: SourceEntry) -> tuple[str, str]:
