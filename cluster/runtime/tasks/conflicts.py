@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.kernel.clock import Deadline
@@ -91,23 +91,26 @@ class ConflictDesk:
         self._seen: set[StepId] = set()
         self._deciding: set[asyncio.Task[None]] = set()
 
-    async def look(self) -> None:
-        """Show what is newly in conflict, and begin to have it decided."""
-        for found in await self._open_ones():
+    async def look(self) -> Sequence[OpenConflict]:
+        """Return what is in conflict; what is so newly is shown, and begun to be decided."""
+        open_ones = await self._open_ones()
+        for found in open_ones:
             if found.step not in self._seen:
                 self._seen.add(found.step)
                 self._story.begin(_shown(found), NO_STEP, self._context.agent)
                 work = asyncio.create_task(self._decide(found), name=f"decide {found.step}")
                 self._deciding.add(work)
                 work.add_done_callback(self._deciding.discard)
+        return open_ones
 
     async def undecided(self) -> tuple[str, ...]:
         """Return what is said of the conflicts that are open when the answer is written."""
-        await self.look()
+        open_ones = await self.look()
         if self._deciding:
             timeout_s = min(DECIDE_S, self._context.remaining_s() * WAIT_SHARE)
             await asyncio.wait(list(self._deciding), timeout=timeout_s)
-        return tuple([found.told() for found in await self._open_ones()])
+            open_ones = await self._open_ones()
+        return tuple([found.told() for found in open_ones])
 
     async def close(self) -> None:
         """Decide nothing any more."""
@@ -118,13 +121,9 @@ class ConflictDesk:
 
     # ---- finding ---------------------------------------------------------------------------
 
-    async def _open_ones(self) -> list[OpenConflict]:
-        found: list[OpenConflict] = []
-        for name in self._names():
-            document = await self._current(name)
-            if document is not None:
-                found += self._own(document)
-        return found
+    async def _open_ones(self) -> Sequence[OpenConflict]:
+        documents = await asyncio.gather(*map(self._current, self._names()))
+        return [found for each in documents if each is not None for found in self._own(each)]
 
     def _names(self) -> list[str]:
         """Return the documents that results were made from; an earlier owner's count as well."""
