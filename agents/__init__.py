@@ -12,12 +12,14 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
+from agents.deciding import merges
 from agents.declared import knowledge
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
+    ConflictRequest,
     Finding,
     Passage,
     Program,
@@ -30,6 +32,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "Citation",
+    "ConflictRequest",
     "Finding",
     "Parts",
     "Passage",
@@ -39,6 +42,7 @@ __all__ = [
     "Turn",
     "handles",
     "knowledge",
+    "merges",
 ]
 
 __fleetmind__ = True

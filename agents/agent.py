@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
+from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
@@ -21,7 +22,7 @@ from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment
+from cluster.kernel.vocabulary import Assignment, ConflictRequest
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -141,6 +142,7 @@ class Agent:
 
     purpose: ClassVar[str] = ""
     _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
+    _deciding: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -160,21 +162,32 @@ class Agent:
                 )
             own[message_type] = name
         cls._methods = MappingProxyType({**cls._methods, **own})
+        cls._deciding = MappingProxyType({**cls._deciding, **deciding_methods(cls)})
 
     @classmethod
     def handlers(cls) -> Mapping[type, str]:
         """Return the handled message types, each with the name of its method."""
         return cls._methods
 
+    @classmethod
+    def decides(cls) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides, as ``Board.verdict``."""
+        return tuple(cls._deciding)
+
     async def handle(self, message: object, turn: Turn) -> object:
         """Answer a message with the method for its type.
 
         An assignment goes to the method for the type of one of its results, the newest first, and
-        to that for `Assignment` where there is none.
+        to that for `Assignment` where there is none; a conflict of shared state to the method that
+        decides its field.
 
         Raises:
             UsageError: no method handles it.
         """
+        if isinstance(message, ConflictRequest):
+            deciding = self._deciding.get(f"{message.state}.{message.field}")
+            if deciding is not None:
+                return await decided(getattr(self, deciding), message, turn)
         chosen = self._chosen(message)
         name = self._methods.get(type(chosen))
         if name is None:

@@ -6,6 +6,7 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
@@ -258,6 +259,52 @@ class VerifyRequest:
     composed: ComposeRequest
     """What the answer was written from."""
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One of the values of a conflict, and who wants it."""
+
+    value: str = ""
+    """As JSON; empty where the key is removed."""
+    author: str = ""
+    step: str = ""
+    """The author's; each has a result that was made with it."""
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its author has removed the key."""
+        return not self.value
+
+    @property
+    def content(self) -> object:
+        """The value as plain data: what `json.loads` makes of it; None for a removal."""
+        return json.loads(self.value) if self.value else None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRequest:
+    """Asks whoever a field of shared state belongs to which value is to stand."""
+
+    document: str
+    state: str
+    """The class of the document."""
+    field: str
+    has_key: bool = False
+    """Whether the conflict is within one key of the field's dict."""
+    key: str = ""
+    rivals: tuple[Rival, ...] = ()
+    """What the place shows meanwhile comes first."""
+    goal: str = ""
+    """Of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictDecision:
+    """Answers a `ConflictRequest`."""
+
+    value: str = ""
+    """As JSON; empty where the key is to be removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ its edits says what it was made from. Called by whoever offers documents to turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import UsageError
@@ -53,6 +53,10 @@ class Editing(Generic[State]):
         """
         self._source.is_open = False
         return edits_between(self._source.fields, self.model)
+
+    def written_by(self, durable: Callable[[], Awaitable[None]]) -> None:
+        """Let who has the model wait until the edit is durable: `SharedState.flushed`."""
+        self._source.durable = durable
 
 
 class StateView(Generic[State]):

@@ -254,6 +254,40 @@ class Saw(_message.Message):
     is_declared: bool
     def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ...) -> None: ...
 
+class Rival(_message.Message):
+    __slots__ = ("value", "author", "step")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    author: str
+    step: str
+    def __init__(self, value: _Optional[str] = ..., author: _Optional[str] = ..., step: _Optional[str] = ...) -> None: ...
+
+class ConflictRequest(_message.Message):
+    __slots__ = ("document", "state", "field", "has_key", "key", "rivals", "goal")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    HAS_KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RIVALS_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    state: str
+    field: str
+    has_key: bool
+    key: str
+    rivals: _containers.RepeatedCompositeFieldContainer[Rival]
+    goal: str
+    def __init__(self, document: _Optional[str] = ..., state: _Optional[str] = ..., field: _Optional[str] = ..., has_key: _Optional[bool] = ..., key: _Optional[str] = ..., rivals: _Optional[_Iterable[_Union[Rival, _Mapping]]] = ..., goal: _Optional[str] = ...) -> None: ...
+
+class ConflictDecision(_message.Message):
+    __slots__ = ("value",)
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    def __init__(self, value: _Optional[str] = ...) -> None: ...
+
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again")
     TASK_FIELD_NUMBER: _ClassVar[int]

@@ -227,3 +227,4 @@ class _Block(Generic[State]):
         edits = editing.finish()
         if edits:
             self._shared.edit(document, edits, at=self._version)
+        editing.written_by(document.flushed)
