@@ -142,6 +142,8 @@ def _edit(field: FieldSchema, old: Value, seen: Slot, value: Any) -> FieldEdit |
             delta = BY_KEY.difference_at(value.plain, value.touched())
             return None if delta is None else FieldEdit(field.rule.name, delta, field.default)
         return _by_policy(field, old, value.written(), is_retyped=False)
+    if type(value) in field.passing and type(old) in field.passing:
+        return None if is_same(old, value) else _by_policy(field, old, value, is_retyped=False)
     new = value if field.is_plain(value) else field.written(value)
     if seen is ABSENT or field.is_keyed:
         seen = field.seen(old)  # it was assigned before it was read, or in place of its entries

@@ -81,17 +81,16 @@ class EntrySource:
 
 def _has_all_of(new: Value, old: Value) -> bool:
     """Say whether a value has all keys that another one has, so that none need to be carried."""
+    pairs: Iterable[tuple[Value, Value]] = ()
     if isinstance(old, dict):
         if not isinstance(new, dict) or not old.keys() <= new.keys():
             return False
-        pairs: Iterable[tuple[Value, Value]] = ((new[key], each) for key, each in old.items())
+        pairs = ((new[key], was) for key, was in old.items() if type(was) not in _LEAVES)
     elif isinstance(old, list):
         if not isinstance(new, list) or len(new) != len(old):
-            return all(type(each) in _LEAVES for each in old)
+            return all(type(was) in _LEAVES for was in old)
         pairs = zip(new, old, strict=True)
-    else:
-        return True
-    return all(type(was) in _LEAVES or _has_all_of(now, was) for now, was in pairs)
+    return all(_has_all_of(now, was) for now, was in pairs)
 
 
 _LEAVES = frozenset([str, int, float, bool, type(None)])

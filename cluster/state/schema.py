@@ -74,7 +74,7 @@ class FieldSchema:
     entries: EntryCodec | None
     """What reads and writes its entries one by one, where it is a dict with nothing around it."""
     passing: frozenset[type]
-    """Types of plain values that are the field's values as they are: nothing to validate."""
+    """Types of plain values that are the field's values as they are, and the other way round."""
     default: Value = None
     """What it is while nobody has written it."""
 
@@ -142,7 +142,7 @@ class FieldSchema:
 
     def seen(self, plain: Value) -> Slot:
         """Return what the class makes of a plain value, as a plain value again, if it can."""
-        if type(plain) in self.passing and not self.is_converted:
+        if type(plain) in self.passing:
             return plain
         try:
             return self.written(self.read(plain))
@@ -189,7 +189,7 @@ def schema_of(state: type[BaseModel]) -> Mapping[str, FieldSchema]:
             is_copied=is_copied(state, nodes.get(name)),
             is_converted=is_converted,
             entries=entry_codec(state, nodes.get(name)),
-            passing=passing(state, nodes.get(name)),
+            passing=frozenset() if is_converted else passing(state, nodes.get(name)),
         )
         fields[name] = replace(field, default=_default(field, info, shape))
     return fields

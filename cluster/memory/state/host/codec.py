@@ -50,12 +50,19 @@ def unpacked_snapshot(document: str, snapshot: LogSnapshot) -> Folded:
 
 def bytes_at_most(value: Value) -> int:
     """Return a number that the bytes of a value don't exceed: an edit has no time to make them."""
-    if isinstance(value, str):
-        return 6 * len(value) + 3  # a control character is \\u0000
-    if isinstance(value, dict):
-        return 2 + sum(6 * len(key) + 4 + bytes_at_most(each) for key, each in value.items())
-    if isinstance(value, list):
-        return 2 + sum(1 + bytes_at_most(each) for each in value)
-    if isinstance(value, int):
-        return 6 + value.bit_length() // 3
-    return 25  # the longest float
+    size, pending = 0, [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            pending += each.values()
+            size += 2 + 4 * len(each) + 6 * sum(map(len, each))
+        elif isinstance(each, list):
+            pending += each
+            size += 2 + len(each)
+        elif isinstance(each, str):
+            size += 3 + 6 * len(each)  # a control character is \\u0000
+        elif isinstance(each, int):
+            size += 6 + each.bit_length() // 3
+        else:
+            size += 25  # the longest float
+    return size
