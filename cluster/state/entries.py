@@ -6,7 +6,7 @@ take fifty times as long. Made by `cluster.state.shared_state`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, ValuesView
+from collections.abc import Callable, ItemsView, ValuesView
 from typing import Any, Self
 
 from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
@@ -81,16 +81,19 @@ class EntrySource:
 
 def _has_all_of(new: Value, old: Value) -> bool:
     """Say whether a value has all keys that another one has, so that none need to be carried."""
-    pairs: Iterable[tuple[Value, Value]] = ()
     if isinstance(old, dict):
         if not isinstance(new, dict) or not old.keys() <= new.keys():
             return False
-        pairs = ((new[key], was) for key, was in old.items() if type(was) not in _LEAVES)
+        for key, was in old.items():
+            if type(was) not in _LEAVES and not _has_all_of(new[key], was):
+                return False
     elif isinstance(old, list):
         if not isinstance(new, list) or len(new) != len(old):
-            return all(type(was) in _LEAVES for was in old)
-        pairs = zip(new, old, strict=True)
-    return all(_has_all_of(now, was) for now, was in pairs)
+            return _LEAVES.issuperset(map(type, old))
+        for now, was in zip(new, old, strict=True):
+            if type(was) not in _LEAVES and not _has_all_of(now, was):
+                return False
+    return True
 
 
 _LEAVES = frozenset([str, int, float, bool, type(None)])
