@@ -99,10 +99,10 @@ class ByKey:
         clashes, keys = [], []
         # Sorted: the order of keys is no part of the value, and whoever goes through them sees it.
         for key in sorted(base.keys() | new.keys()):
-            mine, seen, now = (each.get(key, ABSENT) for each in (new, base, value))
-            if _is_same_slot(now, mine):
+            mine, seen, now = new.get(key, ABSENT), base.get(key, ABSENT), value.get(key, ABSENT)
+            if now is mine or _is_same_slot(now, mine):
                 continue
-            if not _is_same_slot(now, seen):
+            if not (now is seen or _is_same_slot(now, seen)):
                 clashes.append(Clash(key, mine))
                 continue
             keys.append(key)
