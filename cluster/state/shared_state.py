@@ -169,6 +169,10 @@ class SharedState(BaseModel):
                     f"{type(self).__name__} is only shown here: edit it within "
                     f"`async with turn.state(...)`"
                 )
+            field = source.schema.get(name) if source is not None else None
+            if field is not None and type(value) in field.passing:
+                self.__dict__[name] = value  # there is nothing to validate
+                return
             try:
                 super().__setattr__(name, value)
             except ValidationError as error:

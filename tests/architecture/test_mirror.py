@@ -109,6 +109,7 @@ ELSEWHERE = {
     "cluster.memory.state.local": "conformance/test_state_log.py",
     "cluster.memory.state.redis": "conformance/test_state_log.py",
     "cluster.memory.state.scripts": "conformance/test_state_log.py",
+    "cluster.state.nodes": "unit/cluster/state/test_schema.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
