@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster.kernel.clock import Clock, Deadline
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
@@ -56,7 +56,13 @@ class TaskContext:
         return Deadline.after(self.remaining_s() * share, self.clock.now())
 
     def envelope(
-        self, recipient: AgentId, message: object, step: StepId, deadline: Deadline
+        self,
+        recipient: AgentId,
+        message: object,
+        step: StepId,
+        deadline: Deadline,
+        *,
+        trust: Trust = Trust.AGENT,
     ) -> Envelope:
         """Return an ask for a step of the task.
 
@@ -73,6 +79,7 @@ class TaskContext:
             step=step,
             cause=self.trace.cause,
             deadline_at=deadline.at,
+            trust=trust,
             traceparent=self.trace.traceparent,
         )
 

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.envelope import Trust
 from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId
@@ -26,7 +27,7 @@ from cluster.kernel.tasks.retries import (
     step_stale,
 )
 from cluster.kernel.tasks.staleness import Accepted, Redo, Verdict, is_fresh, verdict
-from cluster.kernel.vocabulary import Assignment, Failure
+from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
@@ -40,6 +41,12 @@ class Outcome:
 
     value: object
     saw: Saw | None
+
+
+def _trust(assignment: Assignment) -> Trust:
+    """Say whether an assignment has text from documents, which nobody here has written."""
+    findings = [each.value for each in assignment.results if isinstance(each.value, Finding)]
+    return Trust.RETRIEVED if any(each.citations for each in findings) else Trust.AGENT
 
 
 class StepRun(Unobserved):
@@ -112,7 +119,9 @@ class StepRun(Unobserved):
             submitted.collection,
             self._redo,
         )
-        ask = self._context.envelope(agent, assignment, assignment.turn_step, self._deadline)
+        ask = self._context.envelope(
+            agent, assignment, assignment.turn_step, self._deadline, trust=_trust(assignment)
+        )
         return await self._context.asker.ask_replaceable(ask, self)
 
     async def _is_registered(self, agent: AgentId) -> bool:
@@ -164,7 +173,8 @@ class StepRun(Unobserved):
             return
         said = (
             f"What step {self._order.step.id} was made from has changed since, and it could not"
-            f" be done again: {failure.message}."
+            f" be done again: {failure.message}. What it had written to shared state may be"
+            " taken back."
         )
         await self._finished(self._stale, Accepted(degraded=(said,)))
 

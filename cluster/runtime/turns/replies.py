@@ -71,10 +71,11 @@ class Replies:
         reply = self._sender.about(asked, asked.sender, Kind.REPLY, (body_type, body))
         if saw:
             reply.saw = saw
-            reply.trust = self._trust(saw)
+            if self._is_retrieved(saw):
+                reply.trust = Trust.RETRIEVED
         self._sender.exchange.answer(asked, reply)
 
-    def _trust(self, saw: bytes) -> Trust:
-        """Say whether an answer has text from documents, which nobody here has written."""
+    def _is_retrieved(self, saw: bytes) -> bool:
+        """Say whether an answer may have text from documents, which nobody here has written."""
         seen = self._sender.codec.decode(SAW, saw)
-        return Trust.RETRIEVED if isinstance(seen, Saw) and seen.namespaces else Trust.AGENT
+        return isinstance(seen, Saw) and bool(seen.namespaces)
