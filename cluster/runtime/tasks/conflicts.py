@@ -27,6 +27,7 @@ from cluster.kernel.state.deciding import (
     judged,
     resolution_step,
 )
+from cluster.kernel.state.stamps import Writer
 from cluster.kernel.state.values import ABSENT, Slot, canonical_text
 from cluster.kernel.vocabulary import ConflictDecision, ConflictRequest, Rival
 from cluster.memory.state.entries import StepKey
@@ -67,8 +68,7 @@ class OpenConflict:
 
     def told(self) -> str:
         """Return the sentence that an answer is given with while nobody has decided."""
-        authors = [each.writer.stamp.author or "the default" for each in self.conflict.siblings]
-        differing = " and ".join(dict.fromkeys(authors))
+        differing = " and ".join(_author(each.writer) for each in self.conflict.siblings)
         return (
             f"What {differing} have written to {self.place} of {self.document.name} differs, and "
             "nobody has decided between them yet."
@@ -209,6 +209,11 @@ class ConflictDesk:
         registered = await self._context.directory.all()
         roles = {each.role for each in registered if field in each.decides} - {MANAGER}
         return min(roles, default=None)
+
+
+def _author(writer: Writer) -> str:
+    author = writer.stamp.author or "nobody"
+    return author if writer.is_person or not writer.step else f"{author} ({writer.step})"
 
 
 def _shown(found: OpenConflict) -> StateConflicted:

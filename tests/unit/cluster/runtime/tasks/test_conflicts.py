@@ -158,9 +158,12 @@ async def test_what_nobody_could_decide_is_said_with_the_answer(cluster: Disputi
 
     [said] = answer_of(events).degraded
     board = f"task/{events[0].task}/Board"
-    assert said.endswith(
-        f"have written to verdict of {board} differs, and nobody has decided between them yet."
-    )
+    authors, _, rest = said.partition(" have written to ")
+    assert sorted(authors.removeprefix("What ").split(" and ")) == [
+        "coder-0 (b)",
+        "researcher-0 (a)",
+    ]
+    assert rest == f"verdict of {board} differs, and nobody has decided between them yet."
     assert len((await cluster.board(events[0].task)).conflicts) == 1
 
 
