@@ -12,7 +12,7 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
-from agents.deciding import merges
+from agents.deciding import FOR_A_PERSON, merges
 from agents.declared import knowledge
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -28,6 +28,7 @@ from cluster.kernel.vocabulary import (
 )
 
 __all__ = [
+    "FOR_A_PERSON",
     "Agent",
     "Answer",
     "Assignment",

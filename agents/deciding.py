@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agents.planning.lenient_json import Unreadable, read_json
 from cluster.kernel.errors import ModelError, UsageError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # an agent that shares nothing can do without pydantic
 DecidingT = TypeVar("DecidingT")
 _MARK = "__fleetmind_merges__"
 
+FOR_A_PERSON: Final = object()
+"""What a deciding method returns where a person is to decide: the conflict stays open."""
+
 _Decide = Callable[[DecidingT, ConflictRequest, Turn], Coroutine[Any, Any, object]]
 
 
@@ -29,7 +32,7 @@ def merges(field: object) -> Callable[[_Decide[DecidingT]], _Decide[DecidingT]]:
     """Mark a method ``async def m(self, conflict, turn)`` as the one that decides a field.
 
     It returns what is to stand: one of ``conflict.rivals``, or another value of the field, or of
-    its key where the conflict is within one.
+    its key where the conflict is within one; or `FOR_A_PERSON`, and the conflict stays open.
 
     Args:
         field: of a class of shared state, as in ``Board.verdict``.
@@ -91,6 +94,8 @@ async def decided(
     """
     field: FieldSchema = getattr(method, _MARK)
     value = await method(request, turn)
+    if value is FOR_A_PERSON:
+        return ConflictDecision(is_left_open=True)
     if isinstance(value, Rival):
         return ConflictDecision(value.value)
     if not request.has_key:

@@ -305,6 +305,8 @@ class ConflictDecision:
 
     value: str = ""
     """As JSON; empty where the key is to be removed."""
+    is_left_open: bool = False
+    """A person is to decide; the value says nothing then."""
 
 
 @dataclass(frozen=True, slots=True)

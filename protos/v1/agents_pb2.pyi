@@ -283,10 +283,12 @@ class ConflictRequest(_message.Message):
     def __init__(self, document: _Optional[str] = ..., state: _Optional[str] = ..., field: _Optional[str] = ..., has_key: _Optional[bool] = ..., key: _Optional[str] = ..., rivals: _Optional[_Iterable[_Union[Rival, _Mapping]]] = ..., goal: _Optional[str] = ...) -> None: ...
 
 class ConflictDecision(_message.Message):
-    __slots__ = ("value",)
+    __slots__ = ("value", "is_left_open")
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_LEFT_OPEN_FIELD_NUMBER: _ClassVar[int]
     value: str
-    def __init__(self, value: _Optional[str] = ...) -> None: ...
+    is_left_open: bool
+    def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again")

@@ -184,6 +184,8 @@ class ConflictDesk:
             value = judgement.sibling.value
         else:
             decision = await self._asked(found)
+            if decision.is_left_open:
+                return
             value = json.loads(decision.value) if decision.value else ABSENT
         if found.conflict not in found.document.conflicts:
             return  # somebody has decided it, or there is more to decide now

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agents import Agent, ConflictRequest, Parts, Turn, merges
+from agents import FOR_A_PERSON, Agent, ConflictRequest, Parts, Turn, merges
 from agents.manager import Manager
 from cluster.kernel.errors import ModelError, StateInvalid, UsageError
 from cluster.kernel.vocabulary import ConflictDecision, Rival
@@ -70,6 +70,19 @@ async def test_a_value_that_the_field_can_not_have_is_refused() -> None:
         await decided_by(
             Judge, ConflictRequest("task/t/Board", "Board", "verdict", rivals=(YES, NO, REMOVED))
         )
+
+
+async def test_a_method_may_leave_a_conflict_to_a_person() -> None:
+    class Modest(Agent):
+        @merges(Board.verdict)
+        async def nobody(self, conflict: ConflictRequest, turn: Turn) -> object:
+            return FOR_A_PERSON
+
+    modest = Modest(Parts(ScriptedModel({}), FakeKnowledge(), FakeSandbox()))
+
+    decision = await modest.handle(VERDICT, RecordingTurn("coder-0", "merge/1"))
+
+    assert decision == ConflictDecision(is_left_open=True)
 
 
 async def test_what_no_method_decides_is_nothing_for_the_agent() -> None:

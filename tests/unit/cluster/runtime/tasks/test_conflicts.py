@@ -139,6 +139,20 @@ async def test_a_conflict_is_shown_with_both_values_and_decided_by_the_manager(
     assert (board.fields["verdict"], board.conflicts) == ("no", ())
 
 
+async def test_what_is_left_to_a_person_stays_open_and_the_answer_says_so(
+    cluster: Disputing,
+) -> None:
+    owners = Owners(ConflictDecision(is_left_open=True))
+    await cluster.begin(owners, decides=["Board.verdict"])
+
+    events = await cluster.events()
+
+    board = await cluster.board(events[0].task)
+    assert len(board.conflicts) == 1
+    [said] = answer_of(events).degraded
+    assert "nobody has decided between them yet" in said
+
+
 async def test_the_agent_that_says_it_decides_a_field_is_asked(cluster: Disputing) -> None:
     owners = Owners(ConflictDecision('"neither"'))
     await cluster.begin(owners, decides=["Board.verdict"])
