@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from agents import Assignment, ConflictRequest, Finding, Program, Turn, handles, merges
+from agents import (
+    FOR_A_PERSON,
+    Assignment,
+    ConflictRequest,
+    Finding,
+    Program,
+    Turn,
+    handles,
+    merges,
+)
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.researcher import Researcher
-from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Plan, PlanProposal, PlanRequest, Step
 from cluster.state import SharedState, merge
@@ -43,7 +51,7 @@ class Planner(Manager):
     @merges(Board.verdict)
     async def leave(self, conflict: ConflictRequest, turn: Turn) -> object:  # noqa: ARG002 - unused
         """Decide nothing: a conflict stays open, with both values, until a person decides."""
-        raise UsageError(f"{conflict.field} is for a person to decide")
+        return FOR_A_PERSON
 
 
 class Scout(Researcher):

@@ -29,6 +29,7 @@ from cluster.kernel.state.deciding import (
 )
 from cluster.kernel.state.stamps import Writer
 from cluster.kernel.state.values import ABSENT, Slot, canonical_text
+from cluster.kernel.time_shares import DECIDE_SHARE
 from cluster.kernel.vocabulary import ConflictDecision, ConflictRequest, Rival
 from cluster.memory.state.entries import StepKey
 from cluster.memory.state.host.attempt import EditAttempt
@@ -42,8 +43,6 @@ LOOK_S = 1.0
 """So long the store may take to say what a document is like."""
 DECIDE_S = 20.0
 """So long a decision may take."""
-WAIT_SHARE = 0.25
-"""Of the time that a task has left: so long its answer waits for decisions."""
 SHOWN_CHARS = 200
 
 AskManager = Callable[[ConflictRequest, StepId, Deadline], Awaitable[ConflictDecision]]
@@ -107,7 +106,7 @@ class ConflictDesk:
         """Return what is said of the conflicts that are open when the answer is written."""
         open_ones = await self.look()
         if self._deciding:
-            timeout_s = min(DECIDE_S, self._context.remaining_s() * WAIT_SHARE)
+            timeout_s = min(DECIDE_S, self._context.remaining_s() * DECIDE_SHARE)
             await asyncio.wait(list(self._deciding), timeout=timeout_s)
             open_ones = await self._open_ones()
         return tuple([found.told() for found in open_ones])
