@@ -12,6 +12,7 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
+from agents.deciding import FOR_A_PERSON, merges
 from agents.declared import knowledge, results
 from agents.subscribing import TopicView, subscribes
 from cluster.kernel.turn import Turn
@@ -19,6 +20,7 @@ from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
+    ConflictRequest,
     Finding,
     Passage,
     Program,
@@ -27,10 +29,12 @@ from cluster.kernel.vocabulary import (
 )
 
 __all__ = [
+    "FOR_A_PERSON",
     "Agent",
     "Answer",
     "Assignment",
     "Citation",
+    "ConflictRequest",
     "Finding",
     "Parts",
     "Passage",
@@ -41,6 +45,7 @@ __all__ = [
     "Turn",
     "handles",
     "knowledge",
+    "merges",
     "results",
     "subscribes",
 ]

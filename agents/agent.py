@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
+from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
@@ -21,8 +22,9 @@ from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
+from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment, TopicNews
+from cluster.kernel.vocabulary import Assignment, ConflictRequest
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -142,6 +144,7 @@ class Agent:
 
     purpose: ClassVar[str] = ""
     _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
+    _deciding: ClassVar[Mapping[str, str]] = MappingProxyType({})
     _subscribing: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, parts: Parts) -> None:
@@ -162,12 +165,18 @@ class Agent:
                 )
             own[message_type] = name
         cls._methods = MappingProxyType({**cls._methods, **own})
+        cls._deciding = MappingProxyType({**cls._deciding, **deciding_methods(cls)})
         cls._subscribing = MappingProxyType({**cls._subscribing, **subscribing_methods(cls)})
 
     @classmethod
     def handlers(cls) -> Mapping[type, str]:
         """Return the handled message types, each with the name of its method."""
         return cls._methods
+
+    @classmethod
+    def decides(cls) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides, as ``Board.verdict``."""
+        return tuple(cls._deciding)
 
     @classmethod
     def subscribes(cls) -> tuple[str, ...]:
@@ -178,12 +187,16 @@ class Agent:
         """Answer a message with the method for its type.
 
         An assignment goes to the method for the type of one of its results, the newest first, and
-        to that for `Assignment` where there is none; news of a topic to the method that subscribes
-        to it.
+        to that for `Assignment` where there is none; a conflict of shared state to the method that
+        decides its field, news of a topic to the one that subscribes to it.
 
         Raises:
             UsageError: no method handles it.
         """
+        if isinstance(message, ConflictRequest):
+            deciding = self._deciding.get(f"{message.state}.{message.field}")
+            if deciding is not None:
+                return await decided(getattr(self, deciding), message, turn)
         if isinstance(message, TopicNews) and message.topic in self._subscribing:
             return await woken(getattr(self, self._subscribing[message.topic]), message, turn)
         chosen = self._chosen(message)

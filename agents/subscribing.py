@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.topic_news import TopicActedOn, TopicNews
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import TopicActedOn, TopicNews
 
 SubscriberT = TypeVar("SubscriberT")
 _MARK = "__fleetmind_subscribes__"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+import weakref
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
@@ -21,12 +22,14 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
-from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
+from cluster.kernel.ids import NO_AGENT, NO_STEP, NO_TASK, TaskId
 from cluster.kernel.tasks.report import TaskReport
 from cluster.kernel.vocabulary import Answer, Coherence, Failure
 from cluster.memory.knowledge.omissions import KnowledgeRead
+from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.addresses import check_coherence, check_deadline
+from cluster.uninterrupted import uninterrupted
 
 EVENTS_KEPT_MAX = 100_000
 """Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
@@ -67,19 +70,25 @@ class ClusterLink(Protocol):
         """Hand a goal to a Manager."""
         ...
 
+    def sharing(self, task: TaskId) -> StateAccess:
+        """Return a way to the documents of a task, and to those of the cluster."""
+        ...
+
 
 Join = Callable[[Configuration, Note], AbstractAsyncContextManager[ClusterLink]]
 
 
-class Task:
+class Task(SharesState):
     """A submitted goal: iterate it for its events, await it for its answer.
 
-    It may be iterated as often as wanted, at any time; every iteration sees all events.
+    It may be iterated as often as wanted, at any time; every iteration sees all events. What its
+    agents share is edited with `state`, and stays for a while after its end.
 
     Args:
         submitted: its events, which are read at once and kept.
         on_ended: is called with the task when all events have been read.
         knowledge: what it may know.
+        link: the way to the cluster, for what its agents share.
     """
 
     def __init__(
@@ -87,12 +96,15 @@ class Task:
         submitted: SubmittedTask,
         on_ended: Callable[[Task], None] | None = None,
         knowledge: KnowledgeRead | None = None,
+        link: ClusterLink | None = None,
     ) -> None:
         self.id = submitted.id
         self.knowledge = knowledge or KnowledgeRead()
         """What was read for it, and what was left out."""
         self.report = TaskReport(submitted.id)
         self.report.knowledge = self.knowledge.to_json()
+        self._link = link
+        self._shared: StateAccess | None = None
         self._submitted = submitted
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
@@ -138,6 +150,15 @@ class Task:
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
 
+    def _access(self) -> StateAccess:
+        if self._link is None:
+            raise UsageError("the task has no way to what its agents share")
+        if self._shared is None:
+            self._shared = self._link.sharing(self.id)
+            # Nobody closes a task that has ended: what it has open goes with it.
+            weakref.finalize(self, self._shared.close).atexit = False
+        return self._shared
+
     async def _outcome(self) -> Answer:
         while not self.report.is_finished:
             await self._news.wait()
@@ -174,7 +195,7 @@ class Task:
         news.set()
 
 
-class Cluster:
+class Cluster(SharesState):
     """A way to a cluster of agents, as an async context manager.
 
     Attaches to this machine's resident cluster, or starts one for the duration; with an address it
@@ -212,6 +233,7 @@ class Cluster:
         self._join = join or Cluster.default_join
         self._stack = AsyncExitStack()
         self._link: ClusterLink | None = None
+        self._shared: StateAccess | None = None
         self._tasks: set[Task] = set()
         """Those that still run; what has ended is the caller's to keep."""
 
@@ -260,21 +282,17 @@ class Cluster:
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
-        link = self._link
-        if link is None:
-            raise UsageError("the cluster is not open: use `async with Cluster() as cluster`")
+        link = self._opened()
         if not goal.strip():
             raise UsageError("the goal is empty")
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
-        if coherence is not None:
-            check_coherence(coherence, "coherence")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
         if paths and namespace:
             raise UsageError("answer from paths or from a namespace: give one of the two")
         settings = self._configuration.settings.task
-        ordered = Coherence(coherence or settings.coherence)
-        timeout_s = deadline_s or settings.deadline_s
+        timeout_s, coherence = deadline_s or settings.deadline_s, coherence or settings.coherence
+        check_coherence(coherence, "coherence")
         try:
             async with asyncio.timeout(timeout_s):
                 read = await link.knowledge(paths, self._note, namespace)
@@ -284,9 +302,9 @@ class Cluster:
                 "or give it more time"
             ) from None
         submitted = await link.submit(
-            goal, collection=read.collection, timeout_s=timeout_s, coherence=ordered
+            goal, collection=read.collection, timeout_s=timeout_s, coherence=Coherence(coherence)
         )
-        task = Task(submitted, self._tasks.discard, read)
+        task = Task(submitted, self._tasks.discard, read, link)
         self._tasks.add(task)
         return task
 
@@ -314,6 +332,16 @@ class Cluster:
             coherence=coherence,
         )
         return await task
+
+    def _opened(self) -> ClusterLink:
+        if self._link is None:
+            raise UsageError("the cluster is not open: use `async with Cluster() as cluster`")
+        return self._link
+
+    def _access(self) -> StateAccess:
+        if self._shared is None:
+            self._shared = self._opened().sharing(NO_TASK)
+        return self._shared
 
     async def _close(self) -> None:
         try:
@@ -355,20 +383,6 @@ def run(
             )
 
     return asyncio.run(ask())
-
-
-async def uninterrupted(work: Coroutine[object, object, None]) -> None:
-    """Run to the end what must not be left half done; a cancellation is passed on after it."""
-    running = asyncio.ensure_future(work)
-    interruption: asyncio.CancelledError | None = None
-    while not running.done():
-        try:
-            await asyncio.wait({running})
-        except asyncio.CancelledError as error:
-            interruption = error
-    running.result()
-    if interruption is not None:
-        raise interruption
 
 
 def _say_nothing(_text: str) -> None:

@@ -105,6 +105,14 @@ class Turn(Protocol):
         """
         ...
 
+    @property
+    def stale_s(self) -> float:
+        """For how long the store has not said how current the shared documents here are.
+
+        0 while it does: what `open` and `peek` return is then at most a second old.
+        """
+        ...
+
     def publish(self, topic: str, value: object) -> None:
         """Add a value to a topic of the task, and wake the agents that subscribe to it.
 

@@ -6,10 +6,10 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
-from typing import ClassVar
 
 from cluster.kernel.ids import StepId, TaskId
 
@@ -273,25 +273,51 @@ class VerifyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TopicNews:
-    """Wakes whoever subscribes to a topic: something was published that they have not acted on."""
+class Rival:
+    """One of the values of a conflict, and who wants it."""
 
-    step: StepId
-    """What acting on it is called; whoever has done that answers as before."""
-    topic: str
-    version: int
-    """That of the topic's document with the latest value."""
-    redo: ClassVar[int] = 0
-    """As of an `Assignment`, which it is kept like: it is never done again, and needs no step."""
-    missing: ClassVar[tuple[StepId, ...]] = ()
+    value: str = ""
+    """As JSON; empty where the key is removed."""
+    author: str = ""
+    step: str = ""
+    """The author's; each has a result that was made with it."""
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its author has removed the key."""
+        return not self.value
+
+    @property
+    def content(self) -> object:
+        """The value as plain data: what `json.loads` makes of it; None for a removal."""
+        return json.loads(self.value) if self.value else None
 
 
 @dataclass(frozen=True, slots=True)
-class TopicActedOn:
-    """Answers a `TopicNews`; what was made of it is written by then."""
+class ConflictRequest:
+    """Asks whoever a field of shared state belongs to which value is to stand."""
 
-    topic: str
-    version: int
+    document: str
+    state: str
+    """The class of the document."""
+    field: str
+    has_key: bool = False
+    """Whether the conflict is within one key of the field's dict."""
+    key: str = ""
+    rivals: tuple[Rival, ...] = ()
+    """What the place shows meanwhile comes first."""
+    goal: str = ""
+    """Of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictDecision:
+    """Answers a `ConflictRequest`."""
+
+    value: str = ""
+    """As JSON; empty where the key is to be removed."""
+    is_left_open: bool = False
+    """A person is to decide; the value says nothing then."""
 
 
 @dataclass(frozen=True, slots=True)

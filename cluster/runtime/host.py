@@ -42,6 +42,8 @@ class AgentProfile:
     concurrency: int = 16
     pid: int = 0
     """The process it lives in; 0 where it shares one with others."""
+    decides: tuple[str, ...] = ()
+    """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
     subscribes: tuple[str, ...] = ()
     """Topics that wake it."""
 
@@ -131,6 +133,7 @@ class Host:
             self.profile.handles,
             self.profile.pid,
             None if self._knowledge is None else self._knowledge(),
+            self.profile.decides,
             subscribes=self.profile.subscribes,
         )
 

@@ -23,7 +23,7 @@ from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from cluster.kernel import events
+from cluster.kernel import events, topic_news
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from protos.v1 import agents_pb2
@@ -282,7 +282,11 @@ def unpack(value: bytes) -> tuple[str, bytes, bytes]:
 
 def _kernel_messages() -> list[type]:
     """Return the value classes of the kernel that have a protobuf message."""
-    candidates = [*vars(tasks).values(), *vars(events).values()]
+    candidates = [
+        *vars(tasks).values(),
+        *vars(events).values(),
+        *vars(topic_news).values(),
+    ]
     return [
         value
         for value in candidates

@@ -285,6 +285,42 @@ class TopicActedOn(_message.Message):
     version: int
     def __init__(self, topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
+class Rival(_message.Message):
+    __slots__ = ("value", "author", "step")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    author: str
+    step: str
+    def __init__(self, value: _Optional[str] = ..., author: _Optional[str] = ..., step: _Optional[str] = ...) -> None: ...
+
+class ConflictRequest(_message.Message):
+    __slots__ = ("document", "state", "field", "has_key", "key", "rivals", "goal")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    HAS_KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RIVALS_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    state: str
+    field: str
+    has_key: bool
+    key: str
+    rivals: _containers.RepeatedCompositeFieldContainer[Rival]
+    goal: str
+    def __init__(self, document: _Optional[str] = ..., state: _Optional[str] = ..., field: _Optional[str] = ..., has_key: _Optional[bool] = ..., key: _Optional[str] = ..., rivals: _Optional[_Iterable[_Union[Rival, _Mapping]]] = ..., goal: _Optional[str] = ...) -> None: ...
+
+class ConflictDecision(_message.Message):
+    __slots__ = ("value", "is_left_open")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_LEFT_OPEN_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    is_left_open: bool
+    def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
+
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again", "coherence")
     TASK_FIELD_NUMBER: _ClassVar[int]

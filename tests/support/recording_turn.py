@@ -44,6 +44,10 @@ class RecordingTurn:
     def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         raise AssertionError(f"{self.agent} looks at {of.__name__}, which no test expects")
 
+    @property
+    def stale_s(self) -> float:
+        return 0.0
+
     def publish(self, topic: str, value: object) -> None:
         raise AssertionError(f"{self.agent} publishes {value!r} to {topic}, which no test expects")
 

@@ -55,6 +55,10 @@ class BuiltAgent(Protocol):
         """Answer a message."""
         ...
 
+    def decides(self) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides."""
+        ...
+
     def handlers(self) -> Mapping[type, object]:
         """Return the handled message types."""
         ...
@@ -197,6 +201,7 @@ def _build_host(
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
+        agent.decides(),
         subscribes=agent.subscribes(),
     )
 

@@ -17,7 +17,7 @@ from cluster.kernel.state.values import Value
 WAITING_MAX = 1_000
 """Values of a turn that are not written yet."""
 
-Write = Callable[[str, Value], Awaitable[None]]
+WriteValue = Callable[[str, Value], Awaitable[None]]
 
 
 class Publisher:
@@ -27,7 +27,7 @@ class Publisher:
         write: adds a value to a topic.
     """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: WriteValue) -> None:
         self._write = write
         self._waiting: deque[tuple[str, Value]] = deque()
         self._work: asyncio.Task[None] | None = None

@@ -195,7 +195,8 @@ class StepRun(Unobserved):
             return
         said = (
             f"What step {self._order.step.id} was made from has changed since, and it could not"
-            f" be done again: {failure.message}."
+            f" be done again: {failure.message}. What it had written to shared state may be"
+            " taken back."
         )
         await self._finished(self._stale, Accepted(degraded=(said,)))
 

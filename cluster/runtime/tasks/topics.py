@@ -21,7 +21,7 @@ from cluster.kernel.tasks.topics import (
     subscriptions,
 )
 from cluster.kernel.time_shares import ANSWER_SHARE
-from cluster.kernel.vocabulary import TopicNews
+from cluster.kernel.topic_news import TopicNews
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import STEPS_KEPT_S
@@ -178,7 +178,7 @@ class TopicDesk:
             return  # `begin` is still at work
         document.readers.count += 1
         subscriber = self._subscribers[found] = Subscriber(found, document, self._wake)
-        self._watches.append(documents.watch(name, subscriber.hear))
+        self._watches.append(documents.watchers.add(name, subscriber.hear))
         self._work.append(asyncio.create_task(subscriber.serve(), name=f"wake {found.role}"))
 
     async def _is_busy(self, documents: Documents) -> bool:

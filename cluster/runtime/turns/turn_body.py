@@ -15,8 +15,9 @@ from cluster.kernel.errors import (
     Unsupported,
 )
 from cluster.kernel.tasks.turn_life import Ending
+from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.trace import is_sampled
-from cluster.kernel.vocabulary import Assignment, Failure, TopicNews
+from cluster.kernel.vocabulary import Assignment, Failure
 from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.asks import FAILURE_TYPE
 from cluster.runtime.messaging.sender import Sender

@@ -11,7 +11,7 @@ from agents import Agent, TopicView, Turn, subscribes
 from agents.agent import Parts
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
-from cluster.kernel.vocabulary import TopicActedOn, TopicNews
+from cluster.kernel.topic_news import TopicActedOn, TopicNews
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
 from tests.support.scripted_model import ScriptedModel

@@ -43,6 +43,29 @@ def _ignore(document: Document, entries: Sequence[Entry]) -> None:
     """Watch nothing."""
 
 
+class LogWatchers:
+    """Who is called when the log of a document has brought something."""
+
+    def __init__(self) -> None:
+        self._by_name: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+
+    def add(self, name: str, on_news: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the log of a document has brought something; return what ends that."""
+        self._by_name[name].append(on_news)
+
+        def end() -> None:
+            self._by_name[name].remove(on_news)
+            if not self._by_name[name]:
+                del self._by_name[name]
+
+        return end
+
+    def tell(self, name: str) -> None:
+        """Call those who watch a document."""
+        for on_news in tuple(self._by_name.get(name, ())):
+            on_news()
+
+
 class Documents:
     """What a host shares.
 
@@ -63,8 +86,14 @@ class Documents:
         self._log = log
         self._clock = clock
         self._policies = policies or Policies()
-        self._observer = observer
-        self._watchers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        self.watchers = LogWatchers()
+        """Of single documents, beside the observer of all."""
+
+        def observe(document: Document, entries: Sequence[Entry]) -> None:
+            self.watchers.tell(document.name)
+            observer(document, entries)
+
+        self._observer = observe
         self._keepers: dict[str, Keeper] = {}
         self._openings: dict[str, asyncio.Task[Document]] = {}
         self._upkeep = EditAttempt(StepKey(NO_TASK, StepId(f"upkeep/{uuid4().hex}")), "")
@@ -134,22 +163,6 @@ class Documents:
                 _log.warning("%s is shown as it was: %s", name, error)
         return document
 
-    def watch(self, name: str, on_news: Callable[[], None]) -> Callable[[], None]:
-        """Call back when the log of a document has brought something; return what ends that."""
-        self._watchers[name].append(on_news)
-
-        def end() -> None:
-            self._watchers[name].remove(on_news)
-            if not self._watchers[name]:
-                del self._watchers[name]
-
-        return end
-
-    def _observed(self, document: Document, entries: Sequence[Entry]) -> None:
-        for on_news in tuple(self._watchers.get(document.name, ())):
-            on_news()
-        self._observer(document, entries)
-
     def _opening(self, name: str) -> asyncio.Task[Document]:
         if self._is_closed:
             raise _closed()
@@ -179,7 +192,7 @@ class Documents:
     async def _opened(self, name: str, idle: Sequence[Keeper]) -> Document:
         await asyncio.gather(*(each.stop(_released()) for each in idle))
         document = Document(name, Fold(policies=self._policies), self._clock)
-        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observed)
+        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observer)
         try:
             await keeper.open()
             self._keepers[name] = keeper

@@ -26,6 +26,7 @@ CODER = Registration(
     ("Program",),
     7,
     HELD,
+    ("Board.verdict",),
     subscribes=("prices",),
 )
 

@@ -54,6 +54,29 @@ async def test_what_is_edited_in_a_block_is_seen_at_once_and_durable_soon(
     assert (await log.heads([NAME]))[NAME].version == 1
 
 
+async def test_who_must_know_waits_until_an_edit_is_durable(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    async with turn(documents).state(Board) as board:
+        board.spent += 120
+
+    await board.flushed()
+
+    assert (await log.heads([NAME]))[NAME].version == 1
+
+
+async def test_what_is_in_no_block_that_was_left_can_not_be_waited_for(
+    documents: Documents,
+) -> None:
+    shared = turn(documents)
+    for board in (Board(facts={}, said=[], spent=0), await shared.open(Board)):
+        with pytest.raises(UsageError, match="Board has not been edited"):
+            await board.flushed()
+    async with shared.state(Board) as board:
+        with pytest.raises(UsageError, match="once the block has been left"):
+            await board.flushed()
+
+
 async def test_a_block_that_raises_writes_nothing(documents: Documents) -> None:
     shared = turn(documents)
 
@@ -101,7 +124,7 @@ async def test_a_turn_that_edits_nothing_begins_no_attempt(documents: Documents)
 
 async def test_what_nobody_has_opened_can_not_be_peeked_at(documents: Documents) -> None:
     shared = turn(documents)
-    with pytest.raises(UsageError, match=r"await turn\.open\(Board\)"):
+    with pytest.raises(UsageError, match=r"await `open\(Board\)`"):
         shared.peek(Board)
 
     assert (await shared.open(Board)).spent == 0

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.kernel.errors import AgentFailed, StoreUnavailable
 from cluster.kernel.events import Answered, Event
+from cluster.kernel.topic_news import TopicActedOn, TopicNews
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -19,8 +20,6 @@ from cluster.kernel.vocabulary import (
     PlanProposal,
     PlanRequest,
     Step,
-    TopicActedOn,
-    TopicNews,
 )
 from cluster.runtime.tasks import topics
 from cluster.runtime.tasks.task_journal import events_of

@@ -329,7 +329,7 @@ async def test_who_watches_a_document_is_called_until_he_has_enough(
 ) -> None:
     calls: list[str] = []
     await here.open(BOARD)
-    end = here.watch(BOARD, lambda: calls.append("news"))
+    end = here.watchers.add(BOARD, lambda: calls.append("news"))
     other = await there.open(BOARD)
 
     spend(other, await step(there))
