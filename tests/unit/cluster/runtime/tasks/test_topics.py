@@ -142,6 +142,15 @@ async def test_a_topic_that_nobody_subscribes_to_wakes_nobody() -> None:
     assert (answer.text, answer.degraded) == ("[]", ())
 
 
+async def test_a_role_that_only_subscribes_gets_no_steps() -> None:
+    async with MemoryCluster() as cluster:
+        await cluster.add("researcher-0", Publisher())
+        await cluster.add("watcher-0", Watcher(), subscribes=("prices",))
+        await cluster.add_manager(Manager())
+        roles = await cluster.engines["manager-0"].roles("manager")
+    assert [role.name for role in roles] == ["researcher"]
+
+
 async def test_a_subscriber_that_fails_for_now_is_woken_again_and_counts_once() -> None:
     watcher = Watcher()
     watcher.failures.append(StoreUnavailable("busy"))
