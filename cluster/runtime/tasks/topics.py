@@ -20,7 +20,7 @@ from cluster.kernel.tasks.topics import (
     published_version,
     subscriptions,
 )
-from cluster.kernel.time_shares import ANSWER_SHARE
+from cluster.kernel.time_shares import ANSWER_SHARE, SUBSCRIBERS_SHARE
 from cluster.kernel.topic_news import TopicNews
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
@@ -38,8 +38,6 @@ LOOK_S = 1.0
 """So long the store may take to say what was published."""
 WAIT_S = 30.0
 """So long an answer waits for subscribers at most."""
-WAIT_SHARE = 0.25
-"""Of the time that the task has left."""
 
 Wake = Callable[[Subscription, int], Awaitable[None]]
 
@@ -138,7 +136,7 @@ class TopicDesk:
         documents = self._context.documents
         if documents is None:
             return ()
-        timeout_s = min(WAIT_S, self._context.remaining_s() * WAIT_SHARE)
+        timeout_s = min(WAIT_S, self._context.remaining_s() * SUBSCRIBERS_SHARE)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._follow(documents)
