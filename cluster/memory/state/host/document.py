@@ -210,6 +210,8 @@ class Document:
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
         is_new = self._extend(entries, sum(len(item.data) for item in new))
+        if not is_new and self.pending.forget_folded(self.fold.version):
+            self._change()  # it had been read, within a snapshot, before its answer came
         # Most edits meet no others: what readers see then is what the log has made.
         if not is_as_shown or self._shown_version is not None:
             self._show_news(known)
@@ -246,6 +248,7 @@ class Document:
         self.fold, self.incarnation = fold, incarnation
         self.open_bytes = 0
         self._refusal = None
+        self.pending.recognise_folded(fold)
         self.pending.forget_folded(fold.version)
         self._change()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from cluster.kernel.errors import ClusterError, Overloaded, UsageError
 from cluster.kernel.state.edits import Authored, EntryBody
+from cluster.kernel.state.folding import Fold
 from cluster.memory.state.entries import PendingEdit
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.codec import packed
@@ -135,6 +136,11 @@ class PendingQueue:
         if self._waiting and self._waiting[0].body.id == getattr(body, "id", None):
             self.acknowledge(self._waiting[0], version)
 
+    def recognise_folded(self, fold: Fold) -> None:
+        """Note which edits a fold has though no entry was read: a snapshot stands for theirs."""
+        while self._waiting and fold.has(self._waiting[0].body.id):
+            self.acknowledge(self._waiting[0], fold.version)
+
     def acknowledge(self, item: Pending, version: int) -> None:
         """Note that an edit is durable, at a version or before it."""
         if not self._waiting or self._waiting[0] is not item:
@@ -145,10 +151,12 @@ class PendingQueue:
         self._release(item)
         item.end()
 
-    def forget_folded(self, version: int) -> None:
-        """Forget what the fold has reached."""
+    def forget_folded(self, version: int) -> bool:
+        """Forget what the fold has reached; say whether there was any."""
+        before = len(self._durable)
         while self._durable and self._durable[0].version <= version:
             self._durable.popleft()
+        return len(self._durable) < before
 
     def forget_durable(self) -> None:
         """Forget all that is in the log: it is another log now."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
-from cluster.kernel.state.edits import Edit
+from cluster.kernel.state.attempts import Attempts
+from cluster.kernel.state.edits import Edit, Entry, EntryBody, Seal
 from cluster.kernel.state.folding import Fold
 from cluster.memory.state.entries import Appended, LogEntry, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
@@ -31,6 +34,13 @@ def attempt() -> EditAttempt:
 def foreign(version: int, amount: int) -> LogEntry:
     body: Edit = make_edit(edit_id("b", version), spent=make_field("total", 0, amount))
     return LogEntry(version, packed(body))
+
+
+def sealed_fold(body: EntryBody) -> Fold:
+    """What a reader makes of a snapshot that has an edit in it."""
+    fold = Fold()
+    fold.extend([Entry(1, body), Entry(2, Seal(1))])
+    return Fold(fold.snapshot)
 
 
 async def test_an_edit_counts_once_while_the_log_before_it_is_not_here(
@@ -70,6 +80,33 @@ async def test_what_was_appended_while_a_snapshot_was_read_stays(
     board.replace(Fold(), 1, is_same_log=True)
 
     assert (board.fields["spent"], board.version) == (1, 1)
+
+
+async def test_an_edit_that_a_snapshot_brings_before_its_answer_counts_once(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    run = board.pending.run()
+
+    board.replace(sealed_fold(run[0].body), 1, is_same_log=True)
+    assert board.fields["spent"] == 1
+    board.acknowledge(run, Appended(1, 0))
+
+    assert (board.fields["spent"], len(board.pending)) == (1, 0)
+    await attempt.flushed()
+
+
+async def test_an_edit_that_a_snapshot_has_forgotten_counts_once_when_its_answer_comes(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    run = board.pending.run()
+
+    forgetful = replace(sealed_fold(run[0].body).snapshot, attempts=Attempts())
+    board.replace(Fold(forgetful), 1, is_same_log=True)
+    board.acknowledge(run, Appended(1, 0))
+
+    assert (board.fields["spent"], len(board.pending)) == (1, 0)
 
 
 async def test_what_was_appended_to_a_log_that_is_gone_is_gone(
