@@ -182,6 +182,8 @@ class Keeper:
                 await self._tend()
             except StoreUnavailable:
                 pass  # the follower has it read again when the store is back
+            except StateDeleted:
+                self.hear()  # after it was read, and before it was shortened
             except Exception:  # noqa: BLE001 - a damaged log may be deleted, and then it is read
                 _log.exception("%s can't be read for the moment", self.document.name)
             else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import Overloaded, StaleEpoch, StateDeleted, Stopped, StoreUnavailable
 from cluster.kernel.ids import StepId
+from cluster.memory.state.entries import Appended, PendingEdit, StepKey
 from cluster.memory.state.host import documents as documents_module
 from cluster.memory.state.host import follower, keeper, pending
 from cluster.memory.state.host.documents import Documents
@@ -382,3 +384,27 @@ async def test_a_document_far_behind_goes_on_from_the_snapshot(
 
     await until(lambda: other.version == board.version)
     assert other.fields["spent"] == 600
+
+
+async def test_a_document_that_is_deleted_before_its_log_is_shortened_is_only_gone(
+    log: UnsteadyStateLog,
+    here: Documents,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board, person = await here.open(BOARD), here.person("driver")
+    for _ in range(500):
+        spend(board, person)
+    append = log.append
+
+    async def append_too_late(
+        document: str, step: StepKey, edits: Sequence[PendingEdit]
+    ) -> Appended:
+        if step.step != person.key.step:
+            await log.delete(document)
+        return await append(document, step, edits)
+
+    monkeypatch.setattr(log, "append", append_too_late)
+    await until(lambda: board.is_deleted)
+
+    assert not caplog.records
