@@ -11,13 +11,16 @@ waited_s: defaultdict[str, float] = defaultdict(float)
 
 
 def timed(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Return the method, with its time added to what its task has waited."""
+    """Return the method, with its time added to what its task has waited.
 
-    async def measured(self: object, task: str, *arguments: Any, **named: Any) -> Any:
+    Its first argument is the task, or something of a task.
+    """
+
+    async def measured(self: object, subject: Any, *arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()
         try:
-            return await method(self, task, *arguments, **named)
+            return await method(self, subject, *arguments, **named)
         finally:
-            waited_s[task] += time.perf_counter() - started
+            waited_s[getattr(subject, "task", subject)] += time.perf_counter() - started
 
     return measured

@@ -19,7 +19,7 @@ TIMED: dict[type, tuple[str, ...]] = {
     RedisJournal: ("claim", "append", "acknowledge"),
     StepRecords: ("find", "keep"),
 }
-"""The methods on whose way a task waits; all take the task first."""
+"""The methods on whose way a task waits; all take the task, or something of it, first."""
 
 
 def main() -> None:

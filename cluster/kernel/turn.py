@@ -5,12 +5,16 @@ The runtime's implementation is `cluster.runtime.turns.running_turn`; tests use 
 
 from __future__ import annotations
 
-from typing import Protocol, get_args
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar, get_args
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import UsageError
 from cluster.kernel.events import AgentDetail
 from cluster.kernel.ids import AgentId, StepId, TaskId
+
+State = TypeVar("State")
+"""A subclass of `cluster.state.SharedState`."""
 
 
 class Turn(Protocol):
@@ -43,6 +47,50 @@ class Turn(Protocol):
 
     def remaining_s(self) -> float:
         """Return the seconds left until the deadline."""
+        ...
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        """Edit a shared document: ``async with turn.state(Board) as board: ...``.
+
+        What is changed in the block is written when it is left, and seen here at once; where the
+        block raises, nothing is. It may span awaits: others go on meanwhile, and their edits and
+        this one merge, as the class says. A step that is done again replaces what it had edited.
+
+        Args:
+            of: the class of the document.
+            key: tells documents of one class apart.
+            scope: "task" or "cluster", where it isn't that of the class.
+
+        Raises:
+            StaleEpoch: somebody else does the step by now, or its task has ended.
+            StoreUnavailable: the document isn't open here, and can't be read.
+            StateDeleted: it has been deleted.
+            StateInvalid: on leaving, a field holds what its type doesn't allow.
+            Overloaded: on leaving, the store has not taken a thousand edits yet.
+            UsageError: there is no such document, or a field was changed as it can't be merged.
+        """
+        ...
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a shared document to be read, as `peek` does; it is read where it wasn't.
+
+        Raises:
+            StoreUnavailable: it isn't open here, and can't be read.
+            UsageError: there is no such document.
+        """
+        ...
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a shared document as it is known here, at once, to be read only.
+
+        What others write comes along in milliseconds, and is in what the next call returns.
+
+        Raises:
+            UsageError: nobody has opened it on this host: `open` it first.
+            StateInvalid: when a field is read that holds what its type doesn't allow.
+        """
         ...
 
     def emit(self, detail: AgentDetail) -> None:

@@ -14,6 +14,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, IdSource
 from cluster.kernel.registration import LEASE_S, Registration
 from cluster.memory.directory import Directory
+from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.port import Store
 from cluster.runtime.messaging.dead_letters import DeadLetterBox
 from cluster.runtime.messaging.exchange import Exchange
@@ -44,7 +45,10 @@ class AgentProfile:
 
 
 class Host:
-    """Runs one agent for others to reach; `make_handler` gets the sender its asks go through."""
+    """Runs one agent for others to reach; `make_handler` gets the sender its asks go through.
+
+    The ``documents`` of shared state are its own from then on, and closed with it.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Host:
         spans: Spans | None = None,
         observer: DeliveryObserver | None = None,
         knowledge: Callable[[], CacheStatistics] | None = None,
+        documents: Documents | None = None,
     ) -> None:
         rng = rng or random.Random()
         ids = IdSource(clock.wall, rng)
@@ -87,11 +92,13 @@ class Host:
             sender,
             concurrency=profile.concurrency,
             records=self.records,
+            documents=documents,
             may_start=self.is_leased,
             spans=spans,
         )
         self._clock = clock
         self._knowledge = knowledge
+        self._documents = documents
         self._leased_until = 0.0
         self.is_fenced = asyncio.Event()
         """Set when a higher incarnation has taken over: this host must end."""
@@ -158,6 +165,8 @@ class Host:
         await self.turns.abort(TURNS_STOP_S)
         if isinstance(self._handler, Service):
             await self._handler.stop()
+        if self._documents is not None:
+            await self._documents.close()
 
     async def end_tasks(self, reason: str) -> None:
         """End the tasks it owns, before the whole cluster stops; their drivers are told why."""
@@ -177,3 +186,5 @@ class Host:
             await self._handler.stop()
         await self.turns.stop(TURNS_STOP_S)
         await self.exchange.stop()
+        if self._documents is not None:
+            await self._documents.close()

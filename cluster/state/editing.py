@@ -18,7 +18,14 @@ from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
 from cluster.state.carrying import carried
 from cluster.state.entries import Entries
 from cluster.state.schema import FieldSchema
-from cluster.state.shared_state import SharedState, Source, fields_of, fill, lazy, source_of
+from cluster.state.shared_state import (
+    SharedState,
+    Source,
+    fields_of,
+    fill,
+    lazy,
+    source_of,
+)
 
 State = TypeVar("State", bound=SharedState)
 
@@ -127,12 +134,16 @@ def policies_of(*states: type[SharedState], is_checked: bool = False) -> Policie
     Raises:
         UsageError: two functions have one name.
     """
-    own: dict[str, MergeFunction] = {}
-    for field in (field for state in states for field in fields_of(state).values()):
-        function = field.rule.function
-        if function is not None and own.setdefault(field.rule.name, function) is not function:
-            raise UsageError(f"two functions that merge are called {field.rule.name}")
-    return Policies(own, is_checked=is_checked)
+    policies = Policies(is_checked=is_checked)
+    for state in states:
+        policies.learn(functions_of(state))
+    return policies
+
+
+def functions_of(state: type[SharedState]) -> dict[str, MergeFunction]:
+    """Return a class's own ways of merging, by their names."""
+    rules = (field.rule for field in fields_of(state).values())
+    return {rule.name: rule.function for rule in rules if rule.function is not None}
 
 
 def _edit(field: FieldSchema, old: Value, seen: Slot, value: Any) -> FieldEdit | None:

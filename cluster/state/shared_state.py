@@ -8,8 +8,9 @@ itself is a pydantic model as any other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -27,8 +28,17 @@ from cluster.kernel.state.values import Value
 from cluster.state.entries import Entries, EntrySource
 from cluster.state.schema import FieldSchema, bare, refused, schema_of
 
+SCOPES: Final = ("task", "cluster")
+"""Who shares a document: the agents of a task, or everybody."""
 _SOURCE = "__shared_source__"
 _SCHEMA = "__shared_schema__"
+
+
+def checked_scope(scope: str) -> str:
+    """Return a scope as it is; raises UsageError where it is none."""
+    if scope not in SCOPES:
+        raise UsageError(f"the scope of shared state is one of {', '.join(SCOPES)}, not {scope!r}")
+    return scope
 
 
 class Source:
@@ -94,12 +104,29 @@ class SharedState(BaseModel):
     Between two versions of a program a field may come (it has its default), go (it is kept for who
     has it), or get another type: what was written is read as the new type where pydantic can, else
     reading that field raises `StateInvalid`, until somebody assigns it.
+
+    ``class Board(SharedState, scope="cluster", ttl_s=3600)``: its documents are shared by everybody
+    and live an hour from their last edit on. Without that they are a task's, and live as long as
+    its journal.
     """
 
     __slots__ = (_SOURCE,)
     # Not null in place of infinity, without a word: the policies refuse it.
     model_config = ConfigDict(validate_assignment=True, ser_json_inf_nan="constants")
     __shared_schema__: ClassVar[Mapping[str, FieldSchema]]
+    __shared_scope__: ClassVar[str] = SCOPES[0]
+    __shared_ttl_s__: ClassVar[float | None] = None
+
+    def __init_subclass__(
+        cls, *, scope: str | None = None, ttl_s: float | None = None, **keywords: Any
+    ) -> None:
+        super().__init_subclass__(**keywords)
+        if scope is not None:
+            cls.__shared_scope__ = checked_scope(scope)
+        if ttl_s is not None:
+            if not 0.0 < ttl_s < math.inf:
+                raise UsageError(f"{cls.__name__}.ttl_s must be over 0 s and finite, not {ttl_s}")
+            cls.__shared_ttl_s__ = ttl_s
 
     def __init__(self, /, **data: Any) -> None:
         schema: Mapping[str, FieldSchema] | None = type(self).__dict__.get(_SCHEMA)

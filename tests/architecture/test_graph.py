@@ -29,6 +29,7 @@ LEVELS = {
     "cluster.memory.cache": 5,
     "cluster.memory.state.host": 5,
     "cluster.runtime": 5,
+    "cluster.runtime.sharing": 5,
     "cluster.placement": 5,
 }
 """Modules in the longest chain: how much a newcomer has to know before the top makes sense.

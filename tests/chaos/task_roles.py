@@ -31,6 +31,7 @@ from cluster.kernel.vocabulary import (
     Step,
 )
 from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.store.port import NO_FENCE, Fence
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
@@ -107,10 +108,19 @@ class WatchedStore(RedisStore):
 
     around: Surroundings | None = None
 
-    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+    async def put_once(
+        self,
+        name: str,
+        key: str,
+        epoch: int,
+        value: bytes,
+        ttl_s: float,
+        *,
+        fence: Fence = NO_FENCE,
+    ) -> bool:
         """Put a record, and note whether it was taken."""
         assert self.around is not None
-        is_ours = await super().put_once(name, key, epoch, value, ttl_s)
+        is_ours = await super().put_once(name, key, epoch, value, ttl_s, fence=fence)
         task, _, step = key.rpartition("/")
         task = task.rpartition("/")[2]
         self.around.log.write("kept" if is_ours else "refused", task=task, step=step)

@@ -35,6 +35,7 @@ from cluster.memory.state.limits import (
     SNAPSHOT_BYTES_MAX,
 )
 from cluster.memory.state.port import StateLog
+from cluster.memory.store.port import Store
 
 TASK = TaskId("task")
 STEP, OTHER_STEP = StepId("r1"), StepId("c1")
@@ -49,6 +50,8 @@ class StateLogSubject:
     """A log to be judged, and a way to let time pass for it."""
 
     log: StateLog
+    store: Store
+    """The one beside it, where the marks of steps are."""
     pass_time: Callable[[float], Awaitable[None]]
 
 

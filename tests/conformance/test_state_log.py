@@ -8,24 +8,28 @@ import pytest
 
 from cluster.memory.state.local import LocalStateLog
 from cluster.memory.state.redis import RedisStateLog
+from cluster.memory.store.local import LocalStore
 from cluster.memory.store.redis import RedisStore
 from tests.conformance.state_log_contract import PROMISES, Promise, StateLogSubject
 from tests.conformance.state_log_workload import Workload
+from tests.conformance.step_marks_contract import STEP_PROMISES
 from tests.support.clock import ManualClock
 
 each_promise = pytest.mark.parametrize(
-    "promise", [pytest.param(promise, id=promise.__name__) for promise in PROMISES]
+    "promise",
+    [pytest.param(promise, id=promise.__name__) for promise in (*PROMISES, *STEP_PROMISES)],
 )
 
 
 @each_promise
 async def test_the_local_log_keeps_its_promises(promise: Promise) -> None:
     clock = ManualClock()
+    store = LocalStore(clock)
 
     async def pass_time(seconds: float) -> None:
         clock.advance(seconds)
 
-    await promise(StateLogSubject(LocalStateLog(clock), pass_time))
+    await promise(StateLogSubject(LocalStateLog(clock, store), store, pass_time))
 
 
 @pytest.mark.integration
@@ -37,7 +41,7 @@ async def test_the_redis_log_keeps_its_promises(promise: Promise, redis_store: R
         while now() < until:
             await redis_store.ping()
 
-    await promise(StateLogSubject(RedisStateLog(redis_store), pass_time))
+    await promise(StateLogSubject(RedisStateLog(redis_store), redis_store, pass_time))
 
 
 @pytest.mark.integration

@@ -12,6 +12,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.turn import Turn
 from cluster.memory.journal.local import LocalJournal
+from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
@@ -23,6 +24,7 @@ from cluster.runtime.turns.handler import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
 from cluster.wire.messages import MessageCodec
+from tests.support.shared_documents import UnsteadyStateLog
 
 Answering = Callable[[object, Turn], Awaitable[object]]
 
@@ -57,6 +59,9 @@ class MemoryCluster:
         self.hosts: list[Host] = []
         self.senders: dict[str, Sender] = {}
         self.engines: dict[str, TaskEngine] = {}
+        self.log = UnsteadyStateLog(self.clock, self.store)
+        self.shared: dict[str, Documents] = {}
+        """By agent; a process has one."""
         self.spans: dict[str, Spans] = {}
         """By agent, for those that are started after it was put here."""
         self._drivers: list[Driver] = []
@@ -76,7 +81,13 @@ class MemoryCluster:
 
         def engine(sender: Sender) -> TaskEngine:
             handler = FunctionHandler(answer)
-            engine = TaskEngine(handler, sender, self.journal, tasks_max=tasks_max)
+            engine = TaskEngine(
+                handler,
+                sender,
+                self.journal,
+                documents=self.shared[agent],
+                tasks_max=tasks_max,
+            )
             self.engines[agent] = engine
             return engine
 
@@ -89,6 +100,7 @@ class MemoryCluster:
             self.senders[profile.agent] = sender
             return make(sender)
 
+        self.shared[profile.agent] = Documents(self.log, self.clock)
         host = Host(
             profile,
             keep,
@@ -98,6 +110,7 @@ class MemoryCluster:
             codec=MessageCodec(),
             lease_s=self._lease_s,
             spans=self.spans.get(profile.agent),
+            documents=self.shared[profile.agent],
         )
         await host.start()
         self.hosts.append(host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from cluster.kernel.clock import Deadline
@@ -9,6 +10,7 @@ from cluster.kernel.events import AgentDetail, FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 
 DetailT = TypeVar("DetailT")
+State = TypeVar("State")
 
 
 class RecordingTurn:
@@ -28,6 +30,17 @@ class RecordingTurn:
 
     def emit(self, detail: AgentDetail) -> None:
         self.emitted.append(detail)
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        raise AssertionError(f"{self.agent} edits {of.__name__}, which no test expects")
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        raise AssertionError(f"{self.agent} opens {of.__name__}, which no test expects")
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        raise AssertionError(f"{self.agent} looks at {of.__name__}, which no test expects")
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         raise AssertionError(f"{self.agent} asked {recipient}, which no test expects")

@@ -25,7 +25,9 @@ from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.local import LocalStateLog
+from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import StateLog
+from cluster.memory.store.port import Store
 
 BOARD = "task/t/Board/"
 TASK = TaskId("t")
@@ -35,14 +37,16 @@ POLICIES = Policies()
 class UnsteadyStateLog(LocalStateLog):
     """The twin, with what goes wrong on the way to it and back."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: Clock, store: Store | None = None) -> None:
+        super().__init__(clock, store)
         self.is_down = False
         self.is_silent = False
         """Whether wake-ups get lost."""
         self.lost_answers = 0
         """So many appends take effect and say they haven't."""
         self.appends = self.reads = 0
+        self.expired: dict[TaskId, float] = {}
+        """How long the documents of tasks are kept that have ended."""
         self.delay: Callable[[], int] = lambda: 0
         """So many turns of the loop a call waits, each time it crosses."""
 
@@ -52,9 +56,9 @@ class UnsteadyStateLog(LocalStateLog):
         if self.is_down:
             raise StoreUnavailable("the store is down")
 
-    async def begin(self, task: TaskId, step: StepId) -> Begun:
+    async def begin(self, task: TaskId, step: StepId, marks: StepMarks | None = None) -> Begun:
         await self._cross()
-        return await super().begin(task, step)
+        return await super().begin(task, step, marks)
 
     async def append(
         self,
@@ -87,6 +91,11 @@ class UnsteadyStateLog(LocalStateLog):
     async def put_snapshot(self, document: str, incarnation: int, snapshot: LogSnapshot) -> bool:
         await self._cross()
         return await super().put_snapshot(document, incarnation, snapshot)
+
+    async def expire(self, task: TaskId, ttl_s: float) -> None:
+        await self._cross()
+        await super().expire(task, ttl_s)
+        self.expired[task] = ttl_s
 
     async def feed(self) -> LocalFeed:
         await self._cross()

@@ -84,10 +84,24 @@ class Policies:
         self, own: Mapping[str, MergeFunction] | None = None, *, is_checked: bool = False
     ) -> None:
         self._known: dict[str, Policy] = dict(POLICIES)
-        for name, function in (own or {}).items():
+        self._own: dict[str, MergeFunction] = {}
+        self._is_checked = is_checked
+        self.learn(own or {})
+
+    def learn(self, own: Mapping[str, MergeFunction]) -> bool:
+        """Take policies in; say whether one of them is new.
+
+        Raises:
+            UsageError: a name is none, or is another function's.
+        """
+        before = len(self._own)
+        for name, function in own.items():
             if ":" not in name:
                 raise UsageError(f"a policy of one's own is called module:qualname, not {name!r}")
-            self._known[name] = OwnPolicy(name, function, is_checked=is_checked)
+            if self._own.setdefault(name, function) is not function:
+                raise UsageError(f"two functions that merge are called {name}")
+            self._known[name] = OwnPolicy(name, function, is_checked=self._is_checked)
+        return len(self._own) > before
 
     def find(self, name: str) -> Policy | None:
         """Return the policy of that name; None where this process doesn't know it."""

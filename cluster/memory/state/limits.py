@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 
 from cluster.kernel.errors import Overloaded, StaleEpoch, StateDeleted, UsageError
-from cluster.kernel.ids import TaskId
+from cluster.kernel.ids import StepId, TaskId
 from cluster.memory.state.entries import LogSnapshot, PendingEdit, StepKey
 
 EDIT_BYTES_MAX = 256 * 1024
@@ -83,6 +83,11 @@ def overtaken(step: StepKey) -> StaleEpoch:
 def ended(task: TaskId) -> StaleEpoch:
     """Return the error of a step that is begun too late."""
     return StaleEpoch(f"task {task} has ended: no step of it begins any more")
+
+
+def done(step: StepId) -> StaleEpoch:
+    """Return the error of an attempt that is begun too late."""
+    return StaleEpoch(f"step {step} has its result: no attempt at it begins any more")
 
 
 def deleted(document: str) -> StateDeleted:

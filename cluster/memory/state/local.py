@@ -38,12 +38,14 @@ from cluster.memory.state.limits import (
     checked_edits,
     checked_snapshot,
     deleted,
+    done,
     ended,
     overfull,
     overtaken,
 )
+from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import task_prefix
-from cluster.memory.store.port import checked_ttl_s
+from cluster.memory.store.port import Store, checked_ttl_s
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class _Steps:
     generations: dict[StepId, int] = field(default_factory=dict)
     marks: dict[StepId, dict[str, _Mark]] = field(default_factory=lambda: defaultdict(dict))
     """Of each step, by the documents' names in the order of their first edits."""
+    settled: set[StepId] = field(default_factory=set)
     is_ended: bool = False
     expires_at: float = math.inf
 
@@ -94,25 +97,34 @@ class _Steps:
 class LocalStateLog:
     """`cluster.memory.state.port.StateLog` in dictionaries."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, store: Store | None = None) -> None:
         self._clock = clock
+        self._store = store
+        """Where the marks of steps are; its twin too, or what is one step here would be several."""
         self._documents: dict[str, _Document] = {}
         self._steps: dict[str, _Steps] = {}
         """By task; by step where it is a person's."""
         self._incarnations = itertools.count(1)
         self._feeds: dict[LocalFeed, None] = {}
 
-    async def begin(self, task: TaskId, step: StepId) -> Begun:
+    async def begin(self, task: TaskId, step: StepId, marks: StepMarks | None = None) -> Begun:
         """Begin a new attempt at a step: from now on earlier ones write nothing."""
         steps = self._steps_of(task)
         if steps.is_ended:
             raise ended(task)
+        if step in steps.settled or await _has_result(self._store, marks):
+            raise done(step)
         steps.expires_at = self._clock.now() + STEPS_KEPT_S
         steps.generations[step] = generation = steps.generations.get(step, 0) + 1
+        if marks is not None and self._store is not None:
+            await self._store.put_many({marks.attempt: b"%d" % generation}, marks.kept_s)
         return Begun(generation, tuple(steps.marks[step]))
 
     async def settle(self, task: TaskId, step: StepId) -> None:
         """Note that no attempt at the step will follow, since its result is recorded."""
+        steps = self._steps_of(task)
+        if step in steps.generations:
+            steps.settled.add(step)
         for document in self._documents.values():
             document.open_steps.pop((task, step), None)
 
@@ -265,6 +277,12 @@ class LocalStateLog:
         for kept in (self._documents, self._steps):
             for name in [name for name, each in kept.items() if each.expires_at <= now]:
                 del kept[name]
+
+
+async def _has_result(store: Store | None, marks: StepMarks | None) -> bool:
+    if store is None or marks is None:
+        return False
+    return await store.get_many([marks.record]) != [None]
 
 
 def _index(kept: _Document, after: int) -> int:

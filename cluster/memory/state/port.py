@@ -27,6 +27,7 @@ from cluster.memory.state.entries import (
     PendingEdit,
     StepKey,
 )
+from cluster.memory.state.marks import StepMarks
 
 
 class StateLog(Protocol):
@@ -38,13 +39,14 @@ class StateLog(Protocol):
             what reads.
     """
 
-    async def begin(self, task: TaskId, step: StepId) -> Begun:
+    async def begin(self, task: TaskId, step: StepId, marks: StepMarks | None = None) -> Begun:
         """Begin a new attempt at a step: from now on earlier ones write nothing.
 
-        Repeated, it begins another one.
+        Repeated, it begins another one. With ``marks`` it looks, in the same instant, whether the
+        step has a result, and leaves its generation for whoever records one.
 
         Raises:
-            StaleEpoch: the task has ended.
+            StaleEpoch: the task has ended, the step is settled, or it has a result.
         """
         ...
 

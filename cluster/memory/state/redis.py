@@ -25,10 +25,12 @@ from cluster.memory.state.limits import (
     checked_edits,
     checked_snapshot,
     deleted,
+    done,
     ended,
     overfull,
     overtaken,
 )
+from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import task_prefix
 from cluster.memory.store.port import checked_ttl_s
 from cluster.memory.store.redis import RedisStore
@@ -55,11 +57,17 @@ class RedisStateLog:
     def __init__(self, store: RedisStore) -> None:
         self._store = store
 
-    async def begin(self, task: TaskId, step: StepId) -> Begun:
+    async def begin(self, task: TaskId, step: StepId, marks: StepMarks | None = None) -> Begun:
         """Begin a new attempt at a step: from now on earlier ones write nothing."""
-        told = await self._store.run_script(scripts.BEGIN, _keys(task=task), [step])
+        keys, arguments = _keys(task=task), [str(step)]
+        if marks is not None:
+            keys += map(self._store.script_key, (marks.record, marks.attempt))
+            arguments += [str(_milliseconds(marks.kept_s))]
+        told = await self._store.run_script(scripts.BEGIN, keys, arguments)
         if told == b"ended":
             raise ended(task)
+        if told == b"done":
+            raise done(step)
         generation, documents = told
         return Begun(generation, tuple(each.decode() for each in documents))
 

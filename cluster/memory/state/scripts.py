@@ -9,9 +9,9 @@ settled, are a sorted set by the version of their first entry.
 
 Of a task there is one key, a hash: ``generation:STEP``, ``documents:STEP`` (what the step has
 written to, packed), ``edits:STEP\0DOCUMENT`` (the latest edit: generation, ordinal, version, and
-incarnation of the document), and ``ended`` where it has. Of all documents there are their names, a
-sorted set in the order of the bytes; those that expire, by the time when they do, so that names of
-what is gone are found; and the feed.
+incarnation of the document), ``settled:STEP`` where it is, and ``ended`` where the task has. Of all
+documents there are their names, a sorted set in the order of the bytes; those that expire, by the
+time when they do, so that names of what is gone are found; and the feed.
 
 Each script writes first what Redis may refuse for want of memory: a script that is refused there
 has changed nothing, one that has begun to write is not refused any more. Numbers stay under 14
@@ -76,17 +76,23 @@ local function settled(version)
 end
 """
 
-# ARGV: step. Returns its generation and what earlier ones have written to.
+# KEYS: also the step's record and its latest attempt, or none of both. ARGV: step, milliseconds
+# that the attempt stays there. Returns its generation and what earlier ones have written to.
 BEGIN: Final = f"""
 if redis.call('HEXISTS', KEYS[4], 'ended') == 1 then return 'ended' end
+if redis.call('HEXISTS', KEYS[4], 'settled:' .. ARGV[1]) == 1 then return 'done' end
+if KEYS[9] and redis.call('EXISTS', KEYS[9]) == 1 then return 'done' end
 local generation = redis.call('HINCRBY', KEYS[4], 'generation:' .. ARGV[1], 1)
 redis.call('PEXPIRE', KEYS[4], {round(STEPS_KEPT_S * 1000)})
+if KEYS[10] then redis.call('SET', KEYS[10], generation, 'PX', ARGV[2]) end
 local documents = redis.call('HGET', KEYS[4], 'documents:' .. ARGV[1])
 return {{generation, documents and cmsgpack.unpack(documents) or {{}}}}
 """
 
 # ARGV: step, its name among the open ones.
 SETTLE: Final = """
+if redis.call('HEXISTS', KEYS[4], 'generation:' .. ARGV[1]) == 0 then return end
+redis.call('HSET', KEYS[4], 'settled:' .. ARGV[1], 1)
 local documents = redis.call('HGET', KEYS[4], 'documents:' .. ARGV[1])
 for _, document in ipairs(documents and cmsgpack.unpack(documents) or {}) do
   redis.call('ZREM', KEYS[8] .. 'open:' .. document, ARGV[2])

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from cluster.kernel.clock import Clock
-from cluster.memory.store.port import checked_ttl_s
+from cluster.memory.store.port import NO_FENCE, Fence, checked_ttl_s
 
 
 class LocalStore:
@@ -60,10 +60,21 @@ class LocalStore:
         self._leases.add(key)
         return True
 
-    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+    async def put_once(
+        self,
+        name: str,
+        key: str,
+        epoch: int,
+        value: bytes,
+        ttl_s: float,
+        *,
+        fence: Fence = NO_FENCE,
+    ) -> bool:
         """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
         checked_ttl_s(ttl_s)
         if self._epochs.get(name, 0) > epoch or self._get(key) is not None:
+            return False
+        if int(self._get(fence.key) or 0) > fence.highest:
             return False
         self._epochs[name] = epoch
         await self.put_many({key: value}, ttl_s)

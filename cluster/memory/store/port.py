@@ -9,9 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cluster.kernel.errors import UsageError
+
+
+class Fence(NamedTuple):
+    """A key whose value is a number, as text, and how high that may be for something to be done."""
+
+    key: str
+    highest: int
+
+
+NO_FENCE: Final = Fence("", 0)
 
 
 class Store(Protocol):
@@ -54,15 +64,24 @@ class Store(Protocol):
         """
         ...
 
-    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+    async def put_once(
+        self,
+        name: str,
+        key: str,
+        epoch: int,
+        value: bytes,
+        ttl_s: float,
+        *,
+        fence: Fence = NO_FENCE,
+    ) -> bool:
         """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``.
 
         Newer epochs count as in `put_lease`. Where an earlier try ended in `StoreUnavailable`, a
         False may be that try's own success: read the key to know.
 
         Returns:
-            False, and nothing is written, where a higher epoch has been given out, or the key is
-            set.
+            False, and nothing is written, where a higher epoch has been given out, the key is set,
+            or the fence is passed.
         """
         ...
 

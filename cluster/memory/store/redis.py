@@ -30,7 +30,7 @@ from redis.exceptions import (
 )
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.port import checked_ttl_s
+from cluster.memory.store.port import NO_FENCE, Fence, checked_ttl_s
 from cluster.memory.store.redis_server import Target, warning_of, why_unfit
 
 StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
@@ -60,10 +60,12 @@ redis.call('SADD', KEYS[3], KEYS[2])
 return 1
 """
 
-# KEYS: counter of the name, key. ARGV: epoch, value, milliseconds.
+# KEYS: counter of the name, key, fence. ARGV: epoch, value, milliseconds, how high the fence may
+# be.
 _PUT_ONCE = """
 local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
 local epoch = tonumber(ARGV[1])
+if tonumber(redis.call('GET', KEYS[3]) or '0') > tonumber(ARGV[4]) then return 0 end
 if newest > epoch or not redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') then return 0 end
 if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
 return 1
@@ -238,12 +240,21 @@ class RedisStore:
         async with self._operation() as client:
             return bool(await _run(client, _PUT_LEASE, keys, [epoch, value, ttl_ms]))
 
-    async def put_once(self, name: str, key: str, epoch: int, value: bytes, ttl_s: float) -> bool:
+    async def put_once(
+        self,
+        name: str,
+        key: str,
+        epoch: int,
+        value: bytes,
+        ttl_s: float,
+        *,
+        fence: Fence = NO_FENCE,
+    ) -> bool:
         """Set a free ``key`` for ``ttl_s`` seconds if ``epoch`` is still the newest of ``name``."""
-        keys = [self._epochs + name, self._keys + key]
-        ttl_ms = _milliseconds(ttl_s)
+        keys = [self._epochs + name, self._keys + key, self._keys + fence.key]
+        arguments = (epoch, value, _milliseconds(ttl_s), fence.highest)
         async with self._operation() as client:
-            return bool(await _run(client, _PUT_ONCE, keys, [epoch, value, ttl_ms]))
+            return bool(await _run(client, _PUT_ONCE, keys, arguments))
 
     async def leases(self) -> dict[str, bytes]:
         """Return every key set by `put_lease` that has not run out, and its value."""
@@ -257,6 +268,10 @@ class RedisStore:
         keys = [self._epochs + name, self._keys + key]
         async with self._operation() as client:
             return bool(await _run(client, _DROP_LEASE, keys, [epoch]))
+
+    def script_key(self, key: str) -> str:
+        """Return what `run_script` has to call a key that `put_once` and `get_many` know."""
+        return self._keys.removeprefix(self._prefix) + key
 
     async def run_script(
         self, script: str, keys: Sequence[str], arguments: Sequence[bytes | int | str]

@@ -25,6 +25,8 @@ from cluster.memory.directory import scope_of
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.names import LEARNED
 from cluster.memory.namespaces.redis import RedisNamespaces
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.own_modules import OwnModules
@@ -191,10 +193,13 @@ def _build_host(
         os.getpid(),
     )
 
+    documents = Documents(RedisStateLog(store), clock)
+
     def handler(sender: Sender) -> Handler:
         if not is_manager:
             return agent
-        return TaskEngine(agent, sender, RedisJournal(store, scope), tasks_max=concurrency)
+        journal = RedisJournal(store, scope)
+        return TaskEngine(agent, sender, journal, documents=documents, tasks_max=concurrency)
 
     return Host(
         profile,
@@ -206,6 +211,7 @@ def _build_host(
         scope=scope,
         spans=spans,
         knowledge=knowledge.statistics,
+        documents=documents,
     )
 
 

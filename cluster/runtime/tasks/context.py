@@ -11,7 +11,10 @@ from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
 from cluster.memory.directory import Directory
+from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.sharing.sharing_turn import SharingTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class TaskContext:
     asker: Sender
     deadline: Deadline
     trace: Trace
+    documents: Documents | None = None
+    """What of shared state is open in this process; None where there is none."""
 
     @property
     def agent(self) -> AgentId:
@@ -69,8 +74,8 @@ class TaskContext:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTurn:
+@dataclass(slots=True, eq=False)
+class OwnTurn(SharingTurn):
     """The Manager's own turn for a task that its host owns: its plan, its answer."""
 
     context: TaskContext
@@ -96,6 +101,13 @@ class OwnTurn:
     def remaining_s(self) -> float:
         """Return the seconds left."""
         return self.deadline.remaining_s(self.context.clock.now())
+
+    async def begin_attempt(self, documents: Documents) -> EditAttempt:
+        """Return the author of all that is edited: an attempt at its step.
+
+        The journal has what it comes to, and the term of its owner is what fences that.
+        """
+        return await documents.begin(self.task, self.step, self.agent)
 
     def emit(self, detail: object) -> None:
         """Say how far it is.

@@ -27,11 +27,13 @@ from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
-from cluster.memory.journal.port import Journal, OpenTask
+from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, Journal, OpenTask
+from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.context import TaskContext, Trace
 from cluster.runtime.tasks.second_look import verify_request
+from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
 from cluster.runtime.tasks.task_story import View
@@ -61,6 +63,7 @@ class TaskEngine:
         sender: Sender,
         journal: Journal,
         *,
+        documents: Documents | None = None,
         tasks_max: int = TASKS_MAX,
         rng: Random | None = None,
     ) -> None:
@@ -71,6 +74,8 @@ class TaskEngine:
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
+        self._documents = documents
+        self._settling = Settling(documents, sender.clock)
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
@@ -98,6 +103,7 @@ class TaskEngine:
             claim.cancel()
         await asyncio.gather(*self._claims.values(), return_exceptions=True)
         await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
+        await self._settling.close()
 
     async def end_tasks(self, reason: str) -> None:
         """Cancel every task, for nobody will go on with it; return when the journals say so."""
@@ -123,6 +129,7 @@ class TaskEngine:
         """Follow a submission to its terminal event, or pass another message to the Manager."""
         if isinstance(message, Seen):
             await self._journal.acknowledge(message.task, message.index)
+            self._settling.task_ended(message.task, ACKNOWLEDGED_KEPT_S)
             return None
         if isinstance(message, SecondLook):
             message = verify_request(await self._claimant.events_of(message.task))
@@ -260,8 +267,10 @@ class TaskEngine:
     ) -> TaskRun:
         roles = await self.roles(role_of(self._sender.exchange.agent))
         sender = self._sender
-        context = TaskContext(sender.clock, sender.directory, sender, deadline, trace)
-        run = TaskRun(self._manager, context, journal, roles)
+        context = TaskContext(
+            sender.clock, sender.directory, sender, deadline, trace, self._documents
+        )
+        run = TaskRun(self._manager, context, journal, roles, self._settling)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
 

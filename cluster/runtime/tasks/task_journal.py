@@ -85,6 +85,11 @@ class TaskJournal:
             self.history.apply(event)
             self.events.append(event)
 
+    @property
+    def is_adopted(self) -> bool:
+        """Whether somebody may have worked on the task before this term."""
+        return self._term > 1
+
     async def record(self, event: Event) -> Event:
         """Append an event; when this returns it is durable and part of the history.
 

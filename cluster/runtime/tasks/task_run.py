@@ -40,7 +40,9 @@ from cluster.kernel.vocabulary import (
     PlanRequest,
     Role,
 )
+from cluster.memory.journal.port import ENDED_KEPT_S
 from cluster.runtime.tasks.context import OwnTurn, TaskContext
+from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_story import TaskStory
@@ -61,6 +63,7 @@ class TaskRun:
         context: TaskContext,
         journal: TaskJournal,
         roles: tuple[Role, ...],
+        settling: Settling,
     ) -> None:
         self.ended: asyncio.Future[Event | ClusterError] = (
             asyncio.get_running_loop().create_future()
@@ -70,6 +73,7 @@ class TaskRun:
         self._journal = journal
         self.story = TaskStory(journal, context.clock, context.agent)
         self._roles = roles
+        self._settling = settling
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -105,7 +109,9 @@ class TaskRun:
             if submitted is not None:
                 await self.story.record(submitted)
             detail = await self._outcome()
-            self._end(await self.story.record(detail))
+            ended = await self.story.record(detail)
+            self._settling.task_ended(self._journal.task, ENDED_KEPT_S)
+            self._end(ended)
         except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
         except Exception:  # noqa: BLE001 - whoever follows the run must hear of its end
@@ -160,6 +166,7 @@ class TaskRun:
         for step in proposal.plan.steps:
             self.story.show(StepPlanned(step), step.id)
         await self.story.record(PlanReady(proposal.plan, proposal.degraded))
+        self._settling.step_ended(self._journal.task, PLAN_STEP)
 
     async def _ask_manager(
         self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
@@ -169,14 +176,24 @@ class TaskRun:
         Not where another Manager has claimed the task: it may have thought it already.
         """
         await self._journal.confirm()
+        context = self._context
         turn = OwnTurn(
-            self._context, step, deadline, lambda detail: self.story.progress(detail, step)
+            context,
+            step,
+            deadline,
+            lambda detail: self.story.progress(detail, step),
+            documents=context.documents,
         )
         try:
             async with asyncio.timeout(turn.remaining_s()):
+                if self._journal.is_adopted:
+                    await turn.begin()  # nothing stays of what an earlier owner has edited
                 reply = await self._manager.handle(request, turn)
+                await turn.flush()
         except TimeoutError as error:
             raise DeadlinePassed(f"the deadline passed while the {step} was written") from error
+        finally:
+            turn.close()
         if not isinstance(reply, expected):
             raise AgentFailed(
                 f"the manager answered a {type(request).__name__} with {type(reply).__name__}"
@@ -198,6 +215,7 @@ class TaskRun:
 
         async def do(order: DoStep) -> None:
             await StepRun(self.story, self._context, order, deadline).run()
+            self._settling.step_ended(self._journal.task, order.step.id)
             start_ready()
 
         try:

@@ -25,6 +25,7 @@ from cluster.kernel.tasks.turn_life import (
     turn_ended,
 )
 from cluster.kernel.tasks.turn_order import Inbox, InboxStatistics
+from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
@@ -46,7 +47,8 @@ _RUNNING, _DISMISSED, _ANSWERED = Phase.RUNNING, Phase.DISMISSED, Phase.ANSWERED
 class TurnRunner:
     """Runs the turns of one agent.
 
-    With ``records``, what its steps come to is kept there. While ``may_start`` says no, messages
+    With ``records``, what its steps come to is kept there; with ``documents`` they may share
+    state. While ``may_start`` says no, messages
     wait in the inbox.
     """
 
@@ -57,6 +59,7 @@ class TurnRunner:
         *,
         concurrency: int,
         records: StepRecords | None = None,
+        documents: Documents | None = None,
         may_start: Callable[[], bool] | None = None,
         spans: Spans | None = None,
     ) -> None:
@@ -70,7 +73,9 @@ class TurnRunner:
         self._cancelled_early = EarlyCancels()
         self._is_stopping = False
         self._alarm: Alarm[Work] = Alarm(sender.clock, self._expire)
-        body = TurnBody(self, handler, sender, self._replies, records=records, spans=spans)
+        body = TurnBody(
+            self, handler, sender, self._replies, records=records, documents=documents, spans=spans
+        )
         self._tasks = SharedTasks(body.run, self._on_wait, f"turn of {sender.exchange.agent}")
         self.attached = 0
         """Asks that found their step running already."""

@@ -14,14 +14,18 @@ from cluster.kernel.errors import DeadlinePassed, Overloaded
 from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
+from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.sender import AskObserver, Sender
+from cluster.runtime.sharing.sharing_turn import SharingTurn
 from cluster.runtime.turns.work import Work
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class RunningTurn:
+class RunningTurn(SharingTurn):
     """The runtime's `Turn`: what a handler sees of its message and of the world.
 
     Nobody changes one; frozen it would take three times as long to make.
@@ -31,6 +35,8 @@ class RunningTurn:
     sender: Sender
     deadline: Deadline
     step: StepId
+    marks: StepMarks | None = None
+    """Where the result of its step is recorded; None where it does none of a plan."""
 
     @property
     def task(self) -> TaskId:
@@ -50,6 +56,17 @@ class RunningTurn:
     def remaining_s(self) -> float:
         """Return the seconds left."""
         return self.deadline.remaining_s(self.sender.clock.now())
+
+    async def begin_attempt(self, documents: Documents) -> EditAttempt:
+        """Return the author of all that is edited: an attempt at its step, or else the message.
+
+        A step is done again after a crash, and then replaces what it had edited. A message that is
+        none is only handled again where nobody knows whether it was, with the same id: what it has
+        edited by then stays, and counts once.
+        """
+        if self.marks is None:
+            return documents.message(self.work.asked.id, self.agent)
+        return await documents.begin(self.task, self.step, self.agent, self.marks)
 
     def emit(self, detail: object) -> None:
         """Send progress to whoever asked.

@@ -7,10 +7,18 @@ import logging
 from typing import Protocol
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.errors import ClusterError, DeadlinePassed, Unsupported
+from cluster.kernel.errors import (
+    ClusterError,
+    DeadlinePassed,
+    DeliveryError,
+    StaleEpoch,
+    Unsupported,
+)
 from cluster.kernel.tasks.turn_life import Ending
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.vocabulary import Assignment, Failure
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.asks import FAILURE_TYPE
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
@@ -49,6 +57,7 @@ class TurnBody:
         replies: Replies,
         *,
         records: StepRecords | None,
+        documents: Documents | None,
         spans: Spans | None,
     ) -> None:
         self._keeper = keeper
@@ -56,6 +65,7 @@ class TurnBody:
         self._sender = sender
         self._replies = replies
         self._records = records
+        self._documents = documents
         self._spans = spans
 
     async def run(self, work: Work) -> None:
@@ -68,10 +78,8 @@ class TurnBody:
                 message, turn = self._opened(work)
                 if work.ending is not None:
                     result = await self._ended_early(work.ending, message, turn)
-                elif self._records is not None and isinstance(message, Assignment):
-                    result = await self._do_step(self._records, message, turn)
                 else:
-                    result = self._replies.encoded(await self._handler.handle(message, turn))
+                    result = await self._handled(message, turn)
             except asyncio.CancelledError:
                 ending = work.ending or Ending.CANCELLED
                 result = self._replies.last_word(work, ending.error())
@@ -101,7 +109,9 @@ class TurnBody:
             raise Unsupported(
                 f"{envelope.recipient} is of an older version, which does not know {message.type}"
             )
-        return message, RunningTurn(work, self._sender, Deadline(at), envelope.step)
+        return message, RunningTurn(
+            work, self._sender, Deadline(at), envelope.step, documents=self._documents
+        )
 
     async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
         """Return what the askers of a turn are told that was ended before it began."""
@@ -109,6 +119,17 @@ class TurnBody:
         if ending is Ending.CANCELLED and isinstance(self._handler, Service):
             await self._handler.cancelled(message, turn)
         return self._replies.last_word(turn.work, ending.error())
+
+    async def _handled(self, message: object, turn: RunningTurn) -> Result:
+        """Return what a message comes to; what was edited for it is durable by then."""
+        try:
+            if self._records is not None and isinstance(message, Assignment):
+                return await self._do_step(self._records, message, turn)
+            reply = await self._handler.handle(message, turn)
+            await turn.flush()
+            return self._replies.encoded(reply)
+        finally:
+            turn.close()
 
     async def _do_step(
         self, records: StepRecords, message: Assignment, turn: RunningTurn
@@ -118,12 +139,44 @@ class TurnBody:
         The look costs a fraction of a millisecond and is taken before every step: an ask may have
         waited here, in a process that was frozen, while another replica did the step.
         """
-        task = turn.task
-        found = await records.find(task, message.step)
-        if found is not None:
-            return found
+        marks = records.marks(turn.task, message.step)
+        found = await records.find(marks)
+        if found.result is not None:
+            return found.result
+        turn.marks = marks
+        try:
+            if found.generation:
+                await turn.begin()  # nothing stays of what an earlier attempt has edited
+            return await self._attempted(records, marks, message, turn)
+        except StaleEpoch as error:
+            return await _overtaken(records, marks, turn, error)
+
+    async def _attempted(
+        self, records: StepRecords, marks: StepMarks, message: Assignment, turn: RunningTurn
+    ) -> Result:
+        """Do a step; its record stands for its edits, so they come first."""
         reply = await self._handler.handle(message, turn)
         result = self._replies.encoded(reply)
         if reply is None or isinstance(reply, Failure):
             return result
-        return await records.keep(task, message.step, result, turn.remaining_s() / 2)
+        await turn.flush()
+        return await records.keep(marks, result, turn.generation, turn.remaining_s() / 2)
+
+
+async def _overtaken(
+    records: StepRecords, marks: StepMarks, turn: RunningTurn, error: StaleEpoch
+) -> Result:
+    """Return what somebody else made of a step that this turn may not end.
+
+    Raises:
+        DeliveryError: a later attempt is under way: whoever waits for the step has to ask again.
+        StaleEpoch: the task has ended.
+    """
+    found = await records.find(marks)
+    if found.result is not None:
+        return found.result
+    if found.generation > turn.generation:
+        raise DeliveryError(
+            f"a later attempt at step {turn.step} has begun, so that of {turn.agent} is void"
+        ) from error
+    raise error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cluster.kernel.clock import Clock
@@ -31,6 +32,18 @@ _ENVELOPE_BYTES = 200
 """What an entry has beside its ids, its author and its deltas, and a field beside its delta."""
 PENDING_AN_ENTRY = 8
 """So many pending edits may be applied again to show one entry more of the log."""
+
+
+@dataclass(slots=True, eq=False)
+class Readers:
+    """Who has a document open."""
+
+    opened_at: float
+    """When it was last opened, monotonic."""
+    count: int = 0
+    """How many read or edit it: who keeps it beyond an await counts himself, and leaves again."""
+    views: dict[type, object] = field(default_factory=dict)
+    """What they have made of it, by class; theirs alone."""
 
 
 class Document:
@@ -56,6 +69,7 @@ class Document:
         self.fold = fold
         """What the log makes, without what is pending; its history is what can be undone."""
         self.clock = clock
+        self.readers = Readers(opened_at=clock.now())
         self._stamp = fold.stamp
         self._overlay: Contents | None = None
         """The fold with what is pending on top; None where it has to be made again."""

@@ -7,15 +7,15 @@ what is here in memory; the store is written and followed in the background.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import Overloaded, StateDeleted, Stopped
-from cluster.kernel.ids import NO_TASK, StepId, TaskId
+from cluster.kernel.ids import NO_TASK, EnvelopeId, StepId, TaskId
 from cluster.kernel.state.edits import Entry, Withdrawal
 from cluster.kernel.state.folding import Fold
-from cluster.kernel.state.own_policies import Policies
+from cluster.kernel.state.own_policies import MergeFunction, Policies
 from cluster.kernel.state.stamps import PERSON
 from cluster.memory.state.entries import PendingEdit, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
@@ -24,10 +24,13 @@ from cluster.memory.state.host.document import Document, overtaken_by
 from cluster.memory.state.host.follower import LogFollower
 from cluster.memory.state.host.keeper import Keeper, Observer
 from cluster.memory.state.limits import overtaken
+from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import StateLog, task_prefix
 
 OPEN_MAX = 1_000
-"""Documents of a host; all are asked for every second. Those of tasks that ended are released."""
+"""Documents of a host; all are asked for every second."""
+IDLE_S = 60.0
+"""One that nobody holds is closed, when others are opened, if it wasn't opened for so long."""
 CLOSE_S = 2.0
 """So long closing waits for a store that takes edits."""
 
@@ -76,6 +79,9 @@ class Documents:
     async def open(self, name: str, *, ttl_s: float | None = None) -> Document:
         """Return a document, read where it wasn't; from then on it stays current.
 
+        As long as somebody holds it (`Document.readers`), or opens it again and again: then it is
+        closed when there is need, and is no longer current.
+
         Args:
             name: what its log is called.
             ttl_s: how long it lives after an edit that is made here; None: as it is.
@@ -96,21 +102,37 @@ class Documents:
             document = opening.result()
         if ttl_s is not None:
             document.ttl_s = ttl_s
+        document.readers.opened_at = self._clock.now()
         return document
 
     def _opening(self, name: str) -> asyncio.Task[Document]:
         if self._is_closed:
             raise _closed()
         if name not in self._openings:
+            idle = self._take_idle()
             if len(self._keepers) + len(self._openings) >= OPEN_MAX:
                 raise Overloaded(f"{OPEN_MAX} documents of shared state are open here")
             self._follower.start()
-            opening = asyncio.create_task(self._opened(name), name=f"open {name}")
+            opening = asyncio.create_task(self._opened(name, idle), name=f"open {name}")
             opening.add_done_callback(_look_at)
             self._openings[name] = opening
         return self._openings[name]
 
-    async def _opened(self, name: str) -> Document:
+    def _take_idle(self) -> Sequence[Keeper]:
+        """Take out what nobody needs, and one more if there is no room."""
+        now = self._clock.now()
+        unheld = [
+            each
+            for each in self._keepers.values()
+            if not each.document.readers.count and not each.document.pending
+        ]
+        idle = [each for each in unheld if each.document.readers.opened_at <= now - IDLE_S]
+        if not idle and unheld and len(self._keepers) + len(self._openings) >= OPEN_MAX:
+            idle = [min(unheld, key=lambda each: each.document.readers.opened_at)]
+        return [self._keepers.pop(each.document.name) for each in idle]
+
+    async def _opened(self, name: str, idle: Sequence[Keeper]) -> Document:
+        await asyncio.gather(*(each.stop(_released()) for each in idle))
         document = Document(name, Fold(policies=self._policies), self._clock)
         keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observer)
         try:
@@ -121,14 +143,23 @@ class Documents:
             self._openings.pop(name, None)
         return document
 
-    async def begin(self, task: TaskId, step: StepId, author: str) -> EditAttempt:
+    async def begin(
+        self, task: TaskId, step: StepId, author: str, marks: StepMarks | None = None
+    ) -> EditAttempt:
         """Begin an attempt at a step; what earlier ones have written is as if they hadn't.
 
+        Args:
+            task: the one that the step is of.
+            step: what is begun.
+            author: who makes the edits, as people are shown it.
+            marks: where the step's result is recorded, if it is.
+
         Raises:
-            StaleEpoch: the task has ended, or somebody else has begun a later attempt.
+            StaleEpoch: the task has ended, the step has its result, or somebody else has begun a
+                later attempt.
             StoreUnavailable: to be begun anew, as another attempt.
         """
-        begun = await self._log.begin(task, step)
+        begun = await self._log.begin(task, step, marks)
         attempt = EditAttempt(StepKey(task, step, begun.generation), author)
         self._overtake(attempt)
         await asyncio.gather(*(self._withdraw(attempt, name) for name in begun.documents))
@@ -137,6 +168,44 @@ class Documents:
     def person(self, author: str) -> EditAttempt:
         """Return a person as an author: what they write is no step's, and is never run again."""
         return EditAttempt(StepKey(NO_TASK, StepId(f"{PERSON}{uuid4().hex}")), author)
+
+    def message(self, envelope: EnvelopeId, author: str) -> EditAttempt:
+        """Return who handles a message that is no step of a plan as an author.
+
+        One that is handled again, after a crash, has the same edits as far as it had made them: the
+        first of each number stays.
+        """
+        return EditAttempt(StepKey(NO_TASK, StepId(f"message/{envelope.hex()}")), author)
+
+    async def settle(self, task: TaskId, steps: Iterable[StepId]) -> None:
+        """Note that steps have their results in the journal: their edits are there to stay.
+
+        Raises:
+            StoreUnavailable: some of them may not be settled; it may be repeated.
+        """
+        for step in steps:
+            await self._log.settle(task, step)
+
+    async def end_task(self, task: TaskId, kept_s: float) -> None:
+        """Note that a task has ended: nothing is written for it, and its documents stay a while.
+
+        Raises:
+            StoreUnavailable: it may not be noted yet; it may be repeated.
+        """
+        await self.release_task(task)
+        await self._log.expire(task, kept_s)
+
+    async def know(self, own: Mapping[str, MergeFunction]) -> None:
+        """Merge by these policies from now on, in what is open too.
+
+        Raises:
+            UsageError: one of them has another function's name.
+            StoreUnavailable: a document that had an edit by one of them can't be read again.
+        """
+        if not own or not self._policies.learn(own):
+            return
+        strange = [each for each in self._keepers.values() if each.document.fold.unknown]
+        await asyncio.gather(*(each.read_again() for each in strange))
 
     def _overtake(self, attempt: EditAttempt) -> None:
         """Give up what earlier attempts at the step still have pending here."""
@@ -171,8 +240,7 @@ class Documents:
     async def release(self, prefix: str) -> None:
         """Follow documents no longer whose names begin so; pending edits are given up."""
         names = [name for name in self._keepers if name.startswith(prefix)]
-        error = Stopped("the document of shared state is no longer open here")
-        await asyncio.gather(*(self._keepers.pop(name).stop(error) for name in names))
+        await asyncio.gather(*(self._keepers.pop(name).stop(_released()) for name in names))
 
     async def release_task(self, task: TaskId) -> None:
         """Follow the documents of a task no longer: it has ended."""
@@ -199,6 +267,10 @@ class Documents:
             pass
         await self._follower.stop()
         await self.release("")
+
+
+def _released() -> Stopped:
+    return Stopped("the document of shared state is no longer open here")
 
 
 def _closed() -> Stopped:

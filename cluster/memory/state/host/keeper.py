@@ -118,6 +118,12 @@ class Keeper:
             while await self._read_page():
                 pass
 
+    async def read_again(self) -> None:
+        """Read the document from its start: it is folded otherwise now; raises as `read`."""
+        async with self._reading:
+            await self._read_whole(None, is_same_log=True)
+        await self.read()
+
     async def _read_page(self) -> bool:
         """Read a page, and say whether there are more."""
         document = self.document

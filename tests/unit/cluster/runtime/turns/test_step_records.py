@@ -8,7 +8,7 @@ import pytest
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.memory.store.local import LocalStore
-from cluster.runtime.turns.step_records import LOOKS_MAX, StepRecords
+from cluster.runtime.turns.step_records import LOOKS_MAX, Standing, StepRecords
 from tests.support.clock import ManualClock
 
 LEASE_S = 1.0
@@ -31,7 +31,7 @@ class SlowStore(LocalStore):
         self.clock.advance(self.takes_s.pop(0) if self.takes_s else 0.0)
         if self.meanwhile is not None:
             other, self.meanwhile = self.meanwhile, None
-            await other.keep(TASK, STEP, RESULT, 1.0)
+            await other.keep(other.marks(TASK, STEP), RESULT, 0, 1.0)
         return found
 
 
@@ -46,22 +46,27 @@ def records(store: SlowStore, agent: str) -> StepRecords:
     return made
 
 
+async def found(store: SlowStore) -> Standing:
+    looking = records(store, "coder-0")
+    return await looking.find(looking.marks(TASK, STEP))
+
+
 async def test_a_step_that_another_did_while_the_look_was_under_way_is_not_done_again(
     store: SlowStore,
 ) -> None:
     store.takes_s = [0.5]
     store.meanwhile = records(store, "coder-1")
 
-    assert await records(store, "coder-0").find(TASK, STEP) == RESULT
+    assert (await found(store)).result == RESULT
 
 
 async def test_a_look_that_came_back_at_once_is_believed(store: SlowStore) -> None:
-    assert await records(store, "coder-0").find(TASK, STEP) is None
+    assert (await found(store)).result is None
     assert store.looks == 1
 
 
 async def test_a_store_that_is_always_slow_is_believed_in_the_end(store: SlowStore) -> None:
     store.takes_s = [0.5] * 100
 
-    assert await records(store, "coder-0").find(TASK, STEP) is None
+    assert (await found(store)).result is None
     assert store.looks == LOOKS_MAX

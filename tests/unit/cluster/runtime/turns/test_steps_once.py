@@ -156,7 +156,7 @@ async def test_without_the_store_an_answer_goes_out_unrecorded(
     thinker = Thinker()
     thinker.go_on.set()
 
-    async def refuse(*_: object) -> bool:
+    async def refuse(*_: object, **__: object) -> bool:
         raise StoreUnavailable("the store is gone")
 
     async with MemoryCluster() as cluster:

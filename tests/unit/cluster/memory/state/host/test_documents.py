@@ -271,7 +271,7 @@ async def test_no_more_documents_are_opened_than_can_be_followed(
     here: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents_module, "OPEN_MAX", 1)
-    await here.open(BOARD)
+    (await here.open(BOARD)).readers.count += 1
     with pytest.raises(Overloaded):
         await here.open("task/t/Other/")
     await here.release_task(TASK)

@@ -1,0 +1,1 @@
+"""Shared state as turns and people have it: models to be read and edited, of open documents."""

@@ -1,0 +1,202 @@
+"""The shared documents of one turn, or of one person: opened, read, edited, and what was read.
+
+A turn gets one when it first asks for shared state (`cluster.runtime.turns.running_turn`), the
+driver and the command line have one of their own. All edits that are made through one of these are
+those of one attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.reads import Reads
+from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.document import Document
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.limits import STEPS_KEPT_S, deleted
+from cluster.memory.state.port import task_prefix
+from cluster.runtime.sharing.views import TurnView
+from cluster.state.editing import Editing, functions_of
+from cluster.state.naming import document_name
+from cluster.state.shared_state import SharedState
+
+State = TypeVar("State", bound=SharedState)
+
+_ViewKey = tuple[type[SharedState], str, str | None]
+
+
+class SharedDocuments:
+    """What one turn, or one person, has of shared state; `close` it at the end.
+
+    Args:
+        documents: those of this process.
+        task: whose documents are meant where the scope is "task"; `NO_TASK` where there is none.
+        begin: begins the attempt that all edits are of; called once, before the first edit.
+        reads: told what was read.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        task: TaskId,
+        begin: Callable[[], Awaitable[EditAttempt]],
+        reads: Reads,
+    ) -> None:
+        self._documents = documents
+        self._task = task
+        self._begin = begin
+        self.reads = reads
+        self._attempt: EditAttempt | None = None
+        self._beginning = asyncio.Lock()
+        self._held: dict[str, Document] = {}
+        self._views: dict[_ViewKey, TurnView[Any]] = {}
+
+    @property
+    def generation(self) -> int:
+        """Which attempt at its step this is; 0 while there is none, since nothing was edited."""
+        return 0 if self._attempt is None else self._attempt.key.generation
+
+    async def attempt(self) -> EditAttempt:
+        """Return the attempt that all edits are of, begun if it was not.
+
+        Raises:
+            StaleEpoch: it is too late for one.
+            StoreUnavailable: it can't be begun.
+        """
+        if self._attempt is None:
+            async with self._beginning:
+                if self._attempt is None:
+                    self._attempt = await self._begin()
+        return self._attempt
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        """Edit a document: what is changed in the block is written when it is left.
+
+        Where the block raises, nothing is. It may span awaits: others go on meanwhile, and their
+        edits and this one merge.
+        """
+        return _Block(self, of, document_name(of, key, self._task, scope))
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document as it is, read where it wasn't; from then on `peek` shows it.
+
+        Raises:
+            StoreUnavailable: it isn't open here, and can't be read.
+            UsageError: there is no such document, as `document_name` says.
+        """
+        await self.held(of, document_name(of, key, self._task, scope))
+        return self.peek(of, key=key, scope=scope)
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document as it is here, at once; it is to be read only.
+
+        Raises:
+            UsageError: it has not been opened on this host.
+        """
+        view = self._views.get((of, key, scope))
+        if view is None:
+            view = self._viewed(of, key, scope)
+        model: State = view.model()
+        return model
+
+    def _viewed(self, of: type[State], key: str, scope: str | None) -> TurnView[State]:
+        name = document_name(of, key, self._task, scope)
+        document = self._held.get(name) or self._documents.peek(name)
+        if document is None:
+            raise UsageError(
+                f"{name} isn't open here: `await turn.open({of.__name__})` before it is peeked at"
+            )
+        self._hold(document)
+        view = TurnView(of, document, self.reads)
+        self._views[of, key, scope] = view
+        return view
+
+    async def held(self, of: type[SharedState], name: str) -> Document:
+        """Return a document, open until this is closed."""
+        document = self._held.get(name)
+        if document is None:
+            await self._documents.know(functions_of(of))
+            document = await self._documents.open(name, ttl_s=self._ttl_s(of, name))
+            self._hold(document)
+        return document
+
+    def _ttl_s(self, of: type[SharedState], name: str) -> float | None:
+        """Return how long a document lives; one of a task ends with it, at the very latest so."""
+        if of.__shared_ttl_s__ is None and name.startswith(task_prefix(self._task)):
+            return STEPS_KEPT_S
+        return of.__shared_ttl_s__
+
+    def _hold(self, document: Document) -> None:
+        if document.name not in self._held:
+            self._held[document.name] = document
+            document.readers.count += 1
+
+    async def flush(self, timeout_s: float) -> None:
+        """Wait until all that was edited is durable.
+
+        Raises:
+            StaleEpoch: there is a later attempt at the step, or its task has ended.
+            StateDeleted: a document was deleted while an edit of it was under way.
+            StoreUnavailable: not all is durable after ``timeout_s`` seconds.
+        """
+        if self._attempt is None:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._documents.flush(self._attempt)
+        except TimeoutError as error:
+            raise StoreUnavailable(
+                f"the store has not taken all edits of shared state within {timeout_s:.1f} s"
+            ) from error
+
+    def report(self) -> None:
+        """Tell `reads` what was read by `peek` so far."""
+        for view in self._views.values():
+            view.report()
+
+    def close(self) -> None:
+        """Hold the documents no longer."""
+        for document in self._held.values():
+            document.readers.count -= 1
+        self._held.clear()
+        self._views.clear()
+
+
+class _Block(Generic[State]):
+    """One edit of a document, from the begin of its block to the end."""
+
+    def __init__(self, shared: SharedDocuments, of: type[State], name: str) -> None:
+        self._shared = shared
+        self._of = of
+        self._name = name
+
+    async def __aenter__(self) -> State:
+        self._attempt = await self._shared.attempt()
+        self._document = document = await self._shared.held(self._of, self._name)
+        if document.is_deleted:
+            raise deleted(document.name)
+        self._version = document.version
+        self._editing = Editing(self._of, document.fields)
+        return self._editing.model
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        editing, document = self._editing, self._document
+        self._shared.reads.state(document.name, self._version, editing.reads)
+        if error is not None:
+            return
+        edits = editing.finish()
+        if edits:
+            document.edit(self._attempt, edits, at=self._version)

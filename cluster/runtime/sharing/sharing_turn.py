@@ -1,0 +1,123 @@
+"""What of a turn is about shared state, for the two kinds of turns that there are.
+
+Subclassed by `cluster.runtime.turns.running_turn` and `cluster.runtime.tasks.context`. A turn that
+shares nothing pays for nothing: neither is anything made nor pydantic imported.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cluster.kernel.errors import UsageError
+from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.reads import Reads, Saw
+from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.documents import Documents
+
+if TYPE_CHECKING:
+    from cluster.runtime.sharing.shared_documents import SharedDocuments
+
+State = TypeVar("State")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SharingTurn:
+    """The part of a `cluster.kernel.turn.Turn` that is about shared state."""
+
+    documents: Documents | None = None
+    """Those of this process; None where it shares none."""
+    _reads: Reads | None = field(default=None, init=False)
+    _shared: SharedDocuments | None = field(default=None, init=False)
+
+    @property
+    def task(self) -> TaskId:
+        """The task it works for."""
+        raise NotImplementedError
+
+    def remaining_s(self) -> float:
+        """Return the seconds left."""
+        raise NotImplementedError
+
+    async def begin_attempt(self, documents: Documents) -> EditAttempt:
+        """Return the author of all that is edited."""
+        raise NotImplementedError
+
+    # ---- for handlers ----------------------------------------------------------------------
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        """Edit a shared document."""
+        shared: Any = self._shared or self._sharing()
+        block: AbstractAsyncContextManager[State] = shared.state(of, key=key, scope=scope)
+        return block
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a shared document to be read, read from the store where it isn't open here."""
+        shared: Any = self._shared or self._sharing()
+        model: State = await shared.open(of, key=key, scope=scope)
+        return model
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a shared document as it is known here, at once."""
+        shared: Any = self._shared or self._sharing()
+        model: State = shared.peek(of, key=key, scope=scope)
+        return model
+
+    # ---- for the runtime -------------------------------------------------------------------
+
+    @property
+    def reads(self) -> Reads:
+        """What it has read of what others may change."""
+        if self._reads is None:
+            self._reads = Reads()
+        return self._reads
+
+    def saw(self) -> Saw:
+        """Return what it has read so far of what others may change."""
+        if self._shared is not None:
+            self._shared.report()
+        return Saw() if self._reads is None else self._reads.saw()
+
+    @property
+    def generation(self) -> int:
+        """Which attempt at its step this is; 0 where nothing was edited."""
+        return 0 if self._shared is None else self._shared.generation
+
+    async def begin(self) -> None:
+        """Let nothing be left of what earlier attempts at its step have edited.
+
+        Raises:
+            StaleEpoch: the step has its result, or its task has ended.
+            StoreUnavailable: the store can't be reached.
+        """
+        if self.documents is not None:
+            await (self._shared or self._sharing()).attempt()
+
+    async def flush(self) -> None:
+        """Wait until all that it has edited is durable, for half of the time that is left.
+
+        Raises:
+            ClusterError: it isn't, as `SharedDocuments.flush` says: no result may go out.
+        """
+        if self._shared is not None:
+            await self._shared.flush(self.remaining_s() / 2)
+
+    def close(self) -> None:
+        """Hold no document any longer."""
+        if self._shared is not None:
+            self._shared.report()
+            self._shared.close()
+
+    def _sharing(self) -> SharedDocuments:
+        from cluster.runtime.sharing.shared_documents import SharedDocuments
+
+        documents = self.documents
+        if documents is None:
+            raise UsageError("this process has no shared state")
+        self._shared = shared = SharedDocuments(
+            documents, self.task, lambda: self.begin_attempt(documents), self.reads
+        )
+        return shared

@@ -1,0 +1,107 @@
+"""Tells the logs of shared state, in the background, which steps and tasks have ended.
+
+A log keeps apart what may still be withdrawn, and a task's documents live as long as its journal.
+Nobody waits for this: what is settled late only keeps a log long for a while, and a task's end
+settles all of its steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.ids import StepId, TaskId
+from cluster.memory.state.host.documents import Documents
+
+SETTLE_S = 2.0
+"""Steps are settled so long after they ended: most tasks have ended by then."""
+RETRY_S = 0.5
+CLOSE_S = 1.0
+WAITING_MAX = 10_000
+"""Tasks of which the store has not been told; more are forgotten, and their documents expire."""
+
+_log = logging.getLogger(__name__)
+
+
+class Settling:
+    """What the log has yet to be told; without documents there is nothing to tell.
+
+    Args:
+        documents: those of this process.
+        clock: says when a step has waited long enough.
+    """
+
+    def __init__(self, documents: Documents | None, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._steps: defaultdict[TaskId, dict[StepId, float]] = defaultdict(dict)
+        """Of each task that goes on, when they ended."""
+        self._ended: dict[TaskId, float] = {}
+        """How long what belongs to each task is to be kept."""
+        self._news = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
+
+    def step_ended(self, task: TaskId, step: StepId) -> None:
+        """Let what a step has edited be there to stay: its result is in the journal."""
+        if self._documents is not None and task not in self._ended:
+            self._steps[task][step] = self._clock.now()
+            self._start()
+
+    def task_ended(self, task: TaskId, kept_s: float) -> None:
+        """Let the documents of a task expire, so many seconds from now."""
+        if self._documents is None or len(self._ended) >= WAITING_MAX:
+            return
+        self._steps.pop(task, None)
+        self._ended[task] = kept_s
+        self._start()
+        self._news.set()
+
+    def _start(self) -> None:
+        if self._work is None and self._documents is not None:
+            work = self._tell_on(self._documents)
+            self._work = asyncio.create_task(work, name="settle shared state")
+
+    async def _tell_on(self, documents: Documents) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SETTLE_S if self._steps else None):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            self._news.clear()
+            try:
+                await self._tell(documents)
+            except StoreUnavailable:
+                self._news.set()
+                await asyncio.sleep(RETRY_S)
+            except Exception:  # noqa: BLE001 - one task's trouble must not keep those of others
+                _log.exception("shared state could not be settled")
+
+    async def _tell(self, documents: Documents) -> None:
+        for task, kept_s in list(self._ended.items()):
+            await documents.end_task(task, kept_s)
+            if self._ended.get(task) == kept_s:
+                del self._ended[task]
+        until = self._clock.now() - SETTLE_S
+        for task, steps in list(self._steps.items()):
+            due = [step for step, ended_at in steps.items() if ended_at <= until]
+            await documents.settle(task, due)
+            for step in due:
+                steps.pop(step, None)
+            if not steps:
+                self._steps.pop(task, None)
+
+    async def close(self) -> None:
+        """Tell what can be told in a moment, and end."""
+        if self._work is None or self._documents is None:
+            return
+        self._work.cancel()
+        await asyncio.gather(self._work, return_exceptions=True)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._tell(self._documents)
+        except (TimeoutError, StoreUnavailable) as error:
+            _log.warning("some shared state was not settled: %s", error)

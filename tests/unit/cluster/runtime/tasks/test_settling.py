@@ -1,0 +1,107 @@
+"""The log of shared state is told, later on, which steps and tasks have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import StaleEpoch
+from cluster.kernel.ids import StepId, TaskId
+from cluster.memory.state.host.documents import Documents
+from cluster.runtime.tasks import settling as settling_module
+from cluster.runtime.tasks.settling import Settling
+from tests.support.clock import ManualClock
+from tests.support.shared_documents import BOARD, TASK, UnsteadyStateLog, spend, step, until
+
+
+@pytest.fixture
+def log() -> UnsteadyStateLog:
+    return UnsteadyStateLog(SystemClock())
+
+
+@pytest.fixture
+async def documents(log: UnsteadyStateLog) -> AsyncIterator[Documents]:
+    opened = Documents(log, SystemClock())
+    yield opened
+    await opened.close()
+
+
+async def edited(documents: Documents) -> None:
+    """Have the step a edit the board."""
+    attempt = await step(documents, "a")
+    spend(await documents.open(BOARD), attempt)
+    await documents.flush(attempt)
+
+
+async def settled(log: UnsteadyStateLog) -> int:
+    return (await log.read(BOARD)).settled
+
+
+async def test_a_step_that_has_ended_is_settled_after_a_while(
+    log: UnsteadyStateLog, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling_module, "SETTLE_S", 0.0)
+    settling = Settling(documents, SystemClock())
+    await edited(documents)
+    assert await settled(log) == 0
+
+    settling.step_ended(TASK, StepId("a"))
+
+    async with asyncio.timeout(10):
+        while await settled(log) == 0:  # noqa: ASYNC110 - of a store
+            await asyncio.sleep(0)
+    await settling.close()
+
+
+async def test_a_task_that_has_ended_writes_nothing_and_is_open_nowhere_here(
+    documents: Documents,
+) -> None:
+    settling = Settling(documents, ManualClock())
+    await edited(documents)
+
+    settling.task_ended(TASK, 60.0)
+
+    await until(lambda: documents.peek(BOARD) is None)
+    await settling.close()
+    with pytest.raises(StaleEpoch):
+        await step(documents, "b")
+
+
+async def test_while_the_store_is_away_nothing_is_forgotten(
+    log: UnsteadyStateLog, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling_module, "RETRY_S", 0.0)
+    settling = Settling(documents, ManualClock())
+    await edited(documents)
+    log.is_down = True
+    settling.task_ended(TASK, 60.0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    log.is_down = False
+
+    await until(lambda: bool(log.expired))
+    await settling.close()
+
+    assert log.expired == {TASK: 60.0}
+
+
+async def test_what_ends_with_its_host_is_told_on_the_way_out(
+    log: UnsteadyStateLog, documents: Documents
+) -> None:
+    settling = Settling(documents, ManualClock())
+    settling.task_ended(TaskId("other"), 60.0)
+
+    await settling.close()
+
+    assert log.expired == {"other": 60.0}
+
+
+async def test_where_nothing_is_shared_nothing_is_told() -> None:
+    settling = Settling(None, ManualClock())
+    settling.step_ended(TASK, StepId("a"))
+    settling.task_ended(TASK, 60.0)
+
+    await settling.close()

@@ -1,0 +1,212 @@
+"""Shared state in the turns of agents: edits count once, and no result stands without its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cluster.kernel.envelope import Kind
+from cluster.kernel.errors import DeliveryError, StaleEpoch, StoreUnavailable
+from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Finding
+from cluster.memory.state.host.documents import Documents
+from cluster.runtime.messaging.sender import Sender
+from tests.support.hosts import MemoryCluster, until
+from tests.support.notice_board import Board, Rates
+from tests.unit.cluster.runtime.turns.test_steps_once import asker, asks
+
+NAME = "task/t/Board"
+
+
+class Spender:
+    """Spends 120 on the board and says so, then waits until it is let go."""
+
+    def __init__(self, said: str, *, edits: bool = True) -> None:
+        self._said = said
+        self._edits = edits
+        self.begun = 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        if self._edits:
+            async with turn.state(Board) as board:
+                board.spent += 120
+                board.said.append(self._said)
+        self.begun += 1
+        await self.go_on.wait()
+        return Finding(self._said)
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[MemoryCluster]:
+    async with MemoryCluster() as cluster:
+        await cluster.add("asker-0", asker)
+        await cluster.add("asker-1", asker)
+        yield cluster
+
+
+async def board_of(cluster: MemoryCluster) -> dict[str, object]:
+    """The board as somebody sees it who opens it now."""
+    documents = Documents(cluster.log, cluster.clock)
+    fields: dict[str, object] = dict((await documents.open(NAME)).fields)
+    await documents.close()
+    return fields
+
+
+def asked_of(cluster: MemoryCluster, agent: str, by: str = "asker-0") -> asyncio.Task[object]:
+    sender: Sender = cluster.senders[by]
+    return asks(sender, agent)
+
+
+async def test_edits_are_durable_before_the_record_is_written(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_record: list[dict[str, object]] = []
+    spender, put = Spender("one"), cluster.store.put_once
+
+    async def put_once(*arguments: object, **keywords: object) -> bool:
+        at_record.append(await board_of(cluster))
+        return await put(*arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cluster.store, "put_once", put_once)
+    await cluster.add("spender-0", spender)
+    cluster.log.delay = lambda: 20
+    spender.go_on.set()
+
+    await asked_of(cluster, "spender-0")
+
+    assert at_record == [{"said": ["one"], "spent": 120}]
+
+
+async def test_a_step_that_is_done_again_replaces_what_it_had_edited(
+    cluster: MemoryCluster,
+) -> None:
+    dying, living = Spender("dying"), Spender("living")
+    host = await cluster.add("spender-0", dying)
+    await cluster.add("spender-1", living)
+    first = asked_of(cluster, "spender-0")
+    await until(lambda: dying.begun == 1)
+    await cluster.shared["spender-0"].open(NAME)
+    cluster.hosts.remove(host)
+    await host.abort()
+    await asyncio.gather(first, return_exceptions=True)
+    living.go_on.set()
+
+    assert await asked_of(cluster, "spender-1") == Finding("living")
+
+    assert await board_of(cluster) == {"said": ["living"], "spent": 120}
+
+
+async def test_a_step_that_edits_nothing_the_second_time_takes_back_the_first(
+    cluster: MemoryCluster,
+) -> None:
+    dying, living = Spender("dying"), Spender("living", edits=False)
+    await cluster.add("spender-0", dying)
+    await cluster.add("spender-1", living)
+    first = asked_of(cluster, "spender-0")
+    await until(lambda: dying.begun == 1)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    living.go_on.set()
+
+    await asked_of(cluster, "spender-1")
+
+    assert not any((await board_of(cluster)).values())
+
+
+async def test_an_attempt_that_is_late_is_void_and_answers_with_what_holds(
+    cluster: MemoryCluster,
+) -> None:
+    late, quick = Spender("late"), Spender("quick")
+    await cluster.add("spender-0", late)
+    await cluster.add("spender-1", quick)
+    first = asked_of(cluster, "spender-0")
+    await until(lambda: late.begun == 1)
+    quick.go_on.set()
+    await asked_of(cluster, "spender-1", "asker-1")
+    late.go_on.set()
+
+    assert await first == Finding("quick")
+    assert await board_of(cluster) == {"said": ["quick"], "spent": 120}
+
+
+@pytest.mark.parametrize("edits", [True, False])
+async def test_an_attempt_records_nothing_while_a_later_one_is_under_way(
+    cluster: MemoryCluster, *, edits: bool
+) -> None:
+    early, later = Spender("early", edits=edits), Spender("later")
+    await cluster.add("spender-0", early)
+    await cluster.add("spender-1", later)
+    first = asked_of(cluster, "spender-0")
+    await until(lambda: early.begun == 1)
+    second = asked_of(cluster, "spender-1", "asker-1")
+    await until(lambda: later.begun == 1)
+    early.go_on.set()
+
+    with pytest.raises(DeliveryError, match="a later attempt at step s has begun"):
+        await first
+    later.go_on.set()
+    assert await second == Finding("later")
+    assert await board_of(cluster) == {"said": ["later"], "spent": 120}
+
+
+async def test_no_attempt_begins_once_the_step_has_its_record(cluster: MemoryCluster) -> None:
+    quick = Spender("quick")
+    quick.go_on.set()
+    host = await cluster.add("spender-0", quick)
+    await asked_of(cluster, "spender-0")
+    documents = cluster.shared["spender-0"]
+    marks = host.records.marks(TaskId("t"), StepId("s"))
+
+    with pytest.raises(StaleEpoch, match="has its result"):
+        await documents.begin(marks.task, StepId("s"), "spender-1", marks)
+
+
+async def test_an_answer_with_edits_that_are_not_durable_does_not_go_out(
+    cluster: MemoryCluster,
+) -> None:
+    spender = Spender("one")
+    await cluster.add("spender-0", spender)
+    asking = asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+    await until(lambda: spender.begun == 1)
+    cluster.log.is_down = True
+    spender.go_on.set()
+
+    with pytest.raises(StoreUnavailable, match="has not taken all edits"):
+        await asking
+
+
+async def test_an_answer_with_edits_does_not_go_out_unrecorded(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spender = Spender("one")
+    spender.go_on.set()
+
+    async def refuse(*_: object, **__: object) -> bool:
+        raise StoreUnavailable("the store is gone")
+
+    monkeypatch.setattr(cluster.store, "put_once", refuse)
+    await cluster.add("spender-0", spender)
+
+    with pytest.raises(StoreUnavailable, match="was not written"):
+        await asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+
+
+async def test_what_handles_no_step_edits_as_its_message(cluster: MemoryCluster) -> None:
+    async def counts(message: object, turn: Turn) -> object:
+        async with turn.state(Rates) as rates:
+            rates.known["asked"] = rates.known.get("asked", 0) + 1
+        return Finding(str(turn.peek(Rates).known["asked"]))
+
+    await cluster.add("counter-0", counts)
+    sender = cluster.senders["asker-0"]
+    for times in ("1", "2"):
+        counter = await sender.replica_of("counter", frozenset())
+        envelope = sender.envelope(counter, Kind.ASK, Finding("count"))
+        envelope.deadline_at = sender.clock.now() + 5.0
+        assert await sender.ask(envelope) == Finding(times)
+
+    assert (await cluster.log.heads(["cluster/Rates"]))["cluster/Rates"].version == 2
