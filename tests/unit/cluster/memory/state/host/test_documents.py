@@ -398,7 +398,7 @@ async def test_a_document_that_is_deleted_before_its_log_is_shortened_is_only_go
     append = log.append
 
     async def append_too_late(
-        document: str, step: StepKey, edits: Sequence[PendingEdit]
+        document: str, step: StepKey, edits: Sequence[PendingEdit], **_: object
     ) -> Appended:
         if step.step != person.key.step:
             await log.delete(document)
