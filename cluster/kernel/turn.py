@@ -74,7 +74,9 @@ class Turn(Protocol):
         ...
 
     async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
-        """Return a shared document to be read, as `peek` does; it is read where it wasn't.
+        """Return a shared document to be read, as `peek` does.
+
+        The first time in a turn it has all that was written before, by other steps too.
 
         Raises:
             StoreUnavailable: it isn't open here, and can't be read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from cluster.kernel.state.values import Value
 from cluster.state import SharedState, merge
 
 
@@ -12,6 +13,15 @@ class Board(SharedState):
     said: Annotated[list[str], merge.append]
     spent: Annotated[int, merge.total]
     verdict: str = ""
+
+
+def longer(base: Value, mine: Value, theirs: Value) -> Value:
+    """Keep the longer of two words."""
+    return max(mine, theirs, key=lambda word: len(str(word)))
+
+
+class Longest(SharedState):
+    word: Annotated[str, merge.by(longer)]
 
 
 class Rates(SharedState, scope="cluster"):

@@ -8,18 +8,19 @@ those of one attempt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
+from cluster.kernel.state.edits import FieldEdit
 from cluster.kernel.tasks.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
-from cluster.memory.state.limits import STEPS_KEPT_S, deleted
+from cluster.memory.state.limits import deleted
 from cluster.memory.state.port import task_prefix
 from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
@@ -39,6 +40,7 @@ class SharedDocuments:
         task: whose documents are meant where the scope is "task"; `NO_TASK` where there is none.
         begin: begins the attempt that all edits are of; called once, before the first edit.
         reads: told what was read.
+        task_ttl_s: how long the task's documents live at most after an edit; None: as they are.
     """
 
     def __init__(
@@ -47,11 +49,15 @@ class SharedDocuments:
         task: TaskId,
         begin: Callable[[], Awaitable[EditAttempt]],
         reads: Reads,
+        *,
+        task_ttl_s: float | None = None,
     ) -> None:
         self._documents = documents
         self._task = task
         self._begin = begin
         self.reads = reads
+        self._task_ttl_s = task_ttl_s
+        self._is_over = False
         self._attempt: EditAttempt | None = None
         self._beginning = asyncio.Lock()
         self._held: dict[str, Document] = {}
@@ -61,6 +67,19 @@ class SharedDocuments:
     def generation(self) -> int:
         """Which attempt at its step this is; 0 while there is none, since nothing was edited."""
         return 0 if self._attempt is None else self._attempt.key.generation
+
+    def edit(self, document: Document, edits: Mapping[str, FieldEdit], *, at: int) -> None:
+        """Edit a document as one that was seen at a version; raises what `Document.edit` does.
+
+        Raises:
+            UsageError: the turn has ended: its result would stand without this.
+        """
+        if self._is_over or self._attempt is None:
+            raise UsageError(
+                f"{document.name} can't be edited any more: what a turn leaves running has no "
+                "part in its result"
+            )
+        document.edit(self._attempt, edits, at=at)
 
     async def attempt(self) -> EditAttempt:
         """Return the attempt that all edits are of, begun if it was not.
@@ -120,18 +139,21 @@ class SharedDocuments:
         return view
 
     async def held(self, of: type[SharedState], name: str) -> Document:
-        """Return a document, open until this is closed."""
+        """Return a document, open until this is closed.
+
+        The first time it has all that was written before: the results of other steps may have
+        arrived sooner than what these steps have edited.
+        """
         document = self._held.get(name)
         if document is None:
             await self._documents.know(functions_of(of))
-            document = await self._documents.open(name, ttl_s=self._ttl_s(of, name))
+            document = await self._documents.open_current(name, ttl_s=self._ttl_s(of, name))
             self._hold(document)
         return document
 
     def _ttl_s(self, of: type[SharedState], name: str) -> float | None:
-        """Return how long a document lives; one of a task ends with it, at the very latest so."""
         if of.__shared_ttl_s__ is None and name.startswith(task_prefix(self._task)):
-            return STEPS_KEPT_S
+            return self._task_ttl_s
         return of.__shared_ttl_s__
 
     def _hold(self, document: Document) -> None:
@@ -157,13 +179,18 @@ class SharedDocuments:
                 f"the store has not taken all edits of shared state within {timeout_s:.1f} s"
             ) from error
 
+    def finish(self) -> None:
+        """Take no more edits: what is to be made from them comes next."""
+        self._is_over = True
+
     def report(self) -> None:
         """Tell `reads` what was read by `peek` so far."""
         for view in self._views.values():
             view.report()
 
     def close(self) -> None:
-        """Hold the documents no longer."""
+        """Hold the documents no longer, and take no more edits."""
+        self._is_over = True
         for document in self._held.values():
             document.readers.count -= 1
         self._held.clear()
@@ -179,7 +206,7 @@ class _Block(Generic[State]):
         self._name = name
 
     async def __aenter__(self) -> State:
-        self._attempt = await self._shared.attempt()
+        await self._shared.attempt()
         self._document = document = await self._shared.held(self._of, self._name)
         if document.is_deleted:
             raise deleted(document.name)
@@ -199,4 +226,4 @@ class _Block(Generic[State]):
             return
         edits = editing.finish()
         if edits:
-            document.edit(self._attempt, edits, at=self._version)
+            self._shared.edit(document, edits, at=self._version)

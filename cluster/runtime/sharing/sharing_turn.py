@@ -15,6 +15,7 @@ from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.reads import Reads, Saw
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.limits import STEPS_KEPT_S
 
 if TYPE_CHECKING:
     from cluster.runtime.sharing.shared_documents import SharedDocuments
@@ -97,12 +98,13 @@ class SharingTurn:
             await (self._shared or self._sharing()).attempt()
 
     async def flush(self) -> None:
-        """Wait until all that it has edited is durable, for half of the time that is left.
+        """Take no more edits, and wait until all are durable, for half of the time that is left.
 
         Raises:
             ClusterError: it isn't, as `SharedDocuments.flush` says: no result may go out.
         """
         if self._shared is not None:
+            self._shared.finish()
             await self._shared.flush(self.remaining_s() / 2)
 
     def close(self) -> None:
@@ -118,6 +120,10 @@ class SharingTurn:
         if documents is None:
             raise UsageError("this process has no shared state")
         self._shared = shared = SharedDocuments(
-            documents, self.task, lambda: self.begin_attempt(documents), self.reads
+            documents,
+            self.task,
+            lambda: self.begin_attempt(documents),
+            self.reads,
+            task_ttl_s=STEPS_KEPT_S,  # should its end never be told; else they end with the task
         )
         return shared

@@ -7,11 +7,12 @@ what is here in memory; the store is written and followed in the background.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
-from cluster.kernel.errors import Overloaded, StateDeleted, Stopped
+from cluster.kernel.errors import Overloaded, StateDeleted, Stopped, StoreUnavailable
 from cluster.kernel.ids import NO_TASK, EnvelopeId, StepId, TaskId
 from cluster.kernel.state.edits import Entry, Withdrawal
 from cluster.kernel.state.folding import Fold
@@ -26,6 +27,8 @@ from cluster.memory.state.host.keeper import Keeper, Observer
 from cluster.memory.state.limits import overtaken
 from cluster.memory.state.marks import StepMarks
 from cluster.memory.state.port import StateLog, task_prefix
+
+_log = logging.getLogger(__name__)
 
 OPEN_MAX = 1_000
 """Documents of a host; all are asked for every second."""
@@ -103,6 +106,25 @@ class Documents:
         if ttl_s is not None:
             document.ttl_s = ttl_s
         document.readers.opened_at = self._clock.now()
+        return document
+
+    async def open_current(self, name: str, *, ttl_s: float | None = None) -> Document:
+        """Return a document that has all that was in its log when this was called.
+
+        Where a document is open already and the store can't be asked, it is returned as it is
+        known here; `stale_s` says so.
+
+        Raises:
+            ClusterError: as `open`.
+        """
+        is_known = name in self._keepers
+        document = await self.open(name, ttl_s=ttl_s)
+        keeper = self._keepers.get(name)
+        if is_known and keeper is not None and not self.stale_s:
+            try:
+                await keeper.catch_up()
+            except StoreUnavailable as error:
+                _log.warning("%s is shown as it was: %s", name, error)
         return document
 
     def _opening(self, name: str) -> asyncio.Task[Document]:

@@ -70,6 +70,8 @@ class Keeper:
         self._is_heard = asyncio.Event()
         """Set while there may be something to read."""
         self._reading = asyncio.Lock()
+        self._catching_up: asyncio.Task[None] | None = None
+        """A reading that has not begun: all who come until then wait for the same one."""
         self._running: list[asyncio.Task[None]] = []
         self._settled = self._stored = self._own_seal = 0
         self._is_writer = self._is_gone = False
@@ -86,6 +88,8 @@ class Keeper:
 
     async def stop(self, error: ClusterError) -> None:
         """Give up what is pending, and end."""
+        if self._catching_up is not None:
+            self._running.append(self._catching_up)
         for each in self._running:
             each.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -117,6 +121,25 @@ class Keeper:
         async with self._reading:
             while await self._read_page():
                 pass
+
+    async def catch_up(self) -> None:
+        """Return when all is known that was in the log when this was called; raises as `read`."""
+        if self._catching_up is None:
+            name = f"catch up with {self.document.name}"
+            self._catching_up = asyncio.create_task(self._catch_up(), name=name)
+            self._catching_up.add_done_callback(_look_at)
+        await asyncio.shield(self._catching_up)
+
+    async def _catch_up(self) -> None:
+        try:
+            await self._reading.acquire()
+        finally:
+            self._catching_up = None
+        try:
+            while await self._read_page():
+                pass
+        finally:
+            self._reading.release()
 
     async def read_again(self) -> None:
         """Read the document from its start: it is folded otherwise now; raises as `read`."""
@@ -267,3 +290,9 @@ class Keeper:
             except UsageError as error:
                 _log.warning("the log of %s can't be shortened: %s", document.name, error)
             self._stored = snapshot.version
+
+
+def _look_at(reading: asyncio.Task[None]) -> None:
+    """Retrieve an error that nobody waits for any more."""
+    if not reading.cancelled():
+        reading.exception()

@@ -14,8 +14,8 @@ from cluster.kernel.tasks.reads import Reads, SeenField, SeenState
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.sharing.shared_documents import SharedDocuments
-from tests.support.notice_board import Board, Rates
-from tests.support.shared_documents import TASK, UnsteadyStateLog
+from tests.support.notice_board import Board, Longest, Rates
+from tests.support.shared_documents import TASK, UnsteadyStateLog, until
 
 NAME = "task/t/Board"
 
@@ -217,3 +217,69 @@ async def test_a_held_document_is_open_until_the_turn_ends(documents: Documents)
     shared.close()
 
     assert document.readers.count == 0
+
+
+async def test_what_a_turn_has_left_running_edits_nothing(documents: Documents) -> None:
+    shared = turn(documents)
+    block = shared.state(Board)
+    board = await block.__aenter__()
+    board.spent = 1
+    shared.finish()
+
+    with pytest.raises(UsageError, match="no part in its result"):
+        await block.__aexit__(None, None, None)
+
+
+async def test_a_policy_of_the_program_is_known_from_the_first_use_of_its_class(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    other = Documents(log, SystemClock())
+    one, two = turn(documents, "a"), turn(other, "b")
+    strange = await other.open("task/t/Longest")
+    async with one.state(Longest) as mine, two.state(Longest) as theirs:
+        mine.word, theirs.word = "short", "longest"
+    await asyncio.gather(one.flush(5.0), two.flush(5.0))
+
+    await until(lambda: one.peek(Longest).word == two.peek(Longest).word == "longest")
+    assert not strange.conflicts
+    await other.close()
+
+
+async def test_what_was_folded_by_an_unknown_policy_is_folded_again(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    other = Documents(log, SystemClock())
+    one, two = turn(documents, "a"), turn(documents, "b")
+    async with one.state(Longest) as mine, two.state(Longest) as theirs:
+        mine.word, theirs.word = "short", "longest"
+    await asyncio.gather(one.flush(5.0), two.flush(5.0))
+    strange = await other.open("task/t/Longest")
+    assert strange.conflicts
+
+    assert (await turn(other, "c").open(Longest)).word == "longest"
+    assert not strange.conflicts
+    await other.close()
+
+
+async def test_a_turn_knows_what_was_written_before_it_looked(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    log.is_silent = True
+    other = Documents(log, SystemClock())
+    await documents.open(NAME)
+    async with (one := turn(other)).state(Board) as board:
+        board.spent = 7
+    await one.flush(5.0)
+
+    looks = (turn(documents, name).open(Board) for name in ("a", "b", "c"))
+    assert [board.spent for board in await asyncio.gather(*looks)] == [7, 7, 7]
+    await other.close()
+
+
+async def test_without_the_store_an_open_document_is_shown_as_it_was(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    await documents.open(NAME)
+    log.is_down = True
+
+    assert (await turn(documents).open(Board)).spent == 0

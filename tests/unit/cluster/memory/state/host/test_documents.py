@@ -14,6 +14,7 @@ from cluster.memory.state.entries import Appended, PendingEdit, StepKey
 from cluster.memory.state.host import documents as documents_module
 from cluster.memory.state.host import follower, keeper, pending
 from cluster.memory.state.host.documents import Documents
+from tests.support.clock import ManualClock
 from tests.support.shared_documents import (
     BOARD,
     TASK,
@@ -408,3 +409,31 @@ async def test_a_document_that_is_deleted_before_its_log_is_shortened_is_only_go
     await until(lambda: board.is_deleted)
 
     assert not caplog.records
+
+
+async def test_a_document_that_nobody_holds_makes_room(
+    log: UnsteadyStateLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents_module, "OPEN_MAX", 2)
+    here = Documents(log, SystemClock())
+    held = await here.open(BOARD)
+    held.readers.count += 1
+    await here.open("task/t/Other/")
+    await here.open("task/t/Third/")
+
+    assert here.peek("task/t/Other/") is None
+    assert here.peek(BOARD) is held
+    await here.close()
+
+
+async def test_a_document_that_nobody_has_opened_for_long_is_closed(
+    log: UnsteadyStateLog,
+) -> None:
+    clock = ManualClock()
+    here = Documents(log, clock)
+    await here.open(BOARD)
+    clock.advance(documents_module.IDLE_S)
+    await here.open("task/t/Other/")
+
+    assert here.peek(BOARD) is None
+    await here.close()
