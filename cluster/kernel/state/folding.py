@@ -26,7 +26,7 @@ from cluster.kernel.state.edits import (
 )
 from cluster.kernel.state.folded import EMPTY, Folded
 from cluster.kernel.state.own_policies import Policies
-from cluster.kernel.state.stamps import NO_STAMP, AttemptKey, EditId, Stamp
+from cluster.kernel.state.stamps import NO_STAMP, AttemptKey, Stamp
 from cluster.kernel.state.values import Value
 
 EARLY_MAX = 1_000
@@ -116,10 +116,6 @@ class Fold:
             self.version, made.fields, made.writers, made.conflicts, is_deleted=made.is_deleted
         )
         return Contents(held, self._policies.find)
-
-    def has(self, edit: EditId) -> bool:
-        """Say whether an edit is in the log, in what is sealed too, and no later attempt is."""
-        return self._attempts.has(edit)
 
     def extend(self, entries: Iterable[Entry]) -> bool:
         """Take entries in, in whatever order and however often; say whether there was a new one."""

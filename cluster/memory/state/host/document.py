@@ -262,7 +262,8 @@ class Document:
         self.fold, self.incarnation = fold, incarnation
         self.open_bytes = 0
         self._refusal = None
-        self.pending.recognise_folded(fold)
+        if self.pending:
+            self.pending.recognise_folded(fold.folded())
         self.pending.forget_folded(fold.version)
         self._change()
 

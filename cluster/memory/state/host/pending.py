@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from cluster.kernel.errors import ClusterError, Overloaded, UsageError
 from cluster.kernel.state.edits import Authored, EntryBody
-from cluster.kernel.state.folding import Fold
+from cluster.kernel.state.folded import Folded
 from cluster.memory.state.entries import PendingEdit
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.codec import packed
@@ -136,10 +136,10 @@ class PendingQueue:
         if self._waiting and self._waiting[0].body.id == getattr(body, "id", None):
             self.acknowledge(self._waiting[0], version)
 
-    def recognise_folded(self, fold: Fold) -> None:
-        """Note which edits a fold has though no entry was read: a snapshot stands for theirs."""
-        while self._waiting and fold.has(self._waiting[0].body.id):
-            self.acknowledge(self._waiting[0], fold.version)
+    def recognise_folded(self, folded: Folded) -> None:
+        """Note which edits are in a fold though no entry was read: a snapshot stands for theirs."""
+        while self._waiting and folded.attempts.has(self._waiting[0].body.id):
+            self.acknowledge(self._waiting[0], folded.version)
 
     def acknowledge(self, item: Pending, version: int) -> None:
         """Note that an edit is durable, at a version or before it."""
