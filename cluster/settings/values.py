@@ -39,6 +39,15 @@ class KnowledgeSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings(Section):
+    """[state]: what agents share."""
+
+    check_policies: bool = False
+    """Whether a program's own policy merges everything twice, so that one that isn't deterministic
+    is found: a conflict then says so. For trying it out."""
+
+
+@dataclass(frozen=True, slots=True)
 class RaySettings(Section):
     """[ray]: the Ray cluster to join."""
 
@@ -95,6 +104,7 @@ class Settings(Section):
     model: ModelSettings = field(default_factory=ModelSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     knowledge: KnowledgeSettings = field(default_factory=KnowledgeSettings)
+    state: StateSettings = field(default_factory=StateSettings)
     ray: RaySettings = field(default_factory=RaySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     task: TaskSettings = field(default_factory=TaskSettings)

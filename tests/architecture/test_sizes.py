@@ -28,6 +28,7 @@ MAY_SHOW_MORE = {
     "cluster/kernel/state/edits.py": "what stands in a log, one value a kind of entry",
     "cluster/kernel/vocabulary.py": "the vocabulary, one value a message of the wire",
     "cluster/memory/knowledge/chunking/page.py": "the parts a page is made of",
+    "cluster/settings/values.py": "a class a section of the file",
 }
 MAY_BE_WIDE = {
     "Options": "a field a flag of the command line",

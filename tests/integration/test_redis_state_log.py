@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.errors import StaleEpoch, StoreUnavailable
 from cluster.kernel.ids import NO_TASK, StepId, TaskId
 from cluster.memory.state.entries import (
     Appended,
@@ -90,7 +90,7 @@ async def test_a_server_that_takes_no_more_changes_nothing_and_reads_go_on(own_u
             log.append(DOCUMENT, FIRST, [PendingEdit(3, b"3")]),
             log.append("cluster/New/", FIRST, EDITS, ttl_s=60.0),
             log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"x")),
-            log.begin(TASK, STEP),
+            log.begin(TASK, StepId("c1")),
             log.expire(TASK, 60.0),
         )
         for write in writes:
@@ -174,6 +174,8 @@ async def test_a_server_that_was_killed_knows_attempts_snapshots_and_tombstones(
         gone = await log.delete("cluster/Board/")
         head = (await log.heads([DOCUMENT]))[DOCUMENT]
         await log.settle(TASK, STEP)
+        await log.begin(TASK, StepId("c1"))
+        await log.append(DOCUMENT, StepKey(TASK, StepId("c1")), EDITS)
         await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"x"))
         page = await log.read(DOCUMENT)
         pid = await until_it_answers(url)
@@ -182,7 +184,9 @@ async def test_a_server_that_was_killed_knows_attempts_snapshots_and_tombstones(
 
         assert await log.read(DOCUMENT) == page
         assert await log.heads(["cluster/Board/"]) == {"cluster/Board/": gone}
-        assert await log.begin(TASK, STEP) == Begun(2, (DOCUMENT,))
+        assert await log.begin(TASK, StepId("c1")) == Begun(2, (DOCUMENT,))
+        with pytest.raises(StaleEpoch):
+            await log.begin(TASK, STEP)
         await store.close()
 
 

@@ -18,6 +18,7 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.roles import MANAGER
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
+from cluster.kernel.state.own_policies import Policies
 from cluster.kernel.turn import Turn
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.cache.segments import segments_folder
@@ -193,7 +194,9 @@ def _build_host(
         os.getpid(),
     )
 
-    documents = Documents(RedisStateLog(store), clock)
+    documents = Documents(
+        RedisStateLog(store), clock, Policies(is_checked=settings.state.check_policies)
+    )
 
     def handler(sender: Sender) -> Handler:
         if not is_manager:

@@ -1,7 +1,8 @@
 """What of a turn is about shared state, for the two kinds of turns that there are.
 
 Subclassed by `cluster.runtime.turns.running_turn` and `cluster.runtime.tasks.context`. A turn that
-shares nothing pays for nothing: neither is anything made nor pydantic imported.
+shares nothing pays for nothing: nothing is made, and neither pydantic nor the folding of documents
+is imported, since who attaches to a cluster imports this.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.reads import Reads, Saw
-from cluster.memory.state.host.attempt import EditAttempt
-from cluster.memory.state.host.documents import Documents
-from cluster.memory.state.limits import STEPS_KEPT_S
 
 if TYPE_CHECKING:
+    from cluster.memory.state.host.attempt import EditAttempt
+    from cluster.memory.state.host.documents import Documents
     from cluster.runtime.sharing.shared_documents import SharedDocuments
 
 State = TypeVar("State")
@@ -114,6 +114,7 @@ class SharingTurn:
             self._shared.close()
 
     def _sharing(self) -> SharedDocuments:
+        from cluster.memory.state.limits import STEPS_KEPT_S
         from cluster.runtime.sharing.shared_documents import SharedDocuments
 
         documents = self.documents

@@ -47,6 +47,8 @@ class Settling:
     def step_ended(self, task: TaskId, step: StepId) -> None:
         """Let what a step has edited be there to stay: its result is in the journal."""
         if self._documents is not None and task not in self._ended:
+            if not self._steps:
+                self._news.set()
             self._steps[task][step] = self._clock.now()
             self._start()
 

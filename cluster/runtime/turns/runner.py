@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import (
@@ -25,7 +26,6 @@ from cluster.kernel.tasks.turn_life import (
     turn_ended,
 )
 from cluster.kernel.tasks.turn_order import Inbox, InboxStatistics
-from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
@@ -35,6 +35,9 @@ from cluster.runtime.turns.replies import Replies, Result
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.runtime.turns.turn_body import TurnBody
 from cluster.runtime.turns.work import Work, step_key_of
+
+if TYPE_CHECKING:
+    from cluster.memory.state.host.documents import Documents
 
 _log = logging.getLogger(__name__)
 

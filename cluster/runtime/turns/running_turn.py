@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Kind
@@ -14,12 +15,14 @@ from cluster.kernel.errors import DeadlinePassed, Overloaded
 from cluster.kernel.events import Event, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
-from cluster.memory.state.host.attempt import EditAttempt
-from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.sender import AskObserver, Sender
 from cluster.runtime.sharing.sharing_turn import SharingTurn
 from cluster.runtime.turns.work import Work
+
+if TYPE_CHECKING:
+    from cluster.memory.state.host.attempt import EditAttempt
+    from cluster.memory.state.host.documents import Documents
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +67,10 @@ class RunningTurn(SharingTurn):
         none is only handled again where nobody knows whether it was, with the same id: what it has
         edited by then stays, and counts once.
         """
+        from cluster.memory.state.host.attempt import EditAttempt
+
         if self.marks is None:
-            return documents.message(self.work.asked.id, self.agent)
+            return EditAttempt.of_message(self.work.asked.id, self.agent)
         return await documents.begin(self.task, self.step, self.agent, self.marks)
 
     def emit(self, detail: object) -> None:

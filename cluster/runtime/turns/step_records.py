@@ -105,7 +105,8 @@ class StepRecords:
             timeout_s: how long the store may stay away.
 
         Raises:
-            StaleEpoch: a later attempt has begun.
+            StaleEpoch: a later attempt has begun, or a newer incarnation of the agent, which may
+                begin one, and there are edits.
             StoreUnavailable: the store stayed away, and there are edits.
         """
         try:
@@ -120,8 +121,8 @@ class StepRecords:
                 raise StoreUnavailable(f"{marks.record} was not written: no store") from error
             _log.warning("%s was not written: no store", marks.record)
             return result
-        if found.result is None and found.generation > generation:
-            raise StaleEpoch(f"there is a later attempt than {generation}: {marks.record}")
+        if found.result is None and (generation or found.generation):
+            raise StaleEpoch(f"attempt {generation} may write no record any more")
         return found.result or result
 
     async def _put(self, key: str, value: bytes, fence: Fence) -> bool:

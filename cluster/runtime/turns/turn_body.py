@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import (
@@ -17,7 +17,6 @@ from cluster.kernel.errors import (
 from cluster.kernel.tasks.turn_life import Ending
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.vocabulary import Assignment, Failure
-from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.asks import FAILURE_TYPE
 from cluster.runtime.messaging.sender import Sender
@@ -28,6 +27,9 @@ from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.runtime.turns.work import Work
 from cluster.wire.messages import Opaque
+
+if TYPE_CHECKING:
+    from cluster.memory.state.host.documents import Documents
 
 _log = logging.getLogger(__name__)
 
@@ -169,14 +171,9 @@ async def _overtaken(
     """Return what somebody else made of a step that this turn may not end.
 
     Raises:
-        DeliveryError: a later attempt is under way: whoever waits for the step has to ask again.
-        StaleEpoch: the task has ended.
+        DeliveryError: there is no result yet: whoever still waits for one has to ask again.
     """
     found = await records.find(marks)
     if found.result is not None:
         return found.result
-    if found.generation > turn.generation:
-        raise DeliveryError(
-            f"a later attempt at step {turn.step} has begun, so that of {turn.agent} is void"
-        ) from error
-    raise error
+    raise DeliveryError(f"what {turn.agent} made of step {turn.step} is void: {error}") from error

@@ -14,13 +14,13 @@ PROBE = """
 import importlib, json, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print(json.dumps(sorted(sys.modules)))
 """
 ATTACH = ("cluster.cli.entry", "cluster.cli.run", "cluster.client", "cluster.joining")
 
 
-def imported_by(*names: str) -> set[str]:
-    """Top-level packages that a fresh interpreter has loaded after it imported these modules."""
+def modules_after(*names: str) -> set[str]:
+    """What a fresh interpreter has loaded after it imported these modules."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *names],
         cwd=ROOT,
@@ -30,6 +30,17 @@ def imported_by(*names: str) -> set[str]:
         timeout=60,
     )
     return set(json.loads(done.stdout))
+
+
+def imported_by(*names: str) -> set[str]:
+    """The top-level packages of that."""
+    return {name.partition(".")[0] for name in modules_after(*names)}
+
+
+def test_attaching_does_not_import_how_shared_state_is_folded() -> None:
+    folding = {"cluster.kernel.state.folding", "cluster.memory.state.host.documents", "difflib"}
+
+    assert modules_after(*ATTACH) & folding == set()
 
 
 def test_attaching_imports_none_of_what_is_slow() -> None:

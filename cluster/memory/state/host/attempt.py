@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Self
 
 from cluster.kernel.errors import ClusterError, StaleEpoch
+from cluster.kernel.ids import NO_TASK, EnvelopeId, StepId
 from cluster.memory.state.entries import StepKey
 
 
@@ -30,6 +32,15 @@ class EditAttempt:
         self._expected = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+
+    @classmethod
+    def of_message(cls, envelope: EnvelopeId, author: str) -> Self:
+        """Return who handles a message that is no step of a plan as an author.
+
+        One that is handled again, after a crash, has the same edits as far as it had made them: the
+        first of each number stays.
+        """
+        return cls(StepKey(NO_TASK, StepId(f"message/{envelope.hex()}")), author)
 
     @property
     def is_over(self) -> bool:

@@ -221,11 +221,13 @@ class Document:
         )
         for item in run:
             self.pending.acknowledge(item, appended.version)
+        if appended.added < len(run):
+            # Some were written before, maybe by a process that is gone: then the fold has them.
+            self.pending.forget_folded(known)
+            self._change()
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
         is_new = self._extend(entries, sum(len(item.data) for item in new))
-        if not is_new and self.pending.forget_folded(self.fold.version):
-            self._change()  # it had been read, within a snapshot, before its answer came
         # Most edits meet no others: what readers see then is what the log has made.
         if not is_as_shown or self._shown_version is not None:
             self._show_news(known)

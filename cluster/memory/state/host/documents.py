@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import Overloaded, StateDeleted, Stopped, StoreUnavailable
-from cluster.kernel.ids import NO_TASK, EnvelopeId, StepId, TaskId
+from cluster.kernel.ids import NO_TASK, StepId, TaskId
 from cluster.kernel.state.edits import Entry, Withdrawal
 from cluster.kernel.state.folding import Fold
 from cluster.kernel.state.own_policies import MergeFunction, Policies
@@ -191,14 +191,6 @@ class Documents:
         """Return a person as an author: what they write is no step's, and is never run again."""
         return EditAttempt(StepKey(NO_TASK, StepId(f"{PERSON}{uuid4().hex}")), author)
 
-    def message(self, envelope: EnvelopeId, author: str) -> EditAttempt:
-        """Return who handles a message that is no step of a plan as an author.
-
-        One that is handled again, after a crash, has the same edits as far as it had made them: the
-        first of each number stays.
-        """
-        return EditAttempt(StepKey(NO_TASK, StepId(f"message/{envelope.hex()}")), author)
-
     async def settle(self, task: TaskId, steps: Iterable[StepId]) -> None:
         """Note that steps have their results in the journal: their edits are there to stay.
 
@@ -226,6 +218,7 @@ class Documents:
         """
         if not own or not self._policies.learn(own):
             return
+        await asyncio.gather(*self._openings.values(), return_exceptions=True)
         strange = [each for each in self._keepers.values() if each.document.fold.unknown]
         await asyncio.gather(*(each.read_again() for each in strange))
 

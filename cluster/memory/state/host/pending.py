@@ -151,12 +151,10 @@ class PendingQueue:
         self._release(item)
         item.end()
 
-    def forget_folded(self, version: int) -> bool:
-        """Forget what the fold has reached; say whether there was any."""
-        before = len(self._durable)
+    def forget_folded(self, version: int) -> None:
+        """Forget what the fold has reached."""
         while self._durable and self._durable[0].version <= version:
             self._durable.popleft()
-        return len(self._durable) < before
 
     def forget_durable(self) -> None:
         """Forget all that is in the log: it is another log now."""

@@ -29,9 +29,9 @@ async def documents(log: UnsteadyStateLog) -> AsyncIterator[Documents]:
     await opened.close()
 
 
-async def edited(documents: Documents) -> None:
-    """Have the step a edit the board."""
-    attempt = await step(documents, "a")
+async def edited(documents: Documents, name: str = "a") -> None:
+    """Have a step edit the board."""
+    attempt = await step(documents, name)
     spend(await documents.open(BOARD), attempt)
     await documents.flush(attempt)
 
@@ -45,14 +45,15 @@ async def test_a_step_that_has_ended_is_settled_after_a_while(
 ) -> None:
     monkeypatch.setattr(settling_module, "SETTLE_S", 0.0)
     settling = Settling(documents, SystemClock())
-    await edited(documents)
-    assert await settled(log) == 0
+    for version, name in enumerate(("a", "b"), 1):
+        await edited(documents, name)
+        assert await settled(log) < version
 
-    settling.step_ended(TASK, StepId("a"))
+        settling.step_ended(TASK, StepId(name))
 
-    async with asyncio.timeout(10):
-        while await settled(log) == 0:  # noqa: ASYNC110 - of a store
-            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while await settled(log) < version:  # noqa: ASYNC110 - of a store
+                await asyncio.sleep(0)
     await settling.close()
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cluster.kernel.envelope import Kind
-from cluster.kernel.errors import DeliveryError, StaleEpoch, StoreUnavailable
+from cluster.kernel.errors import DeliveryError, StaleEpoch, StoreUnavailable, UsageError
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
@@ -146,7 +146,7 @@ async def test_an_attempt_records_nothing_while_a_later_one_is_under_way(
     await until(lambda: later.begun == 1)
     early.go_on.set()
 
-    with pytest.raises(DeliveryError, match="a later attempt at step s has begun"):
+    with pytest.raises(DeliveryError, match="spender-0 made of step s is void"):
         await first
     later.go_on.set()
     assert await second == Finding("later")
@@ -195,6 +195,20 @@ async def test_an_answer_with_edits_does_not_go_out_unrecorded(
         await asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
 
 
+async def test_an_incarnation_that_was_replaced_gives_no_answer_with_edits(
+    cluster: MemoryCluster,
+) -> None:
+    late = Spender("late")
+    host = await cluster.add("spender-0", late)
+    asking = asked_of(cluster, "spender-0")
+    await until(lambda: late.begun == 1)
+    await cluster.store.next_epoch(f"agent//{host.profile.agent}")
+    late.go_on.set()
+
+    with pytest.raises(DeliveryError, match="attempt 1 may write no record"):
+        await asking
+
+
 async def test_what_handles_no_step_edits_as_its_message(cluster: MemoryCluster) -> None:
     async def counts(message: object, turn: Turn) -> object:
         async with turn.state(Rates) as rates:
@@ -210,3 +224,58 @@ async def test_what_handles_no_step_edits_as_its_message(cluster: MemoryCluster)
         assert await sender.ask(envelope) == Finding(times)
 
     assert (await cluster.log.heads(["cluster/Rates"]))["cluster/Rates"].version == 2
+
+
+@pytest.mark.parametrize(("is_recorded", "counts"), [(False, "living"), (True, "dying")])
+async def test_a_crash_at_the_record_leaves_one_answer_and_its_own_edits(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch, counts: str, *, is_recorded: bool
+) -> None:
+    dying, living, put = Spender("dying"), Spender("living"), cluster.store.put_once
+    crashed = asyncio.Event()
+
+    async def put_once(*arguments: object, **keywords: object) -> bool:
+        if not crashed.is_set():
+            if is_recorded:
+                await put(*arguments, **keywords)  # type: ignore[arg-type]
+            crashed.set()
+            await asyncio.Event().wait()
+        return await put(*arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cluster.store, "put_once", put_once)
+    host = await cluster.add("spender-0", dying)
+    await cluster.add("spender-1", living)
+    dying.go_on.set()
+    living.go_on.set()
+    first = asked_of(cluster, "spender-0")
+    await crashed.wait()
+    cluster.hosts.remove(host)
+    await host.abort()
+    await asyncio.gather(first, return_exceptions=True)
+
+    assert await asked_of(cluster, "spender-1") == Finding(counts)
+    assert await board_of(cluster) == {"said": [counts], "spent": 120}
+
+
+async def test_what_a_step_that_is_over_has_left_running_edits_nothing(
+    cluster: MemoryCluster,
+) -> None:
+    left: list[asyncio.Task[None]] = []
+    go_on = asyncio.Event()
+
+    async def edit_late(turn: Turn) -> None:
+        async with turn.state(Board) as board:
+            board.spent += 1
+            await go_on.wait()
+
+    async def leave(message: object, turn: Turn) -> object:
+        left.append(asyncio.ensure_future(edit_late(turn)))
+        await turn.open(Board)
+        return Finding("done")
+
+    await cluster.add("leaver-0", leave)
+    await asked_of(cluster, "leaver-0")
+    go_on.set()
+
+    with pytest.raises(UsageError, match="no part in its result"):
+        await left[0]
+    assert await board_of(cluster) == {}

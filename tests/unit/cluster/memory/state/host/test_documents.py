@@ -9,10 +9,11 @@ import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import Overloaded, StaleEpoch, StateDeleted, Stopped, StoreUnavailable
-from cluster.kernel.ids import StepId
+from cluster.kernel.ids import EnvelopeId, StepId
 from cluster.memory.state.entries import Appended, PendingEdit, StepKey
 from cluster.memory.state.host import documents as documents_module
 from cluster.memory.state.host import follower, keeper, pending
+from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from tests.support.clock import ManualClock
 from tests.support.shared_documents import (
@@ -437,3 +438,18 @@ async def test_a_document_that_nobody_has_opened_for_long_is_closed(
 
     assert here.peek(BOARD) is None
     await here.close()
+
+
+async def test_a_message_that_is_handled_again_edits_once(
+    log: UnsteadyStateLog, here: Documents, there: Documents
+) -> None:
+    for documents in (here, there):
+        attempt = EditAttempt.of_message(EnvelopeId(b"m" * 16), "researcher-0")
+        spend(await documents.open(BOARD), attempt, 120)
+        await documents.flush(attempt)
+
+    assert (await log.heads([BOARD]))[BOARD].version == 1
+    await until(lambda: (peeked := there.peek(BOARD)) is not None and not peeked.pending)
+    board = there.peek(BOARD)
+    assert board is not None
+    assert board.fields == {"spent": 120}
