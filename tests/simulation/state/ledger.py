@@ -135,7 +135,18 @@ class StateLedger:
     # ---- hosts -----------------------------------------------------------------------------
 
     def on_look(self, host: object, document: Document) -> None:
-        """S5, S6: a host shows what the log has made at a version no older than before."""
+        """S5: a host shows what the log has made."""
+        self.on_news(host, document)
+        name, incarnation, at = document.name, document.incarnation, document.fold.version
+        self.tallies["looks"] += 1
+        if document.is_deleted or not at:
+            return
+        books = [b for b in self.books.get(name, []) if incarnation in (0, b.incarnation)]
+        if not any(_is_same(book.folded(at), document.fold.folded()) for book in books):
+            self.violate("S5", f"{host} shows another {name}@{at} than the log has made")
+
+    def on_news(self, host: object, document: Document) -> None:
+        """S2, S6: a host shows each mark once, and a version no older than before."""
         name, version, incarnation = document.name, document.version, document.incarnation
         shown = document.fields.get("log", [])
         marks = Counter(shown if isinstance(shown, list) else [])
@@ -145,13 +156,6 @@ class StateLedger:
         if 0 < incarnation == before[0] and version < before[1] and not document.is_deleted:
             self.violate("S6", f"{host} went back from {name}@{before[1]} to {version}")
         self._seen[host, name] = incarnation, version
-        self.tallies["looks"] += 1
-        if document.is_deleted or not document.fold.version:
-            return
-        at = document.fold.version
-        books = [b for b in self.books.get(name, []) if incarnation in (0, b.incarnation)]
-        if not any(_is_same(book.folded(at), document.fold.folded()) for book in books):
-            self.violate("S5", f"{host} shows another {name}@{at} than the log has made")
 
 
 def _is_same(one: Folded | None, other: Folded) -> bool:

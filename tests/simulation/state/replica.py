@@ -27,6 +27,7 @@ from tests.simulation.state.world import LEASE_S, StateWorld, agent_of
 
 SLOW_S = (0.3, 2.0)
 THINKS_S = (0.0, 0.002, 0.05)
+SKIPPED_SHARE = 0.2
 CONCURRENCY = 4
 STOP_S = 2.0
 
@@ -75,6 +76,8 @@ class Replica:
         rng, happens = self._random, self._world.faults.happens
         left: list[Left] = []
         for place in (Place(*each) for each in json.loads(message.instruction)):
+            if left and rng.random() < SKIPPED_SHARE:
+                continue  # no two attempts are alike
             left.append(await self._edit(place, turn, left))
             await asyncio.sleep(rng.uniform(*SLOW_S) if happens("agent slow") else 0.0)
         if happens("agent failed"):

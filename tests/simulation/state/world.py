@@ -136,7 +136,12 @@ class StateWorld:
 
     def share(self, process: Process) -> Documents:
         """Give a process its documents."""
-        documents = Documents(self.log(process), self.clock, Policies(is_checked=True))
+        documents = Documents(
+            self.log(process),
+            self.clock,
+            Policies(is_checked=True),
+            lambda document, _: self.ledger.on_news(process, document),
+        )
         self.documents[process] = documents
         return documents
 
