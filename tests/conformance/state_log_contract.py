@@ -422,6 +422,17 @@ async def of_many_that_write_at_once_nothing_is_lost(subject: StateLogSubject) -
     assert set(await all_of(log)) == written
 
 
+async def what_is_meant_for_an_earlier_document_is_not_written(subject: StateLogSubject) -> None:
+    log = subject.log
+    earlier = (await log.append(DOCUMENT, FIRST, [edit(1)], ttl_s=0.05)).incarnation
+    assert (await log.append(DOCUMENT, FIRST, [edit(2)], incarnation=earlier)).version == 2
+    await subject.pass_time(0.06)
+    assert await log.append(DOCUMENT, PERSON, [edit(1)], incarnation=earlier) == Appended(0, 0)
+    begun = await log.append(DOCUMENT, PERSON, [edit(1)])
+    assert await log.append(DOCUMENT, PERSON, [edit(2)], incarnation=earlier) == Appended(0, 0)
+    assert (await log.heads([DOCUMENT]))[DOCUMENT] == LogHead(1, begun.incarnation)
+
+
 async def what_is_written_or_deleted_wakes_those_who_wait(subject: StateLogSubject) -> None:
     log = subject.log
     feeds = [await log.feed() for _ in range(2)]
@@ -478,6 +489,7 @@ PROMISES: tuple[Promise, ...] = (
     the_documents_of_a_task_that_has_ended_are_kept_for_a_while,
     names_are_found_by_what_they_begin_with,
     of_many_that_write_at_once_nothing_is_lost,
+    what_is_meant_for_an_earlier_document_is_not_written,
     what_is_written_or_deleted_wakes_those_who_wait,
     what_changes_nothing_wakes_nobody,
 )

@@ -67,10 +67,11 @@ class UnsteadyStateLog(LocalStateLog):
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
     ) -> Appended:
         await self._cross()
         self.appends += 1
-        appended = await super().append(document, step, edits, ttl_s=ttl_s)
+        appended = await super().append(document, step, edits, ttl_s=ttl_s, incarnation=incarnation)
         await self._cross()
         if self.lost_answers:
             self.lost_answers -= 1

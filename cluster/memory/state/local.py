@@ -135,6 +135,7 @@ class LocalStateLog:
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order."""
         checked_edits(document, edits)
@@ -145,12 +146,14 @@ class LocalStateLog:
         kept = self._kept(document)
         if kept.is_deleted:
             raise deleted(document)
+        if incarnation not in (0, kept.incarnation):
+            return Appended(0, 0, kept.incarnation)
         mark = steps.marks[step.step].get(document, _Mark())
         if (mark.generation, mark.incarnation) != (step.generation, kept.incarnation):
             mark = _Mark()
         new = [each for each in edits if each.ordinal > mark.ordinal]
         if not new:
-            return Appended(mark.version, 0)
+            return Appended(mark.version, 0, kept.incarnation)
         if _size(kept, after=kept.summed_up) + sum(len(each.data) for each in new) > LOG_BYTES_MAX:
             raise overfull(document)
         if expires_at is not None:
@@ -159,7 +162,7 @@ class LocalStateLog:
         if step.is_redoable and not mark.ordinal:
             kept.open_steps.setdefault((step.task, step.step), kept.version - len(new) + 1)
         self._note(steps, step, document, kept, new[-1].ordinal)
-        return Appended(kept.version, len(new))
+        return Appended(kept.version, len(new), kept.incarnation)
 
     def _write(self, name: str, kept: _Document, edits: Sequence[PendingEdit]) -> None:
         if not kept.version:

@@ -64,6 +64,7 @@ class StateLog(Protocol):
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order.
 
@@ -71,7 +72,8 @@ class StateLog(Protocol):
         writes to one document in the order of its ordinals, one append at a time, and repeats what
         was not answered: an edit whose ordinal isn't over the latest that is known has been
         written before. With ``ttl_s`` the document is gone that long after; without, it stays as
-        it is.
+        it is. With an ``incarnation`` nothing is written, and a version of 0 returned, where the
+        document is another one by now: what an edit says of versions would be wrong there.
 
         Raises:
             StaleEpoch: there is a later attempt at the step, or its task has ended.

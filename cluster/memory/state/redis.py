@@ -83,6 +83,7 @@ class RedisStateLog:
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order."""
         arguments: list[bytes | int | str] = [
@@ -91,6 +92,7 @@ class RedisStateLog:
             _open_name(step),
             step.generation,
             "" if ttl_s is None else _milliseconds(ttl_s),
+            incarnation or "",
         ]
         for each in checked_edits(document, edits):
             arguments += (each.ordinal, each.data)
@@ -102,8 +104,8 @@ class RedisStateLog:
                 raise deleted(document)
             case b"overfull":
                 raise overfull(document)
-            case version, added:
-                return Appended(version, added)
+            case version, added, found:
+                return Appended(version, added, int(found))
         raise AssertionError("the script has no other replies")
 
     async def read(self, document: str, after: int = 0) -> LogPage:

@@ -6,12 +6,12 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from cluster.kernel.envelope import Envelope, Kind
 from cluster.kernel.errors import StaleEpoch, StoreUnavailable
-from cluster.kernel.ids import AgentId, IdSource, StepId, TaskId
+from cluster.kernel.ids import AgentId, EnvelopeId, IdSource, StepId, TaskId
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.vocabulary import Assignment, Finding
 from cluster.runtime.tasks.settling import Settling
@@ -52,8 +52,6 @@ class TaskPlan:
     owner: Process | None = None
     owning: Owning | None = None
     is_over: bool = False
-    answers: dict[StepId, asyncio.Future[Finding]] = field(default_factory=dict)
-    """What its present owner waits for."""
 
 
 def tasks(seed: int, horizon_s: float) -> list[TaskPlan]:
@@ -82,6 +80,7 @@ class Work:
         self.person = Person(world, seed, [each.task for each in self.tasks])
         self._replicas: dict[Process, Replica] = {}
         self._settling: dict[Process, Settling] = {}
+        self._asked: dict[EnvelopeId, tuple[Process, asyncio.Future[Finding]]] = {}
         self._ownings: dict[Process, list[asyncio.Task[None]]] = {}
         world.on_start = self.begin
         world.on_leave = self.end
@@ -136,17 +135,19 @@ class Work:
             self._ownings.setdefault(process, []).append(running)
         self._world.later(ADOPTED_S, self._care_for, plan)
 
-    def ask(self, asker: Process, plan: TaskPlan, step: StepId, ids: IdSource) -> str:
+    def ask(
+        self, asker: Owning, plan: TaskPlan, step: StepId, answered: asyncio.Future[Finding]
+    ) -> str:
         """Ask a replica for a step, or try to; return the name of its host."""
         world = self._world
         name = world.rng.choice(HOSTS)
         instruction = json.dumps(plan.steps[step])
         message = CODEC.encode(Assignment(step, instruction, "a goal"))
-        sender = AgentId(asker.name)
+        sender = AgentId(asker.process.name)
         deadline_at = world.loop.time() + ASK_S
         for _ in range(1 + world.faults.happens("ask doubled")):
             asked = Envelope(
-                ids.envelope_id(),
+                asker.ids.envelope_id(),
                 sender,
                 AgentId(f"writer-{name[-1]}"),
                 Kind.ASK,
@@ -155,6 +156,7 @@ class Work:
                 step=step,
                 deadline_at=deadline_at,
             )
+            self._asked[asked.id] = (asker.process, answered)
             self._send("ask", self._deliver, name, asked)
         return name
 
@@ -175,16 +177,15 @@ class Work:
         self._send("answer", self._arrive, asked, answer)
 
     def _arrive(self, asked: Envelope, answer: object) -> None:
-        plan = next(each for each in self.tasks if each.task == asked.task)
-        waiting, owner = plan.answers.get(asked.step), plan.owner
-        if waiting is None or owner is None or not isinstance(answer, Finding):
+        asker, answered = self._asked[asked.id]
+        if not isinstance(answer, Finding):
             return  # a failure: its asker asks again when it has waited long enough
 
         def take() -> None:
-            if not waiting.done():
-                waiting.set_result(answer)
+            if not answered.done():
+                answered.set_result(answer)
 
-        self._world.loop.call_soon(take, context=owner.context)
+        self._world.loop.call_soon(take, context=asker.context)
 
 
 class Owning:
@@ -193,10 +194,10 @@ class Owning:
     def __init__(self, work: Work, world: StateWorld, process: Process, plan: TaskPlan) -> None:
         self._work = work
         self._world = world
-        self._process = process
+        self.process = process
         self._plan = plan
         self._random = random.Random(f"{process} {plan.task} {world.rng.random()}")
-        self._ids = IdSource(world.clock.wall, self._random)
+        self.ids = IdSource(world.clock.wall, self._random)
         self._store = world.store(process)
         self._settling = work.settling(process)
         self._journaling = asyncio.Lock()
@@ -206,12 +207,11 @@ class Owning:
     async def run(self) -> None:
         """Do what is left of the task, unless somebody else takes it over."""
         plan, world = self._plan, self._world
-        owner = Owner(AgentId(self._process.name), world.epochs[self._process.name])
+        owner = Owner(AgentId(self.process.name), world.epochs[self.process.name])
         ownership = await self._surely(lambda: self._store.claim(plan.task, owner))
-        plan.answers = {}
         self._term, self._length = ownership.term, len(ownership.entries)
         finished = [json.loads(entry) for entry in ownership.entries]
-        world.note(self._process, f"owns {plan.task}, {len(finished)} steps done")
+        world.note(self.process, f"owns {plan.task}, {len(finished)} steps done")
         done = {entry[0] for entry in finished}
         for step in done & plan.steps.keys():
             self._settling.step_ended(plan.task, step)
@@ -222,7 +222,7 @@ class Owning:
                 await self._append(["end"], is_final=True)
         except StaleEpoch:
             # Maybe to a claim of its own that took effect late.
-            world.note(self._process, f"owns {plan.task} no more")
+            world.note(self.process, f"owns {plan.task} no more")
             if plan.owning is self:
                 plan.owner = None
             return
@@ -248,15 +248,14 @@ class Owning:
         left = left_by(result)
         await self._append([step, left])
         self._world.ledger.on_journaled(step_name(self._plan.task, step), left)
-        self._world.note(self._process, f"journaled {step} of {self._plan.task}: {left}")
+        self._world.note(self.process, f"journaled {step} of {self._plan.task}: {left}")
         self._settling.step_ended(self._plan.task, step)
 
     async def _asked(self, step: StepId) -> Finding:
         answered: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
-        self._plan.answers[step] = answered
         while not answered.done():
-            host = self._work.ask(self._process, self._plan, step, self._ids)
-            self._world.note(self._process, f"asks {host} for {step} of {self._plan.task}")
+            host = self._work.ask(self, self._plan, step, answered)
+            self._world.note(self.process, f"asks {host} for {step} of {self._plan.task}")
             await asyncio.wait([answered], timeout=self._random.uniform(*PATIENCE_S))
         return answered.result()
 

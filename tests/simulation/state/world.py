@@ -244,7 +244,7 @@ class StateWorld:
             task, step = arguments[:2]
             ledger.on_begun((task, step), result.generation)
             self.note(process, f"began attempt {result.generation} at {step}")
-        elif name == "append" and isinstance(result, Appended):
+        elif name == "append" and isinstance(result, Appended) and result.version:
             self._on_append(process, arguments, result)
         elif name == "delete":
             self.note(process, f"deleted {arguments[0]}: {result}")

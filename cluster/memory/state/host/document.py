@@ -211,6 +211,11 @@ class Document:
 
     def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
         """Take in that edits are durable; say whether the log has to be read to know the rest."""
+        if self.incarnation and appended.incarnation not in (0, self.incarnation):
+            self.pending.acknowledge_elsewhere(run, appended.version)
+            self._change()
+            return True
+        self.incarnation = self.incarnation or appended.incarnation
         known = self.fold.version
         first = appended.version - appended.added + 1
         is_as_shown = (
@@ -260,7 +265,7 @@ class Document:
             # What was appended while the log was being read.
             fold.extend(each.entry for each in self.fold.history)
         else:
-            self.pending.forget_durable()
+            self.pending.move(deleted(self.name))
         self.fold, self.incarnation = fold, incarnation
         self.open_bytes = 0
         self._refusal = None

@@ -244,7 +244,11 @@ class Keeper:
         self._is_writer = True
         try:
             appended = await self._log.append(
-                document.name, attempt.key, edits, ttl_s=document.ttl_s
+                document.name,
+                attempt.key,
+                edits,
+                ttl_s=document.ttl_s,
+                incarnation=document.incarnation,
             )
         except StaleEpoch as error:
             document.drop(lambda other: other is attempt, error)
@@ -254,7 +258,9 @@ class Keeper:
         except UsageError as error:
             document.drop(lambda other: other is attempt, error)
         else:
-            if document.acknowledge(run, appended):
+            if not appended.version:
+                await self.read()  # and append it to the document that there is now
+            elif document.acknowledge(run, appended):
                 self.hear()
 
     def _state(self, settled: int) -> LogState:
@@ -280,8 +286,10 @@ class Keeper:
         if up_to is not None and self._own_seal <= state.sealed:
             ordinal = self._upkeep.next_ordinal(document.name)
             seal = PendingEdit(ordinal, packed(Seal(up_to)))
-            await self._log.append(document.name, self._upkeep.key, [seal])
-            self._own_seal = up_to
+            appended = await self._log.append(
+                document.name, self._upkeep.key, [seal], incarnation=document.incarnation
+            )
+            self._own_seal = up_to if appended.version else 0
             self.hear()
         if is_snapshot_due(state, is_own_seal=self._own_seal == state.sealed):
             snapshot = packed_snapshot(document.fold.snapshot)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.kernel.ids import StepId
+from cluster.kernel.ids import NO_TASK, StepId
 from cluster.kernel.state.attempts import Attempts
-from cluster.kernel.state.edits import Edit, Entry, EntryBody, Seal
+from cluster.kernel.state.edits import Edit, Entry, EntryBody, Seal, from_plain
 from cluster.kernel.state.folding import Fold
 from cluster.memory.state.entries import Appended, LogEntry, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
@@ -120,6 +121,35 @@ async def test_what_was_appended_to_a_log_that_is_gone_is_gone(
 
     assert board.fields["spent"] == 2, "only the edit that is under way"
     assert len(board.pending) == 1
+
+
+async def test_what_goes_to_another_log_has_seen_nothing_of_it(
+    board: Document, attempt: EditAttempt
+) -> None:
+    board.take([foreign(1, 10)])
+    spend(board, attempt)
+    board.revert(EditAttempt(StepKey(NO_TASK, StepId("person/a")), "ann"), 1)
+
+    board.replace(Fold(), 2, is_same_log=False)
+
+    [left] = board.pending.run()
+    assert isinstance(left.body, Edit)
+    assert left.body.base_version == 0
+    assert from_plain(json.loads(left.data)) == left.body
+
+
+async def test_an_edit_that_another_log_took_is_not_shown_in_this_one(
+    board: Document, attempt: EditAttempt
+) -> None:
+    board.take([foreign(1, 10)])
+    spend(board, attempt)
+    run = board.pending.run()
+    board.replace(board.fold, 7, is_same_log=True)
+
+    assert board.acknowledge(run, Appended(2, 1, incarnation=8)), "it has to be read"
+
+    assert (board.fields["spent"], board.version) == (10, 1)
+    await attempt.flushed()
 
 
 async def test_edits_of_two_attempts_go_in_the_order_in_which_they_were_made(

@@ -453,3 +453,21 @@ async def test_a_message_that_is_handled_again_edits_once(
     board = there.peek(BOARD)
     assert board is not None
     assert board.fields == {"spent": 120}
+
+
+async def test_an_edit_goes_on_to_the_document_that_has_come_in_place_of_an_expired_one(
+    log: UnsteadyStateLog, here: Documents, there: Documents
+) -> None:
+    board = await here.open(BOARD)
+    spend(board, here.person("ann"), 10)
+    await board.flushed()
+    log.empty()  # as if all had expired
+    other = await there.open(BOARD)
+    spend(other, there.person("bob"), 1)
+    await other.flushed()
+
+    spend(board, here.person("ann"), 5)
+    await board.flushed()
+
+    await until(lambda: other.fields["spent"] == 6)
+    assert (board.fields["spent"], board.version, len(board.pending)) == (6, 2, 0)
