@@ -242,8 +242,9 @@ async def no_snapshot_stands_for_what_can_be_withdrawn(subject: StateLogSubject)
     assert not await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(2, b"x"))
     assert await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"a"))
     await log.begin(TASK, STEP)
-    await log.append(DOCUMENT, StepKey(TASK, STEP, 2), [edit(1)])
     assert (await log.read(DOCUMENT)).settled == 1
+    await log.append(DOCUMENT, StepKey(TASK, STEP, 2), [edit(1)])
+    assert (await log.read(DOCUMENT)).settled == 3, "the first attempt is withdrawn for good"
     await log.settle(TASK, STEP)
     assert (await log.read(DOCUMENT)).settled == 4
     assert await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(4, b"x"))
@@ -300,8 +301,9 @@ async def a_snapshot_makes_room_in_a_log_that_is_full(subject: StateLogSubject) 
     with pytest.raises(Overloaded, match=DOCUMENT):
         await log.append(DOCUMENT, PERSON, [edit(fit + 1)])
     assert (await log.heads([DOCUMENT]))[DOCUMENT].version == fit
-    await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"x"))
-    assert await log.append(DOCUMENT, PERSON, [edit(fit + 1, LARGE)]) == Appended(fit + 1, 1)
+    assert (await log.append(DOCUMENT, PERSON, [edit(fit + 1)], is_upkeep=True)).added == 1
+    await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(2, b"x"))
+    assert await log.append(DOCUMENT, PERSON, [edit(fit + 2, LARGE)]) == Appended(fit + 2, 1)
 
 
 async def what_is_too_large_or_out_of_order_is_refused(subject: StateLogSubject) -> None:

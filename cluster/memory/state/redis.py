@@ -22,6 +22,8 @@ from cluster.memory.state.entries import (
     StepKey,
 )
 from cluster.memory.state.limits import (
+    LOG_BYTES_MAX,
+    UPKEEP_BYTES_MAX,
     checked_edits,
     checked_snapshot,
     deleted,
@@ -84,6 +86,7 @@ class RedisStateLog:
         *,
         ttl_s: float | None = None,
         incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order."""
         arguments: list[bytes | int | str] = [
@@ -93,6 +96,7 @@ class RedisStateLog:
             step.generation,
             "" if ttl_s is None else _milliseconds(ttl_s),
             incarnation or "",
+            LOG_BYTES_MAX + UPKEEP_BYTES_MAX * is_upkeep,
         ]
         for each in checked_edits(document, edits):
             arguments += (each.ordinal, each.data)

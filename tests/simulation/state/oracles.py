@@ -35,6 +35,7 @@ def behind(world: StateWorld) -> list[str]:
         if document.pending
         or (document.is_deleted != head.is_deleted)
         or (not head.is_deleted and document.version != head.version)
+        or (not head.is_deleted and document.incarnation != head.incarnation)
     ]
 
 

@@ -43,6 +43,7 @@ def _scales() -> tuple[Scale, ...]:
         (pending, "PENDING_MAX", 6),
         (local, "PAGE_ENTRIES_MAX", 4),
         (local, "HISTORY_MAX", 4),
+        (local, "LOG_BYTES_MAX", 5000),
         (local, "DELETED_KEPT_S", DELETED_KEPT_S),
         (attempts, "ATTEMPTS_MAX", 3),
         (settling, "SETTLE_S", 0.3),

@@ -287,7 +287,11 @@ class Keeper:
             ordinal = self._upkeep.next_ordinal(document.name)
             seal = PendingEdit(ordinal, packed(Seal(up_to)))
             appended = await self._log.append(
-                document.name, self._upkeep.key, [seal], incarnation=document.incarnation
+                document.name,
+                self._upkeep.key,
+                [seal],
+                incarnation=document.incarnation,
+                is_upkeep=True,
             )
             self._own_seal = up_to if appended.version else 0
             self.hear()
