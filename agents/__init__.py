@@ -12,11 +12,14 @@ class Reviewer(Agent):
 from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
+from agents.deciding import FOR_A_PERSON, merges
+from agents.declared import knowledge
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
+    ConflictRequest,
     Finding,
     Passage,
     Program,
@@ -25,10 +28,12 @@ from cluster.kernel.vocabulary import (
 )
 
 __all__ = [
+    "FOR_A_PERSON",
     "Agent",
     "Answer",
     "Assignment",
     "Citation",
+    "ConflictRequest",
     "Finding",
     "Parts",
     "Passage",
@@ -37,6 +42,8 @@ __all__ = [
     "StepResult",
     "Turn",
     "handles",
+    "knowledge",
+    "merges",
 ]
 
 __fleetmind__ = True

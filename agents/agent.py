@@ -7,12 +7,14 @@ only `Agent.handle`; it runs in the agent's own process and passes a `Turn` with
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
+from agents.deciding import decided, deciding_methods
+from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
 from agents.tools.ports import Knowledge, Sandbox
@@ -20,7 +22,7 @@ from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment
+from cluster.kernel.vocabulary import Assignment, ConflictRequest
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -29,6 +31,7 @@ AgentT = TypeVar("AgentT")
 MessageT = TypeVar("MessageT")
 ReplyT = TypeVar("ReplyT")
 _MARK = "__fleetmind_handles__"
+_READS = "__fleetmind_reads__"
 
 
 class SupportMode(StrEnum):
@@ -73,7 +76,7 @@ class Parts:
 
 
 def handles(
-    message_type: type[MessageT],
+    message_type: type[MessageT], *, reads: Iterable[object] | None = None
 ) -> Callable[
     [Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]],
     Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]],
@@ -82,10 +85,14 @@ def handles(
 
     Args:
         message_type: a dataclass, a pydantic model or a protobuf class.
+        reads: fields of shared state (``Board.facts``) and ``knowledge``: a step is done again
+            where one of these has changed before its result has arrived, and nothing else that it
+            has read. Without it all counts that it has read and not written itself.
 
     Raises:
-        UsageError: it is no such type, or the method has another form.
+        UsageError: it is no such type, the method has another form, or it can't read such a thing.
     """
+    declared = None if reads is None else DeclaredReads.of(reads)
     if not _is_message_type(message_type):
         name = getattr(message_type, "__name__", repr(message_type))
         raise UsageError(
@@ -98,6 +105,7 @@ def handles(
     ) -> Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]:
         _check_method(message_type, method)
         setattr(method, _MARK, message_type)
+        setattr(method, _READS, declared)
         return method
 
     return mark
@@ -134,6 +142,7 @@ class Agent:
 
     purpose: ClassVar[str] = ""
     _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
+    _deciding: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -153,21 +162,32 @@ class Agent:
                 )
             own[message_type] = name
         cls._methods = MappingProxyType({**cls._methods, **own})
+        cls._deciding = MappingProxyType({**cls._deciding, **deciding_methods(cls)})
 
     @classmethod
     def handlers(cls) -> Mapping[type, str]:
         """Return the handled message types, each with the name of its method."""
         return cls._methods
 
+    @classmethod
+    def decides(cls) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides, as ``Board.verdict``."""
+        return tuple(cls._deciding)
+
     async def handle(self, message: object, turn: Turn) -> object:
         """Answer a message with the method for its type.
 
         An assignment goes to the method for the type of one of its results, the newest first, and
-        to that for `Assignment` where there is none.
+        to that for `Assignment` where there is none; a conflict of shared state to the method that
+        decides its field.
 
         Raises:
             UsageError: no method handles it.
         """
+        if isinstance(message, ConflictRequest):
+            deciding = self._deciding.get(f"{message.state}.{message.field}")
+            if deciding is not None:
+                return await decided(getattr(self, deciding), message, turn)
         chosen = self._chosen(message)
         name = self._methods.get(type(chosen))
         if name is None:
@@ -177,6 +197,9 @@ class Agent:
                 + _results(message)
             )
         method = cast("Callable[[object, Turn], Awaitable[object]]", getattr(self, name))
+        declared: DeclaredReads | None = getattr(method, _READS, None)
+        if declared is not None:
+            declared.narrow(turn.reads)
         return await method(chosen, turn)
 
     def _chosen(self, message: object) -> object:

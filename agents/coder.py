@@ -127,6 +127,8 @@ class Coder(Agent):
         except TimeoutError as error:
             raise DeadlinePassed("the search for examples took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
+        if found.namespace:
+            turn.reads.passages(found.namespace, found.version)
         return found.passages
 
     async def _write(self, asked: str, coding: _Coding) -> None:

@@ -13,6 +13,7 @@ from agents.agent import Agent, handles
 from agents.answers.composition import composed, floor
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
+from agents.deciding import choice_schema, chosen
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_text import PlanReader, broken_off
@@ -21,9 +22,11 @@ from agents.planning.workflow import idle_agents, standard_workflow, with_coder,
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
+    MANAGER_DECIDE,
     MANAGER_PLAN,
     MANAGER_VERIFY,
     answer_prompt,
+    decide_prompt,
     fitting,
     plan_prompt,
     verify_prompt,
@@ -35,6 +38,8 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
+    ConflictDecision,
+    ConflictRequest,
     Failure,
     PlanProposal,
     PlanRequest,
@@ -45,6 +50,7 @@ from cluster.kernel.vocabulary import (
 PLAN_TOKENS_MAX = 2_000
 ANSWER_TOKENS_MAX = 1_000
 VERIFY_TOKENS_MAX = 1_200
+DECIDE_TOKENS_MAX = 50
 
 
 class Manager(Agent):
@@ -173,6 +179,24 @@ class Manager(Agent):
         )
         goal = request.composed.goal
         return Corrections(await asyncio.to_thread(corrections, text, look, goal))
+
+    @handles(ConflictRequest)
+    async def decide(self, conflict: ConflictRequest, turn: Turn) -> ConflictDecision:
+        """Return which value of a conflict is to stand, where no agent decides the field.
+
+        Raises:
+            ModelError: the model can't be used, or chooses none of them.
+            DeadlinePassed: there was no time for it.
+        """
+        text = await self.think(
+            turn,
+            MANAGER_DECIDE,
+            decide_prompt(conflict),
+            wants_json=True,
+            json_schema=choice_schema(len(conflict.rivals)),
+            tokens_max=DECIDE_TOKENS_MAX,
+        )
+        return chosen(text, conflict.rivals)
 
 
 class _PlanClosed:

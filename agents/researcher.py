@@ -34,6 +34,7 @@ from agents.prompts import (
 )
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
+from cluster.kernel.lookup import Lookup
 from cluster.kernel.time_shares import RESEARCH_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -106,8 +107,10 @@ class Researcher(Agent):
         return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
 
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
-        passages, stale_s = await self._passages(assignment, turn)
+        passages, lookups = await self._passages(assignment, turn)
         finding = await self._from(passages, assignment, turn)
+        _note_cited(finding, lookups, turn)
+        stale_s = max((each.stale_s for each in lookups), default=0.0)
         if not stale_s:
             return finding
         return replace(finding, degraded=(*finding.degraded, STALE.format(stale_s=stale_s)))
@@ -160,10 +163,12 @@ class Researcher(Agent):
         turn.emit(FellBack("research", reason))
         return extracted(found, passages, reason)
 
-    async def _passages(self, assignment: Assignment, turn: Turn) -> tuple[list[Passage], float]:
+    async def _passages(
+        self, assignment: Assignment, turn: Turn
+    ) -> tuple[list[Passage], Sequence[Lookup]]:
         """Return the best passages for each question of the instruction and the goal, each once.
 
-        Beside them: since when nobody has said that they are current; 0 where that is known.
+        Beside them: the look-ups that found them.
         """
         searches = (
             self.parts.knowledge.search(assignment.collection, query)
@@ -184,7 +189,7 @@ class Researcher(Agent):
             if passage.kind == "text" and len(merged) < self.parts.passages_max:
                 place = (passage.source, passage.page, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
-        return list(merged.values()), max((each.stale_s for each in results), default=0.0)
+        return list(merged.values()), results
 
 
 def queries_of(assignment: Assignment) -> list[str]:
@@ -202,8 +207,20 @@ def laid_out(passages: Sequence[Passage]) -> Sources:
     return Sources([(passage.text, place_of(passage)) for passage in passages])
 
 
+def _note_cited(finding: Finding, lookups: Sequence[Lookup], turn: Turn) -> None:
+    """Note which of the documents that were found a finding cites.
+
+    What earlier findings cite is theirs to watch: to search again would not mend what they say.
+    """
+    cited = {(each.source, each.document) for each in finding.citations}
+    for lookup in lookups:
+        if lookup.namespace:
+            found = {(each.source, each.document) for each in lookup.passages}
+            turn.reads.passages(lookup.namespace, lookup.version, sorted(cited & found))
+
+
 def _earlier(assignment: Assignment) -> list[Passage]:
-    """Return what the findings that the step builds on have quoted."""
+    """Return what the findings that the step builds on have quoted, where it is from documents."""
     return [
         Passage(
             citation.source,
@@ -214,7 +231,7 @@ def _earlier(assignment: Assignment) -> list[Passage]:
             document=citation.document,
         )
         for result in assignment.results
-        if isinstance(result.value, Finding)
+        if isinstance(result.value, Finding) and not result.is_unsourced
         for citation in result.value.citations
     ]
 

@@ -28,6 +28,7 @@ GROUPS = {
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
     "learning": "benchmarks.bench_learning",
+    "state": "benchmarks.bench_state",
     "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {

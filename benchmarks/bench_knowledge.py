@@ -111,8 +111,7 @@ async def fill(
             change, data = put_of(f"{prefix}/{start}.md", texts[start:end], vectors[start:end])
             changes.append(change)
             documents[change.document] = data
-        await namespaces.store_documents(documents)
-        version = (await namespaces.apply("bench", changes)).version
+        version = (await namespaces.apply("bench", changes, documents=documents)).version
     return version
 
 
@@ -298,8 +297,9 @@ async def _write_steadily(
             for number in range(at, at + WRITES_AT_ONCE)
         ]
         began = time.monotonic()
-        await namespaces.store_documents({change.document: data for change, data in made})
-        version = (await namespaces.apply("bench", [change for change, _ in made])).version
+        changes = [change for change, _ in made]
+        documents = {change.document: data for change, data in made}
+        version = (await namespaces.apply("bench", changes, documents=documents)).version
         ended = time.monotonic()
         took_ms.append((ended - began) * 1_000)
         for each in range(version - WRITES_AT_ONCE + 1, version + 1):

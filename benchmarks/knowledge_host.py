@@ -7,6 +7,7 @@ without knowledge has; then, of each version it can search, when that was.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -73,6 +74,8 @@ async def main(url: str, folder: str, collection: str) -> None:
     from cluster.transport import nearest  # noqa: F401 - with gRPC, as every host
 
     store = await RedisStore.connect(url)
+    gc.collect()
+    gc.freeze()  # as `cluster.placement.actor.actors` does
     before = private_mb()
     started = time.perf_counter()
     cache = KnowledgeCache(RedisNamespaces(store), folder=Path(folder))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
@@ -21,10 +22,11 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
-from cluster.kernel.ids import NO_AGENT, NO_STEP, TaskId
+from cluster.kernel.ids import NO_AGENT, NO_STEP, NO_TASK, TaskId
 from cluster.kernel.tasks.report import TaskReport
 from cluster.kernel.vocabulary import Answer, Failure
 from cluster.memory.knowledge.omissions import KnowledgeRead
+from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.addresses import check_deadline
 
@@ -65,19 +67,25 @@ class ClusterLink(Protocol):
         """Hand a goal to a Manager."""
         ...
 
+    def sharing(self, task: TaskId) -> StateAccess:
+        """Return a way to the documents of a task, and to those of the cluster."""
+        ...
+
 
 Join = Callable[[Configuration, Note], AbstractAsyncContextManager[ClusterLink]]
 
 
-class Task:
+class Task(SharesState):
     """A submitted goal: iterate it for its events, await it for its answer.
 
-    It may be iterated as often as wanted, at any time; every iteration sees all events.
+    It may be iterated as often as wanted, at any time; every iteration sees all events. What its
+    agents share is edited with `state`, and stays for a while after its end.
 
     Args:
         submitted: its events, which are read at once and kept.
         on_ended: is called with the task when all events have been read.
         knowledge: what it may know.
+        link: the way to the cluster, for what its agents share.
     """
 
     def __init__(
@@ -85,12 +93,15 @@ class Task:
         submitted: SubmittedTask,
         on_ended: Callable[[Task], None] | None = None,
         knowledge: KnowledgeRead | None = None,
+        link: ClusterLink | None = None,
     ) -> None:
         self.id = submitted.id
         self.knowledge = knowledge or KnowledgeRead()
         """What was read for it, and what was left out."""
         self.report = TaskReport(submitted.id)
         self.report.knowledge = self.knowledge.to_json()
+        self._link = link
+        self._shared: StateAccess | None = None
         self._submitted = submitted
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
@@ -136,6 +147,15 @@ class Task:
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
 
+    def _access(self) -> StateAccess:
+        if self._link is None:
+            raise UsageError("the task has no way to what its agents share")
+        if self._shared is None:
+            self._shared = self._link.sharing(self.id)
+            # Nobody closes a task that has ended: what it has open goes with it.
+            weakref.finalize(self, self._shared.close).atexit = False
+        return self._shared
+
     async def _outcome(self) -> Answer:
         while not self.report.is_finished:
             await self._news.wait()
@@ -172,7 +192,7 @@ class Task:
         news.set()
 
 
-class Cluster:
+class Cluster(SharesState):
     """A way to a cluster of agents, as an async context manager.
 
     Attaches to this machine's resident cluster, or starts one for the duration; with an address it
@@ -210,6 +230,7 @@ class Cluster:
         self._join = join or Cluster.default_join
         self._stack = AsyncExitStack()
         self._link: ClusterLink | None = None
+        self._shared: StateAccess | None = None
         self._tasks: set[Task] = set()
         """Those that still run; what has ended is the caller's to keep."""
 
@@ -256,9 +277,7 @@ class Cluster:
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
-        link = self._link
-        if link is None:
-            raise UsageError("the cluster is not open: use `async with Cluster() as cluster`")
+        link = self._opened()
         if not goal.strip():
             raise UsageError("the goal is empty")
         if deadline_s is not None:
@@ -276,7 +295,7 @@ class Cluster:
                 "or give it more time"
             ) from None
         submitted = await link.submit(goal, collection=read.collection, timeout_s=timeout_s)
-        task = Task(submitted, self._tasks.discard, read)
+        task = Task(submitted, self._tasks.discard, read, link)
         self._tasks.add(task)
         return task
 
@@ -299,6 +318,16 @@ class Cluster:
             goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
         )
         return await task
+
+    def _opened(self) -> ClusterLink:
+        if self._link is None:
+            raise UsageError("the cluster is not open: use `async with Cluster() as cluster`")
+        return self._link
+
+    def _access(self) -> StateAccess:
+        if self._shared is None:
+            self._shared = self._opened().sharing(NO_TASK)
+        return self._shared
 
     async def _close(self) -> None:
         try:

@@ -14,10 +14,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
 from os import PathLike
+from typing import TYPE_CHECKING, TypeAlias
 
 from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
+from cluster.kernel.ids import TaskId
 from cluster.memory.directory import scope_of
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import KnowledgeRead
@@ -31,6 +33,14 @@ from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
+from cluster.user_folders import user_name
+
+if TYPE_CHECKING:
+    from cluster.memory.state.host.attempt import EditAttempt
+    from cluster.memory.state.host.documents import Documents
+    from cluster.runtime.driver.persons_state import PersonsState
+
+    _Shared: TypeAlias = tuple[Documents, EditAttempt]
 
 _OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
 """Settings that a resident cluster need not share with the run that uses it."""
@@ -44,6 +54,7 @@ class DriverLink:
         self._namespaces = RedisNamespaces(store)
         self._driver = driver
         self._is_adopted = False
+        self._shared: _Shared | None = None
 
     async def knowledge(
         self, paths: Sequence[str | PathLike[str]], note: Note, namespace: str = ""
@@ -96,6 +107,23 @@ class DriverLink:
     async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
         return await self._driver.submit(goal, collection=collection, timeout_s=timeout_s)
+
+    def sharing(self, task: TaskId) -> PersonsState:
+        """Return a way to the documents of a task, and to those of the cluster."""
+        # With pydantic; whoever shares a document has imported it.
+        from cluster.memory.state.host.documents import Documents
+        from cluster.memory.state.redis import RedisStateLog
+        from cluster.runtime.driver.persons_state import PersonsState
+
+        if self._shared is None:
+            documents = Documents(RedisStateLog(self._store), SystemClock())
+            self._shared = documents, documents.person(user_name())
+        return PersonsState(self._shared[0], task, self._shared[1])
+
+    async def close(self) -> None:
+        """Write what was edited and isn't durable yet, unless the store takes nothing."""
+        if self._shared is not None:
+            await self._shared[0].close()
 
 
 @asynccontextmanager
@@ -206,7 +234,9 @@ async def link_to(
         )
         await driver.start()
         stack.push_async_callback(driver.close)
-        yield DriverLink(store, driver)
+        link = DriverLink(store, driver)
+        stack.push_async_callback(link.close)
+        yield link
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
-"""The user's folders, as the XDG base directory specification has them.
+"""The user: their folders, as the XDG base directory specification has them, and their name.
 
-Used where this machine keeps something between two runs.
+Used where this machine keeps something between two runs, and where a person edits what is shared.
 """
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -20,3 +21,11 @@ def user_folder(variable: str, usual: str) -> Path:
     """
     named = Path(os.environ.get(variable, ""))
     return (named if named.is_absolute() else Path.home() / usual) / NAME
+
+
+def user_name() -> str:
+    """Return what the user of this process is called; empty where nobody knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process whose user has no entry, as in many containers
+        return ""

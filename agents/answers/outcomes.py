@@ -26,6 +26,7 @@ from cluster.kernel.vocabulary import (
     Program,
     Step,
     StepProgram,
+    StepResult,
 )
 
 _MARK = re.compile(r"\[(\d+)\]")
@@ -85,7 +86,7 @@ def outcomes_of(request: ComposeRequest) -> Outcomes:
     Raises:
         ClusterError: all steps failed; it is the error of the first one.
     """
-    values = {result.step: result.value for result in request.results}
+    values = {result.step: _evidence(result) for result in request.results}
     failures = _failures(request, values)
     if len(failures) == len(request.plan.steps):
         for value in values.values():
@@ -206,6 +207,14 @@ def _without_programs(finding: Finding) -> Finding:
     if finding.basis is not Basis.MODEL:
         return finding
     return replace(finding, text=without_code(finding.text))
+
+
+def _evidence(result: StepResult) -> object:
+    """Return a result; what it cites is left out where no document is known to say it."""
+    if not isinstance(result.value, Finding) or not result.is_unsourced:
+        return result.value
+    text = _MARK.sub("", result.value.text)
+    return Finding(text, degraded=result.value.degraded, basis=Basis.MODEL)
 
 
 def _renumbered(finding: Finding, citations: CitationList) -> Finding:

@@ -11,6 +11,7 @@ from cluster.kernel.events import (
     Answered,
     Corrected,
     Detail,
+    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -18,7 +19,10 @@ from cluster.kernel.events import (
     PlanReady,
     ProgramRan,
     ProgramWritten,
+    StateConflicted,
+    StateMerged,
     StepFinished,
+    StepStale,
     StepStarted,
     Submitted,
     Thought,
@@ -91,8 +95,30 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
             return f"ran it: exit code {run.exit_code} after {run.duration_s:.1f} s"
         case FellBack(what, reason):
             return f"fell back, {what}: {reason}"
+        case StepStale() | StateMerged() | StateConflicted():
+            return _shared(detail)
         case _:
             return _ending(detail)
+
+
+def _shared(detail: StepStale | StateMerged | StateConflicted) -> str:
+    """Say what has become of what agents share."""
+    match detail:
+        case StepStale(changes):
+            return f"stale: {'; '.join(map(_changed, changes))}"
+        case StateMerged(changes):
+            return f"merged: {'; '.join(map(_changed, changes))}"
+        case StateConflicted(document, field, key, sides):
+            place = f"{field}[{key}]" if key else field
+            said = " or ".join(f"{side.value or 'removed'} ({side.author})" for side in sides)
+            return f"conflict in {place} of {document}: {said}"
+
+
+def _changed(change: DocumentChange) -> str:
+    places = f"{', '.join(change.places)} of {change.document}"
+    if change.is_gone:
+        return f"{places} is gone"
+    return f"{places} (version {change.from_version} to {change.to_version})"
 
 
 def _found(finding: Finding) -> str:

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "learn": "cluster.cli.learn:learn",
     "forget": "cluster.cli.knowledge:forget",
     "knowledge": "cluster.cli.knowledge:knowledge",
+    "state": "cluster.cli.state:state",
     "models": "cluster.cli.models:models",
 }
 """Where each command lives; only the one that is asked for is imported."""

@@ -86,6 +86,22 @@ documents in the store, and where the files are. Those of `--knowledge` are call
 The version counts what was ever put into it or removed; a task answers at least from the version
 that was there when it was submitted.
 """
+_STATE = """\
+Show the documents that agents share, one a line; with NAME one of them, and what in it nobody has
+decided yet. NAME may be any part of a name between its slashes that only one document has.
+"""
+_STATE_EPILOG = """\
+examples:
+  fleetmind state
+  fleetmind state Board --history
+  fleetmind state Board --revert 12
+  fleetmind state Board --resolve 'verdict=#2'
+  fleetmind state Board --resolve 'facts[heaps]="a value of your own, as JSON"'
+
+A version that is reverted counts for nothing, and what was merged since stays. Of a long history
+the first part can't be undone any more. A program's own ways of merging are not known here: fields
+that merge by them are shown as far as that goes without.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,10 @@ class Options:
     purge: bool = False
     action: str | None = None
     name: str = ""
+    history: bool = False
+    revert: int | None = None
+    resolve: str | None = None
+    delete: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -161,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_learn(commands)
     _add_forget(commands)
     _add_knowledge(commands)
+    _add_state(commands)
     _add_models(commands)
     return parser
 
@@ -261,6 +282,19 @@ def _add_knowledge(commands: _Commands[_Parser]) -> None:
         _KNOWLEDGE,
         "example:\n  fleetmind knowledge",
     )
+    _add_config(parser)
+    _add_redis(parser)
+
+
+def _add_state(commands: _Commands[_Parser]) -> None:
+    parser = _command(commands, "state", "show what agents share", _STATE, _STATE_EPILOG)
+    add = parser.add_argument
+    add("name", metavar="NAME", nargs="?", default="", help="a document (default: all of them)")
+    add("--history", action="store_true", help="show who has changed what")
+    add("--revert", metavar="VERSION", type=int, help="undo what one version has changed")
+    add("--resolve", metavar="PLACE=VALUE", help="decide a conflict: by a number of it, or by JSON")
+    add("--delete", action="store_true", help="delete it, for everybody and for good")
+    add("--json", action="store_true", help="print one JSON object")
     _add_config(parser)
     _add_redis(parser)
 

@@ -6,8 +6,7 @@ The protobuf twins are in `protos/v1/{envelope,exchange}.proto`, the conversion 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 from cluster.kernel.ids import NO_ENVELOPE, NO_STEP, NO_TASK, AgentId, EnvelopeId, StepId, TaskId
@@ -50,6 +49,10 @@ class Trust(IntEnum):
     RETRIEVED = 3
 
 
+_AGENT, _RETRIEVED = Trust.AGENT, Trust.RETRIEVED
+"""Of an enum a member is looked up at some cost, which a message need not pay."""
+
+
 @dataclass(slots=True)
 class Envelope:
     """Metadata and one serialised message.
@@ -72,7 +75,8 @@ class Envelope:
     """Instant on the local monotonic clock; remaining time on the wire."""
     trust: Trust = Trust.AGENT
     traceparent: str = ""
-    saw: Mapping[str, int] = field(default_factory=dict)
+    saw: bytes = b""
+    """Of an answer: what it was made from, as a serialised `cluster.kernel.reads.Saw`."""
     sender_epoch: int = 0
     seq: int = 0
     attempt: int = 0
@@ -96,7 +100,10 @@ class Envelope:
         deadline_at: float | None = None,
         is_dispensable: bool = False,
     ) -> Envelope:
-        """Return what is sent because of another envelope, for the same step of the same task."""
+        """Return what is sent because of another envelope, for the same step of the same task.
+
+        What came from documents may be in it, where it was in the other.
+        """
         body_type, body = message
         return cls(
             own_id,
@@ -110,7 +117,8 @@ class Envelope:
             asked.id,
             LANE_OF_KIND[kind],
             deadline_at,
-            traceparent=asked.traceparent,
+            _RETRIEVED if asked.trust is _RETRIEVED else _AGENT,
+            asked.traceparent,
             is_dispensable=is_dispensable,
         )
 

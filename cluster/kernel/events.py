@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.reads import Saw
 from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
 
 
@@ -125,6 +126,66 @@ class StepFinished:
     """What a user's own agent answered, as text; findings and programs have events of their own."""
     value: object | None = None
     """What it came to, for the journal; the driver is not told."""
+    saw: Saw | None = None
+    """What that was made from, for the journal; None where an older version has done it."""
+    degraded: tuple[str, ...] = ()
+    """What is to be said of it beside the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What has become of something that a step has read or written."""
+
+    document: str
+    """The name of a document of shared state, or of a namespace of the knowledge."""
+    places: tuple[str, ...]
+    """Fields of the one, sources of the other."""
+    from_version: int
+    to_version: int
+    is_gone: bool = False
+    """The document was deleted; the sources were forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStale:
+    """A step's result came, and what it was made from had changed: it is done again."""
+
+    kind: ClassVar[str] = "stale"
+    changes: tuple[DocumentChange, ...]
+    redo: int = 1
+    """The number of the redo that follows, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateMerged:
+    """What a step has written to shared state was merged with what others wrote meanwhile."""
+
+    kind: ClassVar[str] = "merged"
+    changes: tuple[DocumentChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictSide:
+    """One of the values of a conflict, and who wrote it."""
+
+    value: str
+    """As JSON, cut short; empty where the key is removed."""
+    author: str = ""
+    step: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StateConflicted:
+    """A place of a document has values between which somebody has to decide."""
+
+    kind: ClassVar[str] = "conflict"
+    document: str
+    field: str
+    key: str = ""
+    """That of the field's dict, where it merges by key."""
+    sides: tuple[ConflictSide, ...] = ()
+    """The first one shows meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +245,9 @@ OwnerDetail = (
     | PlanReady
     | StepStarted
     | StepFinished
+    | StepStale
+    | StateMerged
+    | StateConflicted
     | Answered
     | Corrected
     | Failed
@@ -234,6 +298,6 @@ class Event:
 def shown(event: Event) -> Event:
     """Return an event as the driver gets it: what a step came to, it has seen already."""
     detail = event.detail
-    if isinstance(detail, StepFinished) and detail.value is not None:
-        return replace(event, detail=replace(detail, value=None))
+    if isinstance(detail, StepFinished) and (detail.value is not None or detail.saw is not None):
+        return replace(event, detail=replace(detail, value=None, saw=None))
     return event

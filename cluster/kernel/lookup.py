@@ -36,3 +36,5 @@ class Lookup:
     """How long it took."""
     stale_s: float = 0.0
     """Since when the central store hasn't said whether that is its latest; 0 where it has."""
+    namespace: str = ""
+    """Its name; empty where nothing was searched."""

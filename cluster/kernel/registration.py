@@ -27,6 +27,8 @@ class Registration:
     """The process it lives in, on its own machine; 0 where nobody said."""
     knowledge: CacheStatistics | None = None
     """What its host's cache held when the lease was last renewed; None where it has none."""
+    decides: tuple[str, ...] = ()
+    """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
 
     @property
     def role(self) -> str:

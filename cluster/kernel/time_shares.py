@@ -13,6 +13,9 @@ longer, the standard plan with half of the time gives the better answer."""
 ANSWER_SHARE = 0.2
 """Of the task after the plan, what is kept back from the steps: an answer from what they have found
 so far is worth more than one more result."""
+DECIDE_SHARE = 0.25
+"""Of what the answer has, the wait for who decides what steps have left in conflict: an answer that
+says what is open is worth more than none."""
 
 RESEARCH_SHARE = 0.3
 """Of a research step, what the search may take; sentences are quoted from what it finds, so that a

@@ -12,6 +12,7 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import UsageError
 from cluster.kernel.events import AgentDetail
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.reads import Reads
 
 State = TypeVar("State")
 """A subclass of `cluster.state.SharedState`."""
@@ -43,6 +44,15 @@ class Turn(Protocol):
     @property
     def traceparent(self) -> str:
         """W3C trace context of the message being handled; empty where there is none."""
+        ...
+
+    @property
+    def reads(self) -> Reads:
+        """Where to note what its result is made from, beside shared state, which does it itself.
+
+        Whoever cites documents says so with `Reads.passages`: where one of them changes before the
+        result has arrived, the step is done again.
+        """
         ...
 
     def remaining_s(self) -> float:

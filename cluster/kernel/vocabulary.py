@@ -6,6 +6,7 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
@@ -173,6 +174,8 @@ class StepResult:
     step: StepId
     agent: str
     value: object
+    is_unsourced: bool = False
+    """What it cites is not known to stand in any document: these are its agent's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,13 @@ class Assignment:
     results: tuple[StepResult, ...] = ()
     collection: str = ""
     """Id of the knowledge the task may use; empty where it has none."""
+    redo: int = 0
+    """How often the step had a result that was stale when it came."""
+
+    @property
+    def turn_step(self) -> StepId:
+        """What the step is called where its results are kept: each redo has one of its own."""
+        return StepId(f"{self.step}#{self.redo}") if self.redo else self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +259,54 @@ class VerifyRequest:
     composed: ComposeRequest
     """What the answer was written from."""
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One of the values of a conflict, and who wants it."""
+
+    value: str = ""
+    """As JSON; empty where the key is removed."""
+    author: str = ""
+    step: str = ""
+    """The author's; each has a result that was made with it."""
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its author has removed the key."""
+        return not self.value
+
+    @property
+    def content(self) -> object:
+        """The value as plain data: what `json.loads` makes of it; None for a removal."""
+        return json.loads(self.value) if self.value else None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRequest:
+    """Asks whoever a field of shared state belongs to which value is to stand."""
+
+    document: str
+    state: str
+    """The class of the document."""
+    field: str
+    has_key: bool = False
+    """Whether the conflict is within one key of the field's dict."""
+    key: str = ""
+    rivals: tuple[Rival, ...] = ()
+    """What the place shows meanwhile comes first."""
+    goal: str = ""
+    """Of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictDecision:
+    """Answers a `ConflictRequest`."""
+
+    value: str = ""
+    """As JSON; empty where the key is to be removed."""
+    is_left_open: bool = False
+    """A person is to decide; the value says nothing then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class AgentProfile:
     concurrency: int = 16
     pid: int = 0
     """The process it lives in; 0 where it shares one with others."""
+    decides: tuple[str, ...] = ()
+    """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
 
 
 class Host:
@@ -129,6 +131,7 @@ class Host:
             self.profile.handles,
             self.profile.pid,
             None if self._knowledge is None else self._knowledge(),
+            self.profile.decides,
         )
 
     def is_leased(self) -> bool:

@@ -7,13 +7,13 @@ its edits says what it was made from. Called by whoever offers documents to turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.edits import FieldEdit
 from cluster.kernel.state.own_policies import MergeFunction, Policies
-from cluster.kernel.state.policies import SIBLINGS
+from cluster.kernel.state.policies import BY_KEY, SIBLINGS
 from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
 from cluster.state.carrying import carried
 from cluster.state.entries import Entries
@@ -53,6 +53,10 @@ class Editing(Generic[State]):
         """
         self._source.is_open = False
         return edits_between(self._source.fields, self.model)
+
+    def written_by(self, durable: Callable[[], Awaitable[None]]) -> None:
+        """Let who has the model wait until the edit is durable: `SharedState.flushed`."""
+        self._source.durable = durable
 
 
 class StateView(Generic[State]):
@@ -148,8 +152,13 @@ def functions_of(state: type[SharedState]) -> dict[str, MergeFunction]:
 
 def _edit(field: FieldSchema, old: Value, seen: Slot, value: Any) -> FieldEdit | None:
     """Return the edit of a field whose value may have been changed, in place too."""
-    if isinstance(value, Entries) and value.is_of(old):
+    if isinstance(value, Entries) and value.plain is old:
+        if field.policy is BY_KEY:
+            delta = BY_KEY.difference_at(value.plain, value.touched())
+            return None if delta is None else FieldEdit(field.rule.name, delta, field.default)
         return _by_policy(field, old, value.written(), is_retyped=False)
+    if type(value) in field.passing and type(old) in field.passing:
+        return None if is_same(old, value) else _by_policy(field, old, value, is_retyped=False)
     new = value if field.is_plain(value) else field.written(value)
     if seen is ABSENT or field.is_keyed:
         seen = field.seen(old)  # it was assigned before it was read, or in place of its entries

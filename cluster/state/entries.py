@@ -6,15 +6,14 @@ take fifty times as long. Made by `cluster.state.shared_state`.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping, ValuesView
-from typing import Any
+from collections.abc import Callable, ItemsView, ValuesView
+from typing import Any, Self
 
-from cluster.kernel.errors import StateInvalid
-from cluster.kernel.state.values import ABSENT, Slot, Value, replaced
+from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
 from cluster.state.carrying import carried
 from cluster.state.schema import FieldSchema
 
-_NOTHING = object()
+_NOTHING: Any = object()
 
 
 class EntrySource:
@@ -29,52 +28,141 @@ class EntrySource:
         """What was made of the entries that were read, as plain values; where open only."""
         self.plain = plain
 
+    def value(self, key: str, plain: Value) -> Any:
+        """Read an entry."""
+        value = self._field.read_entry(key, plain)
+        if self._is_open:
+            self._seen[key] = self._field.written_entry(key, value)
+        return value
+
     def values(self, unread: dict[str, Any]) -> dict[str, Any]:
-        """Read some entries."""
+        """Read some entries at once."""
         values: dict[str, Any] = self._field.read(unread)
         if self._is_open:
-            self._seen |= self._written(values)
+            made = self._field.written(values)
+            self._seen |= made if isinstance(made, dict) else {}
         return values
 
-    def changed(self, now: dict[str, Any]) -> dict[str, Value]:
-        """Return a plain value, of whose entries those that are the document's own stay so."""
-        touched = {key: now[key] for key in replaced(self.plain, now)}
-        if not touched:
-            return now
-        made = self._written(touched)
-        # What was changed in place was not checked then.
-        self._field.read({key: each for key, each in made.items() if self._seen.get(key) != each})
-        return now | {key: self._carried(key, each) for key, each in made.items()}
+    def touched(self, now: Callable[[str, Slot], Any], put: dict[str, None]) -> dict[str, Slot]:
+        """Return what the entries have become that may be others than they were.
 
-    def _carried(self, key: str, new: Value) -> Value:
+        Args:
+            now: returns an entry, or else what it is given; one not read as its plain value.
+            put: those that were assigned or removed; of the others those are looked at that were
+                read, since what was read may have been changed in place.
+        """
+        touched: dict[str, Slot] = {}
+        for key in [*self._seen, *(key for key in put if key not in self._seen)]:
+            value = now(key, ABSENT)
+            if value is ABSENT:
+                touched[key] = ABSENT
+            elif value is not self.plain.get(key, ABSENT):
+                self._look(key, value, touched)
+        return touched
+
+    def _look(self, key: str, value: Any, touched: dict[str, Slot]) -> None:
+        field, seen = self._field, self._seen.get(key, ABSENT)
+        new = field.written_entry(key, value)
+        if seen is not ABSENT and is_same(seen, new):
+            return
+        field.read_entry(key, new)  # what was changed in place was not checked then
+        touched[key] = self._carried(key, seen, new)
+
+    def _carried(self, key: str, seen: Slot, new: Value) -> Value:
         """Return an entry's new value, with what the program's class doesn't know of the old."""
-        if key not in self.plain:
+        old = self.plain.get(key, ABSENT)
+        if old is ABSENT or old == seen or _has_all_of(new, old):
             return new
-        seen: Slot = self._seen.get(key, ABSENT)
         if seen is ABSENT:
-            former = self._field.seen({key: self.plain[key]})
+            former = self._field.seen({key: old})
             seen = former[key] if isinstance(former, dict) else ABSENT
-        return new if seen is ABSENT else carried(self.plain[key], seen, new)
-
-    def _written(self, values: Mapping[str, Any]) -> dict[str, Value]:
-        plain = self._field.written(values)
-        if not isinstance(plain, dict) or plain.keys() != values.keys():
-            raise StateInvalid(f"{self._field} can't be written: its keys are text")
-        return plain
+        return new if seen is ABSENT else carried(old, seen, new)
 
 
-class Entries(dict[str, Any]):
+def _has_all_of(new: Value, old: Value) -> bool:
+    """Say whether a value has all keys that another one has, so that none need to be carried."""
+    if isinstance(old, dict):
+        if not isinstance(new, dict) or not old.keys() <= new.keys():
+            return False
+        for key, was in old.items():
+            if type(was) not in _LEAVES and not _has_all_of(new[key], was):
+                return False
+    elif isinstance(old, list):
+        if not isinstance(new, list) or len(new) != len(old):
+            return _LEAVES.issuperset(map(type, old))
+        for now, was in zip(new, old, strict=True):
+            if type(was) not in _LEAVES and not _has_all_of(now, was):
+                return False
+    return True
+
+
+_LEAVES = frozenset([str, int, float, bool, type(None)])
+
+
+class _NotingDict(dict[str, Any]):
+    """A dict that notes what was assigned or removed, so that nobody has to look at all of it."""
+
+    __slots__ = ("put",)
+
+    def __init__(self, entries: dict[str, Any]) -> None:
+        super().__init__(entries)
+        self.put: dict[str, None] = {}
+        """The keys, in the order in which they were touched first."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.put[key] = None
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.put[key] = None
+        super().__delitem__(key)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return an entry, which is the default now if there was none."""
+        self.put[key] = None
+        return super().setdefault(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove an entry and return it, or else the default."""
+        self.put[key] = None
+        return super().pop(key, *default)
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the last entry and return it."""
+        key, value = super().popitem()
+        self.put[key] = None
+        return key, value
+
+    def update(self, *other: Any, **more: Any) -> None:
+        """Assign the entries of another dict."""
+        assigned = dict(*other, **more)
+        self.put |= dict.fromkeys(assigned)
+        super().update(assigned)
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # as dict's own
+        self.update(other)
+        return self
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        self.put |= dict.fromkeys(self)
+        super().clear()
+
+
+class Entries(_NotingDict):
     """A dict of a field's values; an entry that has not been read holds its plain value.
 
     So whoever changes it needs nothing more than a dict: what is still the very object of the
     document has neither been read nor changed. Whoever reads it has to come by here.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_source", "plain")
 
     def __init__(self, source: EntrySource) -> None:
         super().__init__(source.plain)
         self._source = source
+        self.plain = source.plain
+        """The entries as the document has them."""
 
     def __iter__(self) -> Any:
         # Its own, or `dict(entries)` and `{**entries}` would copy the table and call nothing here.
@@ -131,7 +219,7 @@ class Entries(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as of any dict
 
     def __repr__(self) -> str:
         return repr(self.copy())
@@ -140,9 +228,13 @@ class Entries(dict[str, Any]):
         # A copy is a dict as any other.
         return dict, (self.copy(),)
 
-    def is_of(self, plain: Value) -> bool:
-        """Say whether these are the entries of a plain value."""
-        return self._source.plain is plain
+    def touched(self) -> dict[str, Slot]:
+        """Return, as plain values, what the entries have become that may be others than they were.
+
+        Raises:
+            StateInvalid: an entry holds what its type doesn't allow.
+        """
+        return self._source.touched(super().get, self.put)
 
     def written(self) -> dict[str, Value]:
         """Return the plain value, whose entries are the document's own where nothing has changed.
@@ -150,18 +242,21 @@ class Entries(dict[str, Any]):
         Raises:
             StateInvalid: an entry holds what its type doesn't allow.
         """
-        return self._source.changed(dict(super().items()))
+        plain, touched = self.plain, self.touched()
+        # An entry that is there is no removed one.
+        made: dict[str, Any] = {key: (touched if key in touched else plain)[key] for key in self}
+        return made
 
     # Reading puts values in place of others, past our own methods, and adds none: who iterates
     # meanwhile may go on.
 
     def _read_one(self, key: str) -> None:
-        value = self._source.plain.get(key, _NOTHING)
+        value = self.plain.get(key, _NOTHING)
         if value is super().get(key):
-            super().update(self._source.values({key: value}))
+            dict.__setitem__(self, key, self._source.value(key, value))
 
     def _read_all(self) -> None:
-        was = self._source.plain.get
+        was = self.plain.get
         unread = {key: each for key, each in super().items() if was(key, _NOTHING) is each}
         if unread:
-            super().update(self._source.values(unread))
+            dict.update(self, self._source.values(unread))

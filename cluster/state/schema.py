@@ -28,6 +28,14 @@ from cluster.kernel.state.values import (
     is_same,
 )
 from cluster.state.merge import MergeRule, siblings
+from cluster.state.nodes import (
+    EntryCodec,
+    entry_codec,
+    field_nodes,
+    has_serializer,
+    is_copied,
+    passing,
+)
 
 _PLAIN = frozenset([str, int, float, bool, type(None)])
 _FITTING = {
@@ -49,8 +57,6 @@ _BEGINNINGS: Mapping[str, Value] = {
     "boolean": False,
 }
 """What a field without a default begins as, by the first of its kinds that its class allows."""
-_PASSED_ON = frozenset(["any", "function-plain", "function-before", "function-wrap", "is-instance"])
-"""Nodes of pydantic's schemas that may hand out the very object they were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,10 @@ class FieldSchema:
     """Whether reading could hand out parts of the plain value itself, which others share."""
     is_converted: bool
     """Whether the class says itself how it is written."""
-    is_keyed: bool
-    """Whether it is a dict whose entries can be read one by one."""
+    entries: EntryCodec | None
+    """What reads and writes its entries one by one, where it is a dict with nothing around it."""
     passing: frozenset[type]
-    """Types of plain values that are the field's values as they are: nothing to validate."""
+    """Types of plain values that are the field's values as they are, and the other way round."""
     default: Value = None
     """What it is while nobody has written it."""
 
@@ -108,8 +114,36 @@ class FieldSchema:
             plain.sort(key=canonical_text)
         return plain
 
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it is a dict whose entries can be read one by one."""
+        return self.entries is not None
+
+    def read_entry(self, key: str, plain: Value) -> Any:
+        """Make the value of one of its entries; raises `StateInvalid` as `read` does."""
+        assert self.entries is not None
+        try:
+            return self.entries.read(copied(plain) if self.is_copied else plain)
+        except ValidationError:
+            return self.read({key: plain})[key]  # which says where, as for the whole field
+
+    def written_entry(self, key: object, value: Any) -> Value:
+        """Return the plain value of one of its entries; raises `StateInvalid` as `written` does."""
+        assert self.entries is not None
+        try:
+            if type(key) is str:
+                return self.entries.written(value)
+        except PydanticSerializationError:
+            pass
+        plain = self.written({key: value})
+        if not isinstance(plain, dict) or key not in plain:
+            raise StateInvalid(f"{self} can't be written: its keys are text")
+        return plain[key]
+
     def seen(self, plain: Value) -> Slot:
         """Return what the class makes of a plain value, as a plain value again, if it can."""
+        if type(plain) in self.passing:
+            return plain
         try:
             return self.written(self.read(plain))
         except StateInvalid:
@@ -140,23 +174,22 @@ def schema_of(state: type[BaseModel]) -> Mapping[str, FieldSchema]:
         UsageError: it can't be shared; says which field and why.
     """
     _check_class(state)
-    shapes, nodes = _shapes(state), _field_nodes(state)
-    is_copied = not _PASSED_ON.isdisjoint(_node_types(state.__pydantic_core_schema__))
+    shapes, nodes = _shapes(state), field_nodes(state)
     fields: dict[str, FieldSchema] = {}
     for name, info in state.model_fields.items():
         shape = shapes.get(name, _Shape())
         rule = _rule(f"{state.__name__}.{name}", info, shape)
         policy = OwnPolicy(rule.name, rule.function) if rule.function else POLICIES[rule.name]
-        is_converted = name not in nodes or _has_serializer(nodes[name])
+        is_converted = name not in nodes or has_serializer(nodes[name])
         field = FieldSchema(
             state,
             name,
             rule,
             policy,
-            is_copied=is_copied,
+            is_copied=is_copied(state, nodes.get(name)),
             is_converted=is_converted,
-            is_keyed=_is_keyed(nodes.get(name)),
-            passing=_passing(state, nodes.get(name)),
+            entries=entry_codec(state, nodes.get(name)),
+            passing=frozenset() if is_converted else passing(state, nodes.get(name)),
         )
         fields[name] = replace(field, default=_default(field, info, shape))
     return fields
@@ -228,71 +261,6 @@ def _has_inner_set(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> b
 
 
 _OF_WHOLE = frozenset(["uniqueItems", "anyOf", "oneOf"])
-
-
-def _field_nodes(state: type[BaseModel]) -> Mapping[str, object]:
-    """What pydantic's core knows of each field; nothing where the class contains itself."""
-    node: Any = state.__pydantic_core_schema__
-    while isinstance(node, dict) and node.get("type") != "model-fields":
-        node = node.get("schema")
-    return node["fields"] if node else {}
-
-
-def _passing(state: type[BaseModel], node: Any) -> frozenset[type]:
-    """The types that a field takes as they are, where no constraint or setting says more."""
-    if state.model_config.keys() - _HARMLESS or node is None:
-        return frozenset()
-    passing: set[type] = set()
-    while node["type"] in _AROUND:
-        if node["type"] == "nullable":
-            passing.add(type(None))
-        node = node["schema"]
-    is_bare = node.keys() <= {"type", "metadata"} and node["type"] in _SCALARS
-    return frozenset([*passing, _SCALARS[node["type"]]]) if is_bare else frozenset()
-
-
-def _is_keyed(node: Any) -> bool:
-    """Say whether a field is a dict by text, without a constraint on the whole of it."""
-    while node is not None and node["type"] in _AROUND:
-        node = node["schema"]
-    return (
-        node is not None
-        and node["type"] == "dict"
-        and node.keys() <= {"type", "keys_schema", "values_schema", "metadata"}
-        and node.get("keys_schema", {}).keys() <= {"type", "metadata"}
-        and node.get("keys_schema", {}).get("type") == "str"
-    )
-
-
-_AROUND = frozenset(["model-field", "default", "nullable"])
-
-
-_HARMLESS = frozenset(["validate_assignment", "ser_json_inf_nan", "use_attribute_docstrings"])
-"""Settings of a class that don't change what a number or a text is read as."""
-_SCALARS: Mapping[str, type] = {"int": int, "str": str, "bool": bool, "float": float}
-
-
-def _node_types(schema: object) -> Iterator[str]:
-    return (str(node["type"]) for node in _nodes(schema) if "type" in node)
-
-
-def _has_serializer(schema: object) -> bool:
-    return any("serialization" in node for node in _nodes(schema))
-
-
-def _nodes(schema: object) -> Iterator[dict[str, Any]]:
-    """All that a schema of pydantic's core consists of."""
-    pending = [schema]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, dict):
-            yield each
-            pending += [part for key, part in each.items() if key not in _NO_NODES]
-        elif isinstance(each, list | tuple):
-            pending += each
-
-
-_NO_NODES = frozenset(["metadata", "cls", "default", "config"])
 
 
 def _rule(label: str, info: FieldInfo, shape: _Shape) -> MergeRule:

@@ -9,7 +9,7 @@ itself is a pydantic model as any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from pydantic import (
@@ -44,7 +44,7 @@ def checked_scope(scope: str) -> str:
 class Source:
     """Where a model reads its fields: the plain values of a document at one moment."""
 
-    __slots__ = ("fields", "is_open", "schema", "seen")
+    __slots__ = ("durable", "fields", "is_open", "schema", "seen")
 
     def __init__(
         self, schema: Mapping[str, FieldSchema], fields: Mapping[str, Value], *, is_open: bool
@@ -58,6 +58,8 @@ class Source:
         """
         self.is_open = is_open
         """Whether what is done to the model will become an edit."""
+        self.durable: Callable[[], Awaitable[None]] | None = None
+        """Waits until the edit that it has become is durable."""
 
     def value(self, name: str) -> Any:
         """Return the value of a field; raises `StateInvalid` where it has none for the class."""
@@ -141,6 +143,23 @@ class SharedState(BaseModel):
         for name, field in cls.__shared_schema__.items():
             setattr(cls, name, _Reading(field))
 
+    async def flushed(self) -> None:
+        """Wait until what a block has done to this model is durable; after the block.
+
+        For who must know: the result of a step never goes out before all that it has edited is.
+
+        Raises:
+            UsageError: it is no model of a block that has been left without an exception.
+            StaleEpoch, StateDeleted, Stopped: it never will be durable.
+        """
+        source = source_of(self)
+        if source is None or source.durable is None:
+            raise UsageError(
+                f"{type(self).__name__} has not been edited: flushed() is for the model of "
+                "`async with turn.state(...)`, once the block has been left"
+            )
+        await source.durable()
+
     if not TYPE_CHECKING:  # a checker would take every name for a field
 
         def __setattr__(self, name: str, value: object) -> None:
@@ -150,6 +169,10 @@ class SharedState(BaseModel):
                     f"{type(self).__name__} is only shown here: edit it within "
                     f"`async with turn.state(...)`"
                 )
+            field = source.schema.get(name) if source is not None else None
+            if field is not None and type(value) in field.passing:
+                self.__dict__[name] = value  # there is nothing to validate
+                return
             try:
                 super().__setattr__(name, value)
             except ValidationError as error:

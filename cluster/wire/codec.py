@@ -38,7 +38,8 @@ FRAME_BYTES_MAX = 4 * 1024 * 1024
 PARTS_PER_FRAME_MAX = len(Lane)
 ACKS_PER_FRAME_MAX = 1024
 DONE_PER_ACK_MAX = 2 * UNDONE_MAX
-SAW_MAX = 64
+SAW_BYTES_MAX = 8192
+"""So that a frame has room for what all its envelopes may bring."""
 NAME_CHARS_MAX = 256
 RESIDENTS_MAX = 1024
 ID_BYTES = 16
@@ -51,7 +52,6 @@ _CHECKSUM_BYTES = 4
 _LANES: dict[int, Lane] = {lane.value: lane for lane in Lane}
 _KINDS: dict[int, Kind] = {kind.value: kind for kind in Kind}
 _TRUSTS: dict[int, Trust] = {trust.value: trust for trust in Trust}
-_NOTHING_SEEN: dict[str, int] = {}
 
 
 def frame_to_bytes(frame: Frame, now: float) -> bytes:
@@ -142,7 +142,7 @@ def _put_envelope(made: Any, envelope: Envelope, now: float) -> None:
     if envelope.traceparent:
         made.traceparent = envelope.traceparent
     if envelope.saw:
-        made.saw.update(envelope.saw)
+        made.saw = envelope.saw
     made.body_type = envelope.body_type
     made.body = envelope.body
 
@@ -224,8 +224,8 @@ def _get_envelope(message: Any, now: float) -> Envelope:
     if len(sender) > NAME_CHARS_MAX or len(recipient) > NAME_CHARS_MAX:
         raise WireError("the peer sent an agent name over the limit")
     remaining_us, saw = message.remaining_us, message.saw
-    if len(saw) > SAW_MAX:
-        raise WireError(f"the peer sent an envelope that saw more than {SAW_MAX} versions")
+    if len(saw) > SAW_BYTES_MAX:
+        raise WireError(f"the peer sent an envelope that saw more than {SAW_BYTES_MAX} bytes")
     return Envelope(
         id_,
         sender,
@@ -240,7 +240,7 @@ def _get_envelope(message: Any, now: float) -> Envelope:
         now + min(remaining_us - 1, REMAINING_US_MAX) / 1e6 if remaining_us else None,
         _TRUSTS.get(message.trust, Trust.RETRIEVED),
         message.traceparent,
-        dict(saw) if saw else _NOTHING_SEEN,
+        saw,
         message.sender_epoch,
         seq,
         message.attempt,

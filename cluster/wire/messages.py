@@ -261,12 +261,12 @@ def _unknown_detail(message: Any) -> events.UnknownDetail:
     return events.UnknownDetail(kept.SerializeToString())
 
 
-def pack(name: str, body: bytes) -> bytes:
-    """Return a message that was encoded already as one value that carries its type."""
-    return agents_pb2.Packed(type=name, body=body).SerializeToString()
+def pack(name: str, body: bytes, saw: bytes) -> bytes:
+    """Return a message that was encoded already, and what it was made from, as one value."""
+    return agents_pb2.Packed(type=name, body=body, saw=saw).SerializeToString()
 
 
-def unpack(value: bytes) -> tuple[str, bytes]:
+def unpack(value: bytes) -> tuple[str, bytes, bytes]:
     """Return what `pack` was given.
 
     Raises:
@@ -276,7 +276,7 @@ def unpack(value: bytes) -> tuple[str, bytes]:
         packed = agents_pb2.Packed.FromString(value)
     except DecodeError as error:
         raise WireError("the bytes are not a packed message") from error
-    return packed.type, packed.body
+    return packed.type, packed.body, packed.saw
 
 
 def _kernel_messages() -> list[type]:

@@ -25,6 +25,7 @@ def registration_to_bytes(registration: Registration) -> bytes:
         handles=registration.handles,
         pid=registration.pid,
         knowledge=None if registration.knowledge is None else _held(registration.knowledge),
+        decides=registration.decides,
     ).SerializeToString()
 
 
@@ -47,6 +48,7 @@ def registration_from_bytes(data: bytes) -> Registration:
         tuple(message.handles),
         message.pid,
         _statistics(message.knowledge) if message.HasField("knowledge") else None,
+        tuple(message.decides),
     )
 
 

@@ -45,12 +45,14 @@ ABSENCE_FAILED: Absence
 ABSENCE_WITHHELD: Absence
 
 class Packed(_message.Message):
-    __slots__ = ("type", "body")
+    __slots__ = ("type", "body", "saw")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
+    SAW_FIELD_NUMBER: _ClassVar[int]
     type: str
     body: bytes
-    def __init__(self, type: _Optional[str] = ..., body: _Optional[bytes] = ...) -> None: ...
+    saw: bytes
+    def __init__(self, type: _Optional[str] = ..., body: _Optional[bytes] = ..., saw: _Optional[bytes] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("id", "agent", "instruction", "needs")
@@ -177,28 +179,116 @@ class Failure(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., message: _Optional[str] = ..., is_retryable: _Optional[bool] = ..., retry_after_s: _Optional[float] = ...) -> None: ...
 
 class StepResult(_message.Message):
-    __slots__ = ("step", "agent", "value")
+    __slots__ = ("step", "agent", "value", "is_unsourced")
     STEP_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_UNSOURCED_FIELD_NUMBER: _ClassVar[int]
     step: str
     agent: str
     value: Packed
-    def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
+    is_unsourced: bool
+    def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    REDO_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
     results: _containers.RepeatedCompositeFieldContainer[StepResult]
     collection: str
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ...) -> None: ...
+    redo: int
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ...) -> None: ...
+
+class SeenField(_message.Message):
+    __slots__ = ("name", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class SeenState(_message.Message):
+    __slots__ = ("document", "version", "fields")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    version: int
+    fields: _containers.RepeatedCompositeFieldContainer[SeenField]
+    def __init__(self, document: _Optional[str] = ..., version: _Optional[int] = ..., fields: _Optional[_Iterable[_Union[SeenField, _Mapping]]] = ...) -> None: ...
+
+class SeenSource(_message.Message):
+    __slots__ = ("source", "document")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    document: str
+    def __init__(self, source: _Optional[str] = ..., document: _Optional[str] = ...) -> None: ...
+
+class SeenNamespace(_message.Message):
+    __slots__ = ("namespace", "version", "sources")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    version: int
+    sources: _containers.RepeatedCompositeFieldContainer[SeenSource]
+    def __init__(self, namespace: _Optional[str] = ..., version: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[SeenSource, _Mapping]]] = ...) -> None: ...
+
+class Saw(_message.Message):
+    __slots__ = ("states", "namespaces", "is_whole", "is_declared")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
+    IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedCompositeFieldContainer[SeenState]
+    namespaces: _containers.RepeatedCompositeFieldContainer[SeenNamespace]
+    is_whole: bool
+    is_declared: bool
+    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ...) -> None: ...
+
+class Rival(_message.Message):
+    __slots__ = ("value", "author", "step")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    author: str
+    step: str
+    def __init__(self, value: _Optional[str] = ..., author: _Optional[str] = ..., step: _Optional[str] = ...) -> None: ...
+
+class ConflictRequest(_message.Message):
+    __slots__ = ("document", "state", "field", "has_key", "key", "rivals", "goal")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    HAS_KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RIVALS_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    state: str
+    field: str
+    has_key: bool
+    key: str
+    rivals: _containers.RepeatedCompositeFieldContainer[Rival]
+    goal: str
+    def __init__(self, document: _Optional[str] = ..., state: _Optional[str] = ..., field: _Optional[str] = ..., has_key: _Optional[bool] = ..., key: _Optional[str] = ..., rivals: _Optional[_Iterable[_Union[Rival, _Mapping]]] = ..., goal: _Optional[str] = ...) -> None: ...
+
+class ConflictDecision(_message.Message):
+    __slots__ = ("value", "is_left_open")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_LEFT_OPEN_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    is_left_open: bool
+    def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
     __slots__ = ("task", "goal", "collection", "is_again")
@@ -335,18 +425,74 @@ class Spent(_message.Message):
     def __init__(self, on: _Optional[str] = ..., seconds: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ...) -> None: ...
 
 class StepFinished(_message.Message):
-    __slots__ = ("outcome", "attempts", "failure", "result", "value")
+    __slots__ = ("outcome", "attempts", "failure", "result", "value", "saw", "degraded")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    SAW_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     attempts: int
     failure: Failure
     result: str
     value: Packed
-    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ...) -> None: ...
+    saw: Saw
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., saw: _Optional[_Union[Saw, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DocumentChange(_message.Message):
+    __slots__ = ("document", "places", "from_version", "to_version", "is_gone")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_GONE_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    places: _containers.RepeatedScalarFieldContainer[str]
+    from_version: int
+    to_version: int
+    is_gone: bool
+    def __init__(self, document: _Optional[str] = ..., places: _Optional[_Iterable[str]] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., is_gone: _Optional[bool] = ...) -> None: ...
+
+class StepStale(_message.Message):
+    __slots__ = ("changes", "redo")
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    REDO_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[DocumentChange]
+    redo: int
+    def __init__(self, changes: _Optional[_Iterable[_Union[DocumentChange, _Mapping]]] = ..., redo: _Optional[int] = ...) -> None: ...
+
+class StateMerged(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[DocumentChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[DocumentChange, _Mapping]]] = ...) -> None: ...
+
+class ConflictSide(_message.Message):
+    __slots__ = ("value", "author", "step", "version")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    author: str
+    step: str
+    version: int
+    def __init__(self, value: _Optional[str] = ..., author: _Optional[str] = ..., step: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class StateConflicted(_message.Message):
+    __slots__ = ("document", "field", "key", "sides")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    document: str
+    field: str
+    key: str
+    sides: _containers.RepeatedCompositeFieldContainer[ConflictSide]
+    def __init__(self, document: _Optional[str] = ..., field: _Optional[str] = ..., key: _Optional[str] = ..., sides: _Optional[_Iterable[_Union[ConflictSide, _Mapping]]] = ...) -> None: ...
 
 class Answered(_message.Message):
     __slots__ = ("answer",)
@@ -385,7 +531,7 @@ class WasCancelled(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected")
+    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected", "stale", "merged", "conflict")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -406,6 +552,9 @@ class Event(_message.Message):
     FAILED_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
     CORRECTED_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    MERGED_FIELD_NUMBER: _ClassVar[int]
+    CONFLICT_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     task: str
     agent: str
@@ -426,4 +575,7 @@ class Event(_message.Message):
     failed: Failed
     cancelled: WasCancelled
     corrected: Corrected
-    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ...) -> None: ...
+    stale: StepStale
+    merged: StateMerged
+    conflict: StateConflicted
+    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ..., stale: _Optional[_Union[StepStale, _Mapping]] = ..., merged: _Optional[_Union[StateMerged, _Mapping]] = ..., conflict: _Optional[_Union[StateConflicted, _Mapping]] = ...) -> None: ...

@@ -24,23 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/envelope.proto\x12\x0c\x66leetmind.v1\"\xa6\x03\n\x08\x45nvelope\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0e\n\x06sender\x18\x02 \x01(\t\x12\x14\n\x0csender_epoch\x18\x03 \x01(\x04\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x11\n\trecipient\x18\x05 \x01(\t\x12\x0c\n\x04task\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\t\x12\r\n\x05\x63\x61use\x18\x08 \x01(\x0c\x12 \n\x04lane\x18\t \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12 \n\x04kind\x18\n \x01(\x0e\x32\x12.fleetmind.v1.Kind\x12\x0f\n\x07\x61ttempt\x18\x0b \x01(\r\x12\x14\n\x0cremaining_us\x18\x0c \x01(\x04\x12\"\n\x05trust\x18\r \x01(\x0e\x32\x13.fleetmind.v1.Trust\x12\x13\n\x0btraceparent\x18\x0e \x01(\t\x12,\n\x03saw\x18\x0f \x03(\x0b\x32\x1f.fleetmind.v1.Envelope.SawEntry\x12\x11\n\tbody_type\x18\x10 \x01(\t\x12\x0c\n\x04\x62ody\x18\x11 \x01(\x0c\x1a*\n\x08SawEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*M\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x10\n\x0cLANE_CONTROL\x10\x01\x12\x0e\n\nLANE_REPLY\x10\x02\x12\r\n\tLANE_WORK\x10\x03*m\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_ASK\x10\x01\x12\r\n\tKIND_TELL\x10\x02\x12\x0e\n\nKIND_REPLY\x10\x03\x12\x11\n\rKIND_PROGRESS\x10\x04\x12\x0f\n\x0bKIND_CANCEL\x10\x05*T\n\x05Trust\x12\x15\n\x11TRUST_UNSPECIFIED\x10\x00\x12\x0e\n\nTRUST_USER\x10\x01\x12\x0f\n\x0bTRUST_AGENT\x10\x02\x12\x13\n\x0fTRUST_RETRIEVED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/envelope.proto\x12\x0c\x66leetmind.v1\"\xdf\x02\n\x08\x45nvelope\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0e\n\x06sender\x18\x02 \x01(\t\x12\x14\n\x0csender_epoch\x18\x03 \x01(\x04\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x11\n\trecipient\x18\x05 \x01(\t\x12\x0c\n\x04task\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\t\x12\r\n\x05\x63\x61use\x18\x08 \x01(\x0c\x12 \n\x04lane\x18\t \x01(\x0e\x32\x12.fleetmind.v1.Lane\x12 \n\x04kind\x18\n \x01(\x0e\x32\x12.fleetmind.v1.Kind\x12\x0f\n\x07\x61ttempt\x18\x0b \x01(\r\x12\x14\n\x0cremaining_us\x18\x0c \x01(\x04\x12\"\n\x05trust\x18\r \x01(\x0e\x32\x13.fleetmind.v1.Trust\x12\x13\n\x0btraceparent\x18\x0e \x01(\t\x12\x11\n\tbody_type\x18\x10 \x01(\t\x12\x0c\n\x04\x62ody\x18\x11 \x01(\x0c\x12\x0b\n\x03saw\x18\x12 \x01(\x0cJ\x04\x08\x0f\x10\x10*M\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x10\n\x0cLANE_CONTROL\x10\x01\x12\x0e\n\nLANE_REPLY\x10\x02\x12\r\n\tLANE_WORK\x10\x03*m\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_ASK\x10\x01\x12\r\n\tKIND_TELL\x10\x02\x12\x0e\n\nKIND_REPLY\x10\x03\x12\x11\n\rKIND_PROGRESS\x10\x04\x12\x0f\n\x0bKIND_CANCEL\x10\x05*T\n\x05Trust\x12\x15\n\x11TRUST_UNSPECIFIED\x10\x00\x12\x0e\n\nTRUST_USER\x10\x01\x12\x0f\n\x0bTRUST_AGENT\x10\x02\x12\x13\n\x0fTRUST_RETRIEVED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.v1.envelope_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENVELOPE_SAWENTRY']._loaded_options = None
-  _globals['_ENVELOPE_SAWENTRY']._serialized_options = b'8\001'
-  _globals['_LANE']._serialized_start=467
-  _globals['_LANE']._serialized_end=544
-  _globals['_KIND']._serialized_start=546
-  _globals['_KIND']._serialized_end=655
-  _globals['_TRUST']._serialized_start=657
-  _globals['_TRUST']._serialized_end=741
+  _globals['_LANE']._serialized_start=396
+  _globals['_LANE']._serialized_end=473
+  _globals['_KIND']._serialized_start=475
+  _globals['_KIND']._serialized_end=584
+  _globals['_TRUST']._serialized_start=586
+  _globals['_TRUST']._serialized_end=670
   _globals['_ENVELOPE']._serialized_start=43
-  _globals['_ENVELOPE']._serialized_end=465
-  _globals['_ENVELOPE_SAWENTRY']._serialized_start=423
-  _globals['_ENVELOPE_SAWENTRY']._serialized_end=465
+  _globals['_ENVELOPE']._serialized_end=394
 # @@protoc_insertion_point(module_scope)

@@ -1,8 +1,6 @@
-from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -45,14 +43,7 @@ TRUST_AGENT: Trust
 TRUST_RETRIEVED: Trust
 
 class Envelope(_message.Message):
-    __slots__ = ("id", "sender", "sender_epoch", "seq", "recipient", "task", "step", "cause", "lane", "kind", "attempt", "remaining_us", "trust", "traceparent", "saw", "body_type", "body")
-    class SawEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    __slots__ = ("id", "sender", "sender_epoch", "seq", "recipient", "task", "step", "cause", "lane", "kind", "attempt", "remaining_us", "trust", "traceparent", "body_type", "body", "saw")
     ID_FIELD_NUMBER: _ClassVar[int]
     SENDER_FIELD_NUMBER: _ClassVar[int]
     SENDER_EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -67,9 +58,9 @@ class Envelope(_message.Message):
     REMAINING_US_FIELD_NUMBER: _ClassVar[int]
     TRUST_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
-    SAW_FIELD_NUMBER: _ClassVar[int]
     BODY_TYPE_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
+    SAW_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     sender: str
     sender_epoch: int
@@ -84,7 +75,7 @@ class Envelope(_message.Message):
     remaining_us: int
     trust: Trust
     traceparent: str
-    saw: _containers.ScalarMap[str, int]
     body_type: str
     body: bytes
-    def __init__(self, id: _Optional[bytes] = ..., sender: _Optional[str] = ..., sender_epoch: _Optional[int] = ..., seq: _Optional[int] = ..., recipient: _Optional[str] = ..., task: _Optional[str] = ..., step: _Optional[str] = ..., cause: _Optional[bytes] = ..., lane: _Optional[_Union[Lane, str]] = ..., kind: _Optional[_Union[Kind, str]] = ..., attempt: _Optional[int] = ..., remaining_us: _Optional[int] = ..., trust: _Optional[_Union[Trust, str]] = ..., traceparent: _Optional[str] = ..., saw: _Optional[_Mapping[str, int]] = ..., body_type: _Optional[str] = ..., body: _Optional[bytes] = ...) -> None: ...
+    saw: bytes
+    def __init__(self, id: _Optional[bytes] = ..., sender: _Optional[str] = ..., sender_epoch: _Optional[int] = ..., seq: _Optional[int] = ..., recipient: _Optional[str] = ..., task: _Optional[str] = ..., step: _Optional[str] = ..., cause: _Optional[bytes] = ..., lane: _Optional[_Union[Lane, str]] = ..., kind: _Optional[_Union[Kind, str]] = ..., attempt: _Optional[int] = ..., remaining_us: _Optional[int] = ..., trust: _Optional[_Union[Trust, str]] = ..., traceparent: _Optional[str] = ..., body_type: _Optional[str] = ..., body: _Optional[bytes] = ..., saw: _Optional[bytes] = ...) -> None: ...

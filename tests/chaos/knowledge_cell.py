@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,19 +141,23 @@ async def _until_more_acknowledged(cluster: ChaosCluster) -> bool:
 
 async def _quiesce(cluster: ChaosCluster, figures: Figures) -> None:
     """Have the writers end, tell the hosts where the store is, and have them end as well."""
+    await _finish(cluster, WRITERS, figures)
+    store = await RedisStore.connect(cluster.redis.url)
     try:
-        await cluster.finish(*WRITERS)
-        store = await RedisStore.connect(cluster.redis.url)
-        try:
-            heads = await RedisNamespaces(store).heads(NAMESPACES)
-        finally:
-            await store.close()
-        told = {name: (head.version, head.digest) for name, head in heads.items()}
-        quiesced_path(cluster.folder).write_text(json.dumps(told), encoding="utf-8")
-        await cluster.finish(*HOSTS, LATE_HOST)
-    except TimeoutError:
+        heads = await RedisNamespaces(store).heads(NAMESPACES)
+    finally:
+        await store.close()
+    told = {name: (head.version, head.digest) for name, head in heads.items()}
+    quiesced_path(cluster.folder).write_text(json.dumps(told), encoding="utf-8")
+    await _finish(cluster, [*HOSTS, LATE_HOST], figures)
+
+
+async def _finish(cluster: ChaosCluster, agents: Sequence[str], figures: Figures) -> None:
+    try:
+        await cluster.finish(*agents)
+    except TimeoutError as error:
         figures.stuck += 1
-        figures.note("the cell's processes did not come to an end")
+        figures.note(str(error))
 
 
 def _judge_look_ups(cluster: ChaosCluster, figures: Figures) -> None:

@@ -124,8 +124,9 @@ class Writer:
         ]
         while True:
             try:
-                await self._namespaces.store_documents(documents)
-                applied = await self._namespaces.apply(name, changes, kept_s=KEPT_S)
+                applied = await self._namespaces.apply(
+                    name, changes, documents=documents, kept_s=KEPT_S
+                )
             except StoreUnavailable:
                 await asyncio.sleep(_RETRY_S)
             else:
@@ -154,16 +155,18 @@ class Writer:
         if self._rng.random() < COMMON_SHARE:
             rng = random.Random(self._rng.randrange(COMMON))
             numbers = np.random.default_rng(rng.randrange(1 << 32))
-            count, data = _document("what many say", rng, numbers)
+            count, data = small_document("what many say", rng, numbers)
         else:
-            count, data = _document(change, self._rng, self._numbers)
+            count, data = small_document(change, self._rng, self._numbers)
         name = hashlib.sha256(data).hexdigest()[:32]
         record = SourceRecord(key, f"/{change}", passages=count, stored_bytes=len(data))
         return Wanted(key, name, record_to_bytes(record), data)
 
 
-def _document(title: str, rng: random.Random, numbers: np.random.Generator) -> tuple[int, bytes]:
-    """Return how many passages there are, and the document."""
+def small_document(
+    title: str, rng: random.Random, numbers: np.random.Generator
+) -> tuple[int, bytes]:
+    """Return how many passages a document of a few words has, and its bytes."""
     count = rng.choice(PASSAGES)
     chunks = tuple(
         Chunk(at, at, f"{title} {at}: {' '.join(rng.choices(_WORDS, k=8))}")

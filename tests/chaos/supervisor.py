@@ -181,15 +181,28 @@ class ChaosCluster:
     # ---- the end ---------------------------------------------------------------------------
 
     async def finish(self, *agents: str) -> None:
-        """Let agents come to an end of their own work, then end."""
+        """Let agents come to an end of their own work, then end.
+
+        Raises:
+            TimeoutError: some did not, and were killed, so that nobody judges what still changes.
+        """
         pids = [self.members[agent].pid for agent in agents]
         self._expected.update(pids)
         for agent, pid in zip(agents, pids, strict=True):
             self.members[agent].pid = 0
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        async with asyncio.timeout(STOP_S):
-            await asyncio.gather(*[self.zygote.ended(pid) for pid in pids])
+        try:
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*[self.zygote.ended(pid) for pid in pids])
+        except TimeoutError:
+            left = {pid: agent for agent, pid in zip(agents, pids, strict=True)}
+            left = {pid: left[pid] for pid in pids if self.zygote.is_alive(pid)}
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.gather(*[self.zygote.ended(pid) for pid in left])
+            raise TimeoutError(f"{', '.join(left.values())} did not come to an end") from None
 
     async def stop(self) -> None:
         """End every process and proxy."""

@@ -154,6 +154,59 @@ async def a_put_needs_its_document(subject: NamespacesSubject) -> None:
     assert [each.key for each in (await namespaces.entries("n")).entries] == ["b"]
 
 
+async def a_put_may_bring_its_document_along(subject: NamespacesSubject) -> None:
+    namespaces = subject.namespaces
+    changes = [put("a"), put("b", TWO), put("c")]
+    documents = {ONE: b"one", TWO: b"two"}
+    for _ in range(2):
+        applied = await namespaces.apply("n", changes, documents=documents)
+        assert applied == Applied(3)
+    assert await namespaces.documents([ONE, TWO]) == [b"one", b"two"]
+    await namespaces.apply("n", [SourceChange("a", 3), SourceChange("b", 3)], kept_s=0.01)
+    await subject.pass_time(0.03)
+    assert await namespaces.documents([ONE, TWO]) == [b"one", None]
+
+
+async def a_document_that_came_along_is_kept_until_nothing_names_it(
+    subject: NamespacesSubject,
+) -> None:
+    namespaces = subject.namespaces
+    await namespaces.apply("n", [put("a")], documents={ONE: b"one"})
+    await subject.pass_time(0.03)
+    there_and_back = [put("a", TWO, base=1), put("a", base=1 << 40)]
+    applied = await namespaces.apply("n", there_and_back, documents={TWO: b"two"}, kept_s=0.01)
+    assert applied == Applied(3)
+    await subject.pass_time(0.03)
+    assert await namespaces.documents([ONE, TWO]) == [b"one", None]
+
+
+async def what_is_refused_leaves_no_document(subject: NamespacesSubject) -> None:
+    namespaces = await with_documents(subject)
+    await namespaces.apply("n", [put("a")])
+    new = "3" * 32
+    applied = await namespaces.apply("n", [put("a", new)], documents={new: b"new"})
+    assert applied == Applied(1, refused=frozenset({"a"}))
+    assert await namespaces.missing([new]) == {new}
+    both = [put("a", new), put("b", new)]
+    applied = await namespaces.apply("n", both, documents={new: b"new", "4" * 32: b"nobody's"})
+    assert applied == Applied(2, refused=frozenset({"a"}))
+    assert await namespaces.missing([new, "4" * 32]) == {"4" * 32}
+
+
+async def a_document_that_comes_along_again_takes_the_place_of_what_is_there(
+    subject: NamespacesSubject,
+) -> None:
+    namespaces = await with_documents(subject)
+    await namespaces.apply("n", [put("a"), put("b", TWO)])
+    await namespaces.discard([ONE])
+    again = {ONE: b"one", TWO: b"two, as it should be"}
+    assert await namespaces.apply("n", [put("a"), put("b", TWO)], documents=again) == Applied(2)
+    assert await namespaces.documents([ONE, TWO]) == [*again.values()]
+    await namespaces.apply("n", [SourceChange("a", 2)], kept_s=0.01)
+    await subject.pass_time(0.03)
+    assert await namespaces.missing([ONE, TWO]) == {ONE}
+
+
 async def a_document_stays_while_anything_names_it(subject: NamespacesSubject) -> None:
     namespaces = await with_documents(subject)
     await namespaces.apply("n", [put("a"), put("b")])
@@ -325,6 +378,10 @@ PROMISES: tuple[Promise, ...] = (
     entries_are_complete_where_there_are_many,
     some_documents_come_along_with_the_entries_that_name_them,
     a_put_needs_its_document,
+    a_put_may_bring_its_document_along,
+    a_document_that_came_along_is_kept_until_nothing_names_it,
+    what_is_refused_leaves_no_document,
+    a_document_that_comes_along_again_takes_the_place_of_what_is_there,
     a_document_stays_while_anything_names_it,
     a_document_that_is_named_again_in_time_stays,
     a_source_may_change_its_record_and_keep_its_document,

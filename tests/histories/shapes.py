@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 from pydantic import BaseModel
 
@@ -33,7 +34,9 @@ from cluster.kernel.vocabulary import (
 )
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
+from cluster.state import SharedState, merge
 from tests.support.hosts import MemoryCluster, until
+from tests.support.shared_documents import change
 
 Shape = Callable[[MemoryCluster], Awaitable[TaskId]]
 
@@ -41,6 +44,7 @@ SHAPES: dict[str, Shape] = {}
 GOAL = "Which of the two tables is the larger one?"
 DEADLINE_S = 60.0
 SHORT_S = 0.3
+BOARD = "cluster/Board"
 
 
 def shape(run: Shape) -> Shape:
@@ -361,3 +365,110 @@ async def adopted_and_its_agent_gone_too(cluster: MemoryCluster) -> TaskId:
     await cluster.add("researcher-1", Agent())
     await replace(cluster, killed, manager, "manager-1")
     return await end(task)
+
+
+# ---- stale -------------------------------------------------------------------------------------
+
+
+class Board(SharedState, scope="cluster"):
+    """What agents share."""
+
+    facts: Annotated[dict[str, str], merge.by_key]
+    said: Annotated[list[str], merge.append]
+
+
+Meanwhile = Callable[[MemoryCluster, TaskId], Awaitable[None]]
+
+
+async def edit(cluster: MemoryCluster, task: TaskId, colour: str) -> None:
+    """Write facts as another step of the task."""
+    documents = cluster.shared["researcher-0"]
+    board = await documents.open(BOARD)
+    attempt = await documents.begin(task, StepId("rival"), "rival-0")
+    board.edit(attempt, change(board, "facts", {"colour": colour}, "by_key"))
+    board.edit(attempt, change(board, "said", [colour], "append"))
+    await documents.flush(attempt)
+
+
+class Reader:
+    """Reads facts, says something, and while it does so others may write."""
+
+    def __init__(self, cluster: MemoryCluster, *colours: str, reads: bool = True) -> None:
+        self.cluster = cluster
+        self.colours = list(colours)
+        self.reads = reads
+        self.begun = 0
+        self.hold_at = 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        assert isinstance(message, Assignment)
+        self.begun += 1
+        if self.begun == self.hold_at:
+            await self.go_on.wait()
+        facts = dict((await turn.open(Board)).facts) if self.reads else {}
+        turn.reads.passages("manuals", 1)
+        async with turn.state(Board) as board:
+            board.said.append(f"said in {message.step}")
+            if self.colours:
+                await edit(self.cluster, turn.task, self.colours.pop(0))
+        return Finding(f"The facts are {facts or 'not read'}.")
+
+
+async def run_beside(
+    cluster: MemoryCluster, *colours: str, reads: bool = True, manager: Manager | None = None
+) -> TaskId:
+    """Run a task of two steps, in the first of which others write so often."""
+    reader = Reader(cluster, *colours, reads=reads)
+    await cluster.add_manager(manager or Manager(step("a"), step("b", "a")))
+    await cluster.add("researcher-0", reader)
+    return await end(await cluster.submit(GOAL, DEADLINE_S))
+
+
+@shape
+async def shared_state_that_nobody_else_writes(cluster: MemoryCluster) -> TaskId:
+    return await run_beside(cluster)
+
+
+@shape
+async def stale_step_done_again(cluster: MemoryCluster) -> TaskId:
+    return await run_beside(cluster, "blue")
+
+
+@shape
+async def step_that_is_stale_twice(cluster: MemoryCluster) -> TaskId:
+    return await run_beside(cluster, "blue", "green")
+
+
+@shape
+async def merged_edits(cluster: MemoryCluster) -> TaskId:
+    return await run_beside(cluster, "blue", reads=False)
+
+
+@shape
+async def stale_step_of_a_lost_manager(cluster: MemoryCluster) -> TaskId:
+    """Whoever adopts a redo asks for the redo."""
+    manager, reader = Manager(step("a"), step("b", "a")), Reader(cluster, "blue")
+    reader.hold_at = 2
+    killed = await cluster.add_manager(manager)
+    await cluster.add("researcher-0", reader)
+    task = await cluster.submit(GOAL, DEADLINE_S)
+    await until(lambda: reader.begun == 2)
+    await replace(cluster, killed, manager, "manager-1")
+    reader.go_on.set()
+    return await end(task)
+
+
+@shape
+async def stale_step_whose_redo_failed(cluster: MemoryCluster) -> TaskId:
+    """What it came to before is its result."""
+    reader = Reader(cluster, "blue")
+
+    async def answer(message: object, turn: Turn) -> object:
+        if isinstance(message, Assignment) and message.redo:
+            raise ModelError("the model broke off")
+        return await reader(message, turn)
+
+    await cluster.add_manager(Manager(step("a")))
+    await cluster.add("researcher-0", answer)
+    return await end(await cluster.submit(GOAL, DEADLINE_S))

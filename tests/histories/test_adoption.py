@@ -46,8 +46,8 @@ def expected(order: Order, submitted: Submitted) -> object:
     match order:
         case MakePlan():
             return ("plan", submitted.goal)
-        case DoStep(step, needed):
-            return (step.id, step.instruction, submitted.goal, plain(needed))
+        case DoStep(step, needed, redo=redo):
+            return (step.id, step.instruction, submitted.goal, plain(needed), redo)
         case Compose(plan, results):
             return ("compose", submitted.goal, plain(plan), plain(results))
 
@@ -57,8 +57,8 @@ def told(message: object) -> object:
     match message:
         case PlanRequest(goal):
             return ("plan", goal)
-        case Assignment(step, instruction, goal, results):
-            return (step, instruction, goal, plain(results))
+        case Assignment(step, instruction, goal, results, redo=redo):
+            return (step, instruction, goal, plain(results), redo)
         case ComposeRequest(goal, plan, results):
             return ("compose", goal, plain(plan), plain(results))
     raise AssertionError(f"nobody should be asked {message!r}")

@@ -360,6 +360,22 @@ def test_an_agent_of_ones_own_takes_part(cluster: ResidentCluster) -> None:
     assert "It printed:" in ended.out
 
 
+def test_a_team_that_fills_one_board_merges_and_has_its_conflicts_decided(
+    cluster: ResidentCluster,
+) -> None:
+    ended = cluster.command(
+        [sys.executable, "examples/shared_board/fill.py"],
+        FLEETMIND_MODEL="simulated:?ttft_s=0.5",  # both Scouts are at it at once
+    )
+
+    assert (ended.exit_code, ended.err) == (0, "")
+    assert "merged cited, findings, said" in ended.out
+    assert "conflict in title: " in ended.out
+    assert "\nTitle: How does nlargest work? / What is a heap?\n" in ended.out
+    assert "verdict of task/" in ended.out.partition("Degraded: ")[2]
+    assert "\nVerdict: start with the heap\nCited: 6\n" in ended.out
+
+
 # ---- knowledge -----------------------------------------------------------------------------------
 
 

@@ -50,6 +50,8 @@ async def test_a_server_that_takes_no_more_refuses_changes_as_a_whole(own_url: s
             await namespaces.apply("n", PUTS)
         with pytest.raises(StoreUnavailable, match=r"is full \(its maxmemory is used up\)"):
             await namespaces.store_documents({ONE: b"again"})
+        with pytest.raises(StoreUnavailable, match=r"is full \(its maxmemory is used up\)"):
+            await namespaces.apply("n", PUTS, documents={ONE: b"again"})
         assert (await namespaces.entries("n"), await namespaces.names()) == (NOTHING, {})
         await admin.config_set("maxmemory", 0)
 

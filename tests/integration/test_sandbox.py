@@ -67,7 +67,7 @@ async def until(mark: str, *, is_running: bool) -> None:
 
 
 def open_files() -> set[tuple[str, str]]:
-    """Number and target of each descriptor of this process; a listing's own is closed and has no target."""
+    """Number and target of each open file; that of the listing itself is closed by then."""
     files = set()
     for number in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -87,7 +87,7 @@ async def sandbox() -> AsyncIterator[BubblewrapSandbox]:
     async with real_sandbox() as sandbox:
         yield sandbox
     gc.collect()
-    assert open_files() <= open_before  # less is no leak: what earlier tests left open may close meanwhile
+    assert open_files() <= open_before  # what earlier tests left open may have been closed
 
 
 async def assert_next_program_works(sandbox: BubblewrapSandbox) -> None:

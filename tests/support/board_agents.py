@@ -46,6 +46,9 @@ class BoardAgent:
     def handlers(self) -> Mapping[type, object]:
         return dict.fromkeys((PlanRequest, ComposeRequest, Assignment), self)
 
+    def decides(self) -> tuple[str, ...]:
+        return ()
+
     async def close(self) -> None:
         """Nothing is open."""
 

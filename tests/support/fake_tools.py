@@ -16,14 +16,17 @@ class FakeKnowledge:
         self.passages = passages
         self.queries: list[str] = []
         self.stale_s = 0.0
+        self.version = 7
 
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         self.queries.append(query)
-        return Lookup(self._of(collection, "text")[:limit], stale_s=self.stale_s)
+        found = self._of(collection, "text")[:limit]
+        return Lookup(found, version=self.version, stale_s=self.stale_s, namespace=collection)
 
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         self.queries.append(query)
-        return Lookup(self._of(collection, "code")[:limit])
+        found = self._of(collection, "code")[:limit]
+        return Lookup(found, version=self.version, namespace=collection)
 
     def _of(self, collection: str, kind: str) -> tuple[Passage, ...]:
         return tuple(each for each in self.passages if each.kind == kind and collection)

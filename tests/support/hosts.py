@@ -12,6 +12,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.turn import Turn
 from cluster.memory.journal.local import LocalJournal
+from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.driver.driver import Driver
@@ -20,6 +21,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
 from cluster.transport.port import Transport
@@ -60,6 +62,7 @@ class MemoryCluster:
         self.senders: dict[str, Sender] = {}
         self.engines: dict[str, TaskEngine] = {}
         self.log = UnsteadyStateLog(self.clock, self.store)
+        self.namespaces = LocalNamespaces(self.store, self.clock)
         self.shared: dict[str, Documents] = {}
         """By agent; a process has one."""
         self.spans: dict[str, Spans] = {}
@@ -87,6 +90,7 @@ class MemoryCluster:
                 self.journal,
                 documents=self.shared[agent],
                 tasks_max=tasks_max,
+                freshness=StoreFreshness(self.shared[agent], self.namespaces),
             )
             self.engines[agent] = engine
             return engine

@@ -97,6 +97,9 @@ class EchoAgent:
     def handlers(self) -> Mapping[type, object]:
         return {}
 
+    def decides(self) -> tuple[str, ...]:
+        return ()
+
     async def close(self) -> None:
         return None
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from cluster.kernel.clock import Deadline
 from cluster.kernel.events import AgentDetail, FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.reads import Reads
 
 DetailT = TypeVar("DetailT")
 State = TypeVar("State")
@@ -22,6 +23,7 @@ class RecordingTurn:
         self.agent = AgentId(agent)
         self.deadline = Deadline(remaining_s)
         self.traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+        self.reads = Reads()
         self.emitted: list[AgentDetail] = []
         self.now = 0.0
 

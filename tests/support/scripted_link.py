@@ -8,11 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from cluster.client import ClusterLink, Join, Note, PathName
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.vocabulary import Answer
 from cluster.memory.knowledge.omissions import KnowledgeRead, LeftOut
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.local import LocalStateLog
+from cluster.runtime.driver.persons_state import PersonsState
 from cluster.settings import Configuration
 
 TASK = TaskId("0123456789abcdef0123456789abcdef")
@@ -84,6 +88,14 @@ class ScriptedLink:
     tasks: list[ScriptedTask] = field(default_factory=list)
     configurations: list[Configuration] = field(default_factory=list)
     is_open: bool = False
+    log: LocalStateLog = field(default_factory=lambda: LocalStateLog(SystemClock()))
+    """Where shared state is."""
+    documents: Documents | None = None
+
+    def sharing(self, task: TaskId) -> PersonsState:
+        if self.documents is None:
+            self.documents = Documents(self.log, SystemClock())
+        return PersonsState(self.documents, task, self.documents.person("anna"))
 
     async def knowledge(
         self, paths: Sequence[PathName], note: Note, namespace: str = ""
@@ -119,6 +131,8 @@ class ScriptedLink:
             self.is_open = True
             yield self
             self.is_open = False
+            if self.documents is not None:
+                await self.documents.close()
             if self.leaving_error is not None:
                 raise self.leaving_error
 

@@ -40,6 +40,7 @@ _PASSAGE = re.compile(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|^</|\Z)", re.MULTILIN
 _FENCE = re.compile(r"^```[ \t]*(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"^(?:Quotes:|\[\d+\] .*)$", re.MULTILINE)
 _CITED = re.compile(r"\[\d+\]")
+_RIVALS = "<rivals>"
 _CONTENT_WORD = re.compile(r"[a-z0-9]{4,}")
 
 
@@ -51,6 +52,8 @@ def reply(request: Request, lines: Lines = NO_LINES) -> Line:
     if line is not None:
         return line
     prompt = "\n\n".join(message.text for message in request.messages if message.role != "system")
+    if agent == MANAGER and _RIVALS in prompt:
+        return Line(json.dumps({"value": 1}))  # what stands there already
     if agent == MANAGER:
         is_plan = request.asker.step == "plan" or request.wants_json
         system = "\n".join(text.text for text in request.messages if text.role == "system")

@@ -45,11 +45,11 @@ class Attempts:
 
     def raise_to(self, key: AttemptKey, generation: int) -> bool:
         """Let earlier generations of a step not count; say whether some of their edits did."""
-        at, ordinals = self._known.get(key, (0, set()))
-        if generation <= at:
+        known = self._known.get(key)
+        if generation <= (known[0] if known is not None else 0):
             return False
         self._known[key] = (generation, set())
-        return bool(ordinals)
+        return known is not None and bool(known[1])
 
     def admit(self, edit: EditId) -> Fate:
         """Take an edit in by the generation that counts."""

@@ -56,19 +56,19 @@ class Contents:
 
     def apply(self, entry: Entry) -> Fate:
         """Apply an entry, and say whether it did anything."""
-        match entry.body:
-            case Edit() | Resolution() if self.is_deleted:
-                return Fate.IGNORED
-            case Edit() as edit:
-                writer = Writer(edit.stamp, entry.version, edit.id.task, edit.id.step)
-                for name, change in edit.fields.items():
-                    self._change(name, change, writer, edit.base_version)
-            case Resolution() as resolution:
-                self._resolve(resolution, entry.version)
-            case Deletion():
-                self.is_deleted = True
-                for held in (self.fields, self.writers, self.conflicts):
-                    held.clear()
+        body = entry.body
+        if isinstance(body, Edit | Resolution) and self.is_deleted:
+            return Fate.IGNORED
+        if isinstance(body, Edit):
+            writer = Writer(body.stamp, entry.version, body.id.task, body.id.step)
+            for name, change in body.fields.items():
+                self._change(name, change, writer, body.base_version)
+        elif isinstance(body, Resolution):
+            self._resolve(body, entry.version)
+        elif isinstance(body, Deletion):
+            self.is_deleted = True
+            for held in (self.fields, self.writers, self.conflicts):
+                held.clear()
         return Fate.COUNTS
 
     def _change(self, name: str, change: FieldEdit, writer: Writer, seen: int) -> None:

@@ -117,6 +117,19 @@ class Fold:
         )
         return Contents(held, self._policies.find)
 
+    def without(self, step: AttemptKey, up_to: int) -> Folded:
+        """Return the document as it would be at a version had a step written nothing.
+
+        What is sealed stays as it is: a version before the last seal is taken for that one.
+        """
+        entries = [each for each in self._live if each.version <= up_to and _step(each) != step]
+        attempts, fates = _fates(self._base.attempts, entries)
+        contents = Contents(self._base, self._policies.find)
+        for entry in entries:
+            if entry.version not in fates:
+                contents.apply(entry)
+        return contents.folded(max(up_to, self._base.version), attempts)
+
     def extend(self, entries: Iterable[Entry]) -> bool:
         """Take entries in, in whatever order and however often; say whether there was a new one."""
         before = self.version
@@ -124,7 +137,9 @@ class Fold:
             ahead = entry.version - self.version
             if ahead == 1 or (ahead > 1 and len(self._early) < EARLY_MAX):
                 self._early[entry.version] = entry
-            self._take_early()
+            while (following := self._early.pop(self.version + 1, None)) is not None:
+                self._live.append(following)
+                self._add(following)
         if self._is_dirty:
             self._refold()
         return self.version > before
@@ -141,11 +156,6 @@ class Fold:
         if not found or not isinstance(found[0].body, _AUTHORED):
             raise UsageError(f"the log has no edit of version {version}")
         return found[0]
-
-    def _take_early(self) -> None:
-        while (entry := self._early.pop(self.version + 1, None)) is not None:
-            self._live.append(entry)
-            self._add(entry)
 
     def _add(self, entry: Entry) -> None:
         """Apply the latest entry, or note that it changes what counts of those before it."""
@@ -225,6 +235,16 @@ def _raise(attempts: Attempts, entry: Entry) -> AttemptKey | None:
             return id.attempt_key
         case Withdrawal(task, step, generation):
             attempts.raise_to((task, step), generation)
+            return task, step
+    return None
+
+
+def _step(entry: Entry) -> AttemptKey | None:
+    """Return the step that an entry is of, or about."""
+    match entry.body:
+        case Edit(id) | Resolution(id) | Reversal(id) | Deletion(id):
+            return id.attempt_key
+        case Withdrawal(task, step):
             return task, step
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from cluster.kernel.errors import BrokenPolicy
 from cluster.kernel.state.values import Slot, Value
@@ -35,9 +35,8 @@ class Clash:
     mine: Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """A value with a delta merged in."""
+class Merged(NamedTuple):
+    """A value with a delta merged in; a tuple, since every reader makes one of each field."""
 
     value: Value
     clashes: tuple[Clash, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.merging import (
@@ -55,25 +56,41 @@ def _refused(current: Value, mine: Slot) -> Merged:
     return Merged(current, (Clash(None, mine),), is_written=False)
 
 
-class _ByKey:
+class ByKey:
     """Each key merges by itself, its value as a whole; a removal is a change as any other."""
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
+        """Return what has changed, of a dict or of None."""
         old, new = _entries(base), _entries(mine)
-        # Most values are the very objects they were: no call for these.
-        changed = {
-            key: new[key]
-            for key in replaced(old, new)
-            if not _is_same_slot(old.get(key, ABSENT), new[key])
-        }
-        seen = {key: old[key] for key in changed if key in old}
-        if len(new) - (len(changed) - len(seen)) < len(old):
-            seen |= {key: old[key] for key in old.keys() - new.keys()}
-        if not (changed or seen or base is None):
-            return None
-        return {"base": seen, "new": {key: checked(value) for key, value in changed.items()}}
+        touched: dict[str, Slot] = {key: new[key] for key in replaced(old, new)}
+        if len(new) < len(old) + sum(key not in old for key in touched):
+            touched |= dict.fromkeys(old.keys() - new.keys(), ABSENT)
+        delta = self.difference_at(old, touched)
+        return {"base": {}, "new": {}} if delta is None and base is None else delta
+
+    def difference_at(
+        self, base: dict[str, Value], touched: Mapping[str, Slot]
+    ) -> FieldDelta | None:
+        """Return the same where it is known which keys may have changed: no others are looked at.
+
+        Args:
+            base: the dict as it was.
+            touched: what these keys have now.
+        """
+        seen: dict[str, Value] = {}
+        new: dict[str, Value] = {}
+        for key, mine in touched.items():
+            was = base.get(key, ABSENT)
+            if _is_same_slot(was, mine):
+                continue
+            if was is not ABSENT:
+                seen[key] = was
+            if mine is not ABSENT:
+                new[key] = checked(mine)
+        return {"base": seen, "new": new} if seen or new else None
 
     def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
+        """Merge key by key."""
         del rank
         base, new = _dict(_part(delta, "base")), _dict(_part(delta, "new"))
         if current is not None and not isinstance(current, dict):
@@ -82,10 +99,10 @@ class _ByKey:
         clashes, keys = [], []
         # Sorted: the order of keys is no part of the value, and whoever goes through them sees it.
         for key in sorted(base.keys() | new.keys()):
-            mine, seen, now = (each.get(key, ABSENT) for each in (new, base, value))
-            if _is_same_slot(now, mine):
+            mine, seen, now = new.get(key, ABSENT), base.get(key, ABSENT), value.get(key, ABSENT)
+            if now is mine or _is_same_slot(now, mine):
                 continue
-            if not _is_same_slot(now, seen):
+            if not (now is seen or _is_same_slot(now, seen)):
                 clashes.append(Clash(key, mine))
                 continue
             keys.append(key)
@@ -318,11 +335,12 @@ class _Siblings:
         )
 
 
+BY_KEY: Final = ByKey()
 SIBLINGS: Policy = _Siblings()
 """Also what an unknown policy's edits merge by: it needs to know nothing, and loses nothing."""
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
-        "by_key": _ByKey(),
+        "by_key": BY_KEY,
         "union": _Union(),
         "append": _Append(),
         "text": _Text(),

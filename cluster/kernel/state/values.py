@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from enum import Enum
 from itertools import compress
 from operator import is_not
@@ -132,15 +133,17 @@ def _check(value: object, depth: int) -> None:
 def _check_container(value: dict[object, object] | list[object], depth: int) -> None:
     if depth == 0:
         raise UsageError(f"shared state can't hold more than {DEPTH_MAX} containers in each other")
-    if isinstance(value, list):
-        for each in value:
+    elements: Iterable[object] = value
+    if isinstance(value, dict):
+        for key in value:
+            if type(key) is not str:
+                raise UsageError(f"the keys of shared state are text, and {key!r} is none")
+            _check_text(key)
+        elements = value.values()
+    for each in elements:
+        # Most are plain text, which needs no call.
+        if not (type(each) is str and each.isascii()):
             _check(each, depth - 1)
-        return
-    for key, each in value.items():
-        if type(key) is not str:
-            raise UsageError(f"the keys of shared state are text, and {key!r} is none")
-        _check_text(key)
-        _check(each, depth - 1)
 
 
 def _check_text(text: str) -> None:

@@ -14,7 +14,10 @@ from cluster.kernel.events import (
     Answered,
     Event,
     PlanReady,
+    StateConflicted,
+    StateMerged,
     StepFinished,
+    StepStale,
     StepStarted,
     Submitted,
     UnknownDetail,
@@ -37,6 +40,8 @@ class DoStep:
     attempt: int = 1
     agent: AgentId = NO_AGENT
     """Who was asked for it last: it may have done the step, or be doing it."""
+    redo: int = 0
+    """How often it had a result that was stale when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Compose:
     plan: Plan
     results: tuple[StepResult, ...]
     degraded: tuple[str, ...] = ()
+    """What had to be given up for the plan, and what is to be said of its steps."""
 
 
 Order = MakePlan | DoStep | Compose
@@ -58,7 +64,9 @@ class _StepRecord:
     step: Step
     attempts: int = 0
     agent: AgentId = NO_AGENT
+    redo: int = 0
     result: StepResult | None = None
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -93,7 +101,13 @@ class TaskHistory:
             case StepFinished() as finished:
                 record = self._steps[event.step]
                 value = finished.failure or finished.value
-                record.result = StepResult(event.step, record.step.agent, value)
+                is_unsourced = not self._is_sourced(record.step, finished)
+                record.result = StepResult(event.step, record.step.agent, value, is_unsourced)
+                record.degraded = finished.degraded
+            case StepStale(redo=redo):
+                self._steps[event.step].redo = redo
+            case StateMerged() | StateConflicted():
+                pass  # nothing follows from it here
             case UnknownDetail():
                 pass  # whoever wrote it does what follows from it
             case _:
@@ -130,9 +144,17 @@ class TaskHistory:
                     and self._is_ready(record.step)
                     and (record.attempts > 0 or failure is not None)  # it may find no agent
                 )
+            case StepStale(redo=redo):
+                record = self._steps.get(event.step)
+                can_follow = (
+                    record is not None
+                    and record.result is None
+                    and record.attempts > 0
+                    and redo > record.redo
+                )
             case Answered():
                 can_follow = self.plan is not None and self._is_plan_done
-            case UnknownDetail():
+            case UnknownDetail() | StateMerged() | StateConflicted():
                 can_follow = True
             case _:  # a task that was never accepted can end too
                 can_follow = event.is_terminal
@@ -153,21 +175,26 @@ class TaskHistory:
         if self.plan is None:
             return (MakePlan(),)
         if self._is_plan_done:
-            results = [record.result for record in self._steps.values()]
-            return (
-                Compose(
-                    self.plan.plan,
-                    tuple([result for result in results if result is not None]),
-                    self.plan.degraded,
-                ),
-            )
+            return (self._compose(self.plan),)
         return tuple(
             [
-                DoStep(record.step, self._needed(record.step), record.attempts + 1, record.agent)
+                DoStep(
+                    record.step,
+                    self._needed(record.step),
+                    record.attempts + 1,
+                    record.agent,
+                    record.redo,
+                )
                 for record in self._steps.values()
                 if record.result is None and self._is_ready(record.step)
             ]
         )
+
+    def _compose(self, ready: PlanReady) -> Compose:
+        records = self._steps.values()
+        results = [record.result for record in records if record.result is not None]
+        degraded = [text for record in records for text in record.degraded]
+        return Compose(ready.plan, tuple(results), (*ready.degraded, *degraded))
 
     @property
     def _is_plan_done(self) -> bool:
@@ -175,6 +202,30 @@ class TaskHistory:
 
     def _is_ready(self, step: Step) -> bool:
         return all(self._steps[need].result is not None for need in step.needs)
+
+    def _is_sourced(self, step: Step, finished: StepFinished) -> bool:
+        """Say whether what a step cites can stand in documents, as far as is known.
+
+        Its agent has searched some, or it only passes on what others have cited that have. What an
+        agent wrote is no evidence, whatever it calls it.
+        """
+        finding, saw = finished.value, finished.saw
+        if not isinstance(finding, Finding) or saw is None or saw.namespaces:
+            return True
+        known = {
+            (citation.source, citation.quote)
+            for result in self._needed(step)
+            if isinstance(result.value, Finding) and not result.is_unsourced
+            for citation in result.value.citations
+        }
+        said = [
+            *((citation.source, citation.quote) for citation in finding.citations),
+            *((passage.source, passage.text) for passage in finding.passages),
+        ]
+        return all(
+            any(source == cited and text in quote for cited, quote in known)
+            for source, text in said
+        )
 
     def _needed(self, step: Step) -> tuple[StepResult, ...]:
         """Return what a step builds on: findings with their quotes, not with whole passages."""

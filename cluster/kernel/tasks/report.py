@@ -31,13 +31,13 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
 from cluster.kernel.tasks.corrections import corrected
-from cluster.kernel.vocabulary import Answer, Citation, Failure, Step, StepProgram
+from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Step, StepProgram
 
 JsonObject = dict[str, object]
 
 _ROUND_DIGITS = 6
 """Microseconds: finer than any clock between processes."""
-_UNTOLD = frozenset({"passages", "document"})
+_UNTOLD = {Finding: frozenset({"passages"}), Citation: frozenset({"document"})}
 """Passages of a finding are long, and whoever reads it has the quotes; a document is none of the
 FIXED keys of a citation."""
 
@@ -266,7 +266,8 @@ def _object(value: object) -> JsonObject:
     """Return a value of the kernel's vocabulary under its own field names."""
     if not is_dataclass(value):
         return {}
-    names = [field.name for field in fields(value) if field.name not in _UNTOLD]
+    untold: frozenset[str] = _UNTOLD.get(type(value), frozenset())
+    names = [field.name for field in fields(value) if field.name not in untold]
     told = {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Citation) and not value.page:
         del told["page"]  # FIXED: only of sources that have pages

@@ -64,6 +64,11 @@ def agent_restarted(tries: Tries, agent: AgentId, epoch: int) -> Tries:
     return replace(tries, attempt=tries.attempt + 1, reason=reason)
 
 
+def step_stale(tries: Tries, reason: str) -> Tries:
+    """Return the state after a result that was stale: the same replica does it again."""
+    return replace(tries, attempt=tries.attempt + 1, reason=reason)
+
+
 @dataclass(frozen=True, slots=True)
 class RoleWait:
     """The wait for a role that has no replica; both instants are on the monotonic clock."""

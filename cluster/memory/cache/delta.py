@@ -1,7 +1,7 @@
 """What has come to a namespace since its segment was built: in memory, searched exactly.
 
 Used by `cluster.memory.cache.view`. A small namespace is nothing but this. It only grows: what
-died in it is said by its part, and a copy that has too much of that is made anew.
+died in it is said by its part, and a delta that has too much of that is made anew.
 """
 
 from __future__ import annotations
@@ -67,7 +67,21 @@ class DeltaState:
     is_code: NDArray[np.bool_]
     owners: NDArray[np.int64]
     """int64[passages]: the version of the put that each is of."""
-    words: LooseWords
+    stream: Tokens
+    """All words, one passage after the other."""
+    lengths: NDArray[np.int64]
+    """int64[passages]: how many of them are of each."""
+    index: WordIndex
+
+    @property
+    def words(self) -> LooseWords:
+        """The words, found out in some microseconds a thousand passages."""
+        return LooseWords(
+            index=self.index,
+            stream=self.stream,
+            passage_starts=np.concatenate(([0], np.cumsum(self.lengths))),
+            norms=norms_of(self.lengths),
+        )
 
     def __len__(self) -> int:
         """Return the number of passages, dead ones included."""
@@ -125,14 +139,14 @@ class DeltaIndex:
 
     def state(self) -> DeltaState:
         """Return what it has, as it is now; takes some microseconds."""
-        lengths = self._lengths.array
-        words = LooseWords(
-            index=self._words,
+        return DeltaState(
+            vectors=self._vectors.array,
+            is_code=self._is_code.array,
+            owners=self._owners.array,
             stream=self._stream.array,
-            passage_starts=np.concatenate(([0], np.cumsum(lengths))),
-            norms=norms_of(lengths),
+            lengths=self._lengths.array,
+            index=self._words,
         )
-        return DeltaState(self._vectors.array, self._is_code.array, self._owners.array, words)
 
     def passage(self, row: int) -> tuple[Put, Chunk]:
         """Return a passage and what it is of."""
@@ -150,8 +164,12 @@ class DeltaPart:
         self.dead = dead
         """Versions of puts."""
         self.state = delta.state()
-        self.words: WordPart = self.state.words
         self._delta = delta
+
+    @cached_property
+    def words(self) -> WordPart:
+        """Its words: found out for the first search, since most versions are never searched."""
+        return self.state.words
 
     def allowed(self, where: Filter) -> Allowed:
         """Return the rows that may be found."""

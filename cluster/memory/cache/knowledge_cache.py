@@ -240,7 +240,7 @@ class KnowledgeCache:
             self._evict()
         now = self._clock.now()
         stale_s = self._follower.stale_s_of(name, now)
-        return Lookup(passages, tier, view.version, now - started, stale_s)
+        return Lookup(passages, tier, view.version, now - started, stale_s, name)
 
     async def _shelf(self, name: str) -> Shelf:
         new_shelf = None if name in self._shelves else await self._aside(_shelf_class)

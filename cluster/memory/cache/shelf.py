@@ -234,7 +234,7 @@ class Shelf:
 
     async def _tend(self, care: Care, copy: Copy) -> None:
         if care is Care.TIDY or self.segments is None:
-            await self._replace(copy, copy.segment)
+            await copy.tidy()
         elif care is Care.BUILD:
             await self._rebuild(self.segments, copy)
         else:

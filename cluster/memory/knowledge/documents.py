@@ -69,6 +69,15 @@ class DocumentSize:
         return cls(len(document.chunks), stored_bytes, omission)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Documents of some files."""
+
+    sizes: Mapping[str, DocumentSize]
+    unstored: Mapping[str, bytes]
+    """Those that are to be stored with what names them, at most about `BYTES_PER_WRITE`."""
+
+
 class DocumentWriter:
     """Stores the documents of files where they are not stored yet.
 
@@ -93,8 +102,10 @@ class DocumentWriter:
         self.embedded = 0
         """How many documents with passages were not there before."""
 
-    async def write(self, batch: Sequence[FileReading]) -> Mapping[str, DocumentSize]:
-        """Return the documents of a few files, stored; an interruption loses at most these.
+    async def write(self, batch: Sequence[FileReading]) -> Written:
+        """Make the documents of a few files; an interruption loses at most these.
+
+        Those that are too many for one write are stored, and the rest is the caller's to store.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -106,16 +117,16 @@ class DocumentWriter:
             pairs = zip(unseen, sizes, strict=True)
             self._known.update((document, size) for document, size in pairs if size is not None)
         missing = [each for document, each in unseen.items() if document not in self._known]
-        if missing:
-            await self._make(missing)
-        return {each.document: self._known[each.document] for each in batch}
+        unstored = await self._make(missing) if missing else {}
+        return Written({each.document: self._known[each.document] for each in batch}, unstored)
 
     def forget(self, documents: frozenset[str]) -> None:
         """Look for documents again that have gone from the store."""
         for document in documents:
             self._known.pop(document, None)
 
-    async def _make(self, readings: Sequence[FileReading]) -> None:
+    async def _make(self, readings: Sequence[FileReading]) -> Mapping[str, bytes]:
+        """Make documents, and return those that aren't stored yet."""
         split = await in_side_thread(_split, readings, self._converter)
         texts = [_embedded_text(chunk) for chunks, _ in split for chunk in chunks]
         rows = await self._embedded(texts)
@@ -134,11 +145,13 @@ class DocumentWriter:
                 omission=omission,
             )
             at = end
-        for items in await in_side_thread(lambda: list(_writes(made))):
+        *writes, last = await in_side_thread(lambda: list(_writes(made)))
+        for items in writes:
             await self._namespaces.store_documents(items)
-            for document, stored in items.items():
-                self._known[document] = DocumentSize.of(made[document], len(stored))
+        for document, stored in (each for items in (*writes, last) for each in items.items()):
+            self._known[document] = DocumentSize.of(made[document], len(stored))
         self.embedded += sum(not each.omission for each in made.values())
+        return last
 
     async def _embedded(self, texts: Sequence[str]) -> list[bytes]:
         """Return the vectors of texts as they are stored.

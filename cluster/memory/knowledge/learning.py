@@ -8,7 +8,7 @@ next time goes on from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ from cluster.memory.knowledge.sources import (
 )
 from cluster.memory.knowledge.upkeep import FoundFile, Method, Upkeep, batches, gone, settled_ns
 from cluster.memory.knowledge.wire import record_to_bytes
-from cluster.memory.namespaces.port import Applied, Namespaces, SourceChange
+from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, Namespaces, SourceChange
 
 ROUNDS_MAX = 8
 """So often others may change the same sources meanwhile; then the files are looked at again."""
@@ -251,7 +251,8 @@ class _Learning:
     ) -> None:
         """Store documents and name them; those that vanish in between are stored again."""
         for _ in range(ROUNDS_MAX):
-            sizes = await done.writer.write([reading for _, _, reading in readings])
+            written = await done.writer.write([reading for _, _, reading in readings])
+            sizes = written.sizes
             for _, _, reading in readings:
                 _refuse_omitted(reading.file, sizes[reading.document].omission)
             puts = [
@@ -263,7 +264,8 @@ class _Learning:
                 for found, modified_ns, reading in readings
             ]
             base = done.catalog.version
-            applied = await self._apply([_put_of(each, base) for each in puts], done)
+            changes = [_put_of(each, base) for each in puts]
+            applied = await self._apply(changes, done, written.unstored)
             if not applied.missing:
                 self._changed += sum(
                     each.key not in applied.refused and _is_other(done.sources.get(each.key), each)
@@ -298,10 +300,15 @@ class _Learning:
             done.sources.pop(each.key, None)
         self._removed += len(sources)
 
-    async def _apply(self, changes: Sequence[SourceChange], done: _Round) -> Applied:
+    async def _apply(
+        self,
+        changes: Sequence[SourceChange],
+        done: _Round,
+        documents: Mapping[str, bytes] = NO_DOCUMENTS,
+    ) -> Applied:
         if not changes:
             return Applied(done.version)
-        applied = await self._namespaces.apply(self._name, changes)
+        applied = await self._namespaces.apply(self._name, changes, documents=documents)
         done.version = applied.version
         done.is_refused |= bool(applied.refused)
         return applied

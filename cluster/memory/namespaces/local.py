@@ -18,6 +18,7 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.namespaces.digest import DIGEST_MODULUS, entry_digest
 from cluster.memory.namespaces.port import (
     DOCUMENTS_BYTES_MAX,
+    NO_DOCUMENTS,
     UNNAMED_KEPT_S,
     Applied,
     Head,
@@ -113,7 +114,12 @@ class LocalNamespaces:
         await self._store.delete([document_key(each) for each in ids])
 
     async def apply(
-        self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
+        self,
+        name: str,
+        changes: Sequence[SourceChange],
+        *,
+        documents: Mapping[str, bytes] = NO_DOCUMENTS,
+        kept_s: float = UNNAMED_KEPT_S,
     ) -> Applied:
         """Append those changes whose conditions hold, in their order and in one step."""
         log = self._logs.setdefault(name, _Log())
@@ -121,11 +127,15 @@ class LocalNamespaces:
         refused, missing = set(), set()
         for change in changes:
             before = log.entries.get(change.key, _NEVER)
-            if (before.document, before.record) == (change.document, change.record):
-                continue
-            if before.version > change.base:
+            holds = (before.document, before.record) == (change.document, change.record)
+            if before.version > change.base and not holds:
                 refused.add(change.key)
-            elif change.document and (await self.documents([change.document])) == [None]:
+                continue
+            if change.document in documents:
+                await self.store_documents({change.document: documents[change.document]})
+            if holds:
+                continue
+            if change.document and (await self.documents([change.document])) == [None]:
                 missing.add(change.document)
             else:
                 await self._append(log, change, before, kept_s)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 UNNAMED_KEPT_S = 30.0
 """How long the store keeps a document that no namespace names.
@@ -25,6 +26,7 @@ DOCUMENTS_BYTES_MAX = 65_536
 """How much of documents comes along with entries: more of it is read by itself."""
 DOCUMENT_CHARS = 32
 """Length of a document's id."""
+NO_DOCUMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,26 @@ class Namespaces(Protocol):
         ...
 
     async def apply(
-        self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
+        self,
+        name: str,
+        changes: Sequence[SourceChange],
+        *,
+        documents: Mapping[str, bytes] = NO_DOCUMENTS,
+        kept_s: float = UNNAMED_KEPT_S,
     ) -> Applied:
         """Append those changes whose conditions hold, in their order and in one step.
 
         Without any, it only notes that the namespace is used. A change that holds already is done
         and appends nothing, whatever its condition: so all may be repeated. A document that no
         namespace names any more is kept for ``kept_s``.
+
+        Args:
+            name: of the namespace.
+            changes: each of another source, or in the order in which they are to be applied.
+            documents: some that the changes name, by their ids, stored in the same step; those that
+                only refused changes name are not. One write is synced once, two are twice. They
+                take the server's time and memory at once, so many of them are stored beforehand.
+            kept_s: in seconds.
         """
         ...
 

@@ -18,6 +18,7 @@ from cluster.memory.namespaces.digest import DIGEST_MODULUS
 from cluster.memory.namespaces.port import (
     DOCUMENT_CHARS,
     DOCUMENTS_BYTES_MAX,
+    NO_DOCUMENTS,
     UNNAMED_KEPT_S,
     Applied,
     Head,
@@ -79,20 +80,30 @@ end
 """
 
 # KEYS: version, order, live, digest, names, counts, feed, beginning of the documents' keys. ARGV:
-# name, milliseconds, length of an id, entries of the feed, then key, base, document, record of each
-# change. What Redis may refuse for want of memory comes first: a script that is refused there has
-# changed nothing.
+# name, milliseconds, length of an id, entries of the feed, number of changes, then key, base,
+# document, record of each, then documents and bytes. What Redis may refuse for want of memory comes
+# first: a script that is refused there has changed nothing. A document is set without a time to
+# live, since whatever sets it is named: by this change, or already.
 _APPLY: Final = f"""{_DIGEST_AT}{_DIGEST_OF}
 local version = tonumber(redis.call('GET', KEYS[1]) or '0')
 local first, length = version, tonumber(ARGV[3])
 local digest = digest_at(KEYS[4], version)
 local refused, missing = {{}}, {{}}
-for i = 5, #ARGV, 4 do
+local changes_end = 5 + 4 * tonumber(ARGV[5])
+local given = {{}}
+for i = changes_end + 1, #ARGV, 2 do given[ARGV[i]] = ARGV[i + 1] end
+for i = 6, changes_end, 4 do
   local key, document = ARGV[i], ARGV[i + 2]
   local before = redis.call('HGET', KEYS[3], key) or ''
   local seen = tonumber(redis.call('ZSCORE', KEYS[2], key) or '0')
-  if before ~= document .. ARGV[i + 3] then
-    if seen > tonumber(ARGV[i + 1]) then
+  local holds = before == document .. ARGV[i + 3]
+  local is_late = not holds and seen > tonumber(ARGV[i + 1])
+  if given[document] and not is_late then
+    redis.call('SET', KEYS[8] .. document, given[document])
+    given[document] = nil
+  end
+  if not holds then
+    if is_late then
       refused[#refused + 1] = key
     elseif document ~= '' and redis.call('EXISTS', KEYS[8] .. document) == 0 then
       missing[#missing + 1] = document
@@ -219,7 +230,12 @@ class RedisNamespaces:
         await self._store.delete([document_key(each) for each in ids])
 
     async def apply(
-        self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
+        self,
+        name: str,
+        changes: Sequence[SourceChange],
+        *,
+        documents: Mapping[str, bytes] = NO_DOCUMENTS,
+        kept_s: float = UNNAMED_KEPT_S,
     ) -> Applied:
         """Append those changes whose conditions hold, in their order and in one step."""
         arguments: list[bytes | int | str] = [
@@ -227,9 +243,12 @@ class RedisNamespaces:
             _milliseconds(kept_s),
             DOCUMENT_CHARS,
             NEWS_MAX,
+            len(changes),
         ]
         for each in changes:
             arguments += (each.key, each.base, each.document, each.record)
+        for document, data in documents.items():
+            arguments += (document, data)
         keys = [*_keys(name), _NAMES, _COUNTS, _FEED, _DOCUMENTS]
         version, refused, missing = await self._store.run_script(_APPLY, keys, arguments)
         return Applied(

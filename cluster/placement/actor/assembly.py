@@ -35,6 +35,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.settings import Secrets, Settings
 from cluster.settings.config_file import from_public_json
@@ -52,6 +53,10 @@ class BuiltAgent(Protocol):
 
     async def handle(self, message: object, turn: Turn) -> object:
         """Answer a message."""
+        ...
+
+    def decides(self) -> tuple[str, ...]:
+        """Return the fields of shared state whose conflicts it decides."""
         ...
 
     def handlers(self) -> Mapping[type, object]:
@@ -192,6 +197,7 @@ def _build_host(
         tuple(handled.__name__ for handled in agent.handlers()),
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
+        agent.decides(),
     )
 
     documents = Documents(
@@ -202,7 +208,14 @@ def _build_host(
         if not is_manager:
             return agent
         journal = RedisJournal(store, scope)
-        return TaskEngine(agent, sender, journal, documents=documents, tasks_max=concurrency)
+        return TaskEngine(
+            agent,
+            sender,
+            journal,
+            documents=documents,
+            tasks_max=concurrency,
+            freshness=StoreFreshness(documents, RedisNamespaces(store)),
+        )
 
     return Host(
         profile,

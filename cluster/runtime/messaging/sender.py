@@ -27,12 +27,14 @@ from cluster.kernel.ids import (
     TaskId,
     role_of,
 )
+from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.replicas import choose_replica, replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.directory import Directory
 from cluster.wire.failure import error_from_failure
-from cluster.wire.messages import MessageCodec
+from cluster.wire.messages import PACKAGE, MessageCodec
 
+SAW = PACKAGE + Saw.__name__
 WATCH_S = 1.0
 """How often the lease of whoever is asked is looked at."""
 LOST_POLL_S = 0.1
@@ -54,6 +56,9 @@ class AskObserver(Protocol):
     def on_link_lost(self) -> None:
         """The recipient can't be reached just now; the ask goes on waiting."""
 
+    def on_saw(self, saw: Saw, /) -> None:
+        """The answer is here, and this is what it was made from."""
+
     @property
     def is_abandoned(self) -> bool:
         """Where it says so, to end the wait does not end the work: somebody else asks for it."""
@@ -69,6 +74,9 @@ class Unobserved:
         """Pass over it."""
 
     def on_link_lost(self) -> None:
+        """Pass over it."""
+
+    def on_saw(self, saw: Saw, /) -> None:
         """Pass over it."""
 
     @property
@@ -151,6 +159,9 @@ class _Replaceable(Unobserved):
         self.link_lost.set()
         self._observer.on_link_lost()
 
+    def on_saw(self, saw: Saw, /) -> None:
+        self._observer.on_saw(saw)
+
     @property
     def is_abandoned(self) -> bool:
         return self.has_left or self._observer.is_abandoned
@@ -210,6 +221,10 @@ class Sender:
             self._in_flight[recipient] -= 1
             if not self._in_flight[recipient]:
                 del self._in_flight[recipient]
+        if reply.saw and observer is not None:
+            saw = self.codec.decode(SAW, reply.saw)
+            assert isinstance(saw, Saw)
+            observer.on_saw(saw)
         value = self.codec.decode(reply.body_type, reply.body)
         if isinstance(value, Failure):
             raise error_from_failure(value)

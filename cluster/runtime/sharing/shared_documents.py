@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
+from cluster.kernel.reads import Reads
 from cluster.kernel.state.edits import FieldEdit
-from cluster.kernel.tasks.reads import Reads
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
@@ -227,3 +227,4 @@ class _Block(Generic[State]):
         edits = editing.finish()
         if edits:
             self._shared.edit(document, edits, at=self._version)
+        editing.written_by(document.flushed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.reads import Reads, Saw
+from cluster.kernel.reads import Reads, Saw
 
 if TYPE_CHECKING:
     from cluster.memory.state.host.attempt import EditAttempt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cluster.runtime.sharing.shared_documents import SharedDocuments
 
 State = TypeVar("State")
+
+_NOTHING = Saw()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -80,7 +82,7 @@ class SharingTurn:
         """Return what it has read so far of what others may change."""
         if self._shared is not None:
             self._shared.report()
-        return Saw() if self._reads is None else self._reads.saw()
+        return _NOTHING if self._reads is None else self._reads.saw()
 
     @property
     def generation(self) -> int:

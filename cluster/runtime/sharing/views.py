@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, TypeVar, cast
 
+from cluster.kernel.reads import Reads
 from cluster.kernel.state.values import Value
-from cluster.kernel.tasks.reads import Reads
 from cluster.memory.state.host.document import Document
 from cluster.state.editing import StateView
 from cluster.state.reading import apart, reads_of

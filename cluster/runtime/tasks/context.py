@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster.kernel.clock import Clock, Deadline
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
@@ -15,6 +15,7 @@ from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.sharing.sharing_turn import SharingTurn
+from cluster.runtime.tasks.freshness import Freshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class TaskContext:
     trace: Trace
     documents: Documents | None = None
     """What of shared state is open in this process; None where there is none."""
+    freshness: Freshness | None = None
+    """Knows whether what a result was made from has changed; None where nothing can."""
 
     @property
     def agent(self) -> AgentId:
@@ -53,7 +56,13 @@ class TaskContext:
         return Deadline.after(self.remaining_s() * share, self.clock.now())
 
     def envelope(
-        self, recipient: AgentId, message: object, step: StepId, deadline: Deadline
+        self,
+        recipient: AgentId,
+        message: object,
+        step: StepId,
+        deadline: Deadline,
+        *,
+        trust: Trust = Trust.AGENT,
     ) -> Envelope:
         """Return an ask for a step of the task.
 
@@ -70,6 +79,7 @@ class TaskContext:
             step=step,
             cause=self.trace.cause,
             deadline_at=deadline.at,
+            trust=trust,
             traceparent=self.trace.traceparent,
         )
 

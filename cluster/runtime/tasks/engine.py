@@ -32,6 +32,7 @@ from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.context import TaskContext, Trace
+from cluster.runtime.tasks.freshness import Freshness
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.task_journal import TaskJournal
@@ -66,15 +67,16 @@ class TaskEngine:
         documents: Documents | None = None,
         tasks_max: int = TASKS_MAX,
         rng: Random | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
         self._journal = journal
+        self._freshness = freshness
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
-        self._documents = documents
         self._settling = Settling(documents, sender.clock)
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
@@ -268,7 +270,13 @@ class TaskEngine:
         roles = await self.roles(role_of(self._sender.exchange.agent))
         sender = self._sender
         context = TaskContext(
-            sender.clock, sender.directory, sender, deadline, trace, self._documents
+            sender.clock,
+            sender.directory,
+            sender,
+            deadline,
+            trace,
+            self._settling.documents,
+            self._freshness,
         )
         run = TaskRun(self._manager, context, journal, roles, self._settling)
         self._runs[journal.task] = run

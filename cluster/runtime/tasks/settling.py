@@ -35,7 +35,7 @@ class Settling:
     """
 
     def __init__(self, documents: Documents | None, clock: Clock) -> None:
-        self._documents = documents
+        self.documents = documents
         self._clock = clock
         self._steps: defaultdict[TaskId, dict[StepId, float]] = defaultdict(dict)
         """Of each task that goes on, when they ended."""
@@ -46,7 +46,7 @@ class Settling:
 
     def step_ended(self, task: TaskId, step: StepId) -> None:
         """Let what a step has edited be there to stay: its result is in the journal."""
-        if self._documents is not None and task not in self._ended:
+        if self.documents is not None and task not in self._ended:
             if not self._steps:
                 self._news.set()
             self._steps[task][step] = self._clock.now()
@@ -54,7 +54,7 @@ class Settling:
 
     def task_ended(self, task: TaskId, kept_s: float) -> None:
         """Let the documents of a task expire, so many seconds from now."""
-        if self._documents is None or len(self._ended) >= WAITING_MAX:
+        if self.documents is None or len(self._ended) >= WAITING_MAX:
             return
         self._steps.pop(task, None)
         self._ended[task] = kept_s
@@ -62,8 +62,8 @@ class Settling:
         self._news.set()
 
     def _start(self) -> None:
-        if self._work is None and self._documents is not None:
-            work = self._tell_on(self._documents)
+        if self._work is None and self.documents is not None:
+            work = self._tell_on(self.documents)
             self._work = asyncio.create_task(work, name="settle shared state")
 
     async def _tell_on(self, documents: Documents) -> None:
@@ -98,12 +98,12 @@ class Settling:
 
     async def close(self) -> None:
         """Tell what can be told in a moment, and end."""
-        if self._work is None or self._documents is None:
+        if self._work is None or self.documents is None:
             return
         self._work.cancel()
         await asyncio.gather(self._work, return_exceptions=True)
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._tell(self._documents)
+                await self._tell(self.documents)
         except (TimeoutError, StoreUnavailable) as error:
             _log.warning("some shared state was not settled: %s", error)

@@ -1,17 +1,20 @@
 """One step of a task under way, from its agent's choice to its result in the journal.
 
-`cluster.kernel.tasks.retries` decides who gets it, and when again.
+`cluster.kernel.tasks.retries` decides who gets it, and when again; `cluster.kernel.tasks.staleness`
+whether its result still stands when it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.envelope import Trust
 from cluster.kernel.errors import ClusterError, StoreUnavailable
-from cluster.kernel.events import StepFinished, StepStarted
+from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId
+from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
@@ -21,13 +24,29 @@ from cluster.kernel.tasks.retries import (
     first_try,
     role_missing,
     step_failed,
+    step_stale,
 )
-from cluster.kernel.vocabulary import Assignment, Failure
+from cluster.kernel.tasks.staleness import Accepted, Redo, Verdict, is_fresh, verdict
+from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step came to, and what that was made from where its agent says so."""
+
+    value: object
+    saw: Saw | None
+
+
+def _trust(assignment: Assignment) -> Trust:
+    """Say whether an assignment has text from documents, which nobody here has written."""
+    findings = [each.value for each in assignment.results if isinstance(each.value, Finding)]
+    return Trust.RETRIEVED if any(each.citations for each in findings) else Trust.AGENT
 
 
 class StepRun(Unobserved):
@@ -41,25 +60,51 @@ class StepRun(Unobserved):
         self._order = order
         self._deadline = deadline
         self._tries = first_try(order.attempt, order.agent)
+        self._redo = order.redo
+        self._saw: Saw | None = None
+        """What the latest answer was made from."""
+        self._stale: Outcome | None = None
+        """What the step came to before it was done again, should that fail."""
 
     async def run(self) -> None:
         """Do the step to its end, which the journal then has; its failures are results too."""
         while True:
+            began_at = self._context.clock.now()
             try:
-                value = await self._once()
-                failure = None
-                break
+                result = Outcome(await self._once(), self._saw)
             except ClusterError as error:
                 if self._story.journal.is_lost:
                     raise
-                value, failure = None, failure_from_error(error)
                 self._tries, retry = step_failed(self._tries, error)
                 if retry is Retry.NEVER:
-                    break
-        await self._finished(value, failure)
+                    await self._failed(failure_from_error(error))
+                    return
+                continue
+            judged = await self._judged(result, self._context.clock.now() - began_at)
+            if isinstance(judged, Accepted):
+                await self._finished(result, judged)
+                return
+            await self._begin_redo(result, judged)
+
+    async def _judged(self, result: Outcome, took_s: float) -> Verdict:
+        """Return whether a result stands: what it was made from may have changed meanwhile."""
+        saw, context, step = result.saw, self._context, self._order.step.id
+        if saw is None or is_fresh(saw) or context.freshness is None:
+            return Accepted()
+        news = await context.freshness.news(saw, context.trace.task, step)
+        has_time = self._deadline.remaining_s(context.clock.now()) > took_s
+        return verdict(step, saw, news, self._redo, has_time=has_time)
+
+    async def _begin_redo(self, result: Outcome, redo: Redo) -> None:
+        self._stale = result
+        self._redo += 1
+        self._tries = step_stale(self._tries, redo.reason)
+        stale = StepStale(redo.changes, self._redo)
+        await self._story.record(stale, self._order.step.id, self._tries.agent or None)
 
     async def _once(self) -> object:
         step, submitted = self._order.step, self._story.submitted
+        self._saw = None
         agent = self._tries.agent
         if not agent or not await self._is_registered(agent):
             agent = await self._replica()
@@ -72,8 +117,11 @@ class StepRun(Unobserved):
             submitted.goal,
             self._order.needed,
             submitted.collection,
+            self._redo,
         )
-        ask = self._context.envelope(agent, assignment, step.id, self._deadline)
+        ask = self._context.envelope(
+            agent, assignment, assignment.turn_step, self._deadline, trust=_trust(assignment)
+        )
         return await self._context.asker.ask_replaceable(ask, self)
 
     async def _is_registered(self, agent: AgentId) -> bool:
@@ -107,13 +155,45 @@ class StepRun(Unobserved):
         started = StepStarted(self._tries.attempt, self._tries.reason)
         self._story.begin(started, self._order.step.id, agent)
 
+    def on_saw(self, saw: Saw, /) -> None:
+        """Note what the answer was made from."""
+        self._saw = saw
+
     @property
     def is_abandoned(self) -> bool:
         """The next owner of the task asks for the same step."""
         return self._story.is_over
 
-    async def _finished(self, value: object, failure: Failure | None) -> None:
-        outcome = "finished" if failure is None else "failed"
-        result = value.text() if isinstance(value, Opaque) else ""
-        finished = StepFinished(outcome, self._tries.attempt, failure, result, value)
+    # ---- its end ---------------------------------------------------------------------------
+
+    async def _failed(self, failure: Failure) -> None:
+        """Let the failure be the result; that of a redo leaves what there was before."""
+        if self._stale is None:
+            await self._record(StepFinished("failed", self._tries.attempt, failure))
+            return
+        said = (
+            f"What step {self._order.step.id} was made from has changed since, and it could not"
+            f" be done again: {failure.message}. What it had written to shared state may be"
+            " taken back."
+        )
+        await self._finished(self._stale, Accepted(degraded=(said,)))
+
+    async def _finished(self, result: Outcome, accepted: Accepted) -> None:
+        step, agent, value = self._order.step.id, self._tries.agent, result.value
+        if accepted.merged:
+            self._story.begin(StateMerged(accepted.merged), step, agent)
+        text = value.text() if isinstance(value, Opaque) else ""
+        await self._record(
+            StepFinished(
+                "finished",
+                self._tries.attempt,
+                None,
+                text,
+                value,
+                result.saw,
+                accepted.degraded,
+            )
+        )
+
+    async def _record(self, finished: StepFinished) -> None:
         await self._story.record(finished, self._order.step.id, self._tries.agent or None)

@@ -36,11 +36,14 @@ from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
+    ConflictDecision,
+    ConflictRequest,
     PlanProposal,
     PlanRequest,
     Role,
 )
 from cluster.memory.journal.port import ENDED_KEPT_S
+from cluster.runtime.tasks.conflicts import ConflictDesk
 from cluster.runtime.tasks.context import OwnTurn, TaskContext
 from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
@@ -74,6 +77,7 @@ class TaskRun:
         self.story = TaskStory(journal, context.clock, context.agent)
         self._roles = roles
         self._settling = settling
+        self._conflicts = ConflictDesk(self.story, context, self._decide)
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -128,6 +132,7 @@ class TaskRun:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            await self._conflicts.close()
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
@@ -151,9 +156,10 @@ class TaskRun:
         await self._do_steps()
         [order] = history.orders()
         assert isinstance(order, Compose)
+        undecided = await self._conflicts.undecided()
         request = ComposeRequest(history.submitted.goal, order.plan, order.results)
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
-        return replace(answer, degraded=(*order.degraded, *answer.degraded))
+        return replace(answer, degraded=(*order.degraded, *undecided, *answer.degraded))
 
     async def _make_plan(self) -> None:
         submitted = self._journal.history.submitted
@@ -200,6 +206,11 @@ class TaskRun:
             )
         return reply
 
+    async def _decide(
+        self, request: ConflictRequest, step: StepId, deadline: Deadline
+    ) -> ConflictDecision:
+        return await self._ask_manager(request, step, deadline, ConflictDecision)
+
     # ---- steps -----------------------------------------------------------------------------
 
     async def _do_steps(self) -> None:
@@ -217,6 +228,7 @@ class TaskRun:
             await StepRun(self.story, self._context, order, deadline).run()
             self._settling.step_ended(self._journal.task, order.step.id)
             start_ready()
+            await self._conflicts.look()
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 
-from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import ClusterError, Overloaded, PeerUnavailable, Stopped, WireError
+from cluster.kernel.reads import Saw
 from cluster.kernel.vocabulary import Failure
-from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.messaging.sender import SAW, Sender
 from cluster.runtime.turns.work import Work
 from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
-Result = tuple[str, bytes]
-"""Type name and body, as in an envelope."""
+Result = tuple[str, bytes, bytes]
+"""Type name and body, and what it was made from, as in an envelope."""
 
 
 class Replies:
@@ -23,28 +24,30 @@ class Replies:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def encoded(self, reply: object) -> Result:
-        """Return what a handler has answered, ready to be sent."""
+    def encoded(self, reply: object, saw: Saw | None = None) -> Result:
+        """Return what a handler has answered, ready to be sent, and what it made that from."""
         if reply is None:
             reply = Failure("agent_failed", "no answer")
-        return self._sender.codec.encode(reply)
+        codec = self._sender.codec
+        seen = codec.encode(saw)[1] if saw is not None else b""
+        return (*codec.encode(reply), seen)
 
     def last_word(self, work: Work, error: ClusterError) -> Result:
         """Return what the askers of a turn that was ended are told."""
         if work.last_word is None:
             return self.failure(error, work)
-        return self._sender.codec.encode(work.last_word)
+        return self.encoded(work.last_word)
 
     def failure(self, error: BaseException, work: Work) -> Result:
         """Return what the askers of a turn that failed are told."""
         if work.asked.kind is not Kind.ASK:
             _log.warning("a message to %s had no effect: %s", work.asked.recipient, error)
-        return self._sender.codec.encode(failure_from_error(error))
+        return self.encoded(failure_from_error(error))
 
     def refuse(self, envelope: Envelope, error: BaseException) -> None:
         """Answer an ask that has no turn, or drop a message that nobody waits for."""
         if envelope.kind is not Kind.TELL:
-            self.send(envelope, self._sender.codec.encode(failure_from_error(error)))
+            self.send(envelope, self.encoded(failure_from_error(error)))
         else:
             _log.warning("a message to %s had no effect: %s", envelope.recipient, error)
             self._sender.exchange.told(envelope)
@@ -61,8 +64,18 @@ class Replies:
         except (Overloaded, PeerUnavailable, WireError) as error:
             _log.warning("the answer to %s could not be sent: %s", asked.sender, error)
         except ClusterError as error:
-            self._send(asked, self._sender.codec.encode(failure_from_error(error)))
+            self._send(asked, self.encoded(failure_from_error(error)))
 
     def _send(self, asked: Envelope, result: Result) -> None:
-        reply = self._sender.about(asked, asked.sender, Kind.REPLY, result)
+        body_type, body, saw = result
+        reply = self._sender.about(asked, asked.sender, Kind.REPLY, (body_type, body))
+        if saw:
+            reply.saw = saw
+            if self._is_retrieved(saw):
+                reply.trust = Trust.RETRIEVED
         self._sender.exchange.answer(asked, reply)
+
+    def _is_retrieved(self, saw: bytes) -> bool:
+        """Say whether an answer may have text from documents, which nobody here has written."""
+        seen = self._sender.codec.decode(SAW, saw)
+        return isinstance(seen, Saw) and bool(seen.namespaces)

@@ -28,8 +28,8 @@ RETRY_S = 0.2
 LOOKS_MAX = 5
 """How often a record is looked for where each answer comes too late: it won't come any sooner."""
 
-Result = tuple[str, bytes]
-"""Type name and body, as in an envelope."""
+Result = tuple[str, bytes, bytes]
+"""Type name and body, and what it was made from, as in an envelope."""
 
 
 class Standing(NamedTuple):

@@ -111,8 +111,10 @@ class TurnBody:
             raise Unsupported(
                 f"{envelope.recipient} is of an older version, which does not know {message.type}"
             )
+        # A redo is queued as a step of its own, and is the same step to whoever does it.
+        step = message.step if isinstance(message, Assignment) else envelope.step
         return message, RunningTurn(
-            work, self._sender, Deadline(at), envelope.step, documents=self._documents
+            work, self._sender, Deadline(at), step, documents=self._documents
         )
 
     async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
@@ -129,7 +131,8 @@ class TurnBody:
                 return await self._do_step(self._records, message, turn)
             reply = await self._handler.handle(message, turn)
             await turn.flush()
-            return self._replies.encoded(reply)
+            saw = turn.saw()
+            return self._replies.encoded(reply, None if saw.is_empty else saw)
         finally:
             turn.close()
 
@@ -141,7 +144,7 @@ class TurnBody:
         The look costs a fraction of a millisecond and is taken before every step: an ask may have
         waited here, in a process that was frozen, while another replica did the step.
         """
-        marks = records.marks(turn.task, message.step)
+        marks = records.marks(turn.task, message.step, message.redo)
         found = await records.find(marks)
         if found.result is not None:
             return found.result
@@ -158,7 +161,7 @@ class TurnBody:
     ) -> Result:
         """Do a step; its record stands for its edits, so they come first."""
         reply = await self._handler.handle(message, turn)
-        result = self._replies.encoded(reply)
+        result = self._replies.encoded(reply, turn.saw())
         if reply is None or isinstance(reply, Failure):
             return result
         await turn.flush()

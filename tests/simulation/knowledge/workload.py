@@ -22,6 +22,8 @@ WRITES = (3, 9)
 REMOVED_SHARE = 0.3
 FORGOTTEN_SHARE = 0.3
 """Of the removals: those by what `fleetmind forget` does."""
+STORED_APART_SHARE = 0.5
+"""Of the puts: those whose document is stored beforehand, as a large one is."""
 KEPT_S = (0.001, 0.2, 30.0)
 """How long what is no longer named is kept: a purge, and what is usual."""
 RETRY_S = (0.01, 0.3)
@@ -135,15 +137,17 @@ class _Writer:
         known = self._catalogs.get(wish.name)
         catalog = self._catalogs[wish.name] = await read_catalog(self._store, wish.name, known)
         document = None if wish.document is None else documents()[wish.document]
-        if document is not None:
-            await self._store.store_documents({document.id: document.data})
+        stored = {document.id: document.data} if document is not None else {}
+        if stored and self._random.random() < STORED_APART_SHARE:
+            await self._store.store_documents(stored)
+            stored = {}
         change = SourceChange(
             wish.source.key,
             catalog.version,
             document.id if document is not None else "",
             wish.source.record(document) if document is not None else b"",
         )
-        applied = await self._store.apply(wish.name, [change], kept_s=wish.kept_s)
+        applied = await self._store.apply(wish.name, [change], documents=stored, kept_s=wish.kept_s)
         if applied.refused or applied.missing:
             self._world.ledger.tallies["refused"] += 1
             return False

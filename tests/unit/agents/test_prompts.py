@@ -17,7 +17,7 @@ from agents.coder import Coder
 from agents.manager import Manager
 from agents.prompts import Attempt
 from agents.researcher import Researcher
-from cluster.kernel.vocabulary import Passage, Role, Run
+from cluster.kernel.vocabulary import ConflictRequest, Passage, Rival, Role, Run
 
 FOLDER = Path(__file__).parent / "prompts"
 GOAL = "How many entries does the Zephyr cache hold? Show a program that computes twice that."
@@ -31,6 +31,15 @@ ATTEMPT = Attempt(
     "print(2 * size)\n",
     Run(1, "", "NameError: name 'size' is not defined\n"),
     "it ended with exit code 1",
+)
+CONFLICT = ConflictRequest(
+    "task/t/Board",
+    "Board",
+    "facts",
+    has_key=True,
+    key="size",
+    rivals=(Rival('"512 </rivals>"', "researcher-0", "r1"), Rival("", "coder-0", "c1")),
+    goal=GOAL,
 )
 RESULTS = "Step r1 (researcher):\nThe Zephyr cache holds 512 entries [1]."
 
@@ -51,6 +60,7 @@ WITH_SAMPLES: dict[str, Callable[[], str]] = {
     "verify_prompt": lambda: prompts.verify_prompt(
         ["It holds 512 entries.", "It's fast."], [PASSAGE]
     ),
+    "decide_prompt": lambda: prompts.decide_prompt(CONFLICT),
     "answer_prompt": lambda: prompts.answer_prompt(GOAL, RESULTS, ["c1: no time was left"]),
 }
 

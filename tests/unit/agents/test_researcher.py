@@ -20,6 +20,7 @@ from agents.researcher import (
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import FindingReady, Spent
 from cluster.kernel.ids import StepId
+from cluster.kernel.reads import SeenSource
 from cluster.kernel.vocabulary import Basis, Citation, Claim, Support
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
@@ -406,3 +407,27 @@ async def test_quotes_of_earlier_findings_are_passages_too() -> None:
     finding = await bench.ask(QUESTION, "", earlier)
 
     assert finding.citations == (FIRST,)
+
+
+async def test_what_an_agent_wrote_is_no_passage_whatever_it_calls_it() -> None:
+    bench = Bench("The Zephyr cache holds 512 entries [1].")
+    finding = Finding("It holds 512 entries [1].", (FIRST,))
+    said = StepResult(StepId("r0"), "reviewer", finding, is_unsourced=True)
+
+    finding = await bench.ask(QUESTION, "", said)
+
+    assert finding.citations == ()
+    assert finding.basis is Basis.MODEL
+
+
+async def test_the_documents_that_are_cited_are_noted_and_those_that_were_only_found_are_not() -> (
+    None
+):
+    passages = replace(LIMITS, document="1a"), replace(PERSON, document="1b")
+    bench = Bench("The Zephyr cache holds 512 entries [1].", *passages)
+
+    await bench.ask()
+
+    [namespace] = bench.turn.reads.saw().namespaces
+    assert (namespace.namespace, namespace.version) == ("c", 7)
+    assert namespace.sources == (SeenSource("docs/zephyr.md", "1a"),)

@@ -24,6 +24,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
 from cluster.kernel.vocabulary import Answer, Citation, Claim, Failure, Support
 from cluster.settings import Configuration, Secrets, Settings
+from tests.support.boards import Board
 from tests.support.hosts import until
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
 
@@ -294,3 +295,53 @@ def test_the_package_exports_its_driver_when_it_is_asked_for() -> None:
     assert {"Cluster", "run", "TaskFailed", "TaskCancelled"} <= set(dir(package))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         package.nonsense  # noqa: B018
+
+
+async def test_what_the_agents_of_a_task_share_is_edited_and_peeked_at() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        async with task.state(Board, key="left") as board:
+            board.spent += 120
+        seen = task.peek(Board, key="left").spent
+        with pytest.raises(UsageError, match="isn't open here"):
+            task.peek(Board)
+
+        assert (seen, (await task.open(Board, key="left")).spent) == (120, 120)
+        assert await link.log.names() == [f"task/{task.id}/Board/left"]
+
+
+async def test_what_the_cluster_shares_needs_no_task() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        async with cluster.state(Board, scope="cluster") as board:
+            board.verdict = "yes"
+        with pytest.raises(UsageError, match="Board is shared within a task, and there is none"):
+            await cluster.open(Board)
+
+        assert cluster.peek(Board, scope="cluster").verdict == "yes"
+    assert await link.log.names() == ["cluster/Board"]
+
+
+async def test_a_cluster_that_is_not_open_shares_nothing() -> None:
+    with pytest.raises(UsageError, match="the cluster is not open"):
+        cluster_of(ScriptedLink()).peek(Board)
+
+
+async def test_a_task_that_nobody_has_any_more_holds_no_document() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?")
+        await task.open(Board)
+        await task
+        assert link.documents is not None
+        document = link.documents.peek(f"task/{task.id}/Board")
+        assert document is not None
+        assert document.readers.count == 1
+        del task
+        gc.collect()
+
+        assert document.readers.count == 0

@@ -8,6 +8,9 @@ order.
 from __future__ import annotations
 
 import json
+import marshal
+
+from pydantic_core import from_json, to_json
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.state.edits import Entry, EntryBody, from_plain, to_plain
@@ -22,13 +25,13 @@ _ENCODER = json.JSONEncoder(
 
 def packed(body: EntryBody) -> bytes:
     """Return an entry as its log keeps it."""
-    return _ENCODER.encode(to_plain(body)).encode()
+    return to_json(to_plain(body))
 
 
 def unpacked(document: str, entry: LogEntry) -> Entry:
     """Read an entry; raises `WireError` where it is damaged."""
     try:
-        return Entry(entry.version, from_plain(json.loads(entry.data.decode())))
+        return Entry(entry.version, from_plain(from_json(entry.data)))
     except (ValueError, RecursionError) as error:
         raise WireError(f"version {entry.version} of {document} can't be read: {error}") from error
 
@@ -50,12 +53,10 @@ def unpacked_snapshot(document: str, snapshot: LogSnapshot) -> Folded:
 
 def bytes_at_most(value: Value) -> int:
     """Return a number that the bytes of a value don't exceed: an edit has no time to make them."""
-    if isinstance(value, str):
-        return 6 * len(value) + 3  # a control character is \\u0000
-    if isinstance(value, dict):
-        return 2 + sum(6 * len(key) + 4 + bytes_at_most(each) for key, each in value.items())
-    if isinstance(value, list):
-        return 2 + sum(1 + bytes_at_most(each) for each in value)
-    if isinstance(value, int):
-        return 6 + value.bit_length() // 3
-    return 25  # the longest float
+    # The one pass over a value in native code that is quicker than writing JSON. No part of it
+    # takes more than six times as much there: a control character is \\u0000, a bool is a byte.
+    return 6 * len(marshal.dumps(value, _EACH_IN_FULL))
+
+
+_EACH_IN_FULL = 2
+"""The last format of marshal that says an object again where it stands twice."""

@@ -286,6 +286,25 @@ class Document:
             self._change()
 
 
+def trusted_conflicts(document: Document) -> Sequence[Conflict]:
+    """Return the conflicts of the fields that this process knows how to merge.
+
+    Who knows the others may see no conflict there. What was sealed was folded by somebody who does.
+    """
+    conflicts, unknown = document.conflicts, document.fold.unknown
+    if not (conflicts and unknown):
+        return conflicts
+    edits = [each.entry.body for each in document.fold.history]
+    strange = {
+        name
+        for edit in edits
+        if isinstance(edit, Edit)
+        for name, change in edit.fields.items()
+        if change.policy in unknown
+    }
+    return [each for each in conflicts if each.field not in strange]
+
+
 def overtaken_by(attempt: EditAttempt) -> Callable[[EditAttempt], bool]:
     """Return what says of an attempt whether it is an earlier one at the same step."""
     key = attempt.key

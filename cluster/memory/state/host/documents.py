@@ -79,7 +79,9 @@ class Documents:
         keeper = self._keepers.get(name)
         return keeper.document if keeper is not None else None
 
-    async def open(self, name: str, *, ttl_s: float | None = None) -> Document:
+    async def open(
+        self, name: str, *, ttl_s: float | None = None, is_fresh: bool = False
+    ) -> Document:
         """Return a document, read where it wasn't; from then on it stays current.
 
         As long as somebody holds it (`Document.readers`), or opens it again and again: then it is
@@ -88,9 +90,10 @@ class Documents:
         Args:
             name: what its log is called.
             ttl_s: how long it lives after an edit that is made here; None: as it is.
+            is_fresh: whether it is read in any case: what others have written is known then.
 
         Raises:
-            StoreUnavailable: it isn't open here, and can't be read.
+            StoreUnavailable: it isn't open here or is to be read anew, and can't be.
             WireError: what the store has of it is damaged.
             Overloaded: `OPEN_MAX` documents are open.
             Stopped: all have been closed.
@@ -103,6 +106,8 @@ class Documents:
             if opening.cancelled():
                 raise _closed()
             document = opening.result()
+        elif is_fresh:
+            await self._keepers[name].read()
         if ttl_s is not None:
             document.ttl_s = ttl_s
         document.readers.opened_at = self._clock.now()

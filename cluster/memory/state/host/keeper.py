@@ -1,7 +1,7 @@
 """Keeps one document of a host in step with its log: writes what is pending, reads what is new.
 
-Owned by `cluster.memory.state.host.documents`. Two tasks of its own, so that what others write is
-seen while an append is under way: one appends, one reads and shortens the log.
+Owned by `cluster.memory.state.host.documents`. Two tasks of its own, in turn with each other: one
+appends, one reads and shortens the log.
 """
 
 from __future__ import annotations
@@ -226,7 +226,9 @@ class Keeper:
         while True:
             await self.document.pending.is_waiting.wait()
             try:
-                await self._append(self.document.pending.run())
+                # In turn with reading, which would bring back what is just being appended.
+                async with self._reading:
+                    await self._append(self.document.pending.run())
             except (StoreUnavailable, Overloaded):
                 self.hear()  # a log that is full may be shortened
             except Exception:  # noqa: BLE001 - what is pending must not wait for nobody

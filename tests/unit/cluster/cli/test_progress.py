@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console as RichConsole
@@ -12,8 +13,10 @@ from cluster.cli.console import Console
 from cluster.cli.progress import LiveDisplay, PlainDisplay, newest, open_display
 from cluster.kernel.events import (
     Answered,
+    ConflictSide,
     Corrected,
     Detail,
+    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -22,8 +25,11 @@ from cluster.kernel.events import (
     ProgramRan,
     ProgramWritten,
     Spent,
+    StateConflicted,
+    StateMerged,
     StepFinished,
     StepPlanned,
+    StepStale,
     StepStarted,
     Submitted,
     Thought,
@@ -44,6 +50,8 @@ from cluster.kernel.vocabulary import (
 )
 from tests.support.scripted_link import event
 
+FACTS = DocumentChange("cluster/Board", ("facts",), 3, 4)
+MERGED = "facts of cluster/Board (version 3 to 4)"
 PLAN = Plan(
     (
         Step(StepId("r1"), "researcher", "look"),
@@ -66,6 +74,15 @@ PLAN = Plan(
         (FellBack("plan", "no JSON"), "fell back, plan: no JSON"),
         (StepFinished("finished"), "finished"),
         (StepFinished("failed", 1, Failure("model", "refused")), "failed: refused"),
+        (StepStale((FACTS,)), "stale: facts of cluster/Board (version 3 to 4)"),
+        (StepStale((replace(FACTS, is_gone=True),)), "stale: facts of cluster/Board is gone"),
+        (StateMerged((FACTS, FACTS)), f"merged: {MERGED}; {MERGED}"),
+        (
+            StateConflicted(
+                "cluster/Board", "facts", "x", (ConflictSide("1", "ann"), ConflictSide("", "r-0"))
+            ),
+            "conflict in facts[x] of cluster/Board: 1 (ann) or removed (r-0)",
+        ),
         (Answered(Answer("x")), "answered"),
         (Corrected(2, "So.", Support.QUOTED), "sentence 3 is quoted"),
         (Corrected(0, ""), "sentence 1 is contradicted"),

@@ -155,7 +155,10 @@ def test_a_dict_may_be_assigned_to_itself() -> None:
 
 
 ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["set", "del", "vote", "read"]), st.sampled_from("abd"))
+    st.tuples(
+        st.sampled_from(["set", "del", "vote", "read", "update", "merge", "clear"]),
+        st.sampled_from("abd"),
+    )
 )
 
 
@@ -169,6 +172,12 @@ def test_whatever_is_done_to_it_is_what_would_be_done_to_a_dict(
         for number, (action, key) in enumerate(actions):
             if action == "set":
                 each[key] = Fact(text=str(number))
+            elif action == "update":
+                each.update({key: Fact(text=str(number))})
+            elif action == "merge":
+                each |= [(key, Fact(text=str(number)))]
+            elif action == "clear":
+                each.clear()
             elif action == "del":
                 each.pop(key, None)
             elif key in each and action == "vote":

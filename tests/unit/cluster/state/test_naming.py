@@ -8,7 +8,7 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.reads import class_of
+from cluster.kernel.reads import class_of
 from cluster.state import SharedState
 from cluster.state.naming import KEY_CHARS_MAX, document_name
 

@@ -88,7 +88,7 @@ def odd_field(data: bytes, rng: random.Random) -> bytes:
         message = todo.pop()
         messages.append(message)
         for field, value in message.ListFields():
-            if field.type == FieldDescriptor.TYPE_MESSAGE and field.name != "saw":
+            if field.type == FieldDescriptor.TYPE_MESSAGE:
                 todo += list(value) if field.is_repeated else [value]
     for _ in range(rng.randint(1, 3)):
         message = rng.choice(messages)
@@ -97,10 +97,7 @@ def odd_field(data: bytes, rng: random.Random) -> bytes:
 
 
 def _set_odd(message: Any, field: FieldDescriptor, rng: random.Random) -> None:
-    if field.name == "saw":
-        for number in range(rng.choice((1, 100))):
-            message.saw[str(number)] = rng.choice(ODD_NUMBERS)
-    elif field.type == FieldDescriptor.TYPE_MESSAGE:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
         if field.is_repeated:
             items = getattr(message, field.name)
             items.extend(list(items) * rng.choice((1, 3, 300)) or [items.add()])

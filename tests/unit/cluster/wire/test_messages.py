@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cluster.kernel import events
+from cluster.kernel import events, reads
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -54,7 +54,8 @@ NUMBERS: dict[object, st.SearchStrategy[object]] = {
 
 INDEXES = st.lists(NUMBERS[int], max_size=4).map(tuple)
 
-for _cls in (tasks.Citation, tasks.Run, events.Spent, *WIRE_MESSAGES):
+SEEN = reads.SeenField, reads.SeenState, reads.SeenNamespace
+for _cls in (tasks.Citation, tasks.Run, events.Spent, *SEEN, *WIRE_MESSAGES):
     _hints = typing.get_type_hints(_cls)
     _numbers = {
         field.name: NUMBERS[_hints[field.name]]
@@ -196,6 +197,9 @@ def _simplest(cls: type) -> object:
         "outcome": "finished",
         "answer": tasks.Answer("a"),
         "failure": tasks.Failure("usage", "m"),
+        "changes": (events.DocumentChange("cluster/Board", ("facts",), 3, 4),),
+        "document": "cluster/Board",
+        "field": "facts",
     }
     hints = typing.get_type_hints(cls)
     return cls(**{k: v for k, v in values.items() if k in hints and k != "kind"})

@@ -11,7 +11,7 @@ from agents.evidence.topic import NOT_FOUND
 from agents.models.port import Asker, Message, Request
 from agents.models.simulated import parts
 from agents.models.simulated.script import ANY_STEP, Line
-from cluster.kernel.vocabulary import Passage, Role, Run
+from cluster.kernel.vocabulary import ConflictRequest, Passage, Rival, Role, Run
 
 ROLES = (
     Role("researcher", "answers from knowledge"),
@@ -50,6 +50,18 @@ def test_a_plan_has_the_agents_that_the_goal_asks_for(goal: str, agents: list[st
     assert [step["agent"] for step in steps] == agents
     assert all(step["instruction"] == goal for step in steps)
     assert [step["needs"] for step in steps] == [[], *([step["id"]] for step in steps[:-1])]
+
+
+def test_of_a_conflict_the_manager_chooses_what_stands_there_already() -> None:
+    conflict = ConflictRequest(
+        "task/t/Board", "Board", "verdict", rivals=(Rival('"yes"', "coder-0"),)
+    )
+    system = Message("system", prompts.MANAGER_DECIDE)
+    user = Message("user", prompts.decide_prompt(conflict))
+
+    said = parts.reply(Request((system, user), Asker("t", "manager", "merge/1"), wants_json=True))
+
+    assert json.loads(said.text) == {"value": 1}
 
 
 def test_a_plan_names_only_roles_that_the_prompt_names() -> None:

@@ -13,10 +13,14 @@ from cluster.kernel.errors import WireError
 from cluster.kernel.events import (
     Answered,
     Detail,
+    DocumentChange,
     Event,
     Failed,
     PlanReady,
+    StateConflicted,
+    StateMerged,
     StepFinished,
+    StepStale,
     StepStarted,
     Submitted,
     Thought,
@@ -64,6 +68,10 @@ def started(name: str, attempt: int = 1) -> tuple[str, Detail]:
     return name, StepStarted(attempt)
 
 
+def stale(name: str, redo: int = 1) -> tuple[str, Detail]:
+    return name, StepStale((DocumentChange("cluster/Board", ("facts",), 3, 4),), redo)
+
+
 BEGUN = (Submitted("why?"), PlanReady(DIAMOND, ("plain plan",)))
 FIRST = (*BEGUN, started("a"), finished("a"))
 
@@ -92,6 +100,48 @@ def test_a_step_in_flight_is_asked_for_again_with_the_next_attempt() -> None:
 
     assert isinstance(order, DoStep)
     assert (order.attempt, order.agent) == (4, AGENT)
+
+
+def test_a_step_whose_result_was_stale_is_done_again_as_a_redo() -> None:
+    journal = Journal(*BEGUN, started("a"), stale("a"))
+
+    [before] = journal.history.orders()
+    journal.add(started("a", 2))
+    [after] = journal.history.orders()
+
+    assert isinstance(before, DoStep)
+    assert isinstance(after, DoStep)
+    assert (before.attempt, before.redo) == (2, 1)
+    assert (after.attempt, after.redo) == (3, 1)
+
+
+def test_a_redo_is_never_taken_back() -> None:
+    journal = Journal(*BEGUN, started("a"), stale("a"))
+
+    with pytest.raises(WireError):
+        journal.add(stale("a"))
+
+
+def test_what_is_said_of_steps_is_said_of_the_answer() -> None:
+    plan = Plan((step("a"), step("b")))
+    done = StepFinished("finished", value=Finding("found a"), degraded=("a was stale",))
+    journal = Journal(Submitted("why?"), PlanReady(plan, ("plain plan",)), started("a"))
+    for detail in (("a", done), started("b"), finished("b")):
+        journal.add(detail)
+
+    [order] = journal.history.orders()
+
+    assert isinstance(order, Compose)
+    assert order.degraded == ("plain plan", "a was stale")
+
+
+def test_nothing_follows_from_a_merge_or_a_conflict() -> None:
+    merged = StateMerged((DocumentChange("cluster/Board", ("facts",), 3, 4),))
+    conflict = StateConflicted("cluster/Board", "verdict")
+    told = Journal(*FIRST, ("a", merged), conflict)
+
+    assert told.history.orders() == Journal(*FIRST).history.orders()
+    assert told.history.length == len(FIRST) + 2
 
 
 def test_a_step_gets_what_its_needs_came_to() -> None:
@@ -155,6 +205,9 @@ def test_nothing_is_to_be_done_after_the_end(end: Detail) -> None:
         started("x"),
         finished("a"),
         finished("d"),
+        stale("a"),
+        stale("c"),
+        stale("x"),
         Answered(Answer("too early")),
         Thought("thoughts are not journaled"),
     ],

@@ -10,8 +10,10 @@ import pytest
 
 from cluster.kernel.events import (
     Answered,
+    ConflictSide,
     Corrected,
     Detail,
+    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -20,8 +22,11 @@ from cluster.kernel.events import (
     ProgramRan,
     ProgramWritten,
     Spent,
+    StateConflicted,
+    StateMerged,
     StepFinished,
     StepPlanned,
+    StepStale,
     StepStarted,
     Submitted,
     Thought,
@@ -45,6 +50,14 @@ from cluster.kernel.vocabulary import (
     Support,
 )
 
+FACTS = DocumentChange("cluster/Board", ("facts",), 3, 4)
+FACTS_LINE = {
+    "document": "cluster/Board",
+    "places": ["facts"],
+    "from_version": 3,
+    "to_version": 4,
+    "is_gone": False,
+}
 TASK = TaskId("t1")
 R1 = Step(StepId("r1"), "researcher", "look up")
 R2 = Step(StepId("r2"), "researcher", "look up more")
@@ -309,6 +322,17 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
         ),
         (Failed(Failure("model", "no")), {"error": {"kind": "model", "message": "no"}}),
         (WasCancelled("stop"), {"reason": "stop"}),
+        (StepStale((FACTS,)), {"changes": [FACTS_LINE], "redo": 1}),
+        (StateMerged((FACTS,)), {"changes": [FACTS_LINE]}),
+        (
+            StateConflicted("cluster/Board", "verdict", "", (ConflictSide('"yes"', "ann"),)),
+            {
+                "document": "cluster/Board",
+                "field": "verdict",
+                "key": "",
+                "sides": [{"value": '"yes"', "author": "ann", "step": "", "version": 0}],
+            },
+        ),
     ],
 )
 def test_a_line_has_its_place_its_kind_and_its_own_fields(

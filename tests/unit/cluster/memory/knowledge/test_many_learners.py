@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.names import LEARNED
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import (
+    NO_DOCUMENTS,
     UNNAMED_KEPT_S,
     Applied,
     SourceChange,
@@ -40,21 +41,27 @@ class UnreliableNamespaces(LocalNamespaces):
         super().__init__(self.store, self.clock)
         self.random = rng
         self.is_reliable = False
-        self._sent: list[tuple[str, Sequence[SourceChange]]] = []
+        self._sent: list[tuple[str, Sequence[SourceChange], Mapping[str, bytes]]] = []
 
     async def apply(
-        self, name: str, changes: Sequence[SourceChange], *, kept_s: float = UNNAMED_KEPT_S
+        self,
+        name: str,
+        changes: Sequence[SourceChange],
+        *,
+        documents: Mapping[str, bytes] = NO_DOCUMENTS,
+        kept_s: float = UNNAMED_KEPT_S,
     ) -> Applied:
         await asyncio.sleep(0)
-        self._sent.append((name, changes))
+        self._sent.append((name, changes, documents))
         if self.is_reliable:
-            return await super().apply(name, changes, kept_s=kept_s)
+            return await super().apply(name, changes, documents=documents, kept_s=kept_s)
         outcome = self.random.random()
         if outcome < 0.1:
             raise StoreUnavailable("nothing came of it")
         if outcome < 0.3:
-            await super().apply(*self.random.choice(self._sent), kept_s=kept_s)
-        applied = await super().apply(name, changes, kept_s=kept_s)
+            late, again, with_documents = self.random.choice(self._sent)
+            await super().apply(late, again, documents=with_documents, kept_s=kept_s)
+        applied = await super().apply(name, changes, documents=documents, kept_s=kept_s)
         if outcome > 0.9:
             raise StoreUnavailable("its reply was lost")
         return applied

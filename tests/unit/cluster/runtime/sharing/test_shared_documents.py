@@ -10,7 +10,7 @@ import pytest
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StateDeleted, StateInvalid, StoreUnavailable, UsageError
 from cluster.kernel.ids import NO_TASK, StepId
-from cluster.kernel.tasks.reads import Reads, SeenField, SeenState
+from cluster.kernel.reads import Reads, SeenField, SeenState
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.sharing.shared_documents import SharedDocuments
@@ -52,6 +52,29 @@ async def test_what_is_edited_in_a_block_is_seen_at_once_and_durable_soon(
     assert shared.peek(Board).facts == {"sky": "blue"}
     await shared.flush(5.0)
     assert (await log.heads([NAME]))[NAME].version == 1
+
+
+async def test_who_must_know_waits_until_an_edit_is_durable(
+    documents: Documents, log: UnsteadyStateLog
+) -> None:
+    async with turn(documents).state(Board) as board:
+        board.spent += 120
+
+    await board.flushed()
+
+    assert (await log.heads([NAME]))[NAME].version == 1
+
+
+async def test_what_is_in_no_block_that_was_left_can_not_be_waited_for(
+    documents: Documents,
+) -> None:
+    shared = turn(documents)
+    for board in (Board(facts={}, said=[], spent=0), await shared.open(Board)):
+        with pytest.raises(UsageError, match="Board has not been edited"):
+            await board.flushed()
+    async with shared.state(Board) as board:
+        with pytest.raises(UsageError, match="once the block has been left"):
+            await board.flushed()
 
 
 async def test_a_block_that_raises_writes_nothing(documents: Documents) -> None:

@@ -12,7 +12,7 @@ from cluster.runtime.turns.step_records import LOOKS_MAX, Standing, StepRecords
 from tests.support.clock import ManualClock
 
 LEASE_S = 1.0
-TASK, STEP, RESULT = TaskId("t"), StepId("s"), ("example", b"done")
+TASK, STEP, RESULT = TaskId("t"), StepId("s"), ("example", b"done", b"")
 
 
 class SlowStore(LocalStore):

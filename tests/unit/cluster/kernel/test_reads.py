@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.kernel.tasks.reads import (
+from cluster.kernel.reads import (
     ENTRIES_MAX,
     NAMES_BYTES_MAX,
     PLACES_MAX,
@@ -70,16 +70,17 @@ def test_only_what_the_handler_declares_counts() -> None:
     reads.state("cluster/Plans/x", 2, ["facts"])
     reads.passages("manuals", 7, [("a.md", "1a")])
     states = SeenState("cluster/Plans/x", 2), SeenState(BOARD, 4, (SeenField("facts", 4),))
-    assert reads.saw() == Saw(states, is_declared=True)
+    searched = (SeenNamespace("manuals", 7),)
+    assert reads.saw() == Saw(states, searched, is_declared=True)
 
 
 def test_what_is_over_the_bounds_is_left_out_and_said() -> None:
     reads = Reads()
     for number in range(ENTRIES_MAX):
         reads.state(f"cluster/B/{number}", 1, [])
-    assert not reads.saw().is_partial
+    assert reads.saw().is_whole
     reads.passages("manuals", 1)
-    assert reads.saw().is_partial
+    assert not reads.saw().is_whole
     assert len(reads.saw().states) == ENTRIES_MAX
     assert not reads.saw().namespaces
 
@@ -87,14 +88,14 @@ def test_what_is_over_the_bounds_is_left_out_and_said() -> None:
 def test_the_fields_of_a_document_are_bounded() -> None:
     reads = Reads()
     reads.state(BOARD, 1, [f"f{number}" for number in range(PLACES_MAX + 1)])
-    assert reads.saw().is_partial
+    assert not reads.saw().is_whole
     assert len(reads.saw().states[0].fields) == PLACES_MAX
 
 
 def test_long_names_are_bounded_in_bytes() -> None:
     reads = Reads()
     reads.passages("manuals", 1, [("ä" * (NAMES_BYTES_MAX // 2), "1a")])
-    assert reads.saw().is_partial
+    assert not reads.saw().is_whole
     assert not reads.saw().namespaces[0].sources
 
 

@@ -1,8 +1,8 @@
 """What a turn has read of what others may change, bounded, for its reply to carry as `Saw`.
 
 The runtime gives each turn a `Reads`: shared state notes there which fields were read at which
-version, an agent which documents its quotes are of. `cluster.kernel.tasks.staleness` decides by
-what comes of it whether a step has to be done again.
+version, an agent which documents its quotes are of. Whether a step has to be done again is decided
+by what comes of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ PLACES_MAX = 256
 """Fields of a document, and sources of a namespace."""
 NAMES_BYTES_MAX = 7_000
 """Of all names together: a frame holds 256 envelopes, each with what its sender has read."""
-_NAME_BYTES = 10
-"""What a name and its version take beside the name itself."""
+_NAME_BYTES = 20
+"""What a name and its version take at most, beside the name itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,15 @@ class Saw:
 
     states: tuple[SeenState, ...] = ()
     namespaces: tuple[SeenNamespace, ...] = ()
-    is_partial: bool = False
-    """There was more than the bounds allow: the rest is not known."""
+    is_whole: bool = True
+    """False where there was more than the bounds allow: the rest is not known."""
     is_declared: bool = False
     """The handler says itself what counts: a change of it counts even where the step wrote it."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was read that may change."""
-        return not (self.states or self.namespaces or self.is_partial)
+        return self.is_whole and not (self.states or self.namespaces)
 
 
 class Reads:
@@ -77,7 +77,7 @@ class Reads:
     def __init__(self) -> None:
         self._states: dict[str, tuple[int, dict[str, int]]] = {}
         self._namespaces: dict[str, tuple[int, dict[str, str]]] = {}
-        self._is_partial = False
+        self._is_whole = True
         self._bytes = 0
         self._declared: frozenset[tuple[str, str]] | None = None
         """Classes and fields that count; None for all."""
@@ -126,7 +126,7 @@ class Reads:
                 told whether that has changed, and it is left out.
         """
         if not self._counts_knowledge:
-            return
+            sources = ()  # that it was searched says where the result comes from
         entry = self._namespaces.get(namespace)
         if entry is None:
             if not self._has_room(namespace):
@@ -151,7 +151,7 @@ class Reads:
             for name, (at, sources) in sorted(self._namespaces.items())
         ]
         is_declared = self._declared is not None
-        return Saw(tuple(states), tuple(namespaces), self._is_partial, is_declared)
+        return Saw(tuple(states), tuple(namespaces), self._is_whole, is_declared)
 
     def _counts(self, document: str, field: str) -> bool:
         return self._declared is None or (class_of(document), field) in self._declared
@@ -164,7 +164,7 @@ class Reads:
         else:
             is_full = places >= PLACES_MAX
         if is_full or self._bytes + size > NAMES_BYTES_MAX:
-            self._is_partial = True
+            self._is_whole = False
             return False
         self._bytes += size
         return True

@@ -1,0 +1,85 @@
+"""How a program outside of the cluster reaches shared state: the port, and who offers it.
+
+`cluster.client` lets its `Cluster` and its `Task` offer it; `cluster.runtime.driver.persons_state`
+is behind it, and is imported only when it is used: it needs pydantic.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from cluster.state.shared_state import SharedState
+
+State = TypeVar("State", bound="SharedState")
+
+
+class StateAccess(Protocol):
+    """The documents of one task, and those of the cluster, as a person has them."""
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        """Edit a document."""
+        ...
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document to be read, read from the store where it wasn't."""
+        ...
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document as it is known here."""
+        ...
+
+    def close(self) -> None:
+        """Follow none of them any longer."""
+        ...
+
+
+class SharesState:
+    """What `Cluster` and `Task` have in common; what they edit is a person's."""
+
+    def _access(self) -> StateAccess:
+        """Return the way to the documents; raises UsageError where there is none yet."""
+        raise NotImplementedError
+
+    def state(
+        self, of: type[State], *, key: str = "", scope: str | None = None
+    ) -> AbstractAsyncContextManager[State]:
+        """Edit a document of shared state, as agents do with ``turn.state``.
+
+        What is changed in the block is durable when it has been left; where the block raises,
+        nothing is changed. It counts as a person's edit: no agent undoes it without being told.
+
+        Args:
+            of: the class of the document.
+            key: tells documents of one class apart.
+            scope: "task" or "cluster", where it isn't that of the class.
+
+        Raises:
+            UsageError: there is no such document here, or a field was changed as it can't be
+                merged.
+            StateInvalid: on leaving, a field holds what its type doesn't allow.
+            StateDeleted: somebody has deleted it.
+            StoreUnavailable: it can't be read, or the store doesn't take the edit; it is tried on
+                for as long as the cluster stays open.
+        """
+        return self._access().state(of, key=key, scope=scope)
+
+    async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document of shared state as it is; from then on `peek` shows what becomes of it.
+
+        Raises:
+            UsageError: there is no such document here.
+            StoreUnavailable: it can't be read.
+        """
+        return await self._access().open(of, key=key, scope=scope)
+
+    def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
+        """Return a document that was opened, as it is known here: at once, and to be read only.
+
+        Raises:
+            UsageError: it has not been opened.
+        """
+        return self._access().peek(of, key=key, scope=scope)
