@@ -228,7 +228,9 @@ class Keeper:
             try:
                 # In turn with reading, which would bring back what is just being appended.
                 async with self._reading:
-                    await self._append(self.document.pending.run())
+                    # Meanwhile it may have been read, or given up.
+                    if run := self.document.pending.run():
+                        await self._append(run)
             except (StoreUnavailable, Overloaded):
                 self.hear()  # a log that is full may be shortened
             except Exception:  # noqa: BLE001 - what is pending must not wait for nobody
@@ -261,7 +263,8 @@ class Keeper:
             document.drop(lambda other: other is attempt, error)
         else:
             if not appended.version:
-                await self.read()  # and append it to the document that there is now
+                while await self._read_page():
+                    pass  # and append it to the document that there is now
             elif document.acknowledge(run, appended):
                 self.hear()
 

@@ -10,10 +10,12 @@ import pytest
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import Overloaded, StaleEpoch, StateDeleted, Stopped, StoreUnavailable
 from cluster.kernel.ids import EnvelopeId, StepId
-from cluster.memory.state.entries import Appended, PendingEdit, StepKey
+from cluster.kernel.state.edits import Seal
+from cluster.memory.state.entries import Appended, LogPage, PendingEdit, StepKey
 from cluster.memory.state.host import documents as documents_module
 from cluster.memory.state.host import follower, keeper, pending
 from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.codec import packed
 from cluster.memory.state.host.documents import Documents
 from tests.support.clock import ManualClock
 from tests.support.shared_documents import (
@@ -471,3 +473,31 @@ async def test_an_edit_goes_on_to_the_document_that_has_come_in_place_of_an_expi
 
     await until(lambda: other.fields["spent"] == 6)
     assert (board.fields["spent"], board.version, len(board.pending)) == (6, 2, 0)
+
+
+async def test_what_was_given_up_while_the_log_was_read_is_not_appended(
+    log: UnsteadyStateLog,
+    here: Documents,
+    there: Documents,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board, attempt = await here.open(BOARD), await step(here)
+    begun, may_go_on, read = asyncio.Event(), asyncio.Event(), log.read
+
+    async def slow_read(document: str, after: int = 0) -> LogPage:
+        begun.set()
+        await may_go_on.wait()
+        return await read(document, after)
+
+    monkeypatch.setattr(log, "read", slow_read)
+    await log.append(BOARD, there.person("ann").key, [PendingEdit(1, packed(Seal(0)))])
+    await begun.wait()
+    spend(board, attempt)
+    await asyncio.sleep(0)
+    board.drop(lambda each: each is attempt, Stopped("no more"))
+    may_go_on.set()
+    await until(lambda: board.version == 1)
+    await asyncio.sleep(0)
+
+    assert not caplog.records
