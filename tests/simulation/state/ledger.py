@@ -102,7 +102,7 @@ class StateLedger:
     def on_recorded(self, step: StepName, left: tuple[Left, ...]) -> None:
         """S3: what a step came to is recorded, and so its edits are in the log."""
         self.recorded[step] = left
-        latest = self.generations.get(step, 0)
+        latest = self.generations.get((step[0], StepId(step[1].partition("#")[0])), 0)
         for book in (book for name, _ in left for book in self.books.get(name, [])):
             if any(0 < book.generation_of(mark) < latest for _, mark in left):
                 self.violate("S3", f"an attempt at {step[1]} was recorded that has a later one")

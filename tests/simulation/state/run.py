@@ -39,6 +39,7 @@ def _scales() -> tuple[Scale, ...]:
         (documents, "uuid4", lambda: _Id(f"id{next(numbers)}")),
         (upkeep, "SEAL_ENTRIES", 6),
         (upkeep, "OPEN_ENTRIES", 2),
+        (upkeep, "SEAL_BYTES", 640),
         (pending, "APPEND_EDITS_MAX", 2),
         (pending, "PENDING_MAX", 6),
         (local, "PAGE_ENTRIES_MAX", 4),

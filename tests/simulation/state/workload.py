@@ -31,6 +31,8 @@ OWN_SHARE = 0.5
 ASK_S = 4.0
 PATIENCE_S = (0.1, 1.5)
 """So long a Manager waits for an answer until it asks somebody else as well."""
+STALE_SHARE = 0.15
+"""Of the results: those that were made from what has changed since, and are wanted anew."""
 RETRY_S = (0.01, 0.3)
 LATE_S = (0.05, 2.0)
 WAY_S = (0.0001, 0.002)
@@ -136,13 +138,16 @@ class Work:
         self._world.later(ADOPTED_S, self._care_for, plan)
 
     def ask(
-        self, asker: Owning, plan: TaskPlan, step: StepId, answered: asyncio.Future[Finding]
+        self,
+        asker: Owning,
+        task: TaskId,
+        assignment: Assignment,
+        answered: asyncio.Future[Finding],
     ) -> str:
         """Ask a replica for a step, or try to; return the name of its host."""
         world = self._world
         name = world.rng.choice(HOSTS)
-        instruction = json.dumps(plan.steps[step])
-        message = CODEC.encode(Assignment(step, instruction, "a goal"))
+        message = CODEC.encode(assignment)
         sender = AgentId(asker.process.name)
         deadline_at = world.loop.time() + ASK_S
         for _ in range(1 + world.faults.happens("ask doubled")):
@@ -152,8 +157,8 @@ class Work:
                 AgentId(f"writer-{name[-1]}"),
                 Kind.ASK,
                 *message,
-                task=plan.task,
-                step=step,
+                task=task,
+                step=assignment.turn_step,
                 deadline_at=deadline_at,
             )
             self._asked[asked.id] = (asker.process, answered)
@@ -202,7 +207,7 @@ class Owning:
         self._settling = work.settling(process)
         self._journaling = asyncio.Lock()
         self._term = self._length = 0
-        self._has_ended = False
+        self._redone: set[StepId] = set()
 
     async def run(self) -> None:
         """Do what is left of the task, unless somebody else takes it over."""
@@ -213,6 +218,7 @@ class Owning:
         finished = [json.loads(entry) for entry in ownership.entries]
         world.note(self.process, f"owns {plan.task}, {len(finished)} steps done")
         done = {entry[0] for entry in finished}
+        self._redone = {entry[1] for entry in finished if entry[0] == "redo"}
         for step in done & plan.steps.keys():
             self._settling.step_ended(plan.task, step)
         left = [step for step in plan.steps if step not in done]
@@ -244,17 +250,23 @@ class Owning:
 
     async def _finish(self, step: StepId) -> None:
         """Have a step done, and journal what it came to."""
-        result = await self._asked(step)
+        result = await self._asked(step, redo=step in self._redone)
+        if step not in self._redone and self._random.random() < STALE_SHARE:
+            await self._append(["redo", step])
+            self._redone.add(step)
+            result = await self._asked(step, redo=True)
         left = left_by(result)
         await self._append([step, left])
         self._world.ledger.on_journaled(step_name(self._plan.task, step), left)
         self._world.note(self.process, f"journaled {step} of {self._plan.task}: {left}")
         self._settling.step_ended(self._plan.task, step)
 
-    async def _asked(self, step: StepId) -> Finding:
+    async def _asked(self, step: StepId, *, redo: bool) -> Finding:
         answered: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
         while not answered.done():
-            host = self._work.ask(self, self._plan, step, answered)
+            instruction = json.dumps(self._plan.steps[step])
+            assignment = Assignment(step, instruction, "a goal", redo=int(redo))
+            host = self._work.ask(self, self._plan.task, assignment, answered)
             self._world.note(self.process, f"asks {host} for {step} of {self._plan.task}")
             await asyncio.wait([answered], timeout=self._random.uniform(*PATIENCE_S))
         return answered.result()

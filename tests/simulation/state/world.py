@@ -265,7 +265,7 @@ class StateWorld:
 
     def _on_record(self, process: Process, arguments: Sequence[Any]) -> None:
         key, value = arguments[1], arguments[3]
-        left = left_by(CODEC.decode(*unpack(value)))
+        left = left_by(CODEC.decode(*unpack(value)[:2]))
         task, step = key.split("/")[-2:]
         self.note(process, f"recorded {step} of {task}: {left}")
         self.ledger.on_recorded(step_name(task, step), left)
