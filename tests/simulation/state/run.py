@@ -46,7 +46,7 @@ def _scales() -> tuple[Scale, ...]:
         (local, "HISTORY_MAX", 4),
         (local, "LOG_BYTES_MAX", 5000),
         (local, "DELETED_KEPT_S", DELETED_KEPT_S),
-        (attempts, "ATTEMPTS_MAX", 3),
+        (attempts, "ATTEMPTS_MAX", 12),
         (settling, "SETTLE_S", 0.3),
     )
 
