@@ -224,8 +224,9 @@ class Document:
             and self.pending.begins_with(run)
             and not any(_reaches_back(item) for item in run)
         )
-        for item in run:
-            self.pending.acknowledge(item, appended.version)
+        # Of those that were written before it is only known that they are no later than so.
+        for at, item in enumerate(run, appended.version - len(run) + 1):
+            self.pending.acknowledge(item, at)
         if appended.added < len(run):
             # Some were written before, maybe by a process that is gone: then the fold has them.
             self.pending.forget_folded(known)

@@ -138,8 +138,15 @@ class PendingQueue:
 
     def recognise(self, body: EntryBody, version: int) -> None:
         """Note that an entry of the log is one of these, though the answer to it isn't here."""
-        if self._waiting and self._waiting[0].body.id == getattr(body, "id", None):
+        identity = getattr(body, "id", None)
+        if self._waiting and self._waiting[0].body.id == identity:
             self.acknowledge(self._waiting[0], version)
+            return
+        for item in self._durable:
+            if item.version >= version:
+                if item.body.id == identity:
+                    item.version = version
+                return
 
     def recognise_folded(self, folded: Folded) -> None:
         """Note which edits are in a fold though no entry was read: a snapshot stands for theirs."""

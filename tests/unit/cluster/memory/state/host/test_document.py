@@ -83,6 +83,19 @@ async def test_what_was_appended_while_a_snapshot_was_read_stays(
     assert (board.fields["spent"], board.version) == (1, 1)
 
 
+async def test_an_edit_that_was_written_long_before_its_answer_counts_once(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    spend(board, attempt, 2)
+    run = board.pending.run()
+
+    board.acknowledge(run, Appended(7, 1))
+    board.take([LogEntry(1, run[0].data), foreign(2, 10)])
+
+    assert board.fields["spent"] == 13, "the second one is at 7, and not read yet"
+
+
 async def test_an_edit_that_a_snapshot_brings_before_its_answer_counts_once(
     board: Document, attempt: EditAttempt
 ) -> None:
