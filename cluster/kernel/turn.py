@@ -105,6 +105,14 @@ class Turn(Protocol):
         """
         ...
 
+    @property
+    def stale_s(self) -> float:
+        """For how long the store has not said how current the shared documents here are.
+
+        0 while it does: what `open` and `peek` return is then at most a second old.
+        """
+        ...
+
     def emit(self, detail: AgentDetail) -> None:
         """Tell the task's owner, and through it the user, what just happened. Never waits.
 

@@ -44,6 +44,10 @@ class RecordingTurn:
     def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         raise AssertionError(f"{self.agent} looks at {of.__name__}, which no test expects")
 
+    @property
+    def stale_s(self) -> float:
+        return 0.0
+
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         raise AssertionError(f"{self.agent} asked {recipient}, which no test expects")
 

@@ -130,9 +130,7 @@ class SharedDocuments:
         name = document_name(of, key, self._task, scope)
         document = self._held.get(name) or self._documents.peek(name)
         if document is None:
-            raise UsageError(
-                f"{name} isn't open here: `await turn.open({of.__name__})` before it is peeked at"
-            )
+            raise UsageError(f"{name} isn't open here: await `open({of.__name__})` before `peek`")
         self._hold(document)
         view = TurnView(of, document, self.reads)
         self._views[of, key, scope] = view

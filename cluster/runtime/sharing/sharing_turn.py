@@ -69,6 +69,11 @@ class SharingTurn:
         model: State = shared.peek(of, key=key, scope=scope)
         return model
 
+    @property
+    def stale_s(self) -> float:
+        """For how long the store has not said how current the shared documents here are."""
+        return 0.0 if self.documents is None else self.documents.stale_s
+
     # ---- for the runtime -------------------------------------------------------------------
 
     @property
