@@ -66,7 +66,6 @@ ELSEWHERE = {
     "cluster.state.reading": "unit/cluster/runtime/sharing/test_shared_documents.py",
     "cluster.memory.state.host.attempt": "unit/cluster/memory/state/host/test_documents.py",
     "cluster.memory.state.host.follower": "unit/cluster/memory/state/host/test_documents.py",
-    "cluster.memory.state.host.keeper": "unit/cluster/memory/state/host/test_documents.py",
     "cluster.memory.state.host.pending": "unit/cluster/memory/state/host/test_document.py",
     "cluster.user_folders": "unit/cluster/memory/cache/test_segments.py",
     "cluster.memory.child_process": "integration/test_conversion.py",

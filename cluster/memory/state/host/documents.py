@@ -270,7 +270,7 @@ class Documents:
         withdrawal = packed(Withdrawal(key.task, key.step, key.generation))
         edit = PendingEdit(attempt.next_ordinal(name), withdrawal)
         try:
-            await self._log.append(name, key, [edit])
+            await self._log.append(name, key, [edit], is_upkeep=True)
         except StateDeleted:
             return  # and with it all that there was to withdraw
         if name in self._openings:
