@@ -1,7 +1,8 @@
 """One process of a chaos cluster: a host as in production, and a way to die at a chosen point.
 
 Forked by `tests.chaos.zygote`. What its agent does is `tests.chaos.message_roles`' or
-`tests.chaos.task_roles`' business; who only writes or caches knowledge has no agent. It stops on
+`tests.chaos.task_roles`' business; who only writes or caches knowledge, or
+shares state, has no agent. It stops on
 SIGTERM, and ends with `FENCED` where a newer incarnation has taken over.
 """
 
@@ -212,10 +213,24 @@ def _write_counts(log: EventLog, host: Host, part: Part) -> None:
 
 def main(spec: dict[str, Any]) -> None:
     """Run a host in this process, as its zygote asked for."""
-    from tests.chaos import knowledge_host, knowledge_writer, message_roles, task_roles
+    from tests.chaos import (
+        knowledge_host,
+        knowledge_writer,
+        message_roles,
+        state_person,
+        state_replica,
+        state_worker,
+        task_roles,
+    )
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    roles: dict[str, Role] = {"writer": knowledge_writer.write, "cache": knowledge_host.keep_cache}
+    roles: dict[str, Role] = {
+        "writer": knowledge_writer.write,
+        "cache": knowledge_host.keep_cache,
+        "worker": state_worker.work,
+        "person": state_person.edit,
+        "watcher": state_replica.watch,
+    }
     if spec["kind"] in roles:
         status = uvloop.run(_work(spec, roles[spec["kind"]]))
     else:
