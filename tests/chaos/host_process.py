@@ -20,6 +20,7 @@ import uvloop
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
+from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
@@ -153,6 +154,8 @@ def plain_host(
     store: RedisStore,
     make: Callable[[Sender], Handler],
     concurrency: int,
+    *,
+    documents: Documents | None = None,
 ) -> Host:
     """Return the host of an agent, with the lease of the spec."""
     return Host(
@@ -163,6 +166,7 @@ def plain_host(
         clock=SystemClock(),
         codec=MessageCodec(),
         lease_s=around.spec["lease_s"],
+        documents=documents,
     )
 
 

@@ -15,6 +15,7 @@ from random import Random
 from typing import Annotated, Final, Self
 
 from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.folding import Fold
 from cluster.kernel.state.values import Value, canonical
 from cluster.state import SharedState, merge
@@ -148,9 +149,15 @@ def digest(fold: Fold) -> str:
     return hashlib.sha256(canonical(fold.folded().to_plain())).hexdigest()
 
 
-def chosen_fields(rng: Random) -> tuple[str, ...]:
-    """Return what an edit does beside the list and the total."""
-    return tuple(name for name, share in FIELD_SHARES.items() if rng.random() < share)
+def chosen_fields(rng: Random, conflicts: Iterable[Conflict]) -> tuple[str, ...]:
+    """Return what an edit does beside the list and the total.
+
+    Who writes a text that is in conflict decides that, and other lines of it are gone: a person
+    does that, and keeps all of them.
+    """
+    is_disputed = any(conflict.field == "draft" for conflict in conflicts)
+    wanted = [name for name, share in FIELD_SHARES.items() if rng.random() < share]
+    return tuple(name for name in wanted if not (name == "draft" and is_disputed))
 
 
 def write_mark(board: Board, mark: Mark, section: str) -> None:

@@ -80,9 +80,11 @@ class Person:
             return
         self._number += 1
         name = attempt_mark(StepId(self._name), 0, self._number)
-        mark = Mark(name, place.name, self._rng.randint(1, 99), chosen_fields(self._rng))
+        document = self._replica.open[place.name]
         try:
             async with self._shared.state(place.of, key=place.key) as board:
+                fields = chosen_fields(self._rng, document.conflicts)
+                mark = Mark(name, place.name, self._rng.randint(1, 99), fields)
                 write_mark(board, mark, f"# {self._agent}")
                 self._around.log.write("wanted", mark=mark.to_plain())
         except (Overloaded, StateDeleted, StoreUnavailable) as error:

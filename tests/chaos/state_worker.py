@@ -91,6 +91,7 @@ class Worker:
         self._around = around
         self._agent: str = around.spec["agent"]
         self._documents = replica.documents
+        self._open = replica.open
         self._records = records
         self._claims = Claims(around.folder)
         self._rng = random.Random()
@@ -167,7 +168,8 @@ class Worker:
 
     def mark(self, name: str, place: Place) -> Mark:
         """Return an edit that is to be made."""
-        return Mark(name, place.name, self._rng.randint(1, 99), chosen_fields(self._rng))
+        fields = chosen_fields(self._rng, self._open[place.name].conflicts)
+        return Mark(name, place.name, self._rng.randint(1, 99), fields)
 
     def _place(self) -> Place:
         kinds = (self._rng.choice(HOT), OWN[self._agent], MORTAL, FLEETING)
