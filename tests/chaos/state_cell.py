@@ -63,11 +63,6 @@ _STILL_S = FLEETING_S + 2.0
 """When nothing has been written for so long, nothing more will be: what is shortened now and then
 has been, and what expires is gone."""
 _LOOK_S = 0.1
-KINDS = {
-    **dict.fromkeys(WATCHERS, "watcher"),
-    **dict.fromkeys(WORKERS, "worker"),
-    **dict.fromkeys(PERSONS, "person"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +74,19 @@ class StateCell:
     seed: int
     lease_s: float = 1.0
     pause_s: tuple[float, float] = PAUSE_S
+    workers: int = len(WORKERS)
+    persons: int = len(PERSONS)
+
+    @property
+    def authors(self) -> dict[str, str]:
+        """Who edits, and of what kind they are."""
+        workers, persons = WORKERS[: self.workers], PERSONS[: self.persons]
+        return {**dict.fromkeys(workers, "worker"), **dict.fromkeys(persons, "person")}
+
+    @property
+    def agents(self) -> list[str]:
+        """All processes."""
+        return [*self.authors, *WATCHERS, LATE_WATCHER]
 
 
 async def run_state_cell(zygote: Zygote, cell: StateCell, folder: Path) -> Figures:
@@ -99,12 +107,14 @@ async def run_state_cell(zygote: Zygote, cell: StateCell, folder: Path) -> Figur
         archive = Archive(RedisStateLog(store))
         archiving = asyncio.ensure_future(archive.read_on())
         try:
-            await asyncio.gather(*[cluster.add(*each) for each in KINDS.items()])
+            kinds = {**cell.authors, **dict.fromkeys(WATCHERS, "watcher")}
+            await asyncio.gather(*[cluster.add(*each) for each in kinds.items()])
             started = time.monotonic()
             await _hurt(cluster, cell, figures)
             edited_s = time.monotonic() - started
-            await _quiesce(cluster, RedisStateLog(store), figures)
-            await _judge(cluster, store, archive, figures)
+            await _quiesce(cluster, cell, RedisStateLog(store), figures)
+            sights = await _judge(cluster, store, archive, figures)
+            judge_sights(folder, cell.agents, sights, figures)
             figures.note(f"{figures.acked / edited_s:.0f} edits/s")
         finally:
             archiving.cancel()
@@ -144,11 +154,11 @@ async def _until_more_is_recorded(cluster: ChaosCluster) -> bool:
     return True
 
 
-async def _quiesce(cluster: ChaosCluster, log: StateLog, figures: Figures) -> None:
+async def _quiesce(cluster: ChaosCluster, cell: StateCell, log: StateLog, figures: Figures) -> None:
     """Have all that was begun done, and all processes come to rest at what the store has."""
     halt_path(cluster.folder).touch()
     try:
-        for agent in (*WORKERS, *PERSONS):
+        for agent in cell.authors:
             await _until_drained(cluster, agent)
     except TimeoutError:
         figures.stuck += 1
@@ -157,7 +167,7 @@ async def _quiesce(cluster: ChaosCluster, log: StateLog, figures: Figures) -> No
     heads = await log.heads([place.name for place in PLACES])
     told = {name: [head.incarnation, head.version] for name, head in heads.items()}
     heads_path(cluster.folder).write_text(json.dumps(told), encoding="utf-8")
-    await _finish(cluster, [*KINDS, LATE_WATCHER], figures)
+    await _finish(cluster, cell.agents, figures)
 
 
 async def _until_drained(cluster: ChaosCluster, agent: str) -> None:
@@ -188,26 +198,29 @@ async def _finish(cluster: ChaosCluster, agents: Sequence[str], figures: Figures
 
 async def _judge(
     cluster: ChaosCluster, store: RedisStore, archive: Archive, figures: Figures
-) -> None:
+) -> dict[str, Sight]:
+    """Judge documents and results; return how everybody has to see the documents."""
     records = cluster.events.read()
     steps = {StepId(record["of"]) for record in records if record["what"] == "begun"}
     results = await _results(store, steps, figures)
     wanted = wanted_by(results, records)
     log = RedisStateLog(store)
     sights: dict[str, Sight] = {}
+    shortened = 0
     for place in PLACES:
         await archive.read(place.name)
         head = (await log.heads([place.name]))[place.name]
         whole = archive.fold(place.name, head.incarnation)
         judge_document(place.name, whole, wanted, figures)
         sights[place.name] = [head.incarnation, head.version, digest(whole)]
-        await _judge_stored(log, place.name, whole, figures)
+        shortened += await _judge_stored(log, place.name, whole, figures)
+    figures.note(f"{shortened} logs have a snapshot")
     for fault in archive.faults:
         figures.out_of_order += 1
         figures.note(fault)
     judge_recorded(results, records, figures)
-    judge_sights(cluster.folder, [*KINDS, LATE_WATCHER], sights, figures)
     count_notes(records, figures)
+    return sights
 
 
 async def _results(
@@ -227,13 +240,18 @@ async def _results(
     return found
 
 
-async def _judge_stored(log: StateLog, name: str, whole: Fold, figures: Figures) -> None:
-    """What is in the store, a snapshot and what follows it, is the whole log; all is settled."""
+async def _judge_stored(log: StateLog, name: str, whole: Fold, figures: Figures) -> bool:
+    """What is in the store, a snapshot and what follows it, is the whole log; all is settled.
+
+    Returns:
+        Whether there is a snapshot.
+    """
     page = await log.read(name)
     if page.settled < page.head.version:
         figures.leaked += 1
         figures.note(f"{name} is settled up to {page.settled} of {page.head.version}")
-    fold = Fold(unpacked_snapshot(name, page.snapshot) if page.snapshot else EMPTY)
+    snapshot = page.snapshot
+    fold = Fold(unpacked_snapshot(name, snapshot) if snapshot is not None else EMPTY)
     while True:
         fold.extend(unpacked(name, each) for each in page.entries)
         if fold.version >= page.head.version or not page.entries:
@@ -242,6 +260,7 @@ async def _judge_stored(log: StateLog, name: str, whole: Fold, figures: Figures)
     if digest(fold) != digest(whole):
         figures.diverged += 1
         figures.note(f"{name}: its log from the snapshot on is not what all of it comes to")
+    return snapshot is not None
 
 
 def _judge_processes(cluster: ChaosCluster, figures: Figures) -> None:

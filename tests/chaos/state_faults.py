@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.state.redis import RedisStateLog
@@ -13,6 +14,8 @@ from tests.chaos.faults import LEASES, REDIS_FAULTS, Inject, Injection, crash, f
 from tests.chaos.state_board import MORTAL, PERSONS, WATCHERS, WORKERS
 from tests.chaos.state_worker import POINTS
 from tests.chaos.supervisor import ChaosCluster
+
+Told = TypeVar("Told")
 
 _TOLD_S = 10.0
 _AWAY_S = (0.1, 1.5)
@@ -55,7 +58,7 @@ async def _paused(cluster: ChaosCluster) -> Injection:
 async def _deleted(cluster: ChaosCluster) -> Injection:
     """Delete a document that is edited, and let the store forget that, so that it begins anew."""
     injection = Injection("document deleted")
-    store = await RedisStore.connect(cluster.redis.url)
+    store = await _until_taken(lambda: RedisStore.connect(cluster.redis.url))
     head = f"state:head:{MORTAL.name}"
     try:
         await _until_taken(lambda: RedisStateLog(store).delete(MORTAL.name))
@@ -66,21 +69,24 @@ async def _deleted(cluster: ChaosCluster) -> Injection:
     return injection.over()
 
 
-async def _until_taken(call: Callable[[], Awaitable[object]]) -> None:
+async def _until_taken(call: Callable[[], Awaitable[Told]]) -> Told:
+    """Ask the store until it answers: another fault may hurt it at the same time."""
     while True:
         try:
-            await call()
+            return await call()
         except StoreUnavailable:
             await asyncio.sleep(_RETRY_S)
-        else:
-            return
+
+
+def _one_of(cluster: ChaosCluster, agents: tuple[str, ...]) -> str:
+    return cluster.rng.choice([agent for agent in agents if agent in cluster.members])
 
 
 def _any(agents: tuple[str, ...], *, is_freeze: bool = False) -> Inject:
     """Hurt one of several."""
 
     async def injected(cluster: ChaosCluster) -> Injection | None:
-        agent = cluster.rng.choice(agents)
+        agent = _one_of(cluster, agents)
         return await (freeze(agent) if is_freeze else kill(agent))(cluster)
 
     return injected
@@ -88,7 +94,7 @@ def _any(agents: tuple[str, ...], *, is_freeze: bool = False) -> Inject:
 
 def _crash(point: str) -> Inject:
     async def inject(cluster: ChaosCluster) -> Injection | None:
-        return await crash(cluster.rng.choice(WORKERS), point)(cluster)
+        return await crash(_one_of(cluster, WORKERS), point)(cluster)
 
     return inject
 
@@ -112,8 +118,8 @@ async def _nemesis(cluster: ChaosCluster) -> Injection:
     injection = Injection("nemesis")
     rng = cluster.rng
     chosen = [
-        rng.choice((kill, freeze))(rng.choice(WORKERS)),
-        rng.choice((kill, freeze))(rng.choice((*PERSONS, *WATCHERS))),
+        rng.choice((kill, freeze))(_one_of(cluster, WORKERS)),
+        rng.choice((kill, freeze))(_one_of(cluster, (*PERSONS, *WATCHERS))),
         STORE_FAULTS[rng.choice(sorted(STORE_FAULTS))],
         _crash(rng.choice(POINTS)),
         _deleted,

@@ -12,6 +12,7 @@ from collections import Counter
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
+from cluster.memory.state.host import upkeep
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.redis import RedisStateLog
@@ -21,6 +22,8 @@ from tests.chaos.state_board import PLACES, Sight, digest, fault_of, heads_path,
 
 QUIESCE_S = 60.0
 """How long a process may take to have what the store has, when nothing is hurt any more."""
+SEAL_ENTRIES, OPEN_ENTRIES = 60, 20
+"""Logs are shortened six times as often as they are in a cluster, for a cell to see it happen."""
 _LOOK_S = 0.25
 _RETRY_S = 0.1
 _TOLD_MAX = 5
@@ -36,6 +39,7 @@ class Replica:
     """All documents of a process."""
 
     def __init__(self, around: Surroundings, store: RedisStore) -> None:
+        upkeep.SEAL_ENTRIES, upkeep.OPEN_ENTRIES = SEAL_ENTRIES, OPEN_ENTRIES
         self._around = around
         self.documents = Documents(RedisStateLog(store), SystemClock())
         self.open: dict[str, Document] = {}
