@@ -188,6 +188,7 @@ class Keeper:
             if page.head.incarnation != head.incarnation or page.snapshot is not None:
                 break  # it is read once more
         self._stored, self._own_seal = base.version, 0
+        document.pending.recognise_sealed(base.attempts, base.version)
         for each in entries:
             document.pending.recognise(each.body, each.version)
         document.replace(fold, head.incarnation, is_same_log=is_same_log)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cluster.kernel.errors import ClusterError, Overloaded, UsageError
+from cluster.kernel.state.attempts import Attempts
 from cluster.kernel.state.edits import Authored, EntryBody
 from cluster.memory.state.entries import PendingEdit
 from cluster.memory.state.host.attempt import EditAttempt
@@ -133,6 +134,11 @@ class PendingQueue:
     def recognise(self, body: EntryBody, version: int) -> None:
         """Note that an entry of the log is one of these, though the answer to it isn't here."""
         if self._waiting and self._waiting[0].body.id == getattr(body, "id", None):
+            self.acknowledge(self._waiting[0], version)
+
+    def recognise_sealed(self, attempts: Attempts, version: int) -> None:
+        """Note that a snapshot has some of these, though no answer to them is here."""
+        while self._waiting and attempts.has(self._waiting[0].body.id):
             self.acknowledge(self._waiting[0], version)
 
     def acknowledge(self, item: Pending, version: int) -> None:
