@@ -1,7 +1,8 @@
 """One process of a chaos cluster: a host as in production, and a way to die at a chosen point.
 
 Forked by `tests.chaos.zygote`. What its agent does is `tests.chaos.message_roles`' or
-`tests.chaos.task_roles`' business; who only writes or caches knowledge has no agent. It stops on
+`tests.chaos.task_roles`' business; who only writes or caches knowledge, or
+shares state, has no agent. It stops on
 SIGTERM, and ends with `FENCED` where a newer incarnation has taken over.
 """
 
@@ -19,6 +20,7 @@ import uvloop
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
+from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
@@ -152,6 +154,8 @@ def plain_host(
     store: RedisStore,
     make: Callable[[Sender], Handler],
     concurrency: int,
+    *,
+    documents: Documents | None = None,
 ) -> Host:
     """Return the host of an agent, with the lease of the spec."""
     return Host(
@@ -162,6 +166,7 @@ def plain_host(
         clock=SystemClock(),
         codec=MessageCodec(),
         lease_s=around.spec["lease_s"],
+        documents=documents,
     )
 
 
@@ -212,10 +217,24 @@ def _write_counts(log: EventLog, host: Host, part: Part) -> None:
 
 def main(spec: dict[str, Any]) -> None:
     """Run a host in this process, as its zygote asked for."""
-    from tests.chaos import knowledge_host, knowledge_writer, message_roles, task_roles
+    from tests.chaos import (
+        knowledge_host,
+        knowledge_writer,
+        message_roles,
+        state_person,
+        state_replica,
+        state_worker,
+        task_roles,
+    )
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    roles: dict[str, Role] = {"writer": knowledge_writer.write, "cache": knowledge_host.keep_cache}
+    roles: dict[str, Role] = {
+        "writer": knowledge_writer.write,
+        "cache": knowledge_host.keep_cache,
+        "worker": state_worker.work,
+        "person": state_person.edit,
+        "watcher": state_replica.watch,
+    }
     if spec["kind"] in roles:
         status = uvloop.run(_work(spec, roles[spec["kind"]]))
     else:

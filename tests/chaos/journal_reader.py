@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cluster.kernel.ids import TaskId
 from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.redis import RedisStore
+from cluster.runtime.tasks.task_journal import events_of
+from cluster.wire.messages import MessageCodec
 from tests.chaos.event_log import Record
 from tests.chaos.figures import Figures
+from tests.chaos.task_board import fold_of_board, judge_board
 from tests.chaos.task_judge import count, judge_ends, judge_journal, judge_steps
 from tests.chaos.task_roles import SCOPE
 
@@ -22,6 +26,7 @@ async def judge_tasks(records: list[Record], redis_url: str, figures: Figures) -
     judge_steps(records, figures)
     count(records, figures)
     await judge_journals(ended, redis_url, SCOPE, figures)
+    await _judge_boards(ended, redis_url, figures)
 
 
 async def judge_journals(
@@ -40,6 +45,18 @@ async def judge_journals(
                 figures.note(f"the journal of {unended} is still open")
         for task, end in ended.items():
             judge_journal(task, end, await journal.read(TaskId(task)), figures)
+    finally:
+        await store.close()
+
+
+async def _judge_boards(ended: Iterable[str], redis_url: str, figures: Figures) -> None:
+    """Hold what each task's steps have shared against what its journal says of them."""
+    store = await RedisStore.connect(redis_url, timeout_s=20.0)
+    try:
+        journal, log = RedisJournal(store, SCOPE), RedisStateLog(store)
+        for task in map(TaskId, ended):
+            events = events_of(await journal.read(task), MessageCodec())
+            judge_board(task, events, await fold_of_board(log, task), figures)
     finally:
         await store.close()
 

@@ -13,6 +13,8 @@ from tests.chaos.frames_cell import run_frames_cell
 from tests.chaos.knowledge_cell import KNOWLEDGE_FAULTS, KnowledgeCell, run_knowledge_cell
 from tests.chaos.message_cell import MESSAGE_FAULTS, MessageCell, run_message_cell
 from tests.chaos.ray_cell import run_ray_cell
+from tests.chaos.state_cell import StateCell, run_state_cell
+from tests.chaos.state_faults import STATE_FAULTS
 from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
@@ -89,12 +91,20 @@ def _knowledge_scenario(fault: str) -> Scenario:
     return Scenario(f"knowledge: {fault}", 20, 10, run)
 
 
+def _state_scenario(fault: str) -> Scenario:
+    async def run(zygote: Zygote, runs: int, seed: int, folder: Path) -> Figures:
+        return await run_state_cell(zygote, StateCell(fault, runs, seed), folder)
+
+    return Scenario(f"state: {fault}", 20, 10, run)
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in [
         *[_message_scenario(fault) for fault in MESSAGE_FAULTS],
         *_task_scenarios(),
         *[_knowledge_scenario(fault) for fault in KNOWLEDGE_FAULTS],
+        *[_state_scenario(fault) for fault in STATE_FAULTS],
         Scenario("malformed frames", 10_000, 5_000, run_frames_cell),
         Scenario("cancellation storm", 20_000, 10_000, run_storm_cell),
         Scenario("kills under Ray", 24, 24, run_ray_cell),

@@ -64,6 +64,8 @@ class ChaosCluster:
         self.members: dict[str, Member] = {}
         self.unexpected: list[str] = []
         """Ends that nobody caused."""
+        self.pids: list[int] = []
+        """Of all processes that were ever agents of this cluster."""
         self._expected: set[int] = set()
         self._watches: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -105,6 +107,7 @@ class ChaosCluster:
             **member.more,
         }
         member.pid = await self.zygote.spawn(spec, self.folder / f"{member.agent}.log")
+        self.pids.append(member.pid)
         watch = asyncio.ensure_future(self._watch(member, member.pid))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)

@@ -1,9 +1,9 @@
 """What agents do in the task campaign: the real engine and journal, and handlers that only wait.
 
 The Manager plans and composes in a moment; a step of a Researcher or Coder takes as long as a short
-thought, and its effect is a line in the log. Points at which a process can be told to die lie
-around what is promised: ``before``, ``between`` (the effect is there, nobody knows of it) and
-``after`` (it is recorded, and what follows from it hasn't happened).
+thought, and its effect is a line in the log, and one on a board that its task shares. Points at
+which a process can be told to die lie around what is promised: ``before``, ``between`` (the effect
+is there, nobody knows of it) and ``after`` (it is recorded, and what follows hasn't happened).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from cluster.kernel.vocabulary import (
     Step,
 )
 from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.state.host.documents import Documents
+from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.port import NO_FENCE, Fence
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.driver import Driver
@@ -38,6 +40,7 @@ from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.running_turn import RunningTurn
 from tests.chaos.host_process import (
@@ -47,6 +50,7 @@ from tests.chaos.host_process import (
     Surroundings,
     plain_host,
 )
+from tests.chaos.task_board import TaskBoard, line_of
 
 THOUGHT_S = (0.02, 0.12)
 WHOLE_TASK_S = 40.0
@@ -147,11 +151,13 @@ class Worker:
         self._around.log.write("begun", **place, attempt=attempt)
         self._crash.crossed("before", **place)
         await asyncio.sleep(self._random.uniform(*THOUGHT_S))
+        async with turn.state(TaskBoard) as board:
+            line = line_of(message.step, turn.generation)
+            board.said.append(line)
+            board.spent += 1
         self._around.log.write("effect", **place)
         self._crash.crossed("between", **place)
-        if message.step.startswith("r"):
-            return Finding(f"found for {message.step}")
-        return Program("print(1)", Run(0, "1\n", ""))
+        return Finding(line) if message.step.startswith("r") else Program(line, Run(0, "1\n", ""))
 
     async def run(self, host: Host) -> None:
         """Serve until the process is to stop."""
@@ -279,7 +285,11 @@ async def _open_worker(around: Surroundings) -> tuple[Host, Part]:
     worker = Worker(around)
     store = await around.store(WatchedStore)
     store.around = around
-    return plain_host(around, store, lambda _: worker, 32), worker
+    return plain_host(around, store, lambda _: worker, 32, documents=_documents(store)), worker
+
+
+def _documents(store: RedisStore) -> Documents:
+    return Documents(RedisStateLog(store), SystemClock())
 
 
 async def _open_manager(around: Surroundings) -> tuple[Host, Part]:
@@ -287,12 +297,20 @@ async def _open_manager(around: Surroundings) -> tuple[Host, Part]:
     store = await around.store(RedisStore)
     journal = WatchedJournal(store, SCOPE)
     journal.log = around
+    documents = _documents(store)
 
     def make(sender: Sender) -> Handler:
-        part.engine = TaskEngine(Planner(), sender, journal, tasks_max=2 * TASKS_AT_ONCE)
+        part.engine = TaskEngine(
+            Planner(),
+            sender,
+            journal,
+            documents=documents,
+            tasks_max=2 * TASKS_AT_ONCE,
+            freshness=StoreFreshness(documents, None),
+        )
         return part.engine
 
-    return plain_host(around, store, make, 4 * TASKS_AT_ONCE), part
+    return plain_host(around, store, make, 4 * TASKS_AT_ONCE, documents=documents), part
 
 
 async def _open_driver(around: Surroundings) -> tuple[Host, Part]:

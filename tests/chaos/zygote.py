@@ -181,6 +181,8 @@ def _become(
 
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[1]))
+    import tests.chaos.state_person
+    import tests.chaos.task_roles  # noqa: F401 - what most hosts would import for themselves
     from tests.chaos.host_process import main
 
     serve(main)

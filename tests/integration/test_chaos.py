@@ -17,6 +17,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.frames_cell import run_frames_cell
 from tests.chaos.knowledge_cell import KnowledgeCell, run_knowledge_cell
 from tests.chaos.message_cell import MessageCell, run_message_cell
+from tests.chaos.state_cell import StateCell, run_state_cell
 from tests.chaos.storm_cell import run_storm_cell
 from tests.chaos.task_cell import POINTS, ROLES, TaskCell, run_task_cell
 from tests.chaos.zygote import Zygote
@@ -28,6 +29,7 @@ LEASE_S = 2.0
 BOUNDARIES = tuple(f"{role} {point}" for role in ROLES for point in POINTS)
 KILLS = tuple(f"kill {role}" for role in ROLES)
 FRAMES = 400
+STATE = StateCell("worker edited", 2, 1, pause_s=(0.2, 0.5), workers=2, persons=1)
 KNOWLEDGE = KnowledgeCell("redis killed", 1, 1, lease_s=0.5, sources=200, pause_s=(0.2, 0.5))
 
 RunCell = Callable[[Zygote, Path], Coroutine[None, None, Figures]]
@@ -65,6 +67,7 @@ CELLS: dict[str, RunCell] = {
     "links reset": messages("link reset"),
     "frames": lambda zygote, folder: run_frames_cell(zygote, FRAMES, 1, folder),
     "knowledge": lambda zygote, folder: run_knowledge_cell(zygote, KNOWLEDGE, folder),
+    "state": lambda zygote, folder: run_state_cell(zygote, STATE, folder),
     "cancels": lambda zygote, folder: run_storm_cell(zygote, 1500, 1, folder),
 }
 
@@ -125,6 +128,16 @@ def test_what_was_written_is_in_the_store_and_in_each_cache(figures: dict[str, F
 
     assert (found.lost, found.resurrected, found.diverged) == (0, 0, 0), found.notes
     assert found.acked > 500
+
+
+def test_edits_of_killed_attempts_are_replaced_by_those_that_count(
+    figures: dict[str, Figures],
+) -> None:
+    found = figures["state"]
+
+    assert (found.runs, found.lost, found.applied_twice, found.resurrected) == (2, 0, 0, 0)
+    assert found.acked > 20
+    assert found.redeliveries > 0
 
 
 def test_malformed_frames_and_cancels_were_sent(figures: dict[str, Figures]) -> None:

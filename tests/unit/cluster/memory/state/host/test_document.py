@@ -13,12 +13,14 @@ from cluster.kernel.ids import NO_TASK, StepId
 from cluster.kernel.state.attempts import Attempts
 from cluster.kernel.state.edits import Edit, Entry, EntryBody, Seal, from_plain
 from cluster.kernel.state.folding import Fold
-from cluster.memory.state.entries import Appended, LogEntry, StepKey
+from cluster.memory.state.entries import Appended, LogEntry, PendingEdit, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
-from cluster.memory.state.host.codec import packed
+from cluster.memory.state.host.codec import packed, packed_snapshot, unpacked
 from cluster.memory.state.host.document import PENDING_AN_ENTRY, Document
+from cluster.memory.state.host.keeper import Keeper
 from cluster.memory.state.limits import EDIT_BYTES_MAX
-from tests.support.shared_documents import BOARD, TASK, change, spend
+from cluster.memory.state.local import LocalStateLog
+from tests.support.shared_documents import BOARD, POLICIES, TASK, change, spend
 from tests.support.state_logs import edit_id, make_edit, make_field
 
 
@@ -227,3 +229,30 @@ async def test_all_news_is_shown_when_nothing_is_pending(
 
     assert board.fields["spent"] == 10 + PENDING_AN_ENTRY + 1
     assert board.version == board.fold.version
+
+
+async def test_edits_that_a_snapshot_and_the_entries_after_it_bring_count_once(
+    board: Document,
+) -> None:
+    log, author = LocalStateLog(SystemClock()), EditAttempt(StepKey(NO_TASK, StepId("p")), "p")
+    keeper = Keeper(board, log, POLICIES, author, lambda *_: None)
+    spend(board, author)
+    spend(board, author, 10)
+    first, second = (item.edit for item in board.pending.run())
+    await log.append(BOARD, author.key, [first])
+    await log.append(BOARD, StepKey(NO_TASK, StepId("q")), [PendingEdit(1, packed(Seal(1)))])
+    await log.append(BOARD, author.key, [second])
+    await shorten(log)
+
+    await keeper.read()
+
+    assert board.fields["spent"] == 11
+    assert not board.pending
+
+
+async def shorten(log: LocalStateLog) -> None:
+    """Put the snapshot of the board, as who has sealed it does."""
+    page = await log.read(BOARD)
+    fold = Fold()
+    fold.extend(unpacked(BOARD, each) for each in page.entries)
+    assert await log.put_snapshot(BOARD, page.head.incarnation, packed_snapshot(fold.snapshot))
