@@ -207,6 +207,12 @@ class Fold:
         self._refold()
 
 
+def own_fields(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a copy of what a fold offers, which is a live view."""
+    # `dict` would ask a view for each of its keys.
+    return fields.copy() if type(fields) is MappingProxyType else dict(fields)
+
+
 def _fates(sealed: Attempts, live: Sequence[Entry]) -> tuple[Attempts, dict[int, Fate]]:
     """Return the attempts that count, and the entries that don't."""
     attempts = sealed.copy()

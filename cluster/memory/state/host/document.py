@@ -18,7 +18,7 @@ from cluster.kernel.errors import ClusterError, StateDeleted
 from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.contents import Contents
 from cluster.kernel.state.edits import Authored, Edit, Entry, FieldEdit, Resolution, Reversal
-from cluster.kernel.state.folding import Fold
+from cluster.kernel.state.folding import Fold, own_fields
 from cluster.kernel.state.merging import FieldDelta
 from cluster.kernel.state.stamps import EditId, Stamp
 from cluster.kernel.state.values import ABSENT, Slot, Value
@@ -88,7 +88,7 @@ class Document:
         view = self._view
         if view is None:
             shown = self._overlaid().fields if self.pending else self.fold.fields
-            view = self._view = MappingProxyType(dict(shown))
+            view = self._view = MappingProxyType(own_fields(shown))
         return view
 
     @property
@@ -124,7 +124,9 @@ class Document:
             UsageError: the edit is larger than `EDIT_BYTES_MAX`.
         """
         seen = self.version if at is None else at
-        size = sum(_size(name, change.delta, change.default) for name, change in fields.items())
+        size = 0
+        for name, change in fields.items():
+            size += _size(name, change.delta, change.default)
         identity, stamp = self._signed(attempt)
         self._put(attempt, Edit(identity, stamp, seen, fields), size)
 
@@ -157,7 +159,7 @@ class Document:
         last = self.pending.last
         if last is not None:
             waiter = asyncio.get_running_loop().create_future()
-            last.waiters.append(waiter)
+            last.waiters = (*last.waiters, waiter)
             await waiter
 
     def _signed(self, attempt: EditAttempt) -> tuple[EditId, Stamp]:
@@ -166,17 +168,17 @@ class Document:
             raise attempt.error
         if self._refusal is not None:
             raise self._refusal
-        if self.fold.is_deleted:
+        fold = self.fold
+        if fold.is_deleted:
             raise deleted(self.name)
         key = attempt.key
         ordinal = attempt.next_ordinal(self.name)
-        latest = max(self._stamp, self.fold.stamp)
+        latest = max(self._stamp, fold.stamp)
         self._stamp = latest.next(int(self.clock.wall() * 1000), attempt.author)
         return EditId(key.task, key.step, key.generation, ordinal), self._stamp
 
     def _put(self, attempt: EditAttempt, body: Authored, size: int) -> None:
-        size += 6 * (len(attempt.key.task) + len(attempt.key.step) + len(attempt.author))
-        size += _ENVELOPE_BYTES
+        size += attempt.name_bytes + _ENVELOPE_BYTES
         self.pending.check_room(self.name, body, size)
         self.pending.add(Pending(attempt, body, size))
         if self._overlay is not None:
@@ -315,4 +317,5 @@ def _reaches_back(item: Pending) -> bool:
 
 
 def _size(name: str, delta: FieldDelta, default: Value) -> int:
-    return _ENVELOPE_BYTES + 6 * len(name) + bytes_at_most(delta) + bytes_at_most(default)
+    whole: list[Value] = [delta, default]
+    return _ENVELOPE_BYTES + 6 * len(name) + bytes_at_most(whole)
