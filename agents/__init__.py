@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from agents.agent import Agent, Parts, handles
 from agents.deciding import FOR_A_PERSON, merges
-from agents.declared import knowledge
+from agents.declared import knowledge, results
+from agents.subscribing import TopicView, subscribes
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
@@ -40,10 +41,13 @@ __all__ = [
     "Program",
     "Run",
     "StepResult",
+    "TopicView",
     "Turn",
     "handles",
     "knowledge",
     "merges",
+    "results",
+    "subscribes",
 ]
 
 __fleetmind__ = True

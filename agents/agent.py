@@ -17,10 +17,12 @@ from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
 from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
+from agents.subscribing import subscribing_methods, woken
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
+from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, ConflictRequest
 
@@ -85,9 +87,9 @@ def handles(
 
     Args:
         message_type: a dataclass, a pydantic model or a protobuf class.
-        reads: fields of shared state (``Board.facts``) and ``knowledge``: a step is done again
-            where one of these has changed before its result has arrived, and nothing else that it
-            has read. Without it all counts that it has read and not written itself.
+        reads: fields of shared state (``Board.facts``), ``knowledge`` and ``results``: a step is
+            done again where one of these has changed before its result has arrived, and nothing
+            else that it has read. Without it all counts that it has read and not written itself.
 
     Raises:
         UsageError: it is no such type, the method has another form, or it can't read such a thing.
@@ -143,6 +145,7 @@ class Agent:
     purpose: ClassVar[str] = ""
     _methods: ClassVar[Mapping[type, str]] = MappingProxyType({})
     _deciding: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    _subscribing: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -163,6 +166,7 @@ class Agent:
             own[message_type] = name
         cls._methods = MappingProxyType({**cls._methods, **own})
         cls._deciding = MappingProxyType({**cls._deciding, **deciding_methods(cls)})
+        cls._subscribing = MappingProxyType({**cls._subscribing, **subscribing_methods(cls)})
 
     @classmethod
     def handlers(cls) -> Mapping[type, str]:
@@ -174,12 +178,17 @@ class Agent:
         """Return the fields of shared state whose conflicts it decides, as ``Board.verdict``."""
         return tuple(cls._deciding)
 
+    @classmethod
+    def subscribes(cls) -> tuple[str, ...]:
+        """Return the topics that wake it."""
+        return tuple(cls._subscribing)
+
     async def handle(self, message: object, turn: Turn) -> object:
         """Answer a message with the method for its type.
 
         An assignment goes to the method for the type of one of its results, the newest first, and
         to that for `Assignment` where there is none; a conflict of shared state to the method that
-        decides its field.
+        decides its field, news of a topic to the one that subscribes to it.
 
         Raises:
             UsageError: no method handles it.
@@ -188,6 +197,8 @@ class Agent:
             deciding = self._deciding.get(f"{message.state}.{message.field}")
             if deciding is not None:
                 return await decided(getattr(self, deciding), message, turn)
+        if isinstance(message, TopicNews) and message.topic in self._subscribing:
+            return await woken(getattr(self, self._subscribing[message.topic]), message, turn)
         chosen = self._chosen(message)
         name = self._methods.get(type(chosen))
         if name is None:

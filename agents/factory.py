@@ -99,6 +99,8 @@ def load_agent_class(class_path: str) -> type[Agent]:
         raise UsageError(f"the module {module_name!r} has no class {class_name!r}")
     if not issubclass(agent_class, Agent):
         raise UsageError(f"{class_path} is no agent: let it inherit from agents.Agent")
-    if not agent_class.handlers():
-        raise UsageError(f"{class_path} handles nothing: mark a method with @handles")
+    if not (agent_class.handlers() or agent_class.subscribes()):
+        raise UsageError(
+            f"{class_path} handles nothing: mark a method with @handles or @subscribes"
+        )
     return agent_class

@@ -53,11 +53,15 @@ class CountingLog(RedisStateLog):
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         """Append, and count."""
         self.sent += len(edits)
         self.appends += 1
-        return await super().append(document, step, edits, ttl_s=ttl_s)
+        return await super().append(
+            document, step, edits, ttl_s=ttl_s, incarnation=incarnation, is_upkeep=is_upkeep
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
@@ -24,11 +24,12 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
 from cluster.kernel.ids import NO_AGENT, NO_STEP, NO_TASK, TaskId
 from cluster.kernel.tasks.report import TaskReport
-from cluster.kernel.vocabulary import Answer, Failure
+from cluster.kernel.vocabulary import Answer, Coherence, Failure
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
-from cluster.settings.addresses import check_deadline
+from cluster.settings.addresses import check_coherence, check_deadline
+from cluster.uninterrupted import uninterrupted
 
 EVENTS_KEPT_MAX = 100_000
 """Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
@@ -63,7 +64,9 @@ class ClusterLink(Protocol):
         """Return what the paths hold; what was learned before, without any."""
         ...
 
-    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
+    async def submit(
+        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+    ) -> SubmittedTask:
         """Hand a goal to a Manager."""
         ...
 
@@ -261,6 +264,7 @@ class Cluster(SharesState):
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        coherence: str | None = None,
     ) -> Task:
         """Hand a goal to the cluster.
 
@@ -270,10 +274,11 @@ class Cluster(SharesState):
             namespace: where that was learned, if not by default; not together with ``knowledge``.
             deadline_s: seconds the task may take, and before it the reading of the knowledge; the
                 settings' where not given.
+            coherence: when steps begin, ``chained`` or ``broadcast``; see `Coherence`.
 
         Raises:
-            UsageError: the goal is empty, the knowledge can't be read, or the namespace is not
-                known.
+            UsageError: the goal is empty, the knowledge can't be read, or the namespace or the
+                coherence is not known.
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
@@ -285,7 +290,9 @@ class Cluster(SharesState):
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
         if paths and namespace:
             raise UsageError("answer from paths or from a namespace: give one of the two")
-        timeout_s = deadline_s or self._configuration.settings.task.deadline_s
+        settings = self._configuration.settings.task
+        timeout_s, coherence = deadline_s or settings.deadline_s, coherence or settings.coherence
+        check_coherence(coherence, "coherence")
         try:
             async with asyncio.timeout(timeout_s):
                 read = await link.knowledge(paths, self._note, namespace)
@@ -294,7 +301,9 @@ class Cluster(SharesState):
                 f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
                 "or give it more time"
             ) from None
-        submitted = await link.submit(goal, collection=read.collection, timeout_s=timeout_s)
+        submitted = await link.submit(
+            goal, collection=read.collection, timeout_s=timeout_s, coherence=Coherence(coherence)
+        )
         task = Task(submitted, self._tasks.discard, read, link)
         self._tasks.add(task)
         return task
@@ -306,6 +315,7 @@ class Cluster(SharesState):
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        coherence: str | None = None,
     ) -> Answer:
         """Submit a goal and wait for its answer.
 
@@ -315,7 +325,11 @@ class Cluster(SharesState):
             ClusterError: as from `submit`.
         """
         task = await self.submit(
-            goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+            goal,
+            knowledge=knowledge,
+            namespace=namespace,
+            deadline_s=deadline_s,
+            coherence=coherence,
         )
         return await task
 
@@ -342,6 +356,7 @@ def run(
     knowledge: Sequence[PathName] = (),
     namespace: str = "",
     deadline_s: float | None = None,
+    coherence: str | None = None,
     address: str | None = None,
     redis: str | None = None,
     config: PathName | None = None,
@@ -360,24 +375,14 @@ def run(
     async def ask() -> Answer:
         async with Cluster(address, redis, config, model) as cluster:
             return await cluster.ask(
-                goal, knowledge=knowledge, namespace=namespace, deadline_s=deadline_s
+                goal,
+                knowledge=knowledge,
+                namespace=namespace,
+                deadline_s=deadline_s,
+                coherence=coherence,
             )
 
     return asyncio.run(ask())
-
-
-async def uninterrupted(work: Coroutine[object, object, None]) -> None:
-    """Run to the end what must not be left half done; a cancellation is passed on after it."""
-    running = asyncio.ensure_future(work)
-    interruption: asyncio.CancelledError | None = None
-    while not running.done():
-        try:
-            await asyncio.wait({running})
-        except asyncio.CancelledError as error:
-            interruption = error
-    running.result()
-    if interruption is not None:
-        raise interruption
 
 
 def _say_nothing(_text: str) -> None:

@@ -20,6 +20,7 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
+from cluster.kernel.vocabulary import Coherence
 from cluster.memory.directory import scope_of
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import KnowledgeRead
@@ -42,7 +43,15 @@ if TYPE_CHECKING:
 
     _Shared: TypeAlias = tuple[Documents, EditAttempt]
 
-_OF_THE_RUN = frozenset({"task.deadline_s", "network.host", "model.api_key_path", "answer.verify"})
+_OF_THE_RUN = frozenset(
+    {
+        "task.deadline_s",
+        "task.coherence",
+        "network.host",
+        "model.api_key_path",
+        "answer.verify",
+    }
+)
 """Settings that a resident cluster need not share with the run that uses it."""
 
 
@@ -104,9 +113,13 @@ class DriverLink:
         await adopt_collection(self._store, self._namespaces)
         self._is_adopted = True
 
-    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
+    async def submit(
+        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+    ) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
-        return await self._driver.submit(goal, collection=collection, timeout_s=timeout_s)
+        return await self._driver.submit(
+            goal, collection=collection, timeout_s=timeout_s, coherence=coherence
+        )
 
     def sharing(self, task: TaskId) -> PersonsState:
         """Return a way to the documents of a task, and to those of the cluster."""

@@ -104,8 +104,9 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
 def _shared(detail: StepStale | StateMerged | StateConflicted) -> str:
     """Say what has become of what agents share."""
     match detail:
-        case StepStale(changes):
-            return f"stale: {'; '.join(map(_changed, changes))}"
+        case StepStale(changes, results=results):
+            late = [f"the result of {step} came later" for step in results]
+            return f"stale: {'; '.join([*late, *map(_changed, changes)])}"
         case StateMerged(changes):
             return f"merged: {'; '.join(map(_changed, changes))}"
         case StateConflicted(document, field, key, sides):

@@ -114,6 +114,7 @@ class Options:
     model: str | None = None
     config: str | None = None
     deadline: float | None = None
+    coherence: str | None = None
     json: bool = False
     events: str | None = None
     address: str | None = None
@@ -220,6 +221,12 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     )
     _add_model(parser)
     add("--deadline", metavar="SECONDS", type=float, help="time the task may take (default: 300)")
+    add(
+        "--coherence",
+        choices=("chained", "broadcast"),
+        help="when steps begin: when all that they need is there, or all at once "
+        "(default: chained)",
+    )
     add("--json", action="store_true", help="print one JSON object instead of Markdown")
     add("--events", metavar="FILE", help="write each event as a line of JSON; `-` is stdout")
     where = (

@@ -15,7 +15,7 @@ from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_report
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
-from cluster.client import Join, Task, uninterrupted
+from cluster.client import Join, Task
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.tasks.report import TaskReport, event_to_json
@@ -24,6 +24,7 @@ from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
+from cluster.uninterrupted import uninterrupted
 
 Write = Callable[[Event], None]
 STDOUT = "-"
@@ -93,6 +94,7 @@ def flags_of(options: Options) -> list[Flag]:
         "ray.address": ("--address", options.address),
         "network.host": ("--host", options.host),
         "task.deadline_s": ("--deadline", options.deadline),
+        "task.coherence": ("--coherence", options.coherence),
     }
     return [Flag(key, value, origin) for key, (origin, value) in given.items() if value is not None]
 

@@ -11,7 +11,17 @@ from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import Saw
-from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Plan, Run, Step, Support
+from cluster.kernel.vocabulary import (
+    Answer,
+    Citation,
+    Coherence,
+    Failure,
+    Finding,
+    Plan,
+    Run,
+    Step,
+    Support,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class Submitted:
     collection: str = ""
     submitted_wall_s: float = 0.0
     deadline_wall_s: float = 0.0
+    coherence: Coherence = Coherence.CHAINED
 
     @property
     def allowed_s(self) -> float:
@@ -154,6 +165,8 @@ class StepStale:
     changes: tuple[DocumentChange, ...]
     redo: int = 1
     """The number of the redo that follows, from 1."""
+    results: tuple[StepId, ...] = ()
+    """Steps that it needs and that ended only after it had begun."""
 
 
 @dataclass(frozen=True, slots=True)

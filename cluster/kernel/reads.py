@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cluster.kernel.ids import StepId
+
 ENTRIES_MAX = 64
 """Documents of shared state and namespaces of one turn."""
 PLACES_MAX = 256
@@ -64,11 +66,13 @@ class Saw:
     """False where there was more than the bounds allow: the rest is not known."""
     is_declared: bool = False
     """The handler says itself what counts: a change of it counts even where the step wrote it."""
+    missing: tuple[StepId, ...] = ()
+    """Steps that it needs and whose results it did not have, where these count."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was read that may change."""
-        return self.is_whole and not (self.states or self.namespaces)
+        return self.is_whole and not (self.states or self.namespaces or self.missing)
 
 
 class Reads:
@@ -82,16 +86,25 @@ class Reads:
         self._declared: frozenset[tuple[str, str]] | None = None
         """Classes and fields that count; None for all."""
         self._counts_knowledge = True
+        self._counts_results = True
+        self._missing: tuple[StepId, ...] = ()
 
-    def narrow(self, fields: Iterable[tuple[str, str]], *, knowledge: bool) -> None:
+    def narrow(self, fields: Iterable[tuple[str, str]], *, knowledge: bool, results: bool) -> None:
         """Let only some reads count from now on.
 
         Args:
             fields: the names of classes of shared state, each with that of a field.
             knowledge: whether what is cited of the knowledge counts.
+            results: whether those of the steps count that this one needs.
         """
         self._declared = frozenset(fields)
         self._counts_knowledge = knowledge
+        self._counts_results = results
+
+    def without(self, missing: tuple[StepId, ...]) -> None:
+        """Note which steps have not ended whose results the turn should have."""
+        if self._has_room(*missing, places=len(missing)):
+            self._missing = missing
 
     def state(self, document: str, version: int, fields: Iterable[str]) -> None:
         """Note that fields of a document of shared state were read at a version of it.
@@ -151,7 +164,8 @@ class Reads:
             for name, (at, sources) in sorted(self._namespaces.items())
         ]
         is_declared = self._declared is not None
-        return Saw(tuple(states), tuple(namespaces), self._is_whole, is_declared)
+        missing = self._missing if self._counts_results else ()
+        return Saw(tuple(states), tuple(namespaces), self._is_whole, is_declared, missing)
 
     def _counts(self, document: str, field: str) -> bool:
         return self._declared is None or (class_of(document), field) in self._declared

@@ -29,6 +29,8 @@ class Registration:
     """What its host's cache held when the lease was last renewed; None where it has none."""
     decides: tuple[str, ...] = ()
     """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
+    subscribes: tuple[str, ...] = ()
+    """Topics that wake it."""
 
     @property
     def role(self) -> str:

@@ -13,6 +13,8 @@ longer, the standard plan with half of the time gives the better answer."""
 ANSWER_SHARE = 0.2
 """Of the task after the plan, what is kept back from the steps: an answer from what they have found
 so far is worth more than one more result."""
+SUBSCRIBERS_SHARE = 0.25
+"""Of what the answer has, the wait for who acts on what steps have published last."""
 DECIDE_SHARE = 0.25
 """Of what the answer has, the wait for who decides what steps have left in conflict: an answer that
 says what is open is worth more than none."""

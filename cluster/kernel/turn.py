@@ -105,6 +105,31 @@ class Turn(Protocol):
         """
         ...
 
+    @property
+    def stale_s(self) -> float:
+        """For how long the store has not said how current the shared documents here are.
+
+        0 while it does: what `open` and `peek` return is then at most a second old.
+        """
+        ...
+
+    def publish(self, topic: str, value: object) -> None:
+        """Add a value to a topic of the task, and wake the agents that subscribe to it.
+
+        Never waits. All see the values of a topic in one order; they are durable before the step's
+        result is, and a step that is done again replaces what it had published.
+
+        Args:
+            topic: its name.
+            value: a plain value, or a pydantic model, which is published as one.
+
+        Raises:
+            UsageError: the topic can't be called that, or the value is none or too large.
+            Overloaded: too much waits for the store.
+            ClusterError: why an earlier value could not be written.
+        """
+        ...
+
     def emit(self, detail: AgentDetail) -> None:
         """Tell the task's owner, and through it the user, what just happened. Never waits.
 

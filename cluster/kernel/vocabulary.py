@@ -18,6 +18,15 @@ UNVERIFIED_MARK = "[unverified]"
 """Stands at the end of a sentence whose support is `Support.UNVERIFIED`."""
 
 
+class Coherence(StrEnum):
+    """When a step of the plan begins; the values of ``[task] coherence``."""
+
+    CHAINED = "chained"
+    """When all that it needs is there."""
+    BROADCAST = "broadcast"
+    """At once, with what is there: it is done again where what came later matters to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A node of the plan: what one agent is to do, and which steps' results it needs."""
@@ -190,6 +199,8 @@ class Assignment:
     """Id of the knowledge the task may use; empty where it has none."""
     redo: int = 0
     """How often the step had a result that was stale when it came."""
+    missing: tuple[StepId, ...] = ()
+    """Steps that it needs too, and that have not ended yet: it is done with what is there."""
 
     @property
     def turn_step(self) -> StepId:
@@ -321,6 +332,7 @@ class Submission:
     collection: str = ""
     is_again: bool = False
     """It may have been accepted before, by a Manager that the driver can't reach any longer."""
+    coherence: Coherence = Coherence.CHAINED
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class AgentProfile:
     """The process it lives in; 0 where it shares one with others."""
     decides: tuple[str, ...] = ()
     """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
+    subscribes: tuple[str, ...] = ()
+    """Topics that wake it."""
 
 
 class Host:
@@ -132,6 +134,7 @@ class Host:
             self.profile.pid,
             None if self._knowledge is None else self._knowledge(),
             self.profile.decides,
+            subscribes=self.profile.subscribes,
         )
 
     def is_leased(self) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of values that name something elsewhere: model URIs, URLs, deadlines.
+"""Checks of values that name something elsewhere: model URIs, URLs, deadlines, coherence.
 
 Each takes the value and its origin (a flag, a variable, a key of a file), and returns nothing.
 """
@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.vocabulary import Coherence
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _WEB_SCHEMES = ("http", "https")
@@ -64,6 +65,12 @@ def check_share(value: object, origin: str) -> None:
         raise UsageError(f"{origin}: {value!r} is no share from 0 to 1")
 
 
+def check_coherence(value: object, origin: str) -> None:
+    """Raise UsageError unless it says when steps begin."""
+    if value not in list(Coherence):
+        raise UsageError(f"{origin}: {value!r} is not {' or '.join(Coherence)}")
+
+
 def without_credentials(url: str) -> str:
     """Return the URL without user, password, query and fragment; empty stays empty."""
     address = _split(url)
@@ -87,5 +94,6 @@ CHECKS: Mapping[str, Callable[[object, str], None]] = {
     "model.base_url": check_base_url,
     "store.redis": check_redis_url,
     "task.deadline_s": check_deadline,
+    "task.coherence": check_coherence,
 }
 """By key of the settings; keys without a check take any text."""

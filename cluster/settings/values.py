@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings, Section
@@ -67,6 +68,9 @@ class TaskSettings(Section):
     """[task]: bounds of one task."""
 
     deadline_s: float = 300.0
+    coherence: Literal["chained", "broadcast"] = "chained"
+    """``chained``: a step begins when all that it needs is there; ``broadcast``: all begin at once,
+    and one is done again where what came later matters to it."""
 
 
 @dataclass(frozen=True, slots=True)

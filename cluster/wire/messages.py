@@ -23,7 +23,7 @@ from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from cluster.kernel import events
+from cluster.kernel import events, topic_news
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from protos.v1 import agents_pb2
@@ -34,6 +34,7 @@ _NOT_KNOWN: dict[type[StrEnum], StrEnum] = {
     tasks.Support: tasks.Support.UNVERIFIED,
     tasks.Basis: tasks.Basis.DOCUMENTS,
     tasks.Absence: tasks.Absence.NONE,
+    tasks.Coherence: tasks.Coherence.CHAINED,
 }
 """What a value is read as that was not given, or that a newer version gave: never as better than
 it may be."""
@@ -281,7 +282,11 @@ def unpack(value: bytes) -> tuple[str, bytes, bytes]:
 
 def _kernel_messages() -> list[type]:
     """Return the value classes of the kernel that have a protobuf message."""
-    candidates = [*vars(tasks).values(), *vars(events).values()]
+    candidates = [
+        *vars(tasks).values(),
+        *vars(events).values(),
+        *vars(topic_news).values(),
+    ]
     return [
         value
         for value in candidates

@@ -26,6 +26,7 @@ def registration_to_bytes(registration: Registration) -> bytes:
         pid=registration.pid,
         knowledge=None if registration.knowledge is None else _held(registration.knowledge),
         decides=registration.decides,
+        subscribes=registration.subscribes,
     ).SerializeToString()
 
 
@@ -49,6 +50,7 @@ def registration_from_bytes(data: bytes) -> Registration:
         message.pid,
         _statistics(message.knowledge) if message.HasField("knowledge") else None,
         tuple(message.decides),
+        subscribes=tuple(message.subscribes),
     )
 
 

@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Coherence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COHERENCE_UNSPECIFIED: _ClassVar[Coherence]
+    COHERENCE_CHAINED: _ClassVar[Coherence]
+    COHERENCE_BROADCAST: _ClassVar[Coherence]
+
 class Support(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SUPPORT_UNSPECIFIED: _ClassVar[Support]
@@ -29,6 +35,9 @@ class Absence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ABSENCE_NOT_WRITTEN: _ClassVar[Absence]
     ABSENCE_FAILED: _ClassVar[Absence]
     ABSENCE_WITHHELD: _ClassVar[Absence]
+COHERENCE_UNSPECIFIED: Coherence
+COHERENCE_CHAINED: Coherence
+COHERENCE_BROADCAST: Coherence
 SUPPORT_UNSPECIFIED: Support
 SUPPORT_QUOTED: Support
 SUPPORT_PARAPHRASED: Support
@@ -191,20 +200,22 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     REDO_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
     results: _containers.RepeatedCompositeFieldContainer[StepResult]
     collection: str
     redo: int
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ...) -> None: ...
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SeenField(_message.Message):
     __slots__ = ("name", "version")
@@ -243,16 +254,36 @@ class SeenNamespace(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., version: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[SeenSource, _Mapping]]] = ...) -> None: ...
 
 class Saw(_message.Message):
-    __slots__ = ("states", "namespaces", "is_whole", "is_declared")
+    __slots__ = ("states", "namespaces", "is_whole", "is_declared", "missing")
     STATES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
     IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedCompositeFieldContainer[SeenState]
     namespaces: _containers.RepeatedCompositeFieldContainer[SeenNamespace]
     is_whole: bool
     is_declared: bool
-    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ...) -> None: ...
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TopicNews(_message.Message):
+    __slots__ = ("step", "topic", "version")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    topic: str
+    version: int
+    def __init__(self, step: _Optional[str] = ..., topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class TopicActedOn(_message.Message):
+    __slots__ = ("topic", "version")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    version: int
+    def __init__(self, topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Rival(_message.Message):
     __slots__ = ("value", "author", "step")
@@ -291,16 +322,18 @@ class ConflictDecision(_message.Message):
     def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
-    __slots__ = ("task", "goal", "collection", "is_again")
+    __slots__ = ("task", "goal", "collection", "is_again", "coherence")
     TASK_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     IS_AGAIN_FIELD_NUMBER: _ClassVar[int]
+    COHERENCE_FIELD_NUMBER: _ClassVar[int]
     task: str
     goal: str
     collection: str
     is_again: bool
-    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ...) -> None: ...
+    coherence: Coherence
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ...) -> None: ...
 
 class Seen(_message.Message):
     __slots__ = ("task", "index")
@@ -339,16 +372,18 @@ class Answer(_message.Message):
     def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Submitted(_message.Message):
-    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s")
+    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence")
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    COHERENCE_FIELD_NUMBER: _ClassVar[int]
     goal: str
     collection: str
     submitted_wall_s: float
     deadline_wall_s: float
-    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ...) -> None: ...
+    coherence: Coherence
+    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ...) -> None: ...
 
 class StepPlanned(_message.Message):
     __slots__ = ("planned",)
@@ -457,12 +492,14 @@ class DocumentChange(_message.Message):
     def __init__(self, document: _Optional[str] = ..., places: _Optional[_Iterable[str]] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., is_gone: _Optional[bool] = ...) -> None: ...
 
 class StepStale(_message.Message):
-    __slots__ = ("changes", "redo")
+    __slots__ = ("changes", "redo", "results")
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     REDO_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[DocumentChange]
     redo: int
-    def __init__(self, changes: _Optional[_Iterable[_Union[DocumentChange, _Mapping]]] = ..., redo: _Optional[int] = ...) -> None: ...
+    results: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, changes: _Optional[_Iterable[_Union[DocumentChange, _Mapping]]] = ..., redo: _Optional[int] = ..., results: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StateMerged(_message.Message):
     __slots__ = ("changes",)

@@ -88,7 +88,7 @@ class Goodbye(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Registration(_message.Message):
-    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid", "knowledge", "decides")
+    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid", "knowledge", "decides", "subscribes")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,7 @@ class Registration(_message.Message):
     PID_FIELD_NUMBER: _ClassVar[int]
     KNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     DECIDES_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBES_FIELD_NUMBER: _ClassVar[int]
     agent: str
     address: str
     epoch: int
@@ -107,7 +108,8 @@ class Registration(_message.Message):
     pid: int
     knowledge: HeldKnowledge
     decides: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ..., knowledge: _Optional[_Union[HeldKnowledge, _Mapping]] = ..., decides: _Optional[_Iterable[str]] = ...) -> None: ...
+    subscribes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ..., knowledge: _Optional[_Union[HeldKnowledge, _Mapping]] = ..., decides: _Optional[_Iterable[str]] = ..., subscribes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeldKnowledge(_message.Message):
     __slots__ = ("namespaces", "memo_lookups", "local_lookups", "central_lookups", "evicted", "stale_s")

@@ -242,8 +242,9 @@ async def no_snapshot_stands_for_what_can_be_withdrawn(subject: StateLogSubject)
     assert not await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(2, b"x"))
     assert await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"a"))
     await log.begin(TASK, STEP)
-    await log.append(DOCUMENT, StepKey(TASK, STEP, 2), [edit(1)])
     assert (await log.read(DOCUMENT)).settled == 1
+    await log.append(DOCUMENT, StepKey(TASK, STEP, 2), [edit(1)])
+    assert (await log.read(DOCUMENT)).settled == 3, "the first attempt is withdrawn for good"
     await log.settle(TASK, STEP)
     assert (await log.read(DOCUMENT)).settled == 4
     assert await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(4, b"x"))
@@ -300,8 +301,9 @@ async def a_snapshot_makes_room_in_a_log_that_is_full(subject: StateLogSubject) 
     with pytest.raises(Overloaded, match=DOCUMENT):
         await log.append(DOCUMENT, PERSON, [edit(fit + 1)])
     assert (await log.heads([DOCUMENT]))[DOCUMENT].version == fit
-    await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(1, b"x"))
-    assert await log.append(DOCUMENT, PERSON, [edit(fit + 1, LARGE)]) == Appended(fit + 1, 1)
+    assert (await log.append(DOCUMENT, PERSON, [edit(fit + 1)], is_upkeep=True)).added == 1
+    await log.put_snapshot(DOCUMENT, head.incarnation, LogSnapshot(2, b"x"))
+    assert await log.append(DOCUMENT, PERSON, [edit(fit + 2, LARGE)]) == Appended(fit + 2, 1)
 
 
 async def what_is_too_large_or_out_of_order_is_refused(subject: StateLogSubject) -> None:
@@ -422,6 +424,17 @@ async def of_many_that_write_at_once_nothing_is_lost(subject: StateLogSubject) -
     assert set(await all_of(log)) == written
 
 
+async def what_is_meant_for_an_earlier_document_is_not_written(subject: StateLogSubject) -> None:
+    log = subject.log
+    earlier = (await log.append(DOCUMENT, FIRST, [edit(1)], ttl_s=0.05)).incarnation
+    assert (await log.append(DOCUMENT, FIRST, [edit(2)], incarnation=earlier)).version == 2
+    await subject.pass_time(0.06)
+    assert await log.append(DOCUMENT, PERSON, [edit(1)], incarnation=earlier) == Appended(0, 0)
+    begun = await log.append(DOCUMENT, PERSON, [edit(1)])
+    assert await log.append(DOCUMENT, PERSON, [edit(2)], incarnation=earlier) == Appended(0, 0)
+    assert (await log.heads([DOCUMENT]))[DOCUMENT] == LogHead(1, begun.incarnation)
+
+
 async def what_is_written_or_deleted_wakes_those_who_wait(subject: StateLogSubject) -> None:
     log = subject.log
     feeds = [await log.feed() for _ in range(2)]
@@ -478,6 +491,7 @@ PROMISES: tuple[Promise, ...] = (
     the_documents_of_a_task_that_has_ended_are_kept_for_a_while,
     names_are_found_by_what_they_begin_with,
     of_many_that_write_at_once_nothing_is_lost,
+    what_is_meant_for_an_earlier_document_is_not_written,
     what_is_written_or_deleted_wakes_those_who_wait,
     what_changes_nothing_wakes_nobody,
 )

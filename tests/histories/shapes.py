@@ -21,6 +21,7 @@ from cluster.kernel.vocabulary import (
     Basis,
     Citation,
     Claim,
+    Coherence,
     ComposeRequest,
     Finding,
     Passage,
@@ -203,6 +204,31 @@ async def own_agent_with_its_own_message(cluster: MemoryCluster) -> TaskId:
 @shape
 async def circular_plan(cluster: MemoryCluster) -> TaskId:
     return await run(cluster, Manager(step("a", "b"), step("b", "a")))
+
+
+@shape
+async def broadcast_chain(cluster: MemoryCluster) -> TaskId:
+    """All steps begin at once; those that need another are done again when that has ended."""
+    agent = Agent("a")
+    await cluster.add_manager(Manager(step("a"), step("b", "a"), step("c", "b")))
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S, coherence=Coherence.BROADCAST)
+    await until(lambda: agent.begun["b"] == agent.begun["c"] == 1)
+    agent.go_on.set()
+    return await end(task)
+
+
+@shape
+async def broadcast_and_adopted(cluster: MemoryCluster) -> TaskId:
+    """What was done without the results that came meanwhile is no result for the adopter either."""
+    manager, agent = Manager(step("a"), step("b", "a")), Agent("a")
+    killed = await cluster.add_manager(manager)
+    await cluster.add("researcher-0", agent)
+    task = await cluster.submit(GOAL, DEADLINE_S, coherence=Coherence.BROADCAST)
+    await until(lambda: agent.begun["a"] == agent.begun["b"] == 1)
+    await replace(cluster, killed, manager, "manager-1")
+    agent.go_on.set()
+    return await end(task)
 
 
 # ---- failures ----------------------------------------------------------------------------------

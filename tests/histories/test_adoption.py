@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cluster.kernel.clock import Deadline
 from cluster.kernel.events import StepStarted, Submitted
 from cluster.kernel.ids import AgentId
 from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, Order, TaskHistory
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, ComposeRequest, PlanRequest
-from cluster.runtime.tasks.context import TaskContext
-from cluster.runtime.tasks.step_run import StepRun
+from cluster.runtime.tasks import step_run
 from cluster.runtime.tasks.task_journal import events_of
-from cluster.runtime.tasks.task_story import TaskStory
 from tests.histories.journals import CODEC, names, plain, recorded, stored_event
 from tests.support.hosts import MemoryCluster, until
 
@@ -104,18 +102,15 @@ async def adopt(stored: list[bytes]) -> None:
     assert len(added) == len(attempts)
 
 
+def forgetful(*fields: Any) -> Assignment:
+    return replace(Assignment(*fields), results=())
+
+
 async def test_a_manager_that_leaves_out_what_a_step_needs_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begin = StepRun.__init__
-
-    def forgetful(
-        self: StepRun, story: TaskStory, context: TaskContext, order: DoStep, deadline: Deadline
-    ) -> None:
-        begin(self, story, context, replace(order, needed=()), deadline)
-
-    monkeypatch.setattr(StepRun, "__init__", forgetful)
     stored = [entry.stored for entry in recorded("chain")]
     await adopt(stored[:2])
+    monkeypatch.setattr(step_run, "Assignment", forgetful)
     with pytest.raises(AssertionError, match="asked"):
         await adopt(stored[:4])

@@ -19,14 +19,16 @@ from pathlib import Path
 from tests.simulation import run as cluster
 from tests.simulation.knowledge import run as knowledge
 from tests.simulation.run import Outcome
+from tests.simulation.state import run as state
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "simulation"
 SAVE_EVERY_S = 5.0
 FAILURES_MAX = 20
-WORKS = {"cluster": cluster.simulate, "knowledge": knowledge.simulate}
-"""What a seed can be run of: whole clusters with tasks, or hosts that cache knowledge."""
 """So many failing seeds end a campaign: there is enough to do."""
+WORKS = {"cluster": cluster.simulate, "knowledge": knowledge.simulate, "state": state.simulate}
+"""What a seed can be run of: whole clusters with tasks, hosts that cache knowledge, or hosts that
+share documents."""
 
 
 @dataclass

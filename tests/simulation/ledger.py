@@ -153,11 +153,19 @@ class Ledger:
                 self.ended_at[task] = now
             if isinstance(event.detail, PlanReady):
                 self._planned_at[task] = now
+            if isinstance(event.detail, StepFinished):
+                self._reconciled(task, event.step, event.detail)
             try:
                 self.histories.setdefault(task, TaskHistory()).apply(event)
             except WireError as error:
                 self.violate("O1" if event.is_terminal else "O5", str(error))
         return events
+
+    def _reconciled(self, task: TaskId, step: StepId, finished: StepFinished) -> None:
+        """O2: a step that was done without some results is done again, or says so."""
+        saw = finished.saw
+        if saw is not None and saw.missing and not finished.degraded:
+            self.violate("O2", f"step {step} of {task} stands without {', '.join(saw.missing)}")
 
     def on_store_trouble(self, process: Process, now: float) -> None:
         """A call of a process to the store failed, or may have."""
@@ -180,7 +188,7 @@ class Ledger:
             for event in self.journals.get(task, ())
         ):
             self.violate("O2", f"step {assignment.step} of {task} began before it was journaled")
-        name = f"{task}/{assignment.step}"
+        name = f"{task}/{assignment.turn_step}"
         looked_at = self._looked.pop((process, name), None)
         recorded_at = self._records.get(name)
         if recorded_at is None:

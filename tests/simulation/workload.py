@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.vocabulary import Coherence
 from cluster.runtime.driver.driver import Driver
 from tests.simulation.ledger import View, describe
 from tests.simulation.network import SimTransport
@@ -31,7 +33,13 @@ SHORT_SHARE = 0.15
 CANCEL_SHARE = 0.2
 CANCELLED_WITHIN_S = 2.5
 CRASH_SHARE = 0.1
+BROADCAST_SHARE = 0.15
 RETRY_S = 0.3
+_REGRESSIONS = Path(__file__).with_name("regressions.txt").read_text(encoding="utf-8")
+CHAINED_SEEDS = frozenset(
+    int(line.split()[0]) for line in _REGRESSIONS.splitlines() if not line.startswith("#")
+)
+"""Those that once failed: they run as they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Wish:
     timeout_s: float
     cancels_after_s: float | None
     crashes_after_s: float | None
+    coherence: Coherence = Coherence.CHAINED
 
 
 def wishes(seed: int, *, has_short: bool) -> list[Wish]:
@@ -61,9 +70,18 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
                 rng.uniform(*SHORT_S) if is_short else LONG_S,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if cancels else None,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if crashes else None,
+                _coherence(seed, number),
             )
         )
     return made
+
+
+def _coherence(seed: int, number: int) -> Coherence:
+    """Return when the steps of a task begin: drawn apart, so that all else is as it was."""
+    is_broadcast = random.Random(f"coherence {seed} {number}").random() < BROADCAST_SHARE
+    if is_broadcast and seed not in CHAINED_SEEDS:
+        return Coherence.BROADCAST
+    return Coherence.CHAINED
 
 
 class User:
@@ -109,7 +127,10 @@ class User:
         while True:
             try:
                 task = await driver.submit(
-                    self._wish.goal, collection="", timeout_s=self._wish.timeout_s
+                    self._wish.goal,
+                    collection="",
+                    timeout_s=self._wish.timeout_s,
+                    coherence=self._wish.coherence,
                 )
                 break
             except ClusterError as error:

@@ -43,6 +43,9 @@ class BoardAgent:
             rates.known[message.step] = len(turn.peek(Rates).known)
         return Finding(message.instruction)
 
+    def subscribes(self) -> tuple[str, ...]:
+        return ()
+
     def handlers(self) -> Mapping[type, object]:
         return dict.fromkeys((PlanRequest, ComposeRequest, Assignment), self)
 

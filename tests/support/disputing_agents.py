@@ -59,6 +59,9 @@ class DisputingAgent:
         kinds = (PlanRequest, ComposeRequest, ConflictRequest, Assignment, Finding)
         return dict.fromkeys(kinds, self)
 
+    def subscribes(self) -> tuple[str, ...]:
+        return ()
+
     def decides(self) -> tuple[str, ...]:
         return ("Board.verdict",)
 

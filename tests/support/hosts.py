@@ -11,6 +11,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Coherence
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.state.host.documents import Documents
@@ -72,9 +73,21 @@ class MemoryCluster:
     def transport(self) -> Transport:
         return MemoryTransport(self.network)
 
-    async def add(self, agent: str, answer: Answering, *, concurrency: int = 16) -> Host:
+    async def add(
+        self,
+        agent: str,
+        answer: Answering,
+        *,
+        concurrency: int = 16,
+        subscribes: tuple[str, ...] = (),
+    ) -> Host:
         """Start an agent that answers with a function."""
-        profile = AgentProfile(AgentId(agent), f"does what a {agent} does", concurrency=concurrency)
+        profile = AgentProfile(
+            AgentId(agent),
+            f"does what a {agent} does",
+            concurrency=concurrency,
+            subscribes=subscribes,
+        )
         return await self.start(profile, lambda _: FunctionHandler(answer))
 
     async def add_manager(
@@ -128,6 +141,7 @@ class MemoryCluster:
         collection: str = "",
         looks_again: bool = False,
         why_over: WhyOver | None = None,
+        coherence: Coherence = Coherence.CHAINED,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
         driver = Driver(
@@ -139,7 +153,9 @@ class MemoryCluster:
         )
         self._drivers.append(driver)
         await driver.start()
-        return await driver.submit(goal, collection=collection, timeout_s=timeout_s)
+        return await driver.submit(
+            goal, collection=collection, timeout_s=timeout_s, coherence=coherence
+        )
 
     async def abort_drivers(self) -> None:
         """End every driver as a crash does."""

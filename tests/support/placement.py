@@ -94,6 +94,9 @@ class EchoAgent:
     async def handle(self, message: object, turn: Turn) -> object:
         return message
 
+    def subscribes(self) -> tuple[str, ...]:
+        return ()
+
     def handlers(self) -> Mapping[type, object]:
         return {}
 

@@ -44,6 +44,13 @@ class RecordingTurn:
     def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         raise AssertionError(f"{self.agent} looks at {of.__name__}, which no test expects")
 
+    @property
+    def stale_s(self) -> float:
+        return 0.0
+
+    def publish(self, topic: str, value: object) -> None:
+        raise AssertionError(f"{self.agent} publishes {value!r} to {topic}, which no test expects")
+
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         raise AssertionError(f"{self.agent} asked {recipient}, which no test expects")
 

@@ -67,10 +67,14 @@ class UnsteadyStateLog(LocalStateLog):
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         await self._cross()
         self.appends += 1
-        appended = await super().append(document, step, edits, ttl_s=ttl_s)
+        appended = await super().append(
+            document, step, edits, ttl_s=ttl_s, incarnation=incarnation, is_upkeep=is_upkeep
+        )
         await self._cross()
         if self.lost_answers:
             self.lost_answers -= 1

@@ -62,6 +62,11 @@ class Attempts:
         ordinals.add(edit.ordinal)
         return Fate.COUNTS
 
+    def has(self, edit: EditId) -> bool:
+        """Say whether an edit has been taken in, and counts as far as generations go."""
+        at, ordinals = self._known.get(edit.attempt_key, (0, set()))
+        return edit.generation == at and edit.ordinal in ordinals
+
     def touch(self, key: AttemptKey) -> None:
         """Let a step be the last to be forgotten, and drop those over the bound."""
         self._known[key] = self._known.pop(key)

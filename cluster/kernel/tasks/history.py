@@ -23,7 +23,7 @@ from cluster.kernel.events import (
     UnknownDetail,
 )
 from cluster.kernel.ids import NO_AGENT, AgentId, StepId
-from cluster.kernel.vocabulary import Finding, Plan, Step, StepResult
+from cluster.kernel.vocabulary import Coherence, Finding, Plan, Step, StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class MakePlan:
 
 @dataclass(frozen=True, slots=True)
 class DoStep:
-    """Order: have an agent do a step, with the results of the steps it needs."""
+    """Order: have an agent do a step, with the results of the steps it needs.
+
+    Of a broadcast task with those that are there; `TaskHistory.needed` has the ones that follow.
+    """
 
     step: Step
     needed: tuple[StepResult, ...]
@@ -134,7 +137,7 @@ class TaskHistory:
                     record is not None
                     and record.result is None
                     and attempt > record.attempts
-                    and self._is_ready(record.step)
+                    and self._may_begin(record.step)
                 )
             case StepFinished(failure=failure):
                 record = self._steps.get(event.step)
@@ -151,6 +154,7 @@ class TaskHistory:
                     and record.result is None
                     and record.attempts > 0
                     and redo > record.redo
+                    and self._is_ready(record.step)
                 )
             case Answered():
                 can_follow = self.plan is not None and self._is_plan_done
@@ -180,15 +184,27 @@ class TaskHistory:
             [
                 DoStep(
                     record.step,
-                    self._needed(record.step),
+                    self.needed(record.step),
                     record.attempts + 1,
                     record.agent,
                     record.redo,
                 )
                 for record in self._steps.values()
-                if record.result is None and self._is_ready(record.step)
+                if record.result is None and self._may_begin(record.step)
             ]
         )
+
+    def needed(self, step: Step) -> tuple[StepResult, ...]:
+        """Return what a step builds on, as far as it is there.
+
+        Findings come with their quotes, not with whole passages.
+        """
+        results = [self._steps[need].result for need in step.needs]
+        return tuple([_without_passages(result) for result in results if result is not None])
+
+    def missing(self, step: Step) -> tuple[StepId, ...]:
+        """Return the steps that a step needs and that have not ended."""
+        return tuple([need for need in step.needs if self._steps[need].result is None])
 
     def _compose(self, ready: PlanReady) -> Compose:
         records = self._steps.values()
@@ -201,7 +217,13 @@ class TaskHistory:
         return all(record.result is not None for record in self._steps.values())
 
     def _is_ready(self, step: Step) -> bool:
-        return all(self._steps[need].result is not None for need in step.needs)
+        return not self.missing(step)
+
+    def _may_begin(self, step: Step) -> bool:
+        """Say whether a step may be sent to an agent; it ends only after all that it needs."""
+        submitted = self.submitted
+        is_broadcast = submitted is not None and submitted.coherence is Coherence.BROADCAST
+        return is_broadcast or self._is_ready(step)
 
     def _is_sourced(self, step: Step, finished: StepFinished) -> bool:
         """Say whether what a step cites can stand in documents, as far as is known.
@@ -214,7 +236,7 @@ class TaskHistory:
             return True
         known = {
             (citation.source, citation.quote)
-            for result in self._needed(step)
+            for result in self.needed(step)
             if isinstance(result.value, Finding) and not result.is_unsourced
             for citation in result.value.citations
         }
@@ -226,11 +248,6 @@ class TaskHistory:
             any(source == cited and text in quote for cited, quote in known)
             for source, text in said
         )
-
-    def _needed(self, step: Step) -> tuple[StepResult, ...]:
-        """Return what a step builds on: findings with their quotes, not with whole passages."""
-        results = [self._steps[need].result for need in step.needs]
-        return tuple([_without_passages(result) for result in results if result is not None])
 
 
 def _without_passages(result: StepResult) -> StepResult:

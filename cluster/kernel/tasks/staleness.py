@@ -46,6 +46,8 @@ class News:
     """Cited sources that have another document now, or none."""
     unknown: tuple[str, ...] = ()
     """Documents and namespaces of which it could not be found out."""
+    results: tuple[StepId, ...] = ()
+    """Steps that it needs and that have ended since it began without them."""
 
 
 NO_NEWS = News()
@@ -66,6 +68,8 @@ class Redo:
 
     changes: tuple[DocumentChange, ...]
     reason: str
+    results: tuple[StepId, ...] = ()
+    """Steps whose results it is to have this time."""
 
 
 Verdict: TypeAlias = Accepted | Redo
@@ -82,9 +86,12 @@ def verdict(step: StepId, saw: Saw, news: News, redo: int, *, has_time: bool = T
         has_time: whether the step could be done again before its deadline.
     """
     changes = _changes(saw, news)
-    if changes and redo < REDOS_MAX and has_time:
-        return Redo(changes, f"what it had read has changed: {_told(changes)}")
+    if (changes or news.results) and redo < REDOS_MAX and has_time:
+        return Redo(changes, _reason(changes, news.results), news.results)
     degraded = []
+    if news.results:
+        names = ", ".join(news.results)
+        degraded.append(f"Step {step} was done without the results of {names}.")
     if changes:
         degraded.append(f"What step {step} was made from has changed since: {_told(changes)}.")
     if news.unknown:
@@ -120,6 +127,15 @@ def _merged(news: News) -> tuple[DocumentChange, ...]:
 
 def _change(state: StateNews, fields: tuple[str, ...], *, is_gone: bool = False) -> DocumentChange:
     return DocumentChange(state.document, fields, state.from_version, state.to_version, is_gone)
+
+
+def _reason(changes: tuple[DocumentChange, ...], results: tuple[StepId, ...]) -> str:
+    reasons = []
+    if results:
+        reasons.append(f"it had begun without the results of {', '.join(results)}")
+    if changes:
+        reasons.append(f"what it had read has changed: {_told(changes)}")
+    return "; ".join(reasons)
 
 
 def _told(changes: Iterable[DocumentChange]) -> str:

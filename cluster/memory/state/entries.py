@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.kernel.ids import NO_TASK, StepId, TaskId
 
@@ -45,12 +45,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of an append: all of its edits are in the log now."""
+    """What became of an append: all of its edits are in the log now, or none."""
 
     version: int
-    """Of the last one."""
+    """Of the last one; 0 where nothing was written, since the document is another one."""
     added: int
     """How many were new: the others had been written before, by a try whose answer was lost."""
+    incarnation: int = field(default=0, compare=False)
+    """Of the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ APPEND_EDITS_MAX = 256
 """The store serves nobody else meanwhile: some 3 us an edit."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
 """Of the entries of a document that no snapshot stands for."""
+UPKEEP_BYTES_MAX = 256 * 1024
+"""How far withdrawals and seals may go beyond: without them a full log would stay full."""
 HISTORY_MAX = 1_000
 """Entries that are kept of those that a snapshot stands for."""
 HISTORY_BYTES_MAX = 2 * 1024 * 1024

@@ -35,6 +35,7 @@ from cluster.memory.state.limits import (
     PAGE_ENTRIES_MAX,
     PERSON_KEPT_S,
     STEPS_KEPT_S,
+    UPKEEP_BYTES_MAX,
     checked_edits,
     checked_snapshot,
     deleted,
@@ -59,7 +60,7 @@ class _Document:
     entries: list[LogEntry] = field(default_factory=list)
     """The history too."""
     open_steps: dict[tuple[TaskId, StepId], int] = field(default_factory=dict)
-    """Those that are not settled, each with the version of its first entry."""
+    """Those that are not settled, each with the version of its latest attempt's first entry."""
     expires_at: float = math.inf
 
     @property
@@ -135,6 +136,8 @@ class LocalStateLog:
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order."""
         checked_edits(document, edits)
@@ -145,21 +148,25 @@ class LocalStateLog:
         kept = self._kept(document)
         if kept.is_deleted:
             raise deleted(document)
+        if incarnation not in (0, kept.incarnation):
+            return Appended(0, 0, kept.incarnation)
         mark = steps.marks[step.step].get(document, _Mark())
         if (mark.generation, mark.incarnation) != (step.generation, kept.incarnation):
             mark = _Mark()
         new = [each for each in edits if each.ordinal > mark.ordinal]
         if not new:
-            return Appended(mark.version, 0)
-        if _size(kept, after=kept.summed_up) + sum(len(each.data) for each in new) > LOG_BYTES_MAX:
+            return Appended(mark.version, 0, kept.incarnation)
+        room = LOG_BYTES_MAX - _size(kept, after=kept.summed_up) + UPKEEP_BYTES_MAX * is_upkeep
+        if sum(len(each.data) for each in new) > room:
             raise overfull(document)
         if expires_at is not None:
             kept.expires_at = expires_at
         self._write(document, kept, new)
         if step.is_redoable and not mark.ordinal:
-            kept.open_steps.setdefault((step.task, step.step), kept.version - len(new) + 1)
+            # With it all that earlier attempts have written is withdrawn, for good.
+            kept.open_steps[step.task, step.step] = kept.version - len(new) + 1
         self._note(steps, step, document, kept, new[-1].ordinal)
-        return Appended(kept.version, len(new))
+        return Appended(kept.version, len(new), kept.incarnation)
 
     def _write(self, name: str, kept: _Document, edits: Sequence[PendingEdit]) -> None:
         if not kept.version:

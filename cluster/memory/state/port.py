@@ -7,8 +7,8 @@ a while as history. What an edit or a snapshot says is none of this port's busin
 How much of all is taken and kept, `cluster.memory.state.limits` says.
 
 An edit is written once, whatever crashes: it has an ordinal within its attempt at a step, and an
-attempt that is followed by another one writes nothing any more. Until a step is settled, its
-entries can be withdrawn, so no snapshot may stand for them.
+attempt that is followed by another one writes nothing any more. Until a step is settled, entries of
+its latest attempt can be withdrawn, so no snapshot may stand for them.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class StateLog(Protocol):
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order.
 
@@ -71,7 +73,10 @@ class StateLog(Protocol):
         writes to one document in the order of its ordinals, one append at a time, and repeats what
         was not answered: an edit whose ordinal isn't over the latest that is known has been
         written before. With ``ttl_s`` the document is gone that long after; without, it stays as
-        it is.
+        it is. With an ``incarnation`` nothing is written, and a version of 0 returned, where the
+        document is another one by now: what an edit says of versions would be wrong there. With
+        ``is_upkeep`` it may take `UPKEEP_BYTES_MAX` beyond what a log may have: what lets a log be
+        shortened must fit into a full one.
 
         Raises:
             StaleEpoch: there is a later attempt at the step, or its task has ended.

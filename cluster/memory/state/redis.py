@@ -22,6 +22,8 @@ from cluster.memory.state.entries import (
     StepKey,
 )
 from cluster.memory.state.limits import (
+    LOG_BYTES_MAX,
+    UPKEEP_BYTES_MAX,
     checked_edits,
     checked_snapshot,
     deleted,
@@ -83,6 +85,8 @@ class RedisStateLog:
         edits: Sequence[PendingEdit],
         *,
         ttl_s: float | None = None,
+        incarnation: int = 0,
+        is_upkeep: bool = False,
     ) -> Appended:
         """Give edits the next versions, all in one step and in their order."""
         arguments: list[bytes | int | str] = [
@@ -91,6 +95,8 @@ class RedisStateLog:
             _open_name(step),
             step.generation,
             "" if ttl_s is None else _milliseconds(ttl_s),
+            incarnation or "",
+            LOG_BYTES_MAX + UPKEEP_BYTES_MAX * is_upkeep,
         ]
         for each in checked_edits(document, edits):
             arguments += (each.ordinal, each.data)
@@ -102,8 +108,8 @@ class RedisStateLog:
                 raise deleted(document)
             case b"overfull":
                 raise overfull(document)
-            case version, added:
-                return Appended(version, added)
+            case version, added, found:
+                return Appended(version, added, int(found))
         raise AssertionError("the script has no other replies")
 
     async def read(self, document: str, after: int = 0) -> LogPage:

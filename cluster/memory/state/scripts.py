@@ -5,7 +5,7 @@ written), ``incarnation``, ``deleted`` where it was, and of the snapshot ``at`` 
 ``at_bytes`` (of all entries up to it) and ``data``. Its log is a stream: entry v, after which b
 bytes were written, has the id ``v-b``, so the size of any part of the log is a difference of two
 ids; what a snapshot stands for stays in the stream as history. Its open steps, those that are not
-settled, are a sorted set by the version of their first entry.
+settled, are a sorted set by the version of the first entry of their latest attempt.
 
 Of a task there is one key, a hash: ``generation:STEP``, ``documents:STEP`` (what the step has
 written to, packed), ``edits:STEP\0DOCUMENT`` (the latest edit: generation, ordinal, version, and
@@ -27,7 +27,6 @@ from cluster.memory.state.limits import (
     DELETED_KEPT_S,
     HISTORY_BYTES_MAX,
     HISTORY_MAX,
-    LOG_BYTES_MAX,
     PAGE_BYTES_MAX,
     PAGE_ENTRIES_MAX,
     PERSON_KEPT_S,
@@ -99,17 +98,19 @@ for _, document in ipairs(documents and cmsgpack.unpack(documents) or {}) do
 end
 """
 
-# ARGV: document, step, its name among the open ones or "", generation, milliseconds or "", then
-# ordinal and data of each edit. Returns the version of the last and how many were new.
+# ARGV: document, step, its name among the open ones or "", generation, milliseconds or "",
+# incarnation or "", bytes that the log may have, then ordinal and data of each edit. Returns the
+# version of the last, how many were new, and the incarnation there is.
 APPEND: Final = f"""{_FORGET}
 local document, step, open, ttl_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
-local generation, first_edit = tonumber(ARGV[4]), 6
+local generation, first_edit = tonumber(ARGV[4]), 8
 local edits = 'edits:' .. step .. '\\0' .. document
 local known = redis.call('HMGET', KEYS[4], 'ended', 'generation:' .. step, edits)
 local newest = tonumber(known[2] or '0')
 if known[1] or newest > generation then return 'overtaken' end
 local head = redis.call('HMGET', KEYS[1], 'version', 'bytes', 'at_bytes', 'incarnation', 'deleted')
 if head[5] then return 'deleted' end
+if ARGV[6] ~= '' and ARGV[6] ~= head[4] then return {{0, 0, head[4] or '0'}} end
 local version, bytes = tonumber(head[1] or '0'), tonumber(head[2] or '0')
 local is_new, incarnation = version == 0, head[4]
 local last, last_version = 0, 0
@@ -121,10 +122,10 @@ if known[3] then
 end
 
 while first_edit < #ARGV and tonumber(ARGV[first_edit]) <= last do first_edit = first_edit + 2 end
-if first_edit > #ARGV then return {{last_version, 0}} end
+if first_edit > #ARGV then return {{last_version, 0, incarnation}} end
 local size = 0
 for i = first_edit, #ARGV, 2 do size = size + #ARGV[i + 1] end
-if bytes - tonumber(head[3] or '0') + size > {LOG_BYTES_MAX} then return 'overfull' end
+if bytes - tonumber(head[3] or '0') + size > tonumber(ARGV[7]) then return 'overfull' end
 
 if is_new then
   local time = redis.call('TIME')
@@ -162,7 +163,8 @@ elseif last == 0 then
     documents[#documents + 1] = document
     redis.call('HSET', KEYS[4], 'documents:' .. step, cmsgpack.pack(documents))
   end
-  redis.call('ZADD', KEYS[3], 'NX', first, open)
+  -- With it all that earlier attempts have written is withdrawn, for good.
+  redis.call('ZADD', KEYS[3], first, open)
   local left = redis.call('PTTL', KEYS[1])
   if left > 0 then redis.call('PEXPIRE', KEYS[3], left) end
 end
@@ -170,7 +172,7 @@ if ttl_ms ~= '' then
   for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ttl_ms) end
   redis.call('ZADD', KEYS[6], now_ms() + tonumber(ttl_ms), document)
 end
-return {{version, (#ARGV - first_edit + 1) / 2}}
+return {{version, (#ARGV - first_edit + 1) / 2, incarnation}}
 """
 
 # ARGV: version that is known, "history" where entries before the snapshot are wanted as well.

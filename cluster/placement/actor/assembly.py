@@ -63,6 +63,10 @@ class BuiltAgent(Protocol):
         """Return the handled message types."""
         ...
 
+    def subscribes(self) -> tuple[str, ...]:
+        """Return the topics that wake it."""
+        ...
+
     async def close(self) -> None:
         """Give model connections and sandboxes back."""
         ...
@@ -198,6 +202,7 @@ def _build_host(
         concurrency + REFUSALS if is_manager else concurrency,
         os.getpid(),
         agent.decides(),
+        subscribes=agent.subscribes(),
     )
 
     documents = Documents(

@@ -91,6 +91,7 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     files.mkdir()
     command = [python, "-P", "-m", "cluster", "run", "--framed", "--address", "auto"]
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
+    command += ["--coherence", settings.task.coherence]
     if settings.store.redis:
         command += ["--redis", settings.store.redis]
     omissions = Omissions()

@@ -25,7 +25,7 @@ from cluster.kernel.roles import MANAGER
 from cluster.kernel.tasks.failover import may_look_again
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Submission
+from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Coherence, Submission
 from cluster.memory.directory import Directory
 from cluster.memory.store.port import Store
 from cluster.runtime.driver.submitted import SubmittedTask, addressed
@@ -93,7 +93,14 @@ class Driver:
         runner = TurnRunner(NoWork(), self._sender, concurrency=1)
         await self._exchange.start(1, runner, listens=False)
 
-    async def submit(self, goal: str, *, collection: str, timeout_s: float) -> SubmittedTask:
+    async def submit(
+        self,
+        goal: str,
+        *,
+        collection: str,
+        timeout_s: float,
+        coherence: Coherence = Coherence.CHAINED,
+    ) -> SubmittedTask:
         """Hand a goal to a Manager.
 
         Raises:
@@ -110,7 +117,7 @@ class Driver:
                 " texts into the knowledge"
             )
         manager = await self._manager(timeout_s)
-        submission = Submission(self._sender.ids.task_id(), goal, collection)
+        submission = Submission(self._sender.ids.task_id(), goal, collection, coherence=coherence)
         deadline_at = self._sender.clock.now() + timeout_s
         traceparent = new_traceparent(self._random, self._sampled_share)
         ask = addressed(self._sender, submission, manager, deadline_at, traceparent)

@@ -17,15 +17,18 @@ from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads
 from cluster.kernel.state.edits import FieldEdit
+from cluster.kernel.state.values import Value
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import deleted
 from cluster.memory.state.port import task_prefix
+from cluster.runtime.sharing.publishing import Publisher
 from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
 from cluster.state.naming import document_name
 from cluster.state.shared_state import SharedState
+from cluster.state.topic import Topic, check_room, checked_topic, published
 
 State = TypeVar("State", bound=SharedState)
 
@@ -64,6 +67,7 @@ class SharedDocuments:
         self._held: dict[str, Document] = {}
         self._names: dict[_ViewKey, str] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
+        self._publisher = Publisher(self._add)
 
     @property
     def generation(self) -> int:
@@ -78,10 +82,7 @@ class SharedDocuments:
         """
         author = self.author
         if self._is_over or author is None:
-            raise UsageError(
-                f"{document.name} can't be edited any more: what a turn leaves running has no "
-                "part in its result"
-            )
+            raise _too_late(document.name)
         document.edit(author, edits, at=at)
 
     async def attempt(self) -> EditAttempt:
@@ -141,9 +142,7 @@ class SharedDocuments:
         name = self._name(of, key, scope)
         document = self._held.get(name) or self._documents.peek(name)
         if document is None:
-            raise UsageError(
-                f"{name} isn't open here: `await turn.open({of.__name__})` before it is peeked at"
-            )
+            raise UsageError(f"{name} isn't open here: await `open({of.__name__})` before `peek`")
         self._hold(document)
         view = TurnView(of, document, self.reads)
         self._views[of, key, scope] = view
@@ -152,6 +151,25 @@ class SharedDocuments:
     def held_here(self, name: str) -> Document | None:
         """Return a document that this holds already."""
         return self._held.get(name)
+
+    def publish(self, topic: str, value: object) -> None:
+        """Add a value to a topic of the task, soon; raises what `Turn.publish` does."""
+        if self._is_over:
+            raise _too_late(topic)
+        self._name(Topic, checked_topic(topic), None)
+        self._publisher.publish(topic, published(value))
+
+    async def _add(self, topic: str, value: Value) -> None:
+        await self.attempt()
+        document = await self.held(Topic, self._name(Topic, topic, None))
+        editing = Editing(Topic, document.fields)
+        check_room(topic, len(editing.model.values))
+        editing.model.values.append(value)
+        self.edit(document, editing.finish(), at=document.version)
+
+    async def published(self, timeout_s: float) -> None:
+        """Wait until what was published is edits; raises what `Publisher.finished` does."""
+        await self._publisher.finished(timeout_s)
 
     async def held(self, of: type[SharedState], name: str) -> Document:
         """Return a document, open until this is closed.
@@ -206,10 +224,17 @@ class SharedDocuments:
     def close(self) -> None:
         """Hold the documents no longer, and take no more edits."""
         self._is_over = True
+        self._publisher.close()
         for document in self._held.values():
             document.readers.count -= 1
         self._held.clear()
         self._views.clear()
+
+
+def _too_late(name: str) -> UsageError:
+    return UsageError(
+        f"{name} can't be edited any more: what a turn leaves running has no part in its result"
+    )
 
 
 class _Block(Generic[State]):

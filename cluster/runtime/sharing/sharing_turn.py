@@ -69,6 +69,15 @@ class SharingTurn:
         model: State = shared.peek(of, key=key, scope=scope)
         return model
 
+    @property
+    def stale_s(self) -> float:
+        """For how long the store has not said how current the shared documents here are."""
+        return 0.0 if self.documents is None else self.documents.stale_s
+
+    def publish(self, topic: str, value: object) -> None:
+        """Add a value to a topic of the task."""
+        (self._shared or self._sharing()).publish(topic, value)
+
     # ---- for the runtime -------------------------------------------------------------------
 
     @property
@@ -106,6 +115,7 @@ class SharingTurn:
             ClusterError: it isn't, as `SharedDocuments.flush` says: no result may go out.
         """
         if self._shared is not None:
+            await self._shared.published(self.remaining_s() / 4)
             self._shared.finish()
             await self._shared.flush(self.remaining_s() / 2)
 

@@ -253,7 +253,11 @@ class TaskEngine:
             self.statistics.accepted += 1
             now_wall = self._sender.clock.wall()
             submitted = Submitted(
-                submission.goal, submission.collection, now_wall, now_wall + turn.remaining_s()
+                submission.goal,
+                submission.collection,
+                now_wall,
+                now_wall + turn.remaining_s(),
+                submission.coherence,
             )
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)
@@ -338,9 +342,10 @@ class TaskEngine:
         return await self._begin(taken, deadline, trace)
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
-        """Return the roles a plan may use."""
+        """Return the roles a plan may use: all but those that are only woken by topics."""
         for found in await self._sender.directory.all():
-            self._roles[found.role] = Role(found.role, found.purpose, found.handles)
+            if found.handles or not found.subscribes:
+                self._roles[found.role] = Role(found.role, found.purpose, found.handles)
         return tuple(role for name, role in sorted(self._roles.items()) if name != own_role)
 
 

@@ -1,7 +1,8 @@
 """One step of a task under way, from its agent's choice to its result in the journal.
 
 `cluster.kernel.tasks.retries` decides who gets it, and when again; `cluster.kernel.tasks.staleness`
-whether its result still stands when it comes.
+whether its result still stands when it comes. A step of a broadcast task begins with what is there
+of what it needs; its result waits for the rest, and is judged then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Trust
 from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
-from cluster.kernel.ids import AgentId
+from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
@@ -26,7 +27,7 @@ from cluster.kernel.tasks.retries import (
     step_failed,
     step_stale,
 )
-from cluster.kernel.tasks.staleness import Accepted, Redo, Verdict, is_fresh, verdict
+from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
 from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
@@ -41,6 +42,8 @@ class Outcome:
 
     value: object
     saw: Saw | None
+    failure: Failure | None = None
+    """Why it came to nothing."""
 
 
 def _trust(assignment: Assignment) -> Trust:
@@ -63,6 +66,8 @@ class StepRun(Unobserved):
         self._redo = order.redo
         self._saw: Saw | None = None
         """What the latest answer was made from."""
+        self._missing: tuple[StepId, ...] = ()
+        """What the latest attempt was begun without."""
         self._stale: Outcome | None = None
         """What the step came to before it was done again, should that fail."""
 
@@ -71,40 +76,45 @@ class StepRun(Unobserved):
         while True:
             began_at = self._context.clock.now()
             try:
-                result = Outcome(await self._once(), self._saw)
+                value = await self._once()
+                result = Outcome(value, self._saw or self._without())
             except ClusterError as error:
                 if self._story.journal.is_lost:
                     raise
                 self._tries, retry = step_failed(self._tries, error)
-                if retry is Retry.NEVER:
-                    await self._failed(failure_from_error(error))
-                    return
-                continue
+                if retry is Retry.AGAIN:
+                    continue
+                result = Outcome(None, self._without(), failure_from_error(error))
             judged = await self._judged(result, self._context.clock.now() - began_at)
             if isinstance(judged, Accepted):
-                await self._finished(result, judged)
+                await self._end(result, judged)
                 return
             await self._begin_redo(result, judged)
 
     async def _judged(self, result: Outcome, took_s: float) -> Verdict:
         """Return whether a result stands: what it was made from may have changed meanwhile."""
+        await self._story.until_needs_ended(self._order.step)
         saw, context, step = result.saw, self._context, self._order.step.id
-        if saw is None or is_fresh(saw) or context.freshness is None:
+        if saw is None or is_fresh(saw):
             return Accepted()
-        news = await context.freshness.news(saw, context.trace.task, step)
+        news = NO_NEWS
+        if context.freshness is not None:
+            news = await context.freshness.news(saw, context.trace.task, step)
+        news = replace(news, results=saw.missing)
         has_time = self._deadline.remaining_s(context.clock.now()) > took_s
         return verdict(step, saw, news, self._redo, has_time=has_time)
 
     async def _begin_redo(self, result: Outcome, redo: Redo) -> None:
-        self._stale = result
+        if result.failure is None:
+            self._stale = result
         self._redo += 1
         self._tries = step_stale(self._tries, redo.reason)
-        stale = StepStale(redo.changes, self._redo)
+        stale = StepStale(redo.changes, self._redo, redo.results)
         await self._story.record(stale, self._order.step.id, self._tries.agent or None)
 
     async def _once(self) -> object:
-        step, submitted = self._order.step, self._story.submitted
-        self._saw = None
+        step, submitted, history = self._order.step, self._story.submitted, self._story.history
+        self._saw, self._missing = None, ()
         agent = self._tries.agent
         if not agent or not await self._is_registered(agent):
             agent = await self._replica()
@@ -115,10 +125,12 @@ class StepRun(Unobserved):
             step.id,
             step.instruction,
             submitted.goal,
-            self._order.needed,
+            history.needed(step),
             submitted.collection,
             self._redo,
+            history.missing(step),
         )
+        self._missing = assignment.missing
         ask = self._context.envelope(
             agent, assignment, assignment.turn_step, self._deadline, trust=_trust(assignment)
         )
@@ -159,12 +171,22 @@ class StepRun(Unobserved):
         """Note what the answer was made from."""
         self._saw = saw
 
+    def _without(self) -> Saw | None:
+        """Return what an attempt saw, of which nobody else says it: all but what was not there."""
+        return Saw(missing=self._missing) if self._missing else None
+
     @property
     def is_abandoned(self) -> bool:
         """The next owner of the task asks for the same step."""
         return self._story.is_over
 
     # ---- its end ---------------------------------------------------------------------------
+
+    async def _end(self, result: Outcome, accepted: Accepted) -> None:
+        if result.failure is None:
+            await self._finished(result, accepted)
+        else:
+            await self._failed(result.failure)
 
     async def _failed(self, failure: Failure) -> None:
         """Let the failure be the result; that of a redo leaves what there was before."""

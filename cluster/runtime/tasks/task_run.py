@@ -49,6 +49,7 @@ from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_story import TaskStory
+from cluster.runtime.tasks.topics import TopicDesk
 from cluster.runtime.turns.handler import Handler
 from cluster.wire.failure import failure_from_error
 
@@ -78,6 +79,7 @@ class TaskRun:
         self._roles = roles
         self._settling = settling
         self._conflicts = ConflictDesk(self.story, context, self._decide)
+        self._topics = TopicDesk(self.story, context, settling)
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -133,6 +135,7 @@ class TaskRun:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             await self._conflicts.close()
+            await self._topics.close()
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
@@ -156,10 +159,10 @@ class TaskRun:
         await self._do_steps()
         [order] = history.orders()
         assert isinstance(order, Compose)
-        undecided = await self._conflicts.undecided()
+        said = (*await self._topics.finish(), *await self._conflicts.undecided())
         request = ComposeRequest(history.submitted.goal, order.plan, order.results)
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
-        return replace(answer, degraded=(*order.degraded, *undecided, *answer.degraded))
+        return replace(answer, degraded=(*order.degraded, *said, *answer.degraded))
 
     async def _make_plan(self) -> None:
         submitted = self._journal.history.submitted
@@ -230,6 +233,7 @@ class TaskRun:
             start_ready()
             await self._conflicts.look()
 
+        self._topics.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 start_ready()

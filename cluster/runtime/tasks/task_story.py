@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
 from cluster.kernel.clock import Clock
-from cluster.kernel.events import AgentDetail, Detail, Event, Submitted, shown
+from cluster.kernel.events import AgentDetail, Detail, Event, StepFinished, Submitted, shown
 from cluster.kernel.ids import NO_STEP, AgentId, StepId
+from cluster.kernel.tasks.history import TaskHistory
+from cluster.kernel.vocabulary import Step
 from cluster.runtime.tasks.task_journal import TaskJournal
 
 _log = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ class TaskStory:
         self._views: list[View] = []
         self._started_at = clock.now() - self._age_s()
         self._is_left = False
+        self._step_ended = asyncio.Event()
+        """Set when the next step has ended; replaced then."""
         journal.on_recorded = self._show_recorded
 
     def _age_s(self) -> float:
@@ -41,6 +46,11 @@ class TaskStory:
         submitted = self.journal.history.submitted
         assert submitted is not None
         return submitted
+
+    @property
+    def history(self) -> TaskHistory:
+        """What is known of the task."""
+        return self.journal.history
 
     @property
     def is_over(self) -> bool:
@@ -77,7 +87,15 @@ class TaskStory:
         """Have a fact journaled before all that is recorded later; it is shown when it is."""
         self.journal.begin(self._event(detail, step, agent))
 
+    async def until_needs_ended(self, step: Step) -> None:
+        """Wait until all has ended that a step needs: of a broadcast task that may come later."""
+        while self.journal.history.missing(step):
+            await self._step_ended.wait()
+
     def _show_recorded(self, event: Event) -> None:
+        if isinstance(event.detail, StepFinished):
+            self._step_ended.set()
+            self._step_ended = asyncio.Event()
         for view in [] if event.is_terminal else self._views:
             view(shown(event))
 

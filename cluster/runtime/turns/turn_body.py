@@ -15,6 +15,7 @@ from cluster.kernel.errors import (
     Unsupported,
 )
 from cluster.kernel.tasks.turn_life import Ending
+from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.trace import is_sampled
 from cluster.kernel.vocabulary import Assignment, Failure
 from cluster.memory.state.marks import StepMarks
@@ -127,7 +128,7 @@ class TurnBody:
     async def _handled(self, message: object, turn: RunningTurn) -> Result:
         """Return what a message comes to; what was edited for it is durable by then."""
         try:
-            if self._records is not None and isinstance(message, Assignment):
+            if self._records is not None and isinstance(message, Assignment | TopicNews):
                 return await self._do_step(self._records, message, turn)
             reply = await self._handler.handle(message, turn)
             await turn.flush()
@@ -137,7 +138,7 @@ class TurnBody:
             turn.close()
 
     async def _do_step(
-        self, records: StepRecords, message: Assignment, turn: RunningTurn
+        self, records: StepRecords, message: Assignment | TopicNews, turn: RunningTurn
     ) -> Result:
         """Do a step unless its record says what it came to; leave a record of it.
 
@@ -157,9 +158,15 @@ class TurnBody:
             return await _overtaken(records, marks, turn, error)
 
     async def _attempted(
-        self, records: StepRecords, marks: StepMarks, message: Assignment, turn: RunningTurn
+        self,
+        records: StepRecords,
+        marks: StepMarks,
+        message: Assignment | TopicNews,
+        turn: RunningTurn,
     ) -> Result:
         """Do a step; its record stands for its edits, so they come first."""
+        if message.missing:
+            turn.reads.without(message.missing)
         reply = await self._handler.handle(message, turn)
         result = self._replies.encoded(reply, turn.saw())
         if reply is None or isinstance(reply, Failure):

@@ -95,7 +95,7 @@ class SimNamespaces(SimStore):
 class SimFeed:
     """A feed over a connection that fails."""
 
-    def __init__(self, server: KnowledgeServer, process: Process, inner: LocalFeed) -> None:
+    def __init__(self, server: StoreServer, process: Process, inner: LocalFeed) -> None:
         self._server = server
         self._process = process
         self._inner = inner

@@ -7,7 +7,7 @@ from typing import Literal, get_args, get_type_hints
 import pytest
 
 import agents.models.uri
-from agents import Agent
+from agents import Agent, TopicView, Turn, subscribes
 from agents.agent import SupportMode
 from agents.factory import build_agent, load_agent_class
 from agents.researcher import Researcher
@@ -91,6 +91,18 @@ def test_the_settings_allow_what_agents_know() -> None:
 def test_a_wrong_class_is_named(class_path: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         load_agent_class(class_path)
+
+
+class Listener(Agent):
+    """Is woken by a topic, and does no steps."""
+
+    @subscribes("prices")
+    async def look(self, topic: TopicView, turn: Turn) -> None:
+        """Look at prices."""
+
+
+def test_an_agent_may_only_subscribe() -> None:
+    assert load_agent_class(f"{__name__}:Listener") is Listener
 
 
 def test_an_unknown_model_is_refused() -> None:

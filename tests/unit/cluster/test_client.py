@@ -13,7 +13,7 @@ from types import FunctionType
 import pytest
 
 import cluster as package
-from cluster.client import Cluster, run, uninterrupted
+from cluster.client import Cluster, run
 from cluster.kernel.errors import (
     DeadlinePassed,
     StoreUnavailable,
@@ -22,7 +22,7 @@ from cluster.kernel.errors import (
     UsageError,
 )
 from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
-from cluster.kernel.vocabulary import Answer, Citation, Claim, Failure, Support
+from cluster.kernel.vocabulary import Answer, Citation, Claim, Coherence, Failure, Support
 from cluster.settings import Configuration, Secrets, Settings
 from tests.support.boards import Board
 from tests.support.hosts import until
@@ -55,6 +55,18 @@ async def test_ask_returns_the_answer_and_leaves_nothing_open() -> None:
     assert (link.learned, link.collections) == (["docs"], ["collection-1"])
     assert link.timeouts_s == [7.0]
     assert not link.is_open
+
+
+async def test_when_steps_begin_is_what_the_call_says_or_else_the_settings() -> None:
+    link = ScriptedLink()
+
+    async with cluster_of(link) as cluster:
+        await cluster.ask("why?", coherence="broadcast")
+        await cluster.ask("why?")
+        with pytest.raises(UsageError, match="coherence: 'both' is not chained or broadcast"):
+            await cluster.ask("why?", coherence="both")
+
+    assert link.coherences == [Coherence.BROADCAST, Coherence.CHAINED]
 
 
 README = Path(__file__).resolve().parents[3] / "README.md"
@@ -264,25 +276,6 @@ async def test_a_wrong_call_is_refused(goal: str, deadline_s: float | None, comp
 async def test_a_cluster_that_was_not_entered_says_how_to() -> None:
     with pytest.raises(UsageError, match="async with Cluster"):
         await cluster_of(ScriptedLink()).submit("why?")
-
-
-async def test_cleaning_up_is_finished_before_an_interruption_is_passed_on() -> None:
-    may_end, done = asyncio.Event(), []
-
-    async def clean_up() -> None:
-        await may_end.wait()
-        done.append("all")
-
-    cleaning = asyncio.create_task(uninterrupted(clean_up()))
-    await asyncio.sleep(0)
-    cleaning.cancel()
-    await asyncio.sleep(0)
-    cleaning.cancel()
-    may_end.set()
-
-    with pytest.raises(asyncio.CancelledError):
-        await cleaning
-    assert done == ["all"]
 
 
 async def test_the_synchronous_form_refuses_to_block_an_event_loop() -> None:

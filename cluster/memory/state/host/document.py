@@ -213,6 +213,11 @@ class Document:
 
     def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
         """Take in that edits are durable; say whether the log has to be read to know the rest."""
+        if self.incarnation and appended.incarnation not in (0, self.incarnation):
+            self.pending.acknowledge_elsewhere(run, appended.version)
+            self._change()
+            return True
+        self.incarnation = self.incarnation or appended.incarnation
         known = self.fold.version
         first = appended.version - appended.added + 1
         is_as_shown = (
@@ -221,8 +226,9 @@ class Document:
             and self.pending.begins_with(run)
             and not any(_reaches_back(item) for item in run)
         )
-        for item in run:
-            self.pending.acknowledge(item, appended.version)
+        # Of those that were written before it is only known that they are no later than so.
+        for at, item in enumerate(run, appended.version - len(run) + 1):
+            self.pending.acknowledge(item, at)
         if appended.added < len(run):
             # Some were written before, maybe by a process that is gone: then the fold has them.
             self.pending.forget_folded(known)
@@ -262,10 +268,12 @@ class Document:
             # What was appended while the log was being read.
             fold.extend(each.entry for each in self.fold.history)
         else:
-            self.pending.forget_durable()
+            self.pending.move(deleted(self.name))
         self.fold, self.incarnation = fold, incarnation
         self.open_bytes = 0
         self._refusal = None
+        if self.pending:
+            self.pending.recognise_folded(fold.folded())
         self.pending.forget_folded(fold.version)
         self._change()
 

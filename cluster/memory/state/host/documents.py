@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
@@ -42,6 +43,29 @@ def _ignore(document: Document, entries: Sequence[Entry]) -> None:
     """Watch nothing."""
 
 
+class LogWatchers:
+    """Who is called when the log of a document has brought something."""
+
+    def __init__(self) -> None:
+        self._by_name: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+
+    def add(self, name: str, on_news: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the log of a document has brought something; return what ends that."""
+        self._by_name[name].append(on_news)
+
+        def end() -> None:
+            self._by_name[name].remove(on_news)
+            if not self._by_name[name]:
+                del self._by_name[name]
+
+        return end
+
+    def tell(self, name: str) -> None:
+        """Call those who watch a document."""
+        for on_news in tuple(self._by_name.get(name, ())):
+            on_news()
+
+
 class Documents:
     """What a host shares.
 
@@ -62,7 +86,14 @@ class Documents:
         self._log = log
         self._clock = clock
         self._policies = policies or Policies()
-        self._observer = observer
+        self.watchers = LogWatchers()
+        """Of single documents, beside the observer of all."""
+
+        def observe(document: Document, entries: Sequence[Entry]) -> None:
+            self.watchers.tell(document.name)
+            observer(document, entries)
+
+        self._observer = observe
         self._keepers: dict[str, Keeper] = {}
         self._openings: dict[str, asyncio.Task[Document]] = {}
         self._upkeep = EditAttempt(StepKey(NO_TASK, StepId(f"upkeep/{uuid4().hex}")), "")
@@ -239,7 +270,7 @@ class Documents:
         withdrawal = packed(Withdrawal(key.task, key.step, key.generation))
         edit = PendingEdit(attempt.next_ordinal(name), withdrawal)
         try:
-            await self._log.append(name, key, [edit])
+            await self._log.append(name, key, [edit], is_upkeep=True)
         except StateDeleted:
             return  # and with it all that there was to withdraw
         if name in self._openings:

@@ -211,6 +211,8 @@ class Keeper:
                 await self._tend()
             except StoreUnavailable:
                 pass  # the follower has it read again when the store is back
+            except StateDeleted:
+                self.hear()  # after it was read, and before it was shortened
             except Exception:  # noqa: BLE001 - a damaged log may be deleted, and then it is read
                 _log.exception("%s can't be read for the moment", self.document.name)
             else:
@@ -226,7 +228,9 @@ class Keeper:
             try:
                 # In turn with reading, which would bring back what is just being appended.
                 async with self._reading:
-                    await self._append(self.document.pending.run())
+                    # Meanwhile it may have been read, or given up.
+                    if run := self.document.pending.run():
+                        await self._append(run)
             except (StoreUnavailable, Overloaded):
                 self.hear()  # a log that is full may be shortened
             except Exception:  # noqa: BLE001 - what is pending must not wait for nobody
@@ -244,7 +248,11 @@ class Keeper:
         self._is_writer = True
         try:
             appended = await self._log.append(
-                document.name, attempt.key, edits, ttl_s=document.ttl_s
+                document.name,
+                attempt.key,
+                edits,
+                ttl_s=document.ttl_s,
+                incarnation=document.incarnation,
             )
         except StaleEpoch as error:
             document.drop(lambda other: other is attempt, error)
@@ -254,7 +262,10 @@ class Keeper:
         except UsageError as error:
             document.drop(lambda other: other is attempt, error)
         else:
-            if document.acknowledge(run, appended):
+            if not appended.version:
+                while await self._read_page():
+                    pass  # and append it to the document that there is now
+            elif document.acknowledge(run, appended):
                 self.hear()
 
     def _state(self, settled: int) -> LogState:
@@ -280,8 +291,14 @@ class Keeper:
         if up_to is not None and self._own_seal <= state.sealed:
             ordinal = self._upkeep.next_ordinal(document.name)
             seal = PendingEdit(ordinal, packed(Seal(up_to)))
-            await self._log.append(document.name, self._upkeep.key, [seal])
-            self._own_seal = up_to
+            appended = await self._log.append(
+                document.name,
+                self._upkeep.key,
+                [seal],
+                incarnation=document.incarnation,
+                is_upkeep=True,
+            )
+            self._own_seal = up_to if appended.version else 0
             self.hear()
         if is_snapshot_due(state, is_own_seal=self._own_seal == state.sealed):
             snapshot = packed_snapshot(document.fold.snapshot)

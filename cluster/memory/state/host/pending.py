@@ -10,10 +10,11 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.kernel.errors import ClusterError, Overloaded, UsageError
-from cluster.kernel.state.edits import Authored, EntryBody
+from cluster.kernel.state.edits import Authored, Edit, EntryBody, Resolution, Reversal
+from cluster.kernel.state.folded import Folded
 from cluster.memory.state.entries import PendingEdit
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.codec import packed
@@ -49,6 +50,11 @@ class Pending:
     def edit(self) -> PendingEdit:
         """What the log is given."""
         return PendingEdit(self.body.id.ordinal, self.data)
+
+    def forget_seen(self) -> None:
+        """Let its author have seen nothing: that was of another log."""
+        if isinstance(self.body, Edit | Resolution):
+            self.body, self._data = replace(self.body, base_version=0), None
 
     def end(self, error: ClusterError | None = None) -> None:
         """Tell all who wait that it is durable, or why it never will be."""
@@ -134,8 +140,20 @@ class PendingQueue:
 
     def recognise(self, body: EntryBody, version: int) -> None:
         """Note that an entry of the log is one of these, though the answer to it isn't here."""
-        if self._waiting and self._waiting[0].body.id == getattr(body, "id", None):
+        identity = getattr(body, "id", None)
+        if self._waiting and self._waiting[0].body.id == identity:
             self.acknowledge(self._waiting[0], version)
+            return
+        for item in self._durable:
+            if item.version >= version:
+                if item.body.id == identity:
+                    item.version = version
+                return
+
+    def recognise_folded(self, folded: Folded) -> None:
+        """Note which edits are in a fold though no entry was read: a snapshot stands for theirs."""
+        while self._waiting and folded.attempts.has(self._waiting[0].body.id):
+            self.acknowledge(self._waiting[0], folded.version)
 
     def acknowledge(self, item: Pending, version: int) -> None:
         """Note that an edit is durable, at a version or before it."""
@@ -147,6 +165,12 @@ class PendingQueue:
         self._release(item)
         item.end()
 
+    def acknowledge_elsewhere(self, run: Sequence[Pending], version: int) -> None:
+        """Note that edits are durable in a log that has made way for another one meanwhile."""
+        for item in run:
+            self.acknowledge(item, version)
+        self.forget_durable()
+
     def forget_folded(self, version: int) -> None:
         """Forget what the fold has reached."""
         while self._durable and self._durable[0].version <= version:
@@ -155,6 +179,13 @@ class PendingQueue:
     def forget_durable(self) -> None:
         """Forget all that is in the log: it is another log now."""
         self._durable.clear()
+
+    def move(self, error: ClusterError) -> None:
+        """Let what waits go to another log, of which its authors have seen nothing."""
+        self.forget_durable()
+        self.drop(lambda item: isinstance(item.body, Reversal), error)
+        for item in self._waiting:
+            item.forget_seen()
 
     def drop(self, is_lost: Callable[[Pending], bool], error: ClusterError) -> bool:
         """Give up edits that aren't durable and never will be; say whether there were any."""

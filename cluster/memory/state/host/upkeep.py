@@ -55,6 +55,8 @@ def seal_at(state: LogState) -> int | None:
 
 def is_snapshot_due(state: LogState, *, is_own_seal: bool) -> bool:
     """Say whether the document at its seal is to be stored now: by whoever has sealed it first."""
-    patience = 0 if is_own_seal else SEAL_ENTRIES * PATIENCE
-    lag = state.version - state.sealed if not is_own_seal else state.sealed - state.stored
-    return state.sealed > state.stored and not state.has_unknown and lag > patience
+    if state.sealed <= state.stored or state.has_unknown:
+        return False
+    lag = state.version - state.sealed
+    is_late = lag > SEAL_ENTRIES * PATIENCE or state.open_bytes >= SEAL_BYTES * PATIENCE
+    return is_own_seal or is_late

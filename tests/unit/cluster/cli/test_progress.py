@@ -76,6 +76,7 @@ PLAN = Plan(
         (StepFinished("failed", 1, Failure("model", "refused")), "failed: refused"),
         (StepStale((FACTS,)), "stale: facts of cluster/Board (version 3 to 4)"),
         (StepStale((replace(FACTS, is_gone=True),)), "stale: facts of cluster/Board is gone"),
+        (StepStale((), 1, (StepId("a"),)), "stale: the result of a came later"),
         (StateMerged((FACTS, FACTS)), f"merged: {MERGED}; {MERGED}"),
         (
             StateConflicted(

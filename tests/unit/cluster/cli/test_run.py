@@ -29,6 +29,7 @@ from cluster.kernel.vocabulary import (
     Answer,
     Citation,
     Claim,
+    Coherence,
     Failure,
     Program,
     Run,
@@ -219,6 +220,14 @@ def test_flags_reach_the_settings() -> None:
     assert link.timeouts_s == [9.0]
 
 
+def test_the_command_line_says_when_steps_begin() -> None:
+    link = ScriptedLink()
+
+    Ran(link, "why?", "--coherence", "broadcast")
+
+    assert link.coherences == [Coherence.BROADCAST]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -228,6 +237,7 @@ def test_flags_reach_the_settings() -> None:
         ([], "the following arguments are required: GOAL; see `fleetmind run --help`"),
         (["why?", "--deadline", "soon"], "argument --deadline: invalid float value: 'soon'"),
         (["why?", "--deadline", "-1"], "--deadline: -1.0 is no number of seconds above 0"),
+        (["why?", "--coherence", "both"], "argument --coherence: invalid choice: 'both'"),
         (["why?", "--model", "gpt"], "--model: 'gpt' is no model; allowed are"),
         (["why?", "--redis", "x"], "--redis: not a Redis URL"),
         (["why?", "--config", "none.toml"], "none.toml can't be read"),

@@ -65,7 +65,7 @@ def test_a_source_of_no_known_document_is_left_out() -> None:
 
 def test_only_what_the_handler_declares_counts() -> None:
     reads = Reads()
-    reads.narrow([("Board", "facts")], knowledge=False)
+    reads.narrow([("Board", "facts")], knowledge=False, results=False)
     reads.state(BOARD, 4, ["facts", "draft"])
     reads.state("cluster/Plans/x", 2, ["facts"])
     reads.passages("manuals", 7, [("a.md", "1a")])

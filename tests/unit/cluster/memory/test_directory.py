@@ -18,7 +18,16 @@ HELD = CacheStatistics(
     (NamespaceStatistics("docs", 3, 20, 5, 9_000, 1, "no room"),), 1, 2, 3, 4, 5.0
 )
 CODER = Registration(
-    AgentId("coder-0"), "127.0.0.1:1", 1, 2, "runs code", ("Program",), 7, HELD, ("Board.verdict",)
+    AgentId("coder-0"),
+    "127.0.0.1:1",
+    1,
+    2,
+    "runs code",
+    ("Program",),
+    7,
+    HELD,
+    ("Board.verdict",),
+    subscribes=("prices",),
 )
 
 

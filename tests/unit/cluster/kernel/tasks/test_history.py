@@ -29,7 +29,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
 from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, TaskHistory
-from cluster.kernel.vocabulary import Answer, Failure, Finding, Passage, Plan, Step
+from cluster.kernel.vocabulary import Answer, Coherence, Failure, Finding, Passage, Plan, Step
 
 AGENT = AgentId("researcher-0")
 
@@ -142,6 +142,35 @@ def test_nothing_follows_from_a_merge_or_a_conflict() -> None:
 
     assert told.history.orders() == Journal(*FIRST).history.orders()
     assert told.history.length == len(FIRST) + 2
+
+
+BROADCAST = (Submitted("why?", coherence=Coherence.BROADCAST), PlanReady(DIAMOND))
+
+
+def test_a_broadcast_task_begins_all_its_steps_at_once() -> None:
+    assert Journal(*BROADCAST).next_steps == [("a", 1), ("b", 1), ("c", 1), ("d", 1)]
+
+
+def test_a_broadcast_step_begins_with_what_is_there() -> None:
+    journal = Journal(*BROADCAST, started("a"), started("d"), finished("a"), started("b"))
+    journal.add(finished("b"))
+
+    orders = {o.step.id: o for o in journal.history.orders() if isinstance(o, DoStep)}
+
+    assert [result.step for result in orders[StepId("d")].needed] == ["b"]
+    assert journal.history.missing(orders[StepId("d")].step) == ("c",)
+
+
+@pytest.mark.parametrize("early", [finished("b"), stale("b")])
+def test_a_broadcast_step_is_judged_and_ends_only_after_what_it_needs(
+    early: tuple[str, Detail],
+) -> None:
+    journal = Journal(*BROADCAST, started("a"), started("b"))
+
+    with pytest.raises(WireError):
+        journal.add(early)
+    journal.add(finished("a"))
+    journal.add(early)
 
 
 def test_a_step_gets_what_its_needs_came_to() -> None:

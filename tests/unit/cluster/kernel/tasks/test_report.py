@@ -322,7 +322,10 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
         ),
         (Failed(Failure("model", "no")), {"error": {"kind": "model", "message": "no"}}),
         (WasCancelled("stop"), {"reason": "stop"}),
-        (StepStale((FACTS,)), {"changes": [FACTS_LINE], "redo": 1}),
+        (
+            StepStale((FACTS,), 1, (StepId("r1"),)),
+            {"changes": [FACTS_LINE], "redo": 1, "results": ["r1"]},
+        ),
         (StateMerged((FACTS,)), {"changes": [FACTS_LINE]}),
         (
             StateConflicted("cluster/Board", "verdict", "", (ConflictSide('"yes"', "ann"),)),

@@ -27,7 +27,7 @@ UNTOUCHED_RUNS = 20_000
 def saw(*fields: str, declared: bool = False) -> Saw:
     reads = Reads()
     if declared:
-        reads.narrow([("Board", name) for name in fields], knowledge=True)
+        reads.narrow([("Board", name) for name in fields], knowledge=True, results=True)
     reads.state(BOARD, 4, fields)
     reads.passages("manuals", 7, [("a.md", "1a")])
     return reads.saw()
@@ -69,6 +69,27 @@ def test_a_cited_source_that_has_another_document_makes_a_redo() -> None:
 def test_a_cited_source_that_was_forgotten_makes_a_redo() -> None:
     gone = replace(MANUAL, is_gone=True)
     assert changes_of(verdict(STEP, saw(), News(sources=(gone,)), 0)) == (gone,)
+
+
+LATE = News(results=(StepId("facts"),))
+
+
+def test_a_result_that_came_after_a_step_had_begun_makes_a_redo() -> None:
+    made = verdict(STEP, Saw(missing=LATE.results), LATE, 0)
+    assert made == Redo((), "it had begun without the results of facts", LATE.results)
+
+
+def test_a_step_that_has_no_time_for_a_late_result_says_what_it_was_done_without() -> None:
+    made = verdict(STEP, Saw(missing=LATE.results), LATE, 0, has_time=False)
+    assert made == Accepted(degraded=("Step a was done without the results of facts.",))
+
+
+def test_a_late_result_that_does_not_count_is_not_seen_as_missing() -> None:
+    reads = Reads()
+    reads.without(LATE.results)
+    assert not is_fresh(reads.saw())
+    reads.narrow([("Board", "facts")], knowledge=False, results=False)
+    assert is_fresh(reads.saw())
 
 
 def test_a_deleted_document_of_which_something_was_read_makes_a_redo() -> None:

@@ -124,7 +124,7 @@ async def test_a_turn_that_edits_nothing_begins_no_attempt(documents: Documents)
 
 async def test_what_nobody_has_opened_can_not_be_peeked_at(documents: Documents) -> None:
     shared = turn(documents)
-    with pytest.raises(UsageError, match=r"await turn\.open\(Board\)"):
+    with pytest.raises(UsageError, match=r"await `open\(Board\)`"):
         shared.peek(Board)
 
     assert (await shared.open(Board)).spent == 0

@@ -12,6 +12,7 @@ from cluster.kernel.errors import DeliveryError, StaleEpoch, StoreUnavailable, U
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
+from cluster.memory.state.host import follower
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from tests.support.hosts import MemoryCluster, until
@@ -46,6 +47,28 @@ async def cluster() -> AsyncIterator[MemoryCluster]:
         await cluster.add("asker-0", asker)
         await cluster.add("asker-1", asker)
         yield cluster
+
+
+async def test_a_turn_knows_for_how_long_the_store_has_said_nothing(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "STALE_S", 0.05)
+    monkeypatch.setattr(follower, "HEARTBEAT_S", 0.01)
+    seen: list[float] = []
+
+    async def look(message: object, turn: Turn) -> object:
+        await turn.open(Board)
+        seen.append(turn.stale_s)
+        cluster.log.is_down = True
+        await until(lambda: turn.stale_s > 0)
+        cluster.log.is_down = False
+        await until(lambda: turn.stale_s == 0)
+        return Finding(str(turn.peek(Board).spent))
+
+    await cluster.add("researcher-0", look)
+
+    assert await asked_of(cluster, "researcher-0") == Finding("0")
+    assert seen == [0.0]
 
 
 async def board_of(cluster: MemoryCluster) -> dict[str, object]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.kernel.ids import StepId
-from cluster.kernel.state.edits import Edit
+from cluster.kernel.ids import NO_TASK, StepId
+from cluster.kernel.state.attempts import Attempts
+from cluster.kernel.state.edits import Edit, Entry, EntryBody, Seal, from_plain
 from cluster.kernel.state.folding import Fold
 from cluster.memory.state.entries import Appended, LogEntry, StepKey
 from cluster.memory.state.host.attempt import EditAttempt
@@ -31,6 +35,13 @@ def attempt() -> EditAttempt:
 def foreign(version: int, amount: int) -> LogEntry:
     body: Edit = make_edit(edit_id("b", version), spent=make_field("total", 0, amount))
     return LogEntry(version, packed(body))
+
+
+def sealed_fold(body: EntryBody) -> Fold:
+    """What a reader makes of a snapshot that has an edit in it."""
+    fold = Fold()
+    fold.extend([Entry(1, body), Entry(2, Seal(1))])
+    return Fold(fold.snapshot)
 
 
 async def test_an_edit_counts_once_while_the_log_before_it_is_not_here(
@@ -72,6 +83,46 @@ async def test_what_was_appended_while_a_snapshot_was_read_stays(
     assert (board.fields["spent"], board.version) == (1, 1)
 
 
+async def test_an_edit_that_was_written_long_before_its_answer_counts_once(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    spend(board, attempt, 2)
+    run = board.pending.run()
+
+    board.acknowledge(run, Appended(7, 1))
+    board.take([LogEntry(1, run[0].data), foreign(2, 10)])
+
+    assert board.fields["spent"] == 13, "the second one is at 7, and not read yet"
+
+
+async def test_an_edit_that_a_snapshot_brings_before_its_answer_counts_once(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    run = board.pending.run()
+
+    board.replace(sealed_fold(run[0].body), 1, is_same_log=True)
+    assert board.fields["spent"] == 1
+    board.acknowledge(run, Appended(1, 0))
+
+    assert (board.fields["spent"], len(board.pending)) == (1, 0)
+    await attempt.flushed()
+
+
+async def test_an_edit_that_a_snapshot_has_forgotten_counts_once_when_its_answer_comes(
+    board: Document, attempt: EditAttempt
+) -> None:
+    spend(board, attempt)
+    run = board.pending.run()
+
+    forgetful = replace(sealed_fold(run[0].body).snapshot, attempts=Attempts())
+    board.replace(Fold(forgetful), 1, is_same_log=True)
+    board.acknowledge(run, Appended(1, 0))
+
+    assert (board.fields["spent"], len(board.pending)) == (1, 0)
+
+
 async def test_what_was_appended_to_a_log_that_is_gone_is_gone(
     board: Document, attempt: EditAttempt
 ) -> None:
@@ -83,6 +134,35 @@ async def test_what_was_appended_to_a_log_that_is_gone_is_gone(
 
     assert board.fields["spent"] == 2, "only the edit that is under way"
     assert len(board.pending) == 1
+
+
+async def test_what_goes_to_another_log_has_seen_nothing_of_it(
+    board: Document, attempt: EditAttempt
+) -> None:
+    board.take([foreign(1, 10)])
+    spend(board, attempt)
+    board.revert(EditAttempt(StepKey(NO_TASK, StepId("person/a")), "ann"), 1)
+
+    board.replace(Fold(), 2, is_same_log=False)
+
+    [left] = board.pending.run()
+    assert isinstance(left.body, Edit)
+    assert left.body.base_version == 0
+    assert from_plain(json.loads(left.data)) == left.body
+
+
+async def test_an_edit_that_another_log_took_is_not_shown_in_this_one(
+    board: Document, attempt: EditAttempt
+) -> None:
+    board.take([foreign(1, 10)])
+    spend(board, attempt)
+    run = board.pending.run()
+    board.replace(board.fold, 7, is_same_log=True)
+
+    assert board.acknowledge(run, Appended(2, 1, incarnation=8)), "it has to be read"
+
+    assert (board.fields["spent"], board.version) == (10, 1)
+    await attempt.flushed()
 
 
 async def test_edits_of_two_attempts_go_in_the_order_in_which_they_were_made(

@@ -324,6 +324,24 @@ async def test_what_a_log_brings_is_told(log: UnsteadyStateLog, there: Documents
     await watching.close()
 
 
+async def test_who_watches_a_document_is_called_until_he_has_enough(
+    here: Documents, there: Documents
+) -> None:
+    calls: list[str] = []
+    await here.open(BOARD)
+    end = here.watchers.add(BOARD, lambda: calls.append("news"))
+    other = await there.open(BOARD)
+
+    spend(other, await step(there))
+    await until(lambda: len(calls) == 1)
+    end()
+    spend(other, await step(there))
+    await other.flushed()
+    await here.open(BOARD, is_fresh=True)
+
+    assert len(calls) == 1
+
+
 async def test_closing_writes_what_is_pending(log: UnsteadyStateLog, here: Documents) -> None:
     board = await here.open(BOARD)
     spend(board, here.person("driver"))

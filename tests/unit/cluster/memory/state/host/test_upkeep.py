@@ -61,3 +61,5 @@ def test_a_snapshot_that_another_host_owes_is_stored_when_it_fails_to_come() -> 
     assert not is_snapshot_due(SEALED, is_own_seal=False)
     late = replace(SEALED, version=100 + SEAL_ENTRIES * PATIENCE + 1)
     assert is_snapshot_due(late, is_own_seal=False)
+    large = replace(SEALED, open_bytes=SEAL_BYTES * PATIENCE)
+    assert is_snapshot_due(large, is_own_seal=False), "a full log gets no more entries"
