@@ -71,7 +71,7 @@ class Document:
         self.clock = clock
         self.readers = Readers(opened_at=clock.now())
         self._stamp = fold.stamp
-        self._overlay: Contents | None = None
+        self.overlay: Contents | None = None
         """The fold with what is pending on top; None where it has to be made again."""
         self._shown_version: int | None = None
         """Up to where the overlay shows the log, where that isn't up to where it is known."""
@@ -181,18 +181,18 @@ class Document:
         size += attempt.name_bytes + _ENVELOPE_BYTES
         self.pending.check_room(self.name, body, size)
         self.pending.add(Pending(attempt, body, size))
-        if self._overlay is not None:
-            self._overlay.apply(Entry(self.fold.version + len(self.pending), body))
+        if self.overlay is not None:
+            self.overlay.apply(Entry(self.fold.version + len(self.pending), body))
         self._view = None
 
     def _overlaid(self) -> Contents:
         """Return the fold with what is pending on top; made when somebody reads."""
-        if self._overlay is None:
-            self._overlay = self.fold.branch()
+        if self.overlay is None:
+            self.overlay = self.fold.branch()
             # With the versions that they will have if nobody else writes.
             for version, item in enumerate(self.pending, self.fold.version + 1):
-                self._overlay.apply(Entry(version, item.body))
-        return self._overlay
+                self.overlay.apply(Entry(version, item.body))
+        return self.overlay
 
     def _show_news(self, known: int) -> None:
         """Let readers see what came after a version, unless there is too little of it.
@@ -202,17 +202,25 @@ class Document:
         if self._shown_version is None:
             self._shown_version = known
         news = self.fold.version - self._shown_version
-        if self._overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
+        if self.overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
             self._change()
 
     def _change(self) -> None:
         """Note that readers see something else from now on."""
-        self._overlay = self._view = self._shown_version = None
+        self.overlay = self._view = self._shown_version = None
 
     # What follows is its keeper's.
 
-    def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
-        """Take in that edits are durable; say whether the log has to be read to know the rest."""
+    def acknowledge(
+        self, run: Sequence[Pending], appended: Appended, made: Contents | None = None
+    ) -> bool:
+        """Take in that edits are durable; say whether the log has to be read to know the rest.
+
+        Args:
+            run: the edits.
+            appended: what became of them.
+            made: what `made_by` has returned before.
+        """
         if self.incarnation and appended.incarnation not in (0, self.incarnation):
             self.pending.acknowledge_elsewhere(run, appended.version)
             self._change()
@@ -235,12 +243,13 @@ class Document:
             self._change()
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
-        is_new = self._extend(entries, sum(len(item.data) for item in new))
+        size = sum(len(item.data) for item in new)
+        is_new = self._extend(entries, size, made if is_as_shown else None)
         # Most edits meet no others: what readers see then is what the log has made.
         if not is_as_shown or self._shown_version is not None:
             self._show_news(known)
         elif not self.pending:
-            self._overlay = None
+            self.overlay = None
         return self.fold.version < appended.version or not is_new
 
     def take(self, entries: Sequence[LogEntry]) -> Sequence[Entry]:
@@ -253,9 +262,9 @@ class Document:
             self._show_news(known)
         return new
 
-    def _extend(self, entries: Sequence[Entry], size: int) -> bool:
+    def _extend(self, entries: Sequence[Entry], size: int, made: Contents | None = None) -> bool:
         sealed = self.fold.snapshot.version
-        is_new = self.fold.extend(entries)
+        is_new = self.fold.extend(entries, made)
         if is_new:
             is_sealed = self.fold.snapshot.version > sealed
             self.open_bytes = 0 if is_sealed else self.open_bytes + size
@@ -287,6 +296,18 @@ class Document:
         """Give up what attempts have pending."""
         if self.pending.drop(lambda item: is_lost(item.attempt), error):
             self._change()
+
+
+def made_by(document: Document, run: Sequence[Pending]) -> Contents | None:
+    """Return what a document will be once edits that are all it has pending are in its log.
+
+    If nobody writes in between: readers have been shown it, and the fold need not make it again.
+    None where they haven't.
+    """
+    shown = document.overlay
+    if shown is None or document.version != document.fold.version:
+        return None
+    return shown.copy() if len(document.pending) == len(run) else None
 
 
 def trusted_conflicts(document: Document) -> Sequence[Conflict]:
