@@ -7,11 +7,12 @@ its edits says what it was made from. Called by whoever offers documents to turn
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Generic, TypeVar
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.edits import FieldEdit
+from cluster.kernel.state.folding import own_fields
 from cluster.kernel.state.own_policies import MergeFunction, Policies
 from cluster.kernel.state.policies import BY_KEY, SIBLINGS
 from cluster.kernel.state.values import ABSENT, Slot, Value, is_same
@@ -24,7 +25,6 @@ from cluster.state.shared_state import (
     fields_of,
     fill,
     lazy,
-    source_of,
 )
 
 State = TypeVar("State", bound=SharedState)
@@ -33,16 +33,18 @@ State = TypeVar("State", bound=SharedState)
 class Editing(Generic[State]):
     """One edit of a document, begun at what its fields were."""
 
+    __slots__ = ("_source", "model")
+
     def __init__(self, state: type[State], fields: Mapping[str, Value]) -> None:
-        # A copy: what documents offer is a live view, and this edit has one base.
-        self._source = Source(fields_of(state), dict(fields), is_open=True)
+        # A copy: this edit has one base, whatever its document becomes.
+        self._source = Source(fields_of(state), own_fields(fields), is_open=True)
         self.model: State = lazy(state, self._source, {})
         """What the program edits; it works on its own copies."""
 
     @property
-    def reads(self) -> frozenset[str]:
+    def reads(self) -> Collection[str]:
         """The fields that were read, since what was made from them can become stale."""
-        return frozenset(self._source.seen)
+        return self._source.seen.keys()
 
     def finish(self) -> dict[str, FieldEdit]:
         """Return what has been changed, and let the model be changed no further.
@@ -51,8 +53,9 @@ class Editing(Generic[State]):
             StateInvalid: a field holds what its type doesn't allow; nothing is to be written.
             UsageError: a field has been changed as its policy can't merge.
         """
-        self._source.is_open = False
-        return edits_between(self._source.fields, self.model)
+        source = self._source
+        source.is_open = False
+        return _edits(source.schema, source.fields, source.seen, self.model)
 
     def written_by(self, durable: Callable[[], Awaitable[None]]) -> None:
         """Let who has the model wait until the edit is durable: `SharedState.flushed`."""
@@ -77,7 +80,7 @@ class StateView(Generic[State]):
                 has changed them.
         """
         if revision != self._revision:
-            self._show(dict(fields))
+            self._show(own_fields(fields))
             self._revision = revision
         return self._model
 
@@ -115,16 +118,20 @@ def edits_between(before: Mapping[str, Value], after: SharedState) -> dict[str, 
         StateInvalid: the model holds what a field's type doesn't allow.
         UsageError: a field has been changed as its policy can't merge.
     """
-    fields, source = fields_of(type(after)), source_of(after)
-    seen: Mapping[str, Value] = {}
-    if source is not None and source.fields is before:
-        seen = source.seen
-    else:
-        fill(after)
+    fill(after)
+    return _edits(fields_of(type(after)), before, {}, after)
+
+
+def _edits(
+    schema: Mapping[str, FieldSchema],
+    before: Mapping[str, Value],
+    seen: Mapping[str, Value],
+    after: SharedState,
+) -> dict[str, FieldEdit]:
     edits: dict[str, FieldEdit] = {}
     # What isn't there has not been read, and so not been changed.
     for name, value in after.__dict__.items():
-        field = fields[name]
+        field = schema[name]
         old = before.get(name, field.default)
         edit = None if value is old else _edit(field, old, seen.get(name, ABSENT), value)
         if edit is not None:
@@ -152,13 +159,13 @@ def functions_of(state: type[SharedState]) -> dict[str, MergeFunction]:
 
 def _edit(field: FieldSchema, old: Value, seen: Slot, value: Any) -> FieldEdit | None:
     """Return the edit of a field whose value may have been changed, in place too."""
+    if type(value) in field.passing and type(old) in field.passing:
+        return None if is_same(old, value) else _by_policy(field, old, value, is_retyped=False)
     if isinstance(value, Entries) and value.plain is old:
         if field.policy is BY_KEY:
             delta = BY_KEY.difference_at(value.plain, value.touched())
             return None if delta is None else FieldEdit(field.rule.name, delta, field.default)
         return _by_policy(field, old, value.written(), is_retyped=False)
-    if type(value) in field.passing and type(old) in field.passing:
-        return None if is_same(old, value) else _by_policy(field, old, value, is_retyped=False)
     new = value if field.is_plain(value) else field.written(value)
     if seen is ABSENT or field.is_keyed:
         seen = field.seen(old)  # it was assigned before it was read, or in place of its entries

@@ -32,7 +32,7 @@ class EntrySource:
         """Read an entry."""
         value = self._field.read_entry(key, plain)
         if self._is_open:
-            self._seen[key] = self._field.written_entry(key, value)
+            self._seen[key] = self._field.seen_entry(key, value)
         return value
 
     def values(self, unread: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class EntrySource:
                 read, since what was read may have been changed in place.
         """
         touched: dict[str, Slot] = {}
-        for key in [*self._seen, *(key for key in put if key not in self._seen)]:
+        for key in self._seen | put if self._seen else put:
             value = now(key, ABSENT)
             if value is ABSENT:
                 touched[key] = ABSENT
@@ -61,12 +61,10 @@ class EntrySource:
         return touched
 
     def _look(self, key: str, value: Any, touched: dict[str, Slot]) -> None:
-        field, seen = self._field, self._seen.get(key, ABSENT)
-        new = field.written_entry(key, value)
-        if seen is not ABSENT and is_same(seen, new):
-            return
-        field.read_entry(key, new)  # what was changed in place was not checked then
-        touched[key] = self._carried(key, seen, new)
+        seen = self._seen.get(key, ABSENT)
+        new = self._field.changed_entry(key, value)
+        if seen is ABSENT or not is_same(seen, new):
+            touched[key] = self._carried(key, seen, new)
 
     def _carried(self, key: str, seen: Slot, new: Value) -> Value:
         """Return an entry's new value, with what the program's class doesn't know of the old."""

@@ -227,7 +227,7 @@ class SharedState(BaseModel):
 def source_of(state: SharedState) -> Source | None:
     """Return where a model reads its fields, if a program has not made it itself."""
     try:
-        source: Source | None = object.__getattribute__(state, _SOURCE)
+        source: Source | None = _get_source(state)
     except AttributeError:
         return None
     return source
@@ -245,8 +245,12 @@ def fill(state: object) -> None:
 def lazy(state: type[SharedState], source: Source, values: dict[str, Any]) -> Any:
     """Return a model that reads its fields from a source, but for the values it has."""
     model = bare(state, values)
-    object.__setattr__(model, _SOURCE, source)
+    _put_source(model, source)
     return model
+
+
+_put_source = SharedState.__dict__[_SOURCE].__set__
+_get_source = SharedState.__dict__[_SOURCE].__get__
 
 
 def fields_of(state: type[SharedState]) -> Mapping[str, FieldSchema]:

@@ -41,6 +41,15 @@ class Contents:
         """Names of policies that edits call for and this process doesn't know."""
         self.faults: list[BrokenPolicy] = []
 
+    def copy(self) -> Contents:
+        """Return the same to apply other entries to, apart from this."""
+        fields, writers, conflicts = self.fields, self.writers, self.conflicts
+        held = Folded(0, fields, writers, conflicts, is_deleted=self.is_deleted)
+        made = Contents(held, self._find_policy)
+        made.strangers |= self.strangers
+        made.faults += self.faults
+        return made
+
     def folded(self, version: int, attempts: Attempts) -> Folded:
         """Return the document as it is; who removed what is no longer there is forgotten."""
         writers = {place: each for place, each in self.writers.items() if self._is_there(place)}

@@ -16,9 +16,13 @@ from cluster.kernel.state.stamps import EditId, Stamp
 from cluster.kernel.state.values import ABSENT, Slot, Value, as_dict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FieldEdit:
-    """What an edit does to one field, by the policy that the field had in the writer's program."""
+    """What an edit does to one field, by the policy that the field had in the writer's program.
+
+    Nobody changes one, nor an `Edit` or an `Entry`: frozen they would take three times as long to
+    make, and every reader makes one of each.
+    """
 
     policy: str
     delta: FieldDelta
@@ -27,7 +31,7 @@ class FieldEdit:
     because any other one may be undone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Edit:
     """Changes of some fields; the stamp names the author."""
 
@@ -101,7 +105,7 @@ Authored: TypeAlias = Edit | Resolution | Reversal | Deletion
 EntryBody: TypeAlias = Authored | Withdrawal | Seal | Unread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One entry of a log; versions count from 1 without a gap."""
 

@@ -32,6 +32,10 @@ from cluster.kernel.state.values import Value
 EARLY_MAX = 1_000
 """Entries kept while one before them is missing; the others are read again when it has come."""
 
+MARK_ENTRIES = 32
+"""So many entries apart the document is kept as it was, so that sealing applies no more again."""
+MARKS_MAX = 32
+
 _AUTHORED = (Edit, Resolution, Reversal, Deletion)
 
 
@@ -51,6 +55,8 @@ class Fold:
         self._base = snapshot
         self._live: list[Entry] = []
         self._early: dict[int, Entry] = {}
+        self._marks: list[tuple[int, Contents]] = []
+        """Versions since the last seal, and the document at each."""
         self._unknown: set[str] = set()
         self._stamp = max((each.stamp for each in snapshot.writers.values()), default=NO_STAMP)
         self._refold()
@@ -111,11 +117,7 @@ class Fold:
 
     def branch(self) -> Contents:
         """Return the document to apply entries to that are not in the log yet, apart from this."""
-        made = self._contents
-        held = Folded(
-            self.version, made.fields, made.writers, made.conflicts, is_deleted=made.is_deleted
-        )
-        return Contents(held, self._policies.find)
+        return self._contents.copy()
 
     def without(self, step: AttemptKey, up_to: int) -> Folded:
         """Return the document as it would be at a version had a step written nothing.
@@ -130,18 +132,29 @@ class Fold:
                 contents.apply(entry)
         return contents.folded(max(up_to, self._base.version), attempts)
 
-    def extend(self, entries: Iterable[Entry]) -> bool:
-        """Take entries in, in whatever order and however often; say whether there was a new one."""
+    def extend(self, entries: Iterable[Entry], made: Contents | None = None) -> bool:
+        """Take entries in, in whatever order and however often; say whether there was a new one.
+
+        Args:
+            entries: what is to be known.
+            made: the document with all of them applied to it by who had a branch, if they are what
+                follows and all count; it is the fold's from then on.
+        """
         before = self.version
+        if made is not None:
+            self._contents = made
         for entry in entries:
             ahead = entry.version - self.version
             if ahead == 1 or (ahead > 1 and len(self._early) < EARLY_MAX):
                 self._early[entry.version] = entry
             while (following := self._early.pop(self.version + 1, None)) is not None:
                 self._live.append(following)
-                self._add(following)
+                self._add(following, is_applied=made is not None and following is entry)
         if self._is_dirty:
             self._refold()
+        marked = self._marks[-1][0] if self._marks else self._base.version
+        if self.version - marked >= MARK_ENTRIES:
+            self._marks = [*self._marks[-MARKS_MAX:], (self.version, self._contents.copy())]
         return self.version > before
 
     def undoable(self, version: int) -> Entry:
@@ -157,7 +170,7 @@ class Fold:
             raise UsageError(f"the log has no edit of version {version}")
         return found[0]
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, *, is_applied: bool) -> None:
         """Apply the latest entry, or note that it changes what counts of those before it."""
         body = entry.body
         if isinstance(body, _AUTHORED):
@@ -165,7 +178,10 @@ class Fold:
             self._is_dirty |= isinstance(body, Reversal)
             self._is_dirty |= self._attempts.raise_to(body.id.attempt_key, body.id.generation)
             if not self._is_dirty:
-                self._set_fate(entry, self._attempts.admit(body.id))
+                fate = self._attempts.admit(body.id)
+                if not is_applied:
+                    self._set_fate(entry, fate)
+                self._is_dirty |= is_applied and fate is not Fate.COUNTS
         elif isinstance(body, Withdrawal):
             key = body.task, body.step
             self._is_dirty |= self._attempts.raise_to(key, body.before_generation)
@@ -183,28 +199,55 @@ class Fold:
     def _refold(self) -> None:
         """Fold all from the last seal on, by what is known now of what counts."""
         self._attempts, self._fates = _fates(self._base.attempts, self._live)
-        self._contents = self._folded_from_base(self._live)
+        self._contents = Contents(self._base, self._policies.find)
+        self._apply(self._contents, self._live)
+        self._marks = []
         self._is_dirty = False
 
-    def _folded_from_base(self, entries: Iterable[Entry]) -> Contents:
-        contents = Contents(self._base, self._policies.find)
+    def _apply(self, contents: Contents, entries: Iterable[Entry]) -> None:
         for entry in entries:
             if entry.version not in self._fates and contents.apply(entry) is Fate.IGNORED:
                 self._fates[entry.version] = Fate.IGNORED
-        return contents
 
     def _seal(self, up_to: int) -> None:
         """Let the document at a version be what the rest is folded on."""
         if up_to <= self._base.version:
             return
         sealed = [each for each in self._live if each.version <= up_to]
+        before = self._fates
         _, self._fates = _fates(self._base.attempts, self._live)
-        contents = self._folded_from_base(sealed)
+        is_sure = not self._is_dirty and _counting(before) == _counting(self._fates)
+        marks = [each for each in self._marks if each[0] <= up_to and is_sure]
+        since, contents = (
+            marks[-1] if marks else (self._base.version, Contents(self._base, self._policies.find))
+        )
+        self._apply(contents, (each for each in sealed if each.version > since))
         self._unknown |= contents.strangers
-        attempts = _remembered(self._base.attempts, sealed)
-        self._base = contents.folded(up_to, attempts)
+        self._base = contents.folded(up_to, _remembered(self._base.attempts, sealed))
         del self._live[: len(sealed)]
-        self._refold()
+        attempts, fates = _fates(self._base.attempts, self._live)
+        # What a snapshot leaves out, and what is known otherwise from now on, changes the rest.
+        if (
+            is_sure
+            and len(self._base.writers) == len(contents.writers)
+            and fates == {at: fate for at, fate in before.items() if at > up_to}
+            and not (self._contents.strangers or self._contents.faults)
+        ):
+            self._attempts, self._fates = attempts, fates
+            self._marks = [each for each in self._marks if each[0] > up_to]
+        else:
+            self._refold()
+
+
+def _counting(fates: Mapping[int, Fate]) -> Mapping[int, Fate]:
+    """Return what is said of entries, but for those that count and do nothing."""
+    return {version: fate for version, fate in fates.items() if fate is not Fate.IGNORED}
+
+
+def own_fields(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a copy of what a fold offers, which is a live view."""
+    # `dict` would ask a view for each of its keys.
+    return fields.copy() if type(fields) is MappingProxyType else dict(fields)
 
 
 def _fates(sealed: Attempts, live: Sequence[Entry]) -> tuple[Attempts, dict[int, Fate]]:

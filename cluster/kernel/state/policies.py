@@ -86,7 +86,7 @@ class ByKey:
             if was is not ABSENT:
                 seen[key] = was
             if mine is not ABSENT:
-                new[key] = checked(mine)
+                new[key] = checked(mine, was)
         return {"base": seen, "new": new} if seen or new else None
 
     def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
@@ -242,6 +242,8 @@ class _Total:
         if is_same(base, mine):
             return None
         checked(mine)
+        if type(base) is type(mine) is int:
+            return {"base": base, "new": mine}
         if not (base is None or _is_number(base)) or not _is_number(mine):
             raise UsageError("total merges numbers")
         return {"base": base, "new": mine}

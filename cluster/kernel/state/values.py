@@ -9,6 +9,7 @@ they are in JSON; Python's `==` takes them for one, so it is `is_same` that comp
 from __future__ import annotations
 
 import json
+import marshal
 import math
 from collections.abc import Iterable
 from enum import Enum
@@ -35,6 +36,7 @@ DEPTH_MAX = 64
 """How many containers may lie in each other."""
 INT_BITS_MAX = 1024
 """Far below where Python refuses to write a number (4,300 digits), so that sums stay below it."""
+_SMALL = 1 << 60
 
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -51,31 +53,53 @@ def canonical_text(value: Value) -> str:
     return _ENCODER.encode(value)
 
 
+_EACH_IN_FULL = 2
+"""The last format of marshal that says an object again where it stands twice."""
+
+
 def is_same(one: Value, other: Value) -> bool:
     """Say whether two values have equal canonical bytes, without making them."""
     if one is other:
         return True
-    # The second half decides; the first is in C and rejects most of what differs.
-    return one == other and _is_alike(one, other)
+    # The last part decides; what is before it is in C, and finds most of what differs, or doesn't.
+    return one == other and (_has_equal_bytes(one, other) or _is_alike(one, other))
+
+
+def _has_equal_bytes(one: Value, other: Value) -> bool:
+    """Say whether two values are the same to the types and the order of all their parts."""
+    if type(one) is not dict and type(one) is not list:
+        return False
+    try:
+        return marshal.dumps(one, _EACH_IN_FULL) == marshal.dumps(other, _EACH_IN_FULL)
+    except ValueError:
+        return False  # no plain values, or too deep
 
 
 def _is_alike(one: Value, other: Value) -> bool:
     """Say whether two values that are equal for Python are so in their types too."""
     if type(one) is not type(other):
         return False
-    # What is the same object needs no call: copies share their leaves.
+    pairs: Iterable[tuple[Value, Value]] = ()
     if isinstance(one, dict):
         assert isinstance(other, dict)
-        pairs = ((value, other[key]) for key, value in one.items())
-        return all(mine is theirs or _is_alike(mine, theirs) for mine, theirs in pairs)
-    if isinstance(one, list):
+        pairs = zip(one.values(), map(other.__getitem__, one), strict=True)
+    elif isinstance(one, list):
         assert isinstance(other, list)
-        both = zip(one, other, strict=True)
-        return all(mine is theirs or _is_alike(mine, theirs) for mine, theirs in both)
-    if isinstance(one, float):
+        pairs = zip(one, other, strict=True)
+    elif isinstance(one, float):
         assert isinstance(other, float)
         return math.copysign(1.0, one) == math.copysign(1.0, other)  # 0.0 and -0.0
+    for mine, theirs in pairs:
+        # What is the same object needs no call, and what is equal and of one type, mostly none.
+        if mine is theirs or (type(mine) is type(theirs) and type(mine) in _EXACT):
+            continue
+        if not _is_alike(mine, theirs):
+            return False
     return True
+
+
+_EXACT = frozenset([str, int, bool])
+"""Of these, what is equal and of one type has equal canonical bytes."""
 
 
 def copied(value: Value) -> Value:
@@ -104,10 +128,33 @@ def as_dict(value: Value) -> dict[str, Value]:
     return value
 
 
-def checked(value: object) -> Value:
-    """Return the value itself where it is a plain one, and raise `UsageError` where it is not."""
-    _check(value, DEPTH_MAX)
+def checked(value: object, was: object = ABSENT) -> Value:
+    """Return the value itself where it is a plain one, and raise `UsageError` where it is not.
+
+    Args:
+        value: what is to be one.
+        was: what it has been made from and was checked before: what is equal in both is not looked
+            at again, since an edit changes little of a large value.
+    """
+    _check_beside(was, value, DEPTH_MAX)
     return value  # type: ignore[return-value]  # that it is one is what was checked
+
+
+def _check_beside(was: object, now: object, depth: int) -> None:
+    if type(was) is not type(now):
+        _check(now, depth)
+    elif isinstance(was, dict) and isinstance(now, dict):
+        for key, each in now.items():
+            if key not in was:
+                _check_container({key: each}, depth)
+            elif each != was[key]:
+                _check_beside(was[key], each, depth - 1)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for one, each in zip(was, now, strict=True):
+            if each != one:
+                _check_beside(one, each, depth - 1)
+    else:
+        _check(now, depth)
 
 
 def _check(value: object, depth: int) -> None:
@@ -138,11 +185,17 @@ def _check_container(value: dict[object, object] | list[object], depth: int) -> 
         for key in value:
             if type(key) is not str:
                 raise UsageError(f"the keys of shared state are text, and {key!r} is none")
-            _check_text(key)
+            if not key.isascii():
+                _check_text(key)
         elements = value.values()
     for each in elements:
-        # Most are plain text, which needs no call.
-        if not (type(each) is str and each.isascii()):
+        kind = type(each)
+        # What nearly all elements are needs no call.
+        if not (
+            (kind is str and each.isascii())  # type: ignore[attr-defined]  # it is text
+            or (kind is int and -_SMALL < each < _SMALL)  # type: ignore[operator]  # a number
+            or kind is bool
+        ):
             _check(each, depth - 1)
 
 

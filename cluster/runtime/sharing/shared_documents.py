@@ -61,16 +61,18 @@ class SharedDocuments:
         self.reads = reads
         self._task_ttl_s = task_ttl_s
         self._is_over = False
-        self._attempt: EditAttempt | None = None
+        self.author: EditAttempt | None = None
+        """The attempt that all edits are of; None while it is not begun."""
         self._beginning = asyncio.Lock()
         self._held: dict[str, Document] = {}
+        self._names: dict[_ViewKey, str] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
         self._publisher = Publisher(self._add)
 
     @property
     def generation(self) -> int:
         """Which attempt at its step this is; 0 while there is none, since nothing was edited."""
-        return 0 if self._attempt is None else self._attempt.key.generation
+        return 0 if self.author is None else self.author.key.generation
 
     def edit(self, document: Document, edits: Mapping[str, FieldEdit], *, at: int) -> None:
         """Edit a document as one that was seen at a version; raises what `Document.edit` does.
@@ -78,9 +80,10 @@ class SharedDocuments:
         Raises:
             UsageError: the turn has ended: its result would stand without this.
         """
-        if self._is_over or self._attempt is None:
+        author = self.author
+        if self._is_over or author is None:
             raise _too_late(document.name)
-        document.edit(self._attempt, edits, at=at)
+        document.edit(author, edits, at=at)
 
     async def attempt(self) -> EditAttempt:
         """Return the attempt that all edits are of, begun if it was not.
@@ -89,11 +92,11 @@ class SharedDocuments:
             StaleEpoch: it is too late for one.
             StoreUnavailable: it can't be begun.
         """
-        if self._attempt is None:
+        if self.author is None:
             async with self._beginning:
-                if self._attempt is None:
-                    self._attempt = await self._begin()
-        return self._attempt
+                if self.author is None:
+                    self.author = await self._begin()
+        return self.author
 
     def state(
         self, of: type[State], *, key: str = "", scope: str | None = None
@@ -103,7 +106,15 @@ class SharedDocuments:
         Where the block raises, nothing is. It may span awaits: others go on meanwhile, and their
         edits and this one merge.
         """
-        return _Block(self, of, document_name(of, key, self._task, scope))
+        return _Block(self, of, self._name(of, key, scope))
+
+    def _name(self, of: type[SharedState], key: str, scope: str | None) -> str:
+        try:
+            return self._names[of, key, scope]
+        except (KeyError, TypeError):  # programs pass what they like as a class
+            name = document_name(of, key, self._task, scope)
+            self._names[of, key, scope] = name
+            return name
 
     async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         """Return a document as it is, read where it wasn't; from then on `peek` shows it.
@@ -112,7 +123,7 @@ class SharedDocuments:
             StoreUnavailable: it isn't open here, and can't be read.
             UsageError: there is no such document, as `document_name` says.
         """
-        await self.held(of, document_name(of, key, self._task, scope))
+        await self.held(of, self._name(of, key, scope))
         return self.peek(of, key=key, scope=scope)
 
     def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
@@ -128,7 +139,7 @@ class SharedDocuments:
         return model
 
     def _viewed(self, of: type[State], key: str, scope: str | None) -> TurnView[State]:
-        name = document_name(of, key, self._task, scope)
+        name = self._name(of, key, scope)
         document = self._held.get(name) or self._documents.peek(name)
         if document is None:
             raise UsageError(f"{name} isn't open here: await `open({of.__name__})` before `peek`")
@@ -137,16 +148,20 @@ class SharedDocuments:
         self._views[of, key, scope] = view
         return view
 
+    def held_here(self, name: str) -> Document | None:
+        """Return a document that this holds already."""
+        return self._held.get(name)
+
     def publish(self, topic: str, value: object) -> None:
         """Add a value to a topic of the task, soon; raises what `Turn.publish` does."""
         if self._is_over:
             raise _too_late(topic)
-        document_name(Topic, checked_topic(topic), self._task)
+        self._name(Topic, checked_topic(topic), None)
         self._publisher.publish(topic, published(value))
 
     async def _add(self, topic: str, value: Value) -> None:
         await self.attempt()
-        document = await self.held(Topic, document_name(Topic, topic, self._task))
+        document = await self.held(Topic, self._name(Topic, topic, None))
         editing = Editing(Topic, document.fields)
         check_room(topic, len(editing.model.values))
         editing.model.values.append(value)
@@ -187,11 +202,11 @@ class SharedDocuments:
             StateDeleted: a document was deleted while an edit of it was under way.
             StoreUnavailable: not all is durable after ``timeout_s`` seconds.
         """
-        if self._attempt is None:
+        if self.author is None:
             return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._documents.flush(self._attempt)
+                await self._documents.flush(self.author)
         except TimeoutError as error:
             raise StoreUnavailable(
                 f"the store has not taken all edits of shared state within {timeout_s:.1f} s"
@@ -225,19 +240,24 @@ def _too_late(name: str) -> UsageError:
 class _Block(Generic[State]):
     """One edit of a document, from the begin of its block to the end."""
 
+    __slots__ = ("_document", "_editing", "_name", "_of", "_shared", "_version")
+
     def __init__(self, shared: SharedDocuments, of: type[State], name: str) -> None:
         self._shared = shared
         self._of = of
         self._name = name
 
     async def __aenter__(self) -> State:
-        await self._shared.attempt()
-        self._document = document = await self._shared.held(self._of, self._name)
+        # The first block of a turn begins it and opens the document; all others find both.
+        shared = self._shared
+        if shared.author is None:
+            await shared.attempt()
+        document = shared.held_here(self._name) or await shared.held(self._of, self._name)
         if document.is_deleted:
             raise deleted(document.name)
-        self._version = document.version
-        self._editing = Editing(self._of, document.fields)
-        return self._editing.model
+        self._document, self._version = document, document.version
+        self._editing = editing = Editing(self._of, document.fields)
+        return editing.model
 
     async def __aexit__(
         self,

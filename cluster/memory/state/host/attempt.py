@@ -7,7 +7,6 @@ became of its edits, and waited for by whoever records the result of the step.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Self
 
 from cluster.kernel.errors import ClusterError, StaleEpoch
@@ -28,7 +27,9 @@ class EditAttempt:
         self.author = author
         self.error: ClusterError | None = None
         """Why an edit of it is lost, the first one's: its result must not be recorded then."""
-        self._ordinals: Counter[str] = Counter()
+        self.name_bytes = 6 * (len(key.task) + len(key.step) + len(author))
+        """What its names take at most in each of its edits."""
+        self._ordinals: dict[str, int] = {}
         self._expected = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -49,13 +50,14 @@ class EditAttempt:
 
     def next_ordinal(self, document: str) -> int:
         """Return the number of its next edit to a document."""
-        self._ordinals[document] += 1
-        return self._ordinals[document]
+        ordinal = self._ordinals[document] = self._ordinals.get(document, 0) + 1
+        return ordinal
 
     def expect(self) -> None:
         """Note that an edit has been made which isn't durable yet."""
+        if not self._expected:
+            self._is_idle.clear()
         self._expected += 1
-        self._is_idle.clear()
 
     def end(self, error: ClusterError | None = None) -> None:
         """Note that one of the expected edits is durable, or why it never will be."""

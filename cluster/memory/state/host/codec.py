@@ -31,7 +31,7 @@ def packed(body: EntryBody) -> bytes:
 def unpacked(document: str, entry: LogEntry) -> Entry:
     """Read an entry; raises `WireError` where it is damaged."""
     try:
-        return Entry(entry.version, from_plain(from_json(entry.data)))
+        return Entry(entry.version, from_plain(from_json(entry.data, cache_strings="keys")))
     except (ValueError, RecursionError) as error:
         raise WireError(f"version {entry.version} of {document} can't be read: {error}") from error
 

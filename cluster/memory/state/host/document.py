@@ -18,7 +18,7 @@ from cluster.kernel.errors import ClusterError, StateDeleted
 from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.contents import Contents
 from cluster.kernel.state.edits import Authored, Edit, Entry, FieldEdit, Resolution, Reversal
-from cluster.kernel.state.folding import Fold
+from cluster.kernel.state.folding import Fold, own_fields
 from cluster.kernel.state.merging import FieldDelta
 from cluster.kernel.state.stamps import EditId, Stamp
 from cluster.kernel.state.values import ABSENT, Slot, Value
@@ -71,7 +71,7 @@ class Document:
         self.clock = clock
         self.readers = Readers(opened_at=clock.now())
         self._stamp = fold.stamp
-        self._overlay: Contents | None = None
+        self.overlay: Contents | None = None
         """The fold with what is pending on top; None where it has to be made again."""
         self._shown_version: int | None = None
         """Up to where the overlay shows the log, where that isn't up to where it is known."""
@@ -88,7 +88,7 @@ class Document:
         view = self._view
         if view is None:
             shown = self._overlaid().fields if self.pending else self.fold.fields
-            view = self._view = MappingProxyType(dict(shown))
+            view = self._view = MappingProxyType(own_fields(shown))
         return view
 
     @property
@@ -124,7 +124,9 @@ class Document:
             UsageError: the edit is larger than `EDIT_BYTES_MAX`.
         """
         seen = self.version if at is None else at
-        size = sum(_size(name, change.delta, change.default) for name, change in fields.items())
+        size = 0
+        for name, change in fields.items():
+            size += _size(name, change.delta, change.default)
         identity, stamp = self._signed(attempt)
         self._put(attempt, Edit(identity, stamp, seen, fields), size)
 
@@ -157,7 +159,7 @@ class Document:
         last = self.pending.last
         if last is not None:
             waiter = asyncio.get_running_loop().create_future()
-            last.waiters.append(waiter)
+            last.waiters = (*last.waiters, waiter)
             await waiter
 
     def _signed(self, attempt: EditAttempt) -> tuple[EditId, Stamp]:
@@ -166,31 +168,31 @@ class Document:
             raise attempt.error
         if self._refusal is not None:
             raise self._refusal
-        if self.fold.is_deleted:
+        fold = self.fold
+        if fold.is_deleted:
             raise deleted(self.name)
         key = attempt.key
         ordinal = attempt.next_ordinal(self.name)
-        latest = max(self._stamp, self.fold.stamp)
+        latest = max(self._stamp, fold.stamp)
         self._stamp = latest.next(int(self.clock.wall() * 1000), attempt.author)
         return EditId(key.task, key.step, key.generation, ordinal), self._stamp
 
     def _put(self, attempt: EditAttempt, body: Authored, size: int) -> None:
-        size += 6 * (len(attempt.key.task) + len(attempt.key.step) + len(attempt.author))
-        size += _ENVELOPE_BYTES
+        size += attempt.name_bytes + _ENVELOPE_BYTES
         self.pending.check_room(self.name, body, size)
         self.pending.add(Pending(attempt, body, size))
-        if self._overlay is not None:
-            self._overlay.apply(Entry(self.fold.version + len(self.pending), body))
+        if self.overlay is not None:
+            self.overlay.apply(Entry(self.fold.version + len(self.pending), body))
         self._view = None
 
     def _overlaid(self) -> Contents:
         """Return the fold with what is pending on top; made when somebody reads."""
-        if self._overlay is None:
-            self._overlay = self.fold.branch()
+        if self.overlay is None:
+            self.overlay = self.fold.branch()
             # With the versions that they will have if nobody else writes.
             for version, item in enumerate(self.pending, self.fold.version + 1):
-                self._overlay.apply(Entry(version, item.body))
-        return self._overlay
+                self.overlay.apply(Entry(version, item.body))
+        return self.overlay
 
     def _show_news(self, known: int) -> None:
         """Let readers see what came after a version, unless there is too little of it.
@@ -200,17 +202,25 @@ class Document:
         if self._shown_version is None:
             self._shown_version = known
         news = self.fold.version - self._shown_version
-        if self._overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
+        if self.overlay is None or len(self.pending) <= news * PENDING_AN_ENTRY:
             self._change()
 
     def _change(self) -> None:
         """Note that readers see something else from now on."""
-        self._overlay = self._view = self._shown_version = None
+        self.overlay = self._view = self._shown_version = None
 
     # What follows is its keeper's.
 
-    def acknowledge(self, run: Sequence[Pending], appended: Appended) -> bool:
-        """Take in that edits are durable; say whether the log has to be read to know the rest."""
+    def acknowledge(
+        self, run: Sequence[Pending], appended: Appended, made: Contents | None = None
+    ) -> bool:
+        """Take in that edits are durable; say whether the log has to be read to know the rest.
+
+        Args:
+            run: the edits.
+            appended: what became of them.
+            made: what `made_by` has returned before.
+        """
         if self.incarnation and appended.incarnation not in (0, self.incarnation):
             self.pending.acknowledge_elsewhere(run, appended.version)
             self._change()
@@ -233,12 +243,13 @@ class Document:
             self._change()
         new = run[len(run) - appended.added :]
         entries = [Entry(at, item.body) for at, item in enumerate(new, first)]
-        is_new = self._extend(entries, sum(len(item.data) for item in new))
+        size = sum(len(item.data) for item in new)
+        is_new = self._extend(entries, size, made if is_as_shown else None)
         # Most edits meet no others: what readers see then is what the log has made.
         if not is_as_shown or self._shown_version is not None:
             self._show_news(known)
         elif not self.pending:
-            self._overlay = None
+            self.overlay = None
         return self.fold.version < appended.version or not is_new
 
     def take(self, entries: Sequence[LogEntry]) -> Sequence[Entry]:
@@ -251,9 +262,9 @@ class Document:
             self._show_news(known)
         return new
 
-    def _extend(self, entries: Sequence[Entry], size: int) -> bool:
+    def _extend(self, entries: Sequence[Entry], size: int, made: Contents | None = None) -> bool:
         sealed = self.fold.snapshot.version
-        is_new = self.fold.extend(entries)
+        is_new = self.fold.extend(entries, made)
         if is_new:
             is_sealed = self.fold.snapshot.version > sealed
             self.open_bytes = 0 if is_sealed else self.open_bytes + size
@@ -285,6 +296,18 @@ class Document:
         """Give up what attempts have pending."""
         if self.pending.drop(lambda item: is_lost(item.attempt), error):
             self._change()
+
+
+def made_by(document: Document, run: Sequence[Pending]) -> Contents | None:
+    """Return what a document will be once edits that are all it has pending are in its log.
+
+    If nobody writes in between: readers have been shown it, and the fold need not make it again.
+    None where they haven't.
+    """
+    shown = document.overlay
+    if shown is None or document.version != document.fold.version:
+        return None
+    return shown.copy() if len(document.pending) == len(run) else None
 
 
 def trusted_conflicts(document: Document) -> Sequence[Conflict]:
@@ -323,4 +346,5 @@ def _reaches_back(item: Pending) -> bool:
 
 
 def _size(name: str, delta: FieldDelta, default: Value) -> int:
-    return _ENVELOPE_BYTES + 6 * len(name) + bytes_at_most(delta) + bytes_at_most(default)
+    whole: list[Value] = [delta, default]
+    return _ENVELOPE_BYTES + 6 * len(name) + bytes_at_most(whole)

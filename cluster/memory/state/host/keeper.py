@@ -26,7 +26,7 @@ from cluster.kernel.state.own_policies import Policies
 from cluster.memory.state.entries import LogHead, LogPage, PendingEdit
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.codec import packed, packed_snapshot, unpacked, unpacked_snapshot
-from cluster.memory.state.host.document import Document
+from cluster.memory.state.host.document import Document, made_by
 from cluster.memory.state.host.pending import Pending
 from cluster.memory.state.host.upkeep import LogState, is_snapshot_due, seal_at
 from cluster.memory.state.limits import deleted
@@ -246,6 +246,7 @@ class Keeper:
         document, attempt = self.document, run[0].attempt
         edits = [item.edit for item in run]
         self._is_writer = True
+        made = made_by(document, run)
         try:
             appended = await self._log.append(
                 document.name,
@@ -265,7 +266,7 @@ class Keeper:
             if not appended.version:
                 while await self._read_page():
                     pass  # and append it to the document that there is now
-            elif document.acknowledge(run, appended):
+            elif document.acknowledge(run, appended, made):
                 self.hear()
 
     def _state(self, settled: int) -> LogState:

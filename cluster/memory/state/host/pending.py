@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from cluster.kernel.errors import ClusterError, Overloaded, UsageError
 from cluster.kernel.state.edits import Authored, Edit, EntryBody, Resolution, Reversal
@@ -36,7 +36,7 @@ class Pending:
     """In bytes, at most."""
     version: int = 0
     """Where in the log it is at the latest, once it is durable; 0 until then."""
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    waiters: tuple[asyncio.Future[None], ...] = ()
     _data: bytes | None = None
 
     @property
@@ -105,9 +105,10 @@ class PendingQueue:
                 f"an edit of {document} is over {EDIT_BYTES_MAX} bytes: "
                 "keep what is large elsewhere and only name it in shared state"
             )
-        if len(self) >= PENDING_MAX or self._size + size > PENDING_BYTES_MAX:
+        count = len(self._waiting) + len(self._durable)
+        if count >= PENDING_MAX or self._size + size > PENDING_BYTES_MAX:
             raise Overloaded(
-                f"{len(self)} edits of {document} are waiting for the store: no more are taken "
+                f"{count} edits of {document} are waiting for the store: no more are taken "
                 "until it has some of them"
             )
 
@@ -116,7 +117,8 @@ class PendingQueue:
         self._waiting.append(item)
         self._size += item.size
         item.attempt.expect()
-        self.is_waiting.set()
+        if not self.is_waiting.is_set():
+            self.is_waiting.set()
 
     def run(self) -> Sequence[Pending]:
         """Return what is appended next: the first edits of one attempt, as many as may go."""

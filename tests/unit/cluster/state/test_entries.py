@@ -137,6 +137,13 @@ def test_what_a_dict_must_not_hold_is_found_when_it_is_written(key: Any, value: 
         facts.written()
 
 
+def test_an_entry_that_has_become_invalid_in_place_is_refused() -> None:
+    editing = Editing(Board, {"facts": PLAIN})
+    editing.model.facts["b"].text = 3  # type: ignore[assignment]  # a program's error
+    with pytest.raises(StateInvalid):
+        editing.finish()
+
+
 def test_what_a_class_adds_to_an_entry_by_itself_is_no_edit() -> None:
     editing = Editing(Register, {"entries": {"a": {"text": "a"}, "b": {"text": "b"}}})
     assert len(editing.model.entries.values()) == 2

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.state import folding
 from cluster.kernel.state.attempts import Fate
 from cluster.kernel.state.edits import (
     Deletion,
@@ -93,6 +94,36 @@ def test_a_snapshot_and_the_rest_fold_like_the_whole(log: list[EntryBody]) -> No
         late = fold_of(entries[: entry.version], Folded.from_plain(stored))
 
         assert bytes_of(late) == bytes_of(whole)
+
+
+@given(bodies(), st.integers(1, 5))
+def test_what_is_kept_between_seals_makes_them_no_other(log: list[EntryBody], every: int) -> None:
+    kept, afresh = Fold(), Fold()
+    with pytest.MonkeyPatch.context() as patch:
+        for entry in log_of(log):
+            patch.setattr(folding, "MARK_ENTRIES", every)
+            kept.extend([entry])
+            patch.setattr(folding, "MARK_ENTRIES", EARLY_MAX)
+            afresh.extend([entry])
+            if isinstance(entry.body, Seal):
+                afresh = fold_of((each.entry for each in afresh.history), afresh.snapshot)
+            assert bytes_of(kept) == bytes_of(afresh)
+            assert kept.history == afresh.history
+
+
+@given(bodies(has_deletions=False), st.integers(0, 40), st.integers(0, 2))
+def test_what_was_applied_to_a_branch_is_not_folded_again(
+    log: list[EntryBody], known: int, repeats: int
+) -> None:
+    edits = {each.id: each for each in log if isinstance(each, Edit) and each.id.generation == 1}
+    entries = log_of([*edits.values(), *[*edits.values()][:repeats]])
+    fold = fold_of(entries[:known])
+    branch = fold.branch()
+    for entry in entries[known:]:
+        branch.apply(entry)
+    fold.extend(entries[known:], branch)
+    assert bytes_of(fold) == bytes_of(fold_of(entries))
+    assert fold.history == fold_of(entries).history
 
 
 @given(bodies(has_seals=False), st.data())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.values import (
+    ABSENT,
     DEPTH_MAX,
     INT_BITS_MAX,
     Value,
@@ -84,6 +86,38 @@ def test_what_json_can_not_write_is_refused(value: object) -> None:
 @given(VALUES)
 def test_a_plain_value_passes_as_it_is(value: Value) -> None:
     assert checked(value) is value
+
+
+@given(VALUES, VALUES)
+def test_a_plain_value_passes_beside_any_other(was: Value, now: Value) -> None:
+    assert checked(now, was) is now
+
+
+@pytest.mark.parametrize("bad", [float("nan"), object(), "\ud800", 1 << INT_BITS_MAX, {1: 2}])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda each: each,
+        lambda each: [1, each],
+        lambda each: {"a": [each]},
+        lambda each: {"b": each},
+    ],
+)
+def test_what_an_edit_puts_into_a_checked_value_is_refused(
+    bad: object, around: Callable[[object], object]
+) -> None:
+    was: dict[str, object] = {"a": [1], "c": 2}
+    for now in (around(bad), {**was, "c": around(bad)}):
+        for before in (was, around(1), {"a": 1, "c": around(2)}, ABSENT):
+            with pytest.raises(UsageError):
+                checked(now, before)
+
+
+def test_a_value_is_not_too_deep_where_it_was_not() -> None:
+    was, now = nested(DEPTH_MAX), nested(DEPTH_MAX + 1)
+    with pytest.raises(UsageError):
+        checked(now, was)
+    assert checked(nested(DEPTH_MAX), was) == was
 
 
 def test_the_deepest_value_that_is_allowed_passes() -> None:
