@@ -113,17 +113,28 @@ class Contents:
         return Rank.LATER if writer.stamp >= last.stamp else Rank.EARLIER
 
     def _write(self, place: FieldPlace, writer: Writer, seen: int) -> None:
-        """Note who wrote what a place shows; that decides the conflicts its author had seen."""
+        """Note who wrote what a place shows; a person decides the conflicts they had seen by it.
+
+        An agent is shown the first sibling alone: what it makes of that says nothing of the others.
+        """
         self.writers[place] = writer
         if place in self.conflicts:
-            others = self.conflicts[place].siblings[1:]
             shown = Sibling(self._shown(place), writer)
-            self._set_siblings(place, [shown, *_unseen(others, seen)])
+            self._set_siblings(place, [shown, *self._undecided(place, writer, seen)])
 
     def _add_sibling(self, place: FieldPlace, sibling: Sibling, seen: int) -> None:
         shown = Sibling(self._shown(place), self.writers.get(place, NOBODY))
-        others = self.conflicts[place].siblings[1:] if place in self.conflicts else ()
-        self._set_siblings(place, [shown, *_unseen(others, seen), sibling])
+        undecided = self._undecided(place, sibling.writer, seen)
+        self._set_siblings(place, [shown, *undecided, sibling])
+
+    def _undecided(self, place: FieldPlace, writer: Writer, seen: int) -> list[Sibling]:
+        """Return what stays beside an edit of a place that is in conflict, if it is."""
+        conflict = self.conflicts.get(place)
+        others = conflict.siblings[1:] if conflict is not None else ()
+        if writer.is_person:
+            return _unseen(others, seen)
+        step = writer.task, writer.step
+        return [each for each in others if (each.writer.task, each.writer.step) != step]
 
     def _set_siblings(self, place: FieldPlace, siblings: Iterable[Sibling]) -> None:
         conflict = conflict_of(place, siblings)

@@ -53,17 +53,38 @@ def test_the_first_of_a_conflict_shows_and_both_have_their_writers() -> None:
     assert (other.value, other.writer.step, other.writer.version) == ("no", "b", 2)
 
 
-def test_an_edit_by_somebody_who_has_seen_a_conflict_ends_it() -> None:
-    contents = folded(YES, NO, verdict("c", "maybe", "yes", seen=2))
+def test_a_person_s_edit_ends_the_conflict_that_they_have_seen() -> None:
+    contents = folded(YES, NO, verdict(f"{PERSON}1", "maybe", "yes", seen=2))
 
     assert contents.fields == {"verdict": "maybe"}
     assert contents.conflicts == {}
 
 
-def test_an_edit_by_somebody_who_has_seen_half_of_it_keeps_the_other_half() -> None:
-    contents = folded(YES, NO, verdict("c", "maybe", "yes", seen=1))
+def test_a_person_s_edit_keeps_the_half_of_it_that_they_have_not_seen() -> None:
+    contents = folded(YES, NO, verdict(f"{PERSON}1", "maybe", "yes", seen=1))
 
     assert siblings(contents, "verdict") == ["maybe", "no"]
+
+
+def test_an_agent_s_edit_of_what_it_is_shown_ends_no_conflict() -> None:
+    contents = folded(YES, NO, verdict("c", "maybe", "yes", seen=2))
+
+    assert siblings(contents, "verdict") == ["maybe", "no"]
+
+
+def test_a_line_that_an_agent_adds_undoes_no_other_sibling() -> None:
+    one, other = make_field("text", "a\n", "b\n", "a\n"), make_field("text", "a\n", "c\n", "a\n")
+    by_agent = make_edit(edit_id("s"), notes=one)
+    by_person = make_edit(edit_id(f"{PERSON}1"), notes=other)
+    line = make_edit(edit_id("r"), 2, notes=make_field("text", "b\n", "b\nmore\n"))
+
+    assert siblings(folded(by_agent, by_person, line), "notes") == ["b\nmore\n", "c\n"]
+
+
+def test_a_step_s_edit_of_what_shows_takes_the_place_of_its_own_sibling() -> None:
+    contents = folded(YES, NO, verdict("b", "maybe", "yes", seen=2, ordinal=2))
+
+    assert (contents.fields, contents.conflicts) == ({"verdict": "maybe"}, {})
 
 
 def test_a_step_s_next_value_takes_the_place_of_its_sibling() -> None:
