@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cluster.kernel.errors import BrokenPolicy, UsageError
+from cluster.kernel.errors import UsageError
 from cluster.kernel.state.attempts import Attempts, Fate
 from cluster.kernel.state.conflicts import Conflict
-from cluster.kernel.state.contents import Contents
+from cluster.kernel.state.contents import Contents, Fault
 from cluster.kernel.state.edits import (
     Deletion,
     Edit,
@@ -81,7 +81,7 @@ class Fold:
         return self._stamp
 
     @property
-    def faults(self) -> Sequence[BrokenPolicy]:
+    def faults(self) -> Sequence[Fault]:
         """What the program's own policies did wrong, since the last seal."""
         return tuple(self._contents.faults)
 

@@ -23,6 +23,7 @@ from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import deleted
 from cluster.memory.state.port import task_prefix
+from cluster.runtime.sharing.fault_watch import FaultWatch
 from cluster.runtime.sharing.publishing import Publisher
 from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
@@ -66,6 +67,7 @@ class SharedDocuments:
         self._held: dict[str, Document] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
         self._publisher = Publisher(self._add)
+        self._fault_watch = FaultWatch(documents)
 
     @property
     def generation(self) -> int:
@@ -164,9 +166,12 @@ class SharedDocuments:
         """
         document = self._held.get(name)
         if document is None:
-            await self._documents.know(functions_of(of))
+            own = functions_of(of)
+            await self._documents.know(own)
             document = await self._documents.open_current(name, ttl_s=self._ttl_s(of, name))
             self._hold(document)
+            if own:
+                self._fault_watch.add(document)
         return document
 
     def _ttl_s(self, of: type[SharedState], name: str) -> float | None:
@@ -196,6 +201,13 @@ class SharedDocuments:
             raise StoreUnavailable(
                 f"the store has not taken all edits of shared state within {timeout_s:.1f} s"
             ) from error
+
+    async def broken_policies(self, timeout_s: float) -> list[str]:
+        """Return what the program's own ways of merging did wrong with what was edited here.
+
+        Each policy is told of once.
+        """
+        return [] if self._attempt is None else await self._fault_watch.news(timeout_s)
 
     def finish(self) -> None:
         """Take no more edits: what is to be made from them comes next."""
