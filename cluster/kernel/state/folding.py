@@ -148,13 +148,17 @@ class Fold:
         """Return the entry that a reversal of a version undoes.
 
         Raises:
-            UsageError: there is none, or it is sealed.
+            UsageError: there is none, or it is sealed, or it has been undone.
         """
+        if not 1 <= version <= self.version:
+            raise UsageError(f"the log has no version {version}")
         if version <= self._base.version:
             raise UsageError(f"version {version} is too old to be undone: a snapshot holds it")
         found = [each for each in self._live if each.version == version]
         if not found or not isinstance(found[0].body, _AUTHORED):
             raise UsageError(f"the log has no edit of version {version}")
+        if self._fates.get(version) is Fate.REVERSED:
+            raise UsageError(f"version {version} is reverted already")
         return found[0]
 
     def _add(self, entry: Entry) -> None:
