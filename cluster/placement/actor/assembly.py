@@ -240,8 +240,8 @@ def own_policies(settings: Settings) -> Policies:
 
     Whoever uses the classes is another process: a Manager would not see what is in conflict.
     """
-    paths = [role.class_path for role in settings.agents.values()]
-    functions = OwnFunctions(OwnModules(paths, settings.python_path))
+    names = [role.class_path for role in settings.agents.values()] + [settings.parts.factory]
+    functions = OwnFunctions(OwnModules(names, settings.python_path))
     return Policies(is_checked=settings.state.check_policies, find_function=functions.find)
 
 
