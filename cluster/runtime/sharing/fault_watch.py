@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.state.edits import FieldEdit
+from cluster.kernel.state.policies import POLICIES
 from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 
@@ -21,7 +23,7 @@ LOOK_S = 1.0
 
 
 class FaultWatch:
-    """The documents of one turn whose class has policies of its own, and what went wrong since.
+    """The documents that one turn has edited by policies of the program's own.
 
     Args:
         documents: those of this process, which logs each broken policy once.
@@ -32,9 +34,10 @@ class FaultWatch:
         self._held: dict[str, tuple[Document, int]] = {}
         self._told: set[str] = set()
 
-    def add(self, document: Document) -> None:
-        """Look at a document from its present version on."""
-        self._held[document.name] = document, document.version
+    def watch(self, document: Document, edits: Mapping[str, FieldEdit], since: int) -> None:
+        """Look at a document from a version on, if these edits of it are by such a policy."""
+        if any(edit.policy not in POLICIES for edit in edits.values()):
+            self._held.setdefault(document.name, (document, since))
 
     async def news(self, timeout_s: float) -> list[str]:
         """Return a sentence for each policy that was found to be broken, once.

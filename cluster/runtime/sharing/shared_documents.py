@@ -67,7 +67,8 @@ class SharedDocuments:
         self._held: dict[str, Document] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
         self._publisher = Publisher(self._add)
-        self._fault_watch = FaultWatch(documents)
+        self.faults = FaultWatch(documents)
+        """Of the program's own ways of merging, with what was edited here."""
 
     @property
     def generation(self) -> int:
@@ -166,12 +167,9 @@ class SharedDocuments:
         """
         document = self._held.get(name)
         if document is None:
-            own = functions_of(of)
-            await self._documents.know(own)
+            await self._documents.know(functions_of(of))
             document = await self._documents.open_current(name, ttl_s=self._ttl_s(of, name))
             self._hold(document)
-            if own:
-                self._fault_watch.add(document)
         return document
 
     def _ttl_s(self, of: type[SharedState], name: str) -> float | None:
@@ -201,13 +199,6 @@ class SharedDocuments:
             raise StoreUnavailable(
                 f"the store has not taken all edits of shared state within {timeout_s:.1f} s"
             ) from error
-
-    async def broken_policies(self, timeout_s: float) -> list[str]:
-        """Return what the program's own ways of merging did wrong with what was edited here.
-
-        Each policy is told of once.
-        """
-        return [] if self._attempt is None else await self._fault_watch.news(timeout_s)
 
     def finish(self) -> None:
         """Take no more edits: what is to be made from them comes next."""
@@ -264,4 +255,5 @@ class _Block(Generic[State]):
         edits = editing.finish()
         if edits:
             self._shared.edit(document, edits, at=self._version)
+            self._shared.faults.watch(document, edits, self._version)
         editing.written_by(document.flushed)

@@ -123,7 +123,7 @@ class SharingTurn:
             await self._shared.published(self.remaining_s() / 4)
             self._shared.finish()
             await self._shared.flush(self.remaining_s() / 2)
-            for said in await self._shared.broken_policies(self.remaining_s() / 4):
+            for said in await self._shared.faults.news(self.remaining_s() / 4):
                 self.emit(FellBack("merge", said))
 
     def close(self) -> None:
