@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agents.planning.lenient_json import Unreadable, read_json
-from cluster.kernel.errors import ModelError, UsageError
+from cluster.kernel.errors import AgentFailed, ClusterError, ModelError, UsageError
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import ConflictDecision, ConflictRequest, Rival
 
 if TYPE_CHECKING:  # an agent that shares nothing can do without pydantic
     from cluster.state.schema import FieldSchema
+
+_log = logging.getLogger(__name__)
 
 DecidingT = TypeVar("DecidingT")
 _MARK = "__fleetmind_merges__"
@@ -90,10 +93,18 @@ async def decided(
     """Return what a marked method of an agent decides.
 
     Raises:
+        AgentFailed: the method raised.
         StateInvalid: the field can't have that value.
     """
     field: FieldSchema = getattr(method, _MARK)
-    value = await method(request, turn)
+    try:
+        value = await method(request, turn)
+    except ClusterError:
+        raise
+    except Exception as error:
+        # Here and not where turns end: the answer says what stays undecided, and why.
+        _log.exception("%s failed at task %s", method.__qualname__, turn.task)
+        raise AgentFailed(f"{method.__qualname__} raised {error!r}") from error
     if value is FOR_A_PERSON:
         return ConflictDecision(is_left_open=True)
     if isinstance(value, Rival):

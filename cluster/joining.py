@@ -58,10 +58,11 @@ _OF_THE_RUN = frozenset(
 class DriverLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
-    def __init__(self, store: RedisStore, driver: Driver) -> None:
+    def __init__(self, store: RedisStore, driver: Driver, *, checks_policies: bool = False) -> None:
         self._store = store
         self._namespaces = RedisNamespaces(store)
         self._driver = driver
+        self._checks_policies = checks_policies
         self._is_adopted = False
         self._shared: _Shared | None = None
 
@@ -124,12 +125,14 @@ class DriverLink:
     def sharing(self, task: TaskId) -> PersonsState:
         """Return a way to the documents of a task, and to those of the cluster."""
         # With pydantic; whoever shares a document has imported it.
+        from cluster.kernel.state.own_policies import Policies
         from cluster.memory.state.host.documents import Documents
         from cluster.memory.state.redis import RedisStateLog
         from cluster.runtime.driver.persons_state import PersonsState
 
         if self._shared is None:
-            documents = Documents(RedisStateLog(self._store), SystemClock())
+            policies = Policies(is_checked=self._checks_policies)
+            documents = Documents(RedisStateLog(self._store), SystemClock(), policies)
             self._shared = documents, documents.person(user_name())
         return PersonsState(self._shared[0], task, self._shared[1])
 
@@ -247,7 +250,7 @@ async def link_to(
         )
         await driver.start()
         stack.push_async_callback(driver.close)
-        link = DriverLink(store, driver)
+        link = DriverLink(store, driver, checks_policies=settings.state.check_policies)
         stack.push_async_callback(link.close)
         yield link
 

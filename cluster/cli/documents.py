@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from cluster.cli.console import counted
+from cluster.kernel.ids import NO_TASK
 from cluster.kernel.state.attempts import Fate
 from cluster.kernel.state.conflicts import Conflict, Sibling
 from cluster.kernel.state.edits import (
@@ -20,7 +21,7 @@ from cluster.kernel.state.edits import (
     Withdrawal,
     to_plain,
 )
-from cluster.kernel.state.folding import Fold, Logged
+from cluster.kernel.state.folding import Logged
 from cluster.kernel.state.stamps import NOBODY, EditId, Stamp, Writer
 from cluster.kernel.state.values import ABSENT, Slot, Value, canonical, canonical_text
 from cluster.memory.state.host.document import Document, trusted_conflicts
@@ -81,11 +82,11 @@ def place_of(conflict: Conflict) -> str:
     return conflict.field if conflict.key is None else f"{conflict.field}[{conflict.key}]"
 
 
-def history_lines(history: Sequence[Logged], fold: Fold) -> Iterator[str]:
+def history_lines(history: Sequence[Logged], document: Document) -> Iterator[str]:
     """Return who has changed what, the oldest first."""
     open_ones = {
         each.writer.version: place_of(conflict)
-        for conflict in fold.conflicts
+        for conflict in trusted_conflicts(document)
         for each in conflict.siblings
     }
     for logged in history:
@@ -166,9 +167,14 @@ def short(slot: Slot) -> str:
 def _by(writer: Writer) -> str:
     if writer == NOBODY:
         return "by default"
-    where = "a person" if writer.is_person else f"step {writer.step} of task {writer.task}".strip()
+    where = "a person" if writer.is_person else _step(writer)
     version = f", version {writer.version}" if writer.version else ""
     return f"{_moment(writer.stamp)} by {writer.stamp.author or 'nobody'}, {where}{version}"
+
+
+def _step(writer: Writer) -> str:
+    of_task = "" if writer.task == NO_TASK else f" of task {writer.task}"
+    return f"step {writer.step}{of_task}"
 
 
 def _moment(stamp: Stamp) -> str:

@@ -26,8 +26,8 @@ from cluster.cli.options import Options
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.state.conflicts import Conflict
-from cluster.kernel.state.values import Slot, checked
-from cluster.memory.state.host.document import Document
+from cluster.kernel.state.values import ABSENT, Slot, checked
+from cluster.memory.state.host.document import Document, strange_fields, trusted_conflicts
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.host.history import history_of
 from cluster.memory.state.port import StateLog
@@ -117,7 +117,7 @@ async def _show_history(
 ) -> None:
     history = await history_of(log, document.name)
     told = {"name": document.name, "history": history_to_json(history)}
-    _write(console, options, told, history_lines(history, document.fold))
+    _write(console, options, told, history_lines(history, document))
 
 
 async def _change(
@@ -155,15 +155,28 @@ def _decision(asked: str) -> tuple[str, str]:
 
 
 def _conflict_at(document: Document, place: str) -> Conflict:
-    for conflict in document.conflicts:
+    conflicts = trusted_conflicts(document)
+    for conflict in conflicts:
         if place_of(conflict) == place:
             return conflict
-    open_ones = ", ".join(map(place_of, document.conflicts)) or "none"
+    field = place.partition("[")[0]
+    policy = strange_fields(document).get(field)
+    if policy is not None:
+        raise UsageError(
+            f"{field} of {document.name} merges by {policy}, which only the program knows: decide "
+            "it from there"
+        )
+    open_ones = ", ".join(map(place_of, conflicts)) or "none"
     raise UsageError(f"{document.name} has no conflict in {place!r}; it has: {open_ones}")
 
 
 def _decided(conflict: Conflict, value: str) -> Slot:
-    """Return the value that was given as JSON, or that of the sibling whose number was."""
+    """Return the value that was given as JSON, or that of the sibling whose number was.
+
+    Raises:
+        UsageError: it is neither, or of a kind that no sibling is of: the field's class, which is
+            not known here, would hardly have it.
+    """
     numbered = _NUMBERED.fullmatch(value)
     if numbered is not None:
         number, siblings = int(numbered[1]), conflict.siblings
@@ -171,11 +184,34 @@ def _decided(conflict: Conflict, value: str) -> Slot:
             raise UsageError(f"the conflict has no value #{number}: #1 to #{len(siblings)}")
         return siblings[number - 1].value
     try:
-        return checked(json.loads(value))
+        decided = checked(json.loads(value))
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{value!r} is neither a value's number, as #1, nor JSON; text has quotes: '\"yes\"'"
         ) from error
+    kinds = [_kind_of(each.value) for each in conflict.siblings if each.value is not ABSENT]
+    if _kind_of(decided) not in kinds:
+        raise UsageError(
+            f"{value} is {_kind_of(decided)}, and what was written to {place_of(conflict)} is "
+            f"{' or '.join(dict.fromkeys(kinds))}: the program could not read it"
+        )
+    return decided
+
+
+def _kind_of(slot: Slot) -> str:
+    """Return what a value is in JSON, in words."""
+    match slot:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+    return "an object"
 
 
 def _write(

@@ -6,6 +6,7 @@ Called by `cluster.state.shared_state` and by `cluster.state.editing`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -105,7 +106,7 @@ class FieldSchema:
                 model, mode="json", round_trip=True, warnings="error"
             )
         except PydanticSerializationError as error:
-            raise StateInvalid(f"{self} can't be written: {_first_line(error)}") from error
+            raise self._unwritable(value, error) from error
         if self.name not in made:
             raise StateInvalid(f"{self} is left out when it is written, so it can't be shared")
         plain: Value = made[self.name]
@@ -113,6 +114,20 @@ class FieldSchema:
             # The order of a set is another one in each process.
             plain.sort(key=canonical_text)
         return plain
+
+    def _unwritable(self, value: Any, error: PydanticSerializationError) -> StateInvalid:
+        """Say where a value is of no type, which who validates it knows better than who writes it.
+
+        A model within it that was made well, and changed since, is not validated again.
+        """
+        what = f"{self} can't be written"
+        try:
+            self.state.__pydantic_validator__.validate_assignment(
+                bare(self.state, {}), self.name, value, strict=False, by_name=True
+            )
+        except ValidationError as invalid:
+            return refused(what, invalid)
+        return StateInvalid(f"{what}: {_in_words(error)}")
 
     @property
     def is_keyed(self) -> bool:
@@ -360,6 +375,19 @@ def refused(what: str, error: ValidationError) -> StateInvalid:
     )
 
 
-def _first_line(error: Exception) -> str:
+_UNEXPECTED = re.compile(
+    r"Expected `(?P<type>.+?)` - .*\[(?:field_name='(?P<field>\w+)', )?input_value=(?P<value>.*), "
+    r"input_type=(?P<is>\w+)\]"
+)
+"""What pydantic says of a value that is of another type than its class says."""
+
+
+def _in_words(error: Exception) -> str:
+    """Return what pydantic found first, without the names of its own classes where it has any."""
     lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines[1:] if line), lines[0])
+    line = next((line for line in lines[1:] if line), lines[0])
+    found = _UNEXPECTED.search(line)
+    if found is None:
+        return line
+    place = f"{found['field']} should be" if found["field"] else "it should be"
+    return f"{place} {found['type']}, and {found['value']} is {found['is']}"

@@ -46,6 +46,7 @@ IMPORTS_WHAT_IT_IS_TOLD = {
     "cluster.supply": "the models of the installed agents",
     "cluster.placement.actor.actors": "the opener of a host, which tests replace",
     "cluster.placement.actor.assembly": "the agents' factory, from the settings",
+    "cluster.placement.actor.own_functions": "a user's own ways of merging, from the log",
 }
 CRUMB_LINES = 40
 CRUMBS = {

@@ -61,6 +61,7 @@ ELSEWHERE = {
     "cluster.memory.cache.source_table": "unit/cluster/memory/cache/test_segment.py",
     "cluster.memory.cache.words": "unit/cluster/memory/cache/test_bm25.py",
     "cluster.memory.state.marks": "conformance/test_state_log.py",
+    "cluster.runtime.sharing.fault_watch": "unit/cluster/runtime/tasks/test_broken_policies.py",
     "cluster.runtime.sharing.sharing_turn": "unit/cluster/runtime/turns/test_shared_state.py",
     "cluster.runtime.sharing.views": "unit/cluster/runtime/sharing/test_shared_documents.py",
     "cluster.state.reading": "unit/cluster/runtime/sharing/test_shared_documents.py",

@@ -10,6 +10,7 @@ from typing import Self
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
+from cluster.kernel.state.own_policies import FindFunction, Policies
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Coherence
 from cluster.memory.journal.local import LocalJournal
@@ -68,6 +69,8 @@ class MemoryCluster:
         """By agent; a process has one."""
         self.spans: dict[str, Spans] = {}
         """By agent, for those that are started after it was put here."""
+        self.find_function: FindFunction | None = None
+        """How hosts that are started after it was put here find policies of a program's own."""
         self._drivers: list[Driver] = []
 
     def transport(self) -> Transport:
@@ -117,7 +120,8 @@ class MemoryCluster:
             self.senders[profile.agent] = sender
             return make(sender)
 
-        self.shared[profile.agent] = Documents(self.log, self.clock)
+        policies = Policies(find_function=self.find_function)
+        self.shared[profile.agent] = Documents(self.log, self.clock, policies)
         host = Host(
             profile,
             keep,

@@ -24,5 +24,15 @@ class Longest(SharedState):
     word: Annotated[str, merge.by(longer)]
 
 
+def torn(base: Value, mine: Value, theirs: Value) -> Value:
+    """Merge nothing."""
+    raise ZeroDivisionError("no way")
+
+
+class Torn(SharedState):
+    word: Annotated[str, merge.by(torn)]
+    other: Annotated[str, merge.by(torn)]
+
+
 class Rates(SharedState, scope="cluster"):
     known: Annotated[dict[str, int], merge.by_key]

@@ -6,6 +6,7 @@ Called by `cluster.kernel.state.folding`, which says what counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from cluster.kernel.errors import BrokenPolicy
 from cluster.kernel.state.attempts import Attempts, Fate
@@ -25,6 +26,15 @@ from cluster.kernel.state.stamps import NOBODY, Writer
 from cluster.kernel.state.values import ABSENT, Slot, Value
 
 
+class Fault(NamedTuple):
+    """What one of the program's own policies did wrong when an edit was merged."""
+
+    version: int
+    field: str
+    policy: str
+    error: BrokenPolicy
+
+
 class Contents:
     """The fields of a document, who wrote them, and what is in conflict.
 
@@ -39,7 +49,7 @@ class Contents:
         self.is_deleted = folded.is_deleted
         self.strangers: set[str] = set()
         """Names of policies that edits call for and this process doesn't know."""
-        self.faults: list[BrokenPolicy] = []
+        self.faults: list[Fault] = []
 
     def copy(self) -> Contents:
         """Return the same to apply other entries to, apart from this."""
@@ -89,7 +99,7 @@ class Contents:
         current = self.fields.get(name, change.default)
         made = _merged(policy, current, change.delta, self._rank(name, writer, seen))
         if made.fault is not None:
-            self.faults.append(made.fault)
+            self.faults.append(Fault(writer.version, name, change.policy, made.fault))
         self.fields[name] = made.value
         for clash in made.clashes:
             self._add_sibling((name, clash.key), Sibling(clash.mine, writer), seen)

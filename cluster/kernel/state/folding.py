@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cluster.kernel.errors import BrokenPolicy, UsageError
+from cluster.kernel.errors import UsageError
 from cluster.kernel.state.attempts import Attempts, Fate
 from cluster.kernel.state.conflicts import Conflict
-from cluster.kernel.state.contents import Contents
+from cluster.kernel.state.contents import Contents, Fault
 from cluster.kernel.state.edits import (
     Deletion,
     Edit,
@@ -87,7 +87,7 @@ class Fold:
         return self._stamp
 
     @property
-    def faults(self) -> Sequence[BrokenPolicy]:
+    def faults(self) -> Sequence[Fault]:
         """What the program's own policies did wrong, since the last seal."""
         return tuple(self._contents.faults)
 
@@ -161,13 +161,17 @@ class Fold:
         """Return the entry that a reversal of a version undoes.
 
         Raises:
-            UsageError: there is none, or it is sealed.
+            UsageError: there is none, or it is sealed, or it has been undone.
         """
+        if not 1 <= version <= self.version:
+            raise UsageError(f"the log has no version {version}")
         if version <= self._base.version:
             raise UsageError(f"version {version} is too old to be undone: a snapshot holds it")
         found = [each for each in self._live if each.version == version]
         if not found or not isinstance(found[0].body, _AUTHORED):
             raise UsageError(f"the log has no edit of version {version}")
+        if self._fates.get(version) is Fate.REVERSED:
+            raise UsageError(f"version {version} is reverted already")
         return found[0]
 
     def _add(self, entry: Entry, *, is_applied: bool) -> None:

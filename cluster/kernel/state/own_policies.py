@@ -23,6 +23,8 @@ from cluster.kernel.state.values import Value, checked, copied, is_same
 
 MergeFunction: TypeAlias = Callable[[Value, Value, Value], Value]
 """Of base, mine and theirs; theirs is what the log has made by now."""
+FindFunction: TypeAlias = Callable[[str], MergeFunction | None]
+"""Finds a program's own function by the name that edits call it; None where there is none."""
 
 
 class OwnPolicy:
@@ -78,11 +80,23 @@ class OwnPolicy:
 
 
 class Policies:
-    """The policies that a process knows: the eight and its program's own."""
+    """The policies that a process knows: the eight and its program's own.
+
+    Args:
+        own: those by their names.
+        is_checked: whether they merge everything twice.
+        find_function: is asked for a name that is not known, once.
+    """
 
     def __init__(
-        self, own: Mapping[str, MergeFunction] | None = None, *, is_checked: bool = False
+        self,
+        own: Mapping[str, MergeFunction] | None = None,
+        *,
+        is_checked: bool = False,
+        find_function: FindFunction | None = None,
     ) -> None:
+        self._find_function = find_function
+        self._asked_for: set[str] = set()
         self._known: dict[str, Policy] = dict(POLICIES)
         self._own: dict[str, MergeFunction] = {}
         self._is_checked = is_checked
@@ -105,4 +119,15 @@ class Policies:
 
     def find(self, name: str) -> Policy | None:
         """Return the policy of that name; None where this process doesn't know it."""
-        return self._known.get(name)
+        return self._known.get(name) or self._found(name)
+
+    def _found(self, name: str) -> Policy | None:
+        if self._find_function is None or name in self._asked_for or ":" not in name:
+            return None
+        self._asked_for.add(name)
+        function = self._find_function(name)
+        if function is None:
+            return None
+        # No function of `learn`: what a class has by this name is the one that counts.
+        policy = self._known[name] = OwnPolicy(name, function, is_checked=self._is_checked)
+        return policy

@@ -30,6 +30,7 @@ from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.actor.own_functions import OwnFunctions
 from cluster.placement.actor.own_modules import OwnModules
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
@@ -205,9 +206,7 @@ def _build_host(
         subscribes=agent.subscribes(),
     )
 
-    documents = Documents(
-        RedisStateLog(store), clock, Policies(is_checked=settings.state.check_policies)
-    )
+    documents = Documents(RedisStateLog(store), clock, own_policies(settings))
 
     def handler(sender: Sender) -> Handler:
         if not is_manager:
@@ -234,6 +233,16 @@ def _build_host(
         knowledge=knowledge.statistics,
         documents=documents,
     )
+
+
+def own_policies(settings: Settings) -> Policies:
+    """Return the policies of a host, which finds those of any of the user's agents.
+
+    Whoever uses the classes is another process: a Manager would not see what is in conflict.
+    """
+    names = [role.class_path for role in settings.agents.values()] + [settings.parts.factory]
+    functions = OwnFunctions(OwnModules(names, settings.python_path))
+    return Policies(is_checked=settings.state.check_policies, find_function=functions.find)
 
 
 def load(name: str) -> Any:

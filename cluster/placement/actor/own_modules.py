@@ -8,6 +8,7 @@ folders on the path would not do: whatever a library looks for and does without 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
@@ -27,6 +28,7 @@ class OwnModules(MetaPathFinder):
     def __init__(self, names: Iterable[str], folders: Sequence[str]) -> None:
         self._names = {_top(name) for name in names}
         self._folders = list(folders)
+        self._looked_through: set[str] = set()
         self.given = (frozenset(self._names), tuple(folders))
         """What it was made with; the names become more."""
 
@@ -49,6 +51,27 @@ class OwnModules(MetaPathFinder):
         if spec is not None:
             self._names.update(name for file in _sources(spec) for name in _imported_by(file))
         return spec
+
+    def owns(self, module: str) -> bool:
+        """Say whether a module is one of them, and not of what is installed; imports nothing."""
+        while unseen := self._names - self._looked_through:
+            self._looked_through |= unseen
+            for name in unseen:
+                self.find_spec(name, None)
+        spec = self.find_spec(_top(module), None)
+        return spec is not None and _place(spec) == _place(_found_by_all(_top(module)))
+
+
+def _found_by_all(name: str) -> ModuleSpec | None:
+    """Return what an import of a name would find."""
+    try:
+        return importlib.util.find_spec(name)
+    except ValueError:
+        return None  # as of a script that was started
+
+
+def _place(spec: ModuleSpec | None) -> object:
+    return spec and (spec.origin, *(spec.submodule_search_locations or ()))
 
 
 def _sources(spec: ModuleSpec) -> Iterator[Path]:

@@ -65,6 +65,7 @@ class PersonsState:
                 f"the store has not taken the edit of {document.name} within {DURABLE_S:g} s; "
                 "it is tried on while the cluster is open"
             ) from None
+        await self._shared.faults.news(DURABLE_S)  # which the log is told of
 
     async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         """Return a document to be read, read from the store where it wasn't."""

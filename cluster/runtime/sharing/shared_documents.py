@@ -23,6 +23,7 @@ from cluster.memory.state.host.document import Document
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import deleted
 from cluster.memory.state.port import task_prefix
+from cluster.runtime.sharing.fault_watch import FaultWatch
 from cluster.runtime.sharing.publishing import Publisher
 from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
@@ -68,6 +69,8 @@ class SharedDocuments:
         self._names: dict[_ViewKey, str] = {}
         self._views: dict[_ViewKey, TurnView[Any]] = {}
         self._publisher = Publisher(self._add)
+        self.faults = FaultWatch(documents)
+        """Of the program's own ways of merging, with what was edited here."""
 
     @property
     def generation(self) -> int:
@@ -272,4 +275,5 @@ class _Block(Generic[State]):
         edits = editing.finish()
         if edits:
             self._shared.edit(document, edits, at=self._version)
+            self._shared.faults.watch(document, edits, self._version)
         editing.written_by(document.flushed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.events import FellBack
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads, Saw
 
@@ -41,6 +42,10 @@ class SharingTurn:
 
     def remaining_s(self) -> float:
         """Return the seconds left."""
+        raise NotImplementedError
+
+    def emit(self, detail: object) -> None:
+        """Say how far it is."""
         raise NotImplementedError
 
     async def begin_attempt(self, documents: Documents) -> EditAttempt:
@@ -118,6 +123,8 @@ class SharingTurn:
             await self._shared.published(self.remaining_s() / 4)
             self._shared.finish()
             await self._shared.flush(self.remaining_s() / 2)
+            for said in await self._shared.faults.news(self.remaining_s() / 4):
+                self.emit(FellBack("merge", said))
 
     def close(self) -> None:
         """Hold no document any longer."""

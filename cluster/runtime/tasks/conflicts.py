@@ -36,6 +36,7 @@ from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document, trusted_conflicts
 from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
+from cluster.wire.failure import failure_from_error
 
 _log = logging.getLogger(__name__)
 
@@ -65,12 +66,17 @@ class OpenConflict:
         field, key = self.conflict.field, self.conflict.key
         return field if key is None else f"{field}[{key}]"
 
-    def told(self) -> str:
-        """Return the sentence that an answer is given with while nobody has decided."""
+    def told(self, reason: str = "") -> str:
+        """Return the sentence that an answer is given with while nobody has decided.
+
+        Args:
+            reason: why who was asked has not, if that is known.
+        """
+        why = f": {reason.rstrip('.')}" if reason else ""
         differing = " and ".join(_author(each.writer) for each in self.conflict.siblings)
         return (
             f"What {differing} have written to {self.place} of {self.document.name} differs, and "
-            "nobody has decided between them yet."
+            f"nobody has decided between them yet{why}."
         )
 
 
@@ -88,6 +94,8 @@ class ConflictDesk:
         self._context = context
         self._ask_manager = ask_manager
         self._seen: set[StepId] = set()
+        self._reasons: dict[StepId, str] = {}
+        """Why a decision failed."""
         self._deciding: set[asyncio.Task[None]] = set()
 
     async def look(self) -> Sequence[OpenConflict]:
@@ -109,7 +117,7 @@ class ConflictDesk:
             timeout_s = min(DECIDE_S, self._context.remaining_s() * DECIDE_SHARE)
             await asyncio.wait(list(self._deciding), timeout=timeout_s)
             open_ones = await self._open_ones()
-        return tuple([found.told() for found in open_ones])
+        return tuple([found.told(self._reasons.get(found.step, "")) for found in open_ones])
 
     async def close(self) -> None:
         """Decide nothing any more."""
@@ -167,12 +175,19 @@ class ConflictDesk:
         try:
             async with asyncio.timeout(DECIDE_S):
                 await self._resolve(found)
-        except (ClusterError, TimeoutError) as error:
-            _log.warning("%s of %s stays undecided: %s", found.place, document.name, error)
-        except Exception:  # noqa: BLE001 - a handler's, and the task goes on
+        except TimeoutError:
+            self._leave(found, f"the decision took longer than {DECIDE_S:g} s")
+        except ClusterError as error:
+            self._leave(found, str(error))
+        except Exception as error:  # noqa: BLE001 - a handler's, and the task goes on
             _log.exception("%s of %s could not be decided", found.place, document.name)
+            self._reasons[found.step] = failure_from_error(error).message
         finally:
             document.readers.count -= 1
+
+    def _leave(self, found: OpenConflict, reason: str) -> None:
+        self._reasons[found.step] = reason
+        _log.warning("%s of %s stays undecided: %s", found.place, found.document.name, reason)
 
     async def _resolve(self, found: OpenConflict) -> None:
         judgement = judged(found.conflict)

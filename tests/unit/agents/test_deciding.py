@@ -8,7 +8,7 @@ import pytest
 
 from agents import FOR_A_PERSON, Agent, ConflictRequest, Parts, Turn, merges
 from agents.manager import Manager
-from cluster.kernel.errors import ModelError, StateInvalid, UsageError
+from cluster.kernel.errors import AgentFailed, ModelError, StateInvalid, UsageError
 from cluster.kernel.vocabulary import ConflictDecision, Rival
 from tests.support.boards import Board, Fact
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
@@ -70,6 +70,16 @@ async def test_a_value_that_the_field_can_not_have_is_refused() -> None:
         await decided_by(
             Judge, ConflictRequest("task/t/Board", "Board", "verdict", rivals=(YES, NO, REMOVED))
         )
+
+
+async def test_a_method_that_raises_is_named_with_its_error() -> None:
+    class Hasty(Agent):
+        @merges(Board.verdict)
+        async def guess(self, conflict: ConflictRequest, turn: Turn) -> object:
+            raise ValueError("neither will do")
+
+    with pytest.raises(AgentFailed, match=r"Hasty\.guess raised ValueError\('neither will do'\)$"):
+        await decided_by(Hasty, VERDICT)
 
 
 async def test_a_method_may_leave_a_conflict_to_a_person() -> None:

@@ -315,18 +315,24 @@ def trusted_conflicts(document: Document) -> Sequence[Conflict]:
 
     Who knows the others may see no conflict there. What was sealed was folded by somebody who does.
     """
-    conflicts, unknown = document.conflicts, document.fold.unknown
-    if not (conflicts and unknown):
-        return conflicts
+    conflicts = document.conflicts
+    strange = strange_fields(document) if conflicts else {}
+    return [each for each in conflicts if each.field not in strange]
+
+
+def strange_fields(document: Document) -> Mapping[str, str]:
+    """Return the fields that this process doesn't know how to merge, and by what they merge."""
+    unknown = document.fold.unknown
+    if not unknown:
+        return {}
     edits = [each.entry.body for each in document.fold.history]
-    strange = {
-        name
+    return {
+        name: change.policy
         for edit in edits
         if isinstance(edit, Edit)
         for name, change in edit.fields.items()
         if change.policy in unknown
     }
-    return [each for each in conflicts if each.field not in strange]
 
 
 def overtaken_by(attempt: EditAttempt) -> Callable[[EditAttempt], bool]:

@@ -88,6 +88,8 @@ class Documents:
         self._policies = policies or Policies()
         self.watchers = LogWatchers()
         """Of single documents, beside the observer of all."""
+        self.blamed: set[str] = set()
+        """The program's own policies of which the log of this process says that they are broken."""
 
         def observe(document: Document, entries: Sequence[Entry]) -> None:
             self.watchers.tell(document.name)

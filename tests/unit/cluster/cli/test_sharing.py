@@ -14,8 +14,10 @@ from cluster.cli.options import parse
 from cluster.cli.sharing import check_asked, chosen, looked_at, opened
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StateDeleted, UsageError
-from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.ids import NO_TASK, StepId, TaskId
 from cluster.kernel.state.edits import FieldEdit
+from cluster.memory.state.entries import StepKey
+from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.local import LocalStateLog
 from tests.support.state_logs import make_field
 
@@ -123,9 +125,40 @@ async def test_a_conflict_is_decided_by_a_value_that_is_there(disputed: Shared) 
 
 
 async def test_a_conflict_is_decided_by_another_value(disputed: Shared) -> None:
-    await disputed.told("Board", "--resolve", 'verdict={"both": [1, true]}')
+    await disputed.told("Board", "--resolve", 'verdict="yes and no"')
 
-    assert (await disputed.object("Board"))["fields"] == {"verdict": {"both": [1, True]}}
+    assert (await disputed.object("Board"))["fields"] == {"verdict": "yes and no"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("5", "a number"),
+        ("true", "true or false"),
+        ("null", "null"),
+        ('["yes"]', "a list"),
+        ('{"yes": 1}', "an object"),
+    ],
+)
+async def test_a_value_of_a_kind_that_nobody_has_written_is_refused(
+    disputed: Shared, value: str, kind: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        await disputed.told("Board", "--resolve", f"verdict={value}")
+
+    assert str(refused.value) == (
+        f"{value} is {kind}, and what was written to verdict is text: the program could not read it"
+    )
+    assert len((await disputed.object("Board"))["conflicts"]) == 1
+
+
+async def test_of_values_of_two_kinds_either_may_decide(shared: Shared) -> None:
+    await shared.edit("a", best=make_field("siblings", "?", None))
+    await shared.edit("b", at=0, best=make_field("siblings", "?", 1.5))
+
+    await shared.told("Board", "--resolve", "best=2")
+
+    assert (await shared.object("Board"))["fields"] == {"best": 2}
 
 
 async def test_a_removed_key_is_chosen_by_its_number(shared: Shared) -> None:
@@ -206,9 +239,38 @@ async def test_a_version_is_reverted_and_what_came_after_it_stays(shared: Shared
     assert "reverted version 1" in history
 
 
-async def test_what_is_not_there_can_not_be_reverted(disputed: Shared) -> None:
-    with pytest.raises(UsageError, match="the log has no edit of version 9"):
-        await disputed.told("Board", "--revert", "9")
+@pytest.mark.parametrize("version", ["9", "0", "-1"])
+async def test_what_is_not_there_can_not_be_reverted(disputed: Shared, version: str) -> None:
+    with pytest.raises(UsageError, match=f"^the log has no version {version}$"):
+        await disputed.told("Board", "--revert", version)
+
+
+async def test_what_is_reverted_already_is_not_reverted_again(disputed: Shared) -> None:
+    await disputed.told("Board", "--revert", "1")
+
+    with pytest.raises(UsageError, match=r"^version 1 is reverted already$"):
+        await disputed.told("Board", "--revert", "1")
+
+    assert (await disputed.object("Board"))["version"] == 3
+
+
+async def test_what_was_reverted_by_mistake_comes_back(disputed: Shared) -> None:
+    await disputed.told("Board", "--revert", "1")
+    await disputed.told("Board", "--revert", "3")
+
+    assert len((await disputed.object("Board"))["conflicts"]) == 1
+
+
+async def test_the_history_of_a_decision_names_no_task(disputed: Shared) -> None:
+    async with opened(disputed.log) as documents:
+        document = await documents.open(BOARD)
+        attempt = EditAttempt(StepKey(NO_TASK, StepId("merge/1")), "manager-0")
+        document.resolve(attempt, document.conflicts[0], "no")
+        await attempt.flushed()
+
+    out, _ = await disputed.told("Board", "--history")
+
+    assert "by manager-0, step merge/1\n" in out
 
 
 async def test_the_history_marks_what_is_in_conflict(disputed: Shared) -> None:
@@ -241,6 +303,22 @@ async def test_a_policy_that_only_the_program_knows_is_named(shared: Shared) -> 
     assert out.endswith("shown without what only its program knows: boards:longer\n")
     assert 'title: null -> "a title"' in history
     assert "conflict" not in out, "the program may know how to merge these"
+    assert "conflict" not in history
+
+
+async def test_what_only_the_program_knows_how_to_merge_is_decided_there(shared: Shared) -> None:
+    for step, title in (("a", "a title"), ("b", "another title")):
+        own = FieldEdit("boards:longer", {"base": None, "new": title})
+        await shared.edit(step, at=0, title=own)
+
+    with pytest.raises(UsageError) as refused:
+        await shared.told("Board", "--resolve", "title=#1")
+
+    assert str(refused.value) == (
+        "title of task/t1/Board merges by boards:longer, which only the program knows: "
+        "decide it from there"
+    )
+    assert (await shared.object("Board"))["version"] == 2
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,33 @@ class Aliased(BaseModel):
     due: str = Field(alias="dueDate")
 
 
+def unwritable(name: str, value: object) -> str:
+    """What is said of a value that a field can't have."""
+    with pytest.raises(StateInvalid) as refused:
+        fields_of(Board)[name].written(value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("verdict", 5, "Board.verdict can't be written: Input should be a valid string"),
+        ("log", ["a", 5], "Board.log can't be written: at 1: Input should be a valid string"),
+        ("log", [object()], "Board.log can't be written: at 0: Input should be a valid string"),
+        (
+            "facts",
+            {"x": Fact.model_construct(text=5)},
+            "Board.facts can't be written: text should be str, and 5 is int",
+        ),
+        ("spent", "5", "Board.spent can't be written: spent should be int, and '5' is str"),
+    ],
+)
+def test_what_can_not_be_written_is_said_in_plain_words(
+    name: str, value: object, said: str
+) -> None:
+    assert unwritable(name, value) == said
+
+
 def test_a_class_says_of_each_field_how_it_merges() -> None:
     rules = {name: field.rule.name for name, field in fields_of(Board).items()}
 

@@ -109,3 +109,28 @@ def test_the_eight_are_known_and_others_are_not() -> None:
 def test_an_own_policy_can_not_take_the_name_of_one_of_the_eight() -> None:
     with pytest.raises(UsageError):
         Policies({"total": longer})
+
+
+def test_a_policy_that_is_not_known_is_looked_for_once() -> None:
+    asked: list[str] = []
+
+    def find(name: str) -> MergeFunction | None:
+        asked.append(name)
+        return longer if name == NAME else None
+
+    policies = Policies(find_function=find)
+
+    found = [policies.find(name) for name in (NAME, "other:own", "newer", NAME, "other:own")]
+    assert [each is not None for each in found] == [True, False, False, True, False]
+    assert asked == [NAME, "other:own"]
+
+
+def test_what_a_class_has_by_a_name_counts_over_what_was_found() -> None:
+    policies = Policies(find_function=lambda name: longer)
+    policies.find(NAME)
+
+    policies.learn({NAME: lambda base, mine, theirs: "learned"})
+
+    policy = policies.find(NAME)
+    assert policy is not None
+    assert policy.merge("theirs", {"base": "base", "new": "mine"}).value == "learned"

@@ -15,6 +15,7 @@ from cluster.runtime.driver import persons_state
 from cluster.runtime.driver.persons_state import PersonsState
 from cluster.state import SharedState
 from tests.support.boards import Board, changed
+from tests.support.notice_board import Torn
 from tests.support.shared_documents import TASK, UnsteadyStateLog, step, until
 
 NAME = "task/t/Board"
@@ -141,6 +142,20 @@ async def test_what_the_class_does_not_allow_is_refused_and_not_written(
             changed(board, spent="much")
 
     assert await log.names() == []
+
+
+async def test_of_a_policy_that_raises_the_log_warns_once(
+    documents: Documents, person: PersonsState, caplog: pytest.LogCaptureFixture
+) -> None:
+    for word in ("one", "two"):
+        async with person.state(Torn) as mine, person.state(Torn) as theirs:
+            mine.word, theirs.word = word, f"{word}, too"
+
+    [warning] = [each for each in caplog.messages if "torn raised" in each]
+    assert warning.endswith(
+        "torn raised ZeroDivisionError('no way'), so both values of word of task/t/Torn are kept "
+        "until somebody decides"
+    )
 
 
 async def test_what_is_closed_is_held_no_longer(documents: Documents, person: PersonsState) -> None:

@@ -177,8 +177,24 @@ async def test_what_nobody_could_decide_is_said_with_the_answer(cluster: Disputi
         "coder-0 (b)",
         "researcher-0 (a)",
     ]
-    assert rest == f"verdict of {board} differs, and nobody has decided between them yet."
+    assert rest == (
+        f"verdict of {board} differs, and nobody has decided between them yet: the model chose "
+        "none of the values."
+    )
     assert len((await cluster.board(events[0].task)).conflicts) == 1
+
+
+@pytest.mark.parametrize("decides", [[], ["Board.verdict"]])
+async def test_a_decision_that_raised_says_what_with_the_answer(
+    cluster: Disputing, decides: Sequence[str]
+) -> None:
+    await cluster.begin(Owners(ValueError("neither will do")), decides)
+
+    [said] = answer_of(await cluster.events()).degraded
+
+    assert said.endswith(
+        "nobody has decided between them yet: the agent failed: ValueError, see its log."
+    )
 
 
 async def test_an_answer_that_is_no_decision_leaves_it_open(cluster: Disputing) -> None:
