@@ -31,7 +31,7 @@ class StateRival:
 
 @dataclass(frozen=True, slots=True)
 class StateConflict:
-    """A place of a document for which somebody has to decide; editing it does."""
+    """A place of a document for which somebody has to decide: a person who edits it does."""
 
     field: str
     key: str | None
