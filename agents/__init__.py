@@ -15,16 +15,23 @@ from agents.agent import Agent, Parts, handles
 from agents.deciding import FOR_A_PERSON, merges
 from agents.declared import knowledge, results
 from agents.subscribing import TopicView, subscribes
+from cluster.kernel.ids import StepId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     Citation,
+    ComposeRequest,
     ConflictRequest,
+    Failure,
     Finding,
     Passage,
+    Plan,
+    PlanProposal,
+    PlanRequest,
     Program,
     Run,
+    Step,
     StepResult,
 )
 
@@ -34,12 +41,19 @@ __all__ = [
     "Answer",
     "Assignment",
     "Citation",
+    "ComposeRequest",
     "ConflictRequest",
+    "Failure",
     "Finding",
     "Parts",
     "Passage",
+    "Plan",
+    "PlanProposal",
+    "PlanRequest",
     "Program",
     "Run",
+    "Step",
+    "StepId",
     "StepResult",
     "TopicView",
     "Turn",

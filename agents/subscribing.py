@@ -7,11 +7,13 @@ that topic within a task: soon, once for all values that came meanwhile, and aga
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.state.names import checked_topic
 from cluster.kernel.topic_news import TopicActedOn, TopicNews
 from cluster.kernel.turn import Turn
 
@@ -25,9 +27,15 @@ class TopicView:
 
     name: str
     values: tuple[Any, ...]
-    """All that was published to it, in the order that everybody sees."""
+    """All that was published to it up to this version, in the order that everybody sees."""
     version: int
-    """That of the news it was woken by; the values may be newer."""
+    """Which wake-up this is; each has a later one than that before it."""
+    new: tuple[Any, ...] = ()
+    """Those values, the last ones, that came since the subscriber last acted on the topic.
+
+    A wake-up that is tried again has the same ones. They come once more where it failed for good,
+    and where another Manager has taken over the task.
+    """
 
 
 _Act = Callable[[SubscriberT, TopicView, Turn], Coroutine[Any, Any, None]]
@@ -39,10 +47,11 @@ def subscribes(topic: str) -> Callable[[_Act[SubscriberT]], _Act[SubscriberT]]:
     What it has to say it writes with ``turn.state`` or publishes; what it returns goes nowhere.
 
     Raises:
-        UsageError: the method has another form, or the topic no name.
+        UsageError: the method has another form, or the topic no name that one can publish to.
     """
     if not topic or not isinstance(topic, str):
         raise UsageError('@subscribes needs the name of a topic, as in @subscribes("prices")')
+    checked_topic(topic)
 
     def mark(method: _Act[SubscriberT]) -> _Act[SubscriberT]:
         if not _takes_a_topic(method):
@@ -83,9 +92,11 @@ def subscribing_methods(owner: type) -> Mapping[str, str]:
 async def woken(
     method: Callable[[TopicView, Turn], Coroutine[Any, Any, None]], news: TopicNews, turn: Turn
 ) -> TopicActedOn:
-    """Let a method act on a topic as it is now."""
+    """Let a method act on a topic as it was when it was woken."""
     from cluster.state.topic import Topic  # an agent that shares nothing can do without pydantic
 
     topic = await turn.open(Topic, key=news.topic)
-    await method(TopicView(news.topic, tuple(topic.values), news.version), turn)
+    new = tuple([json.loads(each) for each in news.new])
+    values = (*topic.values[: news.known], *new)  # it may have got more meanwhile
+    await method(TopicView(news.topic, values, news.version, new), turn)
     return TopicActedOn(news.topic, news.version)

@@ -13,19 +13,34 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from cluster.client import Cluster, ClusterLink, Note, run
-    from cluster.kernel.errors import ClusterError, TaskCancelled, TaskFailed
+    from cluster.kernel.errors import (
+        BrokenPolicy,
+        ClusterError,
+        Overloaded,
+        StateDeleted,
+        StateInvalid,
+        StoreUnavailable,
+        TaskCancelled,
+        TaskFailed,
+    )
     from cluster.settings import Configuration
 
-__all__ = ["Cluster", "ClusterError", "TaskCancelled", "TaskFailed", "run"]
+__all__ = [
+    "BrokenPolicy",
+    "Cluster",
+    "ClusterError",
+    "Overloaded",
+    "StateDeleted",
+    "StateInvalid",
+    "StoreUnavailable",
+    "TaskCancelled",
+    "TaskFailed",
+    "run",
+]
 
 _DRIVER = "cluster.client"
-_HOMES = {
-    "Cluster": _DRIVER,
-    "run": _DRIVER,
-    "ClusterError": "cluster.kernel.errors",
-    "TaskCancelled": "cluster.kernel.errors",
-    "TaskFailed": "cluster.kernel.errors",
-}
+_ERRORS = "cluster.kernel.errors"
+_HOMES = dict.fromkeys(__all__, _ERRORS) | {"Cluster": _DRIVER, "run": _DRIVER}
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,10 @@ class TopicNews:
     topic: str
     version: int
     """That of the topic's document with the latest value."""
+    known: int = 0
+    """So many values stand before those that are new to the subscriber."""
+    new: tuple[str, ...] = ()
+    """The others, each as JSON: the document may be another one by the time it is read."""
     redo: ClassVar[int] = 0
     """As of an `Assignment`, which it is kept like: it is never done again, and needs no step."""
     missing: ClassVar[tuple[StepId, ...]] = ()

@@ -11,7 +11,8 @@ Pure: what is done with a model becomes edits of a log, which others carry and f
 
 from __future__ import annotations
 
+from cluster.kernel.state.merging import CannotMerge
 from cluster.state import merge
 from cluster.state.shared_state import SharedState
 
-__all__ = ["SharedState", "merge"]
+__all__ = ["CannotMerge", "SharedState", "merge"]

@@ -6,13 +6,10 @@ tasks until somebody deletes it. Two classes of one name are two versions of one
 
 from __future__ import annotations
 
-from typing import Final
-
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import NO_TASK, TaskId
+from cluster.kernel.state.names import checked_part
 from cluster.state.shared_state import SharedState, checked_scope
-
-KEY_CHARS_MAX: Final = 200
 
 
 def document_name(
@@ -32,7 +29,8 @@ def document_name(
     if not _is_shared(of):
         raise UsageError(f"shared state is a subclass of SharedState, not {of!r}")
     scope = checked_scope(scope) if scope is not None else of.__shared_scope__
-    name = f"{of.__name__}/{checked_key(key)}" if key else of.__name__
+    key = checked_part(key, "a key of shared state")
+    name = f"{of.__name__}/{key}" if key else of.__name__
     if scope == "cluster":
         return f"cluster/{name}"
     if task == NO_TASK:
@@ -46,12 +44,3 @@ def document_name(
 def _is_shared(of: object) -> bool:
     """Say whether something is a class of shared state: programs pass what they like."""
     return isinstance(of, type) and issubclass(of, SharedState)
-
-
-def checked_key(key: str) -> str:
-    """Return a key as it is; raises UsageError where it is none."""
-    if len(key) > KEY_CHARS_MAX:
-        raise UsageError(f"a key of shared state has at most {KEY_CHARS_MAX} characters")
-    if "/" in key or not key.isprintable():
-        raise UsageError(f"a key of shared state has no / and no control characters: {key!r}")
-    return key

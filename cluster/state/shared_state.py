@@ -152,13 +152,19 @@ class SharedState(BaseModel):
             UsageError: it is no model of a block that has been left without an exception.
             StaleEpoch, StateDeleted, Stopped: it never will be durable.
         """
-        source = source_of(self)
-        if source is None or source.durable is None:
+        source, name = source_of(self), type(self).__name__
+        if source is not None and source.durable is not None:
+            await source.durable()
+        elif source is not None and source.is_open:
             raise UsageError(
-                f"{type(self).__name__} has not been edited: flushed() is for the model of "
-                "`async with turn.state(...)`, once the block has been left"
+                f"what the block does to {name} is written when it is left without an exception: "
+                "await flushed() after that"
             )
-        await source.durable()
+        else:
+            raise UsageError(
+                f"no block has edited this {name}: flushed() waits for what `async with` has "
+                "written when its block was left without an exception"
+            )
 
     if not TYPE_CHECKING:  # a checker would take every name for a field
 
@@ -166,8 +172,8 @@ class SharedState(BaseModel):
             source = source_of(self)
             if source is not None and not source.is_open:
                 raise UsageError(
-                    f"{type(self).__name__} is only shown here: edit it within "
-                    f"`async with turn.state(...)`"
+                    f"{type(self).__name__} is only shown here: it is edited within the block of "
+                    "`async with`"
                 )
             field = source.schema.get(name) if source is not None else None
             if field is not None and type(value) in field.passing:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, JsonValue
 from cluster.kernel.errors import Overloaded, UsageError
 from cluster.kernel.state.values import Value, canonical, checked, copied
 from cluster.state import merge
-from cluster.state.naming import checked_key
 from cluster.state.shared_state import SharedState
 
 TOPIC_VALUES_MAX: Final = 1_000
@@ -24,13 +23,6 @@ class Topic(SharedState):
     """All that was published, in the order that everybody sees."""
 
     values: Annotated[list[JsonValue], merge.append]
-
-
-def checked_topic(topic: str) -> str:
-    """Return the name of a topic as it is; raises UsageError where it is none."""
-    if not topic:
-        raise UsageError("a topic has a name")
-    return checked_key(topic)
 
 
 def published(value: object) -> Value:

@@ -1,6 +1,7 @@
 """Does one task chained and broadcast, and shows both times and both answers.
 
-Run it: `.venv/bin/python examples/broadcast/compare.py`.
+Run it: `.venv/bin/python examples/broadcast/compare.py`. Its model is simulated and takes 0.6 s a
+thought; where FLEETMIND_MODEL names one, that is used instead, and the times are others.
 """
 
 from __future__ import annotations

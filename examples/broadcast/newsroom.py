@@ -9,10 +9,21 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
-from agents import Agent, Answer, Assignment, Turn, handles
+from agents import (
+    Agent,
+    Answer,
+    Assignment,
+    ComposeRequest,
+    Failure,
+    Plan,
+    PlanProposal,
+    PlanRequest,
+    Step,
+    StepId,
+    Turn,
+    handles,
+)
 from agents.manager import Manager
-from cluster.kernel.ids import StepId
-from cluster.kernel.vocabulary import ComposeRequest, Plan, PlanProposal, PlanRequest, Step
 from cluster.state import SharedState, merge
 
 REPORT, DESIGN, WRITE = StepId("report"), StepId("design"), StepId("write")
@@ -47,10 +58,15 @@ class Editor(Manager):
         return PlanProposal(Plan(steps))
 
     @handles(ComposeRequest)
-    async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:  # noqa: ARG002
-        """Print the paper."""
+    async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:
+        """Print the paper, and say which steps have failed: nobody else does."""
+        degraded = tuple(
+            f"Step {each.step} failed: {each.value.message}"
+            for each in request.results
+            if isinstance(each.value, Failure)
+        )
         paper = await turn.open(Paper)
-        return Answer(f"{paper.headline}\n{paper.story}")
+        return Answer(f"{paper.headline}\n{paper.story}", degraded=degraded)
 
 
 class Reporter(Agent):

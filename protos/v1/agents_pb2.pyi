@@ -268,14 +268,18 @@ class Saw(_message.Message):
     def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TopicNews(_message.Message):
-    __slots__ = ("step", "topic", "version")
+    __slots__ = ("step", "topic", "version", "known", "new")
     STEP_FIELD_NUMBER: _ClassVar[int]
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
     step: str
     topic: str
     version: int
-    def __init__(self, step: _Optional[str] = ..., topic: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    known: int
+    new: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, step: _Optional[str] = ..., topic: _Optional[str] = ..., version: _Optional[int] = ..., known: _Optional[int] = ..., new: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TopicActedOn(_message.Message):
     __slots__ = ("topic", "version")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cluster.kernel.ids import StepId
@@ -13,6 +13,8 @@ from cluster.kernel.registration import Registration
 from cluster.kernel.state.attempts import Fate
 from cluster.kernel.state.edits import Edit
 from cluster.kernel.state.folding import Fold
+from cluster.kernel.state.values import Value, canonical_text, is_same
+from cluster.kernel.topic_news import TopicNews
 
 SUBSCRIPTIONS_MAX = 64
 """Of a task: for each a document is followed."""
@@ -54,3 +56,37 @@ def published_version(fold: Fold) -> int:
     ]
     sealed = [by.version for (field, _), by in fold.snapshot.writers.items() if field == VALUES]
     return max([*logged, *sealed], default=0)
+
+
+def published_values(fold: Fold) -> tuple[Value, ...]:
+    """Return what was published to a topic and still counts."""
+    values = fold.fields.get(VALUES)
+    return tuple(values) if isinstance(values, list) else ()
+
+
+def news_of(
+    subscription: Subscription, version: int, values: Sequence[Value], seen: Sequence[Value]
+) -> TopicNews:
+    """Return what a subscriber is woken with.
+
+    Args:
+        subscription: who is woken, and by what.
+        version: with which the topic got its latest value.
+        values: all there are at that version.
+        seen: those that there were when the subscriber last acted on the topic.
+    """
+    known = known_values(seen, values)
+    new = tuple([canonical_text(each) for each in values[known:]])
+    return TopicNews(subscription.step(version), subscription.topic, version, known, new)
+
+
+def known_values(seen: Sequence[Value], values: Sequence[Value]) -> int:
+    """Return how many of a topic's values were there before; those behind them are new.
+
+    Values only come at the end, but the values of a step that is done again go from anywhere.
+    """
+    left = iter(seen)
+    for known, value in enumerate(values):
+        if not any(is_same(value, each) for each in left):  # looks on from where it has found one
+            return known
+    return len(values)

@@ -7,12 +7,37 @@ is behind it, and is imported only when it is used: it needs pydantic.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from cluster.state.shared_state import SharedState
 
 State = TypeVar("State", bound="SharedState")
+
+
+@dataclass(frozen=True, slots=True)
+class StateRival:
+    """One of the values of a conflict, and who wants it."""
+
+    value: object
+    """Plain data; None where the key is removed."""
+    is_removed: bool
+    author: str
+    step: str
+    version: int
+    """Of the document, with which it was written; 0 for what was there by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateConflict:
+    """A place of a document for which somebody has to decide: a person who edits it does."""
+
+    field: str
+    key: str | None
+    """Of the field's dict; None where all of the field is in conflict."""
+    rivals: tuple[StateRival, ...]
+    """What the place shows meanwhile comes first."""
 
 
 class StateAccess(Protocol):
@@ -30,6 +55,12 @@ class StateAccess(Protocol):
 
     def peek(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         """Return a document as it is known here."""
+        ...
+
+    async def conflicts(
+        self, of: type[SharedState], *, key: str = "", scope: str | None = None
+    ) -> tuple[StateConflict, ...]:
+        """Return what somebody has to decide in a document."""
         ...
 
     def close(self) -> None:
@@ -83,3 +114,16 @@ class SharesState:
             UsageError: it has not been opened.
         """
         return self._access().peek(of, key=key, scope=scope)
+
+    async def conflicts(
+        self, of: type[SharedState], *, key: str = "", scope: str | None = None
+    ) -> tuple[StateConflict, ...]:
+        """Return what somebody has to decide in a document of shared state, by field and key.
+
+        Whoever edits such a place in a block that was begun after that has decided it.
+
+        Raises:
+            UsageError: there is no such document here.
+            StoreUnavailable: it can't be read.
+        """
+        return await self._access().conflicts(of, key=key, scope=scope)

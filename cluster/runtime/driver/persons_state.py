@@ -12,12 +12,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads
+from cluster.kernel.state.conflicts import Conflict, Sibling
+from cluster.kernel.state.values import ABSENT, copied
 from cluster.memory.state.host.attempt import EditAttempt
+from cluster.memory.state.host.document import trusted_conflicts
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.limits import STEPS_KEPT_S
-from cluster.runtime.driver.access import State
+from cluster.runtime.driver.access import State, StateConflict, StateRival
 from cluster.runtime.sharing.shared_documents import SharedDocuments
 from cluster.state.naming import document_name
+from cluster.state.shared_state import SharedState
 
 DURABLE_S = 10.0
 """How long an edit may take to be durable before the person is told that it isn't yet."""
@@ -75,6 +79,24 @@ class PersonsState:
         """Return a document as it is known here."""
         return self._shared.peek(of, key=key, scope=scope)
 
+    async def conflicts(
+        self, of: type[SharedState], *, key: str = "", scope: str | None = None
+    ) -> tuple[StateConflict, ...]:
+        """Return what somebody has to decide in a document."""
+        document = await self._shared.held(of, document_name(of, key, self._task, scope))
+        return tuple([_shown(each) for each in trusted_conflicts(document)])
+
     def close(self) -> None:
         """Follow none of them any longer."""
         self._shared.close()
+
+
+def _shown(conflict: Conflict) -> StateConflict:
+    rivals = tuple([_rival(each) for each in conflict.siblings])
+    return StateConflict(conflict.field, conflict.key, rivals)
+
+
+def _rival(sibling: Sibling) -> StateRival:
+    value, writer = sibling.value, sibling.writer
+    shown = None if value is ABSENT else copied(value)  # all who read the document have this one
+    return StateRival(shown, value is ABSENT, writer.stamp.author, writer.step, writer.version)

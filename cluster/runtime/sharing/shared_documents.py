@@ -17,6 +17,7 @@ from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import Reads
 from cluster.kernel.state.edits import FieldEdit
+from cluster.kernel.state.names import checked_topic
 from cluster.kernel.state.values import Value
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document
@@ -29,7 +30,7 @@ from cluster.runtime.sharing.views import TurnView
 from cluster.state.editing import Editing, functions_of
 from cluster.state.naming import document_name
 from cluster.state.shared_state import SharedState
-from cluster.state.topic import Topic, check_room, checked_topic, published
+from cluster.state.topic import Topic, check_room, published
 
 State = TypeVar("State", bound=SharedState)
 

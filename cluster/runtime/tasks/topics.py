@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId
+from cluster.kernel.state.values import Value
 from cluster.kernel.tasks.topics import (
     WAKES_MAX,
     Subscription,
+    news_of,
+    published_values,
     published_version,
     subscriptions,
 )
@@ -39,7 +42,7 @@ LOOK_S = 1.0
 WAIT_S = 30.0
 """So long an answer waits for subscribers at most."""
 
-Wake = Callable[[Subscription, int], Awaitable[None]]
+Wake = Callable[[Subscription, TopicNews], Awaitable[None]]
 
 
 class Subscriber:
@@ -48,7 +51,7 @@ class Subscriber:
     Args:
         subscription: who is woken, and by what.
         document: of the topic, open.
-        wake: has a version acted on.
+        wake: has news acted on.
     """
 
     def __init__(self, subscription: Subscription, document: Document, wake: Wake) -> None:
@@ -63,6 +66,8 @@ class Subscriber:
         self._wake = wake
         self._news = asyncio.Event()
         self._handed_over = 0
+        self._seen: tuple[Value, ...] = ()
+        """What there was when it last acted; where it could not, that stays new to it."""
 
     @property
     def has_news(self) -> bool:
@@ -88,12 +93,20 @@ class Subscriber:
                 self.is_exhausted = True
                 continue
             wakes += 1
-            self._handed_over = version = published_version(self.document.fold)
-            try:
-                await self._wake(self._subscription, version)
-                self.error = None
-            except ClusterError as error:
-                self.error = error
+            await self._act()
+
+    async def _act(self) -> None:
+        """Have all that was published so far acted on."""
+        fold = self.document.fold
+        self._handed_over = version = published_version(fold)
+        values = published_values(fold)
+        news = news_of(self._subscription, version, values, self._seen)
+        try:
+            await self._wake(self._subscription, news)
+        except ClusterError as error:
+            self.error = error
+        else:
+            self.error, self._seen = None, values
 
     def told(self) -> str:
         """Return the sentence that an answer is given with, empty where nothing is to be said."""
@@ -196,14 +209,13 @@ class TopicDesk:
 
     # ---- waking ----------------------------------------------------------------------------
 
-    async def _wake(self, subscription: Subscription, version: int) -> None:
-        """Have a replica act on a version, and another one where that fails.
+    async def _wake(self, subscription: Subscription, news: TopicNews) -> None:
+        """Have a replica act on news, and another one where that fails.
 
         Raises:
             ClusterError: nobody could.
         """
-        context, step = self._context, subscription.step(version)
-        news = TopicNews(step, subscription.topic, version)
+        context, step = self._context, news.step
         avoid: frozenset[AgentId] = frozenset()
         for tries in range(1, TRIES + 1):
             deadline = context.share(1 - ANSWER_SHARE)

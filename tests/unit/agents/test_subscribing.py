@@ -37,17 +37,17 @@ class TopicTurn(RecordingTurn):
 
     async def open(self, of: type[State], *, key: str = "", scope: str | None = None) -> State:
         assert key == "prices"
-        return SimpleNamespace(values=[1, {"gold": 2}])  # type: ignore[return-value]
+        return SimpleNamespace(values=[1, {"gold": 2}, 3])  # type: ignore[return-value]
 
 
 PARTS = Parts(ScriptedModel({}), FakeKnowledge(), FakeSandbox())
-NEWS = TopicNews(StepId("topic/prices/trader@7"), "prices", 7)
+NEWS = TopicNews(StepId("topic/prices/trader@7"), "prices", 7, 1, ('{"gold":2}',))
 
 
-async def test_a_subscriber_sees_all_that_was_published_when_it_is_woken() -> None:
+async def test_a_subscriber_sees_what_was_published_up_to_its_wake_up_and_what_is_new() -> None:
     trader = Trader(PARTS)
     said = await trader.handle(NEWS, TopicTurn("trader-0"))
-    assert trader.seen == [TopicView("prices", (1, {"gold": 2}), 7)]
+    assert trader.seen == [TopicView("prices", (1, {"gold": 2}), 7, ({"gold": 2},))]
     assert said == TopicActedOn("prices", 7)
 
 
@@ -91,3 +91,8 @@ def test_a_method_of_another_form_is_refused() -> None:
 def test_a_topic_without_a_name_is_refused() -> None:
     with pytest.raises(UsageError, match="needs the name of a topic"):
         subscribes("")
+
+
+def test_a_topic_that_nobody_can_publish_to_is_refused_when_the_class_is_written() -> None:
+    with pytest.raises(UsageError, match="a topic has no / and no control characters: 'a/b'"):
+        subscribes("a/b")

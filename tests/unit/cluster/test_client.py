@@ -302,6 +302,7 @@ async def test_what_the_agents_of_a_task_share_is_edited_and_peeked_at() -> None
             task.peek(Board)
 
         assert (seen, (await task.open(Board, key="left")).spent) == (120, 120)
+        assert await task.conflicts(Board, key="left") == ()
         assert await link.log.names() == [f"task/{task.id}/Board/left"]
 
 

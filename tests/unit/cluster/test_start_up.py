@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import agents
+import cluster
+from cluster import state
+
 ROOT = Path(__file__).resolve().parents[3]
 PROBE = """
 import importlib, json, sys
@@ -52,3 +56,20 @@ def test_attaching_imports_none_of_what_is_slow() -> None:
 @pytest.mark.parametrize("name", ["cluster", "cluster.cli", "cluster.cli.entry"])
 def test_help_needs_neither_an_event_loop_nor_a_wire(name: str) -> None:
     assert imported_by(name) & {"asyncio", "grpc", "redis", "google", "pydantic"} == set()
+
+
+def test_what_programs_catch_and_exchange_has_short_addresses() -> None:
+    errors = {"BrokenPolicy", "Overloaded", "StateDeleted", "StateInvalid", "StoreUnavailable"}
+    plans = {"ComposeRequest", "Failure", "Plan", "PlanProposal", "PlanRequest", "Step", "StepId"}
+
+    assert errors <= set(cluster.__all__)
+    assert plans | {"TopicView"} <= set(agents.__all__)
+    assert all(issubclass(getattr(cluster, name), cluster.ClusterError) for name in errors)
+
+
+def test_a_policy_of_ones_own_finds_what_to_raise_beside_the_base_class() -> None:
+    assert state.CannotMerge is state.merge.CannotMerge
+
+
+def test_agents_of_ones_own_need_no_pydantic() -> None:
+    assert imported_by("agents") & {"pydantic", "grpc", "google", "redis", "ray"} == set()

@@ -10,7 +10,7 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.reads import class_of
 from cluster.state import SharedState
-from cluster.state.naming import KEY_CHARS_MAX, document_name
+from cluster.state.naming import document_name
 
 TASK = TaskId("t1")
 
@@ -48,8 +48,8 @@ def test_the_name_says_the_class() -> None:
     assert [class_of(name) for name in names] == ["Board", "Prices", "Prices"]
 
 
-@pytest.mark.parametrize("key", ["a/b", "a\nb", "\0", "x" * (KEY_CHARS_MAX + 1)])
-def test_what_is_no_key_is_refused(key: str) -> None:
+@pytest.mark.parametrize("key", ["a/b", 5, 0, None])
+def test_what_is_no_key_is_refused(key: Any) -> None:
     with pytest.raises(UsageError, match="a key of shared state"):
         document_name(Board, key, TASK)
 

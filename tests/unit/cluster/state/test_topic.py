@@ -10,7 +10,6 @@ from cluster.state.topic import (
     TOPIC_VALUES_MAX,
     VALUE_BYTES_MAX,
     check_room,
-    checked_topic,
     published,
 )
 
@@ -35,12 +34,6 @@ def test_a_value_that_is_changed_afterwards_is_published_as_it_was() -> None:
 def test_what_can_t_be_published_is_refused(value: object) -> None:
     with pytest.raises(UsageError):
         published(value)
-
-
-@pytest.mark.parametrize("topic", ["", "a/b", "a\nb", "x" * 201])
-def test_a_name_that_is_none_is_refused(topic: str) -> None:
-    with pytest.raises(UsageError):
-        checked_topic(topic)
 
 
 def test_a_topic_that_is_full_takes_no_more() -> None:

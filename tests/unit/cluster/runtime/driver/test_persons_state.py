@@ -14,7 +14,7 @@ from cluster.memory.state.host.history import history_of
 from cluster.runtime.driver import persons_state
 from cluster.runtime.driver.persons_state import PersonsState
 from cluster.state import SharedState
-from tests.support.boards import Board, changed
+from tests.support.boards import Board, Fact, changed
 from tests.support.notice_board import Torn
 from tests.support.shared_documents import TASK, UnsteadyStateLog, step, until
 
@@ -156,6 +156,46 @@ async def test_of_a_policy_that_raises_the_log_warns_once(
         "torn raised ZeroDivisionError('no way'), so both values of word of task/t/Torn are kept "
         "until somebody decides"
     )
+
+
+async def test_a_person_learns_which_conflicts_there_are_and_decides_them(
+    documents: Documents, person: PersonsState
+) -> None:
+    agents = PersonsState(documents, TASK, await step(documents))
+    assert await person.conflicts(Board) == ()
+
+    async with person.state(Board) as mine, agents.state(Board) as theirs:
+        mine.verdict = "yes"
+        theirs.verdict = "no"
+    [found] = await person.conflicts(Board)
+    assert (found.field, found.key) == ("verdict", None)
+    assert {(each.value, each.author) for each in found.rivals} == {
+        ("yes", "anna"),
+        ("no", "researcher-a"),
+    }
+    assert {each.version for each in found.rivals} == {1, 2}
+
+    async with person.state(Board) as board:
+        board.verdict = "maybe"
+    assert await person.conflicts(Board) == ()
+
+
+async def test_a_conflict_within_a_key_says_who_has_removed_it(
+    documents: Documents, person: PersonsState
+) -> None:
+    agents = PersonsState(documents, TASK, await step(documents))
+    async with person.state(Board) as board:
+        board.facts["sky"] = Fact(text="blue")
+
+    async with person.state(Board) as mine, agents.state(Board) as theirs:
+        del mine.facts["sky"]
+        theirs.facts["sky"] = Fact(text="grey")
+
+    [found] = await person.conflicts(Board)
+    assert (found.field, found.key) == ("facts", "sky")
+    grey = {"text": "grey", "votes": []}
+    by_agent = {each.step == "a": (each.value, each.is_removed) for each in found.rivals}
+    assert by_agent == {True: (grey, False), False: (None, True)}
 
 
 async def test_what_is_closed_is_held_no_longer(documents: Documents, person: PersonsState) -> None:

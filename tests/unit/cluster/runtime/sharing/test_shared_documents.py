@@ -70,10 +70,11 @@ async def test_what_is_in_no_block_that_was_left_can_not_be_waited_for(
 ) -> None:
     shared = turn(documents)
     for board in (Board(facts={}, said=[], spent=0), await shared.open(Board)):
-        with pytest.raises(UsageError, match="Board has not been edited"):
+        with pytest.raises(UsageError, match="no block has edited this Board"):
             await board.flushed()
     async with shared.state(Board) as board:
-        with pytest.raises(UsageError, match="once the block has been left"):
+        board.spent += 1
+        with pytest.raises(UsageError, match=r"await flushed\(\) after that"):
             await board.flushed()
 
 

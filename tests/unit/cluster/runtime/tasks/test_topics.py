@@ -68,6 +68,7 @@ class Watcher:
     def __init__(self) -> None:
         self.woken: list[int] = []
         self.versions: list[int] = []
+        self.news: list[TopicNews] = []
         self.failures: list[Exception] = []
         self.go_on = asyncio.Event()
         self.go_on.set()
@@ -77,6 +78,7 @@ class Watcher:
         values = list((await turn.open(Topic, key=message.topic)).values)
         self.woken.append(len(values))
         self.versions.append(message.version)
+        self.news.append(message)
         await self.go_on.wait()
         if self.failures:
             raise self.failures.pop()
@@ -129,6 +131,41 @@ async def test_what_is_published_while_a_subscriber_acts_becomes_one_wake_up_mor
     answer, _ = await run(Publisher(publish), watcher)
     assert watcher.woken == [1, 10]
     assert answer.text == "[1, 10]"
+
+
+async def test_what_comes_while_a_subscriber_acts_is_new_to_its_next_wake_up_alone() -> None:
+    watcher = Watcher()
+    watcher.go_on.clear()
+
+    async def publish(message: Assignment, turn: Turn) -> object:
+        turn.publish("prices", 7)
+        await until(lambda: bool(watcher.woken))
+        turn.publish("prices", 7)
+        asyncio.get_running_loop().call_soon(watcher.go_on.set)
+        return Finding("published")
+
+    await run(Publisher(publish), watcher)
+    assert [(each.known, each.new) for each in watcher.news] == [(0, ("7",)), (1, ("7",))]
+
+
+async def test_a_wake_up_that_is_tried_again_has_the_same_news() -> None:
+    watcher = Watcher()
+    watcher.failures.append(StoreUnavailable("busy"))
+    await run(Publisher(), watcher)
+    assert watcher.news[0] == watcher.news[1]
+
+
+async def test_what_a_subscriber_could_not_act_on_stays_new_to_it() -> None:
+    watcher = Watcher()
+    watcher.failures.append(AgentFailed("not these"))
+
+    async def publish(message: Assignment, turn: Turn) -> object:
+        turn.publish("prices", message.step)
+        await until(lambda: len(watcher.woken) == 1 + (message.step == "b"))
+        return Finding("published")
+
+    await run(Publisher(publish), watcher, step("a"), step("b", "a"))
+    assert [each.new for each in watcher.news] == [('"a"',), ('"a"', '"b"')]
 
 
 async def test_a_topic_that_nobody_subscribes_to_wakes_nobody() -> None:
