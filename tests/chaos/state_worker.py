@@ -149,7 +149,7 @@ class Worker:
             if kept == result:
                 self._around.log.write("recorded", of=turn.step, generation=turn.generation)
             self._around.crash.crossed("recorded")
-        await self._documents.settle(turn.task, [turn.step])
+        await self._documents.log.settle(turn.task, turn.step)
 
     async def _edit(self, turn: StepTurn) -> None:
         await asyncio.sleep(self._rng.uniform(*THOUGHT_S))

@@ -48,7 +48,8 @@ class Workload:
             told = type(error)
         pages = [await read(each) for each in DOCUMENTS for read in self._reads()]
         names = await self._log.names(self._chance.choice(["", "task/", "cluster/Board/b"]))
-        return action.__name__, told, *map(self._comparable, pages), names
+        begun = sorted(await self._log.begun())
+        return action.__name__, told, *map(self._comparable, pages), names, begun
 
     def _reads(self) -> list[Callable[[str], Awaitable[LogPage]]]:
         after = self._chance.choice([0, 0, 3, 10])

@@ -11,12 +11,15 @@ from dataclasses import replace
 import pytest
 
 from cluster.kernel.errors import StaleEpoch
+from cluster.kernel.ids import TaskId
+from cluster.memory.state.entries import StepKey
 from cluster.memory.state.marks import StepMarks
 from cluster.memory.store.port import Fence
 from tests.conformance.state_log_contract import (
     DOCUMENT,
     FIRST,
     OTHER_STEP,
+    PERSON,
     STEP,
     TASK,
     StateLogSubject,
@@ -79,6 +82,18 @@ async def what_an_attempt_says_of_itself_is_kept_for_a_while(subject: StateLogSu
     assert await subject.store.get_many([MARKS.attempt]) == [None]
 
 
+async def a_task_that_has_begun_a_step_is_known_until_its_end(subject: StateLogSubject) -> None:
+    log, other = subject.log, TaskId("task2")
+    assert await log.begun() == set()
+    await log.begin(TASK, STEP)
+    await log.append(DOCUMENT, StepKey(other, STEP), [edit(1)])
+    await log.append("task/task3/Board/", PERSON, [edit(1)])
+    await log.settle(TASK, STEP)
+    assert await log.begun() == {TASK, other}
+    await log.expire(TASK, 20.0)
+    assert await log.begun() == {other}
+
+
 STEP_PROMISES = (
     an_attempt_says_which_one_it_is,
     an_attempt_that_has_a_later_one_records_nothing,
@@ -87,4 +102,5 @@ STEP_PROMISES = (
     a_step_is_begun_again_for_another_record,
     a_settled_step_is_not_begun_again,
     what_an_attempt_says_of_itself_is_kept_for_a_while,
+    a_task_that_has_begun_a_step_is_known_until_its_end,
 )

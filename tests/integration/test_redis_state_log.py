@@ -204,7 +204,7 @@ async def test_what_is_of_nobody_expires(
 
     board = {"head:cluster/Board/", "log:cluster/Board/"}
     task = {f"head:{DOCUMENT}", f"log:{DOCUMENT}", f"open:{DOCUMENT}"}
-    assert forever == {*board, *task, "names", "feed"}
+    assert forever == {*board, *task, "names", "feed", "begun"}
     assert 0.9 * STEPS_KEPT_S < left["task:task"] <= STEPS_KEPT_S
     assert 0.9 * PERSON_KEPT_S < left["task:person/1"] <= PERSON_KEPT_S
     assert 0.9 * DELETED_KEPT_S < left["head:cluster/Gone/"] <= DELETED_KEPT_S

@@ -109,6 +109,7 @@ class UnsteadyStateLog(LocalStateLog):
         """Lose everything, as a store does that is started anew."""
         self._documents.clear()
         self._steps.clear()
+        self._begun.clear()
 
 
 def change(document: Document, name: str, mine: Value, policy: str) -> dict[str, FieldEdit]:

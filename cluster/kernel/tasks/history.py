@@ -202,6 +202,11 @@ class TaskHistory:
         results = [self._steps[need].result for need in step.needs]
         return tuple([_without_passages(result) for result in results if result is not None])
 
+    @property
+    def finished(self) -> tuple[StepId, ...]:
+        """The steps that have their results, or have failed."""
+        return tuple([step for step, record in self._steps.items() if record.result is not None])
+
     def missing(self, step: Step) -> tuple[StepId, ...]:
         """Return the steps that a step needs and that have not ended."""
         return tuple([need for need in step.needs if self._steps[need].result is None])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cluster.kernel.clock import Clock
@@ -105,6 +105,7 @@ class LocalStateLog:
         self._documents: dict[str, _Document] = {}
         self._steps: dict[str, _Steps] = {}
         """By task; by step where it is a person's."""
+        self._begun: set[TaskId] = set()
         self._incarnations = itertools.count(1)
         self._feeds: dict[LocalFeed, None] = {}
 
@@ -117,6 +118,7 @@ class LocalStateLog:
             raise done(step)
         steps.expires_at = self._clock.now() + STEPS_KEPT_S
         steps.generations[step] = generation = steps.generations.get(step, 0) + 1
+        self._begun.add(task)
         if marks is not None and self._store is not None:
             await self._store.put_many({marks.attempt: b"%d" % generation}, marks.kept_s)
         return Begun(generation, tuple(steps.marks[step]))
@@ -165,6 +167,7 @@ class LocalStateLog:
         if step.is_redoable and not mark.ordinal:
             # With it all that earlier attempts have written is withdrawn, for good.
             kept.open_steps[step.task, step.step] = kept.version - len(new) + 1
+            self._begun.add(step.task)
         self._note(steps, step, document, kept, new[-1].ordinal)
         return Appended(kept.version, len(new), kept.incarnation)
 
@@ -175,7 +178,7 @@ class LocalStateLog:
         for each in edits:
             kept.version += 1
             kept.entries.append(LogEntry(kept.version, each.data))
-        self._tell(name)
+        _tell(self._feeds, name)
 
     def _note(
         self, steps: _Steps, step: StepKey, document: str, kept: _Document, ordinal: int
@@ -231,7 +234,7 @@ class LocalStateLog:
             tombstone = _Document(kept.incarnation, kept.version + 1, is_deleted=True)
             tombstone.expires_at = self._clock.now() + DELETED_KEPT_S
             self._documents[document] = kept = tombstone
-            self._tell(document)
+            _tell(self._feeds, document)
         return kept.head
 
     async def expire(self, task: TaskId, ttl_s: float) -> None:
@@ -239,16 +242,17 @@ class LocalStateLog:
         expires_at = self._clock.now() + checked_ttl_s(ttl_s)
         steps = self._steps_of(task)
         steps.is_ended, steps.expires_at = True, expires_at
+        self._begun.discard(task)
         for name in await self.names(task_prefix(task)):
             self._documents[name].expires_at = expires_at
+
+    async def begun(self) -> set[TaskId]:
+        """Return the tasks that have begun a step, and whose end was not noted."""
+        return set(self._begun)
 
     async def feed(self) -> LocalFeed:
         """Open a feed of the names of documents that are appended to, or deleted."""
         return LocalFeed(self._feeds)
-
-    def _tell(self, name: str) -> None:
-        for feed in self._feeds:
-            feed.hear(name)
 
     def _page(self, kept: _Document, after: int, snapshot: LogSnapshot | None) -> LogPage:
         entries: list[LogEntry] = []
@@ -284,6 +288,11 @@ class LocalStateLog:
         for kept in (self._documents, self._steps):
             for name in [name for name, each in kept.items() if each.expires_at <= now]:
                 del kept[name]
+
+
+def _tell(feeds: Iterable[LocalFeed], name: str) -> None:
+    for feed in feeds:
+        feed.hear(name)
 
 
 async def _has_result(store: Store | None, marks: StepMarks | None) -> bool:

@@ -136,6 +136,10 @@ class StateLog(Protocol):
         """
         ...
 
+    async def begun(self) -> set[TaskId]:
+        """Return the tasks that have begun a step, and whose end was not noted."""
+        ...
+
     async def feed(self) -> Feed:
         """Open a feed of the names of documents that are appended to, or deleted."""
         ...

@@ -42,6 +42,7 @@ NAMES_PER_LOOK = 1_000
 _ROOM: Final = "state:"
 _NAMES: Final = "state:names"
 _FEED: Final = "state:feed"
+_BEGUN: Final = "state:begun"
 _END_OF_TEXT: Final = b"\xff"
 """Is in no UTF-8, and after all of it."""
 
@@ -158,6 +159,11 @@ class RedisStateLog:
         """Note that a task has ended: its documents are kept for that time from now."""
         arguments = (_milliseconds(ttl_s), *_range(task_prefix(task)))
         await self._store.run_script(scripts.EXPIRE, _keys(task=task), arguments)
+
+    async def begun(self) -> set[TaskId]:
+        """Return the tasks that have begun a step, and whose end was not noted."""
+        told = await self._store.run_script(scripts.BEGUN, [_BEGUN], [])
+        return {TaskId(each.decode()) for each in told}
 
     async def feed(self) -> RedisFeed:
         """Open a feed of the names of documents that are appended to, or deleted."""

@@ -9,9 +9,10 @@ settled, are a sorted set by the version of the first entry of their latest atte
 
 Of a task there is one key, a hash: ``generation:STEP``, ``documents:STEP`` (what the step has
 written to, packed), ``edits:STEP\0DOCUMENT`` (the latest edit: generation, ordinal, version, and
-incarnation of the document), ``settled:STEP`` where it is, and ``ended`` where the task has. Of all
-documents there are their names, a sorted set in the order of the bytes; those that expire, by the
-time when they do, so that names of what is gone are found; and the feed.
+incarnation of the document), ``settled:STEP`` where it is, and ``ended`` where the task has; those
+that have begun a step and have not ended are a set. Of all documents there are their names, a
+sorted set in the order of the bytes; those that expire, by the time when they do, so that names of
+what is gone are found; and the feed.
 
 Each script writes first what Redis may refuse for want of memory: a script that is refused there
 has changed nothing, one that has begun to write is not refused any more. Numbers stay under 14
@@ -38,8 +39,8 @@ ENTRIES_PER_LOOK: Final = 32
 FORGOTTEN_AT_ONCE: Final = 100
 """Names of documents that have expired, which are forgotten as another one is written."""
 
-# Every script but `HEADS` and `NAMES` has as KEYS: head, log, and open steps of the document; facts
-# of the task; names, names of what expires, feed; beginning of all keys.
+# Every script but `HEADS`, `NAMES` and `BEGUN` has as KEYS: head, log, and open steps of the
+# document; facts of the task; names, names of what expires, feed; beginning of all keys.
 
 # Cleans up after documents that have expired: nothing else says that they are gone.
 _FORGET: Final = f"""
@@ -75,13 +76,21 @@ local function settled(version)
 end
 """
 
+# Notes that a task has begun a step, so that its end is not forgotten.
+_BEGUN: Final = """
+local function begun()
+  redis.call('SADD', KEYS[8] .. 'begun', string.sub(KEYS[4], #KEYS[8] + #'task:' + 1))
+end
+"""
+
 # KEYS: also the step's record and its latest attempt, or none of both. ARGV: step, milliseconds
 # that the attempt stays there. Returns its generation and what earlier ones have written to.
-BEGIN: Final = f"""
+BEGIN: Final = f"""{_BEGUN}
 if redis.call('HEXISTS', KEYS[4], 'ended') == 1 then return 'ended' end
 if redis.call('HEXISTS', KEYS[4], 'settled:' .. ARGV[1]) == 1 then return 'done' end
 if KEYS[9] and redis.call('EXISTS', KEYS[9]) == 1 then return 'done' end
 local generation = redis.call('HINCRBY', KEYS[4], 'generation:' .. ARGV[1], 1)
+begun()
 redis.call('PEXPIRE', KEYS[4], {round(STEPS_KEPT_S * 1000)})
 if KEYS[10] then redis.call('SET', KEYS[10], generation, 'PX', ARGV[2]) end
 local documents = redis.call('HGET', KEYS[4], 'documents:' .. ARGV[1])
@@ -101,7 +110,7 @@ end
 # ARGV: document, step, its name among the open ones or "", generation, milliseconds or "",
 # incarnation or "", bytes that the log may have, then ordinal and data of each edit. Returns the
 # version of the last, how many were new, and the incarnation there is.
-APPEND: Final = f"""{_FORGET}
+APPEND: Final = f"""{_FORGET}{_BEGUN}
 local document, step, open, ttl_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local generation, first_edit = tonumber(ARGV[4]), 8
 local edits = 'edits:' .. step .. '\\0' .. document
@@ -153,6 +162,7 @@ if newest < generation then redis.call('HSET', KEYS[4], 'generation:' .. step, g
 if open == '' then
   redis.call('PEXPIRE', KEYS[4], {round(PERSON_KEPT_S * 1000)})
 elseif last == 0 then
+  begun()
   if redis.call('PTTL', KEYS[4]) == -1 then
     redis.call('PEXPIRE', KEYS[4], {round(STEPS_KEPT_S * 1000)})
   end
@@ -246,6 +256,9 @@ end
 return {names, are_there}
 """
 
+# KEYS: the tasks that have begun a step, and have not ended.
+BEGUN: Final = "return redis.call('SMEMBERS', KEYS[1])"
+
 # ARGV: document. What frees memory comes first: a full server then takes the rest as well.
 DELETE: Final = f"""
 local head = redis.call('HMGET', KEYS[1], 'version', 'incarnation', 'deleted')
@@ -264,6 +277,7 @@ return redis.call('HMGET', KEYS[1], 'version', 'incarnation', 'deleted')
 # ARGV: milliseconds, from where to where the names of the task's documents are.
 EXPIRE: Final = f"""{_FORGET}
 redis.call('HSET', KEYS[4], 'ended', 1)
+redis.call('SREM', KEYS[8] .. 'begun', string.sub(KEYS[4], #KEYS[8] + #'task:' + 1))
 redis.call('PEXPIRE', KEYS[4], ARGV[1])
 for _, name in ipairs(redis.call('ZRANGEBYLEX', KEYS[5], ARGV[2], ARGV[3])) do
   for _, part in ipairs({{'head:', 'log:', 'open:'}}) do

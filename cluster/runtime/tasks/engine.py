@@ -27,7 +27,7 @@ from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
-from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, Journal, OpenTask
+from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Journal, OpenTask
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
@@ -302,10 +302,12 @@ class TaskEngine:
     # ---- adoption --------------------------------------------------------------------------
 
     async def _scan(self) -> None:
-        """Adopt what nobody works on, now and every part of a lease."""
+        """Adopt what nobody works on, now and every part of a lease; sweep shared state."""
         while True:
             try:
+                begun = await self._settling.begun()
                 open_tasks = await self._journal.open_tasks()
+                self._settling.sweep(begun, open_tasks, ENDED_KEPT_S)
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:

@@ -2,7 +2,8 @@
 
 A log keeps apart what may still be withdrawn, and a task's documents live as long as its journal.
 Nobody waits for this: what is settled late only keeps a log long for a while, and a task's end
-settles all of its steps.
+settles all of its steps. What is to be told is kept in memory; the end of a task whose Manager was
+gone before it was told is found by a look at what the log knows and the journals don't.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Collection
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
@@ -41,6 +43,8 @@ class Settling:
         """Of each task that goes on, when they ended."""
         self._ended: dict[TaskId, float] = {}
         """How long what belongs to each task is to be kept."""
+        self._untold: frozenset[TaskId] = frozenset()
+        """Those that had ended when last looked, though the log didn't know it."""
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
@@ -60,6 +64,28 @@ class Settling:
         self._ended[task] = kept_s
         self._start()
         self._news.set()
+
+    async def begun(self) -> set[TaskId]:
+        """Return the tasks whose end the log doesn't know of.
+
+        Raises:
+            StoreUnavailable: it can't be said now.
+        """
+        return set() if self.documents is None else await self.documents.log.begun()
+
+    def sweep(self, begun: Collection[TaskId], going_on: Collection[TaskId], kept_s: float) -> None:
+        """Let the documents of those expire that have ended, and whose Manager never said so.
+
+        Args:
+            begun: what `begun` has returned.
+            going_on: those that went on later than that; what has only just ended is left to its
+                own Manager until the next sweep.
+            kept_s: how long what belongs to them is to be kept, from now.
+        """
+        untold = frozenset(begun).difference(going_on)
+        for task in untold & self._untold:
+            self.task_ended(task, kept_s)
+        self._untold = untold
 
     def _start(self) -> None:
         if self._work is None and self.documents is not None:
@@ -90,8 +116,8 @@ class Settling:
         until = self._clock.now() - SETTLE_S
         for task, steps in list(self._steps.items()):
             due = [step for step, ended_at in steps.items() if ended_at <= until]
-            await documents.settle(task, due)
             for step in due:
+                await documents.log.settle(task, step)
                 steps.pop(step, None)
             if not steps:
                 self._steps.pop(task, None)

@@ -175,7 +175,6 @@ class TaskRun:
         for step in proposal.plan.steps:
             self.story.show(StepPlanned(step), step.id)
         await self.story.record(PlanReady(proposal.plan, proposal.degraded))
-        self._settling.step_ended(self._journal.task, PLAN_STEP)
 
     async def _ask_manager(
         self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
@@ -233,6 +232,9 @@ class TaskRun:
             start_ready()
             await self._conflicts.look()
 
+        # Those of an earlier owner too, who may not have come to it.
+        for step in (PLAN_STEP, *self._journal.history.finished):
+            self._settling.step_ended(self._journal.task, step)
         self._topics.begin()
         try:
             async with asyncio.TaskGroup() as group:

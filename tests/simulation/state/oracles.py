@@ -26,17 +26,22 @@ def opened(world: StateWorld) -> Iterator[tuple[Process, Document]]:
 
 
 def behind(world: StateWorld) -> list[str]:
-    """Return what is held of the documents that isn't what the store has."""
-    return [
+    """Return what isn't yet as it is to be in the end.
+
+    Everybody has of their documents what the store has, and it knows that no task goes on.
+    """
+    logs = world.server.logs
+    late = [
         f"{process} has {document.name}@{document.version} with {len(document.pending)} pending,"
         f" and the store {head}"
         for process, document in opened(world)
-        for head in [world.server.logs._kept(document.name).head]
+        for head in [logs._kept(document.name).head]
         if document.pending
         or (document.is_deleted != head.is_deleted)
         or (not head.is_deleted and document.version != head.version)
         or (not head.is_deleted and document.incarnation != head.incarnation)
     ]
+    return late + [f"the log has not been told the end of {task}" for task in logs._begun]
 
 
 def living(world: StateWorld) -> Iterator[Book]:

@@ -39,6 +39,7 @@ WAY_S = (0.0001, 0.002)
 ADOPTED_S = 0.8
 """So often it is looked whose task has nobody any more."""
 KEPT_S = 1000.0
+SWEEP_S = 0.5
 
 Result = TypeVar("Result")
 
@@ -102,7 +103,9 @@ class Work:
             self._replicas[process] = process.context.run(Replica, self._world, process)
         if process.name == DRIVER:
             loop.create_task(self.person.run(process), context=process.context)
-        if process.name not in MANAGERS:
+        if process.name in MANAGERS:
+            loop.create_task(self._sweep(process), context=process.context)
+        else:
             loop.create_task(Reader(self._world, process).run(), context=process.context)
 
     def end(self, process: Process) -> Awaitable[None] | None:
@@ -120,6 +123,17 @@ class Work:
             documents = self._world.documents[process]
             self._settling[process] = Settling(documents, self._world.clock)
         return self._settling[process]
+
+    async def _sweep(self, process: Process) -> None:
+        """Tell the logs, again and again, what nobody has told them."""
+        settling, store = self.settling(process), self._world.store(process)
+        while self._world.is_serving(process):
+            try:
+                begun = await settling.begun()
+                settling.sweep(begun, await store.open_tasks(), KEPT_S)
+            except StoreUnavailable:
+                pass
+            await asyncio.sleep(SWEEP_S)
 
     # ---- tasks -----------------------------------------------------------------------------
 

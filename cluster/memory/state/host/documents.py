@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 from cluster.kernel.clock import Clock
@@ -83,7 +83,7 @@ class Documents:
         policies: Policies | None = None,
         observer: Observer = _ignore,
     ) -> None:
-        self._log = log
+        self.log = log
         self._clock = clock
         self._policies = policies or Policies()
         self.watchers = LogWatchers()
@@ -194,7 +194,7 @@ class Documents:
     async def _opened(self, name: str, idle: Sequence[Keeper]) -> Document:
         await asyncio.gather(*(each.stop(_released()) for each in idle))
         document = Document(name, Fold(policies=self._policies), self._clock)
-        keeper = Keeper(document, self._log, self._policies, self._upkeep, self._observer)
+        keeper = Keeper(document, self.log, self._policies, self._upkeep, self._observer)
         try:
             await keeper.open()
             self._keepers[name] = keeper
@@ -219,7 +219,7 @@ class Documents:
                 later attempt.
             StoreUnavailable: to be begun anew, as another attempt.
         """
-        begun = await self._log.begin(task, step, marks)
+        begun = await self.log.begin(task, step, marks)
         attempt = EditAttempt(StepKey(task, step, begun.generation), author)
         self._overtake(attempt)
         await asyncio.gather(*(self._withdraw(attempt, name) for name in begun.documents))
@@ -229,15 +229,6 @@ class Documents:
         """Return a person as an author: what they write is no step's, and is never run again."""
         return EditAttempt(StepKey(NO_TASK, StepId(f"{PERSON}{uuid4().hex}")), author)
 
-    async def settle(self, task: TaskId, steps: Iterable[StepId]) -> None:
-        """Note that steps have their results in the journal: their edits are there to stay.
-
-        Raises:
-            StoreUnavailable: some of them may not be settled; it may be repeated.
-        """
-        for step in steps:
-            await self._log.settle(task, step)
-
     async def end_task(self, task: TaskId, kept_s: float) -> None:
         """Note that a task has ended: nothing is written for it, and its documents stay a while.
 
@@ -245,7 +236,7 @@ class Documents:
             StoreUnavailable: it may not be noted yet; it may be repeated.
         """
         await self.release_task(task)
-        await self._log.expire(task, kept_s)
+        await self.log.expire(task, kept_s)
 
     async def know(self, own: Mapping[str, MergeFunction]) -> None:
         """Merge by these policies from now on, in what is open too.
@@ -272,7 +263,7 @@ class Documents:
         withdrawal = packed(Withdrawal(key.task, key.step, key.generation))
         edit = PendingEdit(attempt.next_ordinal(name), withdrawal)
         try:
-            await self._log.append(name, key, [edit], is_upkeep=True)
+            await self.log.append(name, key, [edit], is_upkeep=True)
         except StateDeleted:
             return  # and with it all that there was to withdraw
         if name in self._openings:
@@ -301,7 +292,7 @@ class Documents:
 
     async def delete(self, name: str) -> None:
         """Delete a document, for everybody."""
-        await self._log.delete(name)
+        await self.log.delete(name)
         if name in self._keepers:
             await self._keepers[name].read()
 

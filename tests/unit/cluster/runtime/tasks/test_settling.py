@@ -100,6 +100,39 @@ async def test_what_ends_with_its_host_is_told_on_the_way_out(
     assert log.expired == {"other": 60.0}
 
 
+async def test_a_task_whose_manager_never_told_its_end_is_swept_the_second_time(
+    log: UnsteadyStateLog, documents: Documents
+) -> None:
+    settling = Settling(documents, ManualClock())
+    await edited(documents)
+    begun = await settling.begun()
+    assert begun == {TASK}
+
+    settling.sweep(begun, {TASK}, 60.0)
+    settling.sweep(begun, (), 60.0)
+    await settling.close()
+    assert not log.expired, "it has maybe just ended, and its own Manager tells it"
+
+    settling.sweep(begun, (), 60.0)
+    await settling.close()
+
+    assert log.expired == {TASK: 60.0}
+    assert await settling.begun() == set()
+
+
+async def test_a_task_that_goes_on_is_never_swept(
+    log: UnsteadyStateLog, documents: Documents
+) -> None:
+    settling = Settling(documents, ManualClock())
+    await edited(documents)
+
+    for going_on in ({TASK}, (), {TASK}, ()):
+        settling.sweep(await settling.begun(), going_on, 60.0)
+    await settling.close()
+
+    assert not log.expired
+
+
 async def test_where_nothing_is_shared_nothing_is_told() -> None:
     settling = Settling(None, ManualClock())
     settling.step_ended(TASK, StepId("a"))
