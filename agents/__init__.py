@@ -15,6 +15,7 @@ from agents.agent import Agent, Parts, handles
 from agents.deciding import FOR_A_PERSON, merges
 from agents.declared import knowledge, results
 from agents.subscribing import TopicView, subscribes
+from cluster.kernel.decisions import ConflictRequest
 from cluster.kernel.ids import StepId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -22,7 +23,6 @@ from cluster.kernel.vocabulary import (
     Assignment,
     Citation,
     ComposeRequest,
-    ConflictRequest,
     Failure,
     Finding,
     Passage,

@@ -19,12 +19,13 @@ from agents.models.call import IsEnough, Thinking
 from agents.models.port import Asker, Message, Model, Request
 from agents.subscribing import subscribing_methods, woken
 from agents.tools.ports import Knowledge, Sandbox
+from cluster.kernel.decisions import ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment, ConflictRequest
+from cluster.kernel.vocabulary import Assignment
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14

@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agents.planning.lenient_json import Unreadable, read_json
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest, Rival
 from cluster.kernel.errors import AgentFailed, ClusterError, ModelError, UsageError
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import ConflictDecision, ConflictRequest, Rival
 
 if TYPE_CHECKING:  # an agent that shares nothing can do without pydantic
     from cluster.state.schema import FieldSchema

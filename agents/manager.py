@@ -31,6 +31,7 @@ from agents.prompts import (
     plan_prompt,
     verify_prompt,
 )
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import Corrections, FellBack
 from cluster.kernel.roles import CODER
@@ -38,8 +39,6 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     ComposeRequest,
-    ConflictDecision,
-    ConflictRequest,
     Failure,
     PlanProposal,
     PlanRequest,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from agents.evidence.topic import NOT_FOUND
-from cluster.kernel.vocabulary import ConflictRequest, Passage, Role, Run
+from cluster.kernel.decisions import ConflictRequest
+from cluster.kernel.vocabulary import Passage, Role, Run
 
 MANAGER_PLAN = (
     "You are the Manager of a team of agents. Plan who does what for the goal, in as few steps as "

@@ -9,13 +9,14 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from agents.models.policies.loops import LOOP_WINDOW, looping_period, without_loop
-from agents.models.port import Delta, Finish, Model, Request
+from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted
 from agents.models.reasoning import InlineReasoning, ReplyPart
 from cluster.kernel.errors import DeadlinePassed, ModelError
-from cluster.kernel.events import Spent, Thought
+from cluster.kernel.events import FellBack, Hedged, Spent, Thought
 from cluster.kernel.time_shares import CALL_GRACE_SHARE, CALL_LATE_SHARE
 from cluster.kernel.turn import Turn
 
@@ -88,9 +89,14 @@ class _Reply:
 
     def void(self) -> None:
         """Forget all text: it was reasoning."""
+        self.forget()
+        self.trust()
+
+    def forget(self) -> None:
+        """Forget all text: what follows begins anew."""
         self._pieces.clear()
         self.length, self._enough_at, self._refusal = 0, None, None
-        self.trust()
+        self._start = ""
         if isinstance(self._is_enough, TextEnd):
             self._is_enough.reset()
 
@@ -151,6 +157,8 @@ class Thinking:
         self._checked_at = 0
         self._deltas = 0
         self._finish: Finish | None = None
+        self._noted = Spent(on="model", seconds=0.0)
+        """What policies say of the call."""
 
     async def run(self, model: Model) -> str:
         """Return the text; `Spent` is emitted however it ends.
@@ -208,7 +216,37 @@ class Thinking:
                     limit.reschedule(min(latest_at, now() + _TAIL_WAIT_S))
         raise ModelError("the model's stream ended without saying that it was complete")
 
-    def _hear(self, delta: Delta) -> None:
+    def _hear(self, item: Delta | Note | Restarted) -> None:
+        match item:
+            case Delta():
+                self._read_delta(item)
+            case Note():
+                self._note(item)
+            case Restarted():
+                self._restart(item)
+
+    def _note(self, note: Note) -> None:
+        """Tell what a policy has done, and count what it has cost and saved."""
+        self._noted = replace(
+            self._noted,
+            wasted_tokens=self._noted.wasted_tokens + note.wasted_tokens,
+            saved_tokens=self._noted.saved_tokens + note.saved_tokens,
+            saved_s=self._noted.saved_s + note.saved_s,
+            hedges=self._noted.hedges + (note.deed is Deed.HEDGED),
+        )
+        if note.deed is Deed.HEDGED:
+            self._turn.emit(Hedged("model", note.after_s, note.reason))
+        elif note.deed is Deed.FELL_BACK:
+            self._turn.emit(FellBack("model", note.reason))
+
+    def _restart(self, restarted: Restarted) -> None:
+        """Forget all that was said: nothing of two attempts is ever joined."""
+        self._reply.forget()
+        self._inline = InlineReasoning()
+        self._heard, self._length, self._checked_at = "", 0, 0
+        self._turn.emit(FellBack("model", restarted.reason))
+
+    def _read_delta(self, delta: Delta) -> None:
         self._deltas += 1
         if delta.is_reasoning:
             self._turn.emit(Thought(delta.text, is_reasoning=True))
@@ -256,13 +294,14 @@ class Thinking:
         if finish is None:
             characters = sum(len(message.text) for message in request.messages)
             finish = Finish("", characters // _CHARACTERS_PER_TOKEN, self._deltas)
+        unused = 0 if is_used else finish.completion_tokens
         self._turn.emit(
-            Spent(
-                on="model",
+            replace(
+                self._noted,
                 seconds=seconds,
                 prompt_tokens=finish.prompt_tokens,
                 completion_tokens=finish.completion_tokens,
-                wasted_tokens=0 if is_used else finish.completion_tokens,
+                wasted_tokens=self._noted.wasted_tokens + unused,
             )
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -63,11 +64,46 @@ class Finish:
     completion_tokens: int = 0
 
 
+class Deed(StrEnum):
+    """What a policy may have done to a call."""
+
+    HEDGED = "hedged"
+    """A second request was sent."""
+    FELL_BACK = "fell_back"
+    """Another model answers."""
+    CUT_SHORT = "cut_short"
+    """The rest was not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a policy has done; it changes nothing of the text."""
+
+    deed: Deed
+    reason: str = ""
+    after_s: float = 0.0
+    """Since the call began."""
+    wasted_tokens: int = 0
+    saved_tokens: int = 0
+    saved_s: float = 0.0
+    hedges: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """What was streamed so far is void: another attempt begins with what follows."""
+
+    reason: str
+
+
+StreamItem = Delta | Note | Restarted | Finish
+
+
 class Model(Protocol):
     """Anything that streams chat completions."""
 
-    def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
-        """Yield deltas, then exactly one Finish.
+    def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Yield deltas, then exactly one Finish; policies say between them what they did.
 
         Closing the generator early (`contextlib.aclosing`) closes the connection, so that the
         server stops generating.

@@ -11,7 +11,6 @@ from cluster.kernel.events import (
     Answered,
     Corrected,
     Detail,
-    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -29,6 +28,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId
+from cluster.kernel.reads import DocumentChange
 from cluster.kernel.vocabulary import Basis, Finding, Plan, Support
 
 TAIL_CHARS_MAX = 400

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.reads import Saw
+from cluster.kernel.reads import DocumentChange, Saw
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import (
     Answer,
     Citation,
@@ -34,6 +35,11 @@ class Submitted:
     submitted_wall_s: float = 0.0
     deadline_wall_s: float = 0.0
     coherence: Coherence = Coherence.CHAINED
+    workflow: Plan | None = None
+    """The plan that the user has declared; None where the Manager makes one."""
+    tokens_max: int = 0
+    cost_max: float = 0.0
+    """Bounds of the whole task, as in `Submission`; 0 for none."""
 
     @property
     def allowed_s(self) -> float:
@@ -42,8 +48,22 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Routed:
+    """It was decided who works on the goal."""
+
+    kind: ClassVar[str] = "routed"
+    intent: str
+    route: str
+    """``team``, or the name of what answers instead."""
+    confidence: float = 0.0
+    effort: str = ""
+    seconds: float = 0.0
+    """How long the decision took."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlanned:
-    """One step of the plan is known."""
+    """One step of the plan is known, and may begin; older versions show it, and journal it not."""
 
     kind: ClassVar[str] = "step_planned"
     planned: Step
@@ -57,6 +77,8 @@ class PlanReady:
     plan: Plan
     degraded: tuple[str, ...] = ()
     """What had to be given up for a sound plan."""
+    spent: Usage | None = None
+    """What it took to make it, for the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,8 @@ class Thought:
     kind: ClassVar[str] = "thought"
     text: str
     is_reasoning: bool = False
+    is_final: bool = False
+    """It was judged, and stands in the answer as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +137,17 @@ class FellBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Hedged:
+    """A second request was sent beside a slow one; the first to answer counts."""
+
+    kind: ClassVar[str] = "hedged"
+    what: str
+    """``model``, or the role of the agent that was asked."""
+    after_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """A model or tool call ended: its share of the step's time and tokens. Not shown to users."""
 
@@ -123,6 +158,10 @@ class Spent:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     wasted_tokens: int = 0
+    saved_tokens: int = 0
+    saved_s: float = 0.0
+    cost: float = 0.0
+    hedges: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +180,8 @@ class StepFinished:
     """What that was made from, for the journal; None where an older version has done it."""
     degraded: tuple[str, ...] = ()
     """What is to be said of it beside the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentChange:
-    """What has become of something that a step has read or written."""
-
-    document: str
-    """The name of a document of shared state, or of a namespace of the knowledge."""
-    places: tuple[str, ...]
-    """Fields of the one, sources of the other."""
-    from_version: int
-    to_version: int
-    is_gone: bool = False
-    """The document was deleted; the sources were forgotten."""
+    spent: Usage | None = None
+    """What all attempts at it have used, for the journal; None where an older version did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +229,34 @@ class StateConflicted:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculated:
+    """A step was begun that no plan has yet; its id is one that none can have."""
+
+    kind: ClassVar[str] = "speculated"
+    guess: Step
+    probability: float = 0.0
+    saved_s: float = 0.0
+    """What is saved where the plan comes to have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A step of the plan takes what was speculated as its own."""
+
+    kind: ClassVar[str] = "adopted"
+    guess: StepId
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What was speculated is of no use."""
+
+    kind: ClassVar[str] = "discarded"
+    guess: StepId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """Terminal: the task has its answer."""
 
@@ -234,6 +289,14 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
+class Clarified:
+    """Terminal: the goal can't be answered as it is, and the user is asked."""
+
+    kind: ClassVar[str] = "clarify"
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Terminal: the task has no answer."""
 
@@ -249,11 +312,12 @@ class WasCancelled:
     reason: str = ""
 
 
-AgentDetail = Thought | FindingReady | ProgramWritten | ProgramRan | FellBack | Spent
+AgentDetail = Thought | FindingReady | ProgramWritten | ProgramRan | FellBack | Hedged | Spent
 """What an agent may say of its own work; the commonest first: it is checked by the token."""
 
 OwnerDetail = (
     Submitted
+    | Routed
     | StepPlanned
     | PlanReady
     | StepStarted
@@ -261,7 +325,11 @@ OwnerDetail = (
     | StepStale
     | StateMerged
     | StateConflicted
+    | Speculated
+    | Adopted
+    | Discarded
     | Answered
+    | Clarified
     | Corrected
     | Failed
     | WasCancelled
@@ -311,6 +379,9 @@ class Event:
 def shown(event: Event) -> Event:
     """Return an event as the driver gets it: what a step came to, it has seen already."""
     detail = event.detail
-    if isinstance(detail, StepFinished) and (detail.value is not None or detail.saw is not None):
-        return replace(event, detail=replace(detail, value=None, saw=None))
+    match detail:
+        case StepFinished() if detail.value is not None or detail.saw or detail.spent:
+            return replace(event, detail=replace(detail, value=None, saw=None, spent=None))
+        case PlanReady(spent=Usage()):
+            return replace(event, detail=replace(detail, spent=None))
     return event

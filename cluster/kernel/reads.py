@@ -192,3 +192,17 @@ def class_of(document: str) -> str:
     scope, *rest = document.split("/")
     at = 1 if scope == "task" else 0
     return rest[at] if len(rest) > at else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What has become of something that a step has read or written."""
+
+    document: str
+    """The name of a document of shared state, or of a namespace of the knowledge."""
+    places: tuple[str, ...]
+    """Fields of the one, sources of the other."""
+    from_version: int
+    to_version: int
+    is_gone: bool = False
+    """The document was deleted; the sources were forgotten."""

@@ -6,7 +6,6 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
@@ -35,6 +34,16 @@ class Step:
     agent: str
     instruction: str
     needs: tuple[StepId, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    """Roles that are asked for it in turn where its own can't do it."""
+    is_pure: bool = False
+    """It changes nothing outside of itself: it may be done twice, or for nothing."""
+    is_broadcast: bool = False
+    """It begins at once, as all do in a task of `Coherence.BROADCAST`."""
+    allowed_s: float = 0.0
+    """How long it may take at most; 0 where only the task's deadline counts."""
+    expected_s: float = 0.0
+    """How long it is said to take; 0 where nobody says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +210,24 @@ class Assignment:
     """How often the step had a result that was stale when it came."""
     missing: tuple[StepId, ...] = ()
     """Steps that it needs too, and that have not ended yet: it is done with what is there."""
+    priority: float = 0.0
+    """Seconds of work that hang on it, its own included: of what waits, the most comes first."""
 
     @property
     def turn_step(self) -> StepId:
         """What the step is called where its results are kept: each redo has one of its own."""
         return StepId(f"{self.step}#{self.redo}") if self.redo else self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Tells an agent that it will get a step, so that it gets ready: nothing is lost without it."""
+
+    step: StepId
+    instruction: str
+    goal: str
+    collection: str = ""
+    needs: tuple[StepId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +246,8 @@ class PlanRequest:
     goal: str
     roles: tuple[Role, ...]
     collection: str = ""
+    sealed: tuple[Step, ...] = ()
+    """Steps that are part of it already, and may be running: what else there is, is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +256,8 @@ class PlanProposal:
 
     plan: Plan
     degraded: tuple[str, ...] = ()
+    question: str = ""
+    """What the user is asked in place of a plan: the goal can't be planned as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,54 +299,6 @@ class VerifyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """One of the values of a conflict, and who wants it."""
-
-    value: str = ""
-    """As JSON; empty where the key is removed."""
-    author: str = ""
-    step: str = ""
-    """The author's; each has a result that was made with it."""
-
-    @property
-    def is_removal(self) -> bool:
-        """Whether its author has removed the key."""
-        return not self.value
-
-    @property
-    def content(self) -> object:
-        """The value as plain data: what `json.loads` makes of it; None for a removal."""
-        return json.loads(self.value) if self.value else None
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictRequest:
-    """Asks whoever a field of shared state belongs to which value is to stand."""
-
-    document: str
-    state: str
-    """The class of the document."""
-    field: str
-    has_key: bool = False
-    """Whether the conflict is within one key of the field's dict."""
-    key: str = ""
-    rivals: tuple[Rival, ...] = ()
-    """What the place shows meanwhile comes first."""
-    goal: str = ""
-    """Of the task."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictDecision:
-    """Answers a `ConflictRequest`."""
-
-    value: str = ""
-    """As JSON; empty where the key is to be removed."""
-    is_left_open: bool = False
-    """A person is to decide; the value says nothing then."""
-
-
-@dataclass(frozen=True, slots=True)
 class Submission:
     """A task handed to the cluster; the deadline travels in the envelope.
 
@@ -333,6 +311,12 @@ class Submission:
     is_again: bool = False
     """It may have been accepted before, by a Manager that the driver can't reach any longer."""
     coherence: Coherence = Coherence.CHAINED
+    workflow: Plan | None = None
+    """The plan, where the user has declared it: then nobody is asked for one."""
+    tokens_max: int = 0
+    """Of all model calls together; 0 for no bound."""
+    cost_max: float = 0.0
+    """As `tokens_max`, in the currency of the models' prices."""
 
 
 @dataclass(frozen=True, slots=True)

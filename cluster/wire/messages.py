@@ -23,7 +23,7 @@ from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from cluster.kernel import events, topic_news
+from cluster.kernel import decisions, events, topic_news, usage
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from protos.v1 import agents_pb2
@@ -286,6 +286,8 @@ def _kernel_messages() -> list[type]:
         *vars(tasks).values(),
         *vars(events).values(),
         *vars(topic_news).values(),
+        *vars(decisions).values(),
+        *vars(usage).values(),
     ]
     return [
         value

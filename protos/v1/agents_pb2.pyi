@@ -64,16 +64,26 @@ class Packed(_message.Message):
     def __init__(self, type: _Optional[str] = ..., body: _Optional[bytes] = ..., saw: _Optional[bytes] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("id", "agent", "instruction", "needs")
+    __slots__ = ("id", "agent", "instruction", "needs", "alternatives", "is_pure", "is_broadcast", "allowed_s", "expected_s")
     ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     NEEDS_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    IS_PURE_FIELD_NUMBER: _ClassVar[int]
+    IS_BROADCAST_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_S_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_S_FIELD_NUMBER: _ClassVar[int]
     id: str
     agent: str
     instruction: str
     needs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., agent: _Optional[str] = ..., instruction: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
+    alternatives: _containers.RepeatedScalarFieldContainer[str]
+    is_pure: bool
+    is_broadcast: bool
+    allowed_s: float
+    expected_s: float
+    def __init__(self, id: _Optional[str] = ..., agent: _Optional[str] = ..., instruction: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ..., alternatives: _Optional[_Iterable[str]] = ..., is_pure: _Optional[bool] = ..., is_broadcast: _Optional[bool] = ..., allowed_s: _Optional[float] = ..., expected_s: _Optional[float] = ...) -> None: ...
 
 class Plan(_message.Message):
     __slots__ = ("steps",)
@@ -200,7 +210,7 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
@@ -208,6 +218,7 @@ class Assignment(_message.Message):
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     REDO_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
@@ -215,7 +226,46 @@ class Assignment(_message.Message):
     collection: str
     redo: int
     missing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+    priority: float
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ...) -> None: ...
+
+class Prepare(_message.Message):
+    __slots__ = ("step", "instruction", "goal", "collection", "needs")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    instruction: str
+    goal: str
+    collection: str
+    needs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Usage(_message.Message):
+    __slots__ = ("model_calls", "prompt_tokens", "completion_tokens", "wasted_tokens", "saved_tokens", "seconds", "tool_s", "saved_s", "cost", "hedges")
+    MODEL_CALLS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    WASTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SAVED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOOL_S_FIELD_NUMBER: _ClassVar[int]
+    SAVED_S_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
+    model_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    wasted_tokens: int
+    saved_tokens: int
+    seconds: float
+    tool_s: float
+    saved_s: float
+    cost: float
+    hedges: int
+    def __init__(self, model_calls: _Optional[int] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ..., saved_tokens: _Optional[int] = ..., seconds: _Optional[float] = ..., tool_s: _Optional[float] = ..., saved_s: _Optional[float] = ..., cost: _Optional[float] = ..., hedges: _Optional[int] = ...) -> None: ...
 
 class SeenField(_message.Message):
     __slots__ = ("name", "version")
@@ -326,18 +376,24 @@ class ConflictDecision(_message.Message):
     def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
-    __slots__ = ("task", "goal", "collection", "is_again", "coherence")
+    __slots__ = ("task", "goal", "collection", "is_again", "coherence", "workflow", "tokens_max", "cost_max")
     TASK_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     IS_AGAIN_FIELD_NUMBER: _ClassVar[int]
     COHERENCE_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
+    COST_MAX_FIELD_NUMBER: _ClassVar[int]
     task: str
     goal: str
     collection: str
     is_again: bool
     coherence: Coherence
-    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ...) -> None: ...
+    workflow: Plan
+    tokens_max: int
+    cost_max: float
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ...) -> None: ...
 
 class Seen(_message.Message):
     __slots__ = ("task", "index")
@@ -376,18 +432,38 @@ class Answer(_message.Message):
     def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Submitted(_message.Message):
-    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence")
+    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence", "workflow", "tokens_max", "cost_max")
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_WALL_S_FIELD_NUMBER: _ClassVar[int]
     COHERENCE_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
+    COST_MAX_FIELD_NUMBER: _ClassVar[int]
     goal: str
     collection: str
     submitted_wall_s: float
     deadline_wall_s: float
     coherence: Coherence
-    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ...) -> None: ...
+    workflow: Plan
+    tokens_max: int
+    cost_max: float
+    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ...) -> None: ...
+
+class Routed(_message.Message):
+    __slots__ = ("intent", "route", "confidence", "effort", "seconds")
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    intent: str
+    route: str
+    confidence: float
+    effort: str
+    seconds: float
+    def __init__(self, intent: _Optional[str] = ..., route: _Optional[str] = ..., confidence: _Optional[float] = ..., effort: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class StepPlanned(_message.Message):
     __slots__ = ("planned",)
@@ -396,12 +472,14 @@ class StepPlanned(_message.Message):
     def __init__(self, planned: _Optional[_Union[Step, _Mapping]] = ...) -> None: ...
 
 class PlanReady(_message.Message):
-    __slots__ = ("plan", "degraded")
+    __slots__ = ("plan", "degraded", "spent")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
     plan: Plan
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    spent: Usage
+    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., spent: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class StepStarted(_message.Message):
     __slots__ = ("attempt", "reason")
@@ -412,12 +490,14 @@ class StepStarted(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Thought(_message.Message):
-    __slots__ = ("text", "is_reasoning")
+    __slots__ = ("text", "is_reasoning", "is_final")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     IS_REASONING_FIELD_NUMBER: _ClassVar[int]
+    IS_FINAL_FIELD_NUMBER: _ClassVar[int]
     text: str
     is_reasoning: bool
-    def __init__(self, text: _Optional[str] = ..., is_reasoning: _Optional[bool] = ...) -> None: ...
+    is_final: bool
+    def __init__(self, text: _Optional[str] = ..., is_reasoning: _Optional[bool] = ..., is_final: _Optional[bool] = ...) -> None: ...
 
 class FindingReady(_message.Message):
     __slots__ = ("finding",)
@@ -449,22 +529,40 @@ class FellBack(_message.Message):
     reason: str
     def __init__(self, what: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Hedged(_message.Message):
+    __slots__ = ("what", "after_s", "reason")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    after_s: float
+    reason: str
+    def __init__(self, what: _Optional[str] = ..., after_s: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Spent(_message.Message):
-    __slots__ = ("on", "seconds", "prompt_tokens", "completion_tokens", "wasted_tokens")
+    __slots__ = ("on", "seconds", "prompt_tokens", "completion_tokens", "wasted_tokens", "saved_tokens", "saved_s", "cost", "hedges")
     ON_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     WASTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SAVED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SAVED_S_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
     on: str
     seconds: float
     prompt_tokens: int
     completion_tokens: int
     wasted_tokens: int
-    def __init__(self, on: _Optional[str] = ..., seconds: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ...) -> None: ...
+    saved_tokens: int
+    saved_s: float
+    cost: float
+    hedges: int
+    def __init__(self, on: _Optional[str] = ..., seconds: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ..., saved_tokens: _Optional[int] = ..., saved_s: _Optional[float] = ..., cost: _Optional[float] = ..., hedges: _Optional[int] = ...) -> None: ...
 
 class StepFinished(_message.Message):
-    __slots__ = ("outcome", "attempts", "failure", "result", "value", "saw", "degraded")
+    __slots__ = ("outcome", "attempts", "failure", "result", "value", "saw", "degraded", "spent")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -472,6 +570,7 @@ class StepFinished(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SAW_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     attempts: int
     failure: Failure
@@ -479,7 +578,8 @@ class StepFinished(_message.Message):
     value: Packed
     saw: Saw
     degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., saw: _Optional[_Union[Saw, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    spent: Usage
+    def __init__(self, outcome: _Optional[str] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., result: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., saw: _Optional[_Union[Saw, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ..., spent: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class DocumentChange(_message.Message):
     __slots__ = ("document", "places", "from_version", "to_version", "is_gone")
@@ -535,6 +635,30 @@ class StateConflicted(_message.Message):
     sides: _containers.RepeatedCompositeFieldContainer[ConflictSide]
     def __init__(self, document: _Optional[str] = ..., field: _Optional[str] = ..., key: _Optional[str] = ..., sides: _Optional[_Iterable[_Union[ConflictSide, _Mapping]]] = ...) -> None: ...
 
+class Speculated(_message.Message):
+    __slots__ = ("guess", "probability", "saved_s")
+    GUESS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SAVED_S_FIELD_NUMBER: _ClassVar[int]
+    guess: Step
+    probability: float
+    saved_s: float
+    def __init__(self, guess: _Optional[_Union[Step, _Mapping]] = ..., probability: _Optional[float] = ..., saved_s: _Optional[float] = ...) -> None: ...
+
+class Adopted(_message.Message):
+    __slots__ = ("guess",)
+    GUESS_FIELD_NUMBER: _ClassVar[int]
+    guess: str
+    def __init__(self, guess: _Optional[str] = ...) -> None: ...
+
+class Discarded(_message.Message):
+    __slots__ = ("guess", "reason")
+    GUESS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    guess: str
+    reason: str
+    def __init__(self, guess: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Answered(_message.Message):
     __slots__ = ("answer",)
     ANSWER_FIELD_NUMBER: _ClassVar[int]
@@ -559,6 +683,12 @@ class Corrections(_message.Message):
     found: _containers.RepeatedCompositeFieldContainer[Corrected]
     def __init__(self, found: _Optional[_Iterable[_Union[Corrected, _Mapping]]] = ...) -> None: ...
 
+class Clarified(_message.Message):
+    __slots__ = ("question",)
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    question: str
+    def __init__(self, question: _Optional[str] = ...) -> None: ...
+
 class Failed(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -572,7 +702,7 @@ class WasCancelled(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected", "stale", "merged", "conflict")
+    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected", "stale", "merged", "conflict", "routed", "hedged", "speculated", "adopted", "discarded", "clarify")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -596,6 +726,12 @@ class Event(_message.Message):
     STALE_FIELD_NUMBER: _ClassVar[int]
     MERGED_FIELD_NUMBER: _ClassVar[int]
     CONFLICT_FIELD_NUMBER: _ClassVar[int]
+    ROUTED_FIELD_NUMBER: _ClassVar[int]
+    HEDGED_FIELD_NUMBER: _ClassVar[int]
+    SPECULATED_FIELD_NUMBER: _ClassVar[int]
+    ADOPTED_FIELD_NUMBER: _ClassVar[int]
+    DISCARDED_FIELD_NUMBER: _ClassVar[int]
+    CLARIFY_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     task: str
     agent: str
@@ -619,4 +755,10 @@ class Event(_message.Message):
     stale: StepStale
     merged: StateMerged
     conflict: StateConflicted
-    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ..., stale: _Optional[_Union[StepStale, _Mapping]] = ..., merged: _Optional[_Union[StateMerged, _Mapping]] = ..., conflict: _Optional[_Union[StateConflicted, _Mapping]] = ...) -> None: ...
+    routed: Routed
+    hedged: Hedged
+    speculated: Speculated
+    adopted: Adopted
+    discarded: Discarded
+    clarify: Clarified
+    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ..., stale: _Optional[_Union[StepStale, _Mapping]] = ..., merged: _Optional[_Union[StateMerged, _Mapping]] = ..., conflict: _Optional[_Union[StateConflicted, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., hedged: _Optional[_Union[Hedged, _Mapping]] = ..., speculated: _Optional[_Union[Speculated, _Mapping]] = ..., adopted: _Optional[_Union[Adopted, _Mapping]] = ..., discarded: _Optional[_Union[Discarded, _Mapping]] = ..., clarify: _Optional[_Union[Clarified, _Mapping]] = ...) -> None: ...

@@ -12,6 +12,7 @@ PORTS = ("port", "ports", "handler")
 TYPES = {
     "agents.tools.sandbox.machine",
     "cluster.kernel.clock",
+    "cluster.kernel.decisions",
     "cluster.kernel.delivery.dead_letters",
     "cluster.kernel.events",
     "cluster.kernel.cache_statistics",
@@ -20,6 +21,7 @@ TYPES = {
     "cluster.kernel.roles",
     "cluster.kernel.topic_news",
     "cluster.kernel.trace",
+    "cluster.kernel.usage",
     "cluster.kernel.vocabulary",
     "cluster.memory.knowledge.records",
     "cluster.memory.state.entries",

@@ -10,7 +10,9 @@ import pytest
 
 from tests.architecture.graph import sources, tree
 
-TWICE: Mapping[str, str] = {}
+TWICE: Mapping[str, str] = {
+    "Note": "whoever tells a user what is done, and what a policy says of a model call",
+}
 """Names of several things all the same, each with its reason."""
 TASKS_OF_ASYNCIO = {
     "cluster.runtime.turns.eager": "it starts asyncio's tasks, and knows no others",

@@ -19,6 +19,7 @@ METHODS_MAX = 20
 
 MAY_SHOW_MORE = {
     "agents/evidence/markdown.py": "small questions about one text, which share its grammar",
+    "agents/models/port.py": "the items of a stream, and what a request consists of",
     "agents/programs/candidates.py": "all that a candidate is asked before it may be an answer",
     "agents/programs/reading.py": "small questions about one text, which share its grammar",
     "agents/prompts.py": "all that is said to models, in one place",

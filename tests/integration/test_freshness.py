@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId
-from cluster.kernel.reads import Reads, Saw
+from cluster.kernel.reads import DocumentChange, Reads, Saw
 from cluster.kernel.tasks.staleness import News
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.wire import record_to_bytes

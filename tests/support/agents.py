@@ -13,7 +13,7 @@ from agents.agent import Parts
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.models.endpoint.openai_compatible import OpenAIModel
-from agents.models.port import Delta, Finish, Model, Request
+from agents.models.port import Model, Request, StreamItem
 from agents.researcher import Researcher
 from agents.tools.ports import Sandbox
 from cluster.kernel.events import Answered, Event, Failed, PlanReady
@@ -81,7 +81,7 @@ class ModelByStep:
         self._model = model
         self._others = others
 
-    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         model = self._others.get(request.asker.step, self._model)
         async with aclosing(model.stream(request)) as items:
             async for item in items:

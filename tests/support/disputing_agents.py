@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.ids import StepId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     ComposeRequest,
-    ConflictDecision,
-    ConflictRequest,
     Finding,
     Plan,
     PlanProposal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from agents.models.port import Delta, Finish, Request
+from agents.models.port import Delta, Finish, Request, StreamItem
 
 Said = str | Delta | Finish | Exception | Callable[[], None]
 Reply = str | Exception | Sequence[Said]
@@ -26,7 +26,7 @@ class ScriptedModel:
         self.closed_streams = 0
         self.is_closed = False
 
-    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         self.requests.append(request)
         try:
             for said in _pieces(self._next(request)):

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.events import (
+    Adopted,
     Answered,
+    Discarded,
     Event,
     PlanReady,
+    Routed,
+    Speculated,
     StateConflicted,
     StateMerged,
     StepFinished,
+    StepPlanned,
     StepStale,
     StepStarted,
     Submitted,
@@ -28,7 +33,10 @@ from cluster.kernel.vocabulary import Coherence, Finding, Plan, Step, StepResult
 
 @dataclass(frozen=True, slots=True)
 class MakePlan:
-    """Order: have the Manager plan the goal."""
+    """Order: have the Manager plan the goal, or the rest of it."""
+
+    sealed: tuple[Step, ...] = ()
+    """What of the plan is journaled already, and may be running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,11 @@ class TaskHistory:
         match event.detail:
             case Submitted() as submitted:
                 self.submitted = submitted
+            case StepPlanned(step):
+                self._steps[step.id] = _StepRecord(step)
             case PlanReady(plan) as ready:
                 self.plan = ready
-                self._steps = {step.id: _StepRecord(step) for step in plan.steps}
+                self._close_plan(plan)
             case StepStarted(attempt):
                 record = self._steps[event.step]
                 record.attempts, record.agent = attempt, event.agent
@@ -109,7 +119,14 @@ class TaskHistory:
                 record.degraded = finished.degraded
             case StepStale(redo=redo):
                 self._steps[event.step].redo = redo
-            case StateMerged() | StateConflicted():
+            case (
+                StateMerged()
+                | StateConflicted()
+                | Routed()
+                | Speculated()
+                | Adopted()
+                | Discarded()
+            ):
                 pass  # nothing follows from it here
             case UnknownDetail():
                 pass  # whoever wrote it does what follows from it
@@ -129,37 +146,19 @@ class TaskHistory:
         match event.detail:
             case Submitted():
                 can_follow = self.submitted is None
-            case PlanReady():
-                can_follow = self.submitted is not None and self.plan is None
-            case StepStarted(attempt):
+            case StepPlanned() | PlanReady() | Routed() as detail:
+                is_planning = self.submitted is not None and self.plan is None
+                can_follow = is_planning and self._fits_plan(detail)
+            case StepStarted() | StepFinished() | StepStale() as detail:
                 record = self._steps.get(event.step)
-                can_follow = (
-                    record is not None
-                    and record.result is None
-                    and attempt > record.attempts
-                    and self._may_begin(record.step)
-                )
-            case StepFinished(failure=failure):
-                record = self._steps.get(event.step)
-                can_follow = (
-                    record is not None
-                    and record.result is None
-                    and self._is_ready(record.step)
-                    and (record.attempts > 0 or failure is not None)  # it may find no agent
-                )
-            case StepStale(redo=redo):
-                record = self._steps.get(event.step)
-                can_follow = (
-                    record is not None
-                    and record.result is None
-                    and record.attempts > 0
-                    and redo > record.redo
-                    and self._is_ready(record.step)
-                )
+                is_open = record is not None and record.result is None
+                can_follow = record is not None and is_open and self._fits_step(detail, record)
             case Answered():
                 can_follow = self.plan is not None and self._is_plan_done
             case UnknownDetail() | StateMerged() | StateConflicted():
                 can_follow = True
+            case Speculated() | Adopted() | Discarded():
+                can_follow = self.submitted is not None
             case _:  # a task that was never accepted can end too
                 can_follow = event.is_terminal
         if not can_follow or self.terminal is not None:
@@ -167,6 +166,35 @@ class TaskHistory:
                 f"{event.kind} (step {event.step!r}) can't be event {event.index} of task"
                 f" {event.task}: the journal is not one of ours, or we have a bug"
             )
+
+    def _fits_plan(self, detail: StepPlanned | PlanReady | Routed) -> bool:
+        """Say whether this may be said of a plan: it keeps all that runs or has ended as it is."""
+        match detail:
+            case StepPlanned(step):
+                return step.id not in self._steps
+            case PlanReady(plan):
+                planned = {step.id: step for step in plan.steps}
+                return all(
+                    planned.get(step) == record.step
+                    for step, record in self._steps.items()
+                    if record.attempts or record.result is not None
+                )
+            case Routed():
+                return not self._steps
+
+    def _fits_step(
+        self, detail: StepStarted | StepFinished | StepStale, record: _StepRecord
+    ) -> bool:
+        """Say whether this may come next of a step that has no result."""
+        match detail:
+            case StepStarted(attempt):
+                return attempt > record.attempts and self._may_begin(record.step)
+            case StepFinished(failure=failure):  # it may find no agent
+                has_begun = record.attempts > 0 or failure is not None
+                return self._is_ready(record.step) and has_begun
+            case StepStale(redo=redo):
+                has_begun = record.attempts > 0 and redo > record.redo
+                return has_begun and self._is_ready(record.step)
 
     def orders(self) -> tuple[Order, ...]:
         """Return what is to be done next; of it, the owner leaves out what it is doing already.
@@ -176,30 +204,32 @@ class TaskHistory:
         """
         if self.submitted is None or self.terminal is not None:
             return ()
-        if self.plan is None:
-            return (MakePlan(),)
-        if self._is_plan_done:
+        if self.plan is not None and self._is_plan_done:
             return (self._compose(self.plan),)
-        return tuple(
-            [
-                DoStep(
-                    record.step,
-                    self.needed(record.step),
-                    record.attempts + 1,
-                    record.agent,
-                    record.redo,
-                )
-                for record in self._steps.values()
-                if record.result is None and self._may_begin(record.step)
-            ]
-        )
+        steps = [
+            DoStep(
+                record.step,
+                self.needed(record.step),
+                record.attempts + 1,
+                record.agent,
+                record.redo,
+            )
+            for record in self._steps.values()
+            if record.result is None and self._may_begin(record.step)
+        ]
+        return tuple(steps) if self.plan is not None else (MakePlan(self.sealed), *steps)
+
+    @property
+    def sealed(self) -> tuple[Step, ...]:
+        """The steps that are planned, those of a plan that is still being written too."""
+        return tuple([record.step for record in self._steps.values()])
 
     def needed(self, step: Step) -> tuple[StepResult, ...]:
         """Return what a step builds on, as far as it is there.
 
         Findings come with their quotes, not with whole passages.
         """
-        results = [self._steps[need].result for need in step.needs]
+        results = [self._steps[need].result for need in step.needs if need in self._steps]
         return tuple([_without_passages(result) for result in results if result is not None])
 
     @property
@@ -209,7 +239,21 @@ class TaskHistory:
 
     def missing(self, step: Step) -> tuple[StepId, ...]:
         """Return the steps that a step needs and that have not ended."""
-        return tuple([need for need in step.needs if self._steps[need].result is None])
+        return tuple([need for need in step.needs if not self._has_ended(need)])
+
+    def _has_ended(self, step: StepId) -> bool:
+        """Say whether a step has its result; one that is still to be planned has none."""
+        record = self._steps.get(step)
+        return record is not None and record.result is not None
+
+    def _close_plan(self, plan: Plan) -> None:
+        """Take the whole plan: what has not begun yet may be another than it was, or be gone."""
+        before, self._steps = self._steps, {}
+        for step in plan.steps:
+            record = before.get(step.id)
+            if record is None or record.step != step:
+                record = _StepRecord(step)
+            self._steps[step.id] = record
 
     def _compose(self, ready: PlanReady) -> Compose:
         records = self._steps.values()
@@ -228,7 +272,7 @@ class TaskHistory:
         """Say whether a step may be sent to an agent; it ends only after all that it needs."""
         submitted = self.submitted
         is_broadcast = submitted is not None and submitted.coherence is Coherence.BROADCAST
-        return is_broadcast or self._is_ready(step)
+        return is_broadcast or step.is_broadcast or self._is_ready(step)
 
     def _is_sourced(self, step: Step, finished: StepFinished) -> bool:
         """Say whether what a step cites can stand in documents, as far as is known.

@@ -13,6 +13,7 @@ from graphlib import TopologicalSorter
 
 from cluster.kernel.events import (
     Answered,
+    Clarified,
     Corrected,
     Detail,
     Event,
@@ -37,9 +38,14 @@ JsonObject = dict[str, object]
 
 _ROUND_DIGITS = 6
 """Microseconds: finer than any clock between processes."""
-_UNTOLD = {Finding: frozenset({"passages"}), Citation: frozenset({"document"})}
-"""Passages of a finding are long, and whoever reads it has the quotes; a document is none of the
-FIXED keys of a citation."""
+_UNTOLD: Mapping[type, frozenset[str]] = {
+    Finding: frozenset({"passages"}),
+    Citation: frozenset({"document"}),
+    Step: frozenset({"alternatives", "is_pure", "is_broadcast", "allowed_s", "expected_s"}),
+    PlanReady: frozenset({"spent"}),
+}
+"""Passages of a finding are long, and whoever reads it has the quotes; the others are none of the
+FIXED keys."""
 
 
 @dataclass(slots=True)
@@ -119,15 +125,24 @@ class TaskReport:
                 self._spend(event.step, spent)
             case StepStarted() | StepFinished() | FellBack() as detail:
                 self._progress(event, detail)
+            case _ if event.is_terminal:
+                self._end(event)
+            case _:
+                pass
+
+    def _end(self, event: Event) -> None:
+        match event.detail:
             case Answered(answer):
                 self.status, self.answer, self._answered = "answered", answer, answer
             case Failed(failure):
                 self.status, self.failure = "failed", failure
+            case Clarified(question):
+                self.status, self.failure = "clarify", Failure("clarify", question)
             case WasCancelled(reason):
                 self.status = "cancelled"
                 self.failure = Failure("cancelled", reason or "the task was cancelled")
             case _:
-                pass
+                raise AssertionError(f"{event.kind} ends no task")
 
     def _observe_late(self, event: Event) -> None:
         match event.detail:

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId
-from cluster.kernel.reads import Saw
+from cluster.kernel.reads import DocumentChange, Saw
 
 REDOS_MAX = 1
 """So often a step is done again since its result was stale: what changes all the time would keep a

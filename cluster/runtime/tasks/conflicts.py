@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest, Rival
 from cluster.kernel.errors import AgentFailed, ClusterError
 from cluster.kernel.events import ConflictSide, StateConflicted, StepFinished
 from cluster.kernel.ids import NO_STEP, NO_TASK, StepId
@@ -30,7 +31,6 @@ from cluster.kernel.state.deciding import (
 from cluster.kernel.state.stamps import Writer
 from cluster.kernel.state.values import ABSENT, Slot, canonical_text
 from cluster.kernel.time_shares import DECIDE_SHARE
-from cluster.kernel.vocabulary import ConflictDecision, ConflictRequest, Rival
 from cluster.memory.state.entries import StepKey
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.document import Document, trusted_conflicts

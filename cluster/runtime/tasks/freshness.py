@@ -13,9 +13,8 @@ from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 from cluster.kernel.errors import ClusterError, WireError
-from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId, TaskId
-from cluster.kernel.reads import Saw, SeenNamespace, SeenState
+from cluster.kernel.reads import DocumentChange, Saw, SeenNamespace, SeenState
 from cluster.kernel.tasks.staleness import News, StateNews
 from cluster.kernel.tasks.state_news import state_news
 from cluster.memory.knowledge.wire import record_from_bytes

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from cluster.kernel.clock import Deadline
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import (
     AgentFailed,
     ClusterError,
@@ -33,15 +34,7 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
 from cluster.kernel.tasks.history import Compose, DoStep
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
-from cluster.kernel.vocabulary import (
-    Answer,
-    ComposeRequest,
-    ConflictDecision,
-    ConflictRequest,
-    PlanProposal,
-    PlanRequest,
-    Role,
-)
+from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal, PlanRequest, Role
 from cluster.memory.journal.port import ENDED_KEPT_S
 from cluster.runtime.tasks.conflicts import ConflictDesk
 from cluster.runtime.tasks.context import OwnTurn, TaskContext

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 import agents
 from agents import Agent, Assignment, Finding, Parts, Program, StepResult, Turn, handles
 from agents.models import call
-from agents.models.port import Delta, Finish, Request
+from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
-from cluster.kernel.events import Spent, Thought
+from cluster.kernel.events import FellBack, Hedged, Spent, Thought
 from cluster.kernel.ids import StepId
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
@@ -232,10 +232,52 @@ async def test_what_is_not_complete_is_lost_with_the_stream(pieces: tuple[str, .
         )
 
 
+class NotedModel(ScriptedModel):
+    """Says in between what a policy would."""
+
+    def __init__(self, *items: StreamItem) -> None:
+        super().__init__({})
+        self._items = items
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        for item in self._items:
+            yield item
+
+
+async def test_nothing_of_an_attempt_that_was_given_up_is_in_the_text() -> None:
+    items = (Delta("<think>old"), Restarted("it stalled"), Delta("new. {}"), Finish("stop", 1, 2))
+    agent = Reviewer(Parts(NotedModel(*items), FakeKnowledge(), FakeSandbox()))
+    turn, ending = RecordingTurn("reviewer-0"), Collected()
+    ending("old")
+
+    assert await agent.think(turn, "s", "u", is_enough=ending) == "new. {}"
+    assert ending.text == "new. {}"
+    assert turn.all(FellBack) == [FellBack("model", "it stalled")]
+
+
+async def test_what_policies_did_is_told_and_counted() -> None:
+    items = (
+        Note(Deed.HEDGED, "no token in 2 s", 2.0),
+        Note(Deed.FELL_BACK, "the endpoint is gone", wasted_tokens=7),
+        Note(Deed.CUT_SHORT, saved_tokens=40, saved_s=1.5),
+        Delta("Blue."),
+        Finish("stop", 9, 1),
+    )
+    agent = Reviewer(Parts(NotedModel(*items), FakeKnowledge(), FakeSandbox()))
+    turn = RecordingTurn("reviewer-0")
+
+    assert await agent.think(turn, "s", "u") == "Blue."
+    assert turn.all(Hedged) == [Hedged("model", 2.0, "no token in 2 s")]
+    assert turn.all(FellBack) == [FellBack("model", "the endpoint is gone")]
+    [spent] = turn.all(Spent)
+    assert (spent.wasted_tokens, spent.saved_tokens, spent.saved_s, spent.hedges) == (7, 40, 1.5, 1)
+    assert (spent.prompt_tokens, spent.completion_tokens) == (9, 1)
+
+
 class StallingModel(ScriptedModel):
     """Says what it is to say and then nothing any more, not even that it has ended."""
 
-    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         async for item in super().stream(request):
             yield item
         await asyncio.Event().wait()

@@ -8,8 +8,8 @@ import pytest
 
 from agents import FOR_A_PERSON, Agent, ConflictRequest, Parts, Turn, merges
 from agents.manager import Manager
+from cluster.kernel.decisions import ConflictDecision, Rival
 from cluster.kernel.errors import AgentFailed, ModelError, StateInvalid, UsageError
-from cluster.kernel.vocabulary import ConflictDecision, Rival
 from tests.support.boards import Board, Fact
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn

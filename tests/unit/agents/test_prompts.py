@@ -17,7 +17,8 @@ from agents.coder import Coder
 from agents.manager import Manager
 from agents.prompts import Attempt
 from agents.researcher import Researcher
-from cluster.kernel.vocabulary import ConflictRequest, Passage, Rival, Role, Run
+from cluster.kernel.decisions import ConflictRequest, Rival
+from cluster.kernel.vocabulary import Passage, Role, Run
 
 FOLDER = Path(__file__).parent / "prompts"
 GOAL = "How many entries does the Zephyr cache hold? Show a program that computes twice that."

@@ -16,7 +16,6 @@ from cluster.kernel.events import (
     ConflictSide,
     Corrected,
     Detail,
-    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -36,6 +35,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import StepId
+from cluster.kernel.reads import DocumentChange
 from cluster.kernel.vocabulary import (
     Answer,
     Basis,

@@ -197,9 +197,18 @@ def _simplest(cls: type) -> object:
         "outcome": "finished",
         "answer": tasks.Answer("a"),
         "failure": tasks.Failure("usage", "m"),
-        "changes": (events.DocumentChange("cluster/Board", ("facts",), 3, 4),),
+        "changes": (reads.DocumentChange("cluster/Board", ("facts",), 3, 4),),
         "document": "cluster/Board",
         "field": "facts",
+        "intent": "chat",
+        "route": "team",
+        "after_s": 0.5,
+        "guess": StepId("~1")
+        if cls is not events.Speculated
+        else tasks.Step(StepId("~1"), "coder", "i"),
+        "question": "q?",
     }
+    if cls in (events.Adopted, events.Discarded):
+        values["guess"] = StepId("~1")
     hints = typing.get_type_hints(cls)
     return cls(**{k: v for k, v in values.items() if k in hints and k != "kind"})

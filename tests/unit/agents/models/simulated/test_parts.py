@@ -11,7 +11,8 @@ from agents.evidence.topic import NOT_FOUND
 from agents.models.port import Asker, Message, Request
 from agents.models.simulated import parts
 from agents.models.simulated.script import ANY_STEP, Line
-from cluster.kernel.vocabulary import ConflictRequest, Passage, Rival, Role, Run
+from cluster.kernel.decisions import ConflictRequest, Rival
+from cluster.kernel.vocabulary import Passage, Role, Run
 
 ROLES = (
     Role("researcher", "answers from knowledge"),

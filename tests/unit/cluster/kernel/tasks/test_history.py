@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.events import (
+    Adopted,
     Answered,
+    Clarified,
     Detail,
-    DocumentChange,
+    Discarded,
     Event,
     Failed,
     PlanReady,
+    Routed,
+    Speculated,
     StateConflicted,
     StateMerged,
     StepFinished,
+    StepPlanned,
     StepStale,
     StepStarted,
     Submitted,
@@ -28,6 +33,7 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
+from cluster.kernel.reads import DocumentChange
 from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, TaskHistory
 from cluster.kernel.vocabulary import Answer, Coherence, Failure, Finding, Passage, Plan, Step
 
@@ -313,4 +319,103 @@ def test_whatever_order_steps_end_in_the_plan_is_finished_once(rng: Random, size
     journal.add(Answered(Answer("done")))
 
     assert sorted(done) == sorted(names)
+    assert journal.history.orders() == ()
+
+
+# ---- a plan that is still being written --------------------------------------------------------
+
+A, B = DIAMOND.steps[:2]
+WRITING = (Submitted("why?"), StepPlanned(A), StepPlanned(B))
+
+
+def test_a_planned_step_begins_while_the_rest_is_still_to_be_planned() -> None:
+    journal = Journal(*WRITING)
+
+    assert journal.history.orders() == (MakePlan((A, B)), DoStep(A, ()))
+    journal.add(started("a"))
+    journal.add(finished("a"))
+
+    assert journal.next_steps == [("b", 1)]
+    assert journal.history.plan is None
+
+
+def test_a_step_waits_for_one_that_is_still_to_be_planned() -> None:
+    early = step("early", "late")
+    journal = Journal(Submitted("why?"), StepPlanned(early))
+    assert journal.next_steps == []
+    assert journal.history.missing(early) == (StepId("late"),)
+
+    journal.add(StepPlanned(step("late")))
+
+    assert journal.next_steps == [("late", 1)]
+
+
+def test_a_plan_of_which_all_that_is_known_has_ended_is_not_answered_yet() -> None:
+    journal = Journal(Submitted("why?"), StepPlanned(A), started("a"), finished("a"))
+
+    assert journal.history.orders() == (MakePlan((A,)),)
+    journal.add(PlanReady(Plan((A,))))
+
+    assert isinstance(journal.history.orders()[0], Compose)
+
+
+def test_the_whole_plan_may_change_what_has_not_begun() -> None:
+    journal = Journal(*WRITING, started("a"))
+    other = replace(B, needs=())
+
+    journal.add(PlanReady(Plan((A, other, step("e")))))
+
+    assert journal.next_steps == [("a", 2), ("b", 1), ("e", 1)]
+
+
+@pytest.mark.parametrize("plan", [Plan((B,)), Plan((replace(A, instruction="else"), B)), Plan()])
+@pytest.mark.parametrize("so_far", [(started("a"),), (started("a"), finished("a"))])
+def test_the_whole_plan_keeps_what_has_begun_as_it_is(
+    plan: Plan, so_far: tuple[tuple[str, Detail], ...]
+) -> None:
+    journal = Journal(*WRITING, *so_far)
+    with pytest.raises(WireError, match="plan_ready"):
+        journal.add(PlanReady(plan))
+
+
+@pytest.mark.parametrize(
+    "detail", [StepPlanned(A), StepPlanned(replace(A, instruction="else")), Routed("chat", "team")]
+)
+def test_what_is_planned_is_planned_once(detail: Detail) -> None:
+    with pytest.raises(WireError):
+        Journal(*WRITING).add(detail)
+
+
+@pytest.mark.parametrize("detail", [StepPlanned(step("e")), Routed("chat", "team")])
+def test_nothing_is_planned_after_the_plan_is_whole(detail: Detail) -> None:
+    with pytest.raises(WireError):
+        Journal(*BEGUN).add(detail)
+    with pytest.raises(WireError):
+        Journal(detail)
+
+
+def test_a_declared_step_may_begin_without_what_it_needs() -> None:
+    soon = replace(step("b", "a"), is_broadcast=True)
+    journal = Journal(Submitted("why?"), PlanReady(Plan((step("a"), soon))))
+
+    assert journal.next_steps == [("a", 1), ("b", 1)]
+    with pytest.raises(WireError):
+        journal.add(finished("b"))
+
+
+def test_what_is_speculated_changes_nothing_of_the_plan() -> None:
+    guess = Speculated(step("~1"), 0.7, 2.0)
+    journal = Journal(Submitted("why?"), Routed("chat", "team", 0.9), guess, *WRITING[1:])
+    before = journal.history.orders()
+
+    journal.add(("a", Adopted(StepId("~1"))))
+    journal.add(Discarded(StepId("~2"), "the plan has another"))
+
+    assert journal.history.orders() == before
+
+
+def test_a_question_to_the_user_ends_a_task() -> None:
+    journal = Journal(Submitted("why?"), Clarified("Which one?"))
+
+    assert journal.history.terminal is not None
     assert journal.history.orders() == ()

@@ -10,10 +10,10 @@ import pytest
 
 from cluster.kernel.events import (
     Answered,
+    Clarified,
     ConflictSide,
     Corrected,
     Detail,
-    DocumentChange,
     Event,
     Failed,
     FellBack,
@@ -33,7 +33,9 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.reads import DocumentChange
 from cluster.kernel.tasks.report import TaskReport, event_to_json, longest_path_s
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import (
     Answer,
     Basis,
@@ -60,6 +62,7 @@ FACTS_LINE = {
 }
 TASK = TaskId("t1")
 R1 = Step(StepId("r1"), "researcher", "look up")
+R1_LINE = {"id": "r1", "agent": "researcher", "instruction": "look up", "needs": []}
 R2 = Step(StepId("r2"), "researcher", "look up more")
 C1 = Step(StepId("c1"), "coder", "write", (StepId("r1"), StepId("r2")))
 CITATION = Citation("docs/a.md", 3, 4, "a quote")
@@ -274,10 +277,25 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
         (Submitted("why?"), {"goal": "why?"}),
         (
             StepPlanned(R1),
-            {"planned": {"id": "r1", "agent": "researcher", "instruction": "look up", "needs": []}},
+            {"planned": R1_LINE},
         ),
         (StepStarted(2, "again"), {"attempt": 2, "reason": "again"}),
-        (Thought("hm", is_reasoning=True), {"text": "hm", "is_reasoning": True}),
+        (
+            Thought("hm", is_reasoning=True),
+            {"text": "hm", "is_reasoning": True, "is_final": False},
+        ),
+        (Clarified("Which?"), {"question": "Which?"}),
+        (
+            PlanReady(Plan((R1,)), spent=Usage(1)),
+            {
+                "plan": {
+                    "steps": [
+                        {"id": "r1", "agent": "researcher", "instruction": "look up", "needs": []}
+                    ]
+                },
+                "degraded": [],
+            },
+        ),
         (
             FindingReady(
                 Finding(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId
-from cluster.kernel.reads import Reads, Saw
+from cluster.kernel.reads import DocumentChange, Reads, Saw
 from cluster.kernel.tasks.staleness import (
     NO_NEWS,
     Accepted,

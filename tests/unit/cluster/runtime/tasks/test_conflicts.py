@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
+from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import Answered, Event, StateConflicted
 from cluster.kernel.ids import NO_TASK, AgentId, StepId, TaskId
@@ -16,8 +17,6 @@ from cluster.kernel.vocabulary import (
     Answer,
     Assignment,
     ComposeRequest,
-    ConflictDecision,
-    ConflictRequest,
     Finding,
     Plan,
     PlanProposal,

@@ -8,9 +8,8 @@ import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StoreUnavailable
-from cluster.kernel.events import DocumentChange
 from cluster.kernel.ids import StepId
-from cluster.kernel.reads import Reads
+from cluster.kernel.reads import DocumentChange, Reads
 from cluster.kernel.tasks.staleness import News
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.wire import record_to_bytes

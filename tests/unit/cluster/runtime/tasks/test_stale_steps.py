@@ -7,16 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from cluster.kernel.errors import ModelError
-from cluster.kernel.events import (
-    Answered,
-    DocumentChange,
-    Event,
-    StateMerged,
-    StepFinished,
-    StepStale,
-    StepStarted,
-)
+from cluster.kernel.events import Answered, Event, StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.reads import DocumentChange
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, Assignment, Finding
 from cluster.memory.namespaces.port import SourceChange
