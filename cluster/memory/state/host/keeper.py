@@ -74,7 +74,7 @@ class Keeper:
         """A reading that has not begun: all who come until then wait for the same one."""
         self._running: list[asyncio.Task[None]] = []
         self._settled = self._stored = self._own_seal = 0
-        self._is_writer = self._is_gone = False
+        self._is_writer = self._is_full = self._is_gone = False
 
     async def open(self) -> Document:
         """Read the document, and follow it from then on."""
@@ -231,12 +231,13 @@ class Keeper:
                     # Meanwhile it may have been read, or given up.
                     if run := self.document.pending.run():
                         await self._append(run)
-            except (StoreUnavailable, Overloaded):
+            except (StoreUnavailable, Overloaded) as error:
+                self._is_full = isinstance(error, Overloaded)
                 self.hear()  # a log that is full may be shortened
             except Exception:  # noqa: BLE001 - what is pending must not wait for nobody
                 _log.exception("%s can't be written for the moment", self.document.name)
             else:
-                self.document.is_stuck, failures = False, 0
+                self.document.is_stuck, self._is_full, failures = False, False, 0
                 continue
             self.document.is_stuck, failures = True, failures + 1
             await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S)) - 1])
@@ -279,6 +280,7 @@ class Keeper:
             self.document.open_bytes,
             bool(fold.unknown),
             self._is_writer,
+            self._is_full,
         )
 
     def _seal_at(self, settled: int) -> int | None:

@@ -35,6 +35,8 @@ class LogState:
     """Whether this host can't read all of it, so that others may see another document."""
     is_writer: bool
     """Whether this host has edited it; all who follow it need not do the same at once."""
+    is_full: bool = False
+    """Whether the log has refused an edit of this host: it must be shortened, by whoever can."""
 
 
 def seal_at(state: LogState) -> int | None:
@@ -59,4 +61,4 @@ def is_snapshot_due(state: LogState, *, is_own_seal: bool) -> bool:
         return False
     lag = state.version - state.sealed
     is_late = lag > SEAL_ENTRIES * PATIENCE or state.open_bytes >= SEAL_BYTES * PATIENCE
-    return is_own_seal or is_late
+    return is_own_seal or is_late or state.is_full

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.kernel.errors import Stopped
 from cluster.kernel.state.edits import Seal
+from cluster.memory.state import local
 from cluster.memory.state.entries import Appended, LogPage, PendingEdit, StepKey
 from cluster.memory.state.host.codec import packed
 from cluster.memory.state.host.documents import Documents
@@ -37,6 +38,27 @@ async def test_a_document_that_is_deleted_before_its_log_is_shortened_is_only_go
     await until(lambda: board.is_deleted)
 
     assert not caplog.records
+
+
+def len_of(page: LogPage) -> int:
+    """Return the bytes of its entries."""
+    return sum(len(each.data) for each in page.entries)
+
+
+async def test_a_full_log_is_shortened_by_whoever_it_refuses_where_its_sealer_is_gone(
+    log: UnsteadyStateLog, here: Documents, there: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, board = there.person("gone"), await here.open(BOARD)
+    spend(board, here.person("ann"), 1)
+    await board.flushed()
+    await log.append(BOARD, gone.key, [PendingEdit(1, packed(Seal(board.version)))])
+    monkeypatch.setattr(local, "LOG_BYTES_MAX", len_of(await log.read(BOARD)))
+
+    spend(board, here.person("bob"), 1)
+    async with asyncio.timeout(10):
+        await board.flushed()
+
+    assert board.fields["spent"] == 2
 
 
 async def test_an_edit_goes_on_to_the_document_that_has_come_in_place_of_an_expired_one(

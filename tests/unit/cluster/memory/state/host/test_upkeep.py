@@ -63,3 +63,8 @@ def test_a_snapshot_that_another_host_owes_is_stored_when_it_fails_to_come() -> 
     assert is_snapshot_due(late, is_own_seal=False)
     large = replace(SEALED, open_bytes=SEAL_BYTES * PATIENCE)
     assert is_snapshot_due(large, is_own_seal=False), "a full log gets no more entries"
+
+
+def test_who_is_refused_by_a_full_log_stores_what_another_host_owes() -> None:
+    assert is_snapshot_due(replace(SEALED, is_full=True), is_own_seal=False)
+    assert not is_snapshot_due(replace(SEALED, stored=100, is_full=True), is_own_seal=False)
