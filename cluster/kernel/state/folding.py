@@ -229,9 +229,9 @@ class Fold:
         if up_to <= self._base.version:
             return
         sealed = [each for each in self._live if each.version <= up_to]
-        before = self._fates
-        _, self._fates = _fates(self._base.attempts, self._live)
-        is_sure = not self._is_dirty and _counting(before) == _counting(self._fates)
+        is_sure = not self._is_dirty
+        if not is_sure:
+            _, self._fates = _fates(self._base.attempts, self._live)
         marks = [each for each in self._marks if each[0] <= up_to and is_sure]
         since, contents = (
             marks[-1] if marks else (self._base.version, Contents(self._base, self._policies.find))
@@ -245,18 +245,13 @@ class Fold:
         if (
             is_sure
             and len(self._base.writers) == len(contents.writers)
-            and fates == {at: fate for at, fate in before.items() if at > up_to}
+            and fates == {at: fate for at, fate in self._fates.items() if at > up_to}
             and not (self._contents.strangers or self._contents.faults)
         ):
             self._attempts, self._fates = attempts, fates
             self._marks = [each for each in self._marks if each[0] > up_to]
         else:
             self._refold()
-
-
-def _counting(fates: Mapping[int, Fate]) -> Mapping[int, Fate]:
-    """Return what is said of entries, but for those that count and do nothing."""
-    return {version: fate for version, fate in fates.items() if fate is not Fate.IGNORED}
 
 
 def own_fields(fields: Mapping[str, Value]) -> dict[str, Value]:
