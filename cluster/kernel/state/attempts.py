@@ -46,20 +46,29 @@ class Attempts:
     def raise_to(self, key: AttemptKey, generation: int) -> bool:
         """Let earlier generations of a step not count; say whether some of their edits did."""
         known = self._known.get(key)
-        if generation <= (known[0] if known is not None else 0):
+        if known is not None and generation <= known[0]:
             return False
         self._known[key] = (generation, set())
         return known is not None and bool(known[1])
 
-    def admit(self, edit: EditId) -> Fate:
-        """Take an edit in by the generation that counts."""
-        key = edit.attempt_key
-        at, ordinals = self._known.setdefault(key, (edit.generation, set()))
-        if edit.generation < at:
-            return Fate.REPLACED
-        if edit.ordinal in ordinals:
+    def admit(self, edit: EditId) -> Fate | None:
+        """Take an edit in; a later generation counts from then on.
+
+        Returns:
+            None, and nothing changes, where that would leave out edits which have been taken in:
+            `raise_to`, and fold them anew.
+        """
+        task, step, generation, ordinal = edit
+        known = self._known.get((task, step))
+        if known is None or (generation > known[0] and not known[1]):
+            self._known[task, step] = generation, {ordinal}
+            return Fate.COUNTS
+        at, ordinals = known
+        if generation != at:
+            return Fate.REPLACED if generation < at else None
+        if ordinal in ordinals:
             return Fate.REPEATED
-        ordinals.add(edit.ordinal)
+        ordinals.add(ordinal)
         return Fate.COUNTS
 
     def has(self, edit: EditId) -> bool:

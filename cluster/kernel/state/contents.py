@@ -79,7 +79,8 @@ class Contents:
         if isinstance(body, Edit | Resolution) and self.is_deleted:
             return Fate.IGNORED
         if isinstance(body, Edit):
-            writer = Writer(body.stamp, entry.version, body.id.task, body.id.step)
+            edit = body.id
+            writer = Writer(body.stamp, entry.version, edit.task, edit.step)
             for name, change in body.fields.items():
                 self._change(name, change, writer, body.base_version)
         elif isinstance(body, Resolution):
@@ -97,19 +98,20 @@ class Contents:
             self.strangers.add(change.policy)
             policy = SIBLINGS
         current = self.fields.get(name, change.default)
-        made = _merged(policy, current, change.delta, self._rank(name, writer, seen))
-        if made.fault is not None:
-            self.faults.append(Fault(writer.version, name, change.policy, made.fault))
-        self.fields[name] = made.value
-        for clash in made.clashes:
+        rank = self._rank(name, writer, seen) if policy.is_ranked else Rank.LATER
+        value, clashes, keys, is_written, fault = _merged(policy, current, change.delta, rank)
+        if fault is not None:
+            self.faults.append(Fault(writer.version, name, change.policy, fault))
+        self.fields[name] = value
+        for clash in clashes:
             self._add_sibling((name, clash.key), Sibling(clash.mine, writer), seen)
-        if not made.is_written:
+        if not is_written:
             return
-        for key in made.keys or ():
-            self._write((name, key), writer, seen)
-        if made.keys is None:
+        if keys is None:
             self._write((name, None), writer, seen)
-        elif made.keys:
+        elif keys:
+            for key in keys:
+                self._write((name, key), writer, seen)
             self.writers[name, None] = writer
 
     def _rank(self, name: str, writer: Writer, seen: int) -> Rank:

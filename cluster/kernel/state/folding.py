@@ -6,9 +6,11 @@ if it had never been written, so whoever learns of that late folds again from th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.state.attempts import Attempts, Fate
@@ -26,7 +28,7 @@ from cluster.kernel.state.edits import (
 )
 from cluster.kernel.state.folded import EMPTY, Folded
 from cluster.kernel.state.own_policies import Policies
-from cluster.kernel.state.stamps import NO_STAMP, AttemptKey, Stamp
+from cluster.kernel.state.stamps import NO_STAMP, AttemptKey, EditId, Stamp
 from cluster.kernel.state.values import Value
 
 EARLY_MAX = 1_000
@@ -37,6 +39,8 @@ MARK_ENTRIES = 32
 MARKS_MAX = 32
 
 _AUTHORED = (Edit, Resolution, Reversal, Deletion)
+_Attempt: TypeAlias = tuple[AttemptKey, int]
+"""A step and a generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +144,25 @@ class Fold:
             made: the document with all of them applied to it by who had a branch, if they are what
                 follows and all count; it is the fold's from then on.
         """
-        before = self.version
+        before = version = self.version
         if made is not None:
             self._contents = made
         for entry in entries:
-            ahead = entry.version - self.version
-            if ahead == 1 or (ahead > 1 and len(self._early) < EARLY_MAX):
+            ahead = entry.version - version
+            if ahead == 1:
+                self._add(entry, is_applied=made is not None)
+                version += 1
+                while self._early and (following := self._early.pop(version + 1, None)) is not None:
+                    self._add(following, is_applied=False)
+                    version += 1
+            elif ahead > 1 and len(self._early) < EARLY_MAX:
                 self._early[entry.version] = entry
-            while (following := self._early.pop(self.version + 1, None)) is not None:
-                self._live.append(following)
-                self._add(following, is_applied=made is not None and following is entry)
         if self._is_dirty:
             self._refold()
         marked = self._marks[-1][0] if self._marks else self._base.version
-        if self.version - marked >= MARK_ENTRIES:
-            self._marks = [*self._marks[-MARKS_MAX:], (self.version, self._contents.copy())]
-        return self.version > before
+        if version - marked >= MARK_ENTRIES:
+            self._marks = [*self._marks[-MARKS_MAX:], (version, self._contents.copy())]
+        return version > before
 
     def undoable(self, version: int) -> Entry:
         """Return the entry that a reversal of a version undoes.
@@ -176,16 +183,14 @@ class Fold:
 
     def _add(self, entry: Entry, *, is_applied: bool) -> None:
         """Apply the latest entry, or note that it changes what counts of those before it."""
+        self._live.append(entry)
         body = entry.body
         if isinstance(body, _AUTHORED):
             self._stamp = max(self._stamp, body.stamp)
-            self._is_dirty |= isinstance(body, Reversal)
-            self._is_dirty |= self._attempts.raise_to(body.id.attempt_key, body.id.generation)
-            if not self._is_dirty:
-                fate = self._attempts.admit(body.id)
-                if not is_applied:
-                    self._set_fate(entry, fate)
-                self._is_dirty |= is_applied and fate is not Fate.COUNTS
+            if isinstance(body, Reversal):
+                self._is_dirty = True
+            elif not self._is_dirty:
+                self._admit(entry, body.id, is_applied=is_applied)
         elif isinstance(body, Withdrawal):
             key = body.task, body.step
             self._is_dirty |= self._attempts.raise_to(key, body.before_generation)
@@ -195,10 +200,16 @@ class Fold:
             self._unknown.add(body.kind)
             self._fates[entry.version] = Fate.IGNORED
 
-    def _set_fate(self, entry: Entry, fate: Fate) -> None:
-        fate = self._contents.apply(entry) if fate is Fate.COUNTS else fate
-        if fate is not Fate.COUNTS:
-            self._fates[entry.version] = fate
+    def _admit(self, entry: Entry, edit: EditId, *, is_applied: bool) -> None:
+        """Apply the latest entry, if it counts and has not been applied."""
+        fate = self._attempts.admit(edit)
+        if fate is None or (is_applied and fate is not Fate.COUNTS):
+            self._is_dirty = True
+        elif not is_applied:
+            if fate is Fate.COUNTS:
+                fate = self._contents.apply(entry)
+            if fate is not Fate.COUNTS:
+                self._fates[entry.version] = fate
 
     def _refold(self) -> None:
         """Fold all from the last seal on, by what is known now of what counts."""
@@ -218,9 +229,9 @@ class Fold:
         if up_to <= self._base.version:
             return
         sealed = [each for each in self._live if each.version <= up_to]
-        before = self._fates
-        _, self._fates = _fates(self._base.attempts, self._live)
-        is_sure = not self._is_dirty and _counting(before) == _counting(self._fates)
+        is_sure = not self._is_dirty
+        if not is_sure:
+            _, self._fates = _fates(self._base.attempts, self._live)
         marks = [each for each in self._marks if each[0] <= up_to and is_sure]
         since, contents = (
             marks[-1] if marks else (self._base.version, Contents(self._base, self._policies.find))
@@ -234,18 +245,13 @@ class Fold:
         if (
             is_sure
             and len(self._base.writers) == len(contents.writers)
-            and fates == {at: fate for at, fate in before.items() if at > up_to}
+            and fates == {at: fate for at, fate in self._fates.items() if at > up_to}
             and not (self._contents.strangers or self._contents.faults)
         ):
             self._attempts, self._fates = attempts, fates
             self._marks = [each for each in self._marks if each[0] > up_to]
         else:
             self._refold()
-
-
-def _counting(fates: Mapping[int, Fate]) -> Mapping[int, Fate]:
-    """Return what is said of entries, but for those that count and do nothing."""
-    return {version: fate for version, fate in fates.items() if fate is not Fate.IGNORED}
 
 
 def own_fields(fields: Mapping[str, Value]) -> dict[str, Value]:
@@ -257,52 +263,56 @@ def own_fields(fields: Mapping[str, Value]) -> dict[str, Value]:
 def _fates(sealed: Attempts, live: Sequence[Entry]) -> tuple[Attempts, dict[int, Fate]]:
     """Return the attempts that count, and the entries that don't."""
     attempts = sealed.copy()
-    for entry in live:
-        _raise(attempts, entry)
+    for attempt, _ in itertools.groupby(live, _attempt):
+        if attempt is not None:
+            attempts.raise_to(*attempt)
     fates: dict[int, Fate] = {}
+    reversals: list[tuple[int, int]] = []
     for entry in live:
         body = entry.body
-        fate = attempts.admit(body.id) if isinstance(body, _AUTHORED) else Fate.COUNTS
-        if fate is not Fate.COUNTS or isinstance(body, Unread):
-            fates[entry.version] = Fate.IGNORED if isinstance(body, Unread) else fate
-    targets = {each.version for each in live if isinstance(each.body, _AUTHORED)}
+        if isinstance(body, _AUTHORED):
+            fate = attempts.admit(body.id)
+            if fate is not Fate.COUNTS:
+                assert fate is not None  # its generation counts, or a later one
+                fates[entry.version] = fate
+            elif isinstance(body, Reversal):
+                reversals.append((entry.version, body.version))
+        elif isinstance(body, Unread):
+            fates[entry.version] = Fate.IGNORED
+    targets = {each.version for each in live if isinstance(each.body, _AUTHORED) and reversals}
     # The last first, since a reversal may be reversed too.
-    for entry in reversed(live):
-        target = entry.body.version if isinstance(entry.body, Reversal) else 0
-        if entry.version not in fates and target in targets and target < entry.version:
+    for version, target in reversed(reversals):
+        if version not in fates and target in targets and target < version:
             fates.setdefault(target, Fate.REVERSED)
     return attempts, fates
 
 
-def _raise(attempts: Attempts, entry: Entry) -> AttemptKey | None:
-    """Let an entry's generation be the one that counts; return the step that it is about."""
-    match entry.body:
-        case Edit(id) | Resolution(id) | Reversal(id) | Deletion(id):
-            attempts.raise_to(id.attempt_key, id.generation)
-            return id.attempt_key
-        case Withdrawal(task, step, generation):
-            attempts.raise_to((task, step), generation)
-            return task, step
-    return None
-
-
 def _step(entry: Entry) -> AttemptKey | None:
     """Return the step that an entry is of, or about."""
-    match entry.body:
-        case Edit(id) | Resolution(id) | Reversal(id) | Deletion(id):
-            return id.attempt_key
-        case Withdrawal(task, step):
-            return task, step
+    attempt = _attempt(entry)
+    return None if attempt is None else attempt[0]
+
+
+def _attempt(entry: Entry) -> _Attempt | None:
+    """Return the step that an entry is of, or about, and the generation that counts by it."""
+    body = entry.body
+    if isinstance(body, _AUTHORED):
+        return body.id.attempt_key, body.id.generation
+    if isinstance(body, Withdrawal):
+        return (body.task, body.step), body.before_generation
     return None
 
 
 def _remembered(before: Attempts, sealed: Sequence[Entry]) -> Attempts:
     """Return the attempts that a snapshot has to remember."""
     attempts = before.copy()
-    for entry in sealed:
-        key = _raise(attempts, entry)
-        if isinstance(entry.body, _AUTHORED):
-            attempts.admit(entry.body.id)
-        if key is not None:
-            attempts.touch(key)
+    for attempt, run in itertools.groupby(sealed, _attempt):
+        if attempt is None:
+            continue
+        step, generation = attempt
+        attempts.raise_to(step, generation)
+        for entry in run:
+            if isinstance(entry.body, _AUTHORED):
+                attempts.admit(entry.body.id)
+        attempts.touch(step)
     return attempts

@@ -54,6 +54,11 @@ class CannotMerge(Exception):
 class Policy(Protocol):
     """A way of merging; each of its functions is pure and always says the same."""
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it asks for the rank of an edit, which takes as long as many merges."""
+        ...
+
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         """Return the delta from one value to the next; None where they are equal.
 

@@ -34,6 +34,8 @@ class OwnPolicy:
     it again.
     """
 
+    is_ranked = False
+
     def __init__(self, name: str, function: MergeFunction, *, is_checked: bool = False) -> None:
         self._name = name
         self._function = function

@@ -39,12 +39,6 @@ def _part(delta: FieldDelta, name: str) -> Value:
     return delta[name]
 
 
-def _dict(value: Value) -> dict[str, Value]:
-    if not isinstance(value, dict):
-        raise CannotMerge("the delta should have a dict")
-    return value
-
-
 def _list(value: Value) -> list[Value]:
     if not isinstance(value, list):
         raise CannotMerge("the delta should have a list")
@@ -58,6 +52,8 @@ def _refused(current: Value, mine: Slot) -> Merged:
 
 class ByKey:
     """Each key merges by itself, its value as a whole; a removal is a change as any other."""
+
+    is_ranked = False
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         """Return what has changed, of a dict or of None."""
@@ -92,13 +88,15 @@ class ByKey:
     def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
         """Merge key by key."""
         del rank
-        base, new = _dict(_part(delta, "base")), _dict(_part(delta, "new"))
+        base, new = delta.get("base"), delta.get("new")
+        if not (isinstance(base, dict) and isinstance(new, dict)):
+            raise CannotMerge("the delta should have two dicts")
         if current is not None and not isinstance(current, dict):
             return _refused(current, new)
-        value = dict(current or {})
+        value = {} if current is None else current.copy()
         clashes, keys = [], []
         # Sorted: the order of keys is no part of the value, and whoever goes through them sees it.
-        for key in sorted(base.keys() | new.keys()):
+        for key in sorted({*base, *new}):
             mine, seen, now = new.get(key, ABSENT), base.get(key, ABSENT), value.get(key, ABSENT)
             if now is mine or _is_same_slot(now, mine):
                 continue
@@ -129,6 +127,8 @@ def _is_same_slot(one: Slot, other: Slot) -> bool:
 
 class _Union:
     """A list without an order or duplicates; adding what is removed at the same time adds it."""
+
+    is_ranked = False
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         if base is mine:
@@ -167,6 +167,8 @@ def _items(value: Value, name: str) -> list[Value]:
 class _Append:
     """A list that only grows, in the order of the log; equal items of two edits both count."""
 
+    is_ranked = False
+
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         if base is mine:
             return None
@@ -187,6 +189,8 @@ class _Append:
 
 class _Text:
     """A three-way merge by lines; the delta is the base and the one stretch that differs."""
+
+    is_ranked = False
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         old, new = _written(base), _written(mine)
@@ -238,6 +242,8 @@ class _Total:
     `new` by its last bit.
     """
 
+    is_ranked = False
+
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         if is_same(base, mine):
             return None
@@ -251,6 +257,8 @@ class _Total:
     def merge(self, current: Value, delta: FieldDelta, rank: Rank = Rank.LATER) -> Merged:
         del rank
         base, new = _part(delta, "base"), _part(delta, "new")
+        if type(current) is type(base) is type(new) is int:
+            return Merged(current + new - base)
         if is_same(current, base):
             return Merged(new)
         try:
@@ -277,6 +285,8 @@ def _number(value: Value) -> int | float:
 
 class _Maximum:
     """The largest number, or the last of texts in their order; to lower one changes nothing."""
+
+    is_ranked = False
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         checked(mine)
@@ -309,6 +319,8 @@ def _is_above(one: Value, other: Value) -> bool:
 class _Latest:
     """The later stamp wins, unless an agent's would undo a person's without having seen it."""
 
+    is_ranked = True
+
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         return None if is_same(base, mine) else {"new": checked(mine)}
 
@@ -323,6 +335,8 @@ class _Latest:
 
 class _Siblings:
     """Only one may change it at a time: what two have changed differently, somebody decides."""
+
+    is_ranked = False
 
     def difference(self, base: Value, mine: Value) -> FieldDelta | None:
         return None if is_same(base, mine) else {"base": base, "new": checked(mine)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cluster.kernel.ids import NO_TASK, StepId, TaskId
 
@@ -55,9 +56,8 @@ class Appended:
     """Of the document."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """An edit in the log."""
+class LogEntry(NamedTuple):
+    """An edit in the log; a tuple, since a page has hundreds."""
 
     version: int
     data: bytes

@@ -19,7 +19,6 @@ from cluster.kernel.state.conflicts import Conflict
 from cluster.kernel.state.contents import Contents
 from cluster.kernel.state.edits import Authored, Edit, Entry, FieldEdit, Resolution, Reversal
 from cluster.kernel.state.folding import Fold, own_fields
-from cluster.kernel.state.merging import FieldDelta
 from cluster.kernel.state.stamps import EditId, Stamp
 from cluster.kernel.state.values import ABSENT, Slot, Value
 from cluster.memory.state.entries import Appended, LogEntry
@@ -124,9 +123,7 @@ class Document:
             UsageError: the edit is larger than `EDIT_BYTES_MAX`.
         """
         seen = self.version if at is None else at
-        size = 0
-        for name, change in fields.items():
-            size += _size(name, change.delta, change.default)
+        size = _size([[name, each.delta, each.default] for name, each in fields.items()])
         identity, stamp = self._signed(attempt)
         self._put(attempt, Edit(identity, stamp, seen, fields), size)
 
@@ -136,7 +133,7 @@ class Document:
         """Decide a conflict as it was seen; raises what `edit` does."""
         seen = self.version if at is None else at
         field, key = conflict.field, conflict.key
-        size = _size(field, {}, None if value is ABSENT else value)
+        size = _size([[field, {}, None if value is ABSENT else value]])
         identity, stamp = self._signed(attempt)
         self._put(attempt, Resolution(identity, stamp, seen, field, key, value), size)
 
@@ -351,6 +348,6 @@ def _reaches_back(item: Pending) -> bool:
     return isinstance(item.body, Reversal) or item.body.id.generation > 1
 
 
-def _size(name: str, delta: FieldDelta, default: Value) -> int:
-    whole: list[Value] = [delta, default]
-    return _ENVELOPE_BYTES + 6 * len(name) + bytes_at_most(whole)
+def _size(fields: list[Value]) -> int:
+    """Return how many bytes some fields take at most: of each its name, its delta, its default."""
+    return _ENVELOPE_BYTES * len(fields) + bytes_at_most(fields)

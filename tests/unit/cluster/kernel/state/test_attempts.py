@@ -39,6 +39,22 @@ def test_a_later_attempt_replaces_the_earlier_one() -> None:
     assert attempts.admit(edit_id("s", 1, generation=2)) is Fate.COUNTS
 
 
+def test_an_edit_of_a_later_generation_waits_until_earlier_ones_are_undone() -> None:
+    attempts = made(1)
+
+    assert attempts.admit(edit_id("s", 1, generation=2)) is None
+    attempts.raise_to(KEY, 2)
+    assert attempts.admit(edit_id("s", 1, generation=2)) is Fate.COUNTS
+
+
+def test_a_later_generation_counts_at_once_where_earlier_ones_have_no_edit() -> None:
+    attempts = Attempts()
+    attempts.raise_to(KEY, 1)
+
+    assert attempts.admit(edit_id("s", 1, generation=2)) is Fate.COUNTS
+    assert attempts.admit(edit_id("s", 2)) is Fate.REPLACED
+
+
 def test_an_attempt_that_follows_nothing_replaces_nothing() -> None:
     attempts = Attempts()
 
