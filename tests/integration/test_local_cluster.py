@@ -25,7 +25,7 @@ from tests.support.redis import until_it_answers
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from cluster.placement.ray.session import RaySession, start_local_ray
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 OPTIONS = LaunchOptions("fleetmind", opener="tests.support.placement:open_stub")
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
