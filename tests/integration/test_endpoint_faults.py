@@ -125,7 +125,7 @@ async def test_an_endpoint_that_never_ends_fails_a_task_without_documents() -> N
         async with AgentCluster() as cluster:
             for role in ROLES:
                 await cluster.add_real(role, endpoint(url, KEY))
-            return await cluster.outcome(GOAL, timeout_s=PATIENCE_S / 2)
+            return await cluster.outcome(GOAL, timeout_s=PATIENCE_S)
 
     async with model_server() as server:
         urls = [server.fault_url(fault) for fault in NEVER_ENDING]

@@ -203,7 +203,7 @@ async def test_an_answer_with_edits_that_are_not_durable_does_not_go_out(
 ) -> None:
     spender = Spender("one")
     await cluster.add("spender-0", spender)
-    asking = asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+    asking = asks(cluster.senders["asker-0"], "spender-0", timeout_s=1.0)
     await until(lambda: spender.begun == 1)
     cluster.log.is_down = True
     spender.go_on.set()
@@ -225,7 +225,7 @@ async def test_an_answer_with_edits_does_not_go_out_unrecorded(
     await cluster.add("spender-0", spender)
 
     with pytest.raises(StoreUnavailable, match="was not written"):
-        await asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+        await asks(cluster.senders["asker-0"], "spender-0", timeout_s=1.0)
 
 
 async def test_an_incarnation_that_was_replaced_gives_no_answer_with_edits(
