@@ -26,7 +26,7 @@ from tests.support.commands import ROOT, Ended
 from tests.support.fixed_json import ANSWERED, EVENT_KEYS, EVENT_KINDS, departures
 from tests.support.resident import ResidentCluster, resident_cluster
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 KNOWLEDGE = "examples/knowledge"
 GOAL = (
