@@ -241,7 +241,7 @@ def _command(pid: int) -> str:
     return ""
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Look again and again until something holds.
 
     Raises:

@@ -123,7 +123,6 @@ ELSEWHERE = {
     "agents.models.endpoint.openai_compatible": "integration/models/test_openai_compatible.py",
     "agents.models.endpoint.trouble": "integration/models/test_openai_compatible.py",
     "agents.models.local.command": "integration/models/test_local_models.py",
-    "agents.models.local.server": "integration/models/test_local_models.py",
     "agents.models.local.side_process": "integration/models/test_proxies.py",
     "agents.tools.sandbox.job": "integration/test_sandbox.py",
     "agents.tools.sandbox.process": "integration/test_sandbox.py",

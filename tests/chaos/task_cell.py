@@ -29,7 +29,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.journal_reader import judge_tasks, until_journals_end
 from tests.chaos.supervisor import ChaosCluster
 from tests.chaos.task_judge import recovery_s
-from tests.chaos.task_roles import WHOLE_TASK_S
+from tests.chaos.task_roles import TASKS_AT_ONCE, WHOLE_TASK_S
 from tests.chaos.zygote import Zygote
 
 ROLES = ("manager", "researcher", "coder")
@@ -38,7 +38,7 @@ TASKS_PER_S = 4.0
 RAY_RESTART_S = 2.0
 """How long Ray 2.60 takes to have a killed actor back, but for the start of the host itself."""
 PAUSE_S = (0.2, 0.8)
-PROGRESS_S = 30.0
+PROGRESS_S = 60.0
 DRIVER = "submitter-0"
 
 TASK_FAULTS: dict[str, Inject] = {
@@ -66,6 +66,8 @@ class TaskCell:
     lease_s: float = 1.0
     tasks_per_s: float = TASKS_PER_S
     restart_s: float = RAY_RESTART_S
+    at_once: int = TASKS_AT_ONCE
+    """However slow the machine is, no more tasks than these share it."""
 
 
 async def run_task_cell(zygote: Zygote, cell: TaskCell, folder: Path) -> Figures:
@@ -128,7 +130,9 @@ async def _start(cluster: ChaosCluster, cell: TaskCell) -> None:
     replicas = range(2 if cell.has_standby else 1)
     agents = [(f"{role}-{replica}", role) for replica in replicas for role in ROLES]
     await asyncio.gather(*[cluster.add(agent, role) for agent, role in agents])
-    await cluster.add(DRIVER, "submitter", rate=cell.tasks_per_s, seed=cell.seed)
+    await cluster.add(
+        DRIVER, "submitter", rate=cell.tasks_per_s, seed=cell.seed, at_once=cell.at_once
+    )
 
 
 async def ended_again(cluster: ChaosCluster, figures: Figures) -> bool:

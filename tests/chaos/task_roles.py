@@ -212,8 +212,9 @@ class Submitter:
         storm = asyncio.ensure_future(self._storm())
         loop = asyncio.get_running_loop()
         due = loop.time()
+        at_once = self._around.spec.get("at_once", TASKS_AT_ONCE)
         while not self._around.stopping.is_set():
-            if loop.time() >= due and len(self._following) < TASKS_AT_ONCE:
+            if loop.time() >= due and len(self._following) < at_once:
                 due = max(due, loop.time() - 1.0) + 1.0 / self._around.spec["rate"]
                 following = asyncio.ensure_future(self._one())
                 self._following.add(following)

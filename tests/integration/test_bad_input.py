@@ -22,7 +22,7 @@ import pytest
 
 from tests.support.commands import ROOT, Ended, Surroundings, surroundings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 SIMULATED = ("--model", "simulated:")
 NOTES = ("starting the store", "connecting to the store", "joining the Ray cluster at ")

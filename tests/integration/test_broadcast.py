@@ -12,7 +12,7 @@ from cluster import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 STORY = "The bridge was built in 1894. It is 244 metres long."
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 async def test_a_broadcast_task_does_again_only_what_came_too_late_for(

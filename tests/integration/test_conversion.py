@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 PDF = pdf_of("A heap is a tree.")
-WAIT_S = 20.0
+WAIT_S = 60.0
 BAD = (
     "Left out: 1 encrypted PDF (docs/b.pdf), 1 PDF without text (docs/c.pdf), "
     "1 broken Word file (docs/d.docx), 1 broken notebook (docs/e.ipynb)"

@@ -123,10 +123,11 @@ async def test_the_time_left_shrinks_at_every_hop_whatever_the_clocks_say() -> N
 
 async def test_a_deadline_that_passes_ends_every_turn_and_answers_the_first_asker() -> None:
     async with Chain() as chain:
+        await chain.ask(30.0)  # the links are there: none is dialled while the time runs
         chain.last = asyncio.Event().wait
 
         with pytest.raises(DeadlinePassed):
-            await chain.ask(0.5)
+            await chain.ask(1.0)
         await until(lambda: len(chain.endings) == len(chain.left_s))
 
     assert chain.endings["d-0"] == "CancelledError"
@@ -138,7 +139,10 @@ async def test_a_deadline_that_passes_ends_every_turn_and_answers_the_first_aske
 GOAL = "Write a program that prints 42."
 ENDLESS = Line("It goes on and on. " * 1_000, 10_000)
 TOKENS_PER_S = 100.0
-PROGRAM = Line("```python\nimport time\ntime.sleep(60)\n```\n")
+SLEEPER = Line("```python\nimport time\ntime.sleep(60)\n```\n")
+PROGRAM = Line("```python\nprint(42)\n```\n")
+SHORT_S = 4.0
+"""A deadline that is met: all that comes before what never ends takes a tenth of a second."""
 QUESTION = "What is said about 42?"
 TASK = "X-Fleetmind-Task"
 QUICK = Line("It is said that 42 is the answer to it all.", 5)
@@ -151,8 +155,8 @@ def plan(*agents: str) -> Line:
     return Line(json.dumps({"steps": steps}), 5)
 
 
-def lines(manager: Mapping[str, Line], researcher: Line = QUICK) -> Lines:
-    return {"manager": manager, "researcher": {"*": researcher}, "coder": {"*": PROGRAM}}
+def lines(manager: Mapping[str, Line], researcher: Line = QUICK, program: Line = SLEEPER) -> Lines:
+    return {"manager": manager, "researcher": {"*": researcher}, "coder": {"*": program}}
 
 
 @dataclass
@@ -188,9 +192,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     with PlainCluster(folder, model, concurrency=one_at_a_time) as cluster:
         plain = Plain(cluster, port)
         # What the agents import at first must not meet a short deadline.
-        asyncio.run(
-            plain.follow(lines({"plan": plan("researcher", "coder"), "answer": QUICK}), 3.0)
-        )
+        said = {"plan": plan("researcher", "coder"), "answer": QUICK}
+        asyncio.run(plain.follow(lines(said, program=PROGRAM), 60.0))
         yield plain
 
 
@@ -201,14 +204,16 @@ def failure_of(one: Followed) -> str:
 
 
 async def test_a_deadline_that_passes_while_it_is_planned_fails_a_task(plain: Plain) -> None:
-    one, server = await plain.follow(lines({"plan": ENDLESS}, ENDLESS), 2.0, QUESTION)
+    one, server = await plain.follow(lines({"plan": ENDLESS}, ENDLESS), SHORT_S, QUESTION)
 
     assert failure_of(one) == "deadline"
     assert {entry.ended for entry in server.log} == {"cancelled"}
 
 
 async def test_a_deadline_that_passes_in_a_step_fails_a_task(plain: Plain) -> None:
-    one, server = await plain.follow(lines({"plan": plan("researcher")}, ENDLESS), 2.0, QUESTION)
+    one, server = await plain.follow(
+        lines({"plan": plan("researcher")}, ENDLESS), SHORT_S, QUESTION
+    )
 
     assert failure_of(one) == "deadline"
     assert [entry.ended for entry in server.log] == ["finished", "cancelled"]
@@ -218,18 +223,18 @@ async def test_a_program_is_ended_in_time(plain: Plain) -> None:
     async with real_sandbox():
         pass  # or skip: without one no program would run
 
-    one, _ = await plain.follow(lines({"plan": plan("coder"), "answer": QUICK}), 3.0)
+    one, _ = await plain.follow(lines({"plan": plan("coder"), "answer": QUICK}), SHORT_S)
 
     [ran] = [event.detail for event in one.events if isinstance(event.detail, ProgramRan)]
     assert ran.run.exit_code == 124
-    assert one.events[-1].at_s <= 3.0
+    assert one.events[-1].at_s <= SHORT_S
 
 
 async def test_an_answer_that_comes_too_late_is_put_together_without_the_model(
     plain: Plain,
 ) -> None:
     one, server = await plain.follow(
-        lines({"plan": plan("researcher"), "answer": ENDLESS}), 3.0, QUESTION
+        lines({"plan": plan("researcher"), "answer": ENDLESS}), SHORT_S, QUESTION
     )
 
     detail = one.events[-1].detail
@@ -246,9 +251,9 @@ async def test_a_step_whose_turn_never_comes_fails_at_the_deadline(plain: Plain)
         model_server(lines=said, port=plain.port) as server,
         plain.cluster.driver() as driver,
     ):
-        first = await followed(driver, GOAL, 30.0)
+        first = await followed(driver, GOAL, 60.0)
         await first.until(is_("program"))
-        second = await followed(driver, GOAL, 2.0)
+        second = await followed(driver, GOAL, SHORT_S)
 
         await second.ended()
 

@@ -31,6 +31,9 @@ The lighthouse of Belmor is painted red.
 LIFTS = "The crane of Belmor lifts a load of 40 tonnes"
 KEY = "sk-very-secret-key"
 ROLES = ("manager", "researcher", "coder")
+PATIENCE_S = 10.0
+"""Until the deadline of a task that meets it: a twentieth of it does for all that is no waiting.
+Tests wait for it side by side where there are several."""
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def closed_url() -> Iterator[str]:
 
 
 async def ask(
-    cluster: AgentCluster, page: Path, model: Model, *, timeout_s: float = 20.0
+    cluster: AgentCluster, page: Path, model: Model, *, timeout_s: float = 60.0
 ) -> Outcome:
     """Have all agents ask one model, and give them a goal."""
     for role in ROLES:
@@ -98,37 +101,39 @@ async def test_an_endpoint_that_fails_ends_the_task_with_a_sentence_about_it(
         assert len(server.log) == requests
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [("hang", "had not answered when the "), ("stall", "was still answering when the ")],
-)
-async def test_an_endpoint_that_never_ends_leaves_what_the_documents_say(
-    cluster: AgentCluster, page: Path, fault: str, said: str
-) -> None:
+NEVER_ENDING = {"hang": "had not answered when the ", "stall": "was still answering when the "}
+
+
+async def test_an_endpoint_that_never_ends_leaves_what_the_documents_say(page: Path) -> None:
+    async def outcome_of(url: str) -> Outcome:
+        async with AgentCluster() as cluster:
+            return await ask(cluster, page, endpoint(url, KEY), timeout_s=PATIENCE_S)
+
     async with model_server() as server:
-        url = server.fault_url(fault)
+        urls = [server.fault_url(fault) for fault in NEVER_ENDING]
+        outcomes = await asyncio.gather(*map(outcome_of, urls))
 
-        outcome = await ask(cluster, page, endpoint(url, KEY), timeout_s=5.0)
+    for url, said, outcome in zip(urls, NEVER_ENDING.values(), outcomes, strict=True):
+        assert LIFTS in outcome.answer.text
+        for what in ("The standard workflow replaces the model's plan: ", "The research shows "):
+            [reason] = [each for each in outcome.answer.degraded if each.startswith(what)]
+            assert f"the model endpoint {url} {said}" in reason
 
-    assert LIFTS in outcome.answer.text
-    for what in ("The standard workflow replaces the model's plan: ", "The research shows "):
-        [reason] = [each for each in outcome.answer.degraded if each.startswith(what)]
-        assert f"the model endpoint {url} {said}" in reason
 
+async def test_an_endpoint_that_never_ends_fails_a_task_without_documents() -> None:
+    async def outcome_of(url: str) -> Outcome:
+        async with AgentCluster() as cluster:
+            for role in ROLES:
+                await cluster.add_real(role, endpoint(url, KEY))
+            return await cluster.outcome(GOAL, timeout_s=PATIENCE_S)
 
-@pytest.mark.parametrize("fault", ["hang", "stall"])
-async def test_an_endpoint_that_never_ends_fails_a_task_without_documents(
-    cluster: AgentCluster, fault: str
-) -> None:
     async with model_server() as server:
-        url = server.fault_url(fault)
-        for role in ROLES:
-            await cluster.add_real(role, endpoint(url, KEY))
+        urls = [server.fault_url(fault) for fault in NEVER_ENDING]
+        outcomes = await asyncio.gather(*map(outcome_of, urls))
 
-        outcome = await cluster.outcome(GOAL, timeout_s=1.0)
-
-    assert outcome.failure.kind == "deadline"
-    assert outcome.failure.message.startswith(f"the model endpoint {url} ")
+    for url, outcome in zip(urls, outcomes, strict=True):
+        assert outcome.failure.kind == "deadline"
+        assert outcome.failure.message.startswith(f"the model endpoint {url} ")
 
 
 async def test_an_endpoint_that_refuses_connections_is_named(
@@ -163,13 +168,30 @@ async def test_a_fault_that_passes_costs_nothing_but_another_attempt(
     assert outcome.degraded == ""
 
 
+MADE_OF = {"r1": "The research shows", "answer": "The answer"}
+"""By step, how it is said that the model did not make it."""
+
+
 @pytest.mark.parametrize(
-    "fault", ["401", "500", "hang", "garbage", "cut", "cut-clean", "error-event", "empty"]
+    "fault", ["401", "500", "garbage", "cut", "cut-clean", "error-event", "empty"]
 )
-@pytest.mark.parametrize(("step", "said"), [("r1", "The research shows"), ("answer", "The answer")])
+@pytest.mark.parametrize("step", ["r1", "answer"])
 async def test_a_step_whose_model_fails_is_made_of_what_is_known_and_nothing_half_said(
-    cluster: AgentCluster, page: Path, fault: str, step: str, said: str
+    cluster: AgentCluster, page: Path, fault: str, step: str
 ) -> None:
+    await check_what_is_known(cluster, page, fault, step)
+
+
+async def test_a_step_whose_model_hangs_is_made_of_what_is_known(page: Path) -> None:
+    async with AgentCluster() as one, AgentCluster() as other:
+        await asyncio.gather(
+            check_what_is_known(one, page, "hang", "r1"),
+            check_what_is_known(other, page, "hang", "answer"),
+        )
+
+
+async def check_what_is_known(cluster: AgentCluster, page: Path, fault: str, step: str) -> None:
+    """Have the model of one step fail, and expect what the documents say in its place."""
     half_said = "The lighthouse of Belmor is painted red [1]."
     lines: Lines = {
         "researcher": {"*": Line(f"{LIFTS} [1].")},
@@ -180,11 +202,11 @@ async def test_a_step_whose_model_fails_is_made_of_what_is_known_and_nothing_hal
         url = faulty.fault_url(fault)
         model = ModelByStep(endpoint(sound.base_url), {step: endpoint(url)})
 
-        outcome = await ask(cluster, page, model, timeout_s=4.0 if fault == "hang" else 20.0)
+        outcome = await ask(cluster, page, model, timeout_s=PATIENCE_S if fault == "hang" else 60.0)
 
     assert LIFTS in outcome.answer.text
     assert "lighthouse" not in outcome.answer.text
-    assert f"{said} " in outcome.degraded
+    assert f"{MADE_OF[step]} " in outcome.degraded
     assert f"the model endpoint {url} " in outcome.degraded
     assert len(outcome.answer.degraded) == 1
 
@@ -308,7 +330,7 @@ async def test_what_the_answer_says_of_a_step_that_never_answered_is_marked(
         await cluster.add_real(role, endpoint(pretender.base_url))
     await cluster.add("researcher-0", never)
 
-    outcome = await cluster.outcome(f"{GOAL} Write a program that prints 42.", timeout_s=2.0)
+    outcome = await cluster.outcome(f"{GOAL} Write a program that prints 42.", PATIENCE_S / 2)
 
     assert f"{LIFTS} [unverified]. The program printed 42." in outcome.answer.text
     assert outcome.answer.citations == ()
@@ -328,7 +350,7 @@ async def test_what_the_answer_says_of_a_step_whose_agent_died_is_marked(
         await cluster.add_real(role, endpoint(pretender.base_url))
     researcher = await cluster.add("researcher-0", begin)
     goal = f"{GOAL} Write a program that prints 42."
-    running = asyncio.ensure_future(cluster.outcome(goal, timeout_s=3.0))
+    running = asyncio.ensure_future(cluster.outcome(goal, PATIENCE_S / 2))
     await has_begun.wait()
 
     await researcher.abort()

@@ -19,7 +19,7 @@ from tests.support.sandbox import real_sandbox
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
     pytest.mark.usefixtures("signals_of_a_terminal"),
 ]
 

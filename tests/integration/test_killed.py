@@ -14,7 +14,7 @@ from tests.support.commands import Surroundings, handles, surroundings, until
 pytestmark = [
     pytest.mark.usefixtures("signals_of_a_terminal"),
     pytest.mark.integration,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
 ]
 
 RUN = ("run", "why?", "--model", "simulated:?ttft_s=60")

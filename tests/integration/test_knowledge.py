@@ -55,7 +55,7 @@ print(ours.shape, float(abs(ours - theirs).max()) < 1e-6)
 """
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=True
     )
 
     assert done.stdout.strip() == "(5, 256) True"
@@ -103,7 +103,7 @@ async def test_a_task_finds_a_program_that_does_it(pages: tuple[KnowledgeCache, 
 
 def output_of(program: str) -> str:
     command = [sys.executable, "-I", "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
 
 
 def assert_verbatim(passage: Passage) -> None:
@@ -141,7 +141,7 @@ asyncio.run(main())
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=90,
         check=True,
     )
 

@@ -11,7 +11,7 @@ from cluster.memory.knowledge.learning import LearningProgress
 from cluster.memory.store.embedded import EmbeddedRedis
 from tests.support.commands import Ended, Surroundings, surroundings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

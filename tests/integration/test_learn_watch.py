@@ -16,7 +16,7 @@ from tests.support.commands import Surroundings, surroundings
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
     pytest.mark.usefixtures("signals_of_a_terminal"),
 ]
 

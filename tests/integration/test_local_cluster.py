@@ -23,9 +23,9 @@ from cluster.placement.resident.file import ResidentRecord, read_file
 from cluster.settings import Configuration, Flag, Secrets, load
 from tests.support.redis import until_it_answers
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)

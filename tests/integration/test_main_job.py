@@ -26,7 +26,7 @@ from tests.support.commands import ROOT, Ended
 from tests.support.fixed_json import ANSWERED, EVENT_KEYS, EVENT_KINDS, departures
 from tests.support.resident import ResidentCluster, resident_cluster
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 KNOWLEDGE = "examples/knowledge"
 GOAL = (
@@ -57,7 +57,7 @@ SUPPORTED = "Looking up an element that never occurred gives 0 and raises no err
 OTHER_NUMBER = "Looking up an element that never occurred gives 7 and raises no error"
 CONTRADICTED = "Looking up an element that never occurred raises an error"
 SCRIPT = {
-    "manager": {"plan": json.dumps({"steps": PLAN})},
+    "manager": {"plan": {"text": json.dumps({"steps": PLAN}), "tokens": 1}},
     "researcher": {"r2": f"{CONTRADICTED} [1]. {SUPPORTED} [1]. {OTHER_NUMBER} [1]."},
 }
 ASKED = [
@@ -69,7 +69,9 @@ ASKED = [
 ]
 AGENTS = ("manager-0", "researcher-0", "coder-0")
 TRACE = re.compile("00-([0-9a-f]{32})-[0-9a-f]{16}-0[01]")
-WAIT_S = 20.0
+TTFT_S = 0.5
+"""In no time after the plan both Researchers are asked; within this, neither has an answer."""
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServerProc
     folder = tmp_path_factory.mktemp("model")
     script = folder / "script.json"
     script.write_text(json.dumps(SCRIPT), encoding="utf-8")
-    with ModelServerProcess(folder, 0.2, 200.0, script=script) as server:
+    with ModelServerProcess(folder, TTFT_S, 400.0, script=script) as server:
         yield server
 
 

@@ -18,7 +18,7 @@ from cluster.placement.local.local_cluster import LocalCluster
 from cluster.settings import Flag, load
 from tests.support.ray_head import RayHead, ray_head
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 90.0

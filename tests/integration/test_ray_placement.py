@@ -23,10 +23,10 @@ from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch,
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.ray.session import RaySession, start_local_ray
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 OPTIONS = LaunchOptions("fleetmind", opener="tests.support.placement:open_stub")
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

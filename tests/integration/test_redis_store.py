@@ -156,7 +156,7 @@ async def test_a_late_reply_is_not_taken_for_the_next_one(
     redis_url: str, redis_prefix: str, redis_store: RedisStore, admin: Redis
 ) -> None:
     await redis_store.put_many({"a": b"1", "b": b"2"})
-    hasty = await RedisStore.connect(redis_url, redis_prefix, timeout_s=0.05, connections_max=1)
+    hasty = await RedisStore.connect(redis_url, redis_prefix, timeout_s=1.0, connections_max=1)
     await admin.client_pause(60_000, all=False)  # holds up what writes
     with pytest.raises(StoreUnavailable, match="did not answer"):
         await hasty.next_epoch("name")
@@ -168,7 +168,7 @@ async def test_a_late_reply_is_not_taken_for_the_next_one(
 async def test_the_next_in_line_gets_the_connection_when_the_first_is_cancelled(
     redis_url: str, redis_prefix: str
 ) -> None:
-    store = await RedisStore.connect(redis_url, redis_prefix, timeout_s=5.0, connections_max=1)
+    store = await RedisStore.connect(redis_url, redis_prefix, timeout_s=60.0, connections_max=1)
 
     async def hold_and_cancel_next() -> None:
         await store.ping()

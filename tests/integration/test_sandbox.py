@@ -29,6 +29,8 @@ from tests.support.sandbox import real_sandbox
 
 PROJECT = Path(__file__).parents[2]
 FOR_EVER = "import time\nprint('running', flush=True)\nwhile True: time.sleep(1)"
+WAIT_S = 40.0
+"""Longer than anything takes that works, however busy the machine."""
 OUTPUT_BYTES_MAX = SandboxSettings().output_bytes_max
 
 
@@ -61,7 +63,7 @@ def facts_of_processes(fact: str) -> list[str]:
 
 
 async def until(mark: str, *, is_running: bool) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while bool(processes_named(mark)) != is_running:  # noqa: ASYNC110 - nothing would set an event
             await asyncio.sleep(0)
 
@@ -91,7 +93,7 @@ async def sandbox() -> AsyncIterator[BubblewrapSandbox]:
 
 
 async def assert_next_program_works(sandbox: BubblewrapSandbox) -> None:
-    run = await sandbox.run("import os\nprint('next', os.listdir('/tmp'))", 10)
+    run = await sandbox.run("import os\nprint('next', os.listdir('/tmp'))", WAIT_S)
 
     assert (run.exit_code, run.stdout, run.stderr) == (0, "next []\n", "")
 
@@ -112,7 +114,7 @@ async def test_attempt_is_contained_and_the_next_program_works(attempt: Attempt)
 async def test_system_call_is_refused_and_the_next_program_works(
     name: str, sandbox: BubblewrapSandbox
 ) -> None:
-    run = await sandbox.run(system_call_source(name), 10)
+    run = await sandbox.run(system_call_source(name), WAIT_S)
 
     assert run.stdout in {"Operation not permitted\n", "Function not implemented\n"}, run
     await assert_next_program_works(sandbox)
@@ -134,7 +136,7 @@ print("left it behind")
 """
     head = f"import ctypes, os, time\nseen, ready = os.pipe()\nMARK = b'{mark}'\n"
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         run = await sandbox.run(head + daemon, 60)
 
     assert (run.exit_code, run.stdout) == (0, "left it behind\n")
@@ -146,7 +148,7 @@ async def test_the_environment_of_the_caller_stays_outside(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary")
 
-    run = await sandbox.run("import os\nprint(sorted(os.environ))", 10)
+    run = await sandbox.run("import os\nprint(sorted(os.environ))", WAIT_S)
 
     threads = "'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'"
     assert run.stdout == f"['HOME', 'LC_ALL', 'MALLOC_ARENA_MAX', {threads}, 'PATH', 'PWD']\n"
@@ -158,7 +160,7 @@ async def test_project_interpreter_and_home_of_the_caller_are_out_of_sight(
     paths = [str(PROJECT), sys.prefix, sys.base_prefix + "/lib/site", str(Path.home())]
     source = f"import os\nprint([path for path in {paths} if os.path.exists(path)])"
 
-    run = await sandbox.run(source, 10)
+    run = await sandbox.run(source, WAIT_S)
 
     assert run.stdout == "[]\n"
 
@@ -173,7 +175,8 @@ async def test_unix_sockets_of_the_machine_are_out_of_reach(
         listener.listen()
 
         run = await sandbox.run(
-            f"import socket\nsocket.socket(socket.AF_UNIX).connect({name!r})\nprint('ESCAPED')", 10
+            f"import socket\nsocket.socket(socket.AF_UNIX).connect({name!r})\nprint('ESCAPED')",
+            WAIT_S,
         )
 
     assert run.exit_code == 1
@@ -254,7 +257,7 @@ async def test_killing_the_caller_at_any_moment_leaves_nothing(moment: int) -> N
     caller.kill()
 
     await caller.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while any(f"--nofile={limit}" in command for command in commands()):  # noqa: ASYNC110
             await asyncio.sleep(0)
 
@@ -321,7 +324,7 @@ print("\u00fc", file=sys.stderr)
 exit(3)
 """
 
-    run = await sandbox.run(source, 20)
+    run = await sandbox.run(source, WAIT_S)
 
     assert (run.exit_code, run.stdout, run.stderr) == (3, "", "\u00fc\n")
     assert run.duration_s > 0

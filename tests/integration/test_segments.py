@@ -252,7 +252,7 @@ def holds(folder: Path, text: bytes) -> bool:
 
 async def until(is_so: Callable[[], bool], node: Node) -> None:
     """Waits until something is so; the clock goes on meanwhile."""
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(60.0):
         while not is_so():
             node.clock.advance(1.0)
             await asyncio.sleep(0.02)

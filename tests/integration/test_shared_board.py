@@ -12,7 +12,7 @@ from cluster.kernel.events import FellBack, StateConflicted
 from cluster.settings import Configuration, Flag, load
 from tests.support.notice_board import Board
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def built_by(configuration: Configuration, factory: str) -> Configuration:

@@ -15,7 +15,7 @@ from cluster.memory.store.redis import RedisStore
 from tests.support.commands import Surroundings, surroundings
 from tests.support.shared_documents import change, spend, step
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

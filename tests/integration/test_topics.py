@@ -11,7 +11,7 @@ from cluster import Cluster
 from cluster.settings import Flag, load
 from cluster.settings.values import AgentSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 async def test_a_subscriber_has_acted_on_all_that_was_published_when_the_answer_is_written(

@@ -130,7 +130,7 @@ class AgentCluster(MemoryCluster):
 
         await self.start(AgentProfile(agent_id(role, 0), agent.purpose, handles), handler)
 
-    async def outcome(self, goal: str, timeout_s: float = 20.0, *, collection: str = "") -> Outcome:
+    async def outcome(self, goal: str, timeout_s: float = 60.0, *, collection: str = "") -> Outcome:
         """Submit a goal and follow it to its end."""
         task = await self.submit(goal, timeout_s, collection=collection)
         return Outcome([event async for event in task])

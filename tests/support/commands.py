@@ -18,8 +18,8 @@ from typing import IO
 from cluster.placement.local.process_table import ProcessId
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60.0
-GONE_S = 15.0
+TIMEOUT_S = 150.0
+GONE_S = 40.0
 _POLL_S = 0.01
 _MARK = "FLEETMIND_TEST_MARK"
 _PROC = Path("/proc")

@@ -34,8 +34,8 @@ Answering = Callable[[object, Turn], Awaitable[object]]
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Let the event loop run until something is so, for ten seconds at most."""
-    gives_up_at = time.monotonic() + 10.0
+    """Let the event loop run until something is so, for a minute at most."""
+    gives_up_at = time.monotonic() + 60.0
     while not is_so():
         assert time.monotonic() < gives_up_at, "it never came to be"
         await asyncio.sleep(0)

@@ -55,7 +55,7 @@ async def kept_alive(data_root: Path) -> AsyncIterator[str]:
 
 async def until_it_answers(url: str, other_than: int | None = None) -> int:
     """Wait for a server, another than the one of that process, and return its process id."""
-    async with asyncio.timeout(20.0), Redis.from_url(url) as client:
+    async with asyncio.timeout(60.0), Redis.from_url(url) as client:
         while True:
             with suppress(RedisConnectionError):
                 told = await client.info()

@@ -16,7 +16,7 @@ from typing import Any
 from cluster.placement.local.process_table import session_members
 from tests.support.commands import ROOT, Ended, Surroundings, surroundings
 
-COMMAND_TIMEOUT_S = 90.0
+COMMAND_TIMEOUT_S = 150.0
 
 
 class ResidentCluster:

@@ -31,7 +31,15 @@ _PROMPT_CACHE_MIB = 128
 _HEALTH_TIMEOUT_S = 10.0
 _LOOK_UP_S = 1
 _WARNINGS = 2
+_STDERR = 2
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def say_last(words: str) -> None:
+    """Write to stderr, and let nothing follow: llama.cpp's own thread writes late what it logs."""
+    stderr, silence = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, _STDERR)
+    os.write(stderr, words.encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         server = _serve(options)
     except ImportError as error:
-        sys.stderr.write(f"xllamacpp can't be loaded: {error}\n")
+        say_last(f"xllamacpp can't be loaded: {error}\n")
         return 1
     except RuntimeError as error:
-        sys.stderr.write(f"llama.cpp can't serve {options.gguf}: {error}\n")
+        say_last(f"llama.cpp can't serve {options.gguf}: {error}\n")
         return 1
     base_url = server.listening_address
     with opener_for(base_url).open(f"{base_url}/health", timeout=_HEALTH_TIMEOUT_S):

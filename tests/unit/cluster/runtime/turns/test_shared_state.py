@@ -14,6 +14,7 @@ from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Finding
 from cluster.memory.state.host import follower
 from cluster.memory.state.host.documents import Documents
+from cluster.runtime.host import Host
 from cluster.runtime.messaging.sender import Sender
 from tests.support.hosts import MemoryCluster, until
 from tests.support.notice_board import Board, Rates
@@ -84,6 +85,17 @@ def asked_of(cluster: MemoryCluster, agent: str, by: str = "asker-0") -> asyncio
     return asks(sender, agent)
 
 
+async def crash(cluster: MemoryCluster, host: Host) -> None:
+    cluster.hosts.remove(host)
+    await host.abort()
+
+
+async def given_up(asking: asyncio.Task[object]) -> None:
+    """Have the asker wait no longer: nobody is there to answer before its deadline."""
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
 async def test_edits_are_durable_before_the_record_is_written(
     cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,9 +125,8 @@ async def test_a_step_that_is_done_again_replaces_what_it_had_edited(
     first = asked_of(cluster, "spender-0")
     await until(lambda: dying.begun == 1)
     await cluster.shared["spender-0"].open(NAME)
-    cluster.hosts.remove(host)
-    await host.abort()
-    await asyncio.gather(first, return_exceptions=True)
+    await crash(cluster, host)
+    await given_up(first)
     living.go_on.set()
 
     assert await asked_of(cluster, "spender-1") == Finding("living")
@@ -131,8 +142,7 @@ async def test_a_step_that_edits_nothing_the_second_time_takes_back_the_first(
     await cluster.add("spender-1", living)
     first = asked_of(cluster, "spender-0")
     await until(lambda: dying.begun == 1)
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
+    await given_up(first)
     living.go_on.set()
 
     await asked_of(cluster, "spender-1")
@@ -193,7 +203,7 @@ async def test_an_answer_with_edits_that_are_not_durable_does_not_go_out(
 ) -> None:
     spender = Spender("one")
     await cluster.add("spender-0", spender)
-    asking = asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+    asking = asks(cluster.senders["asker-0"], "spender-0", timeout_s=1.0)
     await until(lambda: spender.begun == 1)
     cluster.log.is_down = True
     spender.go_on.set()
@@ -215,7 +225,7 @@ async def test_an_answer_with_edits_does_not_go_out_unrecorded(
     await cluster.add("spender-0", spender)
 
     with pytest.raises(StoreUnavailable, match="was not written"):
-        await asks(cluster.senders["asker-0"], "spender-0", timeout_s=0.6)
+        await asks(cluster.senders["asker-0"], "spender-0", timeout_s=1.0)
 
 
 async def test_an_incarnation_that_was_replaced_gives_no_answer_with_edits(
@@ -271,9 +281,8 @@ async def test_a_crash_at_the_record_leaves_one_answer_and_its_own_edits(
     living.go_on.set()
     first = asked_of(cluster, "spender-0")
     await crashed.wait()
-    cluster.hosts.remove(host)
-    await host.abort()
-    await asyncio.gather(first, return_exceptions=True)
+    await crash(cluster, host)
+    await given_up(first)
 
     assert await asked_of(cluster, "spender-1") == Finding(counts)
     assert await board_of(cluster) == {"said": [counts], "spent": 120}

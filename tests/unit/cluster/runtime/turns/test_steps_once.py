@@ -164,7 +164,7 @@ async def test_without_the_store_an_answer_goes_out_unrecorded(
         await cluster.add("thinker-0", thinker)
         monkeypatch.setattr(cluster.store, "put_once", refuse)
 
-        assert await asks(cluster.senders["asker-0"], timeout_s=0.4) == Finding("thought 1")
+        assert await asks(cluster.senders["asker-0"], timeout_s=1.0) == Finding("thought 1")
 
 
 async def test_a_cancellation_that_overtakes_its_ask_is_not_forgotten() -> None:
