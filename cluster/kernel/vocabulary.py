@@ -6,6 +6,7 @@ same names (`protos/v1/agents.proto`), converted in `cluster.wire.messages` and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
@@ -61,6 +62,12 @@ class Plan:
         except CycleError:
             return False
         return len(order) == len(needs) == len(self.steps)
+
+    def with_begun(self, begun: Iterable[Step]) -> Plan:
+        """Return it with all steps that have begun, each as it began: what runs counts."""
+        kept = {step.id: step for step in begun}
+        steps = [kept.pop(step.id, step) for step in self.steps]
+        return Plan((*kept.values(), *steps))
 
 
 @dataclass(frozen=True, slots=True)

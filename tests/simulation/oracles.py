@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.kernel.events import Answered, Event, StepFinished
+from cluster.kernel.events import Answered, Event, shown
 from cluster.kernel.tasks.history import TaskHistory
 from cluster.runtime.tasks.task_journal import events_of
 from tests.simulation.ledger import CANCEL_S, CODEC, View
@@ -63,10 +63,7 @@ def _prompt_cancel(world: World, view: View) -> None:
 
 def _plain(event: Event) -> object:
     """Return an event without what its driver isn't told."""
-    finished = event.detail
-    if isinstance(finished, StepFinished):
-        return (event.index, event.step, finished.outcome, finished.attempts, finished.failure)
-    return (event.index, event.step, event.detail)
+    return (event.index, event.step, shown(event).detail)
 
 
 def _read_back(world: World, task: str, events: list[Event]) -> None:

@@ -93,6 +93,11 @@ class TaskHistory:
     """When the last of them happened, in seconds since submission."""
     _steps: dict[StepId, _StepRecord] = field(default_factory=dict)
 
+    def copy(self) -> TaskHistory:
+        """Return one that goes its own way from here."""
+        steps = {step: replace(record) for step, record in self._steps.items()}
+        return replace(self, _steps=steps)
+
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal.
 
@@ -173,12 +178,7 @@ class TaskHistory:
             case StepPlanned(step):
                 return step.id not in self._steps
             case PlanReady(plan):
-                planned = {step.id: step for step in plan.steps}
-                return all(
-                    planned.get(step) == record.step
-                    for step, record in self._steps.items()
-                    if record.attempts or record.result is not None
-                )
+                return set(self.begun) <= set(plan.steps)
             case Routed():
                 return not self._steps
 
@@ -188,7 +188,7 @@ class TaskHistory:
         """Say whether this may come next of a step that has no result."""
         match detail:
             case StepStarted(attempt):
-                return attempt > record.attempts and self._may_begin(record.step)
+                return attempt > record.attempts and self.may_begin(record.step)
             case StepFinished(failure=failure):  # it may find no agent
                 has_begun = record.attempts > 0 or failure is not None
                 return self._is_ready(record.step) and has_begun
@@ -215,7 +215,7 @@ class TaskHistory:
                 record.redo,
             )
             for record in self._steps.values()
-            if record.result is None and self._may_begin(record.step)
+            if record.result is None and self.may_begin(record.step)
         ]
         return tuple(steps) if self.plan is not None else (MakePlan(self.sealed), *steps)
 
@@ -236,6 +236,12 @@ class TaskHistory:
     def finished(self) -> tuple[StepId, ...]:
         """The steps that have their results, or have failed."""
         return tuple([step for step, record in self._steps.items() if record.result is not None])
+
+    @property
+    def begun(self) -> tuple[Step, ...]:
+        """The steps that somebody was asked for, or that have ended: no plan may change them."""
+        records = self._steps.values()
+        return tuple([each.step for each in records if each.attempts or each.result is not None])
 
     def missing(self, step: Step) -> tuple[StepId, ...]:
         """Return the steps that a step needs and that have not ended."""
@@ -268,7 +274,7 @@ class TaskHistory:
     def _is_ready(self, step: Step) -> bool:
         return not self.missing(step)
 
-    def _may_begin(self, step: Step) -> bool:
+    def may_begin(self, step: Step) -> bool:
         """Say whether a step may be sent to an agent; it ends only after all that it needs."""
         submitted = self.submitted
         is_broadcast = submitted is not None and submitted.coherence is Coherence.BROADCAST

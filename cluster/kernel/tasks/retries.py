@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from cluster.kernel.errors import ClusterError, StoreUnavailable, UnknownRecipient
-from cluster.kernel.ids import NO_AGENT, AgentId
+from cluster.kernel.ids import NO_AGENT, AgentId, role_of
 
 FAILURES_MAX = 3
 """How often a step may fail before its failure is its result."""
@@ -40,22 +40,32 @@ class Tries:
     avoid: frozenset[AgentId] = frozenset()
     """Replicas that failed at it: chosen only where there is no other."""
     failures: int = 0
-    """Under this owner."""
+    """Under this owner, of the role that has it now."""
+    roles: tuple[str, ...] = ()
+    """Who may do it: the first one does, the others where it can't."""
 
 
-def first_try(attempt: int, agent: AgentId) -> Tries:
+def first_try(attempt: int, agent: AgentId, roles: tuple[str, ...]) -> Tries:
     """Return the state before an owner's first attempt; the agent is who had the step before."""
     reason = "its Manager was lost; what is done counts" if attempt > 1 else ""
-    return Tries(attempt, agent, reason)
+    latest = role_of(agent)
+    left = roles[roles.index(latest) :] if latest in roles else roles
+    return Tries(attempt, agent, reason, roles=left)
 
 
 def step_failed(tries: Tries, error: ClusterError) -> tuple[Tries, Retry]:
-    """Return whether a step that failed is tried again: elsewhere, if there is another replica."""
+    """Return whether a step that failed is tried again: elsewhere, if there is another replica.
+
+    Where its role has failed for good, the next one that may do it is asked.
+    """
     failures = tries.failures + 1
-    if not error.is_retryable or failures >= FAILURES_MAX:
-        return replace(tries, failures=failures), Retry.NEVER
-    avoid = tries.avoid | {tries.agent}
-    return Tries(tries.attempt + 1, NO_AGENT, str(error), avoid, failures), Retry.AGAIN
+    again, roles = tries.attempt + 1, tries.roles
+    if error.is_retryable and failures < FAILURES_MAX:
+        avoid = tries.avoid | {tries.agent}
+        return Tries(again, NO_AGENT, str(error), avoid, failures, roles), Retry.AGAIN
+    if len(roles) > 1:
+        return Tries(again, NO_AGENT, str(error), roles=roles[1:]), Retry.AGAIN
+    return replace(tries, failures=failures), Retry.NEVER
 
 
 def agent_restarted(tries: Tries, agent: AgentId, epoch: int) -> Tries:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from cluster.kernel.clock import Clock, Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
+from cluster.kernel.events import StepPlanned
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.turn import agent_detail
+from cluster.kernel.vocabulary import Step
 from cluster.memory.directory import Directory
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
@@ -92,6 +94,8 @@ class OwnTurn(SharingTurn):
     step: StepId
     deadline: Deadline
     on_emit: Callable[[object], None]
+    on_planned: Callable[[Step], None] | None = None
+    """Told of each step of the plan; None where the turn isn't the one that plans."""
 
     @property
     def task(self) -> TaskId:
@@ -125,7 +129,10 @@ class OwnTurn(SharingTurn):
         Raises:
             UsageError: an agent may not say that.
         """
-        self.on_emit(agent_detail(self.agent, detail))
+        if isinstance(detail, StepPlanned) and self.on_planned is not None:
+            self.on_planned(detail.planned)
+        else:
+            self.on_emit(agent_detail(self.agent, detail))
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         """Ask a role or an agent."""

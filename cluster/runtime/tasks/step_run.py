@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Trust
 from cluster.kernel.errors import ClusterError, StoreUnavailable
-from cluster.kernel.events import StateMerged, StepFinished, StepStale, StepStarted
+from cluster.kernel.events import Spent, StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
@@ -27,7 +27,9 @@ from cluster.kernel.tasks.retries import (
     step_failed,
     step_stale,
 )
+from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
@@ -62,12 +64,15 @@ class StepRun(Unobserved):
         self._context = context
         self._order = order
         self._deadline = deadline
-        self._tries = first_try(order.attempt, order.agent)
+        roles = (order.step.agent, *order.step.alternatives)
+        self._tries = first_try(order.attempt, order.agent, roles)
         self._redo = order.redo
         self._saw: Saw | None = None
         """What the latest answer was made from."""
         self._missing: tuple[StepId, ...] = ()
         """What the latest attempt was begun without."""
+        self._spent = Usage()
+        """Of all attempts under this owner."""
         self._stale: Outcome | None = None
         """What the step came to before it was done again, should that fail."""
 
@@ -131,8 +136,11 @@ class StepRun(Unobserved):
             history.missing(step),
         )
         self._missing = assignment.missing
+        deadline = self._deadline
+        if step.allowed_s:
+            deadline = deadline.sooner(step.allowed_s, self._context.clock.now())
         ask = self._context.envelope(
-            agent, assignment, assignment.turn_step, self._deadline, trust=_trust(assignment)
+            agent, assignment, assignment.turn_step, deadline, trust=_trust(assignment)
         )
         return await self._context.asker.ask_replaceable(ask, self)
 
@@ -149,7 +157,7 @@ class StepRun(Unobserved):
         wait = RoleWait.begin(self._deadline.at, context.clock.now())
         while True:
             try:
-                return await context.asker.replica_of(self._order.step.agent, self._tries.avoid)
+                return await context.asker.replica_of(self._tries.roles[0], self._tries.avoid)
             except ClusterError as error:
                 if role_missing(wait, error, context.clock.now()) is Retry.NEVER:
                     raise
@@ -158,7 +166,9 @@ class StepRun(Unobserved):
     # ---- on its way ------------------------------------------------------------------------
 
     def on_progress(self, agent: AgentId, detail: object, /) -> None:
-        """Show what the agent says of its work."""
+        """Show what the agent says of its work, and count what it has used."""
+        if isinstance(detail, Spent):
+            self._spent = spent_too(self._spent, detail)
         self._story.progress(detail, self._order.step.id, agent)
 
     def on_restart(self, agent: AgentId, epoch: int, /) -> None:
@@ -191,7 +201,9 @@ class StepRun(Unobserved):
     async def _failed(self, failure: Failure) -> None:
         """Let the failure be the result; that of a redo leaves what there was before."""
         if self._stale is None:
-            await self._record(StepFinished("failed", self._tries.attempt, failure))
+            await self._record(
+                StepFinished("failed", self._tries.attempt, failure, spent=self._spent)
+            )
             return
         said = (
             f"What step {self._order.step.id} was made from has changed since, and it could not"
@@ -214,6 +226,7 @@ class StepRun(Unobserved):
                 value,
                 result.saw,
                 accepted.degraded,
+                self._spent,
             )
         )
 

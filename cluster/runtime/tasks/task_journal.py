@@ -1,7 +1,8 @@
 """The journal of one task in the hands of its owner: append, then know.
 
-Events are numbered here and appended one batch after another; an append whose outcome is unknown
-is repeated, which changes nothing where it had worked.
+Events are numbered here and appended one batch after another, each with all that has come about
+since the one before; an append whose outcome is unknown is repeated, which changes nothing where it
+had worked.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Clock
-from cluster.kernel.errors import StaleEpoch, StoreUnavailable, WireError
+from cluster.kernel.errors import ClusterError, StaleEpoch, StoreUnavailable, WireError
 from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.registration import FRESH_SHARE
@@ -24,6 +25,8 @@ from cluster.wire.messages import PACKAGE, MessageCodec
 EVENT = PACKAGE + Event.__name__
 RETRY_S_MIN = 0.05
 RETRY_S_MAX = 0.5
+BATCH_MAX = 32
+"""So many events are appended at once."""
 
 
 def events_of(entries: Iterable[bytes], codec: MessageCodec) -> list[Event]:
@@ -39,6 +42,15 @@ def events_of(entries: Iterable[bytes], codec: MessageCodec) -> list[Event]:
             raise WireError("a journal holds an entry that is not an event")
         events.append(event)
     return events
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """An event that is to be appended."""
+
+    event: Event
+    written: asyncio.Future[Event]
+    """Has it with its number, once it is durable."""
 
 
 class TaskJournal:
@@ -68,8 +80,9 @@ class TaskJournal:
         """When the store was asked that last said that this term stands."""
         self._entries = 0
         """How many the journal had when this term began."""
-        self._order = asyncio.Lock()
-        self._under_way: dict[asyncio.Task[Event], None] = {}
+        self._waiting: list[_Fact] = []
+        """What has not been taken up for an append yet: what a task does at once is bounded."""
+        self._writing: asyncio.Task[None] | None = None
         self.on_recorded: Callable[[Event], None] = _ignore
         """Called with each event that has become part of the history here."""
 
@@ -100,24 +113,23 @@ class TaskJournal:
             StaleEpoch: another owner has claimed the task, or it has ended.
             StoreUnavailable: the store was out of reach for longer than a lease, in which another
                 owner may have claimed it: what is not recorded must not be done.
+            WireError: it can't follow what went before.
         """
         return await asyncio.shield(self.begin(event))
 
-    def begin(self, event: Event) -> asyncio.Task[Event]:
+    def begin(self, event: Event) -> asyncio.Future[Event]:
         """Begin to append an event; what is recorded later is numbered after it.
 
+        Those of one moment, and all that come while an append is under way, are appended together.
         For a fact that nothing waits for: where it can't be written the next one can't either, and
         who records that one is told.
         """
-        work = asyncio.ensure_future(self._record(event))
-        self._under_way[work] = None
-        work.add_done_callback(self._settled)
-        return work
-
-    def _settled(self, work: asyncio.Task[Event]) -> None:
-        del self._under_way[work]
-        if not work.cancelled():
-            work.exception()  # whoever waits for it has it, if anybody still does
+        fact = _Fact(event, asyncio.get_running_loop().create_future())
+        fact.written.add_done_callback(_look_at)
+        self._waiting.append(fact)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_on(), name=f"journal {self.task}")
+        return fact.written
 
     async def confirm(self) -> None:
         """Return when the store has just said that this term stands: before something is thought.
@@ -140,25 +152,65 @@ class TaskJournal:
     async def close(self) -> None:
         """Give up what is under way; its outcome stays unknown until the task is claimed again."""
         self.is_lost = True
-        for work in list(self._under_way):
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
-    async def _record(self, event: Event) -> Event:
-        async with self._order:
-            if self.is_lost or self.history.terminal is not None:
-                raise StaleEpoch(f"task {self.task} has ended, or another owner")
-            numbered = replace(event, index=self.history.length + 1)
-            self.history.check(numbered)  # what can't be folded again must not be written
+    async def _write_on(self) -> None:
+        """Append what waits, as long as there is something."""
+        taken: list[_Fact] = []
+        try:
+            await asyncio.sleep(0)  # what follows at once from what has just come about comes along
+            while self._waiting:
+                taken, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                await self._write(taken)
+        except Exception as error:  # whoever waits must not do so for ever
+            self.is_lost = True
+            for fact in (*taken, *self._waiting):
+                _fail(fact.written, error)
+            raise
+        finally:
+            self._writing = None
+            for fact in (*taken, *self._waiting):
+                fact.written.cancel()
+            self._waiting.clear()
+
+    async def _write(self, facts: Sequence[_Fact]) -> None:
+        """Append facts as one, but for those that can't follow what goes before."""
+        fitting = self._fitting(facts)
+        if not fitting:
+            return
+        events, entries, _ = zip(*fitting, strict=True)
+        try:
+            await self._append(events, entries)
+        except (StaleEpoch, StoreUnavailable, WireError) as error:
+            self.is_lost = True
+            for _, _, written in fitting:
+                _fail(written, error)
+            return
+        for event, _, written in fitting:
+            self.history.apply(event)
+            self.events.append(event)
+            self.on_recorded(event)
+            if not written.done():
+                written.set_result(event)
+
+    def _fitting(self, facts: Sequence[_Fact]) -> list[tuple[Event, bytes, asyncio.Future[Event]]]:
+        """Return what can be appended, numbered, with its entries; the others are told why not."""
+        history = self.history.copy()
+        fitting = []
+        for fact in facts:
+            numbered = replace(fact.event, index=history.length + 1)
             try:
-                await self._append(numbered)
-            except (StaleEpoch, StoreUnavailable, WireError):
-                self.is_lost = True
-                raise
-            self.history.apply(numbered)
-            self.events.append(numbered)
-            self.on_recorded(numbered)
-            return numbered
+                if self.is_lost or history.terminal is not None:
+                    raise StaleEpoch(f"task {self.task} has ended, or another owner")
+                _, entry = self._codec.encode(numbered)
+                history.apply(numbered)  # what can't be folded again must not be written
+            except ClusterError as error:
+                _fail(fact.written, error)
+            else:
+                fitting.append((numbered, entry, fact.written))
+        return fitting
 
     async def end_unread(self, failure: Failure, agent: AgentId) -> None:
         """End a task whose journal can't be read, so that nobody tries to go on with it for ever.
@@ -167,13 +219,14 @@ class TaskJournal:
             StaleEpoch, StoreUnavailable: as `record`.
         """
         index = self._entries + 1
-        await self._append(Event(0.0, self.task, agent, NO_STEP, Failed(failure), index))
-
-    async def _append(self, event: Event) -> None:
+        event = Event(0.0, self.task, agent, NO_STEP, Failed(failure), index)
         _, entry = self._codec.encode(event)
+        await self._append([event], [entry])
+
+    async def _append(self, events: Sequence[Event], entries: Sequence[bytes]) -> None:
         await self._patiently(
             lambda: self._journal.append(
-                self.task, self._term, event.index, [entry], is_final=event.is_terminal
+                self.task, self._term, events[0].index, entries, is_final=events[-1].is_terminal
             )
         )
 
@@ -193,6 +246,17 @@ class TaskJournal:
                 return
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_S_MAX)
+
+
+def _fail(written: asyncio.Future[Event], error: Exception) -> None:
+    if not written.done():
+        written.set_exception(error)
+
+
+def _look_at(written: asyncio.Future[Event]) -> None:
+    """Retrieve an error that nobody may wait for."""
+    if not written.cancelled():
+        written.exception()
 
 
 def _ignore(event: Event) -> None:

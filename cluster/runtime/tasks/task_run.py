@@ -26,8 +26,6 @@ from cluster.kernel.events import (
     Detail,
     Event,
     Failed,
-    PlanReady,
-    StepPlanned,
     Submitted,
     WasCancelled,
 )
@@ -38,6 +36,7 @@ from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal, Plan
 from cluster.memory.journal.port import ENDED_KEPT_S
 from cluster.runtime.tasks.conflicts import ConflictDesk
 from cluster.runtime.tasks.context import OwnTurn, TaskContext
+from cluster.runtime.tasks.plan_run import PlanRun
 from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
@@ -76,6 +75,8 @@ class TaskRun:
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
+        self._steps_deadline = context.deadline
+        """When all steps must have ended, so that there is time for an answer."""
 
     # ---- from outside ----------------------------------------------------------------------
 
@@ -147,9 +148,12 @@ class TaskRun:
         assert history.submitted is not None
         if not history.submitted.goal.strip():
             raise UsageError("the goal is empty")
-        if history.plan is None:
-            await self._make_plan()
-        await self._do_steps()
+        for step in history.finished:  # an earlier owner may not have come to it
+            self._settling.step_ended(self._journal.task, step)
+        self._topics.begin()
+        self._steps_deadline = self._context.share(1 - ANSWER_SHARE)
+        plan_run = PlanRun(self.story, self._context, self._plan, self._do_step, self._step_ended)
+        await plan_run.run(self._roles)
         [order] = history.orders()
         assert isinstance(order, Compose)
         said = (*await self._topics.finish(), *await self._conflicts.undecided())
@@ -157,20 +161,24 @@ class TaskRun:
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
         return replace(answer, degraded=(*order.degraded, *said, *answer.degraded))
 
-    async def _make_plan(self) -> None:
-        submitted = self._journal.history.submitted
-        assert submitted is not None
+    async def _plan(self, request: PlanRequest, plan_run: PlanRun) -> PlanProposal:
         deadline = self._context.share(PLAN_SHARE)
-        request = PlanRequest(submitted.goal, self._roles, submitted.collection)
-        proposal = await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal)
-        if not proposal.plan.is_sound:
-            raise AgentFailed("the manager's plan has steps that need each other or nobody has")
-        for step in proposal.plan.steps:
-            self.story.show(StepPlanned(step), step.id)
-        await self.story.record(PlanReady(proposal.plan, proposal.degraded))
+        return await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal, plan_run)
+
+    async def _do_step(self, order: DoStep) -> None:
+        await StepRun(self.story, self._context, order, self._steps_deadline).run()
+
+    async def _step_ended(self, step: StepId) -> None:
+        self._settling.step_ended(self._journal.task, step)
+        await self._conflicts.look()
 
     async def _ask_manager(
-        self, request: object, step: StepId, deadline: Deadline, expected: type[Reply]
+        self,
+        request: object,
+        step: StepId,
+        deadline: Deadline,
+        expected: type[Reply],
+        plan_run: PlanRun | None = None,
     ) -> Reply:
         """Have the Manager plan or compose, on this host, as a step of its own.
 
@@ -182,7 +190,8 @@ class TaskRun:
             context,
             step,
             deadline,
-            lambda detail: self.story.progress(detail, step),
+            plan_run.on_said if plan_run else lambda detail: self.story.progress(detail, step),
+            plan_run.on_planned if plan_run else None,
             documents=context.documents,
         )
         try:
@@ -205,32 +214,3 @@ class TaskRun:
         self, request: ConflictRequest, step: StepId, deadline: Deadline
     ) -> ConflictDecision:
         return await self._ask_manager(request, step, deadline, ConflictDecision)
-
-    # ---- steps -----------------------------------------------------------------------------
-
-    async def _do_steps(self) -> None:
-        """Run the DAG: a step starts as soon as its needs have ended, whatever else runs."""
-        deadline = self._context.share(1 - ANSWER_SHARE)
-        under_way: set[StepId] = set()
-
-        def start_ready() -> None:
-            for order in self._journal.history.orders():
-                if isinstance(order, DoStep) and order.step.id not in under_way:
-                    under_way.add(order.step.id)
-                    group.create_task(do(order))
-
-        async def do(order: DoStep) -> None:
-            await StepRun(self.story, self._context, order, deadline).run()
-            self._settling.step_ended(self._journal.task, order.step.id)
-            start_ready()
-            await self._conflicts.look()
-
-        # Those of an earlier owner too, who may not have come to it.
-        for step in (PLAN_STEP, *self._journal.history.finished):
-            self._settling.step_ended(self._journal.task, step)
-        self._topics.begin()
-        try:
-            async with asyncio.TaskGroup() as group:
-                start_ready()
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None

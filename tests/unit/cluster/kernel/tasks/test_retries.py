@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from cluster.kernel.errors import AgentFailed, PeerUnavailable, StoreUnavailable, UnknownRecipient
+import pytest
+
+from cluster.kernel.errors import (
+    AgentFailed,
+    PeerUnavailable,
+    StoreUnavailable,
+    UnknownRecipient,
+    UsageError,
+)
 from cluster.kernel.ids import NO_AGENT, AgentId
 from cluster.kernel.tasks.retries import (
     FAILURES_MAX,
@@ -20,7 +28,7 @@ LOST = PeerUnavailable("coder-0 can't be reached")
 
 
 def test_a_step_whose_agent_is_lost_goes_to_another_replica_and_says_why() -> None:
-    tries, retry = step_failed(first_try(1, CODER), LOST)
+    tries, retry = step_failed(first_try(1, CODER, ("coder",)), LOST)
 
     assert retry is Retry.AGAIN
     assert (tries.attempt, tries.agent, tries.avoid) == (2, NO_AGENT, frozenset({CODER}))
@@ -28,7 +36,7 @@ def test_a_step_whose_agent_is_lost_goes_to_another_replica_and_says_why() -> No
 
 
 def test_a_failure_that_would_come_again_is_the_steps_result() -> None:
-    before = first_try(1, CODER)
+    before = first_try(1, CODER, ("coder",))
 
     tries, retry = step_failed(before, AgentFailed("it raised"))
 
@@ -37,7 +45,7 @@ def test_a_failure_that_would_come_again_is_the_steps_result() -> None:
 
 
 def test_a_step_fails_only_so_often() -> None:
-    tries = first_try(1, CODER)
+    tries = first_try(1, CODER, ("coder",))
     retries: list[Retry] = []
     while len(retries) < FAILURES_MAX:
         tries, retry = step_failed(tries, LOST)
@@ -47,14 +55,14 @@ def test_a_step_fails_only_so_often() -> None:
 
 
 def test_a_restart_is_an_attempt_and_no_failure() -> None:
-    tries = agent_restarted(first_try(1, CODER), CODER, 7)
+    tries = agent_restarted(first_try(1, CODER, ("coder",)), CODER, 7)
 
     assert (tries.attempt, tries.agent, tries.failures) == (2, CODER, 0)
     assert "incarnation 7" in tries.reason
 
 
 def test_a_step_of_a_lost_manager_is_asked_for_where_it_was_and_says_why() -> None:
-    tries = first_try(2, CODER)
+    tries = first_try(2, CODER, ("coder",))
 
     assert (tries.agent, tries.attempt) == (CODER, 2)
     assert tries.reason
@@ -86,3 +94,23 @@ def test_other_trouble_with_the_directory_is_not_waited_out() -> None:
     wait = RoleWait.begin(deadline_at=1000.0, now=0.0)
 
     assert role_missing(wait, AgentFailed("what?"), 0.0) is Retry.NEVER
+
+
+def test_where_a_role_has_failed_for_good_the_next_one_that_may_do_it_is_asked() -> None:
+    tries = first_try(1, NO_AGENT, ("coder", "tester"))
+
+    tries, retry = step_failed(tries, UsageError("it can't"))
+    assert (retry, tries.roles, tries.attempt, tries.failures) == (Retry.AGAIN, ("tester",), 2, 0)
+
+    tries, retry = step_failed(tries, UsageError("nor can it"))
+    assert retry is Retry.NEVER
+
+
+@pytest.mark.parametrize(
+    ("latest", "roles"),
+    [("tester-1", ("tester",)), ("", ("coder", "tester")), ("x-1", ("coder", "tester"))],
+)
+def test_the_next_owner_goes_on_with_the_role_that_had_the_step(
+    latest: str, roles: tuple[str, ...]
+) -> None:
+    assert first_try(2, AgentId(latest), ("coder", "tester")).roles == roles

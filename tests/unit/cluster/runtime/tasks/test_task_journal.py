@@ -1,14 +1,18 @@
-"""An owner asks the store whether a task is still its own before it thinks."""
+"""An owner asks whether a task is still its own; what comes about at once is appended at once."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
-from cluster.kernel.errors import StaleEpoch, StoreUnavailable
-from cluster.kernel.events import Event, Submitted
-from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.errors import StaleEpoch, StoreUnavailable, WireError
+from cluster.kernel.events import Detail, Event, StepPlanned, StepStarted, Submitted, WasCancelled
+from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
 from cluster.kernel.registration import FRESH_SHARE
 from cluster.kernel.tasks.ownership import Owner
+from cluster.kernel.vocabulary import Step
 from cluster.memory.journal.local import LocalJournal
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.wire.messages import MessageCodec
@@ -26,7 +30,24 @@ class WatchedJournal(LocalJournal):
         self.asked = 0
         self.takes_s = 0.0
         self.is_away = False
+        self.appends: list[int] = []
+        """How many entries came together."""
+        self.held = asyncio.Event()
+        self.held.set()
         self._watch = clock
+
+    async def append(
+        self,
+        task: TaskId,
+        term: int,
+        index: int,
+        entries: Sequence[bytes],
+        *,
+        is_final: bool = False,
+    ) -> None:
+        await self.held.wait()
+        await super().append(task, term, index, entries, is_final=is_final)
+        self.appends.append(len(entries))
 
     async def confirm(self, task: TaskId, term: int) -> None:
         self.asked += 1
@@ -83,3 +104,91 @@ async def test_a_store_that_can_not_say_in_time_costs_the_task(
     with pytest.raises(StoreUnavailable):
         await journal.confirm()
     assert journal.is_lost
+
+
+A, B = [Step(StepId(name), "researcher", "look") for name in "ab"]
+
+
+def event(detail: Detail, step: str = "") -> Event:
+    return Event(0.0, TASK, AgentId("manager-0"), StepId(step), detail)
+
+
+async def test_what_comes_about_at_once_is_appended_at_once() -> None:
+    store, journal = await owned(ManualClock())
+
+    await asyncio.gather(
+        journal.record(event(StepPlanned(A), "a")),
+        journal.record(event(StepPlanned(B), "b")),
+        journal.record(event(StepStarted(), "a")),
+    )
+
+    assert store.appends == [1, 3]
+    assert [each.index for each in journal.events] == [1, 2, 3, 4]
+
+
+async def test_what_comes_about_during_an_append_is_appended_after_it_together() -> None:
+    store, journal = await owned(ManualClock())
+    store.held.clear()
+    first = journal.begin(event(StepPlanned(A), "a"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    others = [
+        journal.begin(event(StepStarted(), "a")),
+        journal.begin(event(StepPlanned(B), "b")),
+    ]
+    store.held.set()
+    await asyncio.gather(first, *others)
+
+    assert store.appends == [1, 1, 2]
+
+
+async def test_a_fact_that_can_not_follow_is_refused_and_the_others_are_written() -> None:
+    _, journal = await owned(ManualClock())
+    facts = [
+        journal.begin(event(StepPlanned(A), "a")),
+        journal.begin(event(StepStarted(), "b")),
+        journal.begin(event(StepStarted(), "a")),
+    ]
+    results = await asyncio.gather(*facts, return_exceptions=True)
+
+    assert [type(each) for each in results] == [Event, WireError, Event]
+    assert not journal.is_lost
+    assert [each.index for each in journal.events] == [1, 2, 3]
+
+
+async def test_nothing_follows_the_end_in_the_same_append() -> None:
+    store, journal = await owned(ManualClock())
+    ended = journal.begin(event(WasCancelled("enough")))
+    late = journal.begin(event(StepPlanned(A), "a"))
+
+    with pytest.raises(StaleEpoch):
+        await late
+    assert (await ended).index == 2
+    assert TASK not in await store.open_tasks()
+
+
+async def test_all_that_was_to_be_appended_together_fails_together() -> None:
+    store, journal = await owned(ManualClock())
+    await store.claim(TASK, Owner(AgentId("manager-1"), 1))
+    facts = [journal.begin(event(StepPlanned(each), each.id)) for each in (A, B)]
+
+    results = await asyncio.gather(*facts, return_exceptions=True)
+
+    assert [type(each) for each in results] == [StaleEpoch, StaleEpoch]
+    assert journal.is_lost
+    assert len(journal.events) == 1
+
+
+async def test_who_waits_for_a_fact_when_the_journal_is_left_is_told() -> None:
+    store, journal = await owned(ManualClock())
+    store.held.clear()
+    waiting = asyncio.ensure_future(journal.record(event(StepPlanned(A), "a")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    later = asyncio.ensure_future(journal.record(event(StepPlanned(B), "b")))
+    await asyncio.sleep(0)
+
+    await journal.close()
+
+    results = await asyncio.gather(waiting, later, return_exceptions=True)
+    assert [type(each) for each in results] == [asyncio.CancelledError] * 2

@@ -1,0 +1,133 @@
+"""The plan of a task under way: written by the Manager, and carried out while it is being written.
+
+Called by `cluster.runtime.tasks.task_run`. A step begins when it is planned and all that it needs
+has ended; both facts are journaled by one append before anybody is asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from cluster.kernel.errors import AgentFailed
+from cluster.kernel.events import PlanReady, Spent, StepPlanned
+from cluster.kernel.ids import PLAN_STEP, StepId
+from cluster.kernel.tasks.history import DoStep
+from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.usage import Usage
+from cluster.kernel.vocabulary import Plan, PlanProposal, PlanRequest, Role, Step
+from cluster.runtime.tasks.context import TaskContext
+from cluster.runtime.tasks.task_story import TaskStory
+
+_log = logging.getLogger(__name__)
+
+Propose = Callable[[PlanRequest, "PlanRun"], Awaitable[PlanProposal]]
+"""Has the Manager plan; the run is told what it says meanwhile."""
+
+
+class PlanRun:
+    """Has a goal planned and its steps done, as the history orders.
+
+    Args:
+        story: of the task.
+        context: what its owner works with.
+        propose: has the Manager plan.
+        do_step: has a step done; the journal then has what it came to.
+        on_ended: told of each step that has ended, the planning too.
+    """
+
+    def __init__(
+        self,
+        story: TaskStory,
+        context: TaskContext,
+        propose: Propose,
+        do_step: Callable[[DoStep], Awaitable[None]],
+        on_ended: Callable[[StepId], Awaitable[None]],
+    ) -> None:
+        self._story = story
+        self._context = context
+        self._propose = propose
+        self._do_step = do_step
+        self._on_ended = on_ended
+        self._planned: set[StepId] = set()
+        self._begun: dict[StepId, Step] = {}
+        """What is being done, or was, in this term; the history may not have it yet."""
+        self._spent = Usage()
+        self._group = asyncio.TaskGroup()
+
+    async def run(self, roles: tuple[Role, ...]) -> None:
+        """Return when there is a whole plan and all its steps have ended.
+
+        Raises:
+            ClusterError: the goal can't be planned, or the task has another owner.
+        """
+        history = self._story.history
+        self._planned = {step.id for step in history.sealed}
+        try:
+            async with self._group:
+                if history.plan is None:
+                    self._group.create_task(self._make_plan(roles))
+                self._start_ready()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    # ---- planning --------------------------------------------------------------------------
+
+    async def _make_plan(self, roles: tuple[Role, ...]) -> None:
+        plan = self._story.submitted.workflow
+        degraded: tuple[str, ...] = ()
+        if plan is None:
+            plan, degraded = await self._proposed(roles)
+        for step in plan.steps:
+            if step.id not in self._planned:
+                self._story.show(StepPlanned(step), step.id)
+        await self._story.record(PlanReady(plan, degraded, self._spent))
+        self._start_ready()
+        await self._on_ended(PLAN_STEP)
+
+    async def _proposed(self, roles: tuple[Role, ...]) -> tuple[Plan, tuple[str, ...]]:
+        submitted, history = self._story.submitted, self._story.history
+        request = PlanRequest(submitted.goal, roles, submitted.collection, history.sealed)
+        proposal = await self._propose(request, self)
+        begun = {step.id: step for step in history.begun} | self._begun
+        plan = proposal.plan.with_begun(begun.values())
+        if not plan.is_sound:
+            raise AgentFailed("the manager's plan has steps that need each other or nobody has")
+        return plan, proposal.degraded
+
+    def on_planned(self, step: Step) -> None:
+        """Journal a step of a plan that is still being written, and begin it where that can be."""
+        if step.id in self._planned:
+            _log.warning("step %s of %s is planned twice", step.id, self._context.trace.task)
+            return
+        self._planned.add(step.id)
+        self._story.begin(StepPlanned(step), step.id, self._context.agent)
+        history = self._story.history
+        if history.may_begin(step):
+            self._start(DoStep(step, history.needed(step)))
+
+    def on_said(self, detail: object) -> None:
+        """Show what the Manager says while it plans."""
+        if isinstance(detail, Spent):
+            self._spent = spent_too(self._spent, detail)
+        self._story.progress(detail, PLAN_STEP)
+
+    # ---- steps -----------------------------------------------------------------------------
+
+    def _start_ready(self) -> None:
+        """Begin what can begin, whatever else runs."""
+        for order in self._story.history.orders():
+            if isinstance(order, DoStep):
+                self._start(order)
+
+    def _start(self, order: DoStep) -> None:
+        step = order.step
+        if step.id not in self._begun:
+            self._begun[step.id] = step
+            self._group.create_task(self._do(order), name=f"step {step.id}")
+
+    async def _do(self, order: DoStep) -> None:
+        await self._do_step(order)
+        self._start_ready()
+        await self._on_ended(order.step.id)

@@ -1,0 +1,22 @@
+"""What the calls of a step have used is added up."""
+
+from __future__ import annotations
+
+from cluster.kernel.events import Spent
+from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.usage import Usage
+
+
+def test_calls_of_models_and_tools_are_added_up_apart() -> None:
+    calls = [
+        Spent("model", 1.5, 10, 20, 3, saved_tokens=4, saved_s=0.5, cost=0.25, hedges=1),
+        Spent("tool", 0.25),
+        Spent("model", 2.0, 1, 2),
+    ]
+    usage = Usage()
+    for call in calls:
+        usage = spent_too(usage, call)
+
+    assert usage == Usage(
+        2, 11, 22, 3, 4, seconds=3.5, tool_s=0.25, saved_s=0.5, cost=0.25, hedges=1
+    )
