@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _FILE_BYTES_MAX = 1_000_000
+_SHOWN_CHARS_MAX = 100
+"""Of a wrong value, which may be as long as its file."""
 
 UNKNOWN_KEY = "unexpected_keyword_argument"
 """What pydantic calls a key that a section doesn't have."""
@@ -61,7 +63,10 @@ def wrong_value(key: str, error: ErrorDetails) -> str:
     if not key:
         return error["msg"]
     wanted = error["msg"].replace("Input should be", "must be").replace("String should", "must")
-    return f"{key} {wanted}, not {json.dumps(error['input'], default=str)}"
+    given = json.dumps(error["input"], default=str)
+    if len(given) > _SHOWN_CHARS_MAX:
+        given = f"{given[:_SHOWN_CHARS_MAX]}..."
+    return f"{key} {wanted}, not {given}"
 
 
 def unknown_key(place: KeyPath, allowed: Sequence[str]) -> str:

@@ -173,6 +173,9 @@ def _validated(table: Table, origin: str) -> DeclaredWorkflow:
         return adapter.validate_json(json.dumps(table, default=str), strict=True)
     except pydantic.ValidationError as invalid:
         errors = invalid.errors()
+    if not errors[0]["loc"]:
+        # TOML may be nested deeper than JSON, through which it goes.
+        raise UsageError(f"{origin} is no workflow: it is nested too deeply")
     unknown = [each for each in errors if each["type"] == UNKNOWN_KEY]
     raise UsageError(f"{origin}: {_complaint((*unknown, *errors)[0], table)}")
 

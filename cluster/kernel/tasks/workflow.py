@@ -21,6 +21,7 @@ WORKFLOW_INSTRUCTION_CHARS_MAX = 10_000
 WORKFLOW_CHARS_MAX = 500_000
 """Of all instructions together: in UTF-8 they fit into one message whatever they are written in."""
 _LISTED_MAX = 20
+_NAME_CHARS_SHOWN = 60
 _STEP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MANAGERS_OWN = frozenset({PLAN_STEP, ANSWER_STEP})
@@ -67,7 +68,7 @@ def _faults(steps: Sequence[Step]) -> Iterator[str]:
     seen: set[str] = set()
     for number, step in enumerate(steps, 1):
         if not _STEP_ID.fullmatch(step.id):
-            yield f"steps.{number}.id: {step.id!r} is no id of a step; {_WHAT_IDS_ARE}"
+            yield f"steps.{number}.id: {_shown(step.id)} is no id of a step; {_WHAT_IDS_ARE}"
         if step.id in _MANAGERS_OWN:
             yield f"steps.{number}.id: {step.id!r} is a step of the Manager's own: choose another"
         if step.id in seen:
@@ -83,7 +84,7 @@ def _faults(steps: Sequence[Step]) -> Iterator[str]:
 def _faults_of_one(step: Step) -> Iterator[str]:
     for key, role in (("agent", step.agent), *(("alternatives", a) for a in step.alternatives)):
         if not _ROLE.fullmatch(role):
-            yield f"{key}: {role!r} is no name of a role; {_WHAT_ROLES_ARE}"
+            yield f"{key}: {_shown(role)} is no name of a role; {_WHAT_ROLES_ARE}"
         if role == MANAGER:
             yield f"{key}: the {MANAGER} composes the answer by itself and takes no step"
     asked = (step.agent, *step.alternatives)
@@ -113,7 +114,7 @@ def _faults_between(steps: Sequence[Step]) -> Iterator[str]:
         for need in step.needs:
             if need not in needs:
                 there = _listed([each for each in needs if each != step.id])
-                yield f"steps.{step.id}.needs: {need!r} is no step; there are {there}"
+                yield f"steps.{step.id}.needs: {_shown(need)} is no step; there are {there}"
         if len(set(step.needs)) < len(step.needs):
             yield f"steps.{step.id}.needs: each step is named once"
     try:
@@ -124,6 +125,11 @@ def _faults_between(steps: Sequence[Step]) -> Iterator[str]:
         if len(circle) <= _LISTED_MAX:
             yield f"steps.{circle[0]}.needs go in a circle: {' needs '.join(reversed(circle))}"
         yield f"steps.{circle[0]}.needs go in a circle of {len(circle) - 1} steps"
+
+
+def _shown(name: str) -> str:
+    """Return a name that may be anything for a sentence."""
+    return repr(name if len(name) <= _NAME_CHARS_SHOWN else f"{name[:_NAME_CHARS_SHOWN]}...")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -76,6 +76,11 @@ def test_the_goal_may_be_left_to_the_one_who_submits_it() -> None:
     [
         ("x = [", "f.toml is not TOML"),
         ("#" * 1_000_001, "f.toml is no workflow: it has over 1000000 bytes"),
+        *(
+            (f"goal = {'[' * depth}{']' * depth}\n{STEP}", "f.toml is no workflow: it is nested")
+            for depth in (250, 10_000)
+        ),
+        (f"goal = [{'1,' * 9999}]\n{STEP}", "goal must be a valid string, not [1, 1, 1"),
         ("", "f.toml: steps is missing"),
         ("steps = 3", "steps must be written in sections [[steps]]"),
         ("steps = [3]", "steps.1 must be written in sections [[steps]]"),
@@ -120,6 +125,7 @@ def test_a_wrong_file_is_answered_with_its_name_the_key_and_what_is_allowed(
     assert str(caught.value).startswith("f.toml")
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,10 @@ def test_a_fault_is_one_sentence(steps: tuple[Step, ...], complaint: str) -> Non
     assert complaint in complaint_of(*steps)
 
 
+def test_of_a_long_name_only_the_beginning_is_shown() -> None:
+    assert f"needs: '{'x' * 60}...' is no step" in complaint_of(A, step("b", "x" * 100_000))
+
+
 def test_of_many_steps_only_some_are_listed() -> None:
     steps = [step(f"s{n}") for n in range(60)]
 
