@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TaskFailed,
     )
     from cluster.settings import Configuration
+    from cluster.workflows import Workflow
 
 __all__ = [
     "BrokenPolicy",
@@ -35,12 +36,17 @@ __all__ = [
     "StoreUnavailable",
     "TaskCancelled",
     "TaskFailed",
+    "Workflow",
     "run",
 ]
 
 _DRIVER = "cluster.client"
 _ERRORS = "cluster.kernel.errors"
-_HOMES = dict.fromkeys(__all__, _ERRORS) | {"Cluster": _DRIVER, "run": _DRIVER}
+_HOMES = dict.fromkeys(__all__, _ERRORS) | {
+    "Cluster": _DRIVER,
+    "Workflow": "cluster.workflows",
+    "run": _DRIVER,
+}
 
 
 def __getattr__(name: str) -> object:

@@ -8,51 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
 
-from cluster.kernel.errors import (
-    ClusterError,
-    DeadlinePassed,
-    TaskCancelled,
-    TaskFailed,
-    UsageError,
-)
-from cluster.kernel.events import Detail, Event, Failed, Spent, Thought, WasCancelled
-from cluster.kernel.ids import NO_AGENT, NO_STEP, NO_TASK, TaskId
-from cluster.kernel.tasks.report import TaskReport
-from cluster.kernel.vocabulary import Answer, Coherence, Failure
+from cluster.kernel.errors import DeadlinePassed, UsageError
+from cluster.kernel.ids import NO_TASK, TaskId
+from cluster.kernel.vocabulary import Answer, Coherence, Plan
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.addresses import check_coherence, check_deadline
+from cluster.task import SubmittedTask, Task
 from cluster.uninterrupted import uninterrupted
-
-EVENTS_KEPT_MAX = 100_000
-"""Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
-CANCEL_WAIT_S = 3.0
-"""How long closing waits for the Manager to say that a task is cancelled."""
+from cluster.workflows import Workflow
 
 PathName = str | os.PathLike[str]
 Note = Callable[[str], None]
 """Is told in one line what takes time outside of a task, as in starting a cluster."""
-
-
-class SubmittedTask(Protocol):
-    """A task as `cluster.runtime.driver.driver` hands it out: its events can be read once."""
-
-    id: TaskId
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        """Return the events; nothing but corrections follows the terminal one."""
-        ...
-
-    async def cancel(self, reason: str = "") -> None:
-        """Ask for the end of the task; of what follows its answer, where that is out."""
-        ...
 
 
 class ClusterLink(Protocol):
@@ -65,7 +39,13 @@ class ClusterLink(Protocol):
         ...
 
     async def submit(
-        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+        self,
+        goal: str,
+        *,
+        collection: str,
+        timeout_s: float,
+        coherence: Coherence,
+        workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager."""
         ...
@@ -76,123 +56,6 @@ class ClusterLink(Protocol):
 
 
 Join = Callable[[Configuration, Note], AbstractAsyncContextManager[ClusterLink]]
-
-
-class Task(SharesState):
-    """A submitted goal: iterate it for its events, await it for its answer.
-
-    It may be iterated as often as wanted, at any time; every iteration sees all events. What its
-    agents share is edited with `state`, and stays for a while after its end.
-
-    Args:
-        submitted: its events, which are read at once and kept.
-        on_ended: is called with the task when all events have been read.
-        knowledge: what it may know.
-        link: the way to the cluster, for what its agents share.
-    """
-
-    def __init__(
-        self,
-        submitted: SubmittedTask,
-        on_ended: Callable[[Task], None] | None = None,
-        knowledge: KnowledgeRead | None = None,
-        link: ClusterLink | None = None,
-    ) -> None:
-        self.id = submitted.id
-        self.knowledge = knowledge or KnowledgeRead()
-        """What was read for it, and what was left out."""
-        self.report = TaskReport(submitted.id)
-        self.report.knowledge = self.knowledge.to_json()
-        self._link = link
-        self._shared: StateAccess | None = None
-        self._submitted = submitted
-        self._events: list[Event] = []
-        self._news = asyncio.Event()  # replaced whenever it is set
-        self._reading = asyncio.create_task(self._read())
-        self._reading.add_done_callback(lambda _: self._tell())
-        if on_ended is not None:
-            self._reading.add_done_callback(lambda _: on_ended(self))
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the events from the first on; what corrects the answer follows the terminal one."""
-        position = 0
-        while True:
-            while position < len(self._events):
-                position += 1
-                yield self._events[position - 1]
-            if self._reading.done():
-                return
-            await self._news.wait()
-
-    def __await__(self) -> Generator[object, None, Answer]:
-        """Wait for the end of the task and return its answer, as far as it is corrected by then.
-
-        Raises:
-            TaskFailed: it has none; ``failure`` says why. Where its ``kind`` is ``overloaded``,
-                nothing was begun, and ``failure.retry_after_s`` says when to try again.
-            TaskCancelled: it was cancelled.
-        """
-        return self._outcome().__await__()
-
-    async def cancel(self, reason: str = "") -> None:
-        """Ask for the end of the task; its terminal event says when it has ended.
-
-        Where the answer is out, what looks at it again is ended.
-        """
-        if not self._reading.done():
-            await self._submitted.cancel(reason)
-
-    async def close(self) -> None:
-        """Cancel the task, or the second look at it, and wait a while for the end."""
-        with suppress(ClusterError):
-            await self.cancel("the driver is leaving")
-        await asyncio.wait({self._reading}, timeout=CANCEL_WAIT_S)
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-
-    def _access(self) -> StateAccess:
-        if self._link is None:
-            raise UsageError("the task has no way to what its agents share")
-        if self._shared is None:
-            self._shared = self._link.sharing(self.id)
-            # Nobody closes a task that has ended: what it has open goes with it.
-            weakref.finalize(self, self._shared.close).atexit = False
-        return self._shared
-
-    async def _outcome(self) -> Answer:
-        while not self.report.is_finished:
-            await self._news.wait()
-        if self.report.answer is not None:
-            return self.report.answer
-        failure = self.report.failure or Failure("internal", "the task ended without an outcome")
-        if self.report.status == "cancelled":
-            raise TaskCancelled(failure.message)
-        raise TaskFailed(failure.message, failure)
-
-    async def _read(self) -> None:
-        ending: Detail = Failed(Failure("internal", "the task's events ended before its outcome"))
-        try:
-            async for event in self._submitted:
-                self._take(event)
-        except asyncio.CancelledError:
-            ending = WasCancelled("the driver left before the task had ended")
-            raise
-        finally:
-            if not self.report.is_finished:
-                self._take(Event(0.0, self.id, NO_AGENT, NO_STEP, ending))
-
-    def _take(self, event: Event) -> None:
-        self.report.observe(event)
-        if isinstance(event.detail, Spent):
-            return  # for the report alone
-        if len(self._events) < EVENTS_KEPT_MAX or not isinstance(event.detail, Thought):
-            self._events.append(event)
-        self._tell()
-
-    def _tell(self) -> None:
-        """Wake whoever waits for news."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
 
 
 class Cluster(SharesState):
@@ -259,30 +122,36 @@ class Cluster(SharesState):
 
     async def submit(
         self,
-        goal: str,
+        goal: str = "",
         *,
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
         coherence: str | None = None,
+        workflow: Workflow | PathName | None = None,
     ) -> Task:
         """Hand a goal to the cluster.
 
         Args:
-            goal: what is wanted, in plain words.
+            goal: what is wanted, in plain words; may be left out where the workflow says it.
             knowledge: files and folders to answer from; without any, what was learned before.
             namespace: where that was learned, if not by default; not together with ``knowledge``.
             deadline_s: seconds the task may take, and before it the reading of the knowledge; the
                 settings' where not given.
             coherence: when steps begin, ``chained`` or ``broadcast``; see `Coherence`.
+            workflow: the steps to run, or a file of them without inputs; else a model plans.
 
         Raises:
-            UsageError: the goal is empty, the knowledge can't be read, or the namespace or the
-                coherence is not known.
+            UsageError: the goal is empty, the knowledge or the workflow can't be read, or the
+                namespace or the coherence is not known.
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
         link = self._opened()
+        if workflow is not None and not isinstance(workflow, Workflow):
+            workflow = Workflow.load(workflow)
+        if workflow is not None and not goal.strip():
+            goal = workflow.goal
         if not goal.strip():
             raise UsageError("the goal is empty")
         if deadline_s is not None:
@@ -302,20 +171,25 @@ class Cluster(SharesState):
                 "or give it more time"
             ) from None
         submitted = await link.submit(
-            goal, collection=read.collection, timeout_s=timeout_s, coherence=Coherence(coherence)
+            goal,
+            collection=read.collection,
+            timeout_s=timeout_s,
+            coherence=Coherence(coherence),
+            workflow=workflow.plan if workflow is not None else None,
         )
-        task = Task(submitted, self._tasks.discard, read, link)
+        task = Task(submitted, self._tasks.discard, read, link.sharing)
         self._tasks.add(task)
         return task
 
     async def ask(
         self,
-        goal: str,
+        goal: str = "",
         *,
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
         coherence: str | None = None,
+        workflow: Workflow | PathName | None = None,
     ) -> Answer:
         """Submit a goal and wait for its answer.
 
@@ -330,6 +204,7 @@ class Cluster(SharesState):
             namespace=namespace,
             deadline_s=deadline_s,
             coherence=coherence,
+            workflow=workflow,
         )
         return await task
 
@@ -351,12 +226,13 @@ class Cluster(SharesState):
 
 
 def run(
-    goal: str,
+    goal: str = "",
     *,
     knowledge: Sequence[PathName] = (),
     namespace: str = "",
     deadline_s: float | None = None,
     coherence: str | None = None,
+    workflow: Workflow | PathName | None = None,
     address: str | None = None,
     redis: str | None = None,
     config: PathName | None = None,
@@ -380,6 +256,7 @@ def run(
                 namespace=namespace,
                 deadline_s=deadline_s,
                 coherence=coherence,
+                workflow=workflow,
             )
 
     return asyncio.run(ask())

@@ -20,7 +20,7 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
-from cluster.kernel.vocabulary import Coherence
+from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.directory import scope_of
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import KnowledgeRead
@@ -115,11 +115,21 @@ class DriverLink:
         self._is_adopted = True
 
     async def submit(
-        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+        self,
+        goal: str,
+        *,
+        collection: str,
+        timeout_s: float,
+        coherence: Coherence,
+        workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
         return await self._driver.submit(
-            goal, collection=collection, timeout_s=timeout_s, coherence=coherence
+            goal,
+            collection=collection,
+            timeout_s=timeout_s,
+            coherence=coherence,
+            workflow=workflow,
         )
 
     def sharing(self, task: TaskId) -> PersonsState:

@@ -80,8 +80,8 @@ class Board:
 def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
     """Return one line about an event; empty for what is not worth one."""
     match detail:
-        case Submitted():
-            return "planning"
+        case Submitted(workflow=workflow):
+            return "planning" if workflow is None else "taking the declared steps"
         case PlanReady(plan):
             return f"planned {'; '.join(_planned(plan))}"
         case StepStarted(attempt, reason):

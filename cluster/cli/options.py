@@ -38,6 +38,7 @@ examples:
   fleetmind run "What does the guide say about retries?" --knowledge docs/ --knowledge README.md
   echo "a longer goal" | fleetmind run - --json
   fleetmind run "..." --model openai:gpt-4o-mini --deadline 60 --events events.jsonl
+  fleetmind run --workflow research.toml --input topic=heaps --dry-run
 
 exit status: 0 answered, 1 failed, 2 wrong usage, 3 please rephrase, 124 deadline passed,
              130 interrupted
@@ -115,6 +116,10 @@ class Options:
     config: str | None = None
     deadline: float | None = None
     coherence: str | None = None
+    workflow: str | None = None
+    inputs: tuple[str, ...] = ()
+    dry_run: bool = False
+    save_plan: str | None = None
     json: bool = False
     events: str | None = None
     address: str | None = None
@@ -155,8 +160,15 @@ def parse(arguments: Sequence[str]) -> Options:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)}; see `fleetmind {command} --help`"
         )
-    for name in ("knowledge", "paths"):
+    for name in ("knowledge", "paths", "inputs"):
         values[name] = tuple(values.get(name) or ())
+    if values.get("goal", "") is None:
+        if values["workflow"] is None:
+            command = values["command"]
+            raise UsageError(
+                f"the following arguments are required: GOAL; see `fleetmind {command} --help`"
+            )
+        values["goal"] = ""
     return Options(**values)
 
 
@@ -207,7 +219,13 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     epilog = _RUN_EPILOG.replace("fleetmind run", f"fleetmind {name}")
     parser = _command(commands, name, summary, description, epilog)
     add = parser.add_argument
-    add("goal", metavar="GOAL", help="what you want to know or have done; `-` reads it from stdin")
+    add(
+        "goal",
+        metavar="GOAL",
+        nargs="?",
+        help="what you want to know or have done; `-` reads it from stdin; may be left out where "
+        "the file of --workflow has one",
+    )
     add(
         "--knowledge",
         metavar="PATH",
@@ -227,6 +245,7 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         help="when steps begin: when all that they need is there, or all at once "
         "(default: chained)",
     )
+    _add_workflow(parser)
     add("--json", action="store_true", help="print one JSON object instead of Markdown")
     add("--events", metavar="FILE", help="write each event as a line of JSON; `-` is stdout")
     where = (
@@ -237,6 +256,24 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     add("--address", metavar="RAY", help=where)
     _add_redis(parser)
     add("--framed", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_workflow(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--workflow", metavar="FILE", help="run the steps of this file; no model is asked to plan")
+    add(
+        "--input",
+        metavar="NAME=VALUE",
+        action="append",
+        dest="inputs",
+        help="a value for the workflow's {NAME}; may be given again",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="start nothing: print when which step of the workflow would run",
+    )
+    add("--save-plan", metavar="FILE", help="write the plan that the model makes as a workflow")
 
 
 def _add_resident(commands: _Commands[_Parser]) -> None:

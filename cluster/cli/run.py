@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
 from cluster import Cluster
@@ -15,7 +16,8 @@ from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_report
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
-from cluster.client import Join, Task
+from cluster.cli.workflow import check_target, declared_workflow, dry_run, save_plan
+from cluster.client import Join
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
 from cluster.kernel.tasks.report import TaskReport, event_to_json
@@ -24,7 +26,9 @@ from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
+from cluster.task import Task
 from cluster.uninterrupted import uninterrupted
+from cluster.workflows import Workflow
 
 Write = Callable[[Event], None]
 STDOUT = "-"
@@ -32,28 +36,40 @@ STDOUT = "-"
 
 def run(
     options: Options, console: Console, *, join: Join | None = None, stdin: TextIO | None = None
-) -> Coroutine[object, object, int]:
+) -> int | Coroutine[object, object, int]:
     """Return the work of ``fleetmind run``; what is wrong with its arguments is raised at once.
+
+    With ``--dry-run`` it is done already.
 
     Reads stdin here, before there is an event loop: inside one, Ctrl-C would not end the reading.
 
     Raises:
-        UsageError: the goal is empty, a setting is wrong, or the knowledge can't be read.
+        UsageError: the goal is empty, a setting is wrong, or the knowledge or the workflow can't
+            be read.
     """
-    goal = read_goal(options, stdin)
+    workflow = declared_workflow(options)
+    goal = read_goal(options, stdin, workflow)
     configuration = load(options.config, flags_of(options))
     check_source(options)
+    check_target(options)
+    if options.dry_run and workflow is not None:
+        return dry_run(goal, workflow, options, configuration, console)
     check_paths(options.knowledge)  # before anything is started for them
-    return _answer(goal, options, configuration, console, join=join)
+    asked = Asked(goal, workflow, configuration)
+    return _answer(asked, options, console, join=join)
 
 
-def read_goal(options: Options, stdin: TextIO | None = None) -> str:
-    """Return the goal, from stdin where it is ``-``.
+def read_goal(
+    options: Options, stdin: TextIO | None = None, workflow: Workflow | None = None
+) -> str:
+    """Return the goal, from stdin where it is ``-``, from the workflow where none is given.
 
     Raises:
         UsageError: it is empty, too long or no text.
     """
-    goal = options.goal
+    goal = options.goal or (workflow.goal if workflow is not None else "")
+    if workflow is not None and not goal:
+        raise UsageError(f"{options.workflow}: goal is missing: give one here, or with the command")
     source = stdin or sys.stdin
     try:
         if goal == "-":
@@ -99,15 +115,18 @@ def flags_of(options: Options) -> list[Flag]:
     return [Flag(key, value, origin) for key, (origin, value) in given.items() if value is not None]
 
 
-async def _answer(
-    goal: str,
-    options: Options,
-    configuration: Configuration,
-    console: Console,
-    *,
-    join: Join | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line comes to when all that it names has been read."""
+
+    goal: str
+    workflow: Workflow | None
+    configuration: Configuration
+
+
+async def _answer(asked: Asked, options: Options, console: Console, *, join: Join | None) -> int:
     exit_code = None
+    configuration = asked.configuration
     display = open_display(console)
     cluster = Cluster(configuration=configuration, on_note=display.note, join=join)
     try:
@@ -116,11 +135,15 @@ async def _answer(
         with _event_lines(options.events, console) as write:
             async with cluster:
                 task = await cluster.submit(
-                    goal, knowledge=options.knowledge, namespace=options.namespace or ""
+                    asked.goal,
+                    knowledge=options.knowledge,
+                    namespace=options.namespace or "",
+                    workflow=asked.workflow,
                 )
                 if line := left_out_line(task.knowledge.left_out):
                     display.keep(line)
                 await _follow(task, display, write, options, console)
+                save_plan(lambda: task.workflow, options, console)
                 exit_code = exit_of_report(task.report)
                 if options.json:
                     console.write_object(task.report.to_json())

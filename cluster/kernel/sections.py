@@ -17,7 +17,7 @@ class Section:
     """A section of the file: no unknown keys, no NaN, and every number is above 0."""
 
     __slots__ = ()
-    # Read by pydantic, which only `cluster.settings.config_file` imports.
+    # Read by pydantic, which only those who read a file import.
     __pydantic_config__: ClassVar[Mapping[str, object]] = {
         "extra": "forbid",
         "allow_inf_nan": False,

@@ -5,33 +5,31 @@ The only part of the settings that imports pydantic, and only where there is a f
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.kernel.errors import UsageError
+from cluster.settings.toml_table import (
+    UNKNOWN_KEY,
+    KeyPath,
+    Table,
+    nearest,
+    read_table,
+    unknown_key,
+    wrong_value,
+)
 from cluster.settings.values import DEFAULT_AGENTS, AgentSettings, Settings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_FILE_BYTES_MAX = 1_000_000
 _NOT_IN_A_FILE = frozenset({"python_path", "telemetry"})
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-_UNKNOWN = "unexpected_keyword_argument"
-"""What pydantic calls a key that a section doesn't have."""
-
-Table = dict[str, Any]
-"""What TOML parses to: its values are untyped until `_validated` has seen them."""
-KeyPath = tuple[str, ...]
-"""A key behind those of the sections it is in."""
 
 
 def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
@@ -42,7 +40,7 @@ def read_config(path: Path) -> tuple[Settings, frozenset[str]]:
     Raises:
         UsageError: names the file, the key and what is allowed.
     """
-    table = _parsed(path)
+    table = read_table(path, "file of settings")
     unknown = _unknown_places(table)
     known = {key: table[key] for key in table if (key,) not in unknown}
     known["agents"] = _agents_over_defaults(table.get("agents", {}), str(path))
@@ -79,7 +77,7 @@ def _validated(text: str, origin: str, unknown: Sequence[KeyPath] = ()) -> Setti
         settings = pydantic.TypeAdapter(Settings).validate_json(text, strict=True)
     except pydantic.ValidationError as error:
         errors = error.errors()
-    if places := (*unknown, *(_place(each) for each in errors if each["type"] == _UNKNOWN)):
+    if places := (*unknown, *(_place(each) for each in errors if each["type"] == UNKNOWN_KEY)):
         raise UsageError(f"{origin}: {_unknown_keys(places)}")
     if errors:
         raise UsageError(_sentence(origin, errors[0]))
@@ -98,21 +96,6 @@ def _unknown_places(table: Table) -> list[KeyPath]:
             if isinstance(section, dict) and "class_path" in section
         ),
     ]
-
-
-def _parsed(path: Path) -> Table:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES_MAX + 1)
-        if len(data) > _FILE_BYTES_MAX:
-            raise UsageError(f"{path} is no file of settings: it has over {_FILE_BYTES_MAX} bytes")
-        return tomllib.loads(data.decode())
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
-    except RecursionError as error:
-        raise UsageError(f"{path} is no file of settings: it is nested too deeply") from error
 
 
 def _section_names() -> list[str]:
@@ -157,18 +140,10 @@ def _check_agent(role: str, agent: AgentSettings, origin: str) -> None:
 
 def _sentence(origin: str, error: ErrorDetails) -> str:
     """Turn pydantic's first finding into one sentence with the key and what is allowed."""
-    place = _place(error)
-    key = ".".join(place)
-    if error["type"] == "missing":
-        return f"{origin}: {key} is missing"
+    key = ".".join(_place(error))
     if error["type"] == "dataclass_type":
         return f"{origin}: {key} must be a section, as in [{key}]"
-    if error["type"] == "value_error":
-        return f"{origin}: {key}.{error['ctx']['error']}"
-    if not place:
-        return f"{origin}: {error['msg']}"
-    wanted = error["msg"].replace("Input should be", "must be").replace("String should", "must")
-    return f"{origin}: {key} {wanted}, not {json.dumps(error['input'], default=str)}"
+    return f"{origin}: {wrong_value(key, error)}"
 
 
 def _place(error: ErrorDetails) -> KeyPath:
@@ -179,13 +154,10 @@ def _unknown_keys(places: Sequence[KeyPath]) -> str:
     """Name unknown keys, each with the nearest one there is, and what is allowed beside them."""
     if len(places) == 1:
         [place] = places
-        allowed = _allowed_keys(place[:-1])
-        near = _nearest(place)
-        hint = f", did you mean {near}?" if near else ";"
-        return f"unknown key {'.'.join(place)}{hint} allowed here: {', '.join(allowed)}"
+        return f"unknown key {unknown_key(place, _allowed_keys(place[:-1]))}"
     named = []
     for place in places:
-        near = _nearest(place)
+        near = nearest(place[-1], _allowed_keys(place[:-1]))
         named.append(".".join(place) + (f" (did you mean {near}?)" if near else ""))
     sections = dict.fromkeys(place[:-1] for place in places)
     heads = [f"in [{'.'.join(each)}]" if each else "as sections" for each in sections]
@@ -194,11 +166,6 @@ def _unknown_keys(places: Sequence[KeyPath]) -> str:
         for head, each in zip(heads, sections, strict=True)
     ]
     return f"unknown keys {', '.join(named)}; allowed {'; '.join(allowed_in)}"
-
-
-def _nearest(place: KeyPath) -> str:
-    near = difflib.get_close_matches(place[-1], _allowed_keys(place[:-1]), n=1)
-    return near[0] if near else ""
 
 
 def _allowed_keys(section: KeyPath) -> Sequence[str]:

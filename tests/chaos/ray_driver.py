@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from cluster import Cluster
-from cluster.client import Task
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Failed
+from cluster.task import Task
 from tests.chaos.event_log import EventLog
 
 AT_ONCE = 3

@@ -12,7 +12,7 @@ from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.state.own_policies import FindFunction, Policies
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Coherence
+from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.state.host.documents import Documents
@@ -146,6 +146,7 @@ class MemoryCluster:
         looks_again: bool = False,
         why_over: WhyOver | None = None,
         coherence: Coherence = Coherence.CHAINED,
+        workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
         driver = Driver(
@@ -158,7 +159,11 @@ class MemoryCluster:
         self._drivers.append(driver)
         await driver.start()
         return await driver.submit(
-            goal, collection=collection, timeout_s=timeout_s, coherence=coherence
+            goal,
+            collection=collection,
+            timeout_s=timeout_s,
+            coherence=coherence,
+            workflow=workflow,
         )
 
     async def abort_drivers(self) -> None:

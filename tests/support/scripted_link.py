@@ -12,7 +12,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.vocabulary import Answer, Coherence
+from cluster.kernel.vocabulary import Answer, Coherence, Plan
 from cluster.memory.knowledge.omissions import KnowledgeRead, LeftOut
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.local import LocalStateLog
@@ -88,6 +88,7 @@ class ScriptedLink:
     tasks: list[ScriptedTask] = field(default_factory=list)
     configurations: list[Configuration] = field(default_factory=list)
     coherences: list[Coherence] = field(default_factory=list)
+    workflows: list[Plan | None] = field(default_factory=list)
     is_open: bool = False
     log: LocalStateLog = field(default_factory=lambda: LocalStateLog(SystemClock()))
     """Where shared state is."""
@@ -109,9 +110,16 @@ class ScriptedLink:
         return KnowledgeRead("collection-1", len(paths), self.left_out)
 
     async def submit(
-        self, goal: str, *, collection: str, timeout_s: float, coherence: Coherence
+        self,
+        goal: str,
+        *,
+        collection: str,
+        timeout_s: float,
+        coherence: Coherence,
+        workflow: Plan | None = None,
     ) -> ScriptedTask:
         self.goals.append(goal)
+        self.workflows.append(workflow)
         self.coherences.append(coherence)
         self.collections.append(collection)
         self.timeouts_s.append(timeout_s)

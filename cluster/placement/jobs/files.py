@@ -29,6 +29,7 @@ _FILES = "_files"
 """The run's working directory below the job's."""
 _KNOWLEDGE = "_knowledge"
 _GOAL_FILE = "goal.txt"
+_WORKFLOW_FILE = "_workflow.toml"
 _GOAL_CHARS_SHOWN = 4000
 """Longer goals go into a file: a shell takes 128 KiB for one argument."""
 _CODE_BYTES_MAX = 20_000_000
@@ -50,6 +51,8 @@ class JobRequest:
     flags: tuple[str, ...] = ()
     address: str = ""
     """URL of the Ray dashboard; empty for what the environment names, else this machine's."""
+    workflow: str = ""
+    """Text of the workflow file, free of inputs; empty where a model plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     command = [python, "-P", "-m", "cluster", "run", "--framed", "--address", "auto"]
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
     command += ["--coherence", settings.task.coherence]
+    if request.workflow:
+        (files / _WORKFLOW_FILE).write_text(request.workflow, encoding="utf-8")
+        command += ["--workflow", _WORKFLOW_FILE]
     if settings.store.redis:
         command += ["--redis", settings.store.redis]
     omissions = Omissions()

@@ -25,7 +25,7 @@ from cluster.kernel.roles import MANAGER
 from cluster.kernel.tasks.failover import may_look_again
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Coherence, Submission
+from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Coherence, Plan, Submission
 from cluster.memory.directory import Directory
 from cluster.memory.store.port import Store
 from cluster.runtime.driver.submitted import SubmittedTask, addressed
@@ -100,8 +100,9 @@ class Driver:
         collection: str,
         timeout_s: float,
         coherence: Coherence = Coherence.CHAINED,
+        workflow: Plan | None = None,
     ) -> SubmittedTask:
-        """Hand a goal to a Manager.
+        """Hand a goal to a Manager, and a plan where none is to be made.
 
         Raises:
             UsageError: the goal is empty or too long.
@@ -117,7 +118,9 @@ class Driver:
                 " texts into the knowledge"
             )
         manager = await self._manager(timeout_s)
-        submission = Submission(self._sender.ids.task_id(), goal, collection, coherence=coherence)
+        submission = Submission(
+            self._sender.ids.task_id(), goal, collection, coherence=coherence, workflow=workflow
+        )
         deadline_at = self._sender.clock.now() + timeout_s
         traceparent = new_traceparent(self._random, self._sampled_share)
         ask = addressed(self._sender, submission, manager, deadline_at, traceparent)

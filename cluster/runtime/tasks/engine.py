@@ -258,6 +258,9 @@ class TaskEngine:
                 now_wall,
                 now_wall + turn.remaining_s(),
                 submission.coherence,
+                submission.workflow,
+                submission.tokens_max,
+                submission.cost_max,
             )
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)

@@ -21,9 +21,28 @@ from cluster.kernel.errors import (
     TaskFailed,
     UsageError,
 )
-from cluster.kernel.events import Answered, Corrected, Failed, Spent, Submitted, Thought
-from cluster.kernel.vocabulary import Answer, Citation, Claim, Coherence, Failure, Support
+from cluster.kernel.events import (
+    Answered,
+    Corrected,
+    Failed,
+    PlanReady,
+    Spent,
+    Submitted,
+    Thought,
+)
+from cluster.kernel.ids import StepId
+from cluster.kernel.vocabulary import (
+    Answer,
+    Citation,
+    Claim,
+    Coherence,
+    Failure,
+    Plan,
+    Step,
+    Support,
+)
 from cluster.settings import Configuration, Secrets, Settings
+from cluster.workflows import Workflow
 from tests.support.boards import Board
 from tests.support.hosts import until
 from tests.support.scripted_link import ANSWERED, ScriptedLink, event
@@ -67,6 +86,34 @@ async def test_when_steps_begin_is_what_the_call_says_or_else_the_settings() -> 
             await cluster.ask("why?", coherence="both")
 
     assert link.coherences == [Coherence.BROADCAST, Coherence.CHAINED]
+
+
+async def test_a_workflow_brings_its_steps_and_the_goal_that_is_left_out(tmp_path: Path) -> None:
+    link = ScriptedLink()
+    workflow = Workflow(Plan((Step(StepId("a"), "coder", "do it"),)), "all of it")
+    workflow.save(tmp_path / "f.toml")
+
+    async with cluster_of(link) as cluster:
+        await cluster.ask(workflow=workflow)
+        await cluster.ask("why?", workflow=tmp_path / "f.toml")
+        await cluster.ask("why?")
+        with pytest.raises(UsageError, match="the goal is empty"):
+            await cluster.ask(workflow=Workflow(workflow.plan))
+
+    assert link.goals == ["all of it", "why?", "why?"]
+    assert link.workflows == [workflow.plan, workflow.plan, None]
+
+
+async def test_the_plan_that_a_model_made_is_a_workflow_as_soon_as_it_is_there() -> None:
+    plan = Plan((Step(StepId("a"), "coder", "do it"),))
+    events = (event(0.0, Submitted("why?")), event(0.1, PlanReady(plan)), *ANSWERED)
+
+    async with cluster_of(ScriptedLink(events)) as cluster:
+        task = await cluster.submit("why?")
+        before = task.workflow
+        await task
+
+    assert (before, task.workflow) == (None, Workflow(plan, "why?"))
 
 
 README = Path(__file__).resolve().parents[3] / "README.md"

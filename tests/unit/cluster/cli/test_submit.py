@@ -12,10 +12,21 @@ import pytest
 from cluster.cli.console import Console
 from cluster.cli.options import Options
 from cluster.cli.submit import answer_from_json, flags_of_job, separated
-from cluster.kernel.events import Answered
+from cluster.kernel.events import Answered, PlanReady, Submitted
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks.report import TaskReport, event_to_json
-from cluster.kernel.vocabulary import Answer, Citation, Claim, Program, Run, StepProgram, Support
+from cluster.kernel.vocabulary import (
+    Answer,
+    Citation,
+    Claim,
+    Plan,
+    Program,
+    Run,
+    Step,
+    StepProgram,
+    Support,
+)
+from cluster.workflows import Workflow
 from tests.support.scripted_link import TASK, event
 
 ANSWER = Answer(
@@ -47,6 +58,7 @@ def stdout_of_job(answer: Answer) -> str:
         (Options("submit", events="-"), ("--events", "-")),
         (Options("submit", events="-", json=True), ("--events", "-", "--json")),
         (Options("submit", events="here.jsonl"), ("--events", "-", "--json")),
+        (Options("submit", save_plan="plan.toml"), ("--events", "-", "--json")),
         (Options("submit", json=True, namespace="n"), ("--namespace", "n", "--json")),
     ],
 )
@@ -84,3 +96,26 @@ def test_events_are_parted_from_the_answer(tmp_path: Path, *, is_json: bool) -> 
         assert json.loads(out.getvalue())["status"] == "answered"
     else:
         assert out.getvalue().startswith("So [1].")
+
+
+@pytest.mark.parametrize("events", [None, "-"])
+def test_the_plan_of_a_job_is_saved_here_and_its_stdout_is_as_without(
+    tmp_path: Path, events: str | None
+) -> None:
+    plan = Plan((Step(StepId("a"), "coder", "do it"),))
+    report = TaskReport(TASK)
+    told = [
+        event(0.0, Submitted("why?")),
+        event(0.1, PlanReady(plan)),
+        event(0.5, Answered(ANSWER)),
+    ]
+    for each in told:
+        report.observe(each)
+    lines = "".join(f"{json.dumps(event_to_json(each))}\n" for each in told)
+    out = io.StringIO()
+    options = Options("submit", events=events, save_plan=str(tmp_path / "plan.toml"))
+
+    separated(options, Console(out, io.StringIO()))(f"{lines}{json.dumps(report.to_json())}\n")
+
+    assert Workflow.load(tmp_path / "plan.toml") == Workflow(plan, "why?")
+    assert out.getvalue() == lines if events else out.getvalue().startswith("So [1].")

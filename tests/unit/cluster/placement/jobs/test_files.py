@@ -53,6 +53,13 @@ def test_a_long_goal_goes_into_a_file(here: Path, staged: Path) -> None:
     assert (staged / "_files" / "goal.txt").read_text() == "long " * 10_000
 
 
+def test_a_workflow_goes_along_as_a_file(here: Path, staged: Path) -> None:
+    job = prepare(replace(request(), workflow="steps = []\n"), staged, "python")
+
+    at = words(job).index("--workflow")
+    assert (staged / "_files" / words(job)[at + 1]).read_text() == "steps = []\n"
+
+
 def test_relative_knowledge_keeps_its_name_and_so_do_its_citations(
     here: Path, staged: Path
 ) -> None:

@@ -1,0 +1,82 @@
+"""What every TOML file of a user's is read with, and what is said of a wrong one in one sentence.
+
+Called by `config_file` for the settings and by `cluster.workflows` for a declared workflow; both
+check a table against annotated dataclasses with pydantic, which they import where they need it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.kernel.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_FILE_BYTES_MAX = 1_000_000
+_SHOWN_CHARS_MAX = 100
+"""Of a wrong value, which may be as long as its file."""
+
+UNKNOWN_KEY = "unexpected_keyword_argument"
+"""What pydantic calls a key that a section doesn't have."""
+Table = dict[str, Any]
+"""What TOML parses to: its values are untyped until they are validated."""
+KeyPath = tuple[str, ...]
+"""A key behind those of the sections it is in."""
+
+
+def read_table(path: Path, kind: str) -> Table:
+    """Return what a file of at most a megabyte holds.
+
+    Args:
+        path: where it is.
+        kind: what it should be, for the sentence: "x.toml is no ...".
+
+    Raises:
+        UsageError: it can't be read, or is not TOML.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_BYTES_MAX + 1)
+        if len(data) > _FILE_BYTES_MAX:
+            raise UsageError(f"{path} is no {kind}: it has over {_FILE_BYTES_MAX} bytes")
+        return tomllib.loads(data.decode())
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is no {kind}: it is nested too deeply") from error
+
+
+def wrong_value(key: str, error: ErrorDetails) -> str:
+    """Turn what pydantic says of a key into the key and what is allowed; not of unknown keys."""
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    if error["type"] == "value_error":
+        return f"{key}.{error['ctx']['error']}"
+    if not key:
+        return error["msg"]
+    wanted = error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    given = json.dumps(error["input"], default=str)
+    if len(given) > _SHOWN_CHARS_MAX:
+        given = f"{given[:_SHOWN_CHARS_MAX]}..."
+    return f"{key} {wanted}, not {given}"
+
+
+def unknown_key(place: KeyPath, allowed: Sequence[str]) -> str:
+    """Name a key that its section doesn't have, with the nearest one there is and all others."""
+    near = nearest(place[-1], allowed)
+    hint = f", did you mean {near}?" if near else ";"
+    return f"{'.'.join(place)}{hint} allowed here: {', '.join(allowed)}"
+
+
+def nearest(name: str, allowed: Sequence[str]) -> str:
+    """Return what was probably meant by a name, or nothing."""
+    near = difflib.get_close_matches(name, allowed, n=1)
+    return near[0] if near else ""

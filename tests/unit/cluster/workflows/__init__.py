@@ -1,0 +1,1 @@
+"""A declared workflow: its file, its text and when its steps run."""
