@@ -15,6 +15,7 @@ from cluster.kernel.events import PlanReady, Spent, StepPlanned
 from cluster.kernel.ids import PLAN_STEP, StepId
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.tasks.workflow import check_staffed, check_workflow
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Plan, PlanProposal, PlanRequest, Role, Step
 from cluster.runtime.tasks.context import TaskContext
@@ -79,6 +80,9 @@ class PlanRun:
         degraded: tuple[str, ...] = ()
         if plan is None:
             plan, degraded = await self._proposed(roles)
+        else:  # it comes from another process
+            check_workflow(plan)
+            check_staffed(plan, roles)
         for step in plan.steps:
             if step.id not in self._planned:
                 self._story.show(StepPlanned(step), step.id)

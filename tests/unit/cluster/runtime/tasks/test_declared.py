@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cluster.kernel.events import Event, Submitted
+from dataclasses import replace
+
+from cluster.kernel.events import Answered, Event, Failed, PlanReady, StepStarted, Submitted
+from cluster.kernel.ids import PLAN_STEP
 from cluster.kernel.vocabulary import Plan, Step
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
@@ -31,3 +34,33 @@ async def test_the_journal_begins_with_the_workflow_so_that_an_adopter_has_it() 
 
     assert isinstance(first.detail, Submitted)
     assert first.detail.workflow == Plan(steps)
+
+
+async def test_the_steps_are_done_as_they_are_and_nobody_is_asked_for_a_plan() -> None:
+    journal = await run(step("a"), step("b", "a"))
+
+    assert [e.detail.plan.steps for e in journal if isinstance(e.detail, PlanReady)] == [
+        (step("a"), step("b", "a"))
+    ]
+    assert [e.step for e in journal if isinstance(e.detail, StepStarted)] == ["a", "b"]
+    assert PLAN_STEP not in {event.step for event in journal}
+    assert isinstance(journal[-1].detail, Answered)
+
+
+async def test_a_step_for_a_role_that_nobody_has_fails_before_anything_starts() -> None:
+    journal = await run(step("a"), replace(step("b"), agent="reviewer", alternatives=("critic",)))
+
+    [failed] = [e.detail.failure for e in journal if isinstance(e.detail, Failed)]
+    assert failed.kind == "usage"
+    assert failed.message == (
+        "the workflow's step b is for the agent reviewer or critic, which this cluster doesn't "
+        "have; it has researcher"
+    )
+    assert not [event for event in journal if isinstance(event.detail, StepStarted)]
+
+
+async def test_a_workflow_whose_steps_wait_for_each_other_fails_at_once() -> None:
+    journal = await run(step("a", "b"), step("b", "a"))
+
+    assert isinstance(journal[-1].detail, Failed)
+    assert "steps.a.needs go in a circle: a needs b needs a" in journal[-1].detail.failure.message
