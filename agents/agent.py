@@ -7,7 +7,9 @@ only `Agent.handle`; it runs in the agent's own process and passes a `Turn` with
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,7 +27,7 @@ from cluster.kernel.ids import role_of
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Assignment
+from cluster.kernel.vocabulary import Assignment, ComposeRequest, PlanRequest, VerifyRequest
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -35,6 +37,9 @@ MessageT = TypeVar("MessageT")
 ReplyT = TypeVar("ReplyT")
 _MARK = "__fleetmind_handles__"
 _READS = "__fleetmind_reads__"
+# A handler may think in tasks of its own: they inherit it, and turns run in tasks of their own.
+_PRIORITY: ContextVar[float] = ContextVar("fleetmind_priority", default=0.0)
+"""Of the model calls of the turn that runs."""
 
 
 class SupportMode(StrEnum):
@@ -194,6 +199,13 @@ class Agent:
         Raises:
             UsageError: no method handles it.
         """
+        before = _PRIORITY.set(priority_of(message))
+        try:
+            return await self._handled(message, turn)
+        finally:
+            _PRIORITY.reset(before)
+
+    async def _handled(self, message: object, turn: Turn) -> object:
         if isinstance(message, ConflictRequest):
             deciding = self._deciding.get(f"{message.state}.{message.field}")
             if deciding is not None:
@@ -263,6 +275,7 @@ class Agent:
             temperature=self.parts.temperature,
             wants_json=wants_json,
             json_schema=json_schema,
+            priority=_PRIORITY.get(),
         )
         thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
         return await thinking.run(self.parts.model)
@@ -273,6 +286,22 @@ class Agent:
             await self.parts.sandbox.close()
         finally:
             await self.parts.model.close()
+
+
+def priority_of(message: object) -> float:
+    """Return how urgent the model calls for a message are, the most urgent having the most.
+
+    Nothing of a task runs before its plan, and its user waits for the answer: both go before all
+    steps, and these in the order of what hangs on them. A second look at an answer can wait.
+    """
+    match message:
+        case Assignment():
+            return message.priority
+        case PlanRequest() | ComposeRequest() | ConflictRequest():
+            return math.inf
+        case VerifyRequest():
+            return -math.inf
+    return 0.0
 
 
 def _least(*bounds: int | None) -> int | None:

@@ -10,6 +10,7 @@ import importlib
 import inspect
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
+from agents.models.port import Model
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
@@ -45,15 +46,13 @@ def build_agent(
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
     """
     agent_class = load_agent_class(class_path)
-    from agents.models.uri import build_model
-
     uri = ModelUri.parse(model.uri)
     is_embedded = uri.is_embedded
     support = SupportMode(answer.support)
     is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
-            model=build_model(model.uri, base_url=model.base_url, api_key=api_key),
+            model=_model(model, api_key),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
@@ -68,6 +67,14 @@ def build_agent(
             tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
+
+
+def _model(settings: ModelSettings, api_key: str) -> Model:
+    from agents.models.policies.limited import LimitedModel
+    from agents.models.uri import build_model
+
+    model = build_model(settings.uri, base_url=settings.base_url, api_key=api_key)
+    return model if settings.calls_max is None else LimitedModel(model, settings.calls_max)
 
 
 def _passage_chars_max(uri: ModelUri) -> int | None:

@@ -32,6 +32,7 @@ GROUPS = {
     "evidence": "benchmarks.bench_evidence",
 }
 LONG_GROUPS = {
+    "schedule": "benchmarks.bench_schedule",
     "knowledge": "benchmarks.bench_knowledge",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",

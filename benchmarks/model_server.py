@@ -103,6 +103,7 @@ class ModelServer:
             app.router.add_get(f"{prefix}/v1/models", self._models)
             app.router.add_post(f"{prefix}/v1/chat/completions", self._complete)
         app.router.add_get("/counts", self._counts)
+        app.router.add_post("/script", self._change_lines)
         return app
 
     async def _counts(self, _: web.Request) -> web.Response:
@@ -114,6 +115,11 @@ class ModelServer:
             "connections": self.connections() - 1,
         }
         return web.json_response(counts)
+
+    async def _change_lines(self, request: web.Request) -> web.Response:
+        """Say from now on what a script's file says."""
+        self.lines = await asyncio.to_thread(load_lines, Path(await request.text()))
+        return web.Response()
 
     async def _models(self, _: web.Request) -> web.Response:
         names = [MODEL, *WORKLOADS]

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
+
+from agents.models.simulated.script import Lines
 
 READY_TIMEOUT_S = 20.0
 
@@ -22,6 +25,7 @@ class ModelServerProcess:
     ) -> None:
         self._timing = ("--ttft-s", str(ttft_s), "--tokens-per-s", str(tokens_per_s))
         self._script = ("--script", str(script)) if script else ()
+        self._said = folder / "said.json"
         self._ready = folder / "ready"
         self._log = folder / "requests.jsonl"
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,6 +60,18 @@ class ModelServerProcess:
         """What clients are given."""
         text = self._ready.read_text(encoding="utf-8").strip()
         return str(json.loads(text)["base_url"]) if text.startswith("{") else text
+
+    def say(self, lines: Lines) -> None:
+        """Have it say these lines from now on."""
+        table = {
+            agent: {step: asdict(line) for step, line in each.items()}
+            for agent, each in lines.items()
+        }
+        self._said.write_text(json.dumps(table), encoding="utf-8")
+        url = self.base_url.removesuffix("/v1") + "/script"
+        body = str(self._said).encode()
+        with urllib.request.urlopen(url, body, timeout=READY_TIMEOUT_S):  # noqa: S310 - ours
+            pass
 
     def counts(self) -> dict[str, int]:
         """Return how many requests there were, how many run, and how many connections are open."""

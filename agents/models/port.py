@@ -44,6 +44,8 @@ class Request:
     json_schema: Mapping[str, object] | None = None
     """What that object is like; a model that can be held to it (a local one) is."""
     temperature: float | None = None
+    priority: float = 0.0
+    """Of calls that wait for the same endpoint, the highest goes first."""
 
 
 @dataclass(frozen=True, slots=True)

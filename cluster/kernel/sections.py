@@ -43,6 +43,9 @@ class ModelSettings(Section):
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
     tokens_max: int | None = None
     """Where a call is to stop at the latest; the embedded model's stop at 120 without it."""
+    calls_max: int | None = None
+    """How many calls each agent's process has under way at once, the most urgent ones first; any
+    number without it. An endpoint that several agents call gets that many from each of them."""
 
 
 @dataclass(frozen=True, slots=True)

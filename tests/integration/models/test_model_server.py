@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.local.side_process import side_process
-from agents.models.port import Asker, Finish, Message, Request
+from agents.models.policies.limited import LimitedModel
+from agents.models.port import Asker, Delta, Finish, Message, Model, Request
+from agents.models.simulated.script import Line
+from benchmarks.model_server_process import ModelServerProcess
 from cluster.kernel.errors import ModelError
 
 pytestmark = pytest.mark.integration
@@ -35,6 +40,33 @@ async def test_it_streams_on_schedule_and_logs_each_request(tmp_path: Path) -> N
     assert entry["headers"]["X-Fleetmind-Step"] == "c1"
     assert entry["first_token"] - entry["received"] >= 0.05
     assert entry["last_token"] - entry["received"] >= 0.05 + 0.299
+
+
+async def said(model: Model, step: str, priority: float = 0.0) -> str:
+    request = Request((), Asker("t", "coder", step), priority=priority)
+    return "".join([item.text async for item in model.stream(request) if isinstance(item, Delta)])
+
+
+async def test_what_it_says_can_be_changed_between_tasks(tmp_path: Path) -> None:
+    with ModelServerProcess(tmp_path, 0.0, 1000.0) as server:
+        model = OpenAIModel("simulated", server.base_url)
+        for text in ("one", "another"):
+            await asyncio.to_thread(server.say, {"coder": {"c1": Line(text)}})
+            assert await said(model, "c1") == text
+        await model.close()
+
+
+async def test_a_limited_model_sends_its_requests_one_after_another(tmp_path: Path) -> None:
+    with ModelServerProcess(tmp_path, 0.02, 1000.0) as server:
+        model = LimitedModel(OpenAIModel("simulated", server.base_url), 1)
+        urgency = {"first": 0.0, "low": 1.0, "high": 2.0}
+        await asyncio.gather(*(said(model, step, each) for step, each in urgency.items()))
+        await model.close()
+
+    entries = sorted(server.log(), key=lambda entry: float(entry["received"]))
+    assert [entry["headers"]["X-Fleetmind-Step"] for entry in entries] == ["first", "high", "low"]
+    for entry, later in pairwise(entries):
+        assert later["received"] >= entry["last_token"]
 
 
 async def test_a_server_that_does_not_start_is_reported_with_its_last_words() -> None:

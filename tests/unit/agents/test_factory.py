@@ -10,6 +10,8 @@ import agents.models.uri
 from agents import Agent, TopicView, Turn, subscribes
 from agents.agent import SupportMode
 from agents.factory import build_agent, load_agent_class
+from agents.models.policies.limited import LimitedModel
+from agents.models.simulated.model import SimulatedModel
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
 from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
@@ -66,6 +68,23 @@ async def test_an_agent_knows_what_a_sentence_needs(
 
     parts = agent.parts
     assert (parts.is_strict, parts.may_turn_strict, parts.is_embedded) == expected
+    await agent.close()
+
+
+@pytest.mark.parametrize(("calls_max", "model_class"), [(None, SimulatedModel), (2, LimitedModel)])
+async def test_a_model_is_limited_where_the_settings_say_so(
+    calls_max: int | None, model_class: type
+) -> None:
+    agent = build_agent(
+        "agents.researcher:Researcher",
+        model=ModelSettings("simulated:", calls_max=calls_max),
+        api_key="",
+        knowledge=FakeKnowledge(),
+        sandbox=SandboxSettings(enabled=False),
+        answer=AnswerSettings(),
+    )
+
+    assert type(agent.parts.model) is model_class
     await agent.close()
 
 

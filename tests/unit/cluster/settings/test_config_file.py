@@ -21,6 +21,8 @@ from cluster.settings import load
         ('[model]\napi_key = "x"', "unknown key model.api_key, did you mean api_key_path?"),
         ("[model]\nuri = 3", "model.uri must be a valid string, not 3"),
         ('[model]\ntokens_max = "9"', 'model.tokens_max must be a valid integer, not "9"'),
+        ("[model]\ncalls_max = 0", "model.calls_max must be above 0, not 0"),
+        ("[model]\ncalls_max = 1.5", "model.calls_max must be a valid integer, not 1.5"),
         ("[task]\ndeadline_s = 0", "task.deadline_s must be above 0, not 0"),
         ("[task]\ndeadline_s = nan", "task.deadline_s must be a finite number"),
         ("[sandbox]\nenabled = 1", "sandbox.enabled must be a valid boolean, not 1"),
