@@ -16,7 +16,7 @@ from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, l
 from agents.deciding import choice_schema, chosen
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
-from agents.planning.plan_text import PlanReader, broken_off
+from agents.planning.plan_reader import PlanReader, broken_off
 from agents.planning.schema import plan_schema
 from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from agents.prompts import (

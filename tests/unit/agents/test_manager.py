@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from agents import Answer, Finding, Parts, Program, Run, StepResult
 from agents.manager import Manager
 from agents.models.port import Finish
-from agents.planning.plan_text import BROKEN_OFF
+from agents.planning.plan_reader import BROKEN_OFF
 from agents.planning.schema import plan_schema
 from agents.prompts import MANAGER_ANSWER, MANAGER_ANSWER_STRICT
 from agents.researcher import NO_RESEARCH, NOTHING_FOUND
