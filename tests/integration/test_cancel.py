@@ -106,9 +106,10 @@ async def test_a_cancelled_task_stops_the_model_and_the_sandbox(
 
     assert (await one.ended()).kind == "cancelled"
     await plain.nothing_runs()
-    *before, last = [entry["ended"] for entry in requests_of(plain, one)] or ["cancelled"]
-    assert set(before) <= {"finished"}
-    assert last == ("finished" if stage in {"planned", "running"} else "cancelled")
+    ended = {entry["ended"] for entry in requests_of(plain, one)} or {"cancelled"}
+    assert ended <= {"finished", "cancelled"}
+    if stage != "planned":  # by then the first steps have asked their models, or are about to
+        assert ("cancelled" in ended) == (stage != "running")
 
 
 async def test_a_task_cancelled_at_once_never_asks_a_model(plain: Plain, driver: Driver) -> None:
