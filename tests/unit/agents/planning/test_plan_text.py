@@ -38,6 +38,7 @@ def read_by_characters(text: str) -> PlanReader:
     reader = PlanReader(ROLES, "Do it.")
     for character in text:
         reader.feed(character)
+        reader.seal()
     return reader
 
 
