@@ -6,7 +6,7 @@ The task engine runs the plan in between; the Manager never waits for a step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agents.agent import Agent, handles
@@ -16,24 +16,26 @@ from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, l
 from agents.deciding import choice_schema, chosen
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
-from agents.planning.plan_text import PlanReader, broken_off
-from agents.planning.schema import plan_schema
+from agents.planning.plan_reader import BROKEN_OFF, PlanReader, broken_off
+from agents.planning.schema import plan_schema, rest_schema
 from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
     MANAGER_DECIDE,
     MANAGER_PLAN,
+    MANAGER_PLAN_REST,
     MANAGER_VERIFY,
     answer_prompt,
     decide_prompt,
     fitting,
     plan_prompt,
+    rest_prompt,
     verify_prompt,
 )
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
-from cluster.kernel.events import Corrections, FellBack
+from cluster.kernel.events import Corrections, FellBack, StepPlanned
 from cluster.kernel.roles import CODER
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -42,7 +44,6 @@ from cluster.kernel.vocabulary import (
     Failure,
     PlanProposal,
     PlanRequest,
-    Role,
     VerifyRequest,
 )
 
@@ -61,8 +62,11 @@ class Manager(Agent):
     async def plan(self, request: PlanRequest, turn: Turn) -> PlanProposal:
         """Return a sound plan: the model's, mended where need be, or else the standard one.
 
+        Each step is emitted as `StepPlanned` as soon as nothing can change it any more, and is in
+        the plan then.
+
         Raises:
-            ModelError: the model can't be used.
+            ModelError: the model can't be used, and no step was planned; or it takes its plan back.
             UsageError: there are no agents to plan with.
         """
         proposal = await self._proposed(request, turn)
@@ -74,7 +78,7 @@ class Manager(Agent):
             made = await self._planned(request, turn)
         except UnsoundPlan as error:
             return _standard(request, turn, str(error))
-        plan = with_question(made.plan, request.goal)
+        plan = with_question(made.plan, request.goal, made.sealed)
         whole = with_coder(plan, request.goal, request.roles)
         if whole is plan:
             return PlanProposal(plan, made.reasons)
@@ -83,28 +87,76 @@ class Manager(Agent):
         return PlanProposal(whole, (*made.reasons, reason))
 
     async def _planned(self, request: PlanRequest, turn: Turn) -> MendedPlan:
-        """Return the model's plan, made sound; raises UnsoundPlan where there is none."""
-        ending = _PlanClosed(request.roles, request.goal)
+        """Return the model's plan, made sound; raises UnsoundPlan where there is none.
+
+        Where a part of it is sealed already, by this call or by an earlier owner of the task, and
+        the rest can't be read, the model is asked once for the rest.
+        """
+        reader = PlanReader(
+            request.roles, request.goal, request.sealed, is_broadcast=request.is_broadcast
+        )
+        if not request.sealed:
+            made = await self._written_plan(request, turn, reader)
+            if not (made.breaks_off and made.sealed):
+                return made
+        reader.begin_rest()
+        made = await self._rest(request, turn, reader)
+        if made.breaks_off:
+            turn.emit(FellBack("plan", BROKEN_OFF))
+        return made
+
+    async def _written_plan(
+        self, request: PlanRequest, turn: Turn, reader: PlanReader
+    ) -> MendedPlan:
+        tokens_max = self.parts.tokens_max or PLAN_TOKENS_MAX
+        prompt = plan_prompt(request.goal, request.roles)
+        schema = plan_schema(request.goal, request.roles, tokens_max)
         try:
-            await self.think(
-                turn,
-                MANAGER_PLAN,
-                plan_prompt(request.goal, request.roles),
-                wants_json=True,
-                json_schema=plan_schema(
-                    request.goal, request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX
-                ),
-                tokens_max=PLAN_TOKENS_MAX,
-                is_enough=ending,
-            )
+            await self._read_plan(turn, MANAGER_PLAN, prompt, schema, reader)
+        except ModelError as error:
+            # An endpoint that takes its answer back refuses the goal, whatever has begun of it.
+            if error.is_withdrawal or not reader.sealed:
+                raise
+            return broken_off(reader.plan())
         except DeadlinePassed as error:
             # Late is late for the plan's share only: what is left may do for a plainer answer.
             try:
-                made = ending.reader.plan()
+                made = reader.plan()
             except UnsoundPlan:
                 raise UnsoundPlan(str(error)) from error
-            return made if ending.reader.is_complete else broken_off(made)
-        return ending.reader.plan()
+            return made if reader.is_complete else broken_off(made)
+        return reader.plan()
+
+    async def _rest(self, request: PlanRequest, turn: Turn, reader: PlanReader) -> MendedPlan:
+        """Return the plan with the steps that the model says it lacks, broken off if it can't."""
+        steps = reader.plan().plan.steps
+        schema = rest_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX)
+        prompt = rest_prompt(request.goal, request.roles, steps)
+        try:
+            await self._read_plan(turn, MANAGER_PLAN_REST, prompt, schema, reader)
+        except (ModelError, DeadlinePassed) as error:
+            if isinstance(error, ModelError) and error.is_withdrawal:
+                raise
+            return reader.plan() if reader.is_complete else broken_off(reader.plan())
+        return reader.plan()
+
+    async def _read_plan(
+        self,
+        turn: Turn,
+        system: str,
+        prompt: str,
+        schema: Mapping[str, object],
+        reader: PlanReader,
+    ) -> None:
+        await self.think(
+            turn,
+            system,
+            prompt,
+            wants_json=True,
+            json_schema=schema,
+            tokens_max=PLAN_TOKENS_MAX,
+            is_enough=_PlanEnd(reader, turn),
+        )
 
     @handles(ComposeRequest)
     async def compose(self, request: ComposeRequest, turn: Turn) -> Answer:
@@ -198,22 +250,26 @@ class Manager(Agent):
         return chosen(text, conflict.rivals)
 
 
-class _PlanClosed:
-    """True once the plan is whole; what it has read is in ``reader``."""
+class _PlanEnd:
+    """True once the plan is whole; emits its steps as they are sealed."""
 
-    def __init__(self, roles: Sequence[Role], goal: str) -> None:
-        self._roles = roles
-        self._goal = goal
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the text so far: it was reasoning."""
-        self.reader = PlanReader(self._roles, self._goal)
+    def __init__(self, reader: PlanReader, turn: Turn) -> None:
+        self._reader = reader
+        self._turn = turn
 
     def __call__(self, piece: str) -> bool:
         """Take the next piece of text."""
-        self.reader.feed(piece)
-        return self.reader.is_complete
+        self._reader.feed(piece)
+        return self._reader.is_complete
+
+    def reset(self) -> None:
+        """Forget the text so far, but not the steps that were emitted: they may be running."""
+        self._reader.begin_again()
+
+    def settle(self) -> None:
+        """Emit what is sealed by the text so far, which is no reasoning."""
+        for step in self._reader.seal():
+            self._turn.emit(StepPlanned(step))
 
 
 def _standard(request: PlanRequest, turn: Turn, why: str) -> PlanProposal:

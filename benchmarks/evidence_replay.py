@@ -21,7 +21,7 @@ from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
 from agents.evidence.words import language_of, without_citations
 from agents.planning.mending import UnsoundPlan
-from agents.planning.plan_text import PlanReader
+from agents.planning.plan_reader import PlanReader
 from agents.programs.reading import read_program
 from agents.researcher import NOTHING_FOUND, UNBACKED, grounded, laid_out
 from cluster.kernel.ids import StepId

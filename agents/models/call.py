@@ -48,6 +48,19 @@ class TextEnd(Protocol):
         ...
 
 
+@runtime_checkable
+class ActingEnd(TextEnd, Protocol):
+    """A text end that acts on what it was given before the text has ended."""
+
+    def settle(self) -> None:
+        """Act: what was given so far is no reasoning. Called after each piece of which that holds.
+
+        What begins as it was asked for is trusted at once (`_Reply`); only a stray closing tag can
+        still show it to have been a thought.
+        """
+        ...
+
+
 IsEnough = Callable[[str], bool] | TextEnd
 """Takes each piece of text as it comes; True once what was asked for is whole."""
 
@@ -62,6 +75,7 @@ class _Reply:
 
     def __init__(self, is_enough: IsEnough | None, preface_length_max: int) -> None:
         self._is_enough = is_enough
+        self._acting = is_enough if isinstance(is_enough, ActingEnd) else None
         self._preface_length_max = preface_length_max
         self._pieces: list[str] = []
         self._enough_at: int | None = None
@@ -86,6 +100,8 @@ class _Reply:
             if not self._is_doubtful():
                 raise
             self._refusal = error
+        else:
+            self._settle()
 
     def void(self) -> None:
         """Forget all text: it was reasoning."""
@@ -102,7 +118,14 @@ class _Reply:
 
     def trust(self) -> None:
         """Take the text for what it seems: the reasoning is known to be elsewhere."""
-        self._may_be_thought = False
+        if self._may_be_thought:
+            self._may_be_thought = False
+            self._settle()
+
+    def _settle(self) -> None:
+        may_act = self._pieces and self._refusal is None and not self._is_doubtful()
+        if self._acting is not None and may_act:
+            self._acting.settle()
 
     @property
     def is_whole(self) -> bool:

@@ -6,7 +6,7 @@ Pure. Called by `agents.planning.mending`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agents.planning.drafts import Draft, slug
@@ -23,7 +23,8 @@ Edge = tuple[StepId, str]
 class Names:
     """What the drafts call each other, and which steps of the plan are meant by it.
 
-    A draft that became no step stands for the steps that it needs itself.
+    A draft that became no step stands for the steps that it needs itself. A step that had to be
+    called otherwise than its draft goes by both names.
     """
 
     def __init__(self, drafts: Sequence[Draft], ids: Mapping[int, StepId]) -> None:
@@ -36,26 +37,42 @@ class Names:
             self._by_agent.setdefault(draft.agent.casefold(), []).append(index)
         self._by_id.pop("", None)
         self._has_numbers = any(name.isdecimal() for name in self._by_id)
+        for index, step_id in ids.items():
+            self._by_id.setdefault(step_id.casefold(), [index])
 
     def needs_of(self, step_id: StepId) -> tuple[tuple[StepId, ...], tuple[str, ...]]:
         """Return the steps that a step waits for, and the names in its needs that are none."""
+        named = self.named_by(step_id)
+        needs = tuple(StepId(name) for name, is_step in named.items() if is_step)
+        return needs, tuple(name for name, is_step in named.items() if not is_step)
+
+    def named_by(self, step_id: StepId) -> dict[str, bool]:
+        """Return what a step waits for in its order, and of each whether the drafts have it."""
         own = [index for index, kept in self._ids.items() if kept == step_id]
         seen = set(own)
         waiting = [word for index in own for word in self._words(index)]
-        needs: dict[StepId, None] = {}
-        unknown: dict[str, None] = {}
+        named: dict[str, bool] = {}
         for word in waiting:  # It grows: a draft that is no step passes its needs on.
             meant = self._meant(word)
             if not meant:
-                unknown[word] = None
+                named.setdefault(word, False)
             for index in meant:
                 if index in self._ids:
-                    needs[self._ids[index]] = None
+                    named[self._ids[index]] = True
                 elif index not in seen:
                     seen.add(index)
                     waiting.extend(self._words(index))
-        needs.pop(step_id, None)
-        return tuple(needs), tuple(unknown)
+        named.pop(step_id, None)
+        return named
+
+    def names_an_agent(self, step_id: StepId) -> bool:
+        """Say whether a step waits for all that an agent does: what is drafted later, too."""
+        own = [index for index, kept in self._ids.items() if kept == step_id]
+        words = [word.casefold() for index in own for word in self._words(index)]
+        return any(
+            word in self._by_agent and word not in self._by_id and not word.isdecimal()
+            for word in words
+        )
 
     def _words(self, index: int) -> Iterator[str]:
         """Yield the names in a draft's needs; a text that is no name may hold several."""
@@ -88,6 +105,21 @@ def acyclic(steps: Sequence[Step]) -> tuple[list[Step], list[Edge]]:
             else:
                 needs[step.id].append(need)
     return [replace(step, needs=tuple(needs[step.id])) for step in steps], broken
+
+
+def startable(steps: Iterable[Step]) -> frozenset[StepId]:
+    """Return the steps that may have begun where all may that need nothing but such steps.
+
+    The others wait for a step that isn't there, or in a circle.
+    """
+    waiting = list(steps)
+    begun: set[StepId] = set()
+    while True:
+        new = {step.id for step in waiting if begun.issuperset(step.needs)}
+        if not new:
+            return frozenset(begun)
+        begun |= new
+        waiting = [step for step in waiting if step.id not in new]
 
 
 def _reaches(start: StepId, goal: StepId, needs: Mapping[StepId, Sequence[StepId]]) -> bool:

@@ -1,15 +1,14 @@
-"""The Manager's plan, read from a model's text while it streams.
+"""The drafts of a plan, read from a model's text while it streams.
 
-Pure. `PlanReader` takes the text piece by piece, skips prose and code fences, and gives each step
-as its closing brace arrives; what is no JSON is read leniently once the text has ended. All of it
-takes linear time.
+Pure. `PlanText` takes the text piece by piece, skips prose and code fences, and gives each step as
+its closing brace arrives; what is no JSON is read leniently once the text has ended. All of it
+takes linear time. Used by `agents.planning.plan_reader`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import ijson  # type: ignore[import-untyped]  # it ships no types
@@ -17,18 +16,11 @@ from ijson.common import ObjectBuilder  # type: ignore[import-untyped]  # as abo
 
 from agents.planning.drafts import Draft, draft, drafts_in, lone_draft
 from agents.planning.lenient_json import Unreadable, read_json
-from agents.planning.mending import MendedPlan, UnsoundPlan, mended
 from agents.planning.workflow import STEPS_MAX
-from cluster.kernel.ids import StepId
-from cluster.kernel.vocabulary import Role, Step
 
 TEXT_LENGTH_MAX = 65_536
-BARREN_MAX = 3
-"""Steps on end that add nothing to the plan, after which no more are read: a model that repeats
-itself never comes to an end."""
 DRAFTS_MAX = 2 * STEPS_MAX
 """Steps that are read at most."""
-BROKEN_OFF = "The plan breaks off; its steps up to there are carried out."
 
 _DEPTH_MAX = 6
 _STEP_DEPTH = 3
@@ -47,60 +39,57 @@ _KEY = rf"(?:{_QUOTE}[\w ]{{1,40}}{_QUOTE}|[^\W\d]\w{{0,40}})\s{{0,8}}[:=]"
 _LENIENT_START = re.compile(rf"(?:\[{_VOID})?\{{{_VOID}{_KEY}", re.DOTALL)
 
 
-class PlanReader:
-    """Reads one plan of a goal over the given roles from a streamed text."""
+class PlanText:
+    """Reads the drafts of one plan from a streamed text.
 
-    def __init__(self, roles: Sequence[Role], goal: str) -> None:
-        self._roles = tuple(roles)
-        self._goal = goal
+    With ``may_be_empty`` a plan without any step is one as well.
+    """
+
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        self._may_be_empty = may_be_empty
         self._pieces: list[str] = []
         self._length = 0
         self._prose = ""
         self._json: _StepsJson | None = None
+        self._drafts: list[Draft] = []
+        """Those that were read as they came."""
         self._is_strict = True
         """Whether the text can still be read as it comes."""
-        self._is_whole = False
+        self.is_whole = False
         """Whether all of the plan was read as it came."""
-        self._drafts: list[Draft] = []
-        self._given: set[StepId] = set()
-        self._barren = 0
-        """How many drafts on end have added no step."""
         self.is_complete = False
         """Whether the rest of the text is not needed."""
 
-    def feed(self, text: str) -> list[Step]:
-        """Take the next piece of text; return the steps that are known by it.
-
-        What they wait for is what can be told by then; `plan` has the last word.
-        """
+    def feed(self, text: str) -> list[Draft]:
+        """Take the next piece of text; return the drafts that it completed."""
         if self.is_complete:
             return []
         text = text[: TEXT_LENGTH_MAX - self._length]
         self._length += len(text)
         self._pieces.append(text)
-        steps = [step for each in self._streamed(text) for step in self._add(each)]
-        self.is_complete |= self._is_whole or self._length == TEXT_LENGTH_MAX
-        return steps
+        drafts = self._streamed(text)[: DRAFTS_MAX - len(self._drafts)]
+        self._drafts += drafts
+        self.is_complete |= self.is_whole or self._length == TEXT_LENGTH_MAX
+        return drafts
 
-    def plan(self) -> MendedPlan:
-        """Return the whole plan, made sound.
+    def end(self) -> None:
+        """Take the plan for whole: nothing new comes any more."""
+        self.is_whole = self.is_complete = True
 
-        Raises:
-            UnsoundPlan: there is none in the text.
-        """
-        if self._is_whole:
-            return mended(self._drafts, self._roles, self._goal)
+    @property
+    def begins_a_plan(self) -> bool:
+        """Whether a plan has begun that can be read as it comes."""
+        return self._is_strict and self._json is not None
+
+    def drafts(self) -> tuple[tuple[Draft, ...], bool]:
+        """Return all drafts of the text so far, and whether it breaks off after them."""
+        if self.is_whole:
+            return tuple(self._drafts), False
         drafts, is_cut = _lenient("".join(self._pieces))
         usable = [each for each in self._drafts if each.is_usable]
-        if len(drafts) < len(usable):
-            drafts, is_cut = tuple(usable), True
-        if not drafts:
-            breaks_off = self._is_strict and self._json is not None
-            raise UnsoundPlan(
-                "it breaks off in its first step" if breaks_off else "there is none in its text"
-            )
-        made = mended(drafts[:DRAFTS_MAX], self._roles, self._goal)
-        return broken_off(made) if is_cut else made
+        if len(drafts) < len(usable) or not drafts:
+            return tuple(usable), True
+        return drafts[:DRAFTS_MAX], is_cut
 
     def _streamed(self, text: str) -> list[Draft]:
         """Return the drafts that a piece of text completed; none once it must be read leniently."""
@@ -117,24 +106,12 @@ class PlanReader:
             return []
         drafts = [draft(value) for value in values if isinstance(value, Mapping)]
         if self._json.is_complete:
-            self._is_whole = any(each.is_usable for each in (*self._drafts, *drafts))
+            read = (*self._drafts, *drafts)
+            self.is_whole = any(each.is_usable for each in read)
+            self.is_whole |= self._may_be_empty and self._json.has_steps and not read
             # A form without content, as in a prompt, is no plan: the plan may follow it.
-            self._is_strict = self._is_whole
+            self._is_strict = self.is_whole
         return drafts if self._is_strict else []
-
-    def _add(self, read: Draft) -> list[Step]:
-        """Take a draft; return the steps that are new by it."""
-        if self._repeats_itself or len(self._drafts) == DRAFTS_MAX:
-            return []
-        self._drafts.append(read)
-        steps = self._new_steps()
-        self._barren = 0 if steps else self._barren + 1
-        self._is_whole |= self._repeats_itself
-        return steps
-
-    @property
-    def _repeats_itself(self) -> bool:
-        return self._barren >= BARREN_MAX and bool(self._given)
 
     def _skip_prose(self, text: str) -> str:
         """Return the text from where a plan may begin; empty where it has not come."""
@@ -146,22 +123,6 @@ class PlanReader:
         self._prose = seen[-_JSON_START_LENGTH:]
         self.is_complete |= self._length > _PROSE_LENGTH_MAX
         return ""
-
-    def _new_steps(self) -> list[Step]:
-        try:
-            steps = mended(self._drafts, self._roles, self._goal).plan.steps
-        except UnsoundPlan:
-            return []
-        new = [step for step in steps if step.id not in self._given]
-        self._given.update(step.id for step in new)
-        return new
-
-
-def broken_off(plan: MendedPlan) -> MendedPlan:
-    """Return a plan that says, once, that its text ended before it did."""
-    if plan.breaks_off:
-        return plan
-    return replace(plan, breaks_off=True, reasons=(*plan.reasons, BROKEN_OFF))
 
 
 def _lenient(text: str) -> tuple[tuple[Draft, ...], bool]:
@@ -207,7 +168,7 @@ class _StepsJson:
         self._depth = 0
         self._members = 0
         self._length = 0
-        self._has_steps = False
+        self.has_steps = False
         self._outside = int(is_bare)
         """The depth at which what the text holds has ended."""
         self.is_complete = False
@@ -218,7 +179,7 @@ class _StepsJson:
         """Return the objects that the text completed; raises _NoPlan where there will be none."""
         self._length += len(text)
         made = self._read(text)
-        if not self._has_steps and self._length > _PREFACE_LENGTH_MAX:
+        if not self.has_steps and self._length > _PREFACE_LENGTH_MAX:
             raise _NoPlan
         return made
 
@@ -249,7 +210,7 @@ class _StepsJson:
         made: list[object] = []
         if self._depth == 1 and event == "map_key":
             self._open_member(str(value))
-        elif self._depth > 1 and event in _OPENING and not self._has_steps:
+        elif self._depth > 1 and event in _OPENING and not self.has_steps:
             raise _NoPlan
         elif self._key == "steps" and self._depth >= _STEP_DEPTH:
             made = self._build(event, value)
@@ -262,7 +223,7 @@ class _StepsJson:
     def _open_member(self, key: str) -> None:
         self._key = key
         self._members += 1
-        self._has_steps |= key == "steps"
+        self.has_steps |= key == "steps"
         if self._members > _MEMBERS_MAX:
             raise _NoPlan
 

@@ -33,8 +33,7 @@ def plan_schema(goal: str, roles: Sequence[Role], tokens_max: int) -> dict[str, 
     own = sum(name not in (RESEARCHER, CODER) for name in names)
     needed = len(questions(goal)) + wants_program(goal) + own
     count = max(1, min(STEPS_MAX, needed, tokens_max // _TOKENS_PER_STEP_MIN))
-    room = (tokens_max // count - _TOKENS_AROUND) * _CHARACTERS_PER_TOKEN
-    length = max(_INSTRUCTION_LENGTH_MIN, min(INSTRUCTION_LENGTH_MAX, room))
+    length = _instruction_length(tokens_max, count)
     if (
         not own
         and count > 1
@@ -46,6 +45,19 @@ def plan_schema(goal: str, roles: Sequence[Role], tokens_max: int) -> dict[str, 
     else:
         steps = {"items": _step(names, length, count), "minItems": 1, "maxItems": count}
     return _object(steps={"type": "array", **steps})
+
+
+def rest_schema(roles: Sequence[Role], tokens_max: int) -> dict[str, object]:
+    """Return the JSON schema of the steps that a plan lacks: as many as fit, or none."""
+    names = [role.name for role in roles if role.name != MANAGER]
+    count = max(1, min(STEPS_MAX, tokens_max // _TOKENS_PER_STEP_MIN))
+    step = _step(names, _instruction_length(tokens_max, count), STEPS_MAX)
+    return _object(steps={"type": "array", "items": step, "minItems": 0, "maxItems": count})
+
+
+def _instruction_length(tokens_max: int, count: int) -> int:
+    room = (tokens_max // count - _TOKENS_AROUND) * _CHARACTERS_PER_TOKEN
+    return max(_INSTRUCTION_LENGTH_MIN, min(INSTRUCTION_LENGTH_MAX, room))
 
 
 def _step(agents: Sequence[str], length: int, count: int) -> dict[str, object]:

@@ -5,8 +5,9 @@ Pure. `agents.manager` falls back to it where a model's text holds no plan at al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from agents.planning.intent import questions, subject, wants_program
 from cluster.kernel.ids import StepId
@@ -88,22 +89,54 @@ def idle_agents(plan: Plan, roles: Sequence[Role]) -> IdleAgents:
     return IdleAgents(tuple(name for name in able if name not in busy))
 
 
-def with_question(plan: Plan, goal: str) -> Plan:
+def with_question(plan: Plan, goal: str, sealed: Container[StepId] = ()) -> Plan:
     """Return the plan with the goal's own question where its one research step says no more.
+
+    A sealed step stays as it is.
+    """
+    research = [step for step in plan.steps if step.agent == RESEARCHER]
+    if len(research) != 1 or research[0].id in sealed:
+        return plan
+    asked = asking(RESEARCHER, research[0].instruction, goal)
+    if research[0].instruction == asked:
+        return plan
+    whole = replace(research[0], instruction=asked)
+    return Plan(tuple(whole if step is research[0] else step for step in plan.steps))
+
+
+def asking(agent: str, instruction: str, goal: str) -> str:
+    """Return the goal's own question where a research step says no more, else what it says.
 
     A small model shortens "what does X do when Y?" to "what is X?", or has the program researched:
     where most words of the instruction are the goal's, nothing is lost by asking the question, nor
     where it names nothing: "compute or show something".
     """
-    research = [step for step in plan.steps if step.agent == RESEARCHER]
-    question = " ".join(questions(goal))
-    if len(research) != 1:
-        return plan
-    said = subject(research[0].instruction)
-    shared = said & subject(goal)
+    if agent != RESEARCHER:
+        return instruction
+    asked = _asked(goal)
+    said = subject(instruction)
+    shared = said & asked.subject
     if len(said) > 1 and len(shared) < _GOAL_SHARE_MIN * len(said):
-        return plan
-    if research[0].instruction == question:
-        return plan
-    whole = replace(research[0], instruction=question[:INSTRUCTION_LENGTH_MAX])
-    return Plan(tuple(whole if step is research[0] else step for step in plan.steps))
+        return instruction
+    return asked.question
+
+
+def covers(instruction: str, goal: str) -> bool:
+    """Say whether an instruction has all that the goal's question is about: both ask for it."""
+    return _asked(goal).question_subject <= subject(instruction)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a goal asks, and what both are about."""
+
+    question: str
+    question_subject: frozenset[str]
+    subject: frozenset[str]
+
+
+@lru_cache(maxsize=32)
+def _asked(goal: str) -> _Asked:
+    """Return what a goal asks: looked at for each step of a plan, and a goal may be long."""
+    question = " ".join(questions(goal))[:INSTRUCTION_LENGTH_MAX]
+    return _Asked(question, subject(question), subject(goal))

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, get_args
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import UsageError
-from cluster.kernel.events import AgentDetail
+from cluster.kernel.events import AgentDetail, StepPlanned
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import Reads
 
@@ -130,11 +130,12 @@ class Turn(Protocol):
         """
         ...
 
-    def emit(self, detail: AgentDetail) -> None:
+    def emit(self, detail: AgentDetail | StepPlanned) -> None:
         """Tell the task's owner, and through it the user, what just happened. Never waits.
 
         Raises:
-            UsageError: the detail is a fact of the task, which only its owner may state.
+            UsageError: the detail is a fact of the task, which only its owner may state: so is
+                `StepPlanned`, but for the Manager while it plans.
         """
         ...
 

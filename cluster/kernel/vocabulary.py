@@ -255,6 +255,8 @@ class PlanRequest:
     collection: str = ""
     sealed: tuple[Step, ...] = ()
     """Steps that are part of it already, and may be running: what else there is, is asked for."""
+    is_broadcast: bool = False
+    """Each step begins as soon as it is planned, whatever it needs: `Coherence.BROADCAST`."""
 
 
 @dataclass(frozen=True, slots=True)

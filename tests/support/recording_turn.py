@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.events import AgentDetail, FellBack, Thought
+from cluster.kernel.events import AgentDetail, FellBack, StepPlanned, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import Reads
+from cluster.kernel.vocabulary import Step
 
 DetailT = TypeVar("DetailT")
 State = TypeVar("State")
@@ -24,13 +25,13 @@ class RecordingTurn:
         self.deadline = Deadline(remaining_s)
         self.traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
         self.reads = Reads()
-        self.emitted: list[AgentDetail] = []
+        self.emitted: list[AgentDetail | StepPlanned] = []
         self.now = 0.0
 
     def remaining_s(self) -> float:
         return self.deadline.remaining_s(self.now)
 
-    def emit(self, detail: AgentDetail) -> None:
+    def emit(self, detail: AgentDetail | StepPlanned) -> None:
         self.emitted.append(detail)
 
     def state(
@@ -57,6 +58,10 @@ class RecordingTurn:
     def all(self, detail_type: type[DetailT]) -> list[DetailT]:
         """The emitted details of a type."""
         return [detail for detail in self.emitted if isinstance(detail, detail_type)]
+
+    def planned(self) -> list[Step]:
+        """The steps that were planned, in order."""
+        return [detail.planned for detail in self.all(StepPlanned)]
 
     def thoughts(self) -> str:
         """All that was thought."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from agents.models.port import Delta, Finish, Request, StreamItem
+from agents.models.port import Delta, Finish, Request, Restarted, StreamItem
 
-Said = str | Delta | Finish | Exception | Callable[[], None]
+Said = str | Delta | Restarted | Finish | Exception | Callable[[], None]
 Reply = str | Exception | Sequence[Said]
 
 
@@ -34,7 +34,7 @@ class ScriptedModel:
                     raise said
                 if isinstance(said, str):
                     yield Delta(said)
-                elif isinstance(said, (Delta, Finish)):
+                elif isinstance(said, (Delta, Restarted, Finish)):
                     yield said
                 else:
                     said()

@@ -17,7 +17,7 @@ from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.workflow import check_staffed, check_workflow
 from cluster.kernel.usage import Usage
-from cluster.kernel.vocabulary import Plan, PlanProposal, PlanRequest, Role, Step
+from cluster.kernel.vocabulary import Coherence, Plan, PlanProposal, PlanRequest, Role, Step
 from cluster.runtime.tasks.context import TaskContext
 from cluster.runtime.tasks.task_story import TaskStory
 
@@ -92,7 +92,13 @@ class PlanRun:
 
     async def _proposed(self, roles: tuple[Role, ...]) -> tuple[Plan, tuple[str, ...]]:
         submitted, history = self._story.submitted, self._story.history
-        request = PlanRequest(submitted.goal, roles, submitted.collection, history.sealed)
+        request = PlanRequest(
+            submitted.goal,
+            roles,
+            submitted.collection,
+            history.sealed,
+            is_broadcast=submitted.coherence is Coherence.BROADCAST,
+        )
         proposal = await self._propose(request, self)
         begun = {step.id: step for step in history.begun} | self._begun
         plan = proposal.plan.with_begun(begun.values())

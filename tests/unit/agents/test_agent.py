@@ -20,7 +20,7 @@ from cluster.kernel.events import FellBack, Hedged, Spent, Thought
 from cluster.kernel.ids import StepId
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
-from tests.support.scripted_model import Reply, ScriptedModel
+from tests.support.scripted_model import Reply, Said, ScriptedModel
 
 
 class Review(BaseModel):
@@ -366,6 +366,39 @@ async def test_what_begins_as_it_was_asked_for_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"\{!"):
         await agent.think(turn, "s", "u", wants_json=True, is_enough=Collected())
     assert turn.thoughts() == "{!"
+
+
+class Acted(Collected):
+    """Keeps what it was given each time it might act on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled: list[str] = []
+
+    def settle(self) -> None:
+        self.settled.append(self.text)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "settled"),
+    [
+        (("{", "1", "}"), ["{", "{1", "{1}"]),
+        (("Look: {", "}"), []),
+        (("Look: {", Delta("Hm.", is_reasoning=True), "}"), ["Look: {", "Look: {}"]),
+        (("<think>{", "}</think>", "{2", "}"), ["{2", "{2}"]),
+        (("So {1", "}\n</think>\n", "{2", "}"), ["\n", "\n{2", "\n{2}"]),
+        (("{1", Restarted("it stalled"), "So {2}"), ["{1"]),
+    ],
+)
+async def test_text_is_acted_on_only_where_it_can_be_no_reasoning(
+    pieces: tuple[Said, ...], settled: list[str]
+) -> None:
+    agent, _ = agent_of(Reviewer, (*pieces, Finish("stop")))
+    ending = Acted()
+
+    await agent.think(RecordingTurn("reviewer-0"), "s", "u", wants_json=True, is_enough=ending)
+
+    assert ending.settled == settled
 
 
 async def test_closing_an_agent_closes_its_parts() -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from agents import Answer, Finding, Parts, Program, Run, StepResult
 from agents.manager import Manager
 from agents.models.port import Finish
-from agents.planning.plan_text import BROKEN_OFF
+from agents.planning.plan_reader import BROKEN_OFF
 from agents.planning.schema import plan_schema
 from agents.prompts import MANAGER_ANSWER, MANAGER_ANSWER_STRICT
 from agents.researcher import NO_RESEARCH, NOTHING_FOUND
@@ -161,7 +161,7 @@ async def test_of_a_plan_that_comes_too_late_the_sealed_steps_are_used() -> None
 
     assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
     assert proposal.degraded == (BROKEN_OFF,)
-    assert bench.turn.fell_back() == []
+    assert bench.turn.fell_back() == ["plan"]
 
 
 @pytest.mark.parametrize("trouble", [ModelError("cut off"), DeadlinePassed("too late")])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agents.planning.mending import MendedPlan, UnsoundPlan
-from agents.planning.plan_text import BROKEN_OFF, PlanReader
+from agents.planning.plan_reader import BROKEN_OFF, PlanReader
 from cluster.kernel.vocabulary import Role
 
 ROLES = (Role("researcher", "finds"), Role("coder", "programs"))
@@ -38,6 +38,7 @@ def read_by_characters(text: str) -> PlanReader:
     reader = PlanReader(ROLES, "Do it.")
     for character in text:
         reader.feed(character)
+        reader.seal()
     return reader
 
 
@@ -88,7 +89,8 @@ def test_a_step_is_known_as_soon_as_its_brace_closes(text: str) -> None:
     known_at: dict[str, int] = {}
 
     for at, character in enumerate(text):
-        known_at.update({each.id: at for each in reader.feed(character)})
+        reader.feed(character)
+        known_at.update({each.id: at for each in reader.seal()})
 
     braces = [at for at, character in enumerate(text) if character == "}"]
     assert list(known_at.items()) == [("r1", braces[0]), ("c1", braces[1])]
@@ -126,7 +128,70 @@ def test_what_follows_a_plan_is_not_read() -> None:
     reader.feed(SOUND)
 
     assert reader.is_complete
-    assert reader.feed(SOUND) == []
+    reader.feed(SOUND)
+    assert len(reader.plan().plan.steps) == 2
+
+
+def sealed_reader(text: str) -> PlanReader:
+    reader = PlanReader(ROLES, "Do it.")
+    reader.feed(text)
+    reader.seal()
+    return reader
+
+
+def ids_of(reader: PlanReader) -> list[str]:
+    return [each.id for each in reader.plan().plan.steps]
+
+
+def test_another_text_follows_what_is_sealed_of_one_that_is_void() -> None:
+    reader = sealed_reader(f'{{"steps": [{json.dumps(step("c0", "coder"))}, ')
+    reader.feed(json.dumps(step("c9", "coder")))
+
+    reader.begin_again()
+    reader.feed(SOUND)
+
+    assert ids_of(reader) == ["c0", "r1", "c1"]
+
+
+def test_the_rest_follows_all_that_was_read() -> None:
+    reader = sealed_reader(SOUND[:-5])
+
+    reader.begin_rest()
+    reader.feed(text_of(step("c2", "coder", "r1")))
+
+    assert ids_of(reader) == ["r1", "c2"]
+    assert not reader.plan().breaks_off
+
+
+@pytest.mark.parametrize(("rest", "is_cut"), [(text_of(), False), ("", True), ("None", True)])
+def test_a_rest_may_be_none_and_says_so(
+    rest: str,
+    is_cut: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    reader = sealed_reader(SOUND[:-5])
+
+    reader.begin_rest()
+    reader.feed(rest)
+
+    assert reader.plan().breaks_off == is_cut
+    assert ids_of(reader) == ["r1"]
+
+
+def test_a_rest_may_repeat_all_that_there_is_before_what_is_missing() -> None:
+    there = [step(f"c{n}", "coder") for n in range(6)]
+    reader = sealed_reader(text_of(*there)[:-2])
+
+    reader.begin_rest()
+    reader.feed(text_of(*there, step("c6", "coder")))
+
+    assert len(ids_of(reader)) == 7
+
+
+def test_what_was_sealed_stays_though_the_text_turns_out_to_be_read_otherwise() -> None:
+    reader = sealed_reader(f'{{"steps": [{json.dumps(step("c0", "coder"))}, "nonsense", ')
+    reader.feed(f'{{"plan": {BARE}}}')
+
+    assert ids_of(reader)[0] == "c0"
 
 
 @pytest.mark.parametrize(

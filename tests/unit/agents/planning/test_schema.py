@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.planning.schema import plan_schema
+from agents.planning.schema import plan_schema, rest_schema
 from cluster.kernel.vocabulary import Role
 
 ROLES = (Role("manager", "plans"), Role("researcher", "finds"), Role("poet", "rhymes"))
@@ -60,3 +60,11 @@ def test_where_a_program_is_asked_for_the_last_step_is_the_coders() -> None:
         step["properties"]["agent"]["enum"] for step in schema["properties"]["steps"]["prefixItems"]
     ]
     assert agents == [["researcher"]] * 3 + [["coder"]]
+
+
+def test_the_rest_of_a_plan_may_be_nothing() -> None:
+    schema: Any = rest_schema(ROLES, 2000)
+
+    steps = schema["properties"]["steps"]
+    assert (steps["minItems"], steps["maxItems"]) == (0, 4)
+    assert steps["items"]["properties"]["agent"]["enum"] == ["researcher", "poet"]

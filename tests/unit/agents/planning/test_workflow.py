@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
+import pytest
+
+from agents.planning.workflow import (
+    covers,
+    idle_agents,
+    standard_workflow,
+    with_coder,
+    with_question,
+)
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Plan, Role, Step
 
@@ -93,3 +101,25 @@ def test_a_research_step_that_says_more_keeps_its_words() -> None:
     plan = Plan((Step(StepId("r1"), "researcher", "Find how the group cancels its tasks."),))
 
     assert with_question(plan, goal) is plan
+
+
+def test_a_sealed_research_step_keeps_its_words() -> None:
+    plan = Plan((Step(StepId("r1"), "researcher", "Computes or shows something."),))
+
+    assert with_question(plan, "What is a heap?", {StepId("r1")}) is plan
+
+
+@pytest.mark.parametrize(
+    ("instruction", "is_covered"),
+    [
+        ("Find out what a TaskGroup does when one of its tasks fails.", True),
+        ("What is a TaskGroup?", False),
+    ],
+)
+def test_an_instruction_covers_a_goal_whose_question_has_no_other_subject(
+    instruction: str,
+    is_covered: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    goal = "What does a TaskGroup do when a task fails? Show a program that prints it."
+
+    assert covers(instruction, goal) == is_covered
