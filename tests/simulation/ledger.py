@@ -8,7 +8,7 @@ shows at the end is `tests.simulation.oracles`' business. The oracles' numbers a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,6 +153,7 @@ class Ledger:
                 self.ended_at[task] = now
             if isinstance(event.detail, PlanReady):
                 self._planned_at[task] = now
+                self._planned_once(task, event.detail)
             if isinstance(event.detail, StepFinished):
                 self._reconciled(task, event.step, event.detail)
             try:
@@ -166,6 +167,13 @@ class Ledger:
         saw = finished.saw
         if saw is not None and saw.missing and not finished.degraded:
             self.violate("O2", f"step {step} of {task} stands without {', '.join(saw.missing)}")
+
+    def _planned_once(self, task: TaskId, ready: PlanReady) -> None:
+        """O2: what is asked of an agent is one step, however often its model was asked."""
+        steps = Counter((each.agent, each.instruction) for each in ready.plan.steps)
+        for (agent, instruction), count in steps.items():
+            if count > 1:
+                self.violate("O2", f"{task} has {count} steps of the {agent} for {instruction!r}")
 
     def on_store_trouble(self, process: Process, now: float) -> None:
         """A call of a process to the store failed, or may have."""

@@ -22,6 +22,8 @@ from tests.simulation.faults import Faults
 _PLAN = re.compile(r"\[([a-z0-9:, ]+)\]")
 _AGENT = {"r": "researcher", "c": "coder"}
 PIECES = 3
+PLAN_PIECES = 6
+"""Steps are sealed one after another, and what goes wrong does so between them too."""
 TTFT_S = (0.01, 0.15)
 PIECE_S = (0.005, 0.08)
 STALL_S = 30.0
@@ -71,15 +73,16 @@ class SimModel:
             raise ModelError("the model endpoint answered 500")
         if happens("model garbage"):
             text = rng.choice(GARBAGE)
-        size = -(-len(text) // PIECES) or 1
-        for number in range(PIECES):
+        pieces = PLAN_PIECES if request.asker.step == "plan" else PIECES
+        size = -(-len(text) // pieces) or 1
+        for number in range(pieces):
             if happens("model stall"):
                 await self._stall()
             if number and happens("model stream cut"):
                 raise ModelError("the model's stream broke")
             yield Delta(text[number * size : (number + 1) * size])
             await asyncio.sleep(rng.uniform(*PIECE_S))
-        yield Finish("stop", 10, PIECES)
+        yield Finish("stop", 10, pieces)
 
     async def _stall(self) -> None:
         """Say nothing for long, or until all faults end."""
