@@ -42,6 +42,10 @@ class Sandbox(Protocol):
         """Libraries that programs can import beside the standard one, as a model is told them."""
         ...
 
+    async def warm(self) -> None:
+        """Get ready for the next program, so that it has less to wait for; raises nothing."""
+        ...
+
     async def run(self, source: str, timeout_s: float) -> Run:
         """Run one Python program and return how it ended; limits and time-outs end it as a Run.
 

@@ -113,6 +113,9 @@ class SimSandbox:
         self._faults = faults
         self._random = rng
 
+    async def warm(self) -> None:
+        """Nothing is started."""
+
     async def run(self, source: str, timeout_s: float) -> Run:
         """End the program after a while."""
         await asyncio.sleep(self._random.uniform(0.005, 0.05))

@@ -46,7 +46,11 @@ class FakeSandbox:
         self.unavailable_because = unavailable_because
         self.libraries = libraries
         self.ran: list[str] = []
+        self.warmed = 0
         self.is_closed = False
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def run(self, source: str, timeout_s: float) -> Run:
         self.ran.append(source)
