@@ -17,6 +17,7 @@ TYPES = {
     "cluster.kernel.events",
     "cluster.kernel.cache_statistics",
     "cluster.kernel.lookup",
+    "cluster.kernel.preparing",
     "cluster.kernel.registration",
     "cluster.kernel.roles",
     "cluster.kernel.topic_news",
