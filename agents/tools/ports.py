@@ -24,6 +24,10 @@ class Knowledge(Protocol):
         """
         ...
 
+    def is_current(self, found: Lookup) -> bool:
+        """Say, without waiting, whether a look-up of a while ago would find the same now."""
+        ...
+
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return runnable Python examples of the collection (``kind`` is ``code``), best first."""
         ...

@@ -99,6 +99,9 @@ class SimModel:
             case _, step:
                 return f"Step {step} was thought by call {call}."
 
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         """Nothing to give back."""
 
@@ -133,6 +136,10 @@ class NoKnowledge:
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return no passages."""
         return Lookup()
+
+    def is_current(self, found: Lookup) -> bool:
+        """Nothing changes."""
+        return True
 
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return no examples."""

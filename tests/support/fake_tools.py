@@ -23,6 +23,9 @@ class FakeKnowledge:
         found = self._of(collection, "text")[:limit]
         return Lookup(found, version=self.version, stale_s=self.stale_s, namespace=collection)
 
+    def is_current(self, found: Lookup) -> bool:
+        return found.version == self.version and not self.stale_s
+
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         self.queries.append(query)
         found = self._of(collection, "code")[:limit]
