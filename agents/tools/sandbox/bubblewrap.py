@@ -142,8 +142,9 @@ class BubblewrapSandbox:
                 run = await job.run(deadline - asyncio.get_running_loop().time())
             finally:
                 self._jobs.remove(job)
-                # Not before: on two cores it would take the program's time.
-                self._warm.refill()
+                # Not before: on two cores it would take the program's time. Nor now, when somebody
+                # waits for its result, for to start one takes some milliseconds.
+                asyncio.get_running_loop().call_soon(self._warm.refill)
         if self._is_closed:
             raise Stopped("the sandbox was closed while the program ran")
         return run

@@ -50,6 +50,8 @@ async def test_each_is_used_once_and_then_replaced() -> None:
         [first] = waiting(sandbox)
 
         await sandbox.run("print(1)", 10)
+        assert waiting(sandbox) == []
+        await asyncio.sleep(0)
 
         [second] = waiting(sandbox)
         assert second is not first
