@@ -8,8 +8,9 @@ import signal
 
 import pytest
 
-from agents.tools.sandbox.bubblewrap import BubblewrapSandbox
+from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, build_sandbox
 from agents.tools.sandbox.warm import WarmSandbox, WarmSandboxes
+from cluster.kernel.sections import SandboxSettings
 from cluster.kernel.vocabulary import Run
 from tests.support.sandbox import real_sandbox
 
@@ -121,3 +122,13 @@ async def test_a_time_limit_counts_from_the_programs_start() -> None:
         run = await sandbox.run("import time\ntime.sleep(100)", 0.2)
 
     assert "time limit of 0.2 s" in run.stderr
+
+
+async def test_the_settings_can_switch_it_off() -> None:
+    sandbox = build_sandbox(SandboxSettings(warm=False))
+    assert isinstance(sandbox, BubblewrapSandbox)
+
+    await sandbox.warm()
+
+    assert waiting(sandbox) == []
+    await sandbox.close()
