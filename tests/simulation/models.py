@@ -102,6 +102,9 @@ class SimModel:
             case _, step:
                 return f"Step {step} was thought by call {call}."
 
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         """Nothing to give back."""
 
@@ -115,6 +118,9 @@ class SimSandbox:
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self._faults = faults
         self._random = rng
+
+    async def warm(self) -> None:
+        """Nothing is started."""
 
     async def run(self, source: str, timeout_s: float) -> Run:
         """End the program after a while."""
@@ -133,6 +139,10 @@ class NoKnowledge:
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return no passages."""
         return Lookup()
+
+    def is_current(self, found: Lookup) -> bool:
+        """Nothing changes."""
+        return True
 
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return no examples."""
