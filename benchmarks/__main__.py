@@ -34,6 +34,7 @@ GROUPS = {
 LONG_GROUPS = {
     "schedule": "benchmarks.bench_schedule",
     "knowledge": "benchmarks.bench_knowledge",
+    "uneven": "benchmarks.bench_uneven",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
 }
