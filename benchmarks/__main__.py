@@ -38,6 +38,7 @@ LONG_GROUPS = {
     "schedule": "benchmarks.bench_schedule",
     "knowledge": "benchmarks.bench_knowledge",
     "uneven": "benchmarks.bench_uneven",
+    "ablations": "benchmarks.bench_ablations",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
 }

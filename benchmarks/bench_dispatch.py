@@ -8,14 +8,13 @@ that need it, and five that come in one piece. The steps are done by another pro
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import uvloop
 
 from benchmarks.bench_engine import folder_on_disk
 from benchmarks.dispatch_parts import FACTORY, GOAL, moments, watch
-from benchmarks.harness import Figure, Goal, percentile, sample_figure
+from benchmarks.harness import Figure, Goal, p99_figure, sample_figure
 from benchmarks.plain_cluster import PlainCluster
 from cluster.kernel.events import Answered
 from cluster.kernel.ids import AgentId
@@ -50,14 +49,6 @@ async def _tasks(cluster: PlainCluster, folder: Path, count: int) -> None:
         await host.stop()
 
 
-def p99_figure(figure: Figure, goal: Goal) -> Figure:
-    """Return a figure whose value is the 99th percentile, with its own verdict."""
-    value = percentile(figure.samples, 0.99)
-    verdict = goal.verdict(value, value)
-    note = f"{verdict}; {figure.note}; the interval is the median's"
-    return replace(figure, value=value, p99=value, goal=str(goal), note=note)
-
-
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `dispatch`."""
     with (
@@ -67,10 +58,9 @@ def run(*, is_quick: bool) -> list[Figure]:
         watch(),
     ):
         uvloop.run(_tasks(cluster, folder, 12 if is_quick else 110))
-    lags = moments.lags_ms(moments.decided)
-    lag = sample_figure("schedule.dispatch_lag_p99_ms", "ms", lags, note="last byte to decision")
+    decided = moments.lags_ms(moments.decided)
     return [
-        p99_figure(lag, LAG),
+        p99_figure("schedule.dispatch_lag_p99_ms", decided, LAG, note="last byte to decision"),
         sample_figure(
             "schedule.durable_dispatch_ms",
             "ms",
