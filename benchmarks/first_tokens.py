@@ -1,7 +1,8 @@
 """What the runtime adds to the time until a user sees the model's first token.
 
-Eight tasks at once on hosts without Ray, each cancelled once it has shown something: from
-submission to the first `Thought` at the driver, without the time that the model server took for it.
+Eight tasks at once on hosts without Ray: from submission to the first `Thought` at the driver,
+without the time that the model server took for it. Each runs to its end, so that connections to the
+server are kept as in use; the server is fast, or this would take many minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cluster.runtime.driver.driver import Driver
 
 AT_ONCE = 8
 GOAL = "Write a report on the market with a program that adds up its table."
-TIMING = Timing(ttft_s=0.3, tokens_per_s=50.0)
+TIMING = Timing(ttft_s=0.3, tokens_per_s=400.0)
 WITHIN = Goal("<=", 5)
 
 
@@ -37,7 +38,6 @@ async def _first_thought_s(driver: Driver) -> tuple[str, float]:
     async for event in task:
         if not taken and isinstance(event.detail, Thought):
             taken = time.monotonic() - started
-            await task.cancel("it has shown something")
     return task.id, taken
 
 
@@ -65,7 +65,7 @@ def run(*, is_quick: bool) -> Figure:
             Path(name), ModelSettings(uri="openai:report", base_url=server.base_url)
         ) as cluster,
     ):
-        seen = uvloop.run(_first_thoughts(cluster, 3 if is_quick else 40))
+        seen = uvloop.run(_first_thoughts(cluster, 3 if is_quick else 25))
         model_s = {
             entry["headers"]["X-Fleetmind-Task"]: entry["first_token"] - entry["received"]
             for entry in server.log()
