@@ -36,6 +36,7 @@ from cluster.placement.actor.own_modules import OwnModules
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
@@ -234,6 +235,7 @@ def _build_host(
             documents=documents,
             tasks_max=concurrency,
             freshness=StoreFreshness(documents, RedisNamespaces(store)),
+            techniques=Techniques(settings.task.stream_plan, settings.task.prepare),
         )
 
     return Host(

@@ -45,6 +45,16 @@ class Experience:
 
 
 @dataclass(frozen=True, slots=True)
+class Techniques:
+    """What is done so that nothing waits; each can be switched off, to see what it is worth."""
+
+    streams_plan: bool = True
+    """A step begins while the plan is still being written."""
+    prepares: bool = True
+    """Who will get a step gets ready while what it needs is still being done."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskContext:
     """Time, the directory, a way to ask, and until when: for one task."""
 
@@ -58,6 +68,7 @@ class TaskContext:
     freshness: Freshness | None = None
     """Knows whether what a result was made from has changed; None where nothing can."""
     experience: Experience = field(default_factory=Experience)
+    techniques: Techniques = field(default_factory=Techniques)
 
     @property
     def agent(self) -> AgentId:

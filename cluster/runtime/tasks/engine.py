@@ -31,7 +31,7 @@ from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Journ
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
-from cluster.runtime.tasks.context import Experience, TaskContext, Trace
+from cluster.runtime.tasks.context import Experience, TaskContext, Techniques, Trace
 from cluster.runtime.tasks.freshness import Freshness
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.settling import Settling
@@ -68,17 +68,27 @@ class TaskEngine:
         tasks_max: int = TASKS_MAX,
         rng: Random | None = None,
         freshness: Freshness | None = None,
+        techniques: Techniques | None = None,
     ) -> None:
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
         self._journal = journal
-        self._freshness = freshness
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
         self._settling = Settling(documents, sender.clock)
         self._experience = Experience()
+        self._context = partial(
+            TaskContext,
+            sender.clock,
+            sender.directory,
+            sender,
+            documents=documents,
+            freshness=freshness,
+            experience=self._experience,
+            techniques=techniques or Techniques(),
+        )
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
@@ -274,17 +284,7 @@ class TaskEngine:
         view: View | None = None,
     ) -> TaskRun:
         roles = await self.roles(role_of(self._sender.exchange.agent))
-        sender = self._sender
-        context = TaskContext(
-            sender.clock,
-            sender.directory,
-            sender,
-            deadline,
-            trace,
-            self._settling.documents,
-            self._freshness,
-            self._experience,
-        )
+        context = self._context(deadline, trace)
         run = TaskRun(self._manager, context, journal, roles, self._settling)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()

@@ -118,6 +118,8 @@ class PlanRun:
         if step.id in self._planned:
             _log.warning("step %s of %s is planned twice", step.id, self._context.trace.task)
             return
+        if not self._context.techniques.streams_plan:
+            return  # the whole plan has it
         self._planned.add(step.id)
         self._story.begin(StepPlanned(step), step.id, self._context.agent)
         history = self._story.history

@@ -176,7 +176,8 @@ class TaskRun:
         return await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal, plan_run)
 
     def _get_ready(self, step: Step) -> None:
-        self._getting_ready.begin(step, self.story.submitted)
+        if self._context.techniques.prepares:
+            self._getting_ready.begin(step, self.story.submitted)
 
     async def _do_step(self, order: DoStep) -> None:
         ready = self._getting_ready.take(order.step.id)
