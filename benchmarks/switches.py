@@ -35,7 +35,7 @@ class Switch:
 
 
 SWITCHES = (
-    Switch("streamed_plan", "task", "streamed_plan"),
+    Switch("streamed_plan", "task", "stream_plan"),
     Switch("prepare", "task", "prepare"),
     Switch("warm_sandbox", "sandbox", "warm"),
 )

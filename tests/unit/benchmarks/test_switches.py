@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.switches import ALL_ON, Switch, figures_of
+from benchmarks.switches import ALL_ON, SWITCHES, Switch, figures_of
 from cluster.settings.values import Settings
 
 WARM = Switch("warm_sandbox", "sandbox", "warm")
@@ -19,6 +19,10 @@ def test_a_switch_is_known_where_the_settings_have_its_key() -> None:
     assert WARM.is_known
     assert not Switch("telepathy", "sandbox", "telepathy").is_known
     assert not Switch("telepathy", "telepathy", "on").is_known
+
+
+def test_all_switches_of_the_bench_are_settings() -> None:
+    assert [switch.technique for switch in SWITCHES if not switch.is_known] == []
 
 
 def test_each_technique_is_shown_over_the_cluster_that_has_all_of_them() -> None:
