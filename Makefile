@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Newer than its prerequisites where the set-up is done: then nothing is installed again.
 READY := $(VENV)/ready
 # Each in an environment of its own: what they need excludes each other, and what we need.
-PEERS := xoscar autogen
+PEERS := xoscar autogen langgraph llamaindex openai_agents
 
 GOAL ?= How do I find the three largest numbers of a list in Python without sorting all of it? \
 Show a program that does it.

@@ -25,6 +25,9 @@ GROUPS = {
     "peers": "benchmarks.bench_peers",
     "journal": "benchmarks.bench_journal",
     "report": "benchmarks.bench_report",
+    "json": "benchmarks.bench_json",
+    "engine": "benchmarks.bench_engine",
+    "dispatch": "benchmarks.bench_dispatch",
     "attach": "benchmarks.bench_attach",
     "search": "benchmarks.bench_search",
     "learning": "benchmarks.bench_learning",
@@ -34,6 +37,8 @@ GROUPS = {
 LONG_GROUPS = {
     "schedule": "benchmarks.bench_schedule",
     "knowledge": "benchmarks.bench_knowledge",
+    "uneven": "benchmarks.bench_uneven",
+    "ablations": "benchmarks.bench_ablations",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
 }

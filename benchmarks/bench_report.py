@@ -1,9 +1,10 @@
-"""The whole job on a whole cluster: what the runtime adds to the model's and the tools' own time.
+"""The whole job on a whole cluster, beside the same job by hand and on other frameworks.
 
 The workload 'report' (see `benchmarks.workloads`) against the model server at 0.3 s to the first
-token and 50 tokens a second. The critical path is computed from the server's own timestamps and the
-sandbox's reported runs; overhead is what is left of the wall time at the driver. What journalling
-takes is measured inside the hosts of a cluster without Ray (see `benchmarks.timed_host`).
+token and 50 tokens a second, ours and the rivals in turns (`benchmarks.report_jobs`). Overhead is
+what the critical path, of the model server's and the tools' own timestamps, leaves of the wall time
+at the driver. What journalling takes is measured inside the hosts of a cluster without Ray (see
+`benchmarks.timed_host`).
 """
 
 from __future__ import annotations
@@ -19,35 +20,25 @@ import uvloop
 from benchmarks.harness import Figure
 from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster
-from benchmarks.report_figures import critical_path_s, journal_figure, report_figures
-from cluster import Cluster
-from cluster.kernel.events import Answered, Event, PlanReady, ProgramRan
+from benchmarks.report_figures import (
+    OVERHEAD_GOAL,
+    REPORT_GOALS,
+    job_figures,
+    journal_figure,
+    rival_figures,
+)
+from benchmarks.report_jobs import GOAL, Bench
+from benchmarks.report_outcomes import TIMING, Alternations
+from benchmarks.report_rivals import FRAMEWORKS, PLAIN, STREAMED
+from cluster.kernel.events import Answered
 from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
 
-GOAL = "Write a report on the market with a program that adds up its table."
-TTFT_S = 0.3
-TOKENS_PER_S = 50.0
+WORKLOAD = "report"
 WARM_UP_S = 5.0
 """How long a first task, which isn't counted, is ahead: imports and connections."""
 GAP_S = 1.0
 """Between the starts of the tasks whose journalling is measured: they run beside each other."""
-
-
-async def measure_task(cluster: Cluster, server: ModelServerProcess) -> tuple[float, float]:
-    """Return wall time and critical path of one task, in seconds."""
-    started = time.perf_counter()
-    task = await cluster.submit(GOAL, deadline_s=120)
-    events: list[Event] = [event async for event in task]
-    wall_s = time.perf_counter() - started
-    await task
-    durations = server.durations(task.id)
-    for event in events:
-        if isinstance(event.detail, ProgramRan):
-            taken_s = event.detail.run.duration_s
-            durations[event.step] = durations.get(event.step, 0.0) + taken_s
-    plan = next(e.detail.plan for e in events if isinstance(e.detail, PlanReady))
-    return wall_s, critical_path_s(plan, durations)
 
 
 async def _wall_s(driver: Driver, delay_s: float) -> tuple[str, float]:
@@ -75,20 +66,21 @@ def _measure_journal(server: ModelServerProcess, folder: Path, count: int) -> Fi
     return journal_figure(walls, [json.loads(log.splitlines()[-1]) for log in logs])
 
 
-async def _measure(server: ModelServerProcess, folder: Path, count: int) -> list[Figure]:
-    config = folder / "fleet.toml"
-    config.write_text(f'[model]\nuri = "openai:report"\nbase_url = "{server.base_url}"\n')
-    async with Cluster(config=config) as cluster:
-        await measure_task(cluster, server)  # imports and connections
-        pairs = [await measure_task(cluster, server) for _ in range(count)]
-    return report_figures(pairs)
+async def _measure(server: ModelServerProcess, folder: Path, count: int) -> Alternations:
+    bench = Bench(WORKLOAD, server, folder)
+    async with bench.cluster():
+        return await bench.alternate([[STREAMED], [PLAIN], FRAMEWORKS], count)
 
 
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `report`."""
     with (
         tempfile.TemporaryDirectory() as name,
-        ModelServerProcess(Path(name), TTFT_S, TOKENS_PER_S) as server,
+        ModelServerProcess(Path(name), TIMING.ttft_s, TIMING.tokens_per_s) as server,
     ):
-        figures = asyncio.run(_measure(server, Path(name), 2 if is_quick else 7))
-        return [*figures, _measure_journal(server, Path(name), 3 if is_quick else 9)]
+        done = asyncio.run(_measure(server, Path(name), 1 if is_quick else 7))
+        return [
+            *job_figures(WORKLOAD, done.jobs, OVERHEAD_GOAL),
+            *rival_figures(WORKLOAD, done, REPORT_GOALS),
+            _measure_journal(server, Path(name), 3 if is_quick else 9),
+        ]

@@ -194,6 +194,16 @@ def sample_figure(
     )
 
 
+def p99_figure(name: str, samples: Sequence[float], goal: Goal, *, note: str) -> Figure:
+    """Return a figure in milliseconds whose value is the 99th percentile, judged by that alone."""
+    value = percentile(samples, 0.99)
+    verdict = goal.verdict(value, value)
+    figure = sample_figure(
+        name, "ms", samples, note=f"{verdict}; {note}; the interval is the median's"
+    )
+    return replace(figure, value=value, goal=str(goal))
+
+
 def not_run(name: str, goal: str, why: str) -> Figure:
     """Return the figure of something that could not be measured here."""
     return Figure(name=name, value=None, unit="", goal=goal, note=f"{NOT_RUN}: {why}")

@@ -53,6 +53,8 @@ class Entry:
     last_token: float | None = None
     ended_at: float | None = None
     tokens: int = 0
+    written: list[float] = field(default_factory=list)
+    """When each token was."""
     ended: str = "cancelled"
     """``finished``, ``cancelled`` by the client, or ``fault``."""
 
@@ -233,6 +235,7 @@ class _Answer:
             await asyncio.sleep(left_s)
         entry.last_token = time.monotonic()
         entry.first_token = entry.first_token or entry.last_token
+        entry.written.append(entry.last_token)
         entry.tokens = number + 1
 
     async def _strike(self, request: web.Request, response: web.StreamResponse) -> bool:

@@ -1,39 +1,88 @@
-"""The figures of the group `report`, from what was measured: pure arithmetic."""
+"""The figures of the groups `report`, `uneven` and `ablations`: pure arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benchmarks.harness import Figure, Goal, sample_figure
-from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP
-from cluster.kernel.vocabulary import Plan
+from benchmarks.critical_path import streamed_bound_s
+from benchmarks.harness import Figure, Goal, not_run, ratio_figure, sample_figure
+from benchmarks.report_outcomes import TIMING, Alternations, Job
+from benchmarks.workloads import WORKLOADS
 
+OVERHEAD_GOAL = Goal("<=", 0.005)
+BOUND_GOAL = Goal("<=", 1.02)
+REPORT_GOALS: Mapping[str, Goal] = {
+    "hand_streamed": Goal("<=", 1.005),
+    "plain_asyncio": Goal("<=", 0.90),
+    "langgraph": Goal("<=", 1.0),
+    "llamaindex": Goal("<=", 1.0),
+    "openai_agents": Goal("<=", 1.0),
+    "autogen": Goal("<=", 1.0),
+}
+"""What our wall time is to be over a rival's."""
+UNEVEN_GOALS: Mapping[str, Goal] = {
+    "langgraph": Goal("<=", 0.60),
+    "llamaindex": Goal("<=", 1.0),
+    "openai_agents": Goal("<=", 1.0),
+    "autogen": Goal("<=", 1.0),
+}
+SPEED_NOTE = "at 50 tokens/s"
+BOUND_NOTE = (
+    "each step when its line of the plan is streamed and its needs are there; without sandbox runs"
+)
 SHARE_NOTE = (
     "'report' at 50 tokens/s, tasks a second apart on hosts without Ray; claim, appends, records of"
     " steps and acknowledgement, those that wait at the same time each counted"
 )
 
 
-def critical_path_s(plan: Plan, durations: Mapping[str, float]) -> float:
-    """Return the plan's own time, the longest chain of steps, and the answer's time, in seconds."""
-    ends: dict[str, float] = {}
-    for step in plan.steps:
-        starts = max((ends[need] for need in step.needs), default=0.0)
-        ends[step.id] = starts + durations.get(step.id, 0.0)
-    return durations[PLAN_STEP] + max(ends.values()) + durations[ANSWER_STEP]
+def job_figures(workload: str, jobs: Sequence[Job], overhead: Goal | None = None) -> list[Figure]:
+    """Return what our own jobs took, over their critical paths and over the workload's bound.
 
-
-def report_figures(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
-    """Return what the runtime adds; of each task the wall time and the critical path."""
-    shares = [(wall - path) / wall for wall, path in pairs]
-    overheads = [(wall - path) * 1000 for wall, path in pairs]
-    walls = [wall for wall, _ in pairs]
+    Nothing is clipped: a negative overhead is a fault of the measurement.
+    """
+    walls, paths = [job.wall_s for job in jobs], [job.path_s for job in jobs]
+    overheads = [job.wall_s - job.path_s for job in jobs]
+    shares = [over / wall for over, wall in zip(overheads, walls, strict=True)]
+    share = sample_figure(f"{workload}.overhead_share", "share", shares, overhead)
+    bound_s = streamed_bound_s(WORKLOADS[workload], TIMING)
     return [
-        sample_figure("report.overhead_share", "share", shares, Goal("<=", 0.02)),
-        sample_figure("report.overhead_ms", "ms", overheads),
-        sample_figure("report.wall_s", "s", walls, note="'report' at 50 tokens/s"),
+        replace(share, parts={"wall_s": walls, "critical_path_s": paths}),
+        sample_figure(f"{workload}.overhead_ms", "ms", [each * 1000 for each in overheads]),
+        sample_figure(f"{workload}.wall_s", "s", walls, note=SPEED_NOTE),
+        ratio_figure(
+            f"{workload}.vs_streamed_bound",
+            BOUND_GOAL,
+            walls,
+            [bound_s] * len(walls),
+            peer="bound",
+            note=BOUND_NOTE,
+        ),
     ]
+
+
+def rival_figures(workload: str, done: Alternations, goals: Mapping[str, Goal]) -> list[Figure]:
+    """Return our wall time over that of each rival that is to be measured."""
+    figures = []
+    walls = [job.wall_s for job in done.jobs]
+    for name, goal in goals.items():
+        title = f"{workload}.vs_{name}"
+        if name in done.missing:
+            figures.append(not_run(title, str(goal), done.missing[name]))
+            continue
+        about = done.about[name]
+        figure = ratio_figure(
+            title,
+            goal,
+            walls,
+            done.rivals[name],
+            peer=name,
+            peer_version=about.version,
+            note=about.how,
+        )
+        figures.append(figure)
+    return figures
 
 
 def journal_figure(walls: Mapping[str, float], waited: Sequence[Mapping[str, float]]) -> Figure:

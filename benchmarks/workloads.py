@@ -12,9 +12,12 @@ from agents.models.simulated.script import Line, Lines
 
 PLAN_TOKENS = 200
 ANSWER_TOKENS = 200
+SEARCH_S = 0.1
+"""What looking something up before each research step takes."""
 _SEALED_BEFORE_LAST = 0.39
 """Share of the plan after which the second of its steps is whole; the peers' plan has the same."""
 
+_SENTENCE = "This part says what is known about {} and where it was found."
 _TOPICS = ("the market", "the technology", "the rules", "the costs")
 
 
@@ -34,8 +37,13 @@ def _plan(steps: Sequence[dict[str, object]]) -> Line:
 
 def _prose(topic: str, size: int) -> str:
     """Return text of exactly so many characters."""
-    sentence = f"This part says what is known about {topic} and where it was found. "
+    sentence = f"{_SENTENCE.format(topic)} "
     return (sentence * (size // len(sentence) + 1))[:size]
+
+
+def passage_text() -> str:
+    """Return what the look-ups find: a sentence about each topic, as the findings say it."""
+    return "\n".join(_SENTENCE.format(topic) for topic in _TOPICS)
 
 
 def _finding(topic: str, tokens: int) -> Line:
