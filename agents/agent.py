@@ -158,6 +158,8 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._tails = Tails()
+        self.has_hidden_thoughts = False
+        """Whether a reply of its model has begun as a thought whose beginning nothing told."""
 
     def __init_subclass__(cls, **keywords: object) -> None:
         """Read the table of handled types; raises UsageError where two methods want the same."""
@@ -286,7 +288,10 @@ class Agent:
             priority=_PRIORITY.get(),
         )
         thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
-        return await thinking.run(self.parts.model, self._tails.of(turn))
+        try:
+            return await thinking.run(self.parts.model, self._tails.of(turn))
+        finally:
+            self.has_hidden_thoughts |= thinking.has_hidden_thought
 
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""

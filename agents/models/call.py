@@ -54,6 +54,8 @@ class Thinking:
         self._whole: asyncio.Future[None] | None = None
         """Done once the text may be used; None where the stream is read to its end first."""
         self._is_accounted = False
+        self.has_hidden_thought = False
+        """Whether what came as text has turned out to be a thought."""
 
     async def run(self, model: Model, tails: TurnTails | None = None) -> str:
         """Return the text as soon as it is whole; `Spent` is emitted however it ends.
@@ -209,6 +211,7 @@ class Thinking:
         for part in parts:
             self._turn.emit(Thought(part.text, is_reasoning=part.is_reasoning))
             if part.ends_unopened:
+                self.has_hidden_thought = True
                 self._reply.void()
             elif part.is_reasoning:
                 self._reply.trust()
