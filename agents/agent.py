@@ -293,6 +293,13 @@ class Agent:
         finally:
             self.has_hidden_thoughts |= thinking.has_hidden_thought
 
+    async def warm(self) -> None:
+        """Do what its first turn would have to wait for; its host calls it once it has started.
+
+        A subclass adds what is its own. What it raises is logged: the turn does it, then.
+        """
+        await self.parts.model.warm()
+
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""
         try:

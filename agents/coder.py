@@ -26,9 +26,11 @@ from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_
 from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
+from cluster.kernel.lookup import Lookup
+from cluster.kernel.preparing import PrepareContext
 from cluster.kernel.time_shares import EXAMPLES_SHARE, RUN_SHARE
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Absence, Assignment, Finding, Passage, Program, Run
+from cluster.kernel.vocabulary import Absence, Assignment, Finding, Passage, Prepare, Program, Run
 
 TOKENS_MAX = 1_800
 """Of one program; where it is cut off there, a shorter one is asked for."""
@@ -75,6 +77,15 @@ class _Coding:
         return any(fits(candidate, self.brief) for candidate in self.candidates)
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What was found before the step could start."""
+
+    collection: str
+    query: str
+    lookup: Lookup
+
+
 class Coder(Agent):
     """Writes, runs and repairs Python programs."""
 
@@ -116,14 +127,34 @@ class Coder(Agent):
             await self._try_examples(coding)
         return _offered(coding)
 
+    async def warm(self) -> None:
+        """As any agent; and the sandbox is tested, and started for the first program."""
+        await asyncio.gather(super().warm(), self.parts.sandbox.warm())
+
+    async def prepare(self, prepare: Prepare, _: PrepareContext) -> Examples:
+        """Find examples and have a sandbox started, before a step can start."""
+        query = _query(prepare)
+        lookup, _warmed = await asyncio.gather(
+            self.parts.knowledge.examples(prepare.collection, query, _EXAMPLES_MAX),
+            self.parts.sandbox.warm(),
+        )
+        return Examples(prepare.collection, query, lookup)
+
     async def _examples(self, assignment: Assignment, turn: Turn) -> Sequence[Passage]:
-        query = f"{assignment.instruction}\n{assignment.goal}"
+        collection, query = assignment.collection, _query(assignment)
+        knowledge = self.parts.knowledge
         left_s = turn.remaining_s()
         try:
             async with asyncio.timeout(left_s * EXAMPLES_SHARE):
-                found = await self.parts.knowledge.examples(
-                    assignment.collection, query, _EXAMPLES_MAX
-                )
+                ready = await turn.prepared()
+                if (
+                    isinstance(ready, Examples)
+                    and (ready.collection, ready.query) == (collection, query)
+                    and knowledge.is_current(ready.lookup)
+                ):
+                    found = ready.lookup
+                else:
+                    found = await knowledge.examples(collection, query, _EXAMPLES_MAX)
         except TimeoutError as error:
             raise DeadlinePassed("the search for examples took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
@@ -202,6 +233,11 @@ class Coder(Agent):
         if not candidate.is_example:
             coding.complaint, coding.advice = complaint(candidate, coding.brief), advice(run)
         return candidate
+
+
+def _query(asked: Assignment | Prepare) -> str:
+    """Return what examples are searched for."""
+    return f"{asked.instruction}\n{asked.goal}"
 
 
 def _offered(coding: _Coding) -> Program:

@@ -14,17 +14,15 @@ from itertools import zip_longest
 from agents.agent import Agent, handles
 from agents.evidence.backing import PassageJudge, place_of, told
 from agents.evidence.extraction import (
-    EXTRACTED_MAX,
     RELEVANCE_MIN,
     Extract,
-    extracts,
     lies_in,
     nearest_lines,
 )
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
-from agents.planning.intent import questions
+from agents.ground import Ground, Sought, ground_of, queries_of
 from agents.prompts import (
     RESEARCHER,
     RESEARCHER_STRICT,
@@ -34,7 +32,9 @@ from agents.prompts import (
 )
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import FellBack, FindingReady, Spent
+from cluster.kernel.ids import StepId
 from cluster.kernel.lookup import Lookup
+from cluster.kernel.preparing import PrepareContext
 from cluster.kernel.time_shares import RESEARCH_SHARE
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -43,6 +43,7 @@ from cluster.kernel.vocabulary import (
     Claim,
     Finding,
     Passage,
+    Prepare,
     Support,
 )
 
@@ -71,7 +72,6 @@ STALE = (
 TOKENS_MAX = 900
 PASSAGES_KEPT = 6
 """Of the best passages, how many go with a finding beside those that it cites."""
-_QUERIES_MAX = 5
 _CERTAIN_RELEVANCE = 0.5
 """From here on, sentences are offered even where a weak model says that it found nothing."""
 
@@ -106,20 +106,35 @@ class Researcher(Agent):
     async def _ask(self, turn: Turn, system: str, prompt: str) -> str:
         return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
 
+    async def warm(self) -> None:
+        """As any agent; and a sentence is judged, for which lists and weights are loaded."""
+        await asyncio.gather(super().warm(), asyncio.to_thread(_judge_once))
+
+    async def prepare(self, prepare: Prepare, _: PrepareContext) -> Sought | None:
+        """Search for what a step asks, and lay out what is found, before it can start.
+
+        The turn searches again where the documents are others by then.
+        """
+        if not prepare.collection:
+            return None
+        queries = queries_of(prepare)
+        lookups = await self._searched(prepare.collection, queries)
+        ground = await asyncio.to_thread(ground_of, prepare, self._merged(lookups, ()))
+        return Sought(prepare.collection, queries, lookups, ground)
+
     async def _from_passages(self, assignment: Assignment, turn: Turn) -> Finding:
-        passages, lookups = await self._passages(assignment, turn)
-        finding = await self._from(passages, assignment, turn)
+        ground, lookups = await self._ground(assignment, turn)
+        finding = await self._from(ground, assignment, turn)
         _note_cited(finding, lookups, turn)
         stale_s = max((each.stale_s for each in lookups), default=0.0)
         if not stale_s:
             return finding
         return replace(finding, degraded=(*finding.degraded, STALE.format(stale_s=stale_s)))
 
-    async def _from(self, passages: list[Passage], assignment: Assignment, turn: Turn) -> Finding:
+    async def _from(self, ground: Ground, assignment: Assignment, turn: Turn) -> Finding:
+        passages, sources, found = ground.passages, ground.sources, ground.found
         if not passages:
             return Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
-        sources = await asyncio.to_thread(laid_out, passages)
-        found = await asyncio.to_thread(best_extracts, assignment, passages, sources)
         shown = fitting(passages, self.parts.passage_chars_max)
         prompt = research_prompt(assignment.instruction, assignment.goal, shown)
         try:
@@ -163,48 +178,48 @@ class Researcher(Agent):
         turn.emit(FellBack("research", reason))
         return extracted(found, passages, reason)
 
-    async def _passages(
-        self, assignment: Assignment, turn: Turn
-    ) -> tuple[list[Passage], Sequence[Lookup]]:
+    async def _ground(self, assignment: Assignment, turn: Turn) -> tuple[Ground, Sequence[Lookup]]:
         """Return the best passages for each question of the instruction and the goal, each once.
 
         Beside them: the look-ups that found them.
         """
-        searches = (
-            self.parts.knowledge.search(assignment.collection, query)
-            for query in queries_of(assignment)
-            if assignment.collection
-        )
+        collection = assignment.collection
+        queries = queries_of(assignment) if collection else []
         left_s = turn.remaining_s()
         try:
             async with asyncio.timeout(left_s * RESEARCH_SHARE):
-                results = await asyncio.gather(*searches)
+                ready = self._still_so(await turn.prepared(), collection, queries)
+                lookups = ready.lookups if ready else await self._searched(collection, queries)
         except TimeoutError as error:
             raise DeadlinePassed("the search in the documents took too long") from error
         turn.emit(Spent(on="tool", seconds=left_s - turn.remaining_s()))
-        found = [each.passages for each in results]
+        passages = self._merged(lookups, _earlier(assignment))
+        if ready and ready.ground.passages == passages:
+            return ready.ground, lookups
+        return await asyncio.to_thread(ground_of, assignment, passages), lookups
+
+    def _still_so(self, ready: object, collection: str, queries: Sequence[str]) -> Sought | None:
+        """Return what was prepared, if a search would find the same now."""
+        if not isinstance(ready, Sought):
+            return None
+        is_asked = (ready.collection, ready.queries) == (collection, queries)
+        is_current = self.parts.knowledge.is_current
+        return ready if is_asked and all(is_current(each) for each in ready.lookups) else None
+
+    async def _searched(self, collection: str, queries: Sequence[str]) -> Sequence[Lookup]:
+        search = self.parts.knowledge.search
+        return await asyncio.gather(*(search(collection, query) for query in queries))
+
+    def _merged(self, lookups: Sequence[Lookup], earlier: Sequence[Passage]) -> list[Passage]:
+        """Return the passages of look-ups, the best of each first, then what others have quoted."""
+        found = [each.passages for each in lookups]
         ranked = [each for row in zip_longest(*found) for each in row if each is not None]
         merged: dict[tuple[str, int, int, int], Passage] = {}
-        for passage in (*ranked, *_earlier(assignment)):
+        for passage in (*ranked, *earlier):
             if passage.kind == "text" and len(merged) < self.parts.passages_max:
                 place = (passage.source, passage.page, passage.start_line, passage.end_line)
                 merged.setdefault(place, passage)
-        return list(merged.values()), results
-
-
-def queries_of(assignment: Assignment) -> list[str]:
-    """Return what to search for: the instruction's questions and the goal's, each once.
-
-    A sentence that only asks for a program finds programs, and not what explains them.
-    """
-    asked = [*questions(assignment.instruction), *questions(assignment.goal)]
-    queries = dict.fromkeys(each.strip() for each in asked if each.strip())
-    return list(queries)[:_QUERIES_MAX]
-
-
-def laid_out(passages: Sequence[Passage]) -> Sources:
-    """Return passages laid out for looking sentences up in them."""
-    return Sources([(passage.text, place_of(passage)) for passage in passages])
+        return list(merged.values())
 
 
 def _note_cited(finding: Finding, lookups: Sequence[Lookup], turn: Turn) -> None:
@@ -266,6 +281,13 @@ def grounded(
     return Finding(result.text, citations, degraded, result.claims, basis, tuple(kept))
 
 
+def _judge_once() -> None:
+    text = "A cache holds what was read."
+    asked = Assignment(StepId("warm"), text, text)
+    ground = ground_of(asked, [Passage("warm", 1, 1, text)])
+    grounded(f"{text} [1]", asked, ground.passages, ground.sources, is_strict=False)
+
+
 def _is_relevant(judge: PassageJudge, known: str) -> bool:
     """Say whether a passage that backs something has a word of what is asked about."""
     asked = topic_of(known)
@@ -318,18 +340,3 @@ def extracted(found: Sequence[Extract], passages: Sequence[Passage], reason: str
     used = tuple(p for p in passages if any(lies_in(each.citation, p) for each in found))
     text = "\n\n".join(sentences)
     return Finding(text, citations.all(), (reason,), claims, passages=used)
-
-
-def best_extracts(
-    assignment: Assignment, passages: Sequence[Passage], sources: Sources
-) -> list[Extract]:
-    """Return the sentences of the passages that answer the step's questions, or else the goal's."""
-    goal = " ".join(questions(assignment.goal))
-    for text in dict.fromkeys((assignment.instruction, assignment.goal)):
-        found: dict[str, Extract] = {}
-        for question in questions(text):
-            for extract in extracts(question, passages, sources, goal):
-                found.setdefault(extract.text, extract)
-        if found:
-            return list(found.values())[:EXTRACTED_MAX]
-    return []

@@ -20,10 +20,11 @@ from agents.answers.outcomes import outcomes_of
 from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
 from agents.evidence.words import language_of, without_citations
+from agents.ground import laid_out
 from agents.planning.mending import UnsoundPlan
 from agents.planning.plan_reader import PlanReader
 from agents.programs.reading import read_program
-from agents.researcher import NOTHING_FOUND, UNBACKED, grounded, laid_out
+from agents.researcher import NOTHING_FOUND, UNBACKED, grounded
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
     UNVERIFIED_MARK,

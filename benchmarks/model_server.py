@@ -75,6 +75,8 @@ class ModelServer:
     lines: Lines = field(default_factory=lambda: NO_LINES)
     file: TextIO | None = None
     log: list[Entry] = field(default_factory=list)
+    listed: int = 0
+    """How often it was asked which models it has."""
     root_url: str = ""
     connections: Callable[[], int] = lambda: 0
     """Counts the open ones, once it serves."""
@@ -122,6 +124,7 @@ class ModelServer:
         return web.Response()
 
     async def _models(self, _: web.Request) -> web.Response:
+        self.listed += 1
         names = [MODEL, *WORKLOADS]
         return web.json_response(
             {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}

@@ -118,6 +118,14 @@ class Model(Protocol):
         """
         ...
 
+    async def warm(self) -> None:
+        """Do what the first request would wait for: its connection is open, its model is known.
+
+        Raises nothing: what doesn't come about is done, and reported, with the first request. A
+        policy passes it on to each model that it may ask.
+        """
+        ...
+
     async def close(self) -> None:
         """Give the connections back."""
         ...

@@ -24,6 +24,10 @@ class Knowledge(Protocol):
         """
         ...
 
+    def is_current(self, found: Lookup) -> bool:
+        """Say, without waiting, whether a look-up of a while ago would find the same now."""
+        ...
+
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return runnable Python examples of the collection (``kind`` is ``code``), best first."""
         ...
@@ -40,6 +44,10 @@ class Sandbox(Protocol):
     @property
     def libraries(self) -> Sequence[str]:
         """Libraries that programs can import beside the standard one, as a model is told them."""
+        ...
+
+    async def warm(self) -> None:
+        """Get ready for the next program, so that it has less to wait for; raises nothing."""
         ...
 
     async def run(self, source: str, timeout_s: float) -> Run:

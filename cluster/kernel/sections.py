@@ -73,6 +73,8 @@ class SandboxSettings(Section):
     python: str = ""
     """A virtual environment, or its interpreter, whose libraries programs can import, relative to
     the config file; empty for the standard library only. It has to be on each node with a Coder."""
+    warm: bool = True
+    """Whether a Coder keeps a sandbox started for its next program, which takes 7 MB."""
     cpu_s_max: int = 60
     """CPU time of each process."""
     memory_bytes_max: int = 512 * _MIB

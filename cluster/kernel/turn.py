@@ -59,6 +59,14 @@ class Turn(Protocol):
         """Return the seconds left until the deadline."""
         ...
 
+    async def prepared(self) -> object:
+        """Return what the agent's ``prepare`` has come to for this step, waiting for its end.
+
+        None where the agent was not told of the step, where getting ready has failed or took too
+        long, and every further time: whatever depends on it has to be there without it.
+        """
+        ...
+
     def state(
         self, of: type[State], *, key: str = "", scope: str | None = None
     ) -> AbstractAsyncContextManager[State]:

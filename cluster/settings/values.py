@@ -71,6 +71,10 @@ class TaskSettings(Section):
     coherence: Literal["chained", "broadcast"] = "chained"
     """``chained``: a step begins when all that it needs is there; ``broadcast``: all begin at once,
     and one is done again where what came later matters to it."""
+    stream_plan: bool = True
+    """Whether a step begins while the plan is still being written."""
+    prepare: bool = True
+    """Whether who will get a step gets ready for it while what it needs is still being done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ TYPES = {
     "cluster.kernel.events",
     "cluster.kernel.cache_statistics",
     "cluster.kernel.lookup",
+    "cluster.kernel.preparing",
     "cluster.kernel.registration",
     "cluster.kernel.roles",
     "cluster.kernel.topic_news",
@@ -32,6 +33,7 @@ TYPES = {
 """Values with at most a line of behaviour, which the tests of all that uses them go through."""
 ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
+    "agents.ground": "unit/agents/test_researcher.py",
     "agents.models.call": "unit/agents/test_agent.py",
     "agents.models.bill": "unit/agents/models/test_tails.py",
     "agents.models.reply": "unit/agents/test_agent.py",

@@ -1,4 +1,7 @@
-"""The sandbox against programs that want out: each is contained, and the next program works."""
+"""The sandbox against programs that want out: each is contained, and the next program works.
+
+What holds for one that starts with its program holds for one that waited for it.
+"""
 
 from __future__ import annotations
 
@@ -82,11 +85,17 @@ def mark() -> str:
     return f"t{os.getpid()}-{time.monotonic_ns() % 100_000}"
 
 
+@pytest.fixture(params=[0, 1], ids=["cold", "warm"])
+def warm_max(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
 @pytest.fixture
-async def sandbox() -> AsyncIterator[BubblewrapSandbox]:
+async def sandbox(warm_max: int) -> AsyncIterator[BubblewrapSandbox]:
     """A sandbox that leaves nothing open behind."""
     open_before = open_files()
-    async with real_sandbox() as sandbox:
+    async with real_sandbox(warm_max=warm_max) as sandbox:
         yield sandbox
     gc.collect()
     assert open_files() <= open_before  # what earlier tests left open may have been closed
@@ -99,8 +108,11 @@ async def assert_next_program_works(sandbox: BubblewrapSandbox) -> None:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
-async def test_attempt_is_contained_and_the_next_program_works(attempt: Attempt) -> None:
-    async with real_sandbox(SandboxSettings(cpu_s_max=attempt.cpu_s_max)) as sandbox:
+async def test_attempt_is_contained_and_the_next_program_works(
+    attempt: Attempt, warm_max: int
+) -> None:
+    limits = SandboxSettings(cpu_s_max=attempt.cpu_s_max)
+    async with real_sandbox(limits, warm_max=warm_max) as sandbox:
         run = await sandbox.run(attempt.source, attempt.timeout_s)
 
         assert run.exit_code == attempt.exit_code, run
@@ -235,22 +247,33 @@ from cluster.kernel.sections import SandboxSettings
 async def main():
     sandbox = BubblewrapSandbox(SandboxSettings(open_files_max=int(sys.argv[1])))
     assert not sandbox.unavailable_because
-    print("about to start", flush=True)
+    if len(sys.argv) > 2:
+        await sandbox.warm()
+    print(sandbox._guard.folder, flush=True)  # and is about to start
     await sandbox.run("import time\\nwhile True: time.sleep(1)", 60)
 
 asyncio.run(main())
 """
 
 
+@pytest.mark.parametrize("warmed", [(), ("warm",)], ids=["cold", "warm"])
 @pytest.mark.parametrize("moment", range(8))
-async def test_killing_the_caller_at_any_moment_leaves_nothing(moment: int) -> None:
+async def test_killing_the_caller_at_any_moment_leaves_nothing(
+    moment: int, warmed: tuple[str, ...]
+) -> None:
     limit = 300 + os.getpid() % 700  # found again in the command that makes the sandbox
     async with real_sandbox():
         caller = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", CALLER, str(limit), cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-c",
+            CALLER,
+            str(limit),
+            *warmed,
+            cwd=PROJECT,
+            stdout=asyncio.subprocess.PIPE,
         )
     assert caller.stdout is not None
-    await caller.stdout.readline()
+    folder = Path((await caller.stdout.readline()).decode().strip())
     for _ in range(moment * 200):
         await asyncio.sleep(0)
 
@@ -259,6 +282,8 @@ async def test_killing_the_caller_at_any_moment_leaves_nothing(moment: int) -> N
     await caller.wait()
     async with asyncio.timeout(WAIT_S):
         while any(f"--nofile={limit}" in command for command in commands()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        while folder.exists():  # noqa: ASYNC110, ASYNC240
             await asyncio.sleep(0)
 
 

@@ -15,7 +15,15 @@ from typing import Any
 
 from cluster.kernel.envelope import Envelope, Kind, Lane
 from cluster.kernel.errors import ClusterError, WireError
-from cluster.kernel.events import Answered, Event, Failed, PlanReady, StepFinished, StepStarted
+from cluster.kernel.events import (
+    Answered,
+    Event,
+    Failed,
+    PlanReady,
+    StepFinished,
+    StepPlanned,
+    StepStarted,
+)
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.tasks.history import TaskHistory
 from cluster.kernel.vocabulary import (
@@ -24,6 +32,7 @@ from cluster.kernel.vocabulary import (
     Failure,
     Finding,
     Program,
+    Step,
     VerifyRequest,
 )
 from cluster.memory.journal.port import Ownership
@@ -33,6 +42,8 @@ from tests.simulation.loop import Process
 
 CODEC = MessageCodec()
 RESULTS = (PACKAGE + Finding.__name__, PACKAGE + Program.__name__)
+OURS = frozenset({"internal", "wire", "too_large"})
+"""Kinds of failures that no fault explains."""
 RECORD_PREFIX = "record/"
 CANCEL_S = 0.25
 CONFIRMED_S = 0.15
@@ -87,6 +98,8 @@ class Ledger:
         self._confirmed: dict[tuple[Process, TaskId], float] = {}
         """When the store last said, in effect, that a process owns a task."""
         self._planned_at: dict[TaskId, float] = {}
+        self._sealed_at: dict[TaskId, float] = {}
+        """When the latest step of a plan was journaled that was still being written."""
         self._trouble_at: dict[str, float] = {}
         self._applied: dict[tuple[Process, str, int, Lane], int] = {}
         self._epochs: dict[tuple[Process, str], int] = {}
@@ -151,6 +164,10 @@ class Ledger:
             journal.append(event)
             if event.is_terminal:
                 self.ended_at[task] = now
+            if isinstance(event.detail, Failed) and event.detail.failure.kind in OURS:
+                self.violate("O1", f"{task} failed of our own doing: {event.detail.failure}")
+            if isinstance(event.detail, StepPlanned):
+                self._sealed_at[task] = now
             if isinstance(event.detail, PlanReady):
                 self._planned_at[task] = now
                 self._planned_once(task, event.detail)
@@ -212,12 +229,17 @@ class Ledger:
         self._check_end(process, task, step, now)
         self.executions[task, step] += 1
 
-    def on_plan(self, process: Process, task: TaskId, now: float) -> None:
-        """A Manager begins to plan, which it must not where it could know of a plan."""
+    def on_plan(self, process: Process, task: TaskId, sealed: Sequence[Step], now: float) -> None:
+        """A Manager begins to plan, which it must not where it could know of a plan or of steps."""
         confirmed_at = self._confirmed.get((process, task), -CONFIRMED_S)
         planned_at = self._planned_at.get(task, now)
         if planned_at < confirmed_at or planned_at < now - CONFIRMED_S:
             self.violate("O2", f"task {task} was planned again after its plan was journaled")
+        history = self.histories.get(task, TaskHistory())
+        sealed_at = self._sealed_at.get(task, now)
+        is_known = sealed_at < confirmed_at or sealed_at < now - CONFIRMED_S
+        if is_known and not set(history.sealed) <= set(sealed):
+            self.violate("O2", f"steps of {task} were planned again after they were journaled")
         if confirmed_at < now - CONFIRMED_S:
             self.violate("O2", f"{process} planned {task} without the store's word that it may")
 

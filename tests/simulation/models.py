@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 
 from agents.models.port import Delta, Finish, Request
+from agents.prompts import MANAGER_PLAN_REST
 from cluster.kernel.errors import AgentFailed, ModelError
 from cluster.kernel.lookup import Lookup
 from cluster.kernel.vocabulary import Run
@@ -46,6 +47,15 @@ def plan_of(goal: str) -> list[dict[str, object]]:
             }
         )
     return steps
+
+
+def renamed(steps: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the same steps under other ids, as a model may say them that is asked for the rest."""
+    text = json.dumps(steps)
+    for step in steps:
+        text = text.replace(f'"{step["id"]}"', f'"{step["id"]}x"')
+    again: list[dict[str, object]] = json.loads(text)
+    return again
 
 
 class Calls:
@@ -94,13 +104,20 @@ class SimModel:
         asker = request.asker
         match asker.agent, asker.step:
             case "manager", "plan":
-                return json.dumps({"steps": plan_of(request.messages[-1].text)})
+                system, user = request.messages[0].text, request.messages[-1].text
+                steps = plan_of(user)
+                if system == MANAGER_PLAN_REST and call % 2:
+                    steps = renamed(steps)
+                return json.dumps({"steps": steps})
             case "manager", _:
                 return f"The answer was written by call {call}."
             case "coder", step:
                 return f"```python\nprint('{step} by call {call}')\n```\n"
             case _, step:
                 return f"Step {step} was thought by call {call}."
+
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -115,6 +132,9 @@ class SimSandbox:
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self._faults = faults
         self._random = rng
+
+    async def warm(self) -> None:
+        """Nothing is started."""
 
     async def run(self, source: str, timeout_s: float) -> Run:
         """End the program after a while."""
@@ -133,6 +153,10 @@ class NoKnowledge:
     async def search(self, collection: str, query: str, limit: int = 5) -> Lookup:
         """Return no passages."""
         return Lookup()
+
+    def is_current(self, found: Lookup) -> bool:
+        """Nothing changes."""
+        return True
 
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         """Return no examples."""

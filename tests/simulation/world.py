@@ -353,7 +353,7 @@ class Watched:
                 self._world.note(process, f"begins step {message.step} of {turn.task[-4:]}")
                 ledger.on_start(process, message, turn.task, now)
             case PlanRequest():
-                ledger.on_plan(process, turn.task, now)
+                ledger.on_plan(process, turn.task, message.sealed, now)
             case ComposeRequest():
                 ledger.on_compose(message, turn.task)
             case VerifyRequest():

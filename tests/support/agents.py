@@ -87,6 +87,9 @@ class ModelByStep:
             async for item in items:
                 yield item
 
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         for model in (self._model, *self._others.values()):
             await model.close()

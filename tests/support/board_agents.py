@@ -52,6 +52,9 @@ class BoardAgent:
     def decides(self) -> tuple[str, ...]:
         return ()
 
+    async def warm(self) -> None:
+        """Nothing is loaded late."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

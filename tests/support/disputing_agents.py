@@ -64,6 +64,9 @@ class DisputingAgent:
     def decides(self) -> tuple[str, ...]:
         return ("Board.verdict",)
 
+    async def warm(self) -> None:
+        """Nothing is loaded late."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -23,6 +23,9 @@ class FakeKnowledge:
         found = self._of(collection, "text")[:limit]
         return Lookup(found, version=self.version, stale_s=self.stale_s, namespace=collection)
 
+    def is_current(self, found: Lookup) -> bool:
+        return found.version == self.version and not self.stale_s
+
     async def examples(self, collection: str, query: str, limit: int = 3) -> Lookup:
         self.queries.append(query)
         found = self._of(collection, "code")[:limit]
@@ -46,7 +49,11 @@ class FakeSandbox:
         self.unavailable_because = unavailable_because
         self.libraries = libraries
         self.ran: list[str] = []
+        self.warmed = 0
         self.is_closed = False
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def run(self, source: str, timeout_s: float) -> Run:
         self.ran.append(source)

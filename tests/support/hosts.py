@@ -22,6 +22,7 @@ from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
@@ -54,8 +55,9 @@ class FunctionHandler:
 class MemoryCluster:
     """A cluster of hosts in this process; an async context manager that stops them all."""
 
-    def __init__(self, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, *, lease_s: float = LEASE_S, techniques: Techniques | None = None) -> None:
         self._lease_s = lease_s
+        self._techniques = techniques
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
@@ -107,6 +109,7 @@ class MemoryCluster:
                 documents=self.shared[agent],
                 tasks_max=tasks_max,
                 freshness=StoreFreshness(self.shared[agent], self.namespaces),
+                techniques=self._techniques,
             )
             self.engines[agent] = engine
             return engine

@@ -103,6 +103,9 @@ class EchoAgent:
     def decides(self) -> tuple[str, ...]:
         return ()
 
+    async def warm(self) -> None:
+        """Nothing is loaded late."""
+
     async def close(self) -> None:
         return None
 

@@ -27,9 +27,15 @@ class RecordingTurn:
         self.reads = Reads()
         self.emitted: list[AgentDetail | StepPlanned] = []
         self.now = 0.0
+        self.ready: object = None
+        """What the agent has prepared."""
 
     def remaining_s(self) -> float:
         return self.deadline.remaining_s(self.now)
+
+    async def prepared(self) -> object:
+        ready, self.ready = self.ready, None
+        return ready
 
     def emit(self, detail: AgentDetail | StepPlanned) -> None:
         self.emitted.append(detail)

@@ -19,11 +19,16 @@ async def real_sandbox(
     *,
     running_max: int = 4,
     waiting_max: int = 64,
+    warm_max: int = 0,
     libraries: SandboxLibraries | None = None,
 ) -> AsyncIterator[BubblewrapSandbox]:
-    """A sandbox that works, closed in the end."""
+    """A sandbox that works, closed in the end; its first programs find it warm, if it may be."""
     sandbox = BubblewrapSandbox(
-        limits, running_max=running_max, waiting_max=waiting_max, libraries=libraries
+        limits,
+        running_max=running_max,
+        waiting_max=waiting_max,
+        warm_max=warm_max,
+        libraries=libraries,
     )
     reason = sandbox.unavailable_because
     if reason and os.environ.get("CI"):
@@ -31,6 +36,7 @@ async def real_sandbox(
     if reason:
         pytest.skip(reason)
     try:
+        await sandbox.warm()
         yield sandbox
     finally:
         await sandbox.close()

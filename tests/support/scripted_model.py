@@ -41,6 +41,9 @@ class ScriptedModel:
         finally:
             self.closed_streams += 1
 
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         self.is_closed = True
 

@@ -9,10 +9,15 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import openai
+from openai import DEFAULT_CONNECTION_LIMITS as _LIMITS
 
 from cluster.kernel.loopback import is_loopback_url
 
 CONNECT_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 600.0
+"""How long a connection stays open that nobody uses: longer than a plan, whose calls can be minutes
+apart. By default it is 5 s, and each call would begin with a handshake. One that the endpoint has
+closed meanwhile is noticed and not used."""
 BODY_BYTES_MAX = 64 << 20
 """More than any answer: 100,000 tokens as events of 250 bytes are 25 MB."""
 
@@ -55,6 +60,11 @@ def build_client(base_url: str, api_key: str) -> openai.AsyncOpenAI:
         base_url=base_url,
         timeout=timeout,
         trust_env=not is_loopback_url(base_url),
+        limits=httpx2.Limits(
+            max_connections=_LIMITS.max_connections,
+            max_keepalive_connections=_LIMITS.max_keepalive_connections,
+            keepalive_expiry=KEEP_ALIVE_S,
+        ),
         event_hooks={"response": [_bound]},
     )
     return openai.AsyncOpenAI(

@@ -7,6 +7,7 @@ The one owner of retries: the client itself tries once. Building the first model
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from agents.models.endpoint.trouble import Trouble
 
+_log = logging.getLogger(__name__)
+
 PUBLIC_BASE_URL = "https://api.openai.com/v1"
 ATTEMPTS_MAX = 3
 STALL_S = 30.0
 """Silence between two tokens after which an endpoint is given up."""
+WARM_TIMEOUT_S = 10.0
 _BACKOFF_S = 0.5
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
@@ -58,8 +62,24 @@ class OpenAIModel:
         self._takes_schemas = takes_schemas
         self._sleep = sleep
         self._rng = rng or random.SystemRandom()
+        self._asking = asyncio.Lock()
+        """Two requests at once ask for the model's name once."""
         self._refused: frozenset[str] = frozenset()
         """Parts of a request that the endpoint is known to refuse; only grows."""
+
+    async def warm(self) -> None:
+        """Open a connection and load what the client loads late; raises nothing."""
+        from agents.models.endpoint.trouble import FAILURES
+
+        try:
+            async with asyncio.timeout(WARM_TIMEOUT_S):
+                if self._endpoint.model:
+                    await self._client.models.list()
+                else:
+                    await self._model()
+        except (*FAILURES, TimeoutError) as error:
+            # Some endpoints list no models; the connection is open all the same.
+            _log.info("the model's endpoint was asked ahead, in vain: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -149,12 +169,16 @@ class OpenAIModel:
 
     async def _model(self) -> str:
         """Return the model's name; asks the endpoint, once, where none was given."""
+        async with self._asking:
+            await self._ask_model()
+        return self._endpoint.model
+
+    async def _ask_model(self) -> None:
         if not self._endpoint.model:
             name = chat.first_model(await self._client.models.list())
             if not name:
                 raise self._endpoint.without_models()
             self._endpoint = replace(self._endpoint, model=name)
-        return self._endpoint.model
 
     async def _read(
         self, stream: openai.AsyncStream[object], timeout_s: float, until: float

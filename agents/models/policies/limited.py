@@ -49,6 +49,10 @@ class LimitedModel:
         """How many calls wait for a slot."""
         return self._slots.waiting
 
+    async def warm(self) -> None:
+        """Get ready to be called."""
+        await self._model.warm()
+
     async def close(self) -> None:
         """Give the model's connections back."""
         await self._model.close()

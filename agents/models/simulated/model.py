@@ -73,5 +73,8 @@ class SimulatedModel:
     def _left_s(self, due: float) -> float:
         return max(0.0, due - self._clock.now())
 
+    async def warm(self) -> None:
+        """Nothing has to be opened."""
+
     async def close(self) -> None:
         """Nothing to give back."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from agents.tools.sandbox.job import SandboxJob, last_line
 from agents.tools.sandbox.libraries import SandboxLibraries, find_libraries
 from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.process import sandbox_process
+from agents.tools.sandbox.warm import WarmSandbox, WarmSandboxes
 from cluster.kernel.errors import (
     ClusterError,
     DeadlinePassed,
@@ -49,6 +51,7 @@ class BubblewrapSandbox:
         limits: what one program may use.
         running_max: programs at once; more wait, as long as their time lasts.
         waiting_max: programs waiting; more are refused.
+        warm_max: sandboxes that are kept started for programs to come; 0 starts each with its own.
         libraries: an environment that programs run in; without it, the standard library only.
         find: looks at the machine; raises ClusterError where something is missing.
     """
@@ -59,6 +62,7 @@ class BubblewrapSandbox:
         *,
         running_max: int = 4,
         waiting_max: int = 64,
+        warm_max: int = 1,
         libraries: SandboxLibraries | None = None,
         find: Callable[[], SandboxMachine] = discover,
     ) -> None:
@@ -75,22 +79,33 @@ class BubblewrapSandbox:
         """Like the machine, None until the self-test has passed."""
         self._refusal: str | None = None
         """Why programs can't run; None until the self-test."""
+        self._testing = threading.Lock()
+        self._warm = WarmSandboxes(self._start_warm, warm_max)
         self._is_closed = False
 
     @property
     def unavailable_because(self) -> str:
         """Why nothing can be run here and how to change it; empty where programs can run.
 
-        The first look runs the self-test, which blocks for some ten milliseconds.
+        The first look runs the self-test, which blocks for some ten milliseconds; `warm` does so
+        in a thread.
         """
         if self._refusal is None:
-            self._refusal = self._test_oneself()
+            with self._testing:
+                if self._refusal is None:
+                    self._refusal = self._test_oneself()
         return self._refusal
 
     @property
     def libraries(self) -> tuple[str, ...]:
         """What programs can import beside the standard library."""
         return self._libraries.names if self._libraries is not None else ()
+
+    async def warm(self) -> None:
+        """Have a sandbox started for the next program, and wait until it is ready."""
+        if not await asyncio.to_thread(lambda: self.unavailable_because) and not self._is_closed:
+            self._warm.refill()
+            await self._warm.until_ready()
 
     async def run(self, source: str, timeout_s: float) -> Run:
         """Run one Python program; waiting for its turn counts as its time.
@@ -118,12 +133,18 @@ class BubblewrapSandbox:
                 f"{self._limits.source_bytes_max}; let it be written shorter"
             )
         async with self._slot(deadline):
-            job = SandboxJob(self._machine, self._limits, self._guard, content)
+            sandbox = self._warm.take(content) or sandbox_process(
+                self._machine, self._limits, self._guard, content
+            )
+            job = SandboxJob(self._limits, sandbox)
             self._jobs.add(job)
             try:
                 run = await job.run(deadline - asyncio.get_running_loop().time())
             finally:
                 self._jobs.remove(job)
+                # Not before: on two cores it would take the program's time. Nor now, when somebody
+                # waits for its result, for to start one takes some milliseconds.
+                asyncio.get_running_loop().call_soon(self._warm.refill)
         if self._is_closed:
             raise Stopped("the sandbox was closed while the program ran")
         return run
@@ -135,6 +156,7 @@ class BubblewrapSandbox:
         self._is_closed = True
         for job in self._jobs:
             job.kill()
+        self._warm.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 for _ in range(self._running_max):
@@ -161,6 +183,11 @@ class BubblewrapSandbox:
             yield
         finally:
             self._slots.release()
+
+    def _start_warm(self, on_death: Callable[[WarmSandbox], None]) -> WarmSandbox:
+        assert self._machine is not None
+        assert self._guard is not None
+        return WarmSandbox(self._machine, self._limits, self._guard, on_death)
 
     def _test_oneself(self) -> str:
         try:
@@ -208,6 +235,9 @@ class NoSandbox:
         """None."""
         return ()
 
+    async def warm(self) -> None:
+        """Do nothing: nothing will be run."""
+
     async def run(self, source: str, timeout_s: float) -> Run:  # noqa: ARG002 - the port
         """Refuse."""
         raise UsageError(self.unavailable_because)
@@ -230,4 +260,4 @@ def build_sandbox(settings: SandboxSettings) -> Sandbox:
             f" with less than {SANDBOX_MEMORY_MIN}"
         )
     libraries = find_libraries(settings.python) if settings.python else None
-    return BubblewrapSandbox(settings, libraries=libraries)
+    return BubblewrapSandbox(settings, libraries=libraries, warm_max=int(settings.warm))

@@ -9,11 +9,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.tools.sandbox.machine import SandboxMachine
+from agents.tools.sandbox.machine import PROGRAM, SandboxMachine
 from cluster.kernel.sections import SandboxSettings
 
-PROGRAM = "/program.py"
-"""Where a program lies in its sandbox."""
+WAITING = """
+def run():
+    import builtins, os, sys, types
+    from importlib.machinery import SourceFileLoader
+    handle, path = int(sys.argv[1]), sys.argv[2]
+    os.write(handle, b".")
+    is_told = os.read(handle, 1)
+    os.close(handle)
+    if not is_told:
+        os._exit(0)
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__builtins__, main.__file__, main.__cached__ = builtins, path, None
+    main.__annotations__ = {}
+    main.__loader__ = SourceFileLoader("__main__", path)
+    sys.argv = [path]
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+        if b"\\0" in source:
+            raise SyntaxError("source code cannot contain null bytes")
+        exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
+        return
+    except SystemExit:
+        raise
+    except BaseException as error:
+        failure = error
+    frames = failure.__traceback__.tb_next
+    sys.excepthook(type(failure), failure.with_traceback(frames), frames)
+    sys.exit(1)
+run()
+"""
+"""What an interpreter does that waits for its program. It says that it is there, is told that the
+program is, and runs it as ``python PROGRAM`` does: as ``__main__``, its own frames in no traceback.
+"""
 _SCRATCH = "/tmp"  # noqa: S108 - of the sandbox, empty and its own
 _INSIDE_ID = "1000"
 _ENVIRONMENT = {
@@ -29,10 +61,20 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
+class Doorway:
+    """How a program gets into a sandbox that has started without it."""
+
+    path: str
+    """The file on this machine that will have its source: empty until then."""
+    handle: int
+    """Number of the descriptor on which the interpreter is told that the source is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxHandles:
     """Numbers of the descriptors that a starting sandbox inherits; none reaches the program."""
 
-    source: int
+    source: int | Doorway
     seccomp: int
     status: int
     """Where bubblewrap writes about its child, a JSON object a line."""
@@ -61,8 +103,14 @@ def sandbox_command(
         machine.python,
         "-I",
         "-u",
-        PROGRAM,
+        *_program(handles.source),
     ]
+
+
+def _program(source: int | Doorway) -> list[str]:
+    if isinstance(source, Doorway):
+        return ["-c", WAITING, str(source.handle), PROGRAM]
+    return [PROGRAM]
 
 
 def _start(machine: SandboxMachine, handles: SandboxHandles, user_id: int) -> list[str]:
@@ -107,7 +155,11 @@ def _files(machine: SandboxMachine, limits: SandboxSettings, handles: SandboxHan
     # After /tmp, for an environment may lie there.
     for path in machine.libraries:
         command += ["--ro-bind", path, path]
-    command += ["--ro-bind-data", str(handles.source), PROGRAM]
+    if isinstance(handles.source, Doorway):
+        # What is written to the file later is seen inside, by its inode, when its name is gone.
+        command += ["--ro-bind", handles.source.path, PROGRAM]
+    else:
+        command += ["--ro-bind-data", str(handles.source), PROGRAM]
     # What bubblewrap builds the tree on is a tmpfs without a size limit.
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _SCRATCH]
 

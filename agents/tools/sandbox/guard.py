@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 # It reads who starts (+) and who has ended (-) by process group. When nobody holds the other end of
-# the pipe any more, this process is dead and no sandbox is still to announce itself.
+# the pipe any more, this process is dead and no sandbox is still to announce itself. Its argument
+# is the folder that goes then, too.
 _SCRIPT = """
 left=" "
 while read -r sign group; do
@@ -22,8 +25,10 @@ while read -r sign group; do
   esac
 done
 for group in $left; do kill -9 -"$group"; done
+/bin/rm -rf -- "$1"
 """
 _CLOSE_TIMEOUT_S = 5.0
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - a folder of a random name is made in it
 _ANNOUNCE = 'echo "+ $$" >&0; exec "$@" </dev/null'
 
 
@@ -31,6 +36,11 @@ class SandboxGuard:
     """A shell that outlives this process by a moment, and kills the sandboxes it leaves."""
 
     def __init__(self) -> None:
+        parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="fleetmind-", dir=parent))
+        """For files that sandboxes find by name: it goes with this process, however that ends.
+        Any user may reach a file of it whose name they know, and list none."""
+        self.folder.chmod(0o711)
         self._start()
 
     @property
@@ -60,7 +70,7 @@ class SandboxGuard:
         pipe_end, self._pipe = os.pipe()
         try:
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT],
+                ["/bin/sh", "-c", _SCRIPT, "sh", str(self.folder)],
                 stdin=pipe_end,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

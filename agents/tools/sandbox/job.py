@@ -1,6 +1,7 @@
 """One program in one sandbox: started, watched, killed, and turned into a `Run`.
 
-`bubblewrap` makes one for each program; `process` is the sandbox itself.
+`bubblewrap` makes one for each program; `process` is the sandbox itself, which may have waited for
+its program (`warm`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from typing import IO
 
-from agents.tools.sandbox.guard import SandboxGuard
-from agents.tools.sandbox.machine import SandboxMachine
-from agents.tools.sandbox.process import SandboxOutput, SandboxProcess, sandbox_process
-from agents.tools.sandbox.usage import SandboxUsage, mebibytes, process_ids
+from agents.tools.sandbox.process import SandboxOutput, SandboxProcess
+from agents.tools.sandbox.usage import SandboxUsage, mebibytes
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.sections import SandboxSettings
 from cluster.kernel.vocabulary import Run
@@ -33,16 +32,15 @@ class SandboxJob:
     """One program's way through a sandbox; `run` once.
 
     Args:
-        source: the program's text, UTF-8.
+        limits: what it may use.
+        sandbox: starts it, or is one that has its program already; ends with the context.
     """
 
     def __init__(
-        self, machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard, source: bytes
+        self, limits: SandboxSettings, sandbox: AbstractContextManager[SandboxProcess]
     ) -> None:
-        self._machine = machine
         self._limits = limits
-        self._guard = guard
-        self._source = source
+        self._sandbox = sandbox
         self._process: SandboxProcess | None = None
         self._reports = b""
         """What bubblewrap wrote so far, a JSON object a line."""
@@ -78,8 +76,8 @@ class SandboxJob:
 
     async def _attend(self) -> Run:
         clock = asyncio.get_running_loop().time
-        started, foreign = clock(), process_ids()
-        with self._started() as process:
+        started = clock()
+        with self._sandbox as process:
             self._process = process
             if self._is_killed:
                 process.kill()
@@ -87,7 +85,7 @@ class SandboxJob:
             stderr = self._output("stderr", process.popen.stderr)
             try:
                 async with asyncio.TaskGroup() as group:
-                    watch = group.create_task(self._watch(process.status, foreign))
+                    watch = group.create_task(self._watch(process.status, process.foreign))
                     exit_code = await process.ended()
                     await stdout.ended.wait()
                     await stderr.ended.wait()
@@ -103,15 +101,12 @@ class SandboxJob:
             self._read_reports(process.status)
         return self._outcome(exit_code, stdout.kept, stderr.kept, clock() - started)
 
-    def _started(self) -> AbstractContextManager[SandboxProcess]:
-        return sandbox_process(self._machine, self._limits, self._guard, self._source)
-
     def _output(self, name: str, stream: IO[bytes] | None) -> SandboxOutput:
         bytes_max = self._limits.output_bytes_max
         limit = f"limit of {bytes_max} bytes of {name}"
         return SandboxOutput(stream, bytes_max, lambda: self.kill(limit))
 
-    async def _watch(self, status: int, foreign: set[int]) -> None:
+    async def _watch(self, status: int, foreign: frozenset[int]) -> None:
         usage = None
         while True:
             await asyncio.sleep(_WATCH_INTERVAL_S)

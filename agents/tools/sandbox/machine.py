@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PROGRAM = "/program.py"
+"""Where a program lies in its sandbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxMachine:

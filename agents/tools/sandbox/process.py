@@ -17,10 +17,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from agents.tools.sandbox.command import SandboxHandles, sandbox_command
+from agents.tools.sandbox.command import Doorway, SandboxHandles, sandbox_command
 from agents.tools.sandbox.guard import SandboxGuard, guarded
 from agents.tools.sandbox.machine import SandboxMachine
 from agents.tools.sandbox.seccomp import filter_program
+from agents.tools.sandbox.usage import process_ids
 from cluster.kernel.sections import SandboxSettings
 
 _USER_IDS = range(60_578, 61_184)
@@ -36,6 +37,8 @@ class SandboxProcess:
     popen: subprocess.Popen[bytes]
     status: int
     """Where bubblewrap's reports are read, a JSON object a line; does not block."""
+    foreign: frozenset[int]
+    """Processes that were there before it."""
 
     def kill(self) -> None:
         """End it and everything in it, at once, unless it has ended."""
@@ -99,12 +102,12 @@ class SandboxOutput:
 
 @contextmanager
 def sandbox_process(
-    machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard, source: bytes
+    machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard, source: bytes | Doorway
 ) -> Iterator[SandboxProcess]:
-    """Start a sandbox; it has to be waited for inside the context.
+    """Start a sandbox, with its program or without; it has to be waited for inside the context.
 
     Source and filter are handed over as anonymous files in memory: whatever dies, and however,
-    leaves no file.
+    leaves no file. The file of a doorway is its maker's.
 
     Raises:
         OSError: it could not be started.
@@ -115,16 +118,18 @@ def sandbox_process(
             opened.callback(os.close, handle)
             return handle
 
-        program = keep(_in_memory(source))
+        program = source if isinstance(source, Doorway) else keep(_in_memory(source))
         seccomp = keep(_in_memory(filter_program(machine.architecture)))
         status, status_end = map(keep, os.pipe())
         os.set_blocking(status, False)
-        inherited = [program, seccomp, status_end]
+        told = program.handle if isinstance(program, Doorway) else program
+        inherited = [told, seccomp, status_end]
         bubblewrap = None
         if machine.setpriv:
             bubblewrap = keep(os.open(machine.bubblewrap, os.O_RDONLY))
             inherited.append(bubblewrap)
         handles = SandboxHandles(program, seccomp, status_end, bubblewrap)
+        foreign = frozenset(process_ids())
         popen = subprocess.Popen(
             guarded(sandbox_command(machine, limits, handles, secrets.choice(_USER_IDS))),
             stdin=guard.handle,
@@ -140,7 +145,7 @@ def sandbox_process(
             if stream is not None:
                 opened.callback(stream.close)
         opened.callback(guard.release, popen.pid)
-        yield SandboxProcess(popen, status)
+        yield SandboxProcess(popen, status, foreign)
 
 
 def _in_memory(content: bytes) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.tools.sandbox.command import PROGRAM
+from agents.tools.sandbox.machine import PROGRAM
 from cluster.kernel.sections import SandboxSettings
 
 _SCRATCH_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108 - those of the sandbox

@@ -74,6 +74,11 @@ class Durations:
         known = self.learned.get((role, kind))
         return EXPECTED_S if known is None else known.mean_s
 
+    def knows(self, step: Step) -> bool:
+        """Say whether what `expected_s` returns was declared or learned, and is no mere guess."""
+        is_declared = step.expected_s > 0 or step.allowed_s > 0
+        return is_declared or (step.agent, WorkKind.STEP) in self.learned
+
     def expected_s(self, step: Step) -> float:
         """Return what a step will take: as declared, else as learned, and never over its bound."""
         expected_s = step.expected_s or self.usual_s(step.agent, WorkKind.STEP)

@@ -16,14 +16,23 @@ def choose_replica(
     replicas: Iterable[Registration],
     in_flight: Mapping[AgentId, int],
     avoid: frozenset[AgentId] = frozenset(),
+    ready: AgentId | None = None,
 ) -> Registration | None:
     """Return the replica with the least work: our own asks in flight, then its reported load.
 
+    Of those with equally many asks in flight it is the one that is ready for this one: what it has
+    prepared is worth less than to wait for its other work, and more than a load of a second ago.
     Those in ``avoid`` are taken only where there is no other. None where there is none at all.
     """
     return min(
         replicas,
-        key=lambda r: (r.agent in avoid, in_flight.get(r.agent, 0), r.load, r.agent),
+        key=lambda r: (
+            r.agent in avoid,
+            in_flight.get(r.agent, 0),
+            r.agent != ready,
+            r.load,
+            r.agent,
+        ),
         default=None,
     )
 

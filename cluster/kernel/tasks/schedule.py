@@ -15,6 +15,9 @@ from cluster.kernel.tasks.durations import Durations
 from cluster.kernel.tasks.lookahead import Limits, OpenStep, free_slots, ranked
 from cluster.kernel.vocabulary import Step
 
+SLACK = 3.0
+"""How many times as long as expected a step may take at least, as far as there is time."""
+
 
 def priorities(steps: Sequence[Step], durations: Durations) -> dict[StepId, float]:
     """Return the longest path from each step's start to the answer, in seconds.
@@ -61,6 +64,25 @@ def allowances(
             bound_s = step.allowed_s - running.get(step.id, 0.0)
             allowed[step.id] = max(0.0, min(bound_s, left_s))
     return allowed
+
+
+def allowed_s(
+    step: Step,
+    steps: Sequence[Step],
+    durations: Durations,
+    left_s: float,
+    finished: Collection[StepId],
+) -> float:
+    """Return how long a step that starts now may take, of the time that all steps have left.
+
+    Where nobody knows how long some of them take, a share would be a guess: it is all that is left,
+    or the step's own bound. A share is never under `SLACK` times what the step is expected to take.
+    """
+    bound_s = min(step.allowed_s or left_s, left_s)
+    if step.allowed_s or not all(durations.knows(each) for each in steps):
+        return bound_s
+    share_s = allowances(steps, durations, left_s, finished=finished)[step.id]
+    return min(left_s, max(share_s, SLACK * durations.expected_s(step)))
 
 
 def _may_run(step: Step, left: Collection[StepId]) -> bool:

@@ -111,6 +111,15 @@ class KnowledgeCache:
         """Return runnable Python examples, best first; raises what `search` does."""
         return await self.lookup(collection, query, limit, EXAMPLES)
 
+    def is_current(self, found: Lookup) -> bool:
+        """Say whether a look-up would find the same now, and could be relied on as far."""
+        if not found.namespace:
+            return True
+        shelf = self._shelves.get(found.namespace)
+        view = shelf.view if shelf is not None else None
+        stale_s = self._follower.stale_s_of(found.namespace, self._clock.now())
+        return view is not None and view.version == found.version and not stale_s
+
     async def lookup(
         self, collection: str, query: str, limit: int, where: Filter = EVERYTHING
     ) -> Lookup:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import is_dataclass
@@ -35,6 +36,7 @@ from cluster.placement.actor.own_modules import OwnModules
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
@@ -42,6 +44,8 @@ from cluster.settings import Secrets, Settings
 from cluster.settings.config_file import from_public_json
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
+
+_log = logging.getLogger(__name__)
 
 REFUSALS = 256
 """Turns a Manager may have beyond its tasks: those that refuse, replay or acknowledge one."""
@@ -68,6 +72,10 @@ class BuiltAgent(Protocol):
         """Return the topics that wake it."""
         ...
 
+    async def warm(self) -> None:
+        """Do what its first turn would have to wait for."""
+        ...
+
     async def close(self) -> None:
         """Give model connections and sandboxes back."""
         ...
@@ -92,11 +100,19 @@ class AgentHost:
         self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
-        """Register and listen; return the address. What searches need is loaded meanwhile."""
+        """Register and listen; return the address. What turns need is loaded from then on."""
         address = await self.host.start()
-        if role_of(self.host.profile.agent) != MANAGER:
-            self._warming = asyncio.ensure_future(self._knowledge.warm(LEARNED))
+        self._warming = asyncio.ensure_future(self._warm())
         return address
+
+    async def _warm(self) -> None:
+        """Do what the first turns would have to wait for; they may come in the midst of it."""
+        warmed = [self._agent.warm()]
+        if role_of(self.host.profile.agent) != MANAGER:
+            warmed.append(self._knowledge.warm(LEARNED))
+        for error in await asyncio.gather(*warmed, return_exceptions=True):
+            if isinstance(error, Exception):
+                _log.info("%s is not all warm: %s", self.host.profile.agent, error)
 
     async def end_tasks(self, reason: str) -> None:
         """Cancel the tasks it owns."""
@@ -219,6 +235,7 @@ def _build_host(
             documents=documents,
             tasks_max=concurrency,
             freshness=StoreFreshness(documents, RedisNamespaces(store)),
+            techniques=Techniques(settings.task.stream_plan, settings.task.prepare),
         )
 
     return Host(

@@ -192,8 +192,12 @@ class Sender:
         """Say why no answer can come any more; None while one may."""
         return self._why_over(is_linked) if self._why_over is not None else None
 
-    async def replica_of(self, recipient: str, avoid: frozenset[AgentId]) -> AgentId:
+    async def replica_of(
+        self, recipient: str, avoid: frozenset[AgentId], ready: AgentId | None = None
+    ) -> AgentId:
         """Return the agent of that name, or the least busy replica of that role.
+
+        Of equally busy ones it is the one that is ``ready``, if one is.
 
         Raises:
             UnknownRecipient: neither is registered.
@@ -201,10 +205,10 @@ class Sender:
         if role_of(recipient) != recipient:
             return AgentId(recipient)
         replicas = await self.directory.replicas(recipient)
-        chosen = choose_replica(replicas, self._in_flight, avoid)
+        chosen = choose_replica(replicas, self._in_flight, avoid, ready)
         if chosen is None:
             replicas = await self.directory.replicas(recipient, is_fresh=True)
-            chosen = choose_replica(replicas, self._in_flight, avoid)
+            chosen = choose_replica(replicas, self._in_flight, avoid, ready)
         if chosen is None:
             raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
         return chosen.agent

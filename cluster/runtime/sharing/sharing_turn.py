@@ -48,6 +48,10 @@ class SharingTurn:
         """Say how far it is."""
         raise NotImplementedError
 
+    async def prepared(self) -> object:
+        """Return None: only agents that are told of a step get ready for it."""
+        return None
+
     async def begin_attempt(self, documents: Documents) -> EditAttempt:
         """Return the author of all that is edited."""
         raise NotImplementedError

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.kernel.clock import Clock, Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import StepPlanned
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
+from cluster.kernel.tasks.durations import Durations, WorkKind
 from cluster.kernel.turn import agent_detail
 from cluster.kernel.vocabulary import Step
 from cluster.memory.directory import Directory
@@ -30,6 +31,29 @@ class Trace:
     """The submission; none where the task was adopted without one."""
 
 
+@dataclass(slots=True)
+class Experience:
+    """How long work has taken in this process, of all its tasks."""
+
+    durations: Durations = field(default_factory=Durations)
+    task_s: float = 1.0
+    """How long a task takes, as a moving average."""
+
+    def learn(self, role: str, kind: WorkKind, seconds: float) -> None:
+        """Take in work that has ended well."""
+        self.durations = self.durations.observed(role, kind, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Techniques:
+    """What is done so that nothing waits; each can be switched off, to see what it is worth."""
+
+    streams_plan: bool = True
+    """A step begins while the plan is still being written."""
+    prepares: bool = True
+    """Who will get a step gets ready while what it needs is still being done."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """Time, the directory, a way to ask, and until when: for one task."""
@@ -43,6 +67,8 @@ class TaskContext:
     """What of shared state is open in this process; None where there is none."""
     freshness: Freshness | None = None
     """Knows whether what a result was made from has changed; None where nothing can."""
+    experience: Experience = field(default_factory=Experience)
+    techniques: Techniques = field(default_factory=Techniques)
 
     @property
     def agent(self) -> AgentId:

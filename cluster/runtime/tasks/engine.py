@@ -31,7 +31,7 @@ from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Journ
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
-from cluster.runtime.tasks.context import TaskContext, Trace
+from cluster.runtime.tasks.context import Experience, TaskContext, Techniques, Trace
 from cluster.runtime.tasks.freshness import Freshness
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.settling import Settling
@@ -68,16 +68,27 @@ class TaskEngine:
         tasks_max: int = TASKS_MAX,
         rng: Random | None = None,
         freshness: Freshness | None = None,
+        techniques: Techniques | None = None,
     ) -> None:
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
         self._journal = journal
-        self._freshness = freshness
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
         self._settling = Settling(documents, sender.clock)
+        self._experience = Experience()
+        self._context = partial(
+            TaskContext,
+            sender.clock,
+            sender.directory,
+            sender,
+            documents=documents,
+            freshness=freshness,
+            experience=self._experience,
+            techniques=techniques or Techniques(),
+        )
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
@@ -85,8 +96,6 @@ class TaskEngine:
         self._roles: dict[str, Role] = {}
         """Every role ever seen: one whose only replica restarts just now still counts."""
         self._scanning: asyncio.Task[None] | None = None
-        self._task_s = 1.0
-        """How long a task takes, as a moving average."""
 
     # ---- life ------------------------------------------------------------------------------
 
@@ -234,7 +243,7 @@ class TaskEngine:
 
     def _admit(self) -> None:
         tasks = len(self._runs.keys() | self._claims.keys())
-        wait_s = retry_after_s(tasks, self._tasks_max, self._task_s)
+        wait_s = retry_after_s(tasks, self._tasks_max, self._experience.task_s)
         if wait_s is None:
             return
         self.statistics.refused += 1
@@ -275,16 +284,7 @@ class TaskEngine:
         view: View | None = None,
     ) -> TaskRun:
         roles = await self.roles(role_of(self._sender.exchange.agent))
-        sender = self._sender
-        context = TaskContext(
-            sender.clock,
-            sender.directory,
-            sender,
-            deadline,
-            trace,
-            self._settling.documents,
-            self._freshness,
-        )
+        context = self._context(deadline, trace)
         run = TaskRun(self._manager, context, journal, roles, self._settling)
         self._runs[journal.task] = run
         began_at = self._sender.clock.now()
@@ -294,7 +294,9 @@ class TaskEngine:
             if isinstance(outcome.result(), ClusterError):
                 self.statistics.fenced += 1
             else:
-                self._task_s = task_s_after(self._task_s, self._sender.clock.now() - began_at)
+                self._experience.task_s = task_s_after(
+                    self._experience.task_s, self._sender.clock.now() - began_at
+                )
 
         run.ended.add_done_callback(ended)
         if view is not None:

@@ -36,6 +36,7 @@ class PlanRun:
         propose: has the Manager plan.
         do_step: has a step done; the journal then has what it came to.
         on_ended: told of each step that has ended, the planning too.
+        get_ready: tells of a step that can't begin yet whoever will get it; twice is once.
     """
 
     def __init__(
@@ -45,12 +46,15 @@ class PlanRun:
         propose: Propose,
         do_step: Callable[[DoStep], Awaitable[None]],
         on_ended: Callable[[StepId], Awaitable[None]],
+        *,
+        get_ready: Callable[[Step], None],
     ) -> None:
         self._story = story
         self._context = context
         self._propose = propose
         self._do_step = do_step
         self._on_ended = on_ended
+        self._get_ready = get_ready
         self._planned: set[StepId] = set()
         self._begun: dict[StepId, Step] = {}
         """What is being done, or was, in this term; the history may not have it yet."""
@@ -88,6 +92,9 @@ class PlanRun:
                 self._story.show(StepPlanned(step), step.id)
         await self._story.record(PlanReady(plan, degraded, self._spent))
         self._start_ready()
+        for step in plan.steps:
+            if step.id not in self._begun:
+                self._get_ready(step)
         await self._on_ended(PLAN_STEP)
 
     async def _proposed(self, roles: tuple[Role, ...]) -> tuple[Plan, tuple[str, ...]]:
@@ -111,11 +118,15 @@ class PlanRun:
         if step.id in self._planned:
             _log.warning("step %s of %s is planned twice", step.id, self._context.trace.task)
             return
+        if not self._context.techniques.streams_plan:
+            return  # the whole plan has it
         self._planned.add(step.id)
         self._story.begin(StepPlanned(step), step.id, self._context.agent)
         history = self._story.history
         if history.may_begin(step):
             self._start(DoStep(step, history.needed(step)))
+        else:
+            self._get_ready(step)
 
     def on_said(self, detail: object) -> None:
         """Show what the Manager says while it plans."""

@@ -16,6 +16,7 @@ from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import Spent, StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
+from cluster.kernel.tasks.durations import WorkKind
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
@@ -27,6 +28,7 @@ from cluster.kernel.tasks.retries import (
     step_failed,
     step_stale,
 )
+from cluster.kernel.tasks.schedule import allowed_s, priorities
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
 from cluster.kernel.usage import Usage
@@ -58,12 +60,19 @@ class StepRun(Unobserved):
     """Has one step done, by one agent after another where one fails."""
 
     def __init__(
-        self, story: TaskStory, context: TaskContext, order: DoStep, deadline: Deadline
+        self,
+        story: TaskStory,
+        context: TaskContext,
+        order: DoStep,
+        deadline: Deadline,
+        ready: AgentId | None = None,
     ) -> None:
         self._story = story
         self._context = context
         self._order = order
         self._deadline = deadline
+        self._ready = ready
+        """Who was told that it will get the step."""
         roles = (order.step.agent, *order.step.alternatives)
         self._tries = first_try(order.attempt, order.agent, roles)
         self._redo = order.redo
@@ -92,6 +101,9 @@ class StepRun(Unobserved):
                 result = Outcome(None, self._without(), failure_from_error(error))
             judged = await self._judged(result, self._context.clock.now() - began_at)
             if isinstance(judged, Accepted):
+                if result.failure is None:
+                    took_s = self._context.clock.now() - began_at
+                    self._context.experience.learn(self._tries.roles[0], WorkKind.STEP, took_s)
                 await self._end(result, judged)
                 return
             await self._begin_redo(result, judged)
@@ -126,6 +138,7 @@ class StepRun(Unobserved):
             self._tries = replace(self._tries, agent=agent)
         started = StepStarted(self._tries.attempt, self._tries.reason)
         await self._story.record(started, step.id, agent)
+        durations = self._context.experience.durations
         assignment = Assignment(
             step.id,
             step.instruction,
@@ -134,11 +147,13 @@ class StepRun(Unobserved):
             submitted.collection,
             self._redo,
             history.missing(step),
+            priorities(history.sealed, durations).get(step.id, 0.0),
         )
         self._missing = assignment.missing
-        deadline = self._deadline
-        if step.allowed_s:
-            deadline = deadline.sooner(step.allowed_s, self._context.clock.now())
+        now = self._context.clock.now()
+        left_s = self._deadline.remaining_s(now)
+        may_take_s = allowed_s(step, history.sealed, durations, left_s, set(history.finished))
+        deadline = self._deadline.sooner(may_take_s, now)
         ask = self._context.envelope(
             agent, assignment, assignment.turn_step, deadline, trust=_trust(assignment)
         )
@@ -157,7 +172,8 @@ class StepRun(Unobserved):
         wait = RoleWait.begin(self._deadline.at, context.clock.now())
         while True:
             try:
-                return await context.asker.replica_of(self._tries.roles[0], self._tries.avoid)
+                role, avoid = self._tries.roles[0], self._tries.avoid
+                return await context.asker.replica_of(role, avoid, self._ready)
             except ClusterError as error:
                 if role_missing(wait, error, context.clock.now()) is Retry.NEVER:
                     raise

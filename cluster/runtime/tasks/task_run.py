@@ -32,10 +32,11 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
 from cluster.kernel.tasks.history import Compose, DoStep
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
-from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal, PlanRequest, Role
+from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal, PlanRequest, Role, Step
 from cluster.memory.journal.port import ENDED_KEPT_S
 from cluster.runtime.tasks.conflicts import ConflictDesk
 from cluster.runtime.tasks.context import OwnTurn, TaskContext
+from cluster.runtime.tasks.getting_ready import GettingReady
 from cluster.runtime.tasks.plan_run import PlanRun
 from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
@@ -72,6 +73,7 @@ class TaskRun:
         self._settling = settling
         self._conflicts = ConflictDesk(self.story, context, self._decide)
         self._topics = TopicDesk(self.story, context, settling)
+        self._getting_ready = GettingReady(context)
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -130,6 +132,7 @@ class TaskRun:
             await asyncio.gather(work, return_exceptions=True)
             await self._conflicts.close()
             await self._topics.close()
+            await self._getting_ready.close()
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
@@ -152,7 +155,14 @@ class TaskRun:
             self._settling.step_ended(self._journal.task, step)
         self._topics.begin()
         self._steps_deadline = self._context.share(1 - ANSWER_SHARE)
-        plan_run = PlanRun(self.story, self._context, self._plan, self._do_step, self._step_ended)
+        plan_run = PlanRun(
+            self.story,
+            self._context,
+            self._plan,
+            self._do_step,
+            self._step_ended,
+            get_ready=self._get_ready,
+        )
         await plan_run.run(self._roles)
         [order] = history.orders()
         assert isinstance(order, Compose)
@@ -165,8 +175,13 @@ class TaskRun:
         deadline = self._context.share(PLAN_SHARE)
         return await self._ask_manager(request, PLAN_STEP, deadline, PlanProposal, plan_run)
 
+    def _get_ready(self, step: Step) -> None:
+        if self._context.techniques.prepares:
+            self._getting_ready.begin(step, self.story.submitted)
+
     async def _do_step(self, order: DoStep) -> None:
-        await StepRun(self.story, self._context, order, self._steps_deadline).run()
+        ready = self._getting_ready.take(order.step.id)
+        await StepRun(self.story, self._context, order, self._steps_deadline, ready).run()
 
     async def _step_ended(self, step: StepId) -> None:
         self._settling.step_ended(self._journal.task, step)

@@ -1,13 +1,16 @@
-"""What an agent is to the runtime: a port with two optional sides.
+"""What an agent is to the runtime: a port with optional sides.
 
-A user's agent is a `Handler`; the task engine is a `Service` and a `TaskOwner` as well.
+A user's agent is a `Handler`, and may be `Preparing`; the task engine is a `Service` and a
+`TaskOwner` as well.
 """
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from cluster.kernel.preparing import PrepareContext
 from cluster.kernel.turn import Turn
+from cluster.kernel.vocabulary import Prepare
 
 
 class Handler(Protocol):
@@ -32,6 +35,18 @@ class Service(Protocol):
 
     async def cancelled(self, message: object, turn: Turn) -> None:
         """A message was cancelled before its turn started."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A handler that gets ready for steps that it is told of before they can start."""
+
+    async def prepare(self, prepare: Prepare, context: PrepareContext, /) -> object:
+        """Return what the turn of the step finds as `Turn.prepared`; it may never come.
+
+        Whatever it raises is passed over: the turn then does without.
+        """
         ...
 
 

@@ -30,7 +30,8 @@ from cluster.runtime.messaging.alarm import Alarm
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.turns.eager import SharedTasks
-from cluster.runtime.turns.handler import Handler
+from cluster.runtime.turns.handler import Handler, Preparing
+from cluster.runtime.turns.preparations import PREPARE, Preparations
 from cluster.runtime.turns.replies import Replies, Result
 from cluster.runtime.turns.step_records import StepRecords
 from cluster.runtime.turns.turn_body import TurnBody
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 QUEUED_MAX = 1024
 
+_TELL = Kind.TELL
 _RUNNING, _DISMISSED, _ANSWERED = Phase.RUNNING, Phase.DISMISSED, Phase.ANSWERED
 """Of an enum a member is looked up at some cost, which a message need not pay."""
 
@@ -76,8 +78,18 @@ class TurnRunner:
         self._cancelled_early = EarlyCancels()
         self._is_stopping = False
         self._alarm: Alarm[Work] = Alarm(sender.clock, self._expire)
+        self._preparations: Preparations | None = None
+        if isinstance(handler, Preparing):
+            self._preparations = Preparations(handler, sender)
         body = TurnBody(
-            self, handler, sender, self._replies, records=records, documents=documents, spans=spans
+            self,
+            handler,
+            sender,
+            self._replies,
+            records=records,
+            documents=documents,
+            spans=spans,
+            preparations=self._preparations,
         )
         self._tasks = SharedTasks(body.run, self._on_wait, f"turn of {sender.exchange.agent}")
         self.attached = 0
@@ -101,6 +113,9 @@ class TurnRunner:
         """
         if self._is_stopping:
             self._replies.refuse_stopping(envelope)
+            return False
+        if envelope.kind is _TELL and envelope.body_type == PREPARE:
+            self._prepare(envelope)
             return False
         step_key = step_key_of(envelope)
         if step_key is not None and self._attach(envelope, self._by_step.get(step_key)):
@@ -128,6 +143,14 @@ class TurnRunner:
         self.start_turns()
         return False
 
+    def _prepare(self, envelope: Envelope) -> None:
+        """Get ready for a step to come, beside all turns; an agent may know nothing of that."""
+        self._sender.exchange.told(envelope)  # whatever becomes of it, nobody tells it again
+        if envelope.id in self._cancelled_early:
+            self._cancelled_early.drop(envelope.id)
+        elif self._preparations is not None:
+            self._preparations.begin(envelope)
+
     def _attach(self, envelope: Envelope, work: Work | None) -> bool:
         """Let one more asker wait for a step that is under way; say whether it is."""
         if work is None or not may_join(work.ending, len(work.askers)):
@@ -143,10 +166,13 @@ class TurnRunner:
         if work is not None:
             self._leave(work, envelope.cause, Ending.CANCELLED)
             return
-        self._cancelled_early.add(envelope.cause)
+        if self._preparations is None or not self._preparations.on_cancel(envelope.cause):
+            self._cancelled_early.add(envelope.cause)
 
     def on_asker_gone(self, asker: AgentId) -> None:
         """End everything that an agent asked for which can't be reached any longer."""
+        if self._preparations is not None:
+            self._preparations.on_asker_gone(asker)
         gone = [ask for ask, work in self._work.items() for e in work.askers if e.sender == asker]
         for ask in dict.fromkeys(gone):
             work = self._work[ask]
@@ -247,6 +273,8 @@ class TurnRunner:
     async def _end_all(self, timeout_s: float) -> None:
         for work in list(self._work.values()):
             self._end(work, Ending.STOPPING)
+        if self._preparations is not None:
+            await self._preparations.close()
         await self._tasks.wait(timeout_s)
         self._alarm.close()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from cluster.memory.state.host.attempt import EditAttempt
     from cluster.memory.state.host.documents import Documents
 
+TakePrepared = Callable[[TaskId, StepId], Awaitable[object]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +43,8 @@ class RunningTurn(SharingTurn):
     step: StepId
     marks: StepMarks | None = None
     """Where the result of its step is recorded; None where it does none of a plan."""
+    take_prepared: TakePrepared | None = None
+    """Hands over what its agent has got ready for a step; None where it does no such thing."""
 
     @property
     def task(self) -> TaskId:
@@ -59,6 +64,12 @@ class RunningTurn(SharingTurn):
     def remaining_s(self) -> float:
         """Return the seconds left."""
         return self.deadline.remaining_s(self.sender.clock.now())
+
+    async def prepared(self) -> object:
+        """Return what the agent's `prepare` has come to for this step; None where it has not."""
+        if self.take_prepared is None:
+            return None
+        return await self.take_prepared(self.task, self.step)
 
     async def begin_attempt(self, documents: Documents) -> EditAttempt:
         """Return the author of all that is edited: an attempt at its step, or else the message.

@@ -23,6 +23,7 @@ from cluster.runtime.messaging.asks import FAILURE_TYPE
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.turns.handler import Handler, Service
+from cluster.runtime.turns.preparations import Preparations
 from cluster.runtime.turns.replies import Replies, Result
 from cluster.runtime.turns.running_turn import RunningTurn
 from cluster.runtime.turns.step_records import StepRecords
@@ -62,6 +63,7 @@ class TurnBody:
         records: StepRecords | None,
         documents: Documents | None,
         spans: Spans | None,
+        preparations: Preparations | None,
     ) -> None:
         self._keeper = keeper
         self._handler = handler
@@ -70,6 +72,7 @@ class TurnBody:
         self._records = records
         self._documents = documents
         self._spans = spans
+        self._preparations = preparations
 
     async def run(self, work: Work) -> None:
         """Run one turn to its end; containment point of everything an agent may raise."""
@@ -114,9 +117,10 @@ class TurnBody:
             )
         # A redo is queued as a step of its own, and is the same step to whoever does it.
         step = message.step if isinstance(message, Assignment) else envelope.step
-        return message, RunningTurn(
-            work, self._sender, Deadline(at), step, documents=self._documents
-        )
+        turn = RunningTurn(work, self._sender, Deadline(at), step, documents=self._documents)
+        if self._preparations is not None:
+            turn.take_prepared = self._preparations.take
+        return message, turn
 
     async def _ended_early(self, ending: Ending, message: object, turn: RunningTurn) -> Result:
         """Return what the askers of a turn are told that was ended before it began."""
@@ -136,6 +140,8 @@ class TurnBody:
             return self._replies.encoded(reply, None if saw.is_empty else saw)
         finally:
             turn.close()
+            if self._preparations is not None and isinstance(message, Assignment):
+                self._preparations.drop(turn.task, turn.step)  # which was not asked for
 
     async def _do_step(
         self, records: StepRecords, message: Assignment | TopicNews, turn: RunningTurn

@@ -19,9 +19,10 @@ from agents.researcher import (
 )
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import FindingReady, Spent
-from cluster.kernel.ids import StepId
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.preparing import PrepareContext
 from cluster.kernel.reads import SeenSource
-from cluster.kernel.vocabulary import Basis, Citation, Claim, Support
+from cluster.kernel.vocabulary import Basis, Citation, Claim, Prepare, Support
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
 from tests.support.recording_turn import RecordingTurn
 from tests.support.scripted_model import Reply, ScriptedModel
@@ -35,6 +36,7 @@ LIMITS = Passage(
 )
 PERSON = Passage("docs/people.md", 3, 3, "Ada Byron wrote the Zephyr cache in 2019.")
 QUESTION = "How many entries does the Zephyr cache hold, and who wrote it?"
+PREPARE_CONTEXT = PrepareContext(TaskId("t"), AgentId("researcher-0"))
 FIRST = Citation("docs/zephyr.md", 10, 10, "The Zephyr cache holds 512 entries.")
 SECOND = Citation("docs/people.md", 3, 3, "Ada Byron wrote the Zephyr cache in 2019.")
 
@@ -431,3 +433,58 @@ async def test_the_documents_that_are_cited_are_noted_and_those_that_were_only_f
     [namespace] = bench.turn.reads.saw().namespaces
     assert (namespace.namespace, namespace.version) == ("c", 7)
     assert namespace.sources == (SeenSource("docs/zephyr.md", "1a"),)
+
+
+async def prepared(bench: Bench) -> None:
+    """Have the agent prepare what `Bench.ask` asks."""
+    told = Prepare(StepId("r1"), QUESTION, "the goal", "c")
+    bench.turn.ready = await bench.agent.prepare(told, PREPARE_CONTEXT)
+
+
+async def test_what_was_searched_before_the_step_is_not_searched_again() -> None:
+    plain, ahead = (Bench("The Zephyr cache holds 512 entries [1].", LIMITS) for _ in range(2))
+    await prepared(ahead)
+    searched = list(ahead.knowledge.queries)
+
+    assert await ahead.ask() == await plain.ask()
+    assert ahead.knowledge.queries == searched == plain.knowledge.queries
+    assert ahead.turn.reads.saw() == plain.turn.reads.saw()
+
+
+async def test_what_was_prepared_from_older_documents_is_searched_anew() -> None:
+    bench = Bench("The Zephyr cache holds 512 entries [1].", LIMITS)
+    await prepared(bench)
+    bench.knowledge.version += 1
+
+    finding = await bench.ask()
+
+    assert finding.citations == (FIRST,)
+    [seen] = bench.turn.reads.saw().namespaces
+    assert seen.version == bench.knowledge.version
+
+
+async def test_what_was_prepared_for_another_question_is_not_used() -> None:
+    bench = Bench("The Zephyr cache holds 512 entries [1].", LIMITS)
+    await prepared(bench)
+    searches = len(bench.knowledge.queries)
+
+    await bench.ask("How many entries does the cache hold?")
+
+    assert len(bench.knowledge.queries) > searches
+
+
+async def test_what_earlier_steps_quoted_is_added_to_what_was_prepared() -> None:
+    bench = Bench("Ada Byron wrote the Zephyr cache in 2019 [2].", LIMITS)
+    await prepared(bench)
+    earlier = StepResult(StepId("r0"), "researcher", Finding("x [1].", (SECOND,)))
+
+    finding = await bench.ask(QUESTION, "c", earlier)
+
+    assert finding.citations == (SECOND,)
+
+
+async def test_nothing_is_prepared_without_documents() -> None:
+    bench = Bench("said")
+    told = Prepare(StepId("r1"), QUESTION, "the goal")
+
+    assert await bench.agent.prepare(told, PREPARE_CONTEXT) is None

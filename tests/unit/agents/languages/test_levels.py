@@ -13,7 +13,8 @@ import pytest
 from agents.answers.composition import composed
 from agents.answers.outcomes import outcomes_of
 from agents.evidence.words import language_of, without_citations
-from agents.researcher import grounded, laid_out
+from agents.ground import laid_out
+from agents.researcher import grounded
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
     UNVERIFIED_MARK,

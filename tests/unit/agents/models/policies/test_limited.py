@@ -30,6 +30,9 @@ class HeldModel:
         yield Delta(step)
         yield Finish("stop")
 
+    async def warm(self) -> None:
+        """Nothing to get ready."""
+
     async def close(self) -> None:
         self.is_closed = True
 

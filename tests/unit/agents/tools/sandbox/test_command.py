@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from agents.tools.sandbox.command import SandboxHandles, sandbox_command
+from agents.tools.sandbox.command import WAITING, Doorway, SandboxHandles, sandbox_command
 from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.sections import SandboxSettings
 
@@ -51,6 +51,14 @@ def test_the_program_runs_isolated_behind_the_resource_limits() -> None:
         "/usr/bin/prlimit --cpu=60:61 --as=536870912 --fsize=16777216 --nofile=256 --memlock=0 "
         "--core=1 --nproc=64 /usr/bin/python3.11 -I -u /program.py"
     )
+
+
+def test_a_sandbox_that_waits_has_the_same_walls_and_limits() -> None:
+    waiting = dataclasses.replace(HANDLES, source=Doorway("/dev/shm/x/y", 9))  # noqa: S108
+
+    expected = command().replace("--ro-bind-data 5 ", "--ro-bind /dev/shm/x/y ")
+    program = f"-c {WAITING} 9 /program.py"
+    assert command(handles=waiting) == expected.removesuffix("/program.py") + program
 
 
 def test_no_limit_is_above_what_the_caller_itself_has() -> None:

@@ -49,6 +49,15 @@ def test_what_was_released_is_left_alone() -> None:
         released.kill()
 
 
+def test_its_folder_goes_with_it_and_with_all_that_is_in_it() -> None:
+    guard = SandboxGuard()
+    (guard.folder / "program").touch()
+
+    guard.close()
+
+    assert not guard.folder.exists()
+
+
 def test_the_command_reads_nothing(guard: SandboxGuard) -> None:
     process = subprocess.run(
         guarded(["/bin/cat"]),

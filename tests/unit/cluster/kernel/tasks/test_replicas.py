@@ -22,6 +22,13 @@ def test_the_replica_with_the_least_of_our_own_asks_is_chosen() -> None:
     assert chosen.agent == OTHER
 
 
+def test_of_equally_busy_ones_the_one_that_is_ready_is_chosen() -> None:
+    both = [registered(ONE), registered(OTHER, load=3)]
+
+    assert choose_replica(both, {}, ready=OTHER) == both[1]
+    assert choose_replica(both, {OTHER: 1}, ready=OTHER) == both[0]
+
+
 def test_whom_to_avoid_is_chosen_only_where_there_is_no_other() -> None:
     only, both = [registered(ONE)], [registered(ONE), registered(OTHER, load=9)]
 

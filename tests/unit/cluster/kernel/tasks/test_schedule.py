@@ -8,9 +8,15 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks.durations import Durations
+from cluster.kernel.tasks.durations import Durations, WorkKind
 from cluster.kernel.tasks.lookahead import OpenStep
-from cluster.kernel.tasks.schedule import allowances, next_starts, open_steps, priorities
+from cluster.kernel.tasks.schedule import (
+    allowances,
+    allowed_s,
+    next_starts,
+    open_steps,
+    priorities,
+)
 from cluster.kernel.vocabulary import Step
 
 NOTHING_LEARNED = Durations()
@@ -217,3 +223,34 @@ def list_rule(steps: tuple[Step, ...], urgency: dict[StepId, float], limit: int)
         now = ends[ended]
         finished.add(ended)
     return now
+
+
+# ---- what a step that starts may take ----------------------------------------------------------
+
+
+def test_where_nobody_knows_how_long_steps_take_one_may_have_all_the_time_that_is_left() -> None:
+    steps = (step("a", 0.0), step("b", 0.0, "a"))
+
+    assert allowed_s(steps[0], steps, Durations(), 60.0, set()) == 60.0
+
+
+def test_a_step_gets_its_share_of_the_longest_path_once_durations_are_known() -> None:
+    known = Durations().observed("researcher", WorkKind.STEP, 2.0)
+    steps = (step("a", 0.0), step("b", 0.0, "a"))
+
+    assert allowed_s(steps[0], steps, known, 60.0, set()) == pytest.approx(30.0)
+    assert allowed_s(steps[1], steps, known, 50.0, {StepId("a")}) == pytest.approx(50.0)
+
+
+def test_a_share_is_a_few_times_what_the_step_usually_takes_at_least() -> None:
+    known = Durations().observed("researcher", WorkKind.STEP, 2.0)
+    steps = (step("a", 0.0), step("b", 0.0, "a"), step("c", 0.0, "b"), step("d", 0.0, "c"))
+
+    assert allowed_s(steps[0], steps, known, 10.0, set()) == pytest.approx(6.0)
+
+
+def test_a_bound_of_its_own_holds_as_far_as_there_is_time() -> None:
+    bounded = step("a", 0.0, allowed_s=3.0)
+
+    assert allowed_s(bounded, (bounded,), Durations(), 60.0, set()) == 3.0
+    assert allowed_s(bounded, (bounded,), Durations(), 2.0, set()) == 2.0

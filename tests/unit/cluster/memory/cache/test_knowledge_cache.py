@@ -340,3 +340,16 @@ async def test_only_the_beginning_of_an_endless_question_counts(
 
     assert (await knowledge.search(collection, "heap " * 1_000_000)).passages
     assert len(embedder.texts[-1]) == module.QUESTION_CHARS_MAX
+
+
+async def test_a_look_up_is_current_until_something_changes(
+    namespaces: CountingNamespaces, knowledge: KnowledgeCache, tmp_path: Path
+) -> None:
+    collection = await learned(namespaces, tmp_path, heaps=PAGE)
+    found = await knowledge.search(collection, "heap")
+    assert knowledge.is_current(found)
+
+    later = await learned(namespaces, tmp_path, more="More on the heap")
+    await knowledge.search(later, "heap")
+
+    assert not knowledge.is_current(found)

@@ -32,6 +32,7 @@ from cluster.kernel.vocabulary import (
     Step,
 )
 from cluster.memory.journal.local import LocalJournal
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.task_journal import EVENT
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster, until
@@ -304,3 +305,20 @@ async def test_what_planning_and_a_step_have_used_is_in_the_journal_alone() -> N
         assert spent["step_finished"] == Usage(1, completion_tokens=5, seconds=2.0, tool_s=0.5)
     told = [event.detail for event in shown if isinstance(event.detail, PlanReady | StepFinished)]
     assert [each.spent for each in told] == [None, None]
+
+
+async def test_with_streaming_off_a_step_waits_for_the_whole_plan() -> None:
+    manager, research = WritingManager(step("a"), rest=[step("b", "a")]), Research()
+    async with MemoryCluster(techniques=Techniques(streams_plan=False)) as cluster:
+        await cluster.add_manager(manager)
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: bool(manager.requests))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not research.begun
+        manager.go_on.set()
+
+        events = await events_until_end(task)
+
+    assert events[-1].detail == Answered(Answer("a b"))
