@@ -75,6 +75,10 @@ class Parts:
     """Whether the model is one of the catalogue: its programs are not offered in any doubt."""
     may_turn_strict: bool = False
     """Whether it is, for a text whose citations show that it can't be trusted."""
+    returns_early: bool = True
+    """Whether a text is used as soon as it is whole, before its stream has ended."""
+    judges_early: bool = True
+    """Whether the sentences of an answer are judged while the model writes it."""
     passages_max: int = PASSAGES_MAX
     """How many passages a question is answered from."""
     passage_chars_max: int | None = None
@@ -288,8 +292,9 @@ class Agent:
             priority=_PRIORITY.get(),
         )
         thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
+        tails = self._tails.of(turn) if self.parts.returns_early else None
         try:
-            return await thinking.run(self.parts.model, self._tails.of(turn))
+            return await thinking.run(self.parts.model, tails)
         finally:
             self.has_hidden_thoughts |= thinking.has_hidden_thought
 

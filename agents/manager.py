@@ -186,8 +186,9 @@ class Manager(Agent):
             may_turn_strict=self.parts.may_turn_strict,
         )
         # Of text that is void where it loops, or turns out to be a thought, nothing is shown early.
+        is_early = self.parts.judges_early
         is_shown = not (self.parts.cuts_loops or self.has_hidden_thoughts)
-        async with AnswerWriting(draft, turn, is_shown=is_shown) as writing:
+        async with AnswerWriting(draft, turn, is_early=is_early, is_shown=is_shown) as writing:
             try:
                 text = await self._answer_text(request, outcomes, turn, writing)
             except (ModelError, DeadlinePassed) as error:

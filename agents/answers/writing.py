@@ -43,12 +43,16 @@ class AnswerWriting:
     Args:
         draft: judges.
         turn: is told what is sure.
-        is_shown: whether anything is shown before the end; judged ahead it is all the same.
+        is_early: whether anything is judged before the end.
+        is_shown: whether it is shown then, too.
     """
 
-    def __init__(self, draft: JudgedDraft, turn: Turn, *, is_shown: bool) -> None:
+    def __init__(
+        self, draft: JudgedDraft, turn: Turn, *, is_early: bool = True, is_shown: bool
+    ) -> None:
         self._draft = draft
         self._turn = turn
+        self._is_early = is_early
         self._is_shown = is_shown
         self._pieces: list[str] = []
         self._is_stopped = False
@@ -102,6 +106,8 @@ class AnswerWriting:
         return bool(self._draft.shown)
 
     def _look(self) -> None:
+        if not self._is_early:
+            return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._judge(), name="judging the answer")
         else:

@@ -127,6 +127,19 @@ async def test_nothing_is_shown_early_where_it_may_be_void() -> None:
     assert turn.final() == []
 
 
+async def test_nothing_is_judged_early_where_that_is_switched_off() -> None:
+    turn = ShownTurn()
+    parts = Parts(
+        ScriptedModel({"manager": WHOLE}), FakeKnowledge(), FakeSandbox(), judges_early=False
+    )
+
+    answer = await Manager(parts).handle(REQUEST, turn)
+
+    assert isinstance(answer, Answer)
+    assert answer.text == WHOLE
+    assert turn.final() == []
+
+
 async def test_no_look_is_left_of_a_writing_that_is_given_up() -> None:
     async with writing_of(ShownTurn()) as writing:
         writing(BEGUN)

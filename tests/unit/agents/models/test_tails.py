@@ -49,8 +49,8 @@ class Asking(Agent):
 
     purpose = "Asks."
 
-    def __init__(self, model: HeldModel) -> None:
-        super().__init__(Parts(model, FakeKnowledge(), FakeSandbox()))
+    def __init__(self, model: HeldModel, *, returns_early: bool = True) -> None:
+        super().__init__(Parts(model, FakeKnowledge(), FakeSandbox(), returns_early=returns_early))
         self.model = model
         self.has_text = asyncio.Event()
         self.may_return = asyncio.Event()
@@ -208,6 +208,18 @@ async def test_text_that_may_be_reasoning_is_read_to_its_end() -> None:
     agent.model.may_end.set()
 
     assert await handling == "{2}"
+
+
+async def test_a_stream_is_read_to_its_end_where_returning_early_is_switched_off() -> None:
+    agent = Asking(HeldModel(WHOLE, [Finish("stop", 7, 2)]), returns_early=False)
+    agent.may_return.set()
+    handling = asyncio.create_task(agent.handle(Ask(), RecordingTurn("asking-0")))
+    await settled()
+    assert not agent.has_text.is_set()
+
+    agent.model.may_end.set()
+
+    assert await handling == "{}"
 
 
 async def test_closing_an_agent_ends_what_outlives_its_turns(
