@@ -20,7 +20,7 @@ from benchmarks.model_server import ModelServer, model_server
 from benchmarks.plain_cluster import PlainCluster, until
 from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
-from tests.support.plain import Followed, Holds, followed, is_, said, sandboxes
+from tests.support.plain import COLD, Followed, Holds, followed, is_, said, sandboxes
 from tests.support.sandbox import real_sandbox
 
 pytestmark = pytest.mark.integration
@@ -69,7 +69,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
         port: int = chosen.getsockname()[1]
     model = ModelSettings("openai:simulated", f"http://127.0.0.1:{port}/v1")
     folder = tmp_path_factory.mktemp("plain")
-    with PlainCluster(folder, model, concurrency={"coder": 1}) as cluster:
+    with PlainCluster(folder, model, settings=COLD, concurrency={"coder": 1}) as cluster:
         yield Plain(cluster, port)
 
 

@@ -35,7 +35,7 @@ from cluster.runtime.messaging.sender import Sender
 from cluster.transport.grpc_exchange import GrpcTransport
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import FunctionHandler
-from tests.support.plain import Followed, followed, is_, sandboxes
+from tests.support.plain import COLD, Followed, followed, is_, sandboxes
 from tests.support.sandbox import real_sandbox
 
 pytestmark = pytest.mark.integration
@@ -189,7 +189,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     model = ModelSettings("openai:simulated", f"http://127.0.0.1:{port}/v1")
     one_at_a_time = {"coder": 1}
     folder = tmp_path_factory.mktemp("plain")
-    with PlainCluster(folder, model, concurrency=one_at_a_time) as cluster:
+    with PlainCluster(folder, model, settings=COLD, concurrency=one_at_a_time) as cluster:
         plain = Plain(cluster, port)
         # What the agents import at first must not meet a short deadline.
         said = {"plan": plan("researcher", "coder"), "answer": QUICK}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.plain_cluster import PlainCluster, descendants
 from cluster.kernel.events import Event
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
+from cluster.settings.values import Settings
 
 Holds = Callable[[Event], bool]
+
+COLD = replace(Settings(), sandbox=replace(Settings().sandbox, warm=False))
+"""The settings of a cluster whose sandboxes are counted: none waits for a program."""
 
 
 def sandboxes(cluster: PlainCluster) -> list[str]:
