@@ -17,8 +17,10 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
-from agents.models.call import IsEnough, Thinking
+from agents.models.call import Thinking
 from agents.models.port import Asker, Message, Model, Request
+from agents.models.reply import IsEnough
+from agents.models.tails import Tails
 from agents.subscribing import subscribing_methods, woken
 from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.decisions import ConflictRequest
@@ -73,6 +75,10 @@ class Parts:
     """Whether the model is one of the catalogue: its programs are not offered in any doubt."""
     may_turn_strict: bool = False
     """Whether it is, for a text whose citations show that it can't be trusted."""
+    returns_early: bool = True
+    """Whether a text is used as soon as it is whole, before its stream has ended."""
+    judges_early: bool = True
+    """Whether the sentences of an answer are judged while the model writes it."""
     passages_max: int = PASSAGES_MAX
     """How many passages a question is answered from."""
     passage_chars_max: int | None = None
@@ -155,6 +161,9 @@ class Agent:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self._tails = Tails()
+        self.has_hidden_thoughts = False
+        """Whether a reply of its model has begun as a thought whose beginning nothing told."""
 
     def __init_subclass__(cls, **keywords: object) -> None:
         """Read the table of handled types; raises UsageError where two methods want the same."""
@@ -196,12 +205,17 @@ class Agent:
         to that for `Assignment` where there is none; a conflict of shared state to the method that
         decides its field, news of a topic to the one that subscribes to it.
 
+        What is left of a model's stream when its text is whole is read beside the turn, and ends
+        with it.
+
         Raises:
             UsageError: no method handles it.
+            ModelError: an endpoint has taken back what the turn has used.
         """
         before = _PRIORITY.set(priority_of(message))
         try:
-            return await self._handled(message, turn)
+            async with self._tails.during(turn):
+                return await self._handled(message, turn)
         finally:
             _PRIORITY.reset(before)
 
@@ -278,7 +292,11 @@ class Agent:
             priority=_PRIORITY.get(),
         )
         thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
-        return await thinking.run(self.parts.model)
+        tails = self._tails.of(turn) if self.parts.returns_early else None
+        try:
+            return await thinking.run(self.parts.model, tails)
+        finally:
+            self.has_hidden_thoughts |= thinking.has_hidden_thought
 
     async def warm(self) -> None:
         """Do what its first turn would have to wait for; its host calls it once it has started.
@@ -290,6 +308,7 @@ class Agent:
     async def close(self) -> None:
         """Give the model's connections back and kill what still runs in the sandbox."""
         try:
+            await self._tails.close()
             await self.parts.sandbox.close()
         finally:
             await self.parts.model.close()

@@ -59,6 +59,8 @@ def build_agent(
             is_strict=support is SupportMode.STRICT or (is_auto and is_embedded),
             may_turn_strict=is_auto and not is_embedded,
             is_embedded=is_embedded,
+            returns_early=model.early_return,
+            judges_early=answer.judge_early,
             cuts_loops=is_embedded,
             passages_max=LOCAL_PASSAGES_MAX if uri.is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,

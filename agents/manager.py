@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from agents.agent import Agent, handles
-from agents.answers.composition import composed, floor
+from agents.answers.composition import Grounds, floor
+from agents.answers.draft import AnswerDraft
 from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
+from agents.answers.writing import AnswerWriting
 from agents.deciding import choice_schema, chosen
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
@@ -177,35 +180,43 @@ class Manager(Agent):
         return replace(answer, degraded=degraded)
 
     async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
-        prompt = answer_prompt(
-            request.goal, results_text(outcomes), tuple(outcomes.failures.values())
+        draft = AnswerDraft(
+            partial(Grounds, request.goal, outcomes),
+            is_strict=self.parts.is_strict,
+            may_turn_strict=self.parts.may_turn_strict,
         )
-        try:
-            text = await self.think(
-                turn,
-                MANAGER_ANSWER_STRICT if self.parts.is_strict else MANAGER_ANSWER,
-                prompt,
-                tokens_max=ANSWER_TOKENS_MAX,
-            )
-        except (ModelError, DeadlinePassed) as error:
-            reason = f"The answer is put together from the results as they stand: {error}."
-        else:
-            answer = await asyncio.to_thread(
-                composed,
-                text,
-                request.goal,
-                outcomes,
-                is_strict=self.parts.is_strict,
-                may_turn_strict=self.parts.may_turn_strict,
-            )
-            if answer is not None:
-                return answer
-            reason = (
-                "The answer is put together from the results as they stand: they did not support "
-                "what the model wrote."
-            )
-        turn.emit(FellBack("answer", reason))
-        return floor(outcomes, reason)
+        # Of text that is void where it loops, or turns out to be a thought, nothing is shown early.
+        is_early = self.parts.judges_early
+        is_shown = not (self.parts.cuts_loops or self.has_hidden_thoughts)
+        async with AnswerWriting(draft, turn, is_early=is_early, is_shown=is_shown) as writing:
+            try:
+                text = await self._answer_text(request, outcomes, turn, writing)
+            except (ModelError, DeadlinePassed) as error:
+                reason = f"The answer is put together from the results as they stand: {error}."
+            else:
+                answer = await writing.answer(text)
+                if answer is not None:
+                    return answer
+                reason = (
+                    "The answer is put together from the results as they stand: they did not "
+                    "support what the model wrote."
+                )
+            turn.emit(FellBack("answer", reason))
+            plain = floor(outcomes, reason)
+            begun = await writing.answer(plain.text) if writing.has_shown else None
+        return replace(begun, degraded=(*begun.degraded, reason)) if begun is not None else plain
+
+    async def _answer_text(
+        self, request: ComposeRequest, outcomes: Outcomes, turn: Turn, writing: AnswerWriting
+    ) -> str:
+        failures = tuple(outcomes.failures.values())
+        return await self.think(
+            turn,
+            MANAGER_ANSWER_STRICT if self.parts.is_strict else MANAGER_ANSWER,
+            answer_prompt(request.goal, results_text(outcomes), failures),
+            tokens_max=ANSWER_TOKENS_MAX,
+            is_enough=writing,
+        )
 
     @handles(VerifyRequest)
     async def verify(self, request: VerifyRequest, turn: Turn) -> Corrections:

@@ -17,6 +17,7 @@ from agents.evidence.features import Sources
 from agents.evidence.markdown import (
     BlockKind,
     CitationList,
+    Judged,
     Ruling,
     blocks,
     judged,
@@ -38,6 +39,46 @@ _FREE = Ruling(None)
 _HIDDEN = Ruling(None, is_shown=False)
 
 
+class Grounds:
+    """What a text can be held against: the results of a plan, laid out once for all its sentences.
+
+    One thread at a time may use it: it remembers what it has judged.
+    """
+
+    def __init__(self, goal: str, outcomes: Outcomes) -> None:
+        instructions = "\n".join(step.instruction for step in outcomes.plan)
+        self.known = f"{goal}\n{instructions}"
+        self.outcomes = outcomes
+        self.passages = outcomes.passages
+        self.sources = Sources([(passage.text, place_of(passage)) for passage in self.passages])
+        self.by_passages = SentenceJudge(self.sources, self.known)
+        self.backed = {_keys(claim.text): claim for claim in _backed(outcomes, set())}
+        self.printed = [Printed(made.program, goal) for made in outcomes.programs]
+        others = Sources([(text, "") for text in outcomes.others.values()])
+        self.by_others = SentenceJudge(others, self.known)
+        shown = [made.program.source for made in outcomes.programs]
+        shown += [made.program.run.stdout for made in outcomes.programs if made.program.run]
+        shown += [finding.text for finding in outcomes.findings.values()]
+        self.lines = {line.strip() for text in shown for line in text.splitlines()}
+
+    def prose(self, text: str, *, is_strict: bool) -> str:
+        """Return what is shown of a text, by itself; empty where that makes no answer."""
+        judge = _ResultJudge(self, is_strict=is_strict)
+        result = judged(text, judge)
+        return result.text if judge.makes_answer(result) else ""
+
+    def answer(
+        self, text: str, *, is_strict: bool = False, may_turn_strict: bool = False
+    ) -> Answer | None:
+        """Return the answer in a text, as `composed` does."""
+        judge = _ResultJudge(self, is_strict=is_strict)
+        result = judged(text, judge)
+        if may_turn_strict and judge.is_astray:
+            strict = self.answer(text, is_strict=True)
+            return strict and replace(strict, degraded=(*strict.degraded, ASTRAY))
+        return _made(result, judge, self.outcomes) if judge.makes_answer(result) else None
+
+
 def composed(
     text: str,
     goal: str,
@@ -50,15 +91,11 @@ def composed(
 
     Programs and their output are appended where the text doesn't show them.
     """
-    passages = outcomes.passages
-    sources = Sources([(passage.text, place_of(passage)) for passage in passages])
-    judge = _ResultJudge(goal, outcomes, sources, is_strict=is_strict)
-    result = judged(text, judge)
-    if may_turn_strict and judge.is_astray:
-        strict = composed(text, goal, outcomes, is_strict=True)
-        return strict and replace(strict, degraded=(*strict.degraded, ASTRAY))
-    if not result.claims and not judge.has_own_words and not judge.denials:
-        return None
+    grounds = Grounds(goal, outcomes)
+    return grounds.answer(text, is_strict=is_strict, may_turn_strict=may_turn_strict)
+
+
+def _made(result: Judged, judge: _ResultJudge, outcomes: Outcomes) -> Answer:
     degraded: list[str] = []
     prose, citations, claims = result.text, judge.citations.all(), result.claims
     is_uncited = bool(outcomes.citations) and not citations
@@ -142,24 +179,24 @@ def _keys(sentence: str) -> tuple[str, ...]:
 class _ResultJudge:
     """Rules by what the results of a plan say; see `agents.evidence.markdown.Editor`."""
 
-    def __init__(self, goal: str, outcomes: Outcomes, sources: Sources, *, is_strict: bool) -> None:
+    def __init__(self, grounds: Grounds, *, is_strict: bool) -> None:
         self.citations = CitationList()
         self.has_own_words = False
-        self._outcomes = outcomes
-        self._passages = outcomes.passages
-        instructions = "\n".join(step.instruction for step in outcomes.plan)
-        known = f"{goal}\n{instructions}"
-        self._by_passages = PassageJudge(self._passages, known, sources, is_strict=is_strict)
-        self._backed = {_keys(claim.text): claim for claim in _backed(outcomes, set())}
-        self._printed = [Printed(made.program, goal) for made in outcomes.programs]
-        others = Sources([(text, "") for text in outcomes.others.values()])
-        self._others = SentenceJudge(others, known)
-        shown = [made.program.source for made in outcomes.programs]
-        shown += [made.program.run.stdout for made in outcomes.programs if made.program.run]
-        shown += [finding.text for finding in outcomes.findings.values()]
-        self._lines = {line.strip() for text in shown for line in text.splitlines()}
+        self._grounds = grounds
+        self._outcomes = grounds.outcomes
+        self._by_passages = PassageJudge(
+            grounds.passages,
+            grounds.known,
+            grounds.sources,
+            is_strict=is_strict,
+            judge=grounds.by_passages,
+        )
         self._cited = 0
         self._wrong = 0
+
+    def makes_answer(self, result: Judged) -> bool:
+        """Say whether what is left of a text answers anything."""
+        return bool(result.claims or self.has_own_words or self.denials)
 
     @property
     def denials(self) -> int:
@@ -183,10 +220,10 @@ class _ResultJudge:
         )
         if ruling.citations:
             return self._numbered(ruling)
-        printed = [at for at, each in enumerate(self._printed) if each.says(text)]
+        printed = [at for at, each in enumerate(self._grounds.printed) if each.says(text)]
         if printed:
             return Ruling(Support.QUOTED, programs=tuple(printed))
-        if self._others.verdict(text).level.is_backed:
+        if self._grounds.by_others.verdict(text).level.is_backed:
             return Ruling(Support.QUOTED)
         if self._denies(text):
             return Ruling(None, reason=Reason.NUMBER, is_shown=False)
@@ -197,7 +234,7 @@ class _ResultJudge:
 
     def _copied(self, text: str) -> Ruling | None:
         """Return the ruling on a sentence that a finding has in the same words, with its source."""
-        claim = self._backed.get(_keys(text))
+        claim = self._grounds.backed.get(_keys(text))
         if claim is None:
             return None
         quotes = [self._outcomes.citations[at] for at in claim.citations]
@@ -206,14 +243,16 @@ class _ResultJudge:
     def _denies(self, text: str) -> bool:
         """Say whether a sentence says of a program's output what it did not print."""
         return (
-            bool(self._printed)
+            bool(self._grounds.printed)
             and is_about_output(text)
-            and all(each.denies(text) for each in self._printed)
+            and all(each.denies(text) for each in self._grounds.printed)
         )
 
     def _is_free(self, text: str) -> bool:
         """Say whether nothing could back or deny a sentence: there are no documents."""
-        is_denied = bool(self._printed) and all(each.denies(text) for each in self._printed)
+        is_denied = bool(self._grounds.printed) and all(
+            each.denies(text) for each in self._grounds.printed
+        )
         return self._outcomes.is_unbacked and not is_denied
 
     def _passage_numbers(self, cited: Sequence[int]) -> list[int]:
@@ -223,7 +262,7 @@ class _ResultJudge:
         ]
         return [
             number
-            for number, passage in enumerate(self._passages, start=1)
+            for number, passage in enumerate(self._grounds.passages, start=1)
             if any(lies_in(quote, passage) for quote in quotes)
         ]
 
@@ -252,9 +291,9 @@ class _ResultJudge:
 
     def code(self, body: str) -> Ruling:
         lines = [line.strip() for line in body.splitlines() if line.strip()]
-        if self._outcomes.is_unbacked and not self._printed:
+        if self._outcomes.is_unbacked and not self._grounds.printed:
             return _FREE
-        if self._printed and all(line in self._lines for line in lines):
+        if self._grounds.printed and all(line in self._grounds.lines for line in lines):
             return _FREE
         ruling = self._by_passages.code(body)
         is_coded = any(step.agent == CODER for step in self._outcomes.plan)

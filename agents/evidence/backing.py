@@ -53,15 +53,24 @@ class PassageJudge:
     """Rules by passages; see `agents.evidence.markdown.Editor`."""
 
     def __init__(
-        self, passages: Sequence[Passage], known: str, sources: Sources, *, is_strict: bool
+        self,
+        passages: Sequence[Passage],
+        known: str,
+        sources: Sources,
+        *,
+        is_strict: bool,
+        judge: Judge | None = None,
     ) -> None:
-        """Take the passages, what needs no source (question, goal), and the passages laid out."""
+        """Take the passages, what needs no source (question, goal), and the passages laid out.
+
+        ``judge`` is one of the same that has judged before; what it did is not done again.
+        """
         self.citations = CitationList()
         self.denials = 0
         """Sentences that say the documents are silent."""
         self._passages = passages
         self._is_strict = is_strict
-        self._judge = Judge(sources, known)
+        self._judge = judge or Judge(sources, known)
         self._asked = [topic_of(line) for line in known.splitlines()]
         self._lines = {line.strip(): p for p in passages for line in p.text.splitlines()}
         self._used: dict[int, None] = {}

@@ -102,14 +102,23 @@ class Judge:
         said = [words(known, sources.language), *sources.titles]
         self._known = frozenset(word.key for each in said for word in each if word.has_content)
         self._all = (1 << len(sources.titles)) - 1
+        self._verdicts: dict[tuple[str, tuple[int, ...]], Verdict] = {}
+        """All there were: a text that is being written is judged again and again."""
 
     def verdict(self, sentence: str, cited: Sequence[int] = ()) -> Verdict:
-        """Return the level of a sentence.
+        """Return the level of a sentence, always the same.
 
         Args:
             sentence: with or without Markdown and citations.
             cited: indexes of the passages it names; the others are looked at where they don't do.
         """
+        asked = (sentence, tuple(cited))
+        found = self._verdicts.get(asked)
+        if found is None:
+            found = self._verdicts[asked] = self._verdict(sentence, cited)
+        return found
+
+    def _verdict(self, sentence: str, cited: Sequence[int]) -> Verdict:
         claim = words(sentence, self.sources.language)
         if not any(word.has_content for word in claim) or not self.sources.units:
             return Verdict(Level.UNVERIFIED)

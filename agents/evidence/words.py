@@ -231,6 +231,8 @@ _HAN = re.compile(r"[㐀-鿿]")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SAMPLE_LENGTH = 2_000
+LANGUAGES: Final = frozenset({*_GLUE, "en", "ja", "zh", "ru"})
+"""All that `language_of` may return."""
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cluster.cli.console import printable
 from cluster.kernel.events import (
@@ -35,6 +36,16 @@ TAIL_CHARS_MAX = 400
 """How much of an agent's newest thought is kept to be shown."""
 
 
+class Thoughts(StrEnum):
+    """How much of what models say is shown while they do; the values of ``--thoughts``."""
+
+    NONE = "none"
+    SUMMARY = "summary"
+    """That they think or write and how much, and sentences that stand in the answer."""
+    ALL = "all"
+    """Every word, reasoning too."""
+
+
 @dataclass(slots=True)
 class Row:
     """One agent's line; changes with its events."""
@@ -52,7 +63,8 @@ class Row:
 class Board:
     """The rows of all agents that have done something in this task."""
 
-    def __init__(self) -> None:
+    def __init__(self, thoughts: Thoughts = Thoughts.SUMMARY) -> None:
+        self._thoughts = thoughts
         self._rows: dict[AgentId, Row] = {}
 
     def rows(self) -> list[Row]:
@@ -62,19 +74,33 @@ class Board:
     def observe(self, event: Event) -> Row | None:
         """Take in an event and return the row it changed; None where it changed none."""
         said = describe(event.detail)
-        if not event.agent or not (said or isinstance(event.detail, Thought)):
+        thought = event.detail if isinstance(event.detail, Thought) else None
+        is_hidden = thought is not None and self._thoughts is Thoughts.NONE
+        if not event.agent or is_hidden or not (said or thought):
             return None
         row = self._rows.setdefault(event.agent, Row(event.agent))
         if event.step and event.step != row.step:
             row.step, row.thought, row.thought_chars = event.step, "", 0
-        row.is_thinking = isinstance(event.detail, Thought)
-        if isinstance(event.detail, Thought):
-            row.doing = "thinking"
-            row.thought_chars += len(event.detail.text)
-            row.thought = printable(row.thought + event.detail.text)[-TAIL_CHARS_MAX:]
+        row.is_thinking = thought is not None
+        if thought is not None:
+            self._think(row, thought)
         else:
             row.doing = printable(said)
         return row
+
+    def _think(self, row: Row, thought: Thought) -> None:
+        """Note what was thought; in a summary only what is final is told."""
+        is_all = self._thoughts is Thoughts.ALL
+        if thought.is_final:
+            # All of it has been seen already where all is shown.
+            row.thought = row.thought if is_all else printable(thought.text)[-TAIL_CHARS_MAX:]
+            return
+        row.thought_chars += len(thought.text)
+        row.doing = "thinking"
+        if is_all:
+            row.thought = printable(row.thought + thought.text)[-TAIL_CHARS_MAX:]
+        elif not thought.is_reasoning:
+            row.doing = f"writing, {row.thought_chars:,} characters"
 
 
 def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind

@@ -120,6 +120,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     dry_run: bool = False
     save_plan: str | None = None
+    thoughts: str = "summary"
     json: bool = False
     events: str | None = None
     address: str | None = None
@@ -246,6 +247,13 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         "(default: chained)",
     )
     _add_workflow(parser)
+    add(
+        "--thoughts",
+        choices=("none", "summary", "all"),
+        default="summary",
+        help="what progress shows of what models say: nothing; how much, and the sentences of the "
+        "answer as they become certain; or every word, reasoning too (default: summary)",
+    )
     add("--json", action="store_true", help="print one JSON object instead of Markdown")
     add("--events", metavar="FILE", help="write each event as a line of JSON; `-` is stdout")
     where = (

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from cluster.cli.board import Board, Row
+from cluster.cli.board import Board, Row, Thoughts
 from cluster.cli.console import Console, printable
-from cluster.kernel.events import Event
+from cluster.cli.waits import Waits
+from cluster.kernel.events import Event, Thought
+from cluster.kernel.ids import AgentId
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -42,22 +45,23 @@ class Display(Protocol):
         ...
 
 
-def open_display(console: Console) -> Display:
+def open_display(console: Console, thoughts: Thoughts = Thoughts.SUMMARY) -> Display:
     """Return the display that fits stderr; the caller closes it."""
     if not console.err.isatty():
-        return PlainDisplay(console)
+        return PlainDisplay(console, thoughts)
     from rich.console import Console as RichConsole
 
-    return LiveDisplay(RichConsole(file=console.err, highlight=False))
+    return LiveDisplay(RichConsole(file=console.err, highlight=False), thoughts)
 
 
 class PlainDisplay:
     """One line for each event worth one; a stretch of thoughts is one line, not one a token."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, thoughts: Thoughts = Thoughts.SUMMARY) -> None:
         self._err = console.err
         self._note = console.note
-        self._board = Board()
+        self._thoughts = thoughts
+        self._board = Board(thoughts)
         self._thinking: set[tuple[str, str]] = set()
 
     def note(self, text: str) -> None:
@@ -74,15 +78,23 @@ class PlainDisplay:
         if row is None:
             return
         place = (row.agent, row.step)
+        if isinstance(event.detail, Thought) and event.detail.is_final:
+            self._line(event, row, f"says: {printable(event.detail.text).strip()}")
+            return
         if row.is_thinking and place in self._thinking:
             return
         if row.is_thinking:
             self._thinking.add(place)
         elif place in self._thinking:
             self._thinking.discard(place)
-            tail = f"...{row.thought[-_THOUGHT_CHARS:]}" if row.thought else ""
-            self._line(event, row, f"thought {row.thought_chars} characters: {tail}")
-        self._line(event, row, row.doing)
+            self._line(event, row, self._stretch(row))
+        self._line(event, row, row.doing if not row.is_thinking else "thinking")
+
+    def _stretch(self, row: Row) -> str:
+        """Say how much was thought, and how that ended where all is shown."""
+        said = f"thought {row.thought_chars} characters"
+        is_told = self._thoughts is Thoughts.ALL and row.thought
+        return f"{said}: ...{row.thought[-_THOUGHT_CHARS:]}" if is_told else said
 
     def _line(self, event: Event, row: Row, text: str) -> None:
         step = f" [{row.step}]" if row.step else ""
@@ -96,12 +108,19 @@ class PlainDisplay:
 class LiveDisplay:
     """A table that is redrawn in place, on the event loop's own time: no thread draws."""
 
-    def __init__(self, terminal: RichConsole) -> None:
+    def __init__(
+        self,
+        terminal: RichConsole,
+        thoughts: Thoughts = Thoughts.SUMMARY,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         from rich.live import Live
 
         self._terminal = terminal
-        self._board = Board()
-        self._started_at = time.monotonic()
+        self._board = Board(thoughts)
+        self._waits = Waits()
+        self._now = now
+        self._started_at = now()
         self._status = ""
         self._tick: asyncio.TimerHandle | None = None
         self._live = Live(console=terminal, auto_refresh=False, transient=True)
@@ -119,6 +138,7 @@ class LiveDisplay:
     def observe(self, event: Event) -> None:
         """Take the event in; the next tick shows it."""
         self._board.observe(event)
+        self._waits.observe(event, self._now())
 
     def close(self) -> None:
         """Erase the table and leave the cursor where it was."""
@@ -140,7 +160,7 @@ class LiveDisplay:
         from rich.text import Text
 
         rows = self._board.rows()
-        cells = [(row.agent, row.step, row.doing[:_DOING_COLUMNS]) for row in rows]
+        cells = [(row.agent, row.step, self._doing(row)[:_DOING_COLUMNS]) for row in rows]
         taken = sum(max(map(len, column)) + 1 for column in zip(*cells, strict=True))
         table = Table.grid(padding=(0, 1, 0, 0))
         for style in ("bold cyan", "magenta", "", "dim"):
@@ -148,9 +168,13 @@ class LiveDisplay:
         for row, (agent, step, doing) in zip(rows, cells, strict=True):
             thought = newest(row.thought, self._terminal.width - taken - 1)
             table.add_row(Text(agent), Text(step), Text(doing), Text(thought))
-        elapsed_s = time.monotonic() - self._started_at
+        elapsed_s = self._now() - self._started_at
         status = f"{elapsed_s:.1f} s  {self._status}"
         return Group(table, Text(status, style="green", no_wrap=True, overflow="ellipsis"))
+
+    def _doing(self, row: Row) -> str:
+        """Return what an agent does, or what it is waited for where it has been silent."""
+        return self._waits.said(AgentId(row.agent), self._now()) or row.doing
 
 
 def newest(text: str, columns: int) -> str:

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from cluster import Cluster
 from cluster.cli.answer import QUIET, correction_line, to_markdown
+from cluster.cli.board import Thoughts
 from cluster.cli.console import Console
 from cluster.cli.exits import exit_of_report
 from cluster.cli.options import Options
@@ -127,7 +128,7 @@ class Asked:
 async def _answer(asked: Asked, options: Options, console: Console, *, join: Join | None) -> int:
     exit_code = None
     configuration = asked.configuration
-    display = open_display(console)
+    display = open_display(console, Thoughts(options.thoughts))
     cluster = Cluster(configuration=configuration, on_note=display.note, join=join)
     try:
         if options.namespace and join is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.cli.answer import QUIET, to_markdown
+from cluster.cli.board import Thoughts
 from cluster.cli.console import Console, printable
 from cluster.cli.options import Options
 from cluster.cli.run import STDOUT, check_source, flags_of, read_goal
@@ -65,7 +66,8 @@ def submit(options: Options, console: Console) -> int | Coroutine[object, object
 
 def flags_of_job(options: Options) -> tuple[str, ...]:
     """Return the flags for the run there; events for a file here come with its stdout."""
-    where = ("--namespace", options.namespace) if options.namespace else ()
+    where: tuple[str, ...] = ("--namespace", options.namespace) if options.namespace else ()
+    where += ("--thoughts", options.thoughts) if options.thoughts != Thoughts.SUMMARY else ()
     if _is_separated(options):
         return (*where, "--events", STDOUT, "--json")
     events = () if options.events is None else ("--events", STDOUT)

@@ -46,6 +46,8 @@ class ModelSettings(Section):
     calls_max: int | None = None
     """How many calls each agent's process has under way at once, the most urgent ones first; any
     number without it. An endpoint that several agents call gets that many from each of them."""
+    early_return: bool = True
+    """Whether a plan or program is used as soon as it is whole, before its stream has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class AnswerSettings(Section):
     verify: Literal["off", "background"] = "off"
     """``background``: sentences that nothing backs are looked at again once the answer is out,
     where the driver that has submitted the goal waits for it."""
+    judge_early: bool = True
+    """Whether sentences are judged, and shown where they are certain, while others are written."""
 
 
 @dataclass(frozen=True, slots=True)

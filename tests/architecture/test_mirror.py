@@ -35,6 +35,8 @@ ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
     "agents.ground": "unit/agents/test_researcher.py",
     "agents.models.call": "unit/agents/test_agent.py",
+    "agents.models.bill": "unit/agents/models/test_tails.py",
+    "agents.models.reply": "unit/agents/test_agent.py",
     "agents.planning.drafts": "unit/agents/planning/test_plan_text.py",
     "agents.planning.fitting": "unit/agents/planning/test_mending.py",
     "agents.planning.needs": "unit/agents/planning/test_mending.py",

@@ -54,7 +54,7 @@ FOREIGN = {
     ),
     "reason == 'content_filter'": "an endpoint's finish reason, which is a code",
     "reason not in chat.REASONS": "as above",
-    "self._finish.reason == 'length'": "the same, in our own two codes",
+    "finish.reason == 'length'": "the same, in our own two codes",
     "reason in found.faults": "members of the enum `Reason`",
 }
 """What is compared or searched by its text, with whose text it is."""

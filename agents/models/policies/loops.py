@@ -9,6 +9,29 @@ _PERIOD_MAX = 400
 _PROBE_LENGTH = 24
 LOOP_WINDOW = REPEATS_MIN * _PERIOD_MAX
 """Characters at the end of a text that are looked at."""
+_CHECK_EVERY = 64
+"""Characters between two looks."""
+
+
+class LoopWatch:
+    """Hears a text as it comes, and keeps its end."""
+
+    def __init__(self) -> None:
+        self._heard = ""
+        self._checked_at = 0
+        self.length = 0
+
+    def hear(self, text: str) -> None:
+        """Take the next piece."""
+        self.length += len(text)
+        self._heard = (self._heard + text)[-LOOP_WINDOW:]
+
+    def is_looping(self) -> bool:
+        """Say whether its end repeats itself; looks only every so often."""
+        if self.length < self._checked_at + _CHECK_EVERY:
+            return False
+        self._checked_at = self.length
+        return looping_period(self._heard) > 0
 
 
 def looping_period(text: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console as RichConsole
 
-from cluster.cli.board import TAIL_CHARS_MAX, Board, describe
+from cluster.cli.board import TAIL_CHARS_MAX, Board, Thoughts, describe
 from cluster.cli.console import Console
 from cluster.cli.progress import LiveDisplay, PlainDisplay, newest, open_display
 from cluster.kernel.events import (
@@ -48,6 +48,7 @@ from cluster.kernel.vocabulary import (
     Step,
     Support,
 )
+from tests.support.clock import ManualClock
 from tests.support.scripted_link import event
 
 FACTS = DocumentChange("cluster/Board", ("facts",), 3, 4)
@@ -122,7 +123,7 @@ def test_a_finding_of_nothing_or_of_the_model_says_so(basis: Basis, said: str) -
 
 
 def test_a_row_has_the_end_of_the_newest_thought_on_one_printable_line() -> None:
-    board = Board()
+    board = Board(Thoughts.ALL)
     board.observe(event(0.1, StepStarted(), "r1", "researcher-0"))
     for text in ("x" * TAIL_CHARS_MAX, "\nthe end\x1b[2J"):
         row = board.observe(event(0.2, Thought(text), "r1", "researcher-0"))
@@ -135,7 +136,7 @@ def test_a_row_has_the_end_of_the_newest_thought_on_one_printable_line() -> None
 
 
 def test_the_next_step_of_an_agent_starts_with_an_empty_head() -> None:
-    board = Board()
+    board = Board(Thoughts.ALL)
     board.observe(event(0.1, Thought("old"), "plan"))
 
     row = board.observe(event(0.2, Thought("new"), "answer"))
@@ -145,9 +146,37 @@ def test_the_next_step_of_an_agent_starts_with_an_empty_head() -> None:
     assert board.rows() == [row]
 
 
-def plain(*events: Event) -> list[str]:
+def test_a_summary_tells_how_much_is_written_and_no_word_of_it() -> None:
+    board = Board()
+    board.observe(event(0.1, Thought("Hmm, is it? ", is_reasoning=True), "r1", "researcher-0"))
+    [row] = board.rows()
+    assert (row.doing, row.thought) == ("thinking", "")
+
+    board.observe(event(0.2, Thought("x" * 1_188), "r1", "researcher-0"))
+
+    assert (row.doing, row.thought) == ("writing, 1,200 characters", "")
+
+
+def test_a_summary_tells_the_sentences_that_stand_in_the_answer() -> None:
+    board = Board()
+    board.observe(event(0.1, Thought("It holds 512. Perh"), "answer"))
+
+    row = board.observe(event(0.2, Thought("It holds 512 [1].", is_final=True), "answer"))
+
+    assert row is not None
+    assert (row.doing, row.thought) == ("writing, 18 characters", "It holds 512 [1].")
+
+
+def test_no_thought_is_told_where_none_is_wanted() -> None:
+    board = Board(Thoughts.NONE)
+
+    assert board.observe(event(0.1, Thought("hmm"), "answer")) is None
+    assert board.observe(event(0.2, Thought("So.", is_final=True), "answer")) is None
+
+
+def plain(*events: Event, thoughts: Thoughts = Thoughts.ALL) -> list[str]:
     err = io.StringIO()
-    display = PlainDisplay(Console(io.StringIO(), err))
+    display = PlainDisplay(Console(io.StringIO(), err), thoughts)
     for item in events:
         display.observe(item)
     display.close()
@@ -171,6 +200,21 @@ def test_a_stretch_of_thoughts_is_one_line_and_its_end_another() -> None:
     ]
 
 
+@pytest.mark.parametrize("thoughts", [Thoughts.SUMMARY, Thoughts.ALL])
+def test_a_sentence_that_is_certain_is_a_line_by_itself(thoughts: Thoughts) -> None:
+    lines = plain(
+        event(0.1, Thought("It holds 512. "), "answer"),
+        event(0.2, Thought("\n\nIt holds 512 [1].", is_final=True), "answer"),
+        event(0.3, Thought("And"), "answer"),
+        thoughts=thoughts,
+    )
+
+    assert lines == [
+        "   0.10s manager-0 [answer] thinking",
+        "   0.20s manager-0 [answer] says: It holds 512 [1].",
+    ]
+
+
 def test_what_is_worth_no_line_gets_none() -> None:
     assert plain(event(0.1, Spent("model", 1.0), "plan")) == []
 
@@ -182,7 +226,7 @@ def test_no_terminal_gets_plain_lines() -> None:
 async def test_a_terminal_gets_one_line_an_agent_that_fits_its_width() -> None:
     screen = io.StringIO()
     terminal = RichConsole(file=screen, force_terminal=True, width=60, height=10, color_system=None)
-    display = LiveDisplay(terminal)
+    display = LiveDisplay(terminal, Thoughts.ALL)
     display.note("starting a cluster")
     display.observe(event(0.1, StepStarted(), "r1", "researcher-0"))
     display.observe(event(0.2, Thought("word " * 99 + "newest"), "r1", "researcher-0"))
@@ -200,6 +244,20 @@ async def test_a_terminal_gets_one_line_an_agent_that_fits_its_width() -> None:
     assert lines[1].rstrip().endswith("def main():")
     assert lines[2].rstrip().endswith("s  starting a cluster")
     assert max(map(len, lines)) <= 60
+
+
+async def test_a_silent_agent_is_said_to_be_waited_for() -> None:
+    screen, clock = io.StringIO(), ManualClock()
+    terminal = RichConsole(file=screen, force_terminal=True, width=80, height=10, color_system=None)
+    display = LiveDisplay(terminal, now=clock.now)
+    display.observe(event(0.1, Thought("hm", is_reasoning=True), "r1", "researcher-0"))
+
+    clock.advance(4.0)
+    display.draw()
+    lines = screen.getvalue().rpartition("\x1b[2K")[2].splitlines()
+    display.close()
+
+    assert lines[0].rstrip() == "researcher-0 r1 waiting for the model, 4 s"
 
 
 async def test_what_is_to_be_kept_stays_on_the_terminal() -> None:

@@ -103,9 +103,17 @@ def test_progress_is_plain_lines_where_stderr_is_no_terminal() -> None:
         "fleetmind: starting a cluster",
         "   0.10s manager-0 planning",
         "   0.20s manager-0 [plan] thinking",
-        "   0.50s manager-0 [plan] thought 2 characters: ...{}",
+        "   0.50s manager-0 [plan] thought 2 characters",
         "   0.50s manager-0 [plan] answered",
     ]
+
+
+def test_every_word_is_shown_where_that_is_asked_for() -> None:
+    thoughts = [event(0.2, Thought(text), "plan") for text in ("{", "}")]
+
+    ran = Ran(ScriptedLink((*thoughts, *ANSWERED)), "why?", "--thoughts", "all")
+
+    assert "thought 2 characters: ...{}" in ran.err
 
 
 def test_sources_programs_and_what_was_degraded_follow_the_text() -> None:
@@ -237,6 +245,7 @@ def test_the_command_line_says_when_steps_begin() -> None:
         ([], "the following arguments are required: GOAL; see `fleetmind run --help`"),
         (["why?", "--deadline", "soon"], "argument --deadline: invalid float value: 'soon'"),
         (["why?", "--deadline", "-1"], "--deadline: -1.0 is no number of seconds above 0"),
+        (["why?", "--thoughts", "some"], "argument --thoughts: invalid choice: 'some'"),
         (["why?", "--coherence", "both"], "argument --coherence: invalid choice: 'both'"),
         (["why?", "--model", "gpt"], "--model: 'gpt' is no model; allowed are"),
         (["why?", "--redis", "x"], "--redis: not a Redis URL"),

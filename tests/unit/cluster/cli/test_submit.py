@@ -60,6 +60,7 @@ def stdout_of_job(answer: Answer) -> str:
         (Options("submit", events="here.jsonl"), ("--events", "-", "--json")),
         (Options("submit", save_plan="plan.toml"), ("--events", "-", "--json")),
         (Options("submit", json=True, namespace="n"), ("--namespace", "n", "--json")),
+        (Options("submit", thoughts="all"), ("--thoughts", "all")),
     ],
 )
 def test_what_is_written_here_comes_with_the_stdout_of_the_job(

@@ -52,7 +52,7 @@ from cluster.settings import load
         ),
         (
             "[answer]\nmode = 1\nverify = true\n[parts]\nx = 1",
-            "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify; in [parts]: ",
+            "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify, judge_early",
         ),
         ("[model", "is not TOML"),
     ],

@@ -1,0 +1,80 @@
+"""What one call of a model has cost, as far as its stream tells.
+
+Kept by `agents.models.call`. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from agents.models.port import Deed, Finish, Note, Request
+from cluster.kernel.events import Spent
+
+_CHARACTERS_PER_TOKEN = 4
+_CLOSING = " \t\r\n`~"
+
+
+@dataclass(slots=True)
+class Tail:
+    """What has come since the text was whole and in use; nobody is shown it."""
+
+    left_s: float
+    """What the turn had left when it went on."""
+    deltas: int = 0
+    text: str = ""
+
+    def take(self, text: str) -> None:
+        """Add a delta."""
+        self.deltas += 1
+        self.text += text
+
+    @property
+    def says_more(self) -> bool:
+        """Whether it is more than blanks and a closing fence."""
+        return bool(self.text.strip(_CLOSING))
+
+
+@dataclass(slots=True)
+class Bill:
+    """Grows with the stream; times are what the turn has left."""
+
+    request: Request
+    began_left_s: float = 0.0
+    deltas: int = 0
+    finish: Finish | None = None
+    """What the endpoint says itself."""
+    tail: Tail | None = None
+    noted: Spent = field(default_factory=lambda: Spent(on="model", seconds=0.0))
+    """What policies say of the call."""
+
+    def note(self, note: Note) -> None:
+        """Add what a policy has cost and saved."""
+        self.noted = replace(
+            self.noted,
+            wasted_tokens=self.noted.wasted_tokens + note.wasted_tokens,
+            saved_tokens=self.noted.saved_tokens + note.saved_tokens,
+            saved_s=self.noted.saved_s + note.saved_s,
+            hedges=self.noted.hedges + (note.deed is Deed.HEDGED),
+        )
+
+    def spent(self, left_s: float, *, is_used: bool) -> Spent:
+        """Return it all; where the endpoint could not say, deltas are counted as tokens.
+
+        What came after the text was in use is wasted, and how long that took was saved. What would
+        have come where the stream was cut nobody knows, and it isn't counted.
+        """
+        finish = self.finish
+        if finish is None:
+            characters = sum(len(message.text) for message in self.request.messages)
+            finish = Finish("", characters // _CHARACTERS_PER_TOKEN, self.deltas)
+        unneeded = self.tail.deltas if self.tail else 0
+        unused = unneeded if is_used else finish.completion_tokens
+        used_left_s = self.tail.left_s if self.tail else left_s
+        return replace(
+            self.noted,
+            seconds=self.began_left_s - used_left_s,
+            prompt_tokens=finish.prompt_tokens,
+            completion_tokens=finish.completion_tokens,
+            wasted_tokens=self.noted.wasted_tokens + unused,
+            saved_s=self.noted.saved_s + used_left_s - left_s,
+        )
