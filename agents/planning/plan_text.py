@@ -51,6 +51,8 @@ class PlanText:
         self._length = 0
         self._prose = ""
         self._json: _StepsJson | None = None
+        self._held: list[str] = []
+        """Text that can complete nothing: it is parsed with the next that can."""
         self._drafts: list[Draft] = []
         """Those that were read as they came."""
         self._is_strict = True
@@ -67,6 +69,11 @@ class PlanText:
         text = text[: TEXT_LENGTH_MAX - self._length]
         self._length += len(text)
         self._pieces.append(text)
+        if self._json is not None and "}" not in text and "]" not in text:
+            # It completes nothing, and a parser costs as much for few characters as for many.
+            self._held.append(text)
+            self.is_complete = self._length == TEXT_LENGTH_MAX
+            return []
         drafts = self._streamed(text)[: DRAFTS_MAX - len(self._drafts)]
         self._drafts += drafts
         self.is_complete |= self.is_whole or self._length == TEXT_LENGTH_MAX
@@ -83,6 +90,8 @@ class PlanText:
 
     def drafts(self) -> tuple[tuple[Draft, ...], bool]:
         """Return all drafts of the text so far, and whether it breaks off after them."""
+        if self._held:
+            self._parse()
         if self.is_whole:
             return tuple(self._drafts), False
         drafts, is_cut = _lenient("".join(self._pieces))
@@ -98,6 +107,15 @@ class PlanText:
         if self._json is None:
             text = self._skip_prose(text)
         if self._json is None:
+            return []
+        self._held.append(text)
+        return self._parse()
+
+    def _parse(self) -> list[Draft]:
+        """Parse what was held back; return the drafts that it completed."""
+        text = "".join(self._held)
+        self._held.clear()
+        if self._json is None or not self._is_strict:
             return []
         try:
             values = self._json.feed(text)
