@@ -60,10 +60,12 @@ def step_failed(tries: Tries, error: ClusterError) -> tuple[Tries, Retry]:
     """
     failures = tries.failures + 1
     again, roles = tries.attempt + 1, tries.roles
-    if error.is_retryable and failures < FAILURES_MAX:
+    has_other = len(roles) > 1
+    is_absent = has_other and isinstance(error, UnknownRecipient)
+    if error.is_retryable and failures < FAILURES_MAX and not is_absent:
         avoid = tries.avoid | {tries.agent}
         return Tries(again, NO_AGENT, str(error), avoid, failures, roles), Retry.AGAIN
-    if len(roles) > 1:
+    if has_other:
         return Tries(again, NO_AGENT, str(error), roles=roles[1:]), Retry.AGAIN
     return replace(tries, failures=failures), Retry.NEVER
 
@@ -87,9 +89,9 @@ class RoleWait:
     deadline_at: float
 
     @classmethod
-    def begin(cls, deadline_at: float, now: float) -> RoleWait:
-        """Return the wait for a role that is needed by a deadline."""
-        return cls(min(deadline_at, now + ROLE_WAIT_S), deadline_at)
+    def begin(cls, deadline_at: float, now: float, *, has_other: bool = False) -> RoleWait:
+        """Return the wait for a role that is needed by a deadline: none where another may do it."""
+        return cls(now if has_other else min(deadline_at, now + ROLE_WAIT_S), deadline_at)
 
 
 def role_missing(wait: RoleWait, error: ClusterError, now: float) -> Retry:

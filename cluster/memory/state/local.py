@@ -248,6 +248,8 @@ class LocalStateLog:
 
     async def begun(self) -> set[TaskId]:
         """Return the tasks that have begun a step, and whose end was not noted."""
+        self._forget_expired()
+        self._begun &= self._steps.keys()
         return set(self._begun)
 
     async def feed(self) -> LocalFeed:

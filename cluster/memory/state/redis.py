@@ -162,7 +162,7 @@ class RedisStateLog:
 
     async def begun(self) -> set[TaskId]:
         """Return the tasks that have begun a step, and whose end was not noted."""
-        told = await self._store.run_script(scripts.BEGUN, [_BEGUN], [])
+        told = await self._store.run_script(scripts.BEGUN, [_BEGUN, _ROOM], [])
         return {TaskId(each.decode()) for each in told}
 
     async def feed(self) -> RedisFeed:

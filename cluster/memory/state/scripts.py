@@ -256,8 +256,19 @@ end
 return {names, are_there}
 """
 
-# KEYS: the tasks that have begun a step, and have not ended.
-BEGUN: Final = "return redis.call('SMEMBERS', KEYS[1])"
+# KEYS: the tasks that have begun a step, and have not ended; beginning of all keys. Those of which
+# nothing is known any more leave it.
+BEGUN: Final = """
+local begun = {}
+for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if redis.call('EXISTS', KEYS[2] .. 'task:' .. task) == 1 then
+    begun[#begun + 1] = task
+  else
+    redis.call('SREM', KEYS[1], task)
+  end
+end
+return begun
+"""
 
 # ARGV: document. What frees memory comes first: a full server then takes the rest as well.
 DELETE: Final = f"""

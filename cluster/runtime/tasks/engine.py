@@ -310,9 +310,8 @@ class TaskEngine:
         """Adopt what nobody works on, now and every part of a lease; sweep shared state."""
         while True:
             try:
-                begun = await self._settling.begun()
                 open_tasks = await self._journal.open_tasks()
-                self._settling.sweep(begun, open_tasks, ENDED_KEPT_S)
+                await self._settling.sweep(self._journal, open_tasks, ENDED_KEPT_S)
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:

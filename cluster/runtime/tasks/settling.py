@@ -16,6 +16,7 @@ from collections.abc import Collection
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.ids import StepId, TaskId
+from cluster.memory.journal.port import Journal
 from cluster.memory.state.host.documents import Documents
 
 SETTLE_S = 2.0
@@ -65,27 +66,29 @@ class Settling:
         self._start()
         self._news.set()
 
-    async def begun(self) -> set[TaskId]:
-        """Return the tasks whose end the log doesn't know of.
+    async def _begun(self) -> set[TaskId]:
+        """Return the tasks whose end the log doesn't know of."""
+        return set() if self.documents is None else await self.documents.log.begun()
+
+    async def sweep(self, journal: Journal, going_on: Collection[TaskId], kept_s: float) -> None:
+        """Let the documents of those expire that have ended, and whose Manager never said so.
+
+        Only of those that this journal knows: other clusters may use the same store. What has only
+        just ended is left to its own Manager until the next sweep.
+
+        Args:
+            journal: of the cluster.
+            going_on: those of its tasks that were open when last asked; they may have ended since.
+            kept_s: how long what belongs to them is to be kept, from now.
 
         Raises:
             StoreUnavailable: it can't be said now.
         """
-        return set() if self.documents is None else await self.documents.log.begun()
-
-    def sweep(self, begun: Collection[TaskId], going_on: Collection[TaskId], kept_s: float) -> None:
-        """Let the documents of those expire that have ended, and whose Manager never said so.
-
-        Args:
-            begun: what `begun` has returned.
-            going_on: those that went on later than that; what has only just ended is left to its
-                own Manager until the next sweep.
-            kept_s: how long what belongs to them is to be kept, from now.
-        """
-        untold = frozenset(begun).difference(going_on)
+        begun = await self._begun()
+        untold = {task for task in begun.difference(going_on) if await journal.read(task)}
         for task in untold & self._untold:
             self.task_ended(task, kept_s)
-        self._untold = untold
+        self._untold = frozenset(untold)
 
     def _start(self) -> None:
         if self._work is None and self.documents is not None:

@@ -169,7 +169,8 @@ class StepRun(Unobserved):
     async def _replica(self) -> AgentId:
         """Return a replica, waiting a while where the only one is being restarted."""
         context = self._context
-        wait = RoleWait.begin(self._deadline.at, context.clock.now())
+        has_other = len(self._tries.roles) > 1
+        wait = RoleWait.begin(self._deadline.at, context.clock.now(), has_other=has_other)
         while True:
             try:
                 role, avoid = self._tries.roles[0], self._tries.avoid
@@ -241,10 +242,17 @@ class StepRun(Unobserved):
                 text,
                 value,
                 result.saw,
-                accepted.degraded,
+                (*self._instead(), *accepted.degraded),
                 self._spent,
             )
         )
+
+    def _instead(self) -> tuple[str, ...]:
+        """Say that another role has done the step than was planned."""
+        step, role = self._order.step, self._tries.roles[0]
+        if role == step.agent:
+            return ()
+        return (f"Step {step.id} was done by the {role}: the {step.agent} could not do it.",)
 
     async def _record(self, finished: StepFinished) -> None:
         await self._story.record(finished, self._order.step.id, self._tries.agent or None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -128,11 +129,8 @@ class Work:
         """Tell the logs, again and again, what nobody has told them."""
         settling, store = self.settling(process), self._world.store(process)
         while self._world.is_serving(process):
-            try:
-                begun = await settling.begun()
-                settling.sweep(begun, await store.open_tasks(), KEPT_S)
-            except StoreUnavailable:
-                pass
+            with contextlib.suppress(StoreUnavailable):
+                await settling.sweep(store, await store.open_tasks(), KEPT_S)
             await asyncio.sleep(SWEEP_S)
 
     # ---- tasks -----------------------------------------------------------------------------

@@ -114,3 +114,13 @@ def test_the_next_owner_goes_on_with_the_role_that_had_the_step(
     latest: str, roles: tuple[str, ...]
 ) -> None:
     assert first_try(2, AgentId(latest), ("coder", "tester")).roles == roles
+
+
+def test_a_role_that_nobody_has_is_not_waited_for_where_another_may_do_it() -> None:
+    missing = UnknownRecipient("no coder")
+    wait = RoleWait.begin(100.0, 10.0, has_other=True)
+    assert role_missing(wait, missing, 10.0) is Retry.NEVER
+
+    tries, retry = step_failed(first_try(1, NO_AGENT, ("coder", "tester")), missing)
+
+    assert (retry, tries.roles) == (Retry.AGAIN, ("tester",))

@@ -9,7 +9,9 @@ import pytest
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import StaleEpoch
-from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.ownership import Owner
+from cluster.memory.journal.local import LocalJournal
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.tasks import settling as settling_module
 from cluster.runtime.tasks.settling import Settling
@@ -100,37 +102,59 @@ async def test_what_ends_with_its_host_is_told_on_the_way_out(
     assert log.expired == {"other": 60.0}
 
 
+async def ended_journal(*tasks: TaskId) -> LocalJournal:
+    """Return a journal in which some tasks have ended."""
+    journal = LocalJournal(SystemClock())
+    for task in tasks:
+        claim = await journal.claim(task, Owner(AgentId("manager-0"), 1))
+        assert claim is not None
+        await journal.append(task, claim.term, 1, [b"the end"], is_final=True)
+    return journal
+
+
 async def test_a_task_whose_manager_never_told_its_end_is_swept_the_second_time(
     log: UnsteadyStateLog, documents: Documents
 ) -> None:
-    settling = Settling(documents, ManualClock())
+    settling, journal = Settling(documents, ManualClock()), await ended_journal(TASK)
     await edited(documents)
-    begun = await settling.begun()
-    assert begun == {TASK}
 
-    settling.sweep(begun, {TASK}, 60.0)
-    settling.sweep(begun, (), 60.0)
+    await settling.sweep(journal, {TASK}, 60.0)
+    await settling.sweep(journal, (), 60.0)
     await settling.close()
     assert not log.expired, "it has maybe just ended, and its own Manager tells it"
 
-    settling.sweep(begun, (), 60.0)
+    await settling.sweep(journal, (), 60.0)
     await settling.close()
 
     assert log.expired == {TASK: 60.0}
-    assert await settling.begun() == set()
+    assert await log.begun() == set()
 
 
 async def test_a_task_that_goes_on_is_never_swept(
     log: UnsteadyStateLog, documents: Documents
 ) -> None:
-    settling = Settling(documents, ManualClock())
+    settling, journal = Settling(documents, ManualClock()), await ended_journal(TASK)
     await edited(documents)
 
     for going_on in ({TASK}, (), {TASK}, ()):
-        settling.sweep(await settling.begun(), going_on, 60.0)
+        await settling.sweep(journal, going_on, 60.0)
     await settling.close()
 
     assert not log.expired
+
+
+async def test_a_task_of_another_cluster_on_the_same_store_is_never_swept(
+    log: UnsteadyStateLog, documents: Documents
+) -> None:
+    settling, journal = Settling(documents, ManualClock()), await ended_journal(TaskId("ours"))
+    await edited(documents)
+
+    for _ in range(3):
+        await settling.sweep(journal, (), 60.0)
+    await settling.close()
+
+    assert not log.expired
+    assert await log.begun() == {TASK}
 
 
 async def test_where_nothing_is_shared_nothing_is_told() -> None:
