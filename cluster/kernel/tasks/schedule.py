@@ -59,7 +59,8 @@ def allowances(
     allowed: dict[StepId, float] = {}
     for step in left:
         after_s = paths[step.id] - seconds[step.id]
-        allowed[step.id] = left_s * (1.0 - after_s / longest_s) if longest_s else left_s
+        share = 1.0 - after_s / longest_s if longest_s else 1.0
+        allowed[step.id] = left_s * share
         if step.allowed_s and _may_run(step, seconds):
             bound_s = step.allowed_s - running.get(step.id, 0.0)
             allowed[step.id] = max(0.0, min(bound_s, left_s))
