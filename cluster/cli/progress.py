@@ -128,7 +128,7 @@ class LiveDisplay:
         self.draw()
 
     def note(self, text: str) -> None:
-        """Show it below the agents until the next note."""
+        """Show it below the agents until the next note, or until an agent does something."""
         self._status = text
 
     def keep(self, text: str) -> None:
@@ -136,8 +136,9 @@ class LiveDisplay:
         self._terminal.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def observe(self, event: Event) -> None:
-        """Take the event in; the next tick shows it."""
-        self._board.observe(event)
+        """Take the event in; the next tick shows it, and what was noted before is over."""
+        if self._board.observe(event) is not None:
+            self._status = ""
         self._waits.observe(event, self._now())
 
     def close(self) -> None:

@@ -242,8 +242,21 @@ async def test_a_terminal_gets_one_line_an_agent_that_fits_its_width() -> None:
     ]
     assert lines[0].rstrip().endswith("word newest")
     assert lines[1].rstrip().endswith("def main():")
-    assert lines[2].rstrip().endswith("s  starting a cluster")
+    assert lines[2].rstrip().endswith("s"), "what was noted before the agents began is over"
     assert max(map(len, lines)) <= 60
+
+
+async def test_a_terminal_shows_what_is_done_before_the_agents_begin() -> None:
+    screen = io.StringIO()
+    terminal = RichConsole(file=screen, force_terminal=True, width=60, height=10, color_system=None)
+    display = LiveDisplay(terminal)
+    display.note("starting a cluster")
+    display.draw()
+
+    shown = screen.getvalue()
+    display.close()
+
+    assert "starting a cluster" in shown
 
 
 async def test_a_silent_agent_is_said_to_be_waited_for() -> None:
