@@ -139,7 +139,8 @@ class BubblewrapSandbox:
             job = SandboxJob(self._limits, sandbox)
             self._jobs.add(job)
             try:
-                run = await job.run(deadline - asyncio.get_running_loop().time())
+                left_s = deadline - asyncio.get_running_loop().time()
+                run = await job.run(left_s, timeout_s)
             finally:
                 self._jobs.remove(job)
                 # Not before: on two cores it would take the program's time. Nor now, when somebody

@@ -49,16 +49,20 @@ class SandboxJob:
         """The limit it was killed for; empty where it was somebody's wish."""
         self._exit_code = _KILLED
 
-    async def run(self, timeout_s: float) -> Run:
+    async def run(self, left_s: float, timeout_s: float) -> Run:
         """Run it to its end or to a limit.
+
+        Args:
+            left_s: of the time that it was given, as it starts.
+            timeout_s: all of that time: what its user knows of.
 
         Raises:
             ClusterError: the sandbox could not be started, or not be ended.
         """
         limit = f"time limit of {round(timeout_s, 2):g} s"
-        timer = asyncio.get_running_loop().call_later(timeout_s, self.kill, limit, _TIMED_OUT)
+        timer = asyncio.get_running_loop().call_later(left_s, self.kill, limit, _TIMED_OUT)
         try:
-            async with asyncio.timeout(timeout_s + _DEATH_S_MAX):
+            async with asyncio.timeout(left_s + _DEATH_S_MAX):
                 return await self._attend()
         except TimeoutError as error:
             raise ClusterError("a killed program in the sandbox did not end") from error
