@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
-from agents.models.port import Model
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
+from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
 
+NO_ENTRIES: Mapping[str, ModelEntry] = MappingProxyType({})
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
 30 to 100 tokens a second, and reads 170."""
@@ -39,12 +42,17 @@ def build_agent(
     knowledge: Knowledge,
     sandbox: SandboxSettings,
     answer: AnswerSettings,
+    models: Mapping[str, ModelEntry] = NO_ENTRIES,
+    model_keys: Mapping[str, str] = NO_KEYS,
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
 
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
     """
+    from agents.models.build import model_of
+    from agents.models.uri import build_model
+
     agent_class = load_agent_class(class_path)
     uri = ModelUri.parse(model.uri)
     is_embedded = uri.is_embedded
@@ -52,7 +60,7 @@ def build_agent(
     is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
-            model=_model(model, api_key),
+            model=model_of(model, api_key, models, model_keys, build_model),
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
@@ -69,14 +77,6 @@ def build_agent(
             tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
-
-
-def _model(settings: ModelSettings, api_key: str) -> Model:
-    from agents.models.policies.limited import LimitedModel
-    from agents.models.uri import build_model
-
-    model = build_model(settings.uri, base_url=settings.base_url, api_key=api_key)
-    return model if settings.calls_max is None else LimitedModel(model, settings.calls_max)
 
 
 def _passage_chars_max(uri: ModelUri) -> int | None:

@@ -325,6 +325,12 @@ def check_can_start(configuration: Configuration) -> None:
         ray_probe.split(address)
     model = configuration.settings.model
     supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)
+    for name, entry in configuration.settings.models.items():
+        key = configuration.secrets.model_keys.get(name, "")
+        try:
+            supply.check_model(entry.uri, base_url=entry.base_url, api_key=key)
+        except UsageError as error:
+            raise UsageError(f"[models.{name}]: {error}") from error
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
         supply.check_sandbox(configuration.settings.sandbox)

@@ -46,6 +46,15 @@ class Bill:
     tail: Tail | None = None
     noted: Spent = field(default_factory=lambda: Spent(on="model", seconds=0.0))
     """What policies say of the call."""
+    _lost: int = 0
+    """Of the deltas, those of attempts that were given up."""
+
+    def void(self) -> None:
+        """Count what was streamed so far as wasted: another attempt begins."""
+        lost = self.deltas - self._lost
+        self._lost = self.deltas
+        wasted = self.noted.wasted_tokens + lost
+        self.noted = replace(self.noted, wasted_tokens=wasted)
 
     def note(self, note: Note) -> None:
         """Add what a policy has cost and saved."""
@@ -66,7 +75,8 @@ class Bill:
         finish = self.finish
         if finish is None:
             characters = sum(len(message.text) for message in self.request.messages)
-            finish = Finish("", characters // _CHARACTERS_PER_TOKEN, self.deltas)
+            written = self.deltas - self._lost
+            finish = Finish("", characters // _CHARACTERS_PER_TOKEN, written)
         unneeded = self.tail.deltas if self.tail else 0
         unused = unneeded if is_used else finish.completion_tokens
         used_left_s = self.tail.left_s if self.tail else left_s
@@ -74,7 +84,8 @@ class Bill:
             self.noted,
             seconds=self.began_left_s - used_left_s,
             prompt_tokens=finish.prompt_tokens,
-            completion_tokens=finish.completion_tokens,
+            completion_tokens=finish.completion_tokens + self._lost,
             wasted_tokens=self.noted.wasted_tokens + unused,
             saved_s=self.noted.saved_s + used_left_s - left_s,
+            cost=finish.cost,
         )

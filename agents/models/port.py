@@ -5,10 +5,16 @@ Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from cluster.kernel.sections import ModelTier
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,10 @@ class Request:
     temperature: float | None = None
     priority: float = 0.0
     """Of calls that wait for the same endpoint, the highest goes first."""
+    tier: ModelTier = "deep"
+    """Of several models, what kind is wanted at best; one that can't be had is not waited for."""
+    may_restart: Callable[[], bool] = _always
+    """Whether what was streamed may still be made void: not once something was made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ class Finish:
     """``stop`` or ``length``."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost: float = 0.0
+    """In the currency of the model's prices; 0 where it has none."""
 
 
 class Deed(StrEnum):

@@ -17,6 +17,7 @@ from cluster.cli.options import Options
 from cluster.cli.run import flags_of
 from cluster.kernel.errors import UsageError
 from cluster.kernel.loopback import opener_for
+from cluster.kernel.sections import ModelSettings
 from cluster.settings import Configuration, load
 from cluster.supply import Supply, installed_agents
 
@@ -40,8 +41,10 @@ def models(options: Options, console: Console) -> int:
         return Exit.DONE
     configuration = load(options.config, flags_of(options))
     console.write(f"configured  {configuration.settings.model.uri}\n")
-    trouble = _trouble(configuration, supply)
+    trouble = _trouble(configuration.settings.model, configuration.secrets.api_key, supply)
     console.write(f"usable      {f'no: {trouble}' if trouble else 'yes'}\n")
+    for line in _further(configuration, supply):
+        console.write(f"further     {line}\n")
     for line in _local(supply):
         console.write(f"local       {line}\n")
     return Exit.FAILED if trouble else Exit.DONE
@@ -55,9 +58,15 @@ def _local(supply: Supply) -> Iterator[str]:
         yield f"{model.name} ({model.description}): {where}"
 
 
-def _trouble(configuration: Configuration, supply: Supply) -> str:
-    """Return why the configured model can't be used; empty where it can."""
-    model, key = configuration.settings.model, configuration.secrets.api_key
+def _further(configuration: Configuration, supply: Supply) -> Iterator[str]:
+    for name, entry in configuration.settings.models.items():
+        trouble = _trouble(entry, configuration.secrets.model_keys.get(name, ""), supply)
+        usable = f"can't be used: {trouble}" if trouble else "usable"
+        yield f"{name} ({entry.tier}, {entry.uri}): {usable}"
+
+
+def _trouble(model: ModelSettings, key: str, supply: Supply) -> str:
+    """Return why a model can't be used; empty where it can."""
     try:
         parsed = supply.check_model(model.uri, base_url=model.base_url, api_key=key)
     except UsageError as error:

@@ -48,6 +48,43 @@ class ModelSettings(Section):
     number without it. An endpoint that several agents call gets that many from each of them."""
     early_return: bool = True
     """Whether a plan or program is used as soon as it is whole, before its stream has ended."""
+    context_tokens: int | None = None
+    """How much the model takes in at once, prompt and answer together; unknown without it."""
+    price_prompt: float | None = None
+    """Of a million tokens read, in any one currency; nothing without it."""
+    price_completion: float | None = None
+    """Of a million tokens written."""
+    breaker: bool = True
+    """Whether an endpoint that fails again and again is left alone for a while."""
+    hedge: bool = True
+    """Whether a second request is sent where the first token takes much longer than usual."""
+    fallback: bool = True
+    """Whether a model of another tier answers where this one can't."""
+
+
+ModelTier = Literal["deep", "fast", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry(ModelSettings):
+    """[models.NAME]: a further model, and what it is there for; ``uri`` has to be given.
+
+    Without a ``base_url`` it is at the endpoint of [model]; that one's key goes nowhere else.
+    """
+
+    tier: ModelTier = "fast"
+    """``deep``: another replica of [model]; ``fast``: easy goals, and what [model] can't do in
+    time; ``local``: what works without a network, the last resort."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings(Section):
+    """[router]: who works on a goal, decided before any model is asked."""
+
+    enabled: bool = True
+    """Whether easy goals go another way than through a plan of the team."""
+    functions: tuple[str, ...] = ()
+    """``module:function`` of each function of yours that is marked with ``@route``."""
 
 
 @dataclass(frozen=True, slots=True)

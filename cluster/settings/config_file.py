@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import ModelEntry
 from cluster.settings.toml_table import (
     UNKNOWN_KEY,
     KeyPath,
@@ -173,6 +174,8 @@ def _allowed_keys(section: KeyPath) -> Sequence[str]:
         return _section_names()
     if section[0] == "agents":
         return _agent_keys()
+    if section[0] == "models":
+        return [field.name for field in fields(ModelEntry)]
     default: Mapping[str, object] = {
         field.name: getattr(Settings(), field.name) for field in fields(Settings)
     }

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cluster.kernel.errors import UsageError
 
-_FIELDS = frozenset({"token", "redis_url", "api_key"})
+_TEXTS = frozenset({"token", "redis_url", "api_key"})
+_KEYS = "model_keys"
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Token of the cluster's streams, URL of the store, key of the model; empty where unset."""
+    """Token of the cluster's streams, URL of the store, keys of models; empty where unset."""
 
     token: str = field(default="", repr=False)
     redis_url: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
+    """Of [model]."""
+    model_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of each [models.NAME] that has one."""
 
     def write_secrets(self, path: str | os.PathLike[str]) -> None:
         """Write them to ``path``, readable by this user only; an older file is replaced whole.
@@ -54,8 +59,11 @@ class Secrets:
                 values = json.load(file)
         except (OSError, ValueError) as error:
             raise UsageError(f"the secrets in {path} can't be read: {error}") from error
-        if not isinstance(values, dict) or any(
-            not isinstance(value, str) for value in values.values()
+        keys = values.get(_KEYS, {}) if isinstance(values, dict) else None
+        if not isinstance(keys, dict) or any(
+            not isinstance(value, str)
+            for value in [*keys.values(), *(values[key] for key in values.keys() & _TEXTS)]
         ):
             raise UsageError(f"{path} is no file of secrets")
-        return cls(**{key: value for key, value in values.items() if key in _FIELDS})
+        texts = {key: value for key, value in values.items() if key in _TEXTS}
+        return cls(**texts, model_keys=keys)

@@ -16,6 +16,7 @@ from cluster.settings.addresses import (
     check_share,
     without_credentials,
 )
+from cluster.settings.model_entries import checked_entries, entry_keys, key_in, placed_entries
 from cluster.settings.secrets import Secrets
 from cluster.settings.values import SAMPLED_SHARE_VARIABLE, Settings
 
@@ -28,7 +29,6 @@ _VARIABLES: Mapping[str, Sequence[str]] = {
 }
 """By key: the variables that set it; the first that is not empty counts."""
 _API_KEY = "OPENAI_API_KEY"
-_KEY_FILE_BYTES_MAX = 64 * 1024
 
 
 class Flag(NamedTuple):
@@ -74,6 +74,7 @@ def load(
     settings, given = _from_file(path) if path else (Settings(), frozenset[str]())
     for key in given & CHECKS.keys():
         CHECKS[key](_get(settings, key), f"{path}: {key}")
+    checked_entries(settings.models, str(path))
     base = path.parent if path else here
     settings = _replaced(settings, "model.uri", _anchored(settings.model.uri, base))
     if settings.sandbox.python:
@@ -89,7 +90,12 @@ def load(
         value = _anchored(str(flag.value), here) if flag.key == "model.uri" else flag.value
         settings = _replaced(settings, flag.key, value)
         given |= {flag.key}
-    secrets = Secrets(redis_url=settings.store.redis, api_key=_api_key(settings, variables, base))
+    settings = dataclasses.replace(
+        settings, models=placed_entries(settings.models, settings.model, base)
+    )
+    api_key = _api_key(settings, variables, base)
+    model_keys = entry_keys(settings.models, settings.model, api_key, base)
+    secrets = Secrets(redis_url=settings.store.redis, api_key=api_key, model_keys=model_keys)
     settings = _replaced(settings, "store.redis", without_credentials(settings.store.redis))
     if not settings.model.uri:
         settings = _replaced(settings, "model.uri", _default_model(settings, variables))
@@ -157,15 +163,7 @@ def _default_model(settings: Settings, variables: Mapping[str, str]) -> str:
 def _api_key(settings: Settings, variables: Mapping[str, str], base: Path) -> str:
     if variables.get(_API_KEY) or not settings.model.api_key_path:
         return variables.get(_API_KEY, "")
-    path = base / Path(settings.model.api_key_path).expanduser()
-    try:
-        with path.open(encoding="utf-8") as file:
-            key = file.read(_KEY_FILE_BYTES_MAX).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"model.api_key_path: {path} can't be read: {error}") from error
-    if not key or "\n" in key:
-        raise UsageError(f"model.api_key_path: {path} must hold the key on one line, nothing else")
-    return key
+    return key_in(settings.model.api_key_path, base, "model.api_key_path")
 
 
 def _telemetry(variables: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
-from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings, Section
+from cluster.kernel.sections import (
+    AnswerSettings,
+    ModelEntry,
+    ModelSettings,
+    RouterSettings,
+    SandboxSettings,
+    Section,
+)
 from cluster.kernel.trace import SAMPLED_SHARE
 
 SAMPLED_SHARE_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
@@ -110,6 +117,9 @@ class Settings(Section):
     """All settings of a cluster, resolved from every source; safe to print and to hand on."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
+    models: dict[str, ModelEntry] = field(default_factory=dict)
+    """Further ones, by the name that a user gave each."""
+    router: RouterSettings = field(default_factory=RouterSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     knowledge: KnowledgeSettings = field(default_factory=KnowledgeSettings)
     state: StateSettings = field(default_factory=StateSettings)

@@ -18,7 +18,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.kernel.roles import MANAGER
-from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
+from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
 from cluster.kernel.state.own_policies import Policies
 from cluster.kernel.turn import Turn
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
@@ -150,6 +150,8 @@ class BuildAgent(Protocol):
         knowledge: KnowledgeCache,
         sandbox: SandboxSettings,
         answer: AnswerSettings,
+        models: Mapping[str, ModelEntry],
+        model_keys: Mapping[str, str],
     ) -> BuiltAgent:
         """Return a new agent of the class that ``module:Class`` names."""
         ...
@@ -183,6 +185,8 @@ async def open_host(spec: HostSpec) -> AgentHost:
             knowledge=knowledge,
             sandbox=settings.sandbox,
             answer=settings.answer,
+            models=settings.models,
+            model_keys=secrets.model_keys,
         )
     except BaseException:
         await store.close()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.sections import ModelSettings
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
@@ -25,6 +27,7 @@ from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
 from cluster.settings import Secrets
 from cluster.supply import installed_agents
 
+ModelT = TypeVar("ModelT", bound=ModelSettings)
 _RAY_FOLDER = "ray"
 _WATCH_S = 5.0
 _MISSED_MAX = 3
@@ -40,7 +43,7 @@ class ClusterParts:
         self._secrets_path = run_dir / SECRETS_FILE
         self._say = say
         self._redis: EmbeddedRedis | None = None
-        self._model: AbstractAsyncContextManager[str] | None = None
+        self._models: list[AbstractAsyncContextManager[str]] = []
         self._ray: RaySession | None = None
         self._placed: list[PlacedAgent] = []
 
@@ -55,7 +58,7 @@ class ClusterParts:
         await self._open_store()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._open_model())
+                group.create_task(self._open_models())
                 opening = group.create_task(self._open_ray())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -94,8 +97,8 @@ class ClusterParts:
         """
         if self._ray is not None:
             await stop(self._ray, self._placed)
-        if self._model is not None:
-            await self._model.__aexit__(None, None, None)
+        for server in self._models:
+            await server.__aexit__(None, None, None)
         if self._redis is not None:
             await asyncio.to_thread(self._redis.stop)
         if self._ray is not None and self._ray.is_joined:
@@ -127,19 +130,26 @@ class ClusterParts:
             self._say(self._redis.note)
         dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
 
-    async def _open_model(self) -> None:
-        """Serve a local model; to the agents it is then an endpoint like any other."""
-        model = self._settings.model
-        uri = ModelUri.parse(model.uri)
-        if not uri.is_local:
-            return
-        self._say(f"loading the model {uri.name}")
-        server = installed_agents().local_server(uri.name)
-        base_url = await server.__aenter__()
-        self._model = server
+    async def _open_models(self) -> None:
+        """Serve the local models; to the agents they are then endpoints like any other."""
+        settings = self._settings
+        urls: dict[str, str] = {}
+        for uri in (settings.model.uri, *(each.uri for each in settings.models.values())):
+            if ModelUri.parse(uri).is_local and uri not in urls:
+                urls[uri] = await self._served(ModelUri.parse(uri).name)
         self._settings = dataclasses.replace(
-            self._settings, model=dataclasses.replace(model, base_url=base_url)
+            settings,
+            model=_at(settings.model, urls),
+            models={name: _at(each, urls) for name, each in settings.models.items()},
         )
+
+    async def _served(self, name: str) -> str:
+        """Start a local model's server and return where it is."""
+        self._say(f"loading the model {name}")
+        server = installed_agents().local_server(name)
+        base_url = await server.__aenter__()
+        self._models.append(server)
+        return base_url
 
     async def _open_ray(self) -> RaySession:
         address, namespace = self._settings.ray.address, self._request.namespace
@@ -169,9 +179,14 @@ class ClusterParts:
                     "the Ray cluster has several machines, and the embedded store is only on "
                     "this one: agents need a Redis that all of them reach, name it with --redis"
                 )
-            if self._model is not None:
+            if self._models:
                 raise PlacementError(
                     "the Ray cluster has several machines, and the local model is only on this "
                     "one: name an endpoint that all of them reach with --model openai:NAME"
                 )
         return False
+
+
+def _at(model: ModelT, urls: Mapping[str, str]) -> ModelT:
+    """Return a model's settings with its server's URL, where it has one here."""
+    return dataclasses.replace(model, base_url=urls.get(model.uri, model.base_url))

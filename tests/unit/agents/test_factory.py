@@ -10,11 +10,12 @@ import agents.models.uri
 from agents import Agent, TopicView, Turn, subscribes
 from agents.agent import SupportMode
 from agents.factory import build_agent, load_agent_class
+from agents.models.policies.fallback import FallbackModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.simulated.model import SimulatedModel
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
-from cluster.kernel.sections import AnswerSettings, ModelSettings, SandboxSettings
+from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
 from tests.support.fake_tools import FakeKnowledge
 from tests.support.scripted_model import ScriptedModel
 
@@ -68,6 +69,21 @@ async def test_an_agent_knows_what_a_sentence_needs(
 
     parts = agent.parts
     assert (parts.is_strict, parts.may_turn_strict, parts.is_embedded) == expected
+    await agent.close()
+
+
+async def test_of_several_models_one_answers_where_another_cannot() -> None:
+    agent = build_agent(
+        "agents.researcher:Researcher",
+        model=ModelSettings("simulated:"),
+        api_key="",
+        knowledge=FakeKnowledge(),
+        sandbox=SandboxSettings(enabled=False),
+        answer=AnswerSettings(),
+        models={"small": ModelEntry("simulated:")},
+    )
+
+    assert isinstance(agent.parts.model, FallbackModel)
     await agent.close()
 
 

@@ -15,7 +15,10 @@ from cluster.settings import load
     [
         ("#" * 1_000_001, "fleet.toml is no file of settings: it has over 1000000 bytes"),
         ("x = " + "[" * 50_000, "fleet.toml is no file of settings: it is nested too deeply"),
-        ("[modl]\n", "unknown key modl, did you mean model? allowed here: model, store, knowledge"),
+        (
+            "[modl]\n",
+            "unknown key modl, did you mean model? allowed here: model, models, router, store",
+        ),
         ("[python_path]\n", "unknown key python_path; allowed here: model"),
         ('[model]\nurl = "x"', "unknown key model.url, did you mean uri? allowed here: uri, base_"),
         ('[model]\napi_key = "x"', "unknown key model.api_key, did you mean api_key_path?"),

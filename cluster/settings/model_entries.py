@@ -1,0 +1,81 @@
+"""The models of `fleet.toml`: each with an endpoint and the key that belongs to it, and no other.
+
+Called by `cluster.settings.sources`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.kernel.errors import UsageError
+from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.sections import ModelEntry, ModelSettings
+from cluster.settings.addresses import check_base_url, check_model_uri
+
+_KEY_FILE_BYTES_MAX = 64 * 1024
+
+
+def checked_entries(entries: Mapping[str, ModelEntry], origin: str) -> None:
+    """Look whether each further model says which it is, and where.
+
+    Raises:
+        UsageError: names the origin, the key and what is allowed.
+    """
+    for name, entry in entries.items():
+        key = f"{origin}: models.{name}"
+        if not entry.uri:
+            raise UsageError(f"{key}.uri is missing")
+        check_model_uri(entry.uri, f"{key}.uri")
+        if entry.base_url:
+            check_base_url(entry.base_url, f"{key}.base_url")
+
+
+def placed_entries(
+    entries: Mapping[str, ModelEntry], model: ModelSettings, base: Path
+) -> dict[str, ModelEntry]:
+    """Return the further models as they are meant: paths anchored, at an endpoint.
+
+    One without a base URL is at that of ``model``, unless it runs on this machine.
+    """
+    placed = {}
+    for name, entry in entries.items():
+        uri = ModelUri.parse(entry.uri).anchored(base)
+        base_url = entry.base_url or (model.base_url if uri.is_endpoint else "")
+        placed[name] = dataclasses.replace(entry, uri=str(uri), base_url=base_url)
+    return placed
+
+
+def entry_keys(
+    entries: Mapping[str, ModelEntry], model: ModelSettings, api_key: str, base: Path
+) -> dict[str, str]:
+    """Return the key of each further model that has one: its own, or that of the same endpoint.
+
+    Raises:
+        UsageError: a file of a key can't be read, or holds something else.
+    """
+    keys = {}
+    for name, entry in entries.items():
+        if entry.api_key_path:
+            keys[name] = key_in(entry.api_key_path, base, f"models.{name}.api_key_path")
+        elif api_key and entry.base_url.rstrip("/") == model.base_url.rstrip("/"):
+            keys[name] = api_key
+    return keys
+
+
+def key_in(name: str, base: Path, setting: str) -> str:
+    """Return the key that a file holds.
+
+    Raises:
+        UsageError: it can't be read, or holds something else.
+    """
+    path = base / Path(name).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            key = file.read(_KEY_FILE_BYTES_MAX).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{setting}: {path} can't be read: {error}") from error
+    if not key or "\n" in key:
+        raise UsageError(f"{setting}: {path} must hold the key on one line, nothing else")
+    return key

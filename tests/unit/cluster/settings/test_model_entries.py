@@ -1,0 +1,75 @@
+"""Further models of `fleet.toml`: where they are, and whose key goes where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.kernel.errors import UsageError
+from cluster.settings.sources import Configuration, load
+
+MAIN = '[model]\nuri = "openai:big"\nbase_url = "http://one:1/v1"\n'
+KEYED = {"OPENAI_API_KEY": "k"}
+
+
+def loaded(folder: Path, text: str, environment: dict[str, str] | None = None) -> Configuration:
+    (folder / "fleet.toml").write_text(text)
+    return load(environment=environment or {}, folder=folder)
+
+
+def test_a_further_model_is_at_the_endpoint_of_the_main_one_and_has_its_key(tmp_path: Path) -> None:
+    made = loaded(tmp_path, MAIN + '[models.small]\nuri = "openai:small"\n', KEYED)
+
+    assert made.settings.models["small"].base_url == "http://one:1/v1"
+    assert made.secrets.model_keys == {"small": "k"}
+
+
+def test_the_key_of_one_endpoint_goes_to_no_other(tmp_path: Path) -> None:
+    other = '[models.other]\nuri = "openai:o"\nbase_url = "http://two:2/v1"\n'
+
+    assert loaded(tmp_path, MAIN + other, KEYED).secrets.model_keys == {}
+
+
+def test_a_key_of_its_own_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("own\n")
+    other = '[models.other]\nuri = "openai:o"\nbase_url = "http://two:2/v1"\napi_key_path = "key"\n'
+
+    assert loaded(tmp_path, MAIN + other, KEYED).secrets.model_keys == {"other": "own"}
+
+
+def test_a_local_model_is_at_no_endpoint_and_its_path_is_the_files(tmp_path: Path) -> None:
+    made = loaded(tmp_path, MAIN + '[models.here]\nuri = "llama:x.gguf"\ntier = "local"\n')
+
+    assert made.settings.models["here"].base_url == ""
+    assert made.settings.models["here"].uri == f"llama:{tmp_path / 'x.gguf'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[models.m]\ntier = "fast"\n', "models.m.uri is missing"),
+        ('[models.m]\nuri = "gpt"\n', "models.m.uri: "),
+        ('[models.m]\nuri = "openai:m"\nbase_url = "here"\n', "models.m.base_url: 'here'"),
+        ('[models.m]\nuri = "openai:m"\ntier = "big"\n', "models.m.tier must be 'deep', 'fast'"),
+        ('[models.m]\nuri = "openai:m"\nprice = 1.0\n', "models.m.price; allowed here: uri, "),
+        ('[models.m]\nuri = "openai:m"\napi_key_path = "no"\n', "models.m.api_key_path: "),
+        ('[models]\nuri = "openai:m"\n', "models.uri must be a section"),
+    ],
+)
+def test_a_wrong_one_is_answered_with_its_key_and_what_is_allowed(
+    text: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        loaded(tmp_path, text)
+
+    assert complaint in str(caught.value)
+
+
+def test_keys_survive_the_file_of_secrets_and_are_not_shown(tmp_path: Path) -> None:
+    secrets = loaded(tmp_path, MAIN + '[models.small]\nuri = "openai:small"\n', KEYED).secrets
+
+    secrets.write_secrets(tmp_path / "secrets")
+
+    assert type(secrets).read_secrets(tmp_path / "secrets") == secrets
+    assert "k" not in repr(secrets).removeprefix("Secrets")
