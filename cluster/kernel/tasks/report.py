@@ -5,11 +5,10 @@ Pure: the driver, the CLI and the HTTP ingress feed it the events they see anywa
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from graphlib import TopologicalSorter
 
 from cluster.kernel.events import (
     Answered,
@@ -30,7 +29,8 @@ from cluster.kernel.events import (
     Thought,
     WasCancelled,
 )
-from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId, TaskId
+from cluster.kernel.ids import PLAN_STEP, StepId, TaskId
+from cluster.kernel.tasks.busy_time import BusyTime
 from cluster.kernel.tasks.corrections import corrected
 from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Step, StepProgram
 
@@ -68,12 +68,11 @@ class TaskReport:
 
     __slots__ = (
         "_answered",
-        "_busy_s",
+        "_busy",
         "_corrections",
         "_degraded",
         "_first_thought_s",
         "_model_calls",
-        "_model_s",
         "_steps",
         "_tokens",
         "_wall_s",
@@ -95,10 +94,9 @@ class TaskReport:
         self._answered = Answer("")  # as the terminal event had it
         self._corrections: dict[int, Corrected] = {}
         self._steps: dict[StepId, _StepTimes] = {}
-        self._busy_s: defaultdict[StepId, float] = defaultdict(float)
+        self._busy = BusyTime()
         self._tokens: Counter[str] = Counter()
         self._model_calls = 0
-        self._model_s = 0.0
         self._first_thought_s: float | None = None
         self._wall_s = 0.0
         self._degraded: list[str] = []
@@ -116,13 +114,14 @@ class TaskReport:
         self._wall_s = max(self._wall_s, event.at_s)
         match event.detail:
             case PlanReady(plan):
-                self._steps = {step.id: self._planned(step) for step in plan.steps}
+                self._steps = {step.id: self._planned(step, event) for step in plan.steps}
+                self._busy.ended(PLAN_STEP, event.at_s)
             case StepPlanned(step):
-                self._steps[step.id] = self._planned(step)
+                self._steps[step.id] = self._planned(step, event)
             case Thought() if self._first_thought_s is None:
                 self._first_thought_s = event.at_s
             case Spent() as spent:
-                self._spend(event.step, spent)
+                self._spend(event, spent)
             case StepStarted() | StepFinished() | FellBack() as detail:
                 self._progress(event, detail)
             case _ if event.is_terminal:
@@ -150,13 +149,14 @@ class TaskReport:
                 self._corrections[claim] = correction
                 self.answer = corrected(self._answered, self._corrections.values())
             case Spent() as spent:
-                self._spend(event.step, spent)
+                self._spend(event, spent)
             case _:
                 pass
 
     def to_json(self) -> JsonObject:
         """Return the FIXED object; before the terminal event its ``status`` is empty."""
-        critical_path_s = self._critical_path_s()
+        needs = {step: record.step.needs for step, record in self._steps.items()}
+        critical_path_s = self._busy.critical_path_s(needs, self._wall_s)
         return {
             "task": self.task,
             "status": self.status,
@@ -176,25 +176,25 @@ class TaskReport:
                 "wall_s": _seconds(self._wall_s),
                 "first_thought_s": _seconds(self._first_thought_s),
                 "critical_path_s": _seconds(critical_path_s),
-                "model_s": _seconds(self._model_s),
-                "overhead_s": _seconds(max(0.0, self._wall_s - critical_path_s)),
+                "model_s": _seconds(self._busy.model_s),
+                "overhead_s": _seconds(self._wall_s - critical_path_s),
             },
             "error": _failure(self.failure),
         }
 
-    def _planned(self, step: Step) -> _StepTimes:
+    def _planned(self, step: Step, event: Event) -> _StepTimes:
+        self._busy.planned(step.id, event.at_s)
         record = self._steps.get(step.id) or _StepTimes(step)
         record.step = step
         return record
 
-    def _spend(self, step: StepId, spent: Spent) -> None:
-        self._busy_s[step] += spent.seconds
+    def _spend(self, event: Event, spent: Spent) -> None:
+        self._busy.spent(event.step, spent, event.at_s)
         self._tokens["prompt"] += spent.prompt_tokens
         self._tokens["completion"] += spent.completion_tokens
         self._tokens["wasted"] += spent.wasted_tokens
         if spent.on == "model":
             self._model_calls += 1
-            self._model_s += spent.seconds
 
     def _progress(self, event: Event, detail: StepStarted | StepFinished | FellBack) -> None:
         record = self._steps.get(event.step)
@@ -209,6 +209,7 @@ class TaskReport:
                     record.started_s = event.at_s
             case StepFinished(outcome, attempts):
                 record.finished_s, record.outcome = event.at_s, outcome
+                self._busy.ended(event.step, event.at_s)
                 record.attempts = max(record.attempts, attempts)
             case FellBack():
                 record.fallback = True
@@ -224,26 +225,6 @@ class TaskReport:
             "speculated": False,
             "fallback": record.fallback,
         }
-
-    def _critical_path_s(self) -> float:
-        needs = {step: record.step.needs for step, record in self._steps.items()}
-        longest = longest_path_s(needs, self._busy_s)
-        return self._busy_s[PLAN_STEP] + longest + self._busy_s[ANSWER_STEP]
-
-
-def longest_path_s(
-    needs: Mapping[StepId, Iterable[StepId]], busy_s: Mapping[StepId, float]
-) -> float:
-    """Return the most busy seconds along any path of a DAG; needs of unknown steps count nothing.
-
-    Raises:
-        graphlib.CycleError: it is no DAG.
-    """
-    ends_s: dict[StepId, float] = {}
-    for step in TopologicalSorter(needs).static_order():
-        begins_s = max((ends_s[need] for need in needs.get(step, ())), default=0.0)
-        ends_s[step] = begins_s + (busy_s.get(step, 0.0) if step in needs else 0.0)
-    return max(ends_s.values(), default=0.0)
 
 
 def event_to_json(event: Event) -> JsonObject | None:
