@@ -15,11 +15,12 @@ from typing import ClassVar, Protocol, Self
 
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import NO_TASK, TaskId
+from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.vocabulary import Answer, Coherence, Plan
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
-from cluster.settings.addresses import check_coherence, check_deadline
+from cluster.settings.addresses import check_coherence, check_cost, check_deadline, check_tokens
 from cluster.task import SubmittedTask, Task
 from cluster.uninterrupted import uninterrupted
 from cluster.workflows import Workflow
@@ -45,6 +46,7 @@ class ClusterLink(Protocol):
         collection: str,
         timeout_s: float,
         coherence: Coherence,
+        budget: Budget,
         workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager."""
@@ -127,6 +129,8 @@ class Cluster(SharesState):
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        tokens_max: int | None = None,
+        cost_max: float | None = None,
         coherence: str | None = None,
         workflow: Workflow | PathName | None = None,
     ) -> Task:
@@ -138,6 +142,8 @@ class Cluster(SharesState):
             namespace: where that was learned, if not by default; not together with ``knowledge``.
             deadline_s: seconds the task may take, and before it the reading of the knowledge; the
                 settings' where not given.
+            tokens_max: what its model calls may use, prompt and completion together.
+            cost_max: what they may cost, by the models' prices.
             coherence: when steps begin, ``chained`` or ``broadcast``; see `Coherence`.
             workflow: the steps to run, or a file of them without inputs; else a model plans.
 
@@ -162,6 +168,10 @@ class Cluster(SharesState):
         settings = self._configuration.settings.task
         timeout_s, coherence = deadline_s or settings.deadline_s, coherence or settings.coherence
         check_coherence(coherence, "coherence")
+        budget = _budget(
+            settings.tokens_max if tokens_max is None else tokens_max,
+            settings.cost_max if cost_max is None else cost_max,
+        )
         try:
             async with asyncio.timeout(timeout_s):
                 read = await link.knowledge(paths, self._note, namespace)
@@ -175,6 +185,7 @@ class Cluster(SharesState):
             collection=read.collection,
             timeout_s=timeout_s,
             coherence=Coherence(coherence),
+            budget=budget,
             workflow=workflow.plan if workflow is not None else None,
         )
         task = Task(submitted, self._tasks.discard, read, link.sharing)
@@ -188,6 +199,8 @@ class Cluster(SharesState):
         knowledge: Sequence[PathName] = (),
         namespace: str = "",
         deadline_s: float | None = None,
+        tokens_max: int | None = None,
+        cost_max: float | None = None,
         coherence: str | None = None,
         workflow: Workflow | PathName | None = None,
     ) -> Answer:
@@ -203,6 +216,8 @@ class Cluster(SharesState):
             knowledge=knowledge,
             namespace=namespace,
             deadline_s=deadline_s,
+            tokens_max=tokens_max,
+            cost_max=cost_max,
             coherence=coherence,
             workflow=workflow,
         )
@@ -231,6 +246,8 @@ def run(
     knowledge: Sequence[PathName] = (),
     namespace: str = "",
     deadline_s: float | None = None,
+    tokens_max: int | None = None,
+    cost_max: float | None = None,
     coherence: str | None = None,
     workflow: Workflow | PathName | None = None,
     address: str | None = None,
@@ -255,11 +272,21 @@ def run(
                 knowledge=knowledge,
                 namespace=namespace,
                 deadline_s=deadline_s,
+                tokens_max=tokens_max,
+                cost_max=cost_max,
                 coherence=coherence,
                 workflow=workflow,
             )
 
     return asyncio.run(ask())
+
+
+def _budget(tokens_max: int | None, cost_max: float | None) -> Budget:
+    if tokens_max is not None:
+        check_tokens(tokens_max, "tokens_max")
+    if cost_max is not None:
+        check_cost(cost_max, "cost_max")
+    return Budget(tokens_max or 0, cost_max or 0.0)
 
 
 def _say_nothing(_text: str) -> None:

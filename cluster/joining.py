@@ -20,6 +20,7 @@ from cluster.client import Note
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
 from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.directory import scope_of
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
@@ -47,6 +48,8 @@ _OF_THE_RUN = frozenset(
     {
         "task.deadline_s",
         "task.coherence",
+        "task.tokens_max",
+        "task.cost_max",
         "network.host",
         "model.api_key_path",
         "answer.verify",
@@ -121,6 +124,7 @@ class DriverLink:
         collection: str,
         timeout_s: float,
         coherence: Coherence,
+        budget: Budget,
         workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager; errors as of `Driver.submit`."""
@@ -129,6 +133,7 @@ class DriverLink:
             collection=collection,
             timeout_s=timeout_s,
             coherence=coherence,
+            budget=budget,
             workflow=workflow,
         )
 

@@ -116,6 +116,8 @@ class Options:
     config: str | None = None
     deadline: float | None = None
     coherence: str | None = None
+    tokens_max: int | None = None
+    cost_max: float | None = None
     workflow: str | None = None
     inputs: tuple[str, ...] = ()
     dry_run: bool = False
@@ -240,6 +242,18 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     )
     _add_model(parser)
     add("--deadline", metavar="SECONDS", type=float, help="time the task may take (default: 300)")
+    add(
+        "--tokens-max",
+        metavar="N",
+        type=int,
+        help="tokens that its model calls may use; what is done by then is the answer",
+    )
+    add(
+        "--cost-max",
+        metavar="SUM",
+        type=float,
+        help="what they may cost, by the prices of the models in fleet.toml",
+    )
     add(
         "--coherence",
         choices=("chained", "broadcast"),

@@ -112,6 +112,8 @@ def flags_of(options: Options) -> list[Flag]:
         "network.host": ("--host", options.host),
         "task.deadline_s": ("--deadline", options.deadline),
         "task.coherence": ("--coherence", options.coherence),
+        "task.tokens_max": ("--tokens-max", options.tokens_max),
+        "task.cost_max": ("--cost-max", options.cost_max),
     }
     return [Flag(key, value, origin) for key, (origin, value) in given.items() if value is not None]
 

@@ -17,6 +17,7 @@
       StateInvalid        a field of shared state holds what the program's class does not allow
       AgentFailed         an agent's handler raised
       BrokenPolicy        a program's own way of merging raised, or isn't deterministic
+      BudgetSpent         the task has used the tokens or the money that it was given
       ModelError          the model endpoint failed, or its stream broke
       StoreUnavailable    the central store can't be reached
       PlacementError      Ray can't be reached, refused, or could not place an actor
@@ -163,6 +164,12 @@ class ModelError(ClusterError):
     is_withdrawal = False
     """The endpoint took its answer back, such as by a content filter: nothing of it is to be used,
     whole as it may look."""
+
+
+class BudgetSpent(ClusterError):
+    """The task has used what it was given of tokens or money."""
+
+    kind = "budget"
 
 
 class StoreUnavailable(ClusterError):

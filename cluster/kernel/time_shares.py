@@ -32,6 +32,9 @@ CALL_GRACE_SHARE = 0.05
 that says more than a timeout does, before the call is cut off."""
 CALL_LATE_SHARE = 0.98
 """Of a call's time: an adapter that fails after this has failed because of it."""
+CALL_SILENT_SHARE = 0.6
+"""Of a call's time, how much of it a model may say nothing where another is left to be asked. One
+that speaks may use all of it."""
 
 RUN_SHARE = 0.5
 """Of a coding step, what one run of the program may take: a failed one leaves time for another."""

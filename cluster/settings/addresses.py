@@ -55,6 +55,19 @@ def check_deadline(value: object, origin: str) -> None:
         raise UsageError(f"{origin}: {value!r} is no number of seconds above 0")
 
 
+def check_tokens(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive number of tokens."""
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise UsageError(f"{origin}: {value!r} is no number of tokens above 0")
+
+
+def check_cost(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive, finite sum."""
+    cost = value if isinstance(value, int | float) else math.nan
+    if isinstance(value, bool) or not 0.0 < cost < math.inf:
+        raise UsageError(f"{origin}: {value!r} is no sum above 0")
+
+
 def check_share(value: object, origin: str) -> None:
     """Refuse what isn't a share, from 0 to 1."""
     try:
@@ -95,5 +108,7 @@ CHECKS: Mapping[str, Callable[[object, str], None]] = {
     "store.redis": check_redis_url,
     "task.deadline_s": check_deadline,
     "task.coherence": check_coherence,
+    "task.tokens_max": check_tokens,
+    "task.cost_max": check_cost,
 }
 """By key of the settings; keys without a check take any text."""

@@ -75,6 +75,10 @@ class TaskSettings(Section):
     """[task]: bounds of one task."""
 
     deadline_s: float = 300.0
+    tokens_max: int | None = None
+    """What its model calls may use, prompt and completion together; any number without it."""
+    cost_max: float | None = None
+    """What they may cost, in the currency of the models' prices."""
     coherence: Literal["chained", "broadcast"] = "chained"
     """``chained``: a step begins when all that it needs is there; ``broadcast``: all begin at once,
     and one is done again where what came later matters to it."""

@@ -12,6 +12,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Answered, Detail, Event, WasCancelled
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.vocabulary import Answer, Coherence, Plan
 from cluster.memory.knowledge.omissions import KnowledgeRead, LeftOut
 from cluster.memory.state.host.documents import Documents
@@ -116,6 +117,7 @@ class ScriptedLink:
         collection: str,
         timeout_s: float,
         coherence: Coherence,
+        budget: Budget,
         workflow: Plan | None = None,
     ) -> ScriptedTask:
         self.goals.append(goal)

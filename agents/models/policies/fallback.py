@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
+from cluster.kernel.time_shares import CALL_SILENT_SHARE
 
 _DOWNWARDS: tuple[ModelTier, ...] = ("deep", "fast", "local")
-SILENT_SHARE = 0.6
-"""Of the time that a call has left, how much of it a model may say nothing where another is left
-to be asked. One that speaks may use all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +151,4 @@ def ladder(tiers: Sequence[ModelTier], wanted: ModelTier) -> tuple[int, ...]:
 
 def silent_max_s(left_s: float, *, is_last: bool) -> float:
     """Return how long a model may say nothing before the next one is asked."""
-    return left_s if is_last else left_s * SILENT_SHARE
+    return left_s if is_last else left_s * CALL_SILENT_SHARE

@@ -5,7 +5,6 @@ Pure: the driver, the CLI and the HTTP ingress feed it the events they see anywa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -32,6 +31,8 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import PLAN_STEP, StepId, TaskId
 from cluster.kernel.tasks.busy_time import BusyTime
 from cluster.kernel.tasks.corrections import corrected
+from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Step, StepProgram
 
 JsonObject = dict[str, object]
@@ -72,9 +73,8 @@ class TaskReport:
         "_corrections",
         "_degraded",
         "_first_thought_s",
-        "_model_calls",
         "_steps",
-        "_tokens",
+        "_used",
         "_wall_s",
         "answer",
         "failure",
@@ -95,8 +95,7 @@ class TaskReport:
         self._corrections: dict[int, Corrected] = {}
         self._steps: dict[StepId, _StepTimes] = {}
         self._busy = BusyTime()
-        self._tokens: Counter[str] = Counter()
-        self._model_calls = 0
+        self._used = Usage()
         self._first_thought_s: float | None = None
         self._wall_s = 0.0
         self._degraded: list[str] = []
@@ -165,11 +164,14 @@ class TaskReport:
             "steps": [self._step_record(record) for record in self._steps.values()],
             "knowledge": self.knowledge,
             "usage": {
-                "model_calls": self._model_calls,
-                "prompt_tokens": self._tokens["prompt"],
-                "completion_tokens": self._tokens["completion"],
-                "wasted_tokens": self._tokens["wasted"],
-                "hedges": 0,
+                "model_calls": self._used.model_calls,
+                "prompt_tokens": self._used.prompt_tokens,
+                "completion_tokens": self._used.completion_tokens,
+                "wasted_tokens": self._used.wasted_tokens,
+                "saved_tokens": self._used.saved_tokens,
+                "saved_s": _seconds(self._used.saved_s),
+                "cost": round(self._used.cost, _ROUND_DIGITS),
+                "hedges": self._used.hedges,
                 "speculations": 0,
             },
             "timing": {
@@ -190,11 +192,7 @@ class TaskReport:
 
     def _spend(self, event: Event, spent: Spent) -> None:
         self._busy.spent(event.step, spent, event.at_s)
-        self._tokens["prompt"] += spent.prompt_tokens
-        self._tokens["completion"] += spent.completion_tokens
-        self._tokens["wasted"] += spent.wasted_tokens
-        if spent.on == "model":
-            self._model_calls += 1
+        self._used = spent_too(self._used, spent)
 
     def _progress(self, event: Event, detail: StepStarted | StepFinished | FellBack) -> None:
         record = self._steps.get(event.step)

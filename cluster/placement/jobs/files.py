@@ -95,6 +95,10 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
     command = [python, "-P", "-m", "cluster", "run", "--framed", "--address", "auto"]
     command += ["--model", settings.model.uri, "--deadline", f"{settings.task.deadline_s:g}"]
     command += ["--coherence", settings.task.coherence]
+    if settings.task.tokens_max is not None:
+        command += ["--tokens-max", str(settings.task.tokens_max)]
+    if settings.task.cost_max is not None:
+        command += ["--cost-max", f"{settings.task.cost_max:g}"]
     if request.workflow:
         (files / _WORKFLOW_FILE).write_text(request.workflow, encoding="utf-8")
         command += ["--workflow", _WORKFLOW_FILE]

@@ -22,6 +22,7 @@ from cluster.kernel.ids import (
     agent_id,
 )
 from cluster.kernel.roles import MANAGER
+from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.tasks.failover import may_look_again
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
@@ -100,6 +101,7 @@ class Driver:
         collection: str,
         timeout_s: float,
         coherence: Coherence = Coherence.CHAINED,
+        budget: Budget = NO_BUDGET,
         workflow: Plan | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager, and a plan where none is to be made.
@@ -119,7 +121,13 @@ class Driver:
             )
         manager = await self._manager(timeout_s)
         submission = Submission(
-            self._sender.ids.task_id(), goal, collection, coherence=coherence, workflow=workflow
+            self._sender.ids.task_id(),
+            goal,
+            collection,
+            coherence=coherence,
+            workflow=workflow,
+            tokens_max=budget.tokens_max,
+            cost_max=budget.cost_max,
         )
         deadline_at = self._sender.clock.now() + timeout_s
         traceparent = new_traceparent(self._random, self._sampled_share)

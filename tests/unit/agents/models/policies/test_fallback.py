@@ -9,7 +9,6 @@ from contextlib import aclosing
 import pytest
 
 from agents.models.policies.fallback import (
-    SILENT_SHARE,
     FallbackModel,
     Rung,
     ladder,
@@ -18,6 +17,7 @@ from agents.models.policies.fallback import (
 from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
+from cluster.kernel.time_shares import CALL_SILENT_SHARE
 from tests.support.scripted_model import Reply, ScriptedModel
 
 DONE = Finish("stop", prompt_tokens=10, completion_tokens=5)
@@ -154,5 +154,5 @@ def test_where_there_is_no_plain_model_a_better_one_is_asked() -> None:
 
 
 def test_only_the_last_one_may_be_silent_all_the_time() -> None:
-    assert silent_max_s(10.0, is_last=False) == 10.0 * SILENT_SHARE
+    assert silent_max_s(10.0, is_last=False) == 10.0 * CALL_SILENT_SHARE
     assert silent_max_s(10.0, is_last=True) == 10.0

@@ -93,7 +93,7 @@ WHOLE_TASK = (
     event(0.5, PlanReady(Plan((R1, R2, C1)))),
     event(0.5, StepStarted(), "r1"),
     event(0.5, StepStarted(), "r2"),
-    event(1.0, Spent("tool", 0.1), "r1", "researcher-0"),
+    event(1.0, Spent("tool", 0.1, 0, 0, 0, 7, 0.5, 0.25, 1), "r1", "researcher-0"),
     event(1.5, Spent("model", 0.9, 5, 5), "r1", "researcher-0"),
     event(1.5, StepFinished("finished"), "r1"),
     event(2.5, Spent("model", 2.0, 5, 5), "r2", "researcher-0"),
@@ -120,7 +120,8 @@ def test_the_object_has_exactly_the_fixed_keys() -> None:
         "id agent instruction needs started_s finished_s outcome attempts speculated fallback"
     )
     assert " ".join(whole["usage"]) == (
-        "model_calls prompt_tokens completion_tokens wasted_tokens hedges speculations"
+        "model_calls prompt_tokens completion_tokens wasted_tokens saved_tokens saved_s cost hedges"
+        " speculations"
     )
     assert " ".join(whole["timing"]) == (
         "wall_s first_thought_s critical_path_s model_s overhead_s"
@@ -169,7 +170,10 @@ def test_a_whole_task_is_reported_with_its_answer_steps_and_usage() -> None:
         "prompt_tokens": 21,
         "completion_tokens": 32,
         "wasted_tokens": 4,
-        "hedges": 0,
+        "saved_tokens": 7,
+        "saved_s": 0.5,
+        "cost": 0.25,
+        "hedges": 1,
         "speculations": 0,
     }
 
