@@ -84,7 +84,7 @@ class Preparer(Watched):
 
     def __init__(self, agent: Agent, world: World, process: Process) -> None:
         super().__init__(agent, world, process)
-        self._random = random.Random(f"ready {world.seed} {process} {world.incarnations}")
+        self._random = random.Random(f"ready {_name(world, process)}")
         self._taken: set[int] = set()
         self._made: list[Ready] = []
         """All of them, so that none has the place in memory of another."""
@@ -169,7 +169,8 @@ class Preparer(Watched):
         ledger.preparing["taken"] += 1
         wanted = (self._process, turn.task, turn.step)
         if (found.process, found.task, found.step) != wanted or id(found) in self._taken:
-            ledger.violate("O2", f"{wanted} found what was prepared for {found}")
+            what = f"{found.step} of {found.task} by {found.process}"
+            ledger.violate("O2", f"{wanted} found what was prepared for {what}")
         self._taken.add(id(found))
         return found.found
 
@@ -181,7 +182,7 @@ class PrepareFaults:
         self._world = world
         self._process = process
         self._host = host
-        self._random = random.Random(f"told {world.seed} {process} {world.incarnations}")
+        self._random = random.Random(f"told {_name(world, process)}")
         self._deliver = host.turns.on_work
         host.turns.on_work = self.on_work  # type: ignore[method-assign]
 
@@ -223,3 +224,8 @@ class PrepareFaults:
             ledger.preparing["told after the end of the step"] += 1
         elif any(isinstance(each.detail, StepStarted) for each in events):
             ledger.preparing["told after the step had begun"] += 1
+
+
+def _name(world: World, process: Process) -> str:
+    """Return what tells a process of a run from all others of all runs."""
+    return f"{world.seed} {process} {world.incarnations[process.name]}"
