@@ -136,7 +136,7 @@ def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     """Run a seed and judge it."""
     world = World(seed, horizon_s=HORIZON_S, has_story=has_story)
     with isolated(world, SCALED):
-        return _judged(world, seed, mode_of(seed))
+        return judged(world, seed, mode_of(seed))
 
 
 @contextmanager
@@ -165,7 +165,8 @@ def isolated(world: Simulated, scales: Sequence[Scale]) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _judged(world: World, seed: int, mode: str) -> Outcome:
+def judged(world: World, seed: int, mode: str) -> Outcome:
+    """Run a world to its end, which is to be done in isolation, and judge it."""
     course = _Course(world, seed, mode)
     try:
         world.loop.run_until_complete(course.run())

@@ -27,7 +27,7 @@ PLANS = (
 )
 LONG_PLANS = (
     "[r1 r2 r3:r1 c1:r3]",
-    "[c1:r1,r2 r1 r2]",
+    "[c1:r1,r2 c2:c1 r1 r2]",
     "[r1 r2 c1:r1 c2:r2,c1 r3:c2]",
     "[c1 r1:c2 c2 r2:r1 c3:c1]",
 )

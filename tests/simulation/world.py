@@ -21,6 +21,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.runner import QUEUED_MAX
@@ -67,7 +68,9 @@ class SimClock:
 class World:
     """The cluster of one run, and its books."""
 
-    def __init__(self, seed: int, *, horizon_s: float, has_story: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, horizon_s: float, has_story: bool = False, prepares: bool = True
+    ) -> None:
         self.seed = seed
         self.loop = VirtualLoop()
         self.rng = random.Random(f"world {seed}")
@@ -80,6 +83,7 @@ class World:
         self.ledger.is_gentle = self.faults.is_gentle
         self.story: list[str] = []
         self._has_story = has_story
+        self._techniques = Techniques(prepares=prepares)
         self.network = SimNetwork(
             self.loop, random.Random(f"network {seed}"), self.faults, self.note
         )
@@ -163,7 +167,7 @@ class World:
         def handler(sender: Sender) -> Handler:
             if role != "manager":
                 return agent
-            return TaskEngine(agent, sender, store, rng=rng)
+            return TaskEngine(agent, sender, store, rng=rng, techniques=self._techniques)
 
         host = Host(
             AgentProfile(AgentId(name), agent.agent.purpose, concurrency=self.concurrency),
