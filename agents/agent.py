@@ -6,6 +6,7 @@ only `Agent.handle`; it runs in the agent's own process and passes a `Turn` with
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -303,6 +304,7 @@ class Agent:
 
         A subclass adds what is its own. What it raises is logged: the turn does it, then.
         """
+        await asyncio.to_thread(_nothing)  # the first that is asked for loads what runs threads
         await self.parts.model.warm()
 
     async def close(self) -> None:
@@ -328,6 +330,10 @@ def priority_of(message: object) -> float:
         case VerifyRequest():
             return -math.inf
     return 0.0
+
+
+def _nothing() -> None:
+    """Be done."""
 
 
 def _least(*bounds: int | None) -> int | None:

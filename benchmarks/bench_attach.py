@@ -88,5 +88,5 @@ def run(*, is_quick: bool) -> list[Figure]:
         sample_figure("attach.run_s", "s", commands, Goal("<=", 1.0), note="shell to exit"),
         sample_figure("first_event.ms", "ms", alone, WITHIN, note="one task at a time"),
         p99_figure("first_event.p99_ms", together, WITHIN, note=f"{AT_ONCE} tasks at once"),
-        first_tokens.run(is_quick=is_quick),
+        *first_tokens.run(is_quick=is_quick),
     ]

@@ -2,8 +2,8 @@
 
 Two plans of 16 KiB in 4,000 pieces: twelve steps with long instructions, sixty short ones. The
 rival parses what has come so far with jiter (a library that the `openai` client brings) whenever a
-piece comes, incomplete as it is. Beside our reader of drafts: ijson alone, on which it stands, and
-all of the Manager's reader, which makes sound steps of the drafts and says which are sealed.
+piece comes, incomplete as it is. Beside our reader of drafts: all of the Manager's reader, which
+makes sound steps of the drafts and says which are sealed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
-
-import ijson  # type: ignore[import-untyped]  # it ships no types
 
 from agents.models.simulated.script import Line
 from agents.planning.plan_reader import PlanReader
@@ -33,7 +31,6 @@ GOAL = "Write a report on the market."
 COMPARED = (
     ("json.vs_jiter", "text", "jiter"),
     ("json.vs_jiter_strings", "text", "jiter_strings"),
-    ("json.ijson_vs_jiter", "ijson", "jiter"),
     ("json.reader_vs_jiter", "reader", "jiter"),
 )
 """Name, our side and theirs."""
@@ -57,17 +54,6 @@ def plan_pieces(steps: int) -> list[str]:
 
 def _words(number: int, size: int) -> str:
     return (f"what is known of number {number} and where it stands; " * size)[:size]
-
-
-def feed_ijson() -> Feed:
-    """Return what takes a piece by ijson alone."""
-    events: list[object] = []
-
-    class Events:
-        send = events.append
-
-    parser: Any = ijson.basic_parse_coro(Events(), use_float=True)
-    return lambda piece: parser.send(piece.encode())
 
 
 def feed_jiter(partial_mode: bool | str = True) -> Feed:  # noqa: FBT001, FBT002 - jiter's own
@@ -120,7 +106,6 @@ def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `json`."""
     sides: dict[str, Callable[[], Feed]] = {
         "text": feed_text,
-        "ijson": feed_ijson,
         "reader": feed_reader,
     }
     has_jiter = find_spec("jiter") is not None

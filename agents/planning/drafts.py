@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ID_KEYS = ("id", "stepid", "name", "step", "number", "key", "title")
 _AGENT_KEYS = ("agent", "role", "assignedto", "assignee", "agentname", "worker")
 _INSTRUCTION_KEYS = (
     *("instruction", "instructions", "task", "description", "prompt"),
-    *("action", "query", "question", "goal", "input", "content"),
+    *("action", "query", "question", "goal", "input", "content", "step", "title"),
 )
 _NEEDS_KEYS = ("needs", "dependson", "dependencies", "depends", "requires", "after", "inputs")
 _STEPS_KEYS = ("steps", "plan", "tasks", "workflow", "subtasks", "result", "response")
 _ID_LENGTH_MAX = 32
 _NEEDS_MAX = 24
 _LEVELS_MAX = 3
+_NOT_OF_A_KEY = re.compile(r"[\W_]+")
 _NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -73,7 +75,7 @@ def draft(value: Mapping[object, object]) -> Draft:
     ids = (_text(members.get(key)) for key in _ID_KEYS)
     step_id = next((made for each in ids if (made := slug(each))), "")
     agent = _first_text(members, _AGENT_KEYS)
-    instruction = _first_text(members, (*_INSTRUCTION_KEYS, "step", "title"))
+    instruction = _first_text(members, _INSTRUCTION_KEYS)
     needs = next((members[key] for key in _NEEDS_KEYS if members.get(key) is not None), None)
     return Draft(step_id, agent, instruction, tuple(dict.fromkeys(_needs(needs)))[:_NEEDS_MAX])
 
@@ -86,7 +88,13 @@ def _named_steps(value: Mapping[object, object]) -> list[object]:
 
 
 def _by_key(value: Mapping[object, object]) -> dict[str, object]:
-    return {re.sub(r"[\W_]+", "", str(key)).lower(): each for key, each in value.items()}
+    return {_spelled(str(key)): each for key, each in value.items()}
+
+
+@lru_cache(maxsize=256)
+def _spelled(key: str) -> str:
+    """Return a key in our spelling: the steps of a plan have the same ones over and over."""
+    return _NOT_OF_A_KEY.sub("", key).lower()
 
 
 def _first_text(members: Mapping[str, object], keys: Sequence[str]) -> str:

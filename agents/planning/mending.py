@@ -86,6 +86,8 @@ class Mending:
         adopted: int = 0,
     ) -> None:
         self._drafts = drafts
+        self._assigned = 0
+        """How many of the drafts were given to agents."""
         self._roles = {role.name: role for role in roles if role.name != MANAGER}
         self._sealed = sealed
         self._sealed_steps = {step.id: step for step in sealed.values()}
@@ -94,26 +96,85 @@ class Mending:
         """In the order of the drafts, without what they wait for."""
         self.ids: dict[int, StepId] = {}
         """Of each draft that is a step, or is the same as one, the step's id."""
-        self.echoing: set[int] = set()
-        """The drafts that say only what their agent is for."""
+        self.echoing: dict[int, str] = {}
+        """The drafts that say only what their agent is for, and who that is."""
+        self._told: set[str] = set()
+        """The agents that are told more by others."""
+        self._is_last_an_answer = False
+        """Whether the last draft is no step because none follows it."""
+        self._same: dict[tuple[str, str], StepId] = {}
+        """The steps by what they do."""
         self.reasons: dict[str, None] = {}
         """What had to be changed, in order, each once."""
 
     def assign(self, goal: str) -> None:
-        """Give each draft to an agent, one step to those that are the same."""
-        same = self._sealed_keys()
-        for index, agent, instruction in self._assigned(goal):
-            key = _key(agent, instruction)
-            repeated = same.get(key) or self._again(index, agent, goal)
-            if index in self._sealed:
-                self._keep(index)
-            elif repeated is not None:
-                self.ids[index] = repeated
-            elif len(self.steps.keys() | self._sealed_steps.keys()) >= STEPS_MAX:
-                self._say(f"The plan had more than {STEPS_MAX} steps; the further ones were cut.")
+        """Give each draft to an agent, one step to those that are the same.
+
+        A draft that says only what its agent is for adds nothing to others for that agent; where
+        there are none, the goal says what to do.
+        """
+        self._same = self._sealed_keys()
+        self._assigned = len(self._drafts)
+        agents = {index: self._agent_of(index) for index in range(len(self._drafts))}
+        agents |= {index: step.agent for index, step in self._sealed.items()}
+        given = {index: agent for index, agent in agents.items() if agent is not None}
+        self.echoing = {at: agent for at, agent in given.items() if self._is_echo(at, agent)}
+        self._told = {agent for index, agent in given.items() if index not in self.echoing}
+        for index, agent in given.items():
+            self._make_step(index, agent, goal)
+
+    def extend(self, goal: str) -> bool:
+        """Go on with the drafts that were added since; it is as if all were assigned at once.
+
+        False where one changes what became of those before it: then all have to be assigned anew.
+        """
+        while self._assigned < len(self._drafts):
+            if self._is_last_an_answer:
+                return False
+            index = self._assigned
+            self._assigned += 1
+            agent = self._agent_of(index)
+            if agent is None:
+                continue
+            if self._is_echo(index, agent):
+                self.echoing[index] = agent
+            elif agent in self.echoing.values() and agent not in self._told:
+                return False
             else:
-                step_id = self._add(self._drafts[index].id, agent, instruction)
-                same[key] = self.ids[index] = step_id
+                self._told.add(agent)
+            self._make_step(index, agent, goal)
+        return True
+
+    def keep(self, new: Mapping[int, Step]) -> bool:
+        """Go on with steps that drafts are for good; False where all must be assigned anew."""
+        first = {step_id: index for index, step_id in reversed(self.ids.items())}
+        for index, step in new.items():
+            known = self._same.get(_key(step.agent, step.instruction))
+            if first[step.id] != index or known != step.id:
+                return False
+            self.steps[step.id] = self._sealed_steps[step.id] = step
+        return True
+
+    def _make_step(self, index: int, agent: str, goal: str) -> None:
+        """Make a step of a draft that has an agent, or find the one that it repeats."""
+        draft = self._drafts[index]
+        instruction = draft.instruction
+        if index in self.echoing:
+            if agent in self._told:
+                return
+            self._say(f"{_name(index, draft)} said nothing of the goal; it gets all of it.")
+            instruction = goal
+        key = _key(agent, instruction)
+        repeated = self._same.get(key) or self._again(index, agent, goal)
+        if index in self._sealed:
+            self._keep(index)
+        elif repeated is not None:
+            self.ids[index] = repeated
+        elif len(self.steps.keys() | self._sealed_steps.keys()) >= STEPS_MAX:
+            self._say(f"The plan had more than {STEPS_MAX} steps; the further ones were cut.")
+        else:
+            step_id = self._add(draft.id, agent, instruction)
+            self._same[key] = self.ids[index] = step_id
 
     def _sealed_keys(self) -> dict[tuple[str, str], StepId]:
         """Return the sealed steps by what they do, as it was drafted and as it is done."""
@@ -140,25 +201,6 @@ class Mending:
         if step is None or step.agent != agent:
             return None
         return step.id if step.instruction == asking(agent, draft.instruction, goal) else None
-
-    def _assigned(self, goal: str) -> Iterator[tuple[int, str, str]]:
-        """Yield the drafts that are steps, each with its agent and what that is told.
-
-        A draft that says only what its agent is for adds nothing to others for that agent; where
-        there are none, the goal says what to do.
-        """
-        agents = {index: self._agent_of(index) for index in range(len(self._drafts))}
-        agents |= {index: step.agent for index, step in self._sealed.items()}
-        given = {index: agent for index, agent in agents.items() if agent is not None}
-        self.echoing = {index for index, agent in given.items() if self._is_echo(index, agent)}
-        told = {agent for index, agent in given.items() if index not in self.echoing}
-        for index, agent in given.items():
-            draft = self._drafts[index]
-            if index not in self.echoing:
-                yield index, agent, draft.instruction
-            elif agent not in told:
-                self._say(f"{_name(index, draft)} said nothing of the goal; it gets all of it.")
-                yield index, agent, goal
 
     def connected(self, *, is_broadcast: bool) -> list[Step]:
         """Return the steps with what they wait for."""
@@ -223,9 +265,11 @@ class Mending:
             return None
         if role := named_role(draft.agent, roles):
             return role.name
-        is_last = index > 0 and index == len(self._drafts) - 1
-        if composes(draft.agent) and (draft.needs or is_last):
-            return None
+        if composes(draft.agent):
+            is_last = index > 0 and index == len(self._drafts) - 1
+            self._is_last_an_answer = is_last and not draft.needs
+            if draft.needs or is_last:
+                return None
         role = nearest_role(draft.agent or draft.id, draft.instruction, roles)
         what = f"was for {draft.agent!r}, which is no agent" if draft.agent else "named no agent"
         if role is None:
@@ -268,6 +312,15 @@ class Mending:
         # An agent of the user's gives what only its user knows.
         is_open = wanted < handled or "" in given or bool(wanted & given)
         return set() if is_open else wanted
+
+    @property
+    def may_leave_out(self) -> bool:
+        """Whether a step may turn out to get no result that its agent works on."""
+        return any(
+            self.lacks(step, {})
+            for step in self.steps.values()
+            if step.id not in self._sealed_steps
+        )
 
     def _say(self, reason: str) -> None:
         self.reasons[reason] = None

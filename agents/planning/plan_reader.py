@@ -65,10 +65,10 @@ class PlanReader:
     def feed(self, text: str) -> None:
         """Take the next piece of text."""
         for each in self._text.feed(text):
-            if not self._repeats_itself:
-                self._add(each)
-        if self._repeats_itself:
-            self._text.end()
+            self._add(each)
+            if self._repeats_itself:
+                self._text.end()
+                return
 
     def seal(self) -> list[Step]:
         """Return the steps that can't change any more by what was read, each of them once.
@@ -158,6 +158,8 @@ class Drafting:
         self._adopted = len(sealed)
         self._looked_at = len(self.drafts)
         """How many drafts there were when the last ones were sealed."""
+        self._made: Mending | None = None
+        """What the drafts had become when that was last asked for."""
 
     @property
     def sealed(self) -> tuple[Step, ...]:
@@ -198,10 +200,23 @@ class Drafting:
 
     def step_ids(self) -> set[StepId]:
         """Return the ids of the steps that the drafts have become so far."""
+        made = self._assigned()
+        if not made.may_leave_out:
+            return set(made.steps)
         try:
             return {step.id for step in self.mended().plan.steps}
         except UnsoundPlan:
             return set()
+
+    def _assigned(self) -> Mending:
+        """Return what the drafts have become, without what they wait for.
+
+        Each draft is looked at once, unless it changes what others are.
+        """
+        if self._made is None or not self._made.extend(self._goal):
+            self._made = Mending(self.drafts, self._roles, self._sealed, self._adopted)
+            self._made.assign(self._goal)
+        return self._made
 
     def seal(self) -> list[Step]:
         """Return the steps that are known for good by the drafts that were added."""
@@ -212,18 +227,26 @@ class Drafting:
         while new := self._sealable():  # What is sealed may be all that another one lacked.
             self._sealed |= new
             found += new.values()
+            if not self._assigned().keep(new):
+                self._made = None
         return found
 
     def _sealable(self) -> dict[int, Step]:
         """Return the steps that can be sealed beside those that are, by the places of drafts."""
-        made = Mending(self.drafts, self._roles, self._sealed, self._adopted)
-        made.assign(self._goal)
-        names = Names(self.drafts, made.ids)
+        made = self._assigned()
         sealed = {step.id: step for step in self._sealed.values()}
+        # An echo is dropped where a later draft tells its agent what to do.
+        loose = {
+            index: step_id
+            for index, step_id in made.ids.items()
+            if step_id not in sealed and index not in made.echoing
+        }
+        if not loose:
+            return {}
+        names = Names(self.drafts, made.ids)
         found: dict[int, Step] = {}
-        for index, step_id in made.ids.items():
-            # An echo is dropped where a later draft tells its agent what to do.
-            if step_id in sealed or index in made.echoing:
+        for index, step_id in loose.items():
+            if step_id in sealed:
                 continue
             step = self._connected(made.steps[step_id], names, sealed)
             step = step and self._instructed(step, made.steps.values())
@@ -250,9 +273,11 @@ class Drafting:
         The only research step may be told the goal's question (`with_question`). Where it is about
         all that the question is about, that does no harm if there come others.
         """
-        asked = asking(step.agent, step.instruction, self._goal)
         is_alone = all(each.agent != RESEARCHER or each.id == step.id for each in steps)
-        if asked == step.instruction or not is_alone:
+        if not is_alone:
+            return step
+        asked = asking(step.agent, step.instruction, self._goal)
+        if asked == step.instruction:
             return step
         return replace(step, instruction=asked) if covers(step.instruction, self._goal) else None
 

@@ -7,12 +7,10 @@ takes linear time. Used by `agents.planning.plan_reader`.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
-from typing import Any
-
-import ijson  # type: ignore[import-untyped]  # it ships no types
-from ijson.common import ObjectBuilder  # type: ignore[import-untyped]  # as above
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 from agents.planning.drafts import Draft, draft, drafts_in, lone_draft
 from agents.planning.lenient_json import Unreadable, read_json
@@ -23,9 +21,9 @@ DRAFTS_MAX = 2 * STEPS_MAX
 """Steps that are read at most."""
 
 _DEPTH_MAX = 6
+_LIST_DEPTH = 2
 _STEP_DEPTH = 3
 _MEMBERS_MAX = 6
-_PARTS_MAX = 64
 _PREFACE_LENGTH_MAX = 1_500
 _PROSE_LENGTH_MAX = 16_384
 _FAILURES_MAX = 4
@@ -48,11 +46,14 @@ class PlanText:
     def __init__(self, *, may_be_empty: bool = False) -> None:
         self._may_be_empty = may_be_empty
         self._pieces: list[str] = []
-        self._length = 0
+        self._parsed = 0
+        """How many of the pieces were parsed: those that can complete nothing wait for one that
+        can."""
+        self._room = TEXT_LENGTH_MAX
+        self._awaited = ""
+        """What a piece must have in it to be looked at."""
         self._prose = ""
         self._json: _StepsJson | None = None
-        self._held: list[str] = []
-        """Text that can complete nothing: it is parsed with the next that can."""
         self._drafts: list[Draft] = []
         """Those that were read as they came."""
         self._is_strict = True
@@ -62,26 +63,29 @@ class PlanText:
         self.is_complete = False
         """Whether the rest of the text is not needed."""
 
-    def feed(self, text: str) -> list[Draft]:
+    def feed(self, text: str) -> Sequence[Draft]:
         """Take the next piece of text; return the drafts that it completed."""
+        self._room = room = self._room - len(text)
+        if room > 0 and self._awaited not in text:
+            self._pieces.append(text)
+            return ()
+        return self._look_at(text)
+
+    def _look_at(self, text: str) -> list[Draft]:
         if self.is_complete:
             return []
-        text = text[: TEXT_LENGTH_MAX - self._length]
-        self._length += len(text)
-        self._pieces.append(text)
-        if self._json is not None and "}" not in text and "]" not in text:
-            # It completes nothing, and a parser costs as much for few characters as for many.
-            self._held.append(text)
-            self.is_complete = self._length == TEXT_LENGTH_MAX
-            return []
-        drafts = self._streamed(text)[: DRAFTS_MAX - len(self._drafts)]
+        self._pieces.append(text[: len(text) + min(self._room, 0)])
+        drafts = self._streamed()[: DRAFTS_MAX - len(self._drafts)]
         self._drafts += drafts
-        self.is_complete |= self.is_whole or self._length == TEXT_LENGTH_MAX
+        self.is_complete |= self.is_whole or self._room <= 0
+        if self.is_complete:
+            self._awaited = ""
         return drafts
 
     def end(self) -> None:
         """Take the plan for whole: nothing new comes any more."""
         self.is_whole = self.is_complete = True
+        self._awaited = ""
 
     @property
     def begins_a_plan(self) -> bool:
@@ -90,8 +94,6 @@ class PlanText:
 
     def drafts(self) -> tuple[tuple[Draft, ...], bool]:
         """Return all drafts of the text so far, and whether it breaks off after them."""
-        if self._held:
-            self._parse()
         if self.is_whole:
             return tuple(self._drafts), False
         drafts, is_cut = _lenient("".join(self._pieces))
@@ -100,47 +102,50 @@ class PlanText:
             return tuple(usable), True
         return drafts[:DRAFTS_MAX], is_cut
 
-    def _streamed(self, text: str) -> list[Draft]:
-        """Return the drafts that a piece of text completed; none once it must be read leniently."""
+    def _streamed(self) -> list[Draft]:
+        """Return the drafts that the last piece completed; none once it must be read leniently."""
+        last = self._pieces[-1]
         if not self._is_strict:
             return []
         if self._json is None:
-            text = self._skip_prose(text)
-        if self._json is None:
+            self._parsed = len(self._pieces)
+            self._json, plan = self._begun(last)
+            return self._parse(self._json, plan) if self._json else []
+        if "}" not in last and "]" not in last:
             return []
-        self._held.append(text)
-        return self._parse()
+        text = "".join(self._pieces[self._parsed :])
+        self._parsed = len(self._pieces)
+        return self._parse(self._json, text)
 
-    def _parse(self) -> list[Draft]:
-        """Parse what was held back; return the drafts that it completed."""
-        text = "".join(self._held)
-        self._held.clear()
-        if self._json is None or not self._is_strict:
-            return []
+    def _parse(self, steps: _StepsJson, text: str) -> list[Draft]:
+        """Return the drafts that a text completed."""
         try:
-            values = self._json.feed(text)
+            values = steps.feed(text)
         except _NoPlan:
             self._is_strict = False
+            self._awaited = ""
             return []
         drafts = [draft(value) for value in values if isinstance(value, Mapping)]
-        if self._json.is_complete:
+        if steps.is_complete:
             read = (*self._drafts, *drafts)
             self.is_whole = any(each.is_usable for each in read)
-            self.is_whole |= self._may_be_empty and self._json.has_steps and not read
+            self.is_whole |= self._may_be_empty and steps.has_steps and not read
             # A form without content, as in a prompt, is no plan: the plan may follow it.
             self._is_strict = self.is_whole
         return drafts if self._is_strict else []
 
-    def _skip_prose(self, text: str) -> str:
-        """Return the text from where a plan may begin; empty where it has not come."""
+    def _begun(self, text: str) -> tuple[_StepsJson | None, str]:
+        """Return what reads the plan that begins in a piece, if one does, and the plan's text."""
         seen = self._prose + text
         start = _JSON_START.search(seen)
         if start is not None:
-            self._json = _StepsJson(is_bare=start.group().startswith("["))
-            return seen[start.start() :]
+            is_bare = start.group().startswith("[")
+            # A list by itself ends with a bracket, anything else with a brace.
+            self._awaited = "" if is_bare else "}"
+            return _StepsJson(is_bare=is_bare), seen[start.start() :]
         self._prose = seen[-_JSON_START_LENGTH:]
-        self.is_complete |= self._length > _PROSE_LENGTH_MAX
-        return ""
+        self.is_complete |= TEXT_LENGTH_MAX - self._room > _PROSE_LENGTH_MAX
+        return None, ""
 
 
 def _lenient(text: str) -> tuple[tuple[Draft, ...], bool]:
@@ -175,96 +180,130 @@ class _NoPlan(ValueError):
 
 
 class _StepsJson:
-    """The objects in the list ``steps`` of one streamed JSON object, or in a list by itself."""
+    """The objects in the list ``steps`` of one streamed JSON object, or in a list by itself.
+
+    Only brackets are looked for as the text comes. A step is parsed once, when it ends; so is what
+    stands around the steps, without them.
+    """
 
     def __init__(self, *, is_bare: bool) -> None:
-        self._events: list[tuple[str, Any]] = []
-        self._parser: Any = ijson.basic_parse_coro(_Collector(self._events), use_float=True)
-        self._builder: ObjectBuilder | None = None
-        self._parts = 0
-        self._key = ""
-        self._depth = 0
-        self._members = 0
-        self._length = 0
-        self.has_steps = False
         self._outside = int(is_bare)
         """The depth at which what the text holds has ended."""
+        self._depth = 0
+        self._string = ""
+        """What a string that has not ended begins and ends with: a quote, half an escape."""
+        self._pieces: list[str] = []
+        """Of what is being read: a step, what separates two, or what is around them all."""
+        self._around = ""
+        self._preface_length = 0
+        self._is_in_steps = False
+        self._separator = ""
+        """What has to stand before the next step."""
+        self.has_steps = False
         self.is_complete = False
         if is_bare:
-            self._read(_BARE_STEPS)
+            self.feed(_BARE_STEPS)
 
     def feed(self, text: str) -> list[object]:
         """Return the objects that the text completed; raises _NoPlan where there will be none."""
-        self._length += len(text)
-        made = self._read(text)
-        if not self.has_steps and self._length > _PREFACE_LENGTH_MAX:
-            raise _NoPlan
+        start = len(self._string)
+        text = self._string + text
+        made: list[object] = []
+        found = _TO_BRACKET.match(text)
+        while found and found[1] and not self.is_complete:
+            end = found.end()
+            if found[1] in "[{":
+                start = self._enter(text, start, end)
+            else:
+                start = self._leave(text, start, end, made)
+            found = _TO_BRACKET.match(text, end)
+        self._string = f'"{found[2]}' if found and found[2] is not None else ""
+        self._pieces.append(text[start:])
+        if not self.has_steps:
+            self._preface_length += len(text)
+            if self._preface_length > _PREFACE_LENGTH_MAX:
+                raise _NoPlan
         return made
 
-    def _read(self, text: str) -> list[object]:
-        try:
-            self._parser.send(text.encode(errors="replace"))
-        except (ijson.JSONError, UnicodeDecodeError) as error:
-            if not self._closes():
-                raise _NoPlan from error
-        events, self._events[:] = list(self._events), []
-        return [each for event, value in events for each in self._take(event, value)]
-
-    def _closes(self) -> bool:
-        """Say whether the plan ended before the parser met what it could not read."""
-        depth = self._depth
-        for event, _ in self._events:
-            depth += (event in _OPENING) - (event in _CLOSING)
-            if depth == self._outside and event in _CLOSING:
-                return True
-        return False
-
-    def _take(self, event: str, value: object) -> list[object]:
-        if self.is_complete:
-            return []
-        self._depth += event in _OPENING
+    def _enter(self, text: str, start: int, end: int) -> int:
+        """Go through an opening bracket; return where the text begins that is kept from then on."""
+        self._depth += 1
         if self._depth > _DEPTH_MAX:
             raise _NoPlan
-        made: list[object] = []
-        if self._depth == 1 and event == "map_key":
-            self._open_member(str(value))
-        elif self._depth > 1 and event in _OPENING and not self.has_steps:
+        if self._depth == _LIST_DEPTH:
+            self._around += self._cut(text, start, end)
+            self._open_member(text[end - 1])
+            return end
+        if self._depth == _STEP_DEPTH and self._is_in_steps:
+            self._separate(self._cut(text, start, end - 1), self._separator)
+            return end - 1
+        return start
+
+    def _leave(self, text: str, start: int, end: int, made: list[object]) -> int:
+        """Go through a closing bracket, as `_enter` does; add the step that it completes."""
+        if self._is_in_steps and self._depth == _STEP_DEPTH:
+            made.append(_decoded(_VALUE, self._cut(text, start, end)))
+            self._separator = ","
+            start = end
+        elif self._is_in_steps and self._depth == _LIST_DEPTH:
+            self._separate(self._cut(text, start, end - 1), "")
+            self._is_in_steps = False
+            start = end - 1
+        self._depth -= 1
+        if self._depth == self._outside:
+            self._around += self._cut(text, start, end)
+            self._look_at_members("}" * self._outside)
+            self.is_complete = True
+        return start
+
+    def _cut(self, text: str, start: int, end: int) -> str:
+        """Return what was kept and a part of the text after it; keep nothing."""
+        self._pieces.append(text[start:end])
+        cut = "".join(self._pieces)
+        self._pieces.clear()
+        return cut
+
+    def _open_member(self, bracket: str) -> None:
+        """Take a member that is a list or an object; before the steps there is none."""
+        is_list = bracket == "["
+        last = self._look_at_members("]}" if is_list else "}}")
+        self._is_in_steps = last == "steps"
+        self._separator = ""
+        if not self.has_steps or (self._is_in_steps and not is_list):
             raise _NoPlan
-        elif self._key == "steps" and self._depth >= _STEP_DEPTH:
-            made = self._build(event, value)
-        elif self._key == "steps" and self._depth == _STEP_DEPTH - 1 and event not in _LIST:
+
+    def _look_at_members(self, ending: str) -> str:
+        """Check the object as it is with an ending; return the key of its last member."""
+        members: Any = _decoded(_MEMBERS, self._around + ending)
+        keys = [key for key, _ in members]
+        if len(keys) > _MEMBERS_MAX:
             raise _NoPlan
-        self._depth -= event in _CLOSING
-        self.is_complete = self._depth == self._outside and event in _CLOSING
-        return made
+        self.has_steps |= "steps" in keys
+        return str(keys[-1])
 
-    def _open_member(self, key: str) -> None:
-        self._key = key
-        self._members += 1
-        self.has_steps |= key == "steps"
-        if self._members > _MEMBERS_MAX:
+    def _separate(self, text: str, wanted: str) -> None:
+        if text.strip(_BLANKS) != wanted:
             raise _NoPlan
 
-    def _build(self, event: str, value: object) -> list[object]:
-        if self._builder is None:
-            self._builder = ObjectBuilder()
-        self._builder.event(event, value)
-        self._parts += 1
-        if self._parts > _PARTS_MAX:
-            raise _NoPlan
-        if self._depth == _STEP_DEPTH and event in _CLOSING:
-            built, self._builder, self._parts = self._builder.value, None, 0
-            return [built]
-        return []
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> object:
+    try:
+        return decoder.decode(text)
+    except ValueError as error:
+        raise _NoPlan from error
 
 
-_OPENING = frozenset({"start_map", "start_array"})
-_CLOSING = frozenset({"end_map", "end_array"})
-_LIST = frozenset({"start_array", "end_array"})
+def _no_number(name: str) -> NoReturn:
+    raise _NoPlan(name)
 
 
-class _Collector:
-    """The end of ijson's chain of coroutines: keeps what it is sent."""
-
-    def __init__(self, events: list[tuple[str, Any]]) -> None:
-        self.send = events.append
+_VALUE = json.JSONDecoder(parse_constant=_no_number)
+_MEMBERS = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=list)
+_BLANKS = " \t\n\r"
+_REST_OF_STRING = r'(?:[^"\\]++|\\.)*+'
+_STRING = rf'"(?:[^"]*+(?<!\\)"|{_REST_OF_STRING}")'
+"""Its first half is for speed: most strings have no quote within."""
+_TO_BRACKET = re.compile(
+    rf'(?:[^"\[\]{{}}]++|{_STRING})*+(?:([\[\]{{}}])|"{_REST_OF_STRING}(\\?)\Z|\Z)', re.DOTALL
+)
+"""From anywhere but within a string to the next bracket, or into the string that hasn't ended."""

@@ -53,7 +53,7 @@ FOREIGN = {
         "Ray's text about a job, cut before what it shows of the log"
     ),
     "reason == 'content_filter'": "an endpoint's finish reason, which is a code",
-    "reason not in chat.REASONS": "as above",
+    "self.reason not in chat.REASONS": "as above",
     "finish.reason == 'length'": "the same, in our own two codes",
     "reason in found.faults": "members of the enum `Reason`",
 }

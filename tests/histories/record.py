@@ -12,15 +12,17 @@ import asyncio
 
 from tests.histories.journals import keep, names, recorded, replayed
 from tests.histories.shapes import SHAPES
+from tests.histories.streamed import STREAMED
 from tests.support.hosts import MemoryCluster
 
 TIMEOUT_S = 60.0
+ALL = SHAPES | STREAMED
 
 
 async def record(name: str) -> None:
     """Run the shape of that name and keep its journal."""
     async with asyncio.timeout(TIMEOUT_S), MemoryCluster() as cluster:
-        task = await SHAPES[name](cluster)
+        task = await ALL[name](cluster)
         keep(name, replayed(await cluster.journal.read(task)))
 
 
@@ -38,7 +40,7 @@ def main() -> None:
     if arguments.accept:
         for name in names():
             accept(name)
-    for name in arguments.names or sorted(SHAPES.keys() - set(names())):
+    for name in arguments.names or sorted(ALL.keys() - set(names())):
         asyncio.run(record(name))
 
 

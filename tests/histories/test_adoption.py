@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cluster.kernel.events import StepStarted, Submitted
-from cluster.kernel.ids import AgentId
+from cluster.kernel.events import Event, PlanReady, StepStarted, Submitted
+from cluster.kernel.ids import NO_AGENT, AgentId, StepId, TaskId
 from cluster.kernel.tasks.history import Compose, DoStep, MakePlan, Order, TaskHistory
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
@@ -42,8 +42,8 @@ class Notes:
 def expected(order: Order, submitted: Submitted) -> object:
     """Return what an order comes to at the agent that gets it."""
     match order:
-        case MakePlan():
-            return ("plan", submitted.goal)
+        case MakePlan(sealed):
+            return ("plan", submitted.goal, plain(sealed))
         case DoStep(step, needed, redo=redo):
             return (step.id, step.instruction, submitted.goal, plain(needed), redo)
         case Compose(plan, results):
@@ -53,8 +53,8 @@ def expected(order: Order, submitted: Submitted) -> object:
 def told(message: object) -> object:
     """Return a message as `expected` has it."""
     match message:
-        case PlanRequest(goal):
-            return ("plan", goal)
+        case PlanRequest(goal, sealed=sealed):
+            return ("plan", goal, plain(sealed))
         case Assignment(step, instruction, goal, results, redo=redo):
             return (step, instruction, goal, plain(results), redo)
         case ComposeRequest(goal, plan, results):
@@ -69,6 +69,16 @@ async def test_a_manager_that_adopts_does_what_the_recording_says(name: str) -> 
         await adopt(stored[:length])
 
 
+def with_declared_plan(history: TaskHistory, submitted: Submitted) -> TaskHistory:
+    """Return what is known once an adopter has journaled the plan, where nobody makes it."""
+    known = history.copy()
+    if submitted.workflow is not None and known.plan is None:
+        ready = PlanReady(submitted.workflow)
+        task = TaskId("t")
+        known.apply(Event(0.0, task, NO_AGENT, StepId(""), ready, index=known.length + 1))
+    return known
+
+
 async def adopt(stored: list[bytes]) -> None:
     notes = Notes()
     async with MemoryCluster() as cluster:
@@ -78,16 +88,19 @@ async def adopt(stored: list[bytes]) -> None:
             history.apply(event)
         submitted, now = events[0].detail, cluster.clock.wall()
         assert isinstance(submitted, Submitted)
+        known = with_declared_plan(history, submitted)
         in_time = replace(submitted, submitted_wall_s=now, deadline_wall_s=now + DEADLINE_S)
         entries = [stored_event(replace(events[0], detail=in_time)), *stored[1:]]
         await cluster.journal.claim(events[0].task, LOST)
         await cluster.journal.append(events[0].task, 1, 1, entries)
-        for role in {o.step.agent for o in history.orders() if isinstance(o, DoStep)}:
+        steps = submitted.workflow.steps if submitted.workflow else ()
+        to_do = [o.step for o in known.orders() if isinstance(o, DoStep)]
+        for role in {each.agent for each in (*steps, *to_do)}:
             await cluster.add(f"{role}-0", notes)
 
         await cluster.add_manager(notes)
-        orders = [expected(order, submitted) for order in history.orders()]
-        attempts = [o.attempt for o in history.orders() if isinstance(o, DoStep)]
+        orders = [expected(order, submitted) for order in known.orders()]
+        attempts = [o.attempt for o in known.orders() if isinstance(o, DoStep)]
         await until(lambda: len(notes.asked) >= len(orders))
         for _ in range(TURNS_TO_ASK_IN):
             await asyncio.sleep(0)
@@ -99,7 +112,7 @@ async def adopt(stored: list[bytes]) -> None:
     assert asked == sorted(orders, key=repr), "others were asked, or for something else"
     added = [event.detail for event in journal[len(stored) :]]
     assert [d.attempt for d in added if isinstance(d, StepStarted)] == attempts
-    assert len(added) == len(attempts)
+    assert len(added) == len(attempts) + known.length - history.length
 
 
 def forgetful(*fields: Any) -> Assignment:

@@ -14,10 +14,11 @@ import pytest
 
 from cluster.kernel.errors import WireError
 from cluster.kernel.events import Event, StepFinished
-from cluster.kernel.tasks.history import DoStep, Order, TaskHistory
+from cluster.kernel.tasks.history import DoStep, MakePlan, Order, TaskHistory
 from cluster.runtime.tasks.task_journal import events_of
 from tests.histories.journals import CODEC, names, recorded, replayed, stored_event
 from tests.histories.shapes import SHAPES
+from tests.histories.streamed import STREAMED
 
 Change = Callable[[bytes], bytes]
 
@@ -29,7 +30,7 @@ def test_a_recorded_journal_is_read_and_followed_as_it_was(name: str) -> None:
 
 
 def test_every_shape_is_recorded_to_its_end() -> None:
-    assert sorted(SHAPES) == names()
+    assert sorted(SHAPES | STREAMED) == names()
     assert len(names()) >= 20
     for name in names():
         assert recorded(name)[-1].orders == []
@@ -93,8 +94,33 @@ class Restless(TaskHistory):
         return orders
 
 
+class Waiting(TaskHistory):
+    """Begins nothing before the plan is whole."""
+
+    def orders(self) -> tuple[Order, ...]:
+        return tuple(o for o in super().orders() if self.plan or not isinstance(o, DoStep))
+
+
+class Replanning(TaskHistory):
+    """Has the whole goal planned again, whatever is sealed."""
+
+    def orders(self) -> tuple[Order, ...]:
+        return tuple(MakePlan() if isinstance(o, MakePlan) else o for o in super().orders())
+
+
 @pytest.mark.parametrize(
-    "changed", [Eager, Forgetful, Uncounting, Repeating, Content, Shuffling, Restless]
+    "changed",
+    [
+        Eager,
+        Forgetful,
+        Uncounting,
+        Repeating,
+        Content,
+        Shuffling,
+        Restless,
+        Waiting,
+        Replanning,
+    ],
 )
 def test_a_change_of_what_is_done_next_is_noticed(changed: type[TaskHistory]) -> None:
     assert any(differs(name, changed) for name in names())

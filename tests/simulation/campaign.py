@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.simulation import run as cluster
+from tests.simulation.coverage import table
 from tests.simulation.knowledge import run as knowledge
 from tests.simulation.run import Outcome
 from tests.simulation.state import run as state
@@ -48,6 +49,8 @@ class Tally:
     recovered_s_max: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
     tallies: dict[str, int] = field(default_factory=dict)
+    coverage: dict[str, int] = field(default_factory=dict)
+    """How often each fault came in each state of a plan."""
     failing: dict[str, list[str]] = field(default_factory=dict)
     """Seed -> what was violated."""
 
@@ -58,7 +61,7 @@ class Tally:
         self.steps += outcome.steps
         self.frames += outcome.frames
         self.recovered_s_max = max(self.recovered_s_max, outcome.recovered_s or 0.0)
-        self._count(outcome.faults, outcome.tallies)
+        self._count(outcome.faults, outcome.tallies, outcome.coverage)
         if outcome.violations:
             self.failing[str(outcome.seed)] = outcome.violations
 
@@ -70,12 +73,13 @@ class Tally:
         self.steps += other.steps
         self.frames += other.frames
         self.recovered_s_max = max(self.recovered_s_max, other.recovered_s_max)
-        self._count(Counter(other.faults), Counter(other.tallies))
+        self._count(Counter(other.faults), Counter(other.tallies), Counter(other.coverage))
         self.failing |= other.failing
 
-    def _count(self, faults: Counter[str], tallies: Counter[str]) -> None:
+    def _count(self, faults: Counter[str], tallies: Counter[str], coverage: Counter[str]) -> None:
         self.faults = dict(Counter(self.faults) + faults)
         self.tallies = dict(Counter(self.tallies) + tallies)
+        self.coverage = dict(Counter(self.coverage) + coverage)
 
     def last_line(self) -> str:
         """Return the line that a campaign ends with."""
@@ -205,6 +209,9 @@ def sum_up(tally: Tally) -> None:
         print(f"  {number:9d} {kind}")
     for kind, number in sorted(tally.tallies.items()):
         print(f"  {number:9d} ({kind})")
+    if tally.coverage:
+        for line in table(tally.coverage, tally.faults):
+            print(line)
     runs = max(1, tally.next_at)
     print(
         f"{tally.work} at {tally.commit}: {tally.virtual_s / 3600:.2f} simulated hours,"

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.simulation.loop import Process
 
@@ -54,6 +55,11 @@ GENTLE_SHARE = 0.08
 """Share of the runs in which only models and tools fail: what they must do in time can be told."""
 GENTLE = ("model", "sandbox", "cancel")
 CRASHES_MAX = 6
+_REGRESSIONS = Path(__file__).with_name("regressions.txt").read_text(encoding="utf-8")
+KEPT_SEEDS = frozenset(
+    int(line.split()[0]) for line in _REGRESSIONS.splitlines() if not line.startswith("#")
+)
+"""Those that once failed: they run as they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Faults:
             self.rates = {k: rate for k, rate in self.rates.items() if k.startswith(menu.gentle)}
         self.episodes = [] if self.is_gentle else self._planned(horizon_s)
         self.on_crash: Callable[[Process], None] = lambda process: None
-        self._crashes_at_boundaries = not self.is_gentle and rng.random() < CRASH_SHARE
+        self.on_fault: Callable[[str], None] = lambda kind: None
+        may_crash = not self.is_gentle and rng.random() < CRASH_SHARE
+        self._crashes_at_boundaries = may_crash and bool(menu.boundaries)
         self._crashes_left = rng.randint(1, CRASHES_MAX)
         self._armed: dict[Process, tuple[str, int]] = {}
 
@@ -125,8 +133,13 @@ class Faults:
         rate = self.rates.get(kind)
         if rate is None or not self.are_on or self._random.random() >= rate:
             return False
-        self.counts[kind] += 1
+        self.count(kind)
         return True
+
+    def count(self, kind: str) -> None:
+        """Note that a fault has come."""
+        self.counts[kind] += 1
+        self.on_fault(kind)
 
     def arm(self, process: Process) -> None:
         """Choose whether and at which of its commit boundaries a new process is to crash."""
@@ -149,7 +162,7 @@ class Faults:
             return process.is_alive
         del self._armed[process]
         if process.is_alive:
-            self.counts["crash " + place] += 1
+            self.count("crash " + place)
             self.on_crash(process)
         return False
 

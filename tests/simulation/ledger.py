@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.kernel.envelope import Envelope, Kind, Lane
-from cluster.kernel.errors import ClusterError, WireError
+from cluster.kernel.errors import Cancelled, ClusterError, WireError
 from cluster.kernel.events import (
     Answered,
     Event,
@@ -88,6 +88,12 @@ class Ledger:
         """Writes that were refused because a newer owner or incarnation is there."""
         self.adopted = 0
         self.duplicates = 0
+        self.coverage: Counter[str] = Counter()
+        """How often each fault came in each state of a plan."""
+        self.preparing: Counter[str] = Counter()
+        """What became of getting ready for steps."""
+        self.getting_ready: Counter[tuple[Process, TaskId]] = Counter()
+        """How much is being prepared for a task, by each process that lives."""
         self._terms: dict[TaskId, int] = {}
         self._records: dict[str, float] = {}
         """When the record of each step was written, by `task/step`."""
@@ -108,6 +114,10 @@ class Ledger:
     def violate(self, oracle: str, what: str) -> None:
         """Note that something happened that must never happen."""
         self.violations.append(f"{oracle}: {what}")
+
+    def is_adopted(self, task: TaskId) -> bool:
+        """Say whether somebody else owned a task before."""
+        return self._terms.get(task, 1) > 1
 
     # ---- the store -------------------------------------------------------------------------
 
@@ -180,8 +190,13 @@ class Ledger:
         return events
 
     def _reconciled(self, task: TaskId, step: StepId, finished: StepFinished) -> None:
-        """O2: a step that was done without some results is done again, or says so."""
+        """O2: a step that was done without some results is done again, or says so.
+
+        Nobody ends it but its owner, who then journals nothing of it any more.
+        """
         saw = finished.saw
+        if finished.failure is not None and finished.failure.kind == Cancelled.kind:
+            self.violate("O2", f"step {step} of {task} was ended, and its task was not")
         if saw is not None and saw.missing and not finished.degraded:
             self.violate("O2", f"step {step} of {task} stands without {', '.join(saw.missing)}")
 

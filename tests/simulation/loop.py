@@ -38,6 +38,7 @@ class Process:
         self.name = name
         self.is_alive = True
         self.is_frozen = False
+        self.thawed_at = -1.0
         self.parked: list[asyncio.Handle] = []
         """What became due while it was frozen, in order."""
         self.context = copy_context()
@@ -201,6 +202,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def thaw(self, process: Process) -> None:
         """Let a frozen process run on."""
         process.is_frozen = False
+        process.thawed_at = self._now
         self._ready.extend(process.parked)
         process.parked.clear()
 

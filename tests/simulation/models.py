@@ -27,6 +27,10 @@ PLAN_PIECES = 6
 """Steps are sealed one after another, and what goes wrong does so between them too."""
 TTFT_S = (0.01, 0.15)
 PIECE_S = (0.005, 0.08)
+SLOWLY = "slowly"
+"""In a goal: its plan takes so long that steps begin and end meanwhile."""
+SLOW_PIECES = 20
+SLOW_PIECE_S = (0.02, 0.25)
 STALL_S = 30.0
 STALL_CHECKS = 60
 GARBAGE = ("", "{", "\x00\ufffd[[[", "```\n", '{"steps": [{"id": 1}]}', "NOT FOUND", "a " * 400)
@@ -58,6 +62,15 @@ def renamed(steps: list[dict[str, object]]) -> list[dict[str, object]]:
     return again
 
 
+def _tempo(request: Request) -> tuple[int, tuple[float, float]]:
+    """Return in how many pieces a text comes, and how long each takes."""
+    if request.asker.step != "plan":
+        return PIECES, PIECE_S
+    if SLOWLY in request.messages[-1].text:
+        return SLOW_PIECES, SLOW_PIECE_S
+    return PLAN_PIECES, PIECE_S
+
+
 class Calls:
     """Counts the calls of all models of a run."""
 
@@ -83,7 +96,7 @@ class SimModel:
             raise ModelError("the model endpoint answered 500")
         if happens("model garbage"):
             text = rng.choice(GARBAGE)
-        pieces = PLAN_PIECES if request.asker.step == "plan" else PIECES
+        pieces, piece_s = _tempo(request)
         size = -(-len(text) // pieces) or 1
         for number in range(pieces):
             if happens("model stall"):
@@ -91,7 +104,7 @@ class SimModel:
             if number and happens("model stream cut"):
                 raise ModelError("the model's stream broke")
             yield Delta(text[number * size : (number + 1) * size])
-            await asyncio.sleep(rng.uniform(*PIECE_S))
+            await asyncio.sleep(rng.uniform(*piece_s))
         yield Finish("stop", 10, pieces)
 
     async def _stall(self) -> None:

@@ -20,9 +20,11 @@ from cluster.kernel.delivery import reach
 from cluster.kernel.delivery import sequence as delivery
 from cluster.runtime.driver import driver
 from cluster.runtime.tasks import second_look
+from cluster.runtime.turns import preparations
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock, VirtualLoop
 from tests.simulation.oracles import judge
+from tests.simulation.preparing import TIMEOUT_S
 from tests.simulation.workload import User, wishes
 from tests.simulation.world import NAMES, World
 
@@ -43,6 +45,7 @@ SCALED: tuple[Scale, ...] = (
     (delivery, "CREDIT_WINDOW", 4),
     (reach, "LOST_AFTER_S", 5.0),
     (second_look, "VERIFY_S", 4.0),
+    (preparations, "TIMEOUT_S", TIMEOUT_S),
     (driver, "MessageCodec", lambda: CODEC),
 )
 """Bounds that a short run would never reach, brought into reach; what is costly to make, shared."""
@@ -63,6 +66,8 @@ class Outcome:
     recovered_s: float | None
     story: list[str] = field(default_factory=list)
     tallies: Counter[str] = field(default_factory=Counter)
+    coverage: Counter[str] = field(default_factory=Counter)
+    """How often each fault came in each state of a plan."""
 
 
 class Judged(Protocol):
@@ -131,7 +136,7 @@ def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     """Run a seed and judge it."""
     world = World(seed, horizon_s=HORIZON_S, has_story=has_story)
     with isolated(world, SCALED):
-        return _judged(world, seed, mode_of(seed))
+        return judged(world, seed, mode_of(seed))
 
 
 @contextmanager
@@ -160,7 +165,8 @@ def isolated(world: Simulated, scales: Sequence[Scale]) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _judged(world: World, seed: int, mode: str) -> Outcome:
+def judged(world: World, seed: int, mode: str) -> Outcome:
+    """Run a world to its end, which is to be done in isolation, and judge it."""
     course = _Course(world, seed, mode)
     try:
         world.loop.run_until_complete(course.run())
@@ -188,7 +194,9 @@ def _judged(world: World, seed: int, mode: str) -> Outcome:
             fenced=ledger.fenced,
             adopted=ledger.adopted,
             repeated=ledger.repeated,
+            **{f"prepare: {what}": number for what, number in ledger.preparing.items()},
         ),
+        ledger.coverage,
     )
 
 

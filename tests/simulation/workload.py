@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.vocabulary import Coherence
 from cluster.runtime.driver.driver import Driver
+from tests.simulation.faults import KEPT_SEEDS
 from tests.simulation.ledger import View, describe
+from tests.simulation.models import SLOWLY
 from tests.simulation.network import SimTransport
 from tests.simulation.store import SimStore
 from tests.simulation.world import Onlooker, World
@@ -24,6 +25,13 @@ PLANS = (
     "[r1 r2 c1:r1,r2]",
     "[c1 c2 r1:c1]",
 )
+LONG_PLANS = (
+    "[r1 r2 r3:r1 c1:r3]",
+    "[c1:r1,r2 c2:c1 r1 r2]",
+    "[r1 r2 c1:r1 c2:r2,c1 r3:c2]",
+    "[c1 r1:c2 c2 r2:r1 c3:c1]",
+)
+"""Of tasks whose plan is carried out for long while it is being written."""
 TASKS_MAX = 3
 SUBMITTED_WITHIN_S = (0.3, 1.5, 5.0)
 LONG_S = 90.0
@@ -34,12 +42,8 @@ CANCEL_SHARE = 0.2
 CANCELLED_WITHIN_S = 2.5
 CRASH_SHARE = 0.1
 BROADCAST_SHARE = 0.15
+LONG_SHARE = 0.3
 RETRY_S = 0.3
-_REGRESSIONS = Path(__file__).with_name("regressions.txt").read_text(encoding="utf-8")
-CHAINED_SEEDS = frozenset(
-    int(line.split()[0]) for line in _REGRESSIONS.splitlines() if not line.startswith("#")
-)
-"""Those that once failed: they run as they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
         crashes = rng.random() < CRASH_SHARE
         made.append(
             Wish(
-                f"Look into {number} {rng.choice(PLANS)}",
+                _goal(seed, number, rng.choice(PLANS)),
                 rng.uniform(0.0, within_s),
                 rng.uniform(*SHORT_S) if is_short else LONG_S,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if cancels else None,
@@ -76,10 +80,18 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
     return made
 
 
+def _goal(seed: int, number: int, plan: str) -> str:
+    """Return a goal with its plan, or with a long one: drawn apart, as the coherence is."""
+    rng = random.Random(f"goal {seed} {number}")
+    if seed not in KEPT_SEEDS and rng.random() < LONG_SHARE:
+        return f"Look {SLOWLY} into {number} {rng.choice(LONG_PLANS)}"
+    return f"Look into {number} {plan}"
+
+
 def _coherence(seed: int, number: int) -> Coherence:
     """Return when the steps of a task begin: drawn apart, so that all else is as it was."""
     is_broadcast = random.Random(f"coherence {seed} {number}").random() < BROADCAST_SHARE
-    if is_broadcast and seed not in CHAINED_SEEDS:
+    if is_broadcast and seed not in KEPT_SEEDS:
         return Coherence.BROADCAST
     return Coherence.CHAINED
 
@@ -109,7 +121,7 @@ class User:
 
     def _crash(self) -> None:
         if self._world.faults.are_on and self.process.is_alive and not self.is_done:
-            self._world.faults.counts["driver crash"] += 1
+            self._world.faults.count("driver crash")
             self._world.crash(self.process)
 
     async def _run(self) -> None:
@@ -150,7 +162,7 @@ class User:
 
     def _cancel(self, task: Any) -> None:
         if not self.is_done:
-            self._world.faults.counts["cancellation"] += 1
+            self._world.faults.count("cancellation")
             self._world.note(self.process, "cancels")
             self.view.cancelled_at = self._world.loop.time()
             self._cancelling = asyncio.ensure_future(task.cancel("the user changed their mind"))

@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from agents.agent import Agent, Parts
@@ -19,29 +18,22 @@ from agents.manager import Manager
 from agents.researcher import Researcher
 from cluster.kernel.envelope import Envelope
 from cluster.kernel.errors import ClusterError
-from cluster.kernel.events import Corrected, Corrections
 from cluster.kernel.ids import AgentId, role_of
-from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import (
-    Answer,
-    Assignment,
-    Claim,
-    ComposeRequest,
-    PlanRequest,
-    Support,
-    VerifyRequest,
-)
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.runner import QUEUED_MAX
-from tests.simulation.faults import Episode, Faults
+from tests.simulation.coverage import kind_of, plan_states
+from tests.simulation.faults import KEPT_SEEDS, Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.models import Calls, NoKnowledge, SimModel, SimSandbox
 from tests.simulation.network import KEEPALIVE_S, SimNetwork, SimTransport
+from tests.simulation.preparing import PrepareFaults, Preparer, faults_of
 from tests.simulation.store import SimStore, StoreServer
+from tests.simulation.watched import Watched
 
 AGENTS: dict[str, type[Agent]] = {"manager": Manager, "researcher": Researcher, "coder": Coder}
 NAMES = (
@@ -76,15 +68,22 @@ class SimClock:
 class World:
     """The cluster of one run, and its books."""
 
-    def __init__(self, seed: int, *, horizon_s: float, has_story: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, horizon_s: float, has_story: bool = False, prepares: bool = True
+    ) -> None:
+        self.seed = seed
         self.loop = VirtualLoop()
         self.rng = random.Random(f"world {seed}")
         self.faults = Faults(random.Random(f"faults {seed}"), horizon_s=horizon_s, lease_s=LEASE_S)
-        self.faults.on_crash = self.crash
+        self.preparing = faults_of(seed, others=self.faults, lease_s=LEASE_S)
+        for each in (self.faults, self.preparing):
+            each.on_crash = self.crash
+            each.on_fault = self._cover
         self.ledger = Ledger()
         self.ledger.is_gentle = self.faults.is_gentle
         self.story: list[str] = []
         self._has_story = has_story
+        self._techniques = Techniques(prepares=prepares)
         self.network = SimNetwork(
             self.loop, random.Random(f"network {seed}"), self.faults, self.note
         )
@@ -122,6 +121,7 @@ class World:
         self.incarnations[name] += 1
         process = Process(name)
         self.faults.arm(process)
+        self.preparing.arm(process)
         return process
 
     def spawn(self, name: str) -> None:
@@ -150,7 +150,7 @@ class World:
         self.hosts[process] = host
         await host.is_fenced.wait()
         self.note(process, "was fenced off")
-        self.faults.counts["fenced hosts"] += 1
+        self.faults.count("fenced hosts")
         await host.abort()
         self.end(process)
 
@@ -160,15 +160,16 @@ class World:
         rng = random.Random(f"{name} {self.incarnations[name]} {self.rng.random()}")
         model = SimModel(self.faults, rng, self._calls)
         parts = Parts(model, NoKnowledge(), SimSandbox(self.faults, rng), run_timeout_s=1.0)
-        agent = Watched(AGENTS[role](parts), self, process)
+        watch = Watched if self.seed in KEPT_SEEDS else Preparer
+        agent = watch(AGENTS[role](parts), self, process)
         store: Any = SimStore(self.server, process)
 
         def handler(sender: Sender) -> Handler:
             if role != "manager":
                 return agent
-            return TaskEngine(agent, sender, store, rng=rng)
+            return TaskEngine(agent, sender, store, rng=rng, techniques=self._techniques)
 
-        return Host(
+        host = Host(
             AgentProfile(AgentId(name), agent.agent.purpose, concurrency=self.concurrency),
             handler,
             store=store,
@@ -179,17 +180,25 @@ class World:
             rng=rng,
             observer=Onlooker(self, process),
         )
+        PrepareFaults(self, process, host)
+        return host
 
     def end(self, process: Process) -> None:
         """A process is gone; the supervisor starts another where none runs."""
         if not process.is_alive:
             return
         self.loop.kill(process)
+        self._forget_preparing(process)
         self.network.died(process)
         self.hosts.pop(process, None)
         self._mains.pop(process, None)
         if process.name in NAMES and not self.is_ending:
             self.later(self.rng.uniform(*RESTART_S), self._respawn, process.name)
+
+    def _forget_preparing(self, process: Process) -> None:
+        under_way = self.ledger.getting_ready
+        for key in [each for each in under_way if each[0] is process]:
+            self.ledger.preparing["died with its process"] += under_way.pop(key)
 
     def _respawn(self, name: str) -> None:
         if not any(process.name == name for process in self._mains):
@@ -210,7 +219,7 @@ class World:
         """Let an episode begin, and end after its length."""
         if not self.faults.are_on:
             return
-        self.faults.counts[episode.kind] += 1
+        self.faults.count(episode.kind)
         name, other = self.rng.sample(NAMES, 2)
         if episode.kind == "zombie" and self._load(name) < self._load(other):
             name, other = other, name  # who has nothing to say does no harm
@@ -270,11 +279,17 @@ class World:
         """Stop all faults: from now on everything works."""
         self.note("world", "ALL FAULTS STOP")
         self.faults.stop()
+        self.preparing.stop()
         self.server.strangers.clear()
         for process in list(self.hosts):
             self._thaw(process)
 
     # ---- books -----------------------------------------------------------------------------
+
+    def _cover(self, fault: str) -> None:
+        """Count in which states of a plan a fault has come."""
+        for state in plan_states(self.ledger):
+            self.ledger.coverage[f"{kind_of(fault)} | {state}"] += 1
 
     def _on_effect(
         self, process: Process, name: str, arguments: tuple[Any, ...], result: object
@@ -334,36 +349,3 @@ class Onlooker:
         if self._process.is_alive:
             now, ledger = self._world.loop.time(), self._world.ledger
             ledger.on_applied(self._process, envelope, known_epoch, now, is_awaited=is_awaited)
-
-
-class Watched:
-    """A real agent, whose work goes into the books."""
-
-    def __init__(self, agent: Agent, world: World, process: Process) -> None:
-        self.agent = agent
-        self._world = world
-        self._process = process
-
-    async def handle(self, message: object, turn: Turn) -> object:
-        """Pass a message to the agent."""
-        ledger, process = self._world.ledger, self._process
-        now = self._world.loop.time()
-        match message:
-            case Assignment():
-                self._world.note(process, f"begins step {message.step} of {turn.task[-4:]}")
-                ledger.on_start(process, message, turn.task, now)
-            case PlanRequest():
-                ledger.on_plan(process, turn.task, message.sealed, now)
-            case ComposeRequest():
-                ledger.on_compose(message, turn.task)
-            case VerifyRequest():
-                ledger.on_look(message, turn.task)
-                await self.agent.think(turn, "", "Look again.")
-                return Corrections((Corrected(0, ""),))
-        reply = await self.agent.handle(message, turn)
-        if isinstance(reply, Answer) and self._world.looks_again:
-            return replace(reply, claims=(Claim("It is so.", Support.UNVERIFIED),))
-        if isinstance(message, Assignment):
-            self._world.note(process, f"has done step {message.step} of {turn.task[-4:]}")
-            ledger.on_done(process, turn.task, message.step, self._world.loop.time())
-        return reply

@@ -85,6 +85,11 @@ def refused_part(said: str, sent: Mapping[str, object]) -> str | None:
     return next(iter(named or likely), None)
 
 
+def error(chunk: object) -> object:
+    """Return what an endpoint reports instead of going on; None where it goes on."""
+    return _field(chunk, "error") or None
+
+
 def deltas(chunk: object) -> Iterator[Delta]:
     """Yield the texts of a chunk, the reasoning first."""
     delta = _field(_choice(chunk), "delta")
@@ -109,8 +114,8 @@ def usage(chunk: object) -> tuple[int, int] | None:
 
 def first_model(page: object) -> str:
     """Return the name of the first model on an endpoint's list; empty where it lists none."""
-    listed = getattr(page, "data", None)
-    return str(getattr(listed[0], "id", "") or "") if isinstance(listed, list) and listed else ""
+    listed = _field(page, "data")
+    return str(_field(listed[0], "id") or "") if isinstance(listed, list) and listed else ""
 
 
 def _choice(chunk: object) -> object:

@@ -1,7 +1,8 @@
-"""Any OpenAI-compatible endpoint as a model, through the official client.
+"""Any OpenAI-compatible endpoint as a model: its connections, its time and its retries.
 
-The one owner of retries: the client itself tries once. Building the first model imports the client
-(about a second); importing this module does not.
+The one owner of retries: the client itself tries once. What is read of a stream is decided in
+`agents.models.endpoint.stream_reading`. Building the first model imports the client; importing this
+module does not.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from agents.models.port import Delta, Finish, Request
 from cluster.kernel.errors import ModelError
 
 if TYPE_CHECKING:
-    import openai
+    import aiohttp
 
+    from agents.models.endpoint.stream_reading import StreamReading
     from agents.models.endpoint.trouble import Trouble
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ WARM_TIMEOUT_S = 10.0
 _BACKOFF_S = 0.5
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
+_END_WAIT_S = 0.1
+"""How long a stream may stay open that has said that it is done; one that ends keeps its
+connection for the next request."""
 
 
 class OpenAIModel:
@@ -52,13 +57,15 @@ class OpenAIModel:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
-        from agents.models.endpoint.http_client import build_client
+        from agents.models.endpoint.http_client import HttpClient
+        from agents.models.endpoint.stream_reading import StreamReading
         from agents.models.endpoint.trouble import Endpoint
 
         base_url = base_url or PUBLIC_BASE_URL
-        # The client insists on a key; an endpoint that checks none takes any.
-        self._client = build_client(base_url, api_key or "none")
+        # An endpoint that checks no key takes any, and some want one all the same.
+        self._client = HttpClient(base_url, api_key or "none")
         self._endpoint = Endpoint(base_url, name, api_key)
+        self._reading = StreamReading
         self._takes_schemas = takes_schemas
         self._sleep = sleep
         self._rng = rng or random.SystemRandom()
@@ -74,7 +81,7 @@ class OpenAIModel:
         try:
             async with asyncio.timeout(WARM_TIMEOUT_S):
                 if self._endpoint.model:
-                    await self._client.models.list()
+                    await self._client.get("/models")
                 else:
                     await self._model()
         except (*FAILURES, TimeoutError) as error:
@@ -121,98 +128,98 @@ class OpenAIModel:
         self, request: Request, until: float
     ) -> AsyncGenerator[Delta | Finish, None]:
         """Yield the items of one request; raises whatever goes wrong."""
+        from agents.models.endpoint.trouble import FAILURES
+
         try:
             async with asyncio.timeout_at(until):
-                stream = await self._open(request)
+                response = await self._open(request)
+        except FAILURES:  # a connection that takes too long is a timeout too
+            raise
         except TimeoutError:
             raise self._endpoint.late(request.timeout_s, was_speaking=False) from None
         try:
-            async with aclosing(self._read(stream, request.timeout_s, until)) as items:
+            async with aclosing(self._read(response, request.timeout_s, until)) as items:
                 async for item in items:
                     yield item
         finally:  # also of a turn that was cancelled: the server stops generating
-            await stream.close()
+            response.close()
 
-    async def _open(self, request: Request) -> openai.AsyncStream[object]:
+    async def _open(self, request: Request) -> aiohttp.ClientResponse:
         """Send a request, if need be without the parts that the endpoint refuses."""
-        import openai
+        from agents.models.endpoint.trouble import Refused
 
         model = await self._model()
         refused = self._refused
         while True:
             parts = chat.parts(request, refused, with_schema=self._takes_schemas)
+            content = {
+                "model": model,
+                "messages": chat.messages(request),
+                "stream": True,
+                **parts,
+            }
+            headers = chat.headers(request.asker, self._rng)
             try:
-                # As `chat.completions.create` does, but its chunks stay what JSON makes of them: a
-                # checked object for each token costs more than all else that is done about it.
-                stream = await self._client.post(
-                    "/chat/completions",
-                    cast_to=object,
-                    body={
-                        "model": model,
-                        "messages": chat.messages(request),
-                        "stream": True,
-                        **parts,
-                    },
-                    options={"headers": chat.headers(request.asker, self._rng)},
-                    stream=True,
-                    stream_cls=openai.AsyncStream[object],
-                )
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                part = chat.refused_part(str(error), parts)
+                response = await self._client.post("/chat/completions", content, headers)
+            except Refused as error:
+                part = chat.refused_part(error.text, parts) if error.is_about_content else None
                 if part is None:
                     raise
                 refused |= {part}
             else:
                 # Only now is it known that these parts were at fault, and not the rest.
                 self._refused |= refused
-                return stream
+                return response
 
     async def _model(self) -> str:
         """Return the model's name; asks the endpoint, once, where none was given."""
-        async with self._asking:
-            await self._ask_model()
+        if not self._endpoint.model:
+            async with self._asking:
+                await self._ask_model()
         return self._endpoint.model
 
     async def _ask_model(self) -> None:
         if not self._endpoint.model:
-            name = chat.first_model(await self._client.models.list())
+            name = chat.first_model(await self._client.get("/models"))
             if not name:
                 raise self._endpoint.without_models()
             self._endpoint = replace(self._endpoint, model=name)
 
     async def _read(
-        self, stream: openai.AsyncStream[object], timeout_s: float, until: float
+        self, response: aiohttp.ClientResponse, timeout_s: float, until: float
     ) -> AsyncGenerator[Delta | Finish, None]:
         """Yield what a stream says; raises where it doesn't end as it should."""
         now = asyncio.get_running_loop().time
-        reason = ""
-        spoken = 0
-        used = (0, 0)
+        reading = self._reading(self._endpoint)
+        heard_at, chunks = now(), 0
         while True:
-            wait_s = _USAGE_WAIT_S if reason else STALL_S if spoken else timeout_s
+            wait_s = _wait_s(reading, timeout_s)
             try:
-                async with asyncio.timeout_at(min(until, now() + wait_s)):
-                    chunk = await anext(stream)
-            except StopAsyncIteration:
-                break
+                async with asyncio.timeout_at(min(until, heard_at + wait_s)):
+                    block = await response.content.readany()
             except TimeoutError:
-                if reason:
+                if reading.reason or reading.is_done:
                     break
                 if now() >= until:
-                    raise self._endpoint.late(timeout_s, was_speaking=spoken > 0) from None
+                    was_speaking = reading.spoken > 0
+                    raise self._endpoint.late(timeout_s, was_speaking=was_speaking) from None
                 raise self._endpoint.stalled(wait_s) from None
-            for delta in chat.deltas(chunk):
-                spoken += 1
+            if not block:
+                break
+            for delta in reading.feed(block):
                 yield delta
-            reason = chat.finish_reason(chunk) or reason
-            used = chat.usage(chunk) or used
-        if not reason:
-            content_type = stream.response.headers.get("content-type", "")
-            raise self._endpoint.cut_short(was_speaking=spoken > 0, content_type=content_type)
-        if reason not in chat.REASONS:
-            raise self._endpoint.stopped_for(reason)
-        # An endpoint that keeps its usage to itself: a delta is about a token.
-        yield Finish(chat.REASONS[reason], used[0], used[1] or spoken)
+            if reading.chunks > chunks:
+                heard_at, chunks = now(), reading.chunks
+        yield reading.finish(response.content_type)
+
+
+def _wait_s(reading: StreamReading, timeout_s: float) -> float:
+    """Return how long a stream may be silent now."""
+    if reading.is_done:
+        return _END_WAIT_S
+    if reading.reason:
+        return _USAGE_WAIT_S
+    return STALL_S if reading.spoken else timeout_s
 
 
 def _sentence(trouble: Trouble, attempt: int, left_s: float) -> str:

@@ -1,12 +1,13 @@
 """What goes wrong with a model endpoint, as one sentence for a person and a word on trying again.
 
-Used by `agents.models.endpoint.openai_compatible` alone, which owns the retries. What an endpoint
-says about an error is quoted short, on one line, and never with the API key in it.
+Used by its neighbours; `agents.models.endpoint.openai_compatible` owns the retries. What an
+endpoint says about an error is quoted short, on one line, and never with the API key in it.
 """
 
 from __future__ import annotations
 
 import email.utils
+import json
 import math
 import socket
 import ssl
@@ -15,12 +16,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx2
-import openai
+import aiohttp
 
-from agents.models.endpoint.http_client import BODY_BYTES_MAX, CONNECT_TIMEOUT_S, BodyTooLarge
-
+CONNECT_TIMEOUT_S = 10.0
+BODY_BYTES_MAX = 64 << 20
+"""More than any answer: 100,000 tokens as events of 250 bytes are 25 MB."""
 _QUOTE_MAX = 300
+_BAD_CONTENT = (400, 422)
 _KEY_REFUSED = (401, 403)
 _NOT_FOUND = 404
 _TOO_MANY = 429
@@ -54,10 +56,34 @@ class Trouble(Exception):
         """How long the endpoint asks to wait; none where it doesn't say."""
 
 
-_MALFORMED = (ValueError, RecursionError, AttributeError, TypeError, LookupError)
-"""How the client trips over a body that is no JSON, nested without end, or of another form."""
+class Refused(Exception):
+    """An endpoint answers a request with an error; ``text`` is the body of that."""
 
-FAILURES = (Trouble, openai.OpenAIError, BodyTooLarge, *_MALFORMED)
+    def __init__(self, status: int, text: str, headers: Mapping[str, str]) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+    @property
+    def is_about_content(self) -> bool:
+        """Whether another content may be accepted."""
+        return self.status in _BAD_CONTENT
+
+    @property
+    def body(self) -> object:
+        """What the endpoint says of the error, as the JSON that it mostly is."""
+        try:
+            body = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return self.text
+        return body.get("error", body) if isinstance(body, dict) else body
+
+
+_MALFORMED = (ValueError, RecursionError)
+"""What a body comes to that is no JSON, or nested without end."""
+
+FAILURES = (Trouble, Refused, aiohttp.ClientError, *_MALFORMED)
 """What an attempt may raise."""
 
 
@@ -88,18 +114,24 @@ class Endpoint:
         """Return what one of the `FAILURES` means."""
         if isinstance(error, Trouble):
             return error
-        if isinstance(error, openai.APIStatusError):
+        if isinstance(error, Refused):
             return self._refused(error)
-        if isinstance(error, openai.APIConnectionError):
+        if isinstance(error, aiohttp.InvalidURL):
+            return Trouble(f"{self} has a URL that can't be asked", _CHECK_URL)
+        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
             return self._unreachable(error)
-        if isinstance(error, openai.APIError):
-            said = self.quote(error.message)
-            what = f"{self} reported an error instead of going on ({said})"
-            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
-        if isinstance(error, BodyTooLarge):
-            what = f"{self} sent more than {BODY_BYTES_MAX >> 20} MB for one answer"
-            return Trouble(what, _NOT_THE_API)
         return Trouble(f"{self} sent what is no event stream of chat chunks", _NOT_THE_API)
+
+    def failed_midway(self, error: object) -> Trouble:
+        """Return the trouble of a stream that tells of an error."""
+        said = error.get("message") if isinstance(error, Mapping) else error
+        what = f"{self} reported an error instead of going on ({self.quote(said)})"
+        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+
+    def too_talkative(self) -> Trouble:
+        """Return the trouble of an answer beyond `BODY_BYTES_MAX`."""
+        what = f"{self} sent more than {BODY_BYTES_MAX >> 20} MB for one answer"
+        return Trouble(what, _NOT_THE_API)
 
     def cut_short(self, *, was_speaking: bool, content_type: str) -> Trouble:
         """Return the trouble of a stream that ended without a finish reason."""
@@ -143,27 +175,28 @@ class Endpoint:
             is_withdrawal=True,
         )
 
-    def _unreachable(self, error: openai.APIConnectionError) -> Trouble:
-        causes = list(_causes(error))
+    def _unreachable(self, error: aiohttp.ClientError) -> Trouble:
+        # The client's own errors are of the system's types too, without what these say.
+        causes = [cause for cause in _causes(error) if not isinstance(cause, aiohttp.ClientError)]
         for cause in causes:
             if isinstance(cause, socket.gaierror):
                 return Trouble(f"{self} has a host name that nobody knows", _CHECK_URL)
             if isinstance(cause, ssl.SSLError):
                 said = self.quote(cause.reason or cause)
                 return Trouble(f"{self} can't be trusted, its TLS failed ({said})", _CHECK_URL)
-        if isinstance(error, openai.APITimeoutError):
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
             what = f"took no connection within {CONNECT_TIMEOUT_S:g} s"
         elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
             what = "refuses connections"
-        elif isinstance(error.__cause__, httpx2.ConnectError):
+        elif isinstance(error, aiohttp.ClientConnectorError):
             what = "can't be reached"
         else:
             return Trouble(f"{self} broke the connection off", _LOOK_AT_LOG, is_retryable=True)
         return Trouble(f"{self} {what}", f"start it, or {_CHECK_URL}", is_retryable=True)
 
-    def _refused(self, error: openai.APIStatusError) -> Trouble:
-        status = error.status_code
-        said = self.quote(_message(error))
+    def _refused(self, error: Refused) -> Trouble:
+        status, body = error.status, error.body
+        said = self.quote(_message(body))
         answer = f"({status}: {said})" if said else f"({status})"
         if status in _KEY_REFUSED:
             what = "refused the API key" if self.api_key else "wants an API key"
@@ -173,7 +206,7 @@ class Endpoint:
                 f"{self} knows no model {self.model!r}, or is no such API {answer}",
                 "check the model's name and the base URL",
             )
-        if error.code == "insufficient_quota":
+        if isinstance(body, Mapping) and body.get("code") == "insufficient_quota":
             return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
         if status in _TRY_AGAIN or status >= _SERVER_ERRORS:
             what = "wants fewer requests" if status == _TOO_MANY else "failed"
@@ -181,7 +214,7 @@ class Endpoint:
                 f"{self} {what} {answer}",
                 "try again later",
                 is_retryable=True,
-                retry_after_s=_retry_after_s(error.response.headers),
+                retry_after_s=_retry_after_s(error.headers),
             )
         if "context" in said.lower():
             return Trouble(
@@ -206,9 +239,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += cause.exceptions
 
 
-def _message(error: openai.APIStatusError) -> object:
+def _message(body: object) -> object:
     """Return the endpoint's own words, wherever in the body they stand."""
-    body = error.body
     if isinstance(body, Mapping):
         return body.get("message") or body.get("error") or body.get("detail") or ""
     return body

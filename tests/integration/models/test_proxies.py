@@ -16,13 +16,14 @@ from threading import Thread
 import pytest
 import requests
 
+from agents.models.endpoint.http_client import proxy_of
 from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.local.side_process import side_process
 from agents.models.port import Finish, Message, Request
 from benchmarks.model_server import model_server
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
-from cluster.kernel.errors import PeerUnavailable
+from cluster.kernel.errors import PeerUnavailable, UsageError
 from cluster.kernel.loopback import except_from_proxies
 from cluster.placement.jobs.submit import check_dashboard
 from cluster.transport.grpc_exchange import GrpcTransport
@@ -87,6 +88,21 @@ def a_dashboard() -> Iterator[str]:
         finally:
             server.shutdown()
             serving.join()
+
+
+def test_an_endpoint_elsewhere_is_asked_through_the_proxy_or_not_at_all() -> None:
+    try:
+        assert proxy_of("http://models.example/v1") == NOWHERE
+    except UsageError as error:
+        assert "only HTTP proxies can be used" in str(error)  # noqa: PT017 - of one proxy of four
+
+
+def test_an_endpoint_that_is_excepted_from_proxies_is_asked_directly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", "models.example")
+
+    assert proxy_of("http://user:word@models.example/v1") is None
 
 
 async def test_an_endpoint_of_this_machine_answers() -> None:

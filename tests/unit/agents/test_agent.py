@@ -418,11 +418,11 @@ def test_the_package_says_whose_it_is() -> None:
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("agents", {"ray", "grpc", "redis", "openai", "pydantic", "numpy", "markdown_it"}),
+        ("agents", {"ray", "grpc", "redis", "aiohttp", "pydantic", "numpy", "markdown_it"}),
         (
             "agents.manager, agents.researcher, agents.coder, agents.factory",
             # Numpy may come: the knowledge of every agent's process needs it as well.
-            {"ray", "grpc", "redis", "openai", "pydantic"},
+            {"ray", "grpc", "redis", "aiohttp", "pydantic"},
         ),
     ],
 )

@@ -250,6 +250,26 @@ def test_what_is_sealed_is_in_the_plan_and_what_may_run_is_as_it_was(
     assert len({step.id for step in sealed}) == len(sealed)
 
 
+@pytest.mark.parametrize("is_broadcast", [False, True])
+@given(data=st.data())
+def test_each_draft_seals_what_it_seals_where_all_are_looked_at_anew(
+    data: st.DataObject,
+    is_broadcast: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    adopted = data.draw(st.sampled_from([(), (Step(StepId("a"), "coder", "do a"),)]))
+    plan = drafting(*adopted, is_broadcast=is_broadcast)
+    for group in data.draw(st.lists(st.lists(DRAFTS, max_size=4), max_size=5)):
+        anew = plan.begun_again(len(plan.drafts))
+        for each in group:
+            plan.drafts.append(each)
+            plan.step_ids()
+        anew.drafts += group
+
+        assert plan.step_ids() == anew.step_ids()
+        assert plan.seal() == anew.seal()
+        assert plan.sealed == anew.sealed
+
+
 def plan_or_none(reader: PlanReader) -> Plan | None:
     try:
         return reader.plan().plan

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_reader import BROKEN_OFF, PlanReader
+from agents.planning.plan_text import PlanText
 from cluster.kernel.vocabulary import Role
 
 ROLES = (Role("researcher", "finds"), Role("coder", "programs"))
@@ -101,6 +104,78 @@ def test_raw_line_breaks_and_quotes_within_an_instruction_are_part_of_it() -> No
     text = SOUND.replace("do what r1 is for", 'Compare "a", "b"\n\nand http://c/#d.')
 
     assert read_whole(text).plan.steps[0].instruction == ('Compare "a", "b"\n\nand http://c/#d.')
+
+
+def in_pieces(text: str, length: int) -> list[str]:
+    return [text[at : at + length] for at in range(0, len(text), length)]
+
+
+ODD_TEXTS = st.text('"\\\\{}[],:/ nu\n\u00e9', max_size=12).map(lambda odd: f"do {odd}.")
+
+
+@given(
+    st.lists(ODD_TEXTS, min_size=1, max_size=4),
+    st.integers(1, 9),
+    st.sampled_from(['{"a": "}", "steps": %s, "b": [{"c": "]"}]} {', "%s ]"]),
+)
+def test_brackets_and_quotes_within_a_text_end_nothing_however_it_is_cut(
+    told: list[str], length: int, around: str
+) -> None:
+    text = PlanText()
+    steps = json.dumps([{"agent": "coder", "instruction": each} for each in told])
+
+    drafts = [each for piece in in_pieces(around % steps, length) for each in text.feed(piece)]
+
+    assert [each.instruction for each in drafts] == told
+    assert text.is_whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOUND.replace("}, {", "} {"),
+        SOUND.replace("}, {", "},, {"),
+        SOUND.replace("}, {", '}, "x", {'),
+        SOUND.replace("[{", "[, {"),
+        SOUND.replace("}]}", "},]}"),
+        SOUND.replace("}]}", "}}}"),
+        SOUND.replace("}]}", "}], x}"),
+        SOUND.replace("}]}", '}], "x": [}'),
+        SOUND.replace('"needs": []', '"needs": NaN'),
+        SOUND.replace('"needs": []', '"needs": [[[[]]]]'),
+        SOUND.replace('"needs": []', f'"needs": {"9" * 5_000}'),
+        SOUND.replace('"steps"', '"a": {}, "steps"'),
+        SOUND.replace('{"steps"', '{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "steps"'),
+        f'{{"steps": {{"r1": {json.dumps(STEPS[0])}}}}}',
+    ],
+)
+def test_what_is_not_quite_a_plan_is_not_taken_for_a_whole_one_as_it_comes(text: str) -> None:
+    read = PlanText()
+
+    drafts = [each for character in text for each in read.feed(character)]
+
+    assert not read.is_whole
+    assert list(read.drafts()[0])[: len(drafts)] == drafts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOUND.replace('"steps"', '"steps": null, "x": [1], "steps"'),
+        SOUND.replace("}]}", '}], "x": {"y": [{}]}}'),
+        SOUND.replace("[{", '[["r0", {}], {'),
+        SOUND.replace("[{", " [\t{").replace("}, {", "}\r\n,\n{"),
+        SOUND.replace('"needs": []', '"needs": [], "x": {"y": [1.5e3, null, true, "\\ud800"]}'),
+        SOUND.replace('"id": "r1"', '"id": "r0", "id": "r1"'),
+    ],
+)
+def test_what_is_json_is_read_as_it_comes_whatever_else_it_says(text: str) -> None:
+    read = PlanText()
+
+    drafts = [each for character in text for each in read.feed(character)]
+
+    assert [(each.id, each.needs) for each in drafts] == [("r1", ()), ("c1", ("r1",))]
+    assert read.is_whole
 
 
 @pytest.mark.parametrize("end", [-5, -12, -30, -60])
