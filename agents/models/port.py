@@ -30,6 +30,23 @@ class Asker:
     traceparent: str = ""
 
 
+class Commitment:
+    """Whether something of what a call has said is in use: then it can't begin anew.
+
+    Set by who uses it, such as the first steps of a plan that is still being written; looked at by
+    policies before they say `Restarted`.
+    """
+
+    __slots__ = ("is_made",)
+
+    def __init__(self) -> None:
+        self.is_made = False
+
+    def make(self) -> None:
+        """Use what has come so far, for good."""
+        self.is_made = True
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A chat completion to be streamed."""
@@ -46,6 +63,8 @@ class Request:
     temperature: float | None = None
     priority: float = 0.0
     """Of calls that wait for the same endpoint, the highest goes first."""
+    commitment: Commitment = field(default_factory=Commitment, compare=False, repr=False)
+    """Of this call and of all attempts at it; a request for another call has its own."""
 
 
 @dataclass(frozen=True, slots=True)
