@@ -57,6 +57,11 @@ class Bill:
             hedges=self.noted.hedges + (note.deed is Deed.HEDGED),
         )
 
+    def void(self) -> None:
+        """Count what was said so far as wasted: another attempt begins."""
+        self.noted = replace(self.noted, wasted_tokens=self.noted.wasted_tokens + self.deltas)
+        self.deltas = 0
+
     def spent(self, left_s: float, *, is_used: bool) -> Spent:
         """Return it all; where the endpoint could not say, deltas are counted as tokens.
 

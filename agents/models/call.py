@@ -194,6 +194,7 @@ class Thinking:
     def _restart(self, restarted: Restarted) -> None:
         """Forget all that was said: nothing of two attempts is ever joined."""
         self._reply.forget()
+        self._bill.void()
         self._inline = InlineReasoning()
         self._loops = LoopWatch()
         self._turn.emit(FellBack("model", restarted.reason))
