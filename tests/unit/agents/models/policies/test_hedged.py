@@ -12,8 +12,8 @@ from agents.models.policies.hedged import HedgedModel
 from agents.models.port import Deed, Delta, Finish, Message, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from tests.simulation.calls.timed_model import NEVER_S, Due, Timed, TimedModel, spoken
 from tests.simulation.loop import VirtualLoop
-from tests.support.timed_model import NEVER_S, Due, Timed, TimedModel, spoken
 
 REQUEST = Request((Message("user", "x" * 400),), timeout_s=60.0)
 CUT: Timed = [Due(0.5, Delta("first")), Due(0.1, ModelError("the endpoint cut its stream off"))]
