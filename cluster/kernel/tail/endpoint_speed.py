@@ -83,6 +83,13 @@ class EndpointSpeed:
             self.failures + other.failures,
         )
 
+    def absorb(self, other: EndpointSpeed) -> None:
+        """Know what another knows too, such as what was stored on another day."""
+        merged = self.merged(other)
+        self.first_s, self.gaps_s = merged.first_s, merged.gaps_s
+        self.tokens_per_s = merged.tokens_per_s
+        self.calls, self.failures = merged.calls, merged.failures
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the form in which it is stored: texts and numbers only."""
         return {

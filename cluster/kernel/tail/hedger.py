@@ -35,6 +35,8 @@ class HedgeRules:
     """Share of calls whose first token has come when the second attempt is made."""
     third_after: float = 0.90
     """The same for the time between the second attempt and the third."""
+    wait_min_s: float = 0.005
+    """The event loop itself may be late by as much."""
     attempts_max: int = 3
     """With 1 nothing is hedged, only measured."""
     gaps_share: float = 0.999
@@ -138,8 +140,10 @@ class Hedger:
 
     def _waits(self, replica: _Replica) -> HedgeWaits:
         rules, speed = self._rules, replica.speed
-        second_s = speed.first_within_s(rules.second_at)
-        third_s = speed.first_within_s(rules.third_after)
+        if not speed.is_known:
+            return HedgeWaits(attempts_max=rules.attempts_max)
+        second_s = max(rules.wait_min_s, speed.first_s.quantile(rules.second_at))
+        third_s = max(rules.wait_min_s, speed.first_s.quantile(rules.third_after))
         return HedgeWaits(second_s, third_s, rules.attempts_max)
 
     def _stall_s(self, call: HedgedCall, number: int | None) -> float | None:

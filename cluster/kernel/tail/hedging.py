@@ -76,7 +76,9 @@ def overdue(call: HedgedCall, now: float, *, may_start: bool, stall_s: float | N
         may_start: whether there may be one more request for it.
         stall_s: what counts as a stall after the first words.
     """
-    again_s = call.waits.third_s if call.committed is None else stall_s
+    again_s = stall_s
+    if call.committed is None and call.waits.third_s is not None:
+        again_s = max(call.waits.third_s, now - call.began_at)  # where it is refused, less and less
     due_at = NEVER if again_s is None else now + again_s
     late = replace(call, is_late=call.is_late or call.committed is None, due_at=due_at)
     if call.committed is None and call.started >= call.waits.attempts_max:

@@ -13,7 +13,7 @@ import zlib
 from collections import Counter
 from contextlib import aclosing
 
-from agents.models.port import Asker, Delta, Finish, Message, Request, Restarted, StreamItem
+from agents.models.port import Asker, Delta, Finish, Message, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.hedger import ATTEMPTS_MAX
 from tests.simulation.calls.faults import HORIZON_S
@@ -96,6 +96,9 @@ class _User:
         self._uses_after = rng.randrange(6) if rng.random() < 0.3 else None
         """Pieces after which it uses what it has heard."""
         self._leaves_after_s = rng.uniform(0.0, 3.0) if rng.random() < 0.15 else None
+        self._dawdles_s = rng.choice((0.0, 0.3))
+        """Before it goes on after a hedge: meanwhile both attempts may speak."""
+        self._dawdled_s = 0.0
         self.heard: list[StreamItem] = []
         self.error: ModelError | None = None
         self.restarts = 0
@@ -119,7 +122,7 @@ class _User:
         except TimeoutError:
             self._judge_text()
             return
-        if now() - began_at > TIMEOUT_S + CLOSE_S:
+        if now() - began_at > TIMEOUT_S + self._dawdled_s + CLOSE_S:
             self._violate("C3", f"took {now() - began_at:.3f} s, with {TIMEOUT_S:g} s for it")
         self._world.note(self._name, "is answered" if self.is_answered else f"ends: {self.error}")
         self._judge_end(now() - began_at)
@@ -129,6 +132,9 @@ class _User:
         async with aclosing(self._world.model.stream(request)) as stream:
             async for item in stream:
                 self.heard.append(item)
+                if isinstance(item, Note):
+                    self._dawdled_s += self._dawdles_s
+                    await asyncio.sleep(self._dawdles_s)
                 if isinstance(item, Restarted):
                     self.restarts += 1
                     if request.commitment.is_made:

@@ -47,6 +47,15 @@ def test_what_two_have_seen_merges_in_any_order() -> None:
     assert (merged.first_s.count, merged.calls) == (40, 41)
 
 
+def test_what_was_stored_is_known_at_once() -> None:
+    speed = EndpointSpeed()
+
+    speed.absorb(speed_of(4.0, KNOWN_MIN))
+
+    assert speed.first_within_s(0.93) == pytest.approx(4.0, rel=0.021)
+    assert speed.calls == KNOWN_MIN
+
+
 def test_it_comes_back_from_the_store_and_from_less_than_that() -> None:
     stored = json.loads(json.dumps(speed_of(1.0, 30).to_mapping()))
 

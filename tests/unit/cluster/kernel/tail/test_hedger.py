@@ -126,6 +126,16 @@ def test_extra_load_has_a_bound() -> None:
     assert subject.extra <= 0.08 * subject.calls + 2
 
 
+def test_a_call_that_may_not_be_hedged_asks_less_and_less_often() -> None:
+    subject = hedger(rules=HedgeRules(saved_max=0.0))
+    call, asked = subject.begin(0.0), 0
+
+    while call.due_at < 1_000:
+        call, asked = second(subject, call).call, asked + 1
+
+    assert (asked, subject.extra) == (10, 0)
+
+
 def test_nothing_is_hedged_while_all_calls_are_slow_and_soon_after_again() -> None:
     subject = hedger()
     for at in range(10):
