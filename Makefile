@@ -44,7 +44,7 @@ chaos: $(READY) ## Kill, stop and cut off real processes: ONLY=part of a name RU
 	  $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(RESUME),--resume)
 
-simulate: $(READY) ## Run seeded simulations: SEEDS=N SEED=first JOBS=processes WORK=cluster|knowledge|state
+simulate: $(READY) ## Run seeded simulations: SEEDS=N SEED=first JOBS=processes WORK=cluster|knowledge|state|calls
 	@$(BIN)/python -m tests.simulation $(if $(WORK),--work $(WORK)) --seeds $(or $(SEEDS),200) --seed $(or $(SEED),0) \
 	  --jobs $(or $(JOBS),1)
 

@@ -33,6 +33,7 @@ GROUPS = {
     "learning": "benchmarks.bench_learning",
     "state": "benchmarks.bench_state",
     "evidence": "benchmarks.bench_evidence",
+    "hedging": "benchmarks.bench_hedging",
 }
 LONG_GROUPS = {
     "schedule": "benchmarks.bench_schedule",

@@ -5,16 +5,12 @@ Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from cluster.kernel.sections import ModelTier
-
-
-def _always() -> bool:
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,23 @@ class Asker:
     traceparent: str = ""
 
 
+class Commitment:
+    """Whether something of what a call has said is in use: then it can't begin anew.
+
+    Set by who uses it, such as the first steps of a plan that is still being written; looked at by
+    policies before they say `Restarted`.
+    """
+
+    __slots__ = ("is_made",)
+
+    def __init__(self) -> None:
+        self.is_made = False
+
+    def make(self) -> None:
+        """Use what has come so far, for good."""
+        self.is_made = True
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A chat completion to be streamed."""
@@ -54,8 +67,8 @@ class Request:
     """Of calls that wait for the same endpoint, the highest goes first."""
     tier: ModelTier = "deep"
     """Of several models, what kind is wanted at best; one that can't be had is not waited for."""
-    may_restart: Callable[[], bool] = _always
-    """Whether what was streamed may still be made void: not once something was made of it."""
+    commitment: Commitment = field(default_factory=Commitment, compare=False, repr=False)
+    """Of this call and of all attempts at it; a request for another call has its own."""
 
 
 @dataclass(frozen=True, slots=True)

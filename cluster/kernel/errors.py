@@ -164,6 +164,9 @@ class ModelError(ClusterError):
     is_withdrawal = False
     """The endpoint took its answer back, such as by a content filter: nothing of it is to be used,
     whole as it may look."""
+    is_askers_fault = False
+    """The request itself was refused: another attempt or replica would refuse it too, and nothing
+    is wrong with the endpoint."""
 
 
 class BudgetSpent(ClusterError):

@@ -11,7 +11,9 @@ def main() -> int:
     """Return 1 where an oracle was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument(
-        "--work", choices=("cluster", "knowledge", "state"), help="what to run of each seed"
+        "--work",
+        choices=("cluster", "knowledge", "state", "calls"),
+        help="what to run of each seed",
     )
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run")
     parser.add_argument("--seed", type=int, default=0, help="the first of them")

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.simulation import run as cluster
+from tests.simulation.calls import run as calls
 from tests.simulation.coverage import table
 from tests.simulation.knowledge import run as knowledge
 from tests.simulation.run import Outcome
@@ -27,9 +28,14 @@ FOLDER = ROOT / "build" / "simulation"
 SAVE_EVERY_S = 5.0
 FAILURES_MAX = 20
 """So many failing seeds end a campaign: there is enough to do."""
-WORKS = {"cluster": cluster.simulate, "knowledge": knowledge.simulate, "state": state.simulate}
-"""What a seed can be run of: whole clusters with tasks, hosts that cache knowledge, or hosts that
-share documents."""
+WORKS = {
+    "cluster": cluster.simulate,
+    "knowledge": knowledge.simulate,
+    "state": state.simulate,
+    "calls": calls.simulate,
+}
+"""What a seed can be run of: whole clusters with tasks, hosts that cache knowledge, hosts that
+share documents, or calls of models."""
 
 
 @dataclass

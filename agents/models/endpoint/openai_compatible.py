@@ -115,6 +115,7 @@ class OpenAIModel:
                 sentence = _sentence(trouble, attempt, until - now())
                 failed = ModelError(sentence, trouble.retry_after_s or 0.0)
                 failed.is_withdrawal = trouble.is_withdrawal
+                failed.is_askers_fault = trouble.is_askers_fault
                 raise failed from None
             await self._sleep(pause_s)
 

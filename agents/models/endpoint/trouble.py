@@ -45,6 +45,7 @@ class Trouble(Exception):
         is_retryable: bool = False,
         retry_after_s: float | None = None,
         is_withdrawal: bool = False,
+        is_askers_fault: bool = False,
     ) -> None:
         super().__init__(what, remedy)
         self.what = what
@@ -52,6 +53,8 @@ class Trouble(Exception):
         self.is_retryable = is_retryable
         self.is_withdrawal = is_withdrawal
         """The endpoint took back what it had said."""
+        self.is_askers_fault = is_askers_fault
+        """The endpoint refused the request, not the service."""
         self.retry_after_s = retry_after_s
         """How long the endpoint asks to wait; none where it doesn't say."""
 
@@ -168,6 +171,7 @@ class Endpoint:
                 f"{self} stopped its answer by its content filter",
                 "rephrase the goal",
                 is_withdrawal=True,
+                is_askers_fault=True,
             )
         return Trouble(
             f"{self} ended its answer for a reason that leaves it unusable ({self.quote(reason)})",
@@ -220,8 +224,13 @@ class Endpoint:
             return Trouble(
                 f"{self} has too small a context for the prompt {answer}",
                 "ask for less at once, or use a model with a larger context",
+                is_askers_fault=True,
             )
-        return Trouble(f"{self} did not accept the request {answer}", "check the model's name")
+        return Trouble(
+            f"{self} did not accept the request {answer}",
+            "check the model's name",
+            is_askers_fault=True,
+        )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -67,9 +67,8 @@ class FallbackModel:
                 return
             except ModelError as error:
                 said.append(str(error))
-                if attempt.is_last or error.is_withdrawal or not attempt.may_be_void(request):
-                    raise _of_all(error, said) from error
-                if now() >= until:
+                ends = attempt.is_last or error.is_withdrawal or now() >= until
+                if ends or not attempt.may_be_void(request):
                     raise _of_all(error, said) from error
                 reason = f"{rungs[number + 1].name} answers in place of {rung.name}: {error}"
                 if attempt.has_spoken:
@@ -96,7 +95,7 @@ class _Attempt:
 
     def may_be_void(self, request: Request) -> bool:
         """Say whether another model may begin anew, after what was streamed."""
-        return not self.has_spoken or request.may_restart()
+        return not self.has_spoken or not request.commitment.is_made
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         loop = asyncio.get_running_loop()

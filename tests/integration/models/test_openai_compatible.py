@@ -175,8 +175,9 @@ async def test_what_an_endpoint_refuses_is_dropped_and_remembered(
 async def test_another_400_is_reported_and_nothing_is_unlearned(server: ModelServer) -> None:
     url = server.fault_url("400x3")
     async with a_model(url) as model:
-        with pytest.raises(ModelError, match=r"did not accept the request \(400: scripted"):
+        with pytest.raises(ModelError, match=r"did not accept the request \(400: scripted") as said:
             await all_of(model, a_request(wants_json=True))
+        assert said.value.is_askers_fault
         await all_of(model, a_request(wants_json=True))
 
     assert "response_format" in server.log[-1].options

@@ -43,7 +43,7 @@ def copy_to(folder: Path) -> None:
 def work_of(patch: Path) -> str:
     """Return the workload that a bug is caught by, which its name begins with."""
     named = patch.name.partition("-")[0]
-    return named if named in ("knowledge", "state") else "cluster"
+    return named if named in ("knowledge", "state", "calls") else "cluster"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from agents import Agent, Parts, Turn, handles
 from agents.models import tails
+from agents.models.bill import Bill
 from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import Spent
@@ -234,3 +235,13 @@ async def test_closing_an_agent_ends_what_outlives_its_turns(
     await agent.close()
 
     assert agent.model.closed_streams == 1
+
+
+def test_what_was_said_before_a_restart_is_wasted_and_not_counted_twice() -> None:
+    bill = Bill(Request(()), deltas=3)
+
+    bill.void()
+    bill.deltas += 2
+    spent = bill.spent(0.0, is_used=True)
+
+    assert (spent.completion_tokens, spent.wasted_tokens) == (2, 3)

@@ -83,7 +83,8 @@ async def test_what_broke_off_is_void() -> None:
 
 
 async def test_what_was_used_already_is_not_made_void() -> None:
-    used = Request((), may_restart=lambda: False)
+    used = Request(())
+    used.commitment.make()
 
     with pytest.raises(ModelError, match="it broke off"):
         await said(says(BROKEN), says("whole", "fast"), request=used)

@@ -1,0 +1,222 @@
+"""A model whose slow calls are asked a second time, of one endpoint or of several replicas.
+
+When and whether is decided by `cluster.kernel.tail.hedger`; here are the tasks that read the
+attempts' streams. Above whatever retries at one endpoint, below what turns to another model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted, StreamItem
+from cluster.kernel.errors import ModelError
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from cluster.kernel.tail.hedged_call import HedgeAttempt, HedgedCall, HedgeMove, HedgeStep
+from cluster.kernel.tail.hedger import Hedger, HedgeRules
+
+WAITING_MAX = 64
+"""Items that have been read and not been taken."""
+_ATTEMPT_SHARE = 0.99
+"""Of a call's time, what its attempts have: they say better what was wrong."""
+_CHARACTERS_PER_TOKEN = 4
+
+Said = tuple[int, float, StreamItem | Exception]
+"""Which attempt, when, and what it has said, or why it has failed."""
+
+
+class HedgedModel:
+    """Streams from whichever attempt speaks first, and cancels the others at the server."""
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        speeds: Sequence[EndpointSpeed] | None = None,
+        rules: HedgeRules | None = None,
+    ) -> None:
+        self._models = models
+        self.speeds = speeds or [EndpointSpeed() for _ in models]
+        """What is known of each; grows with every call."""
+        self._hedger = Hedger(self.speeds, rules)
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Stream the text of one attempt; where it is void, `Restarted` says so before the next.
+
+        Raises:
+            ModelError: no attempt has come to an end within the request's time.
+        """
+        call = _Call(self._models, self._hedger, request)
+        try:
+            async with aclosing(call.items()) as items:
+                async for item in items:
+                    yield item
+        finally:
+            await call.close()
+
+    async def warm(self) -> None:
+        """Get all replicas ready to be called."""
+        await asyncio.gather(*(model.warm() for model in self._models))
+
+    async def close(self) -> None:
+        """Give the connections of all replicas back."""
+        await asyncio.gather(*(model.close() for model in self._models))
+
+
+class _Call:
+    """One call: its attempts, and what came from them."""
+
+    def __init__(self, models: Sequence[Model], hedger: Hedger, request: Request) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._models = models
+        self._hedger = hedger
+        self._request = request
+        self._until = self._now() + request.timeout_s
+        self._heard: asyncio.Queue[Said] = asyncio.Queue(WAITING_MAX)
+        self._readings: dict[int, asyncio.Task[None]] = {}
+        self._call: HedgedCall = hedger.begin(self._now())
+        self._said: list[StreamItem] = []
+        """What is to be passed on next."""
+        self._spoke_at = 0.0
+        self._deltas = 0
+        """Of the attempt that counts."""
+        self._error: ModelError | None = None
+        """Why the last attempt failed that did."""
+        self._is_over = False
+
+    async def items(self) -> AsyncGenerator[StreamItem, None]:
+        """Yield what is to be passed on, up to the Finish."""
+        self._start(self._call.under_way[0])
+        while not self._is_over:
+            heard = await self._next()
+            if heard is None:
+                self._be_overdue()
+            else:
+                self._take(*heard)
+            while self._said:
+                yield self._said.pop(0)
+
+    async def close(self) -> None:
+        """Cancel what is under way, and wait until its streams are closed."""
+        self._call = self._hedger.released(self._call, self._now())
+        for reading in self._readings.values():
+            reading.cancel()
+        await asyncio.gather(*self._readings.values(), return_exceptions=True)
+
+    async def _next(self) -> Said | None:
+        """Return what is heard next; None where the call is due before that."""
+        if not self._heard.empty():
+            return self._heard.get_nowait()
+        try:
+            async with asyncio.timeout_at(min(self._call.due_at, self._until)):
+                return await self._heard.get()
+        except TimeoutError:
+            return None
+
+    def _be_overdue(self) -> None:
+        now = self._now()
+        if now >= self._until:
+            raise self._error or ModelError(
+                f"the model had not finished when the {self._request.timeout_s:.3g} s for it"
+                " were over"
+            )
+        if now >= self._call.due_at:
+            step = self._hedger.overdue(self._call, now, may_restart=self._may_restart())
+            self._carry_out(step, self._why_late(step, now))
+
+    def _take(self, number: int, at: float, item: StreamItem | Exception) -> None:
+        if self._call.attempt(number) is None:
+            return  # it was dropped when this had been read already
+        if isinstance(item, ModelError):
+            self._take_failure(number, item)
+        elif isinstance(item, Exception):
+            raise item
+        elif isinstance(item, Delta | Finish):
+            self._take_words(number, at, item)
+        elif number == self._call.committed or isinstance(item, Note):
+            self._said.append(item)
+
+    def _take_words(self, number: int, at: float, item: Delta | Finish) -> None:
+        if number != self._call.committed or isinstance(item, Delta):
+            restart = self._may_restart()
+            step = self._hedger.heard(self._call, number, at, may_restart=restart)
+            self._carry_out(step, "its answer had stopped, and another attempt has begun")
+        if number != self._call.committed:
+            return
+        self._said.append(item)
+        if isinstance(item, Finish):
+            tokens = item.completion_tokens or self._deltas
+            self._call = self._hedger.finished(self._call, tokens, at - self._spoke_at, at)
+            self._is_over = True
+        else:
+            self._deltas += 1
+
+    def _take_failure(self, number: int, error: ModelError) -> None:
+        if error.is_withdrawal and number == self._call.committed:
+            raise error
+        self._error = error
+        step = self._hedger.failed(
+            self._call,
+            number,
+            self._now(),
+            by_asker=error.is_askers_fault,
+            may_restart=self._may_restart(),
+        )
+        self._carry_out(step, str(error))
+
+    def _carry_out(self, step: HedgeStep, reason: str) -> None:
+        self._call = step.call
+        for attempt in step.dropped:
+            self._readings[attempt.number].cancel()
+        match step.move:
+            case HedgeMove.START:
+                self._start(step.call.under_way[-1])
+                self._tell(step.call, reason)
+            case HedgeMove.COMMIT:
+                self._spoke_at = self._now()
+            case HedgeMove.SWITCH:
+                self._spoke_at, self._deltas = self._now(), 0
+                self._said.append(Restarted(reason))
+            case HedgeMove.FAIL:
+                raise self._error or ModelError("the model's answer stopped, and is in use already")
+
+    def _tell(self, call: HedgedCall, reason: str) -> None:
+        """Say that there is one more request; the prompt of one of them is read for nothing."""
+        is_instead = len(call.under_way) == 1 and call.committed is None
+        characters = sum(len(message.text) for message in self._request.messages)
+        self._said.append(
+            Note(
+                Deed.FELL_BACK if is_instead else Deed.HEDGED,
+                reason,
+                self._now() - call.began_at,
+                wasted_tokens=0 if is_instead else characters // _CHARACTERS_PER_TOKEN,
+                hedges=0 if is_instead else 1,
+            )
+        )
+
+    def _why_late(self, step: HedgeStep, now: float) -> str:
+        if step.call.committed is None:
+            return f"no answer had begun after {now - step.call.began_at:.3g} s"
+        return f"the answer had stopped for {now - step.call.heard_at:.3g} s"
+
+    def _may_restart(self) -> bool:
+        return not self._request.commitment.is_made
+
+    def _start(self, attempt: HedgeAttempt) -> None:
+        left_s = (self._until - self._now()) * _ATTEMPT_SHARE
+        request = replace(self._request, timeout_s=left_s)
+        reading = self._read(attempt.number, self._models[attempt.replica], request)
+        self._readings[attempt.number] = asyncio.create_task(reading, name="model attempt")
+
+    async def _read(self, number: int, model: Model, request: Request) -> None:
+        """Pass on what an attempt says; a task of its own, which closes what it opens."""
+        try:
+            async with aclosing(model.stream(request)) as stream:
+                async for item in stream:
+                    await self._heard.put((number, self._now(), item))
+                    if isinstance(item, Finish):
+                        return
+            raise ModelError("the model's stream ended without saying that it was complete")
+        except Exception as error:  # noqa: BLE001 - raised where the call is
+            await self._heard.put((number, self._now(), error))

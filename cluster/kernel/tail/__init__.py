@@ -1,0 +1,1 @@
+"""The slow calls among the many: how fast endpoints are, and what is done about slow ones."""

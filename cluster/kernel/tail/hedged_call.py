@@ -1,0 +1,77 @@
+"""What is known of one call of a model that may be asked twice, and what may be done about it.
+
+Values: `cluster.kernel.tail.hedging` decides by them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+NEVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeWaits:
+    """How long a call waits before it does something about it; None: it does nothing."""
+
+    second_s: float | None = None
+    """From its begin to the second attempt."""
+    third_s: float | None = None
+    """From one more attempt to the next."""
+    attempts_max: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeAttempt:
+    """One request of a call."""
+
+    number: int
+    replica: int
+    began_at: float
+
+
+class HedgeMove(Enum):
+    """What is to be done."""
+
+    WAIT = "nothing"
+    START = "another attempt is made"
+    COMMIT = "this attempt has said something first: it is the call's"
+    SWITCH = "what was said so far is void; this attempt is the call's from now on"
+    FAIL = "nothing is left to wait for"
+
+
+@dataclass(frozen=True, slots=True)
+class HedgedCall:
+    """Where a call stands."""
+
+    waits: HedgeWaits
+    under_way: tuple[HedgeAttempt, ...]
+    due_at: float
+    """When `overdue` is to be asked."""
+    began_at: float
+    started: int = 1
+    committed: int | None = None
+    """The attempt whose words were passed on."""
+    heard_at: float = 0.0
+    """When it last said something."""
+    has_replacement: bool = False
+    """Whether the one replacement has been made."""
+    is_late: bool = False
+
+    def attempt(self, number: int) -> HedgeAttempt | None:
+        """Return an attempt while it is under way."""
+        for each in self.under_way:  # asked for each token; a generator takes twice as long
+            if each.number == number:
+                return each
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeStep:
+    """Where a call stands now, what is to be done, and which attempts are to be cancelled."""
+
+    call: HedgedCall
+    move: HedgeMove = HedgeMove.WAIT
+    dropped: tuple[HedgeAttempt, ...] = ()

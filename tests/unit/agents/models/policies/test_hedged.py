@@ -1,0 +1,181 @@
+"""Hedged calls in virtual time: which attempt counts, what is said of it, and what is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+
+from agents.models.policies.hedged import HedgedModel
+from agents.models.port import Deed, Delta, Finish, Message, Note, Request, Restarted, StreamItem
+from cluster.kernel.errors import ModelError
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from tests.simulation.calls.timed_model import NEVER_S, Due, Timed, TimedModel, spoken
+from tests.simulation.loop import VirtualLoop
+
+REQUEST = Request((Message("user", "x" * 400),), timeout_s=60.0)
+CUT: Timed = [Due(0.5, Delta("first")), Due(0.1, ModelError("the endpoint cut its stream off"))]
+STALLED: Timed = [Due(0.5, Delta("first")), Due(NEVER_S, Finish("stop"))]
+
+
+def known_speed() -> EndpointSpeed:
+    """Return an endpoint whose first token takes a second, the next ones 0.1 s each."""
+    speed = EndpointSpeed()
+    for _ in range(100):
+        speed.first_s.add(1.0)
+    for _ in range(1_000):
+        speed.gaps_s.add(0.1)
+    return speed
+
+
+def endpoint(*scripts: Timed) -> TimedModel:
+    return TimedModel(lambda number: scripts[min(number, len(scripts) - 1)])
+
+
+def hedged(*models: TimedModel) -> HedgedModel:
+    return HedgedModel(models, [known_speed() for _ in models])
+
+
+def virtually(work: Coroutine[object, object, list[StreamItem]]) -> tuple[list[StreamItem], float]:
+    """Return what a call says, and how long it took."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(work), loop.time()
+    finally:
+        loop.close()
+
+
+async def said(model: HedgedModel, request: Request = REQUEST) -> list[StreamItem]:
+    async with aclosing(model.stream(request)) as stream:
+        return [item async for item in stream]
+
+
+def texts(items: list[StreamItem]) -> list[str]:
+    return [item.text for item in items if isinstance(item, Delta)]
+
+
+def test_a_call_that_is_fast_is_asked_once() -> None:
+    model = endpoint(spoken(0.5, "first"))
+
+    items, took_s = virtually(said(hedged(model)))
+
+    assert texts(items) == ["first"] * 3
+    assert (len(items), len(model.requests)) == (4, 1)
+    assert took_s == pytest.approx(0.7)
+
+
+def test_a_late_call_is_asked_again_and_the_loser_is_cancelled_at_the_server() -> None:
+    model = endpoint(spoken(30.0, "first"), spoken(0.5, "second"))
+
+    items, took_s = virtually(said(hedged(model)))
+
+    assert texts(items) == ["second"] * 3
+    assert took_s == pytest.approx(1.7, abs=0.05)
+    assert (model.open, model.cut) == (0, 1)
+
+
+def test_a_hedge_is_told_once_with_what_it_wastes() -> None:
+    items, _ = virtually(said(hedged(endpoint(spoken(30.0, "first"), spoken(0.5, "second")))))
+
+    notes = [item for item in items if isinstance(item, Note)]
+    assert [(note.deed, note.hedges, note.wasted_tokens) for note in notes] == [
+        (Deed.HEDGED, 1, 100)
+    ]
+    assert notes[0].after_s == pytest.approx(1.0, abs=0.03)
+    assert notes[0].reason.startswith("no answer had begun after")
+
+
+def test_the_first_attempt_wins_where_it_speaks_first_after_all() -> None:
+    items, _ = virtually(said(hedged(endpoint(spoken(1.2, "first"), spoken(9.0, "second")))))
+
+    assert texts(items) == ["first"] * 3
+
+
+def test_an_answer_that_stops_is_replaced_and_what_it_said_is_void() -> None:
+    model = endpoint(STALLED, spoken(0.5, "second"))
+
+    items, took_s = virtually(said(hedged(model)))
+
+    assert [type(item) for item in items[:3]] == [Delta, Note, Restarted]
+    assert texts(items[3:]) == ["second"] * 3
+    assert took_s == pytest.approx(0.5 + 2.0 + 0.7)
+    assert model.open == 0
+
+
+def test_an_answer_that_is_cut_off_is_replaced_once() -> None:
+    items, _ = virtually(said(hedged(endpoint(CUT, spoken(0.5, "second")))))
+    assert texts(items) == ["first", "second", "second", "second"]
+    assert sum(isinstance(item, Restarted) for item in items) == 1
+
+    with pytest.raises(ModelError, match="cut its stream off"):
+        virtually(said(hedged(endpoint(CUT))))
+
+
+@pytest.mark.parametrize("script", [CUT, STALLED])
+def test_an_answer_that_is_in_use_never_begins_anew(script: Timed) -> None:
+    model, request = endpoint(script, spoken(0.5, "second")), replace(REQUEST, timeout_s=10.0)
+    heard: list[StreamItem] = []
+
+    async def use() -> list[StreamItem]:
+        async with aclosing(hedged(model).stream(request)) as stream:
+            async for item in stream:
+                heard.append(item)
+                request.commitment.make()
+        return heard
+
+    with pytest.raises(ModelError):
+        virtually(use())
+
+    assert heard == [Delta("first")]
+    assert len(model.requests) == 1
+
+
+def test_an_answer_taken_into_use_while_its_replacement_is_awaited_stays() -> None:
+    request = Request(REQUEST.messages, timeout_s=60.0)
+    resumed: Timed = [Due(0.5, Delta("first")), Due(9.0, Delta("first")), Due(0.0, Finish("stop"))]
+
+    async def use() -> list[StreamItem]:
+        heard: list[StreamItem] = []
+        async with aclosing(
+            hedged(endpoint(resumed, spoken(1.0, "second"))).stream(request)
+        ) as stream:
+            async for item in stream:
+                heard.append(item)
+                if isinstance(item, Note):
+                    request.commitment.make()
+        return heard
+
+    assert texts(virtually(use())[0]) == ["first", "first"]
+
+
+def test_what_the_endpoint_takes_back_is_not_asked_for_again() -> None:
+    withdrawal = ModelError("the endpoint stopped its answer by its content filter")
+    withdrawal.is_withdrawal = True
+    model = endpoint([Due(0.5, Delta("first")), Due(0.1, withdrawal)], spoken(0.5, "second"))
+
+    with pytest.raises(ModelError, match="content filter"):
+        virtually(said(hedged(model)))
+
+    assert len(model.requests) == 1
+
+
+def test_a_replica_that_fails_is_followed_by_another_at_once() -> None:
+    down, well = endpoint([Due(0.2, ModelError("it is down"))]), endpoint(spoken(0.5, "second"))
+
+    outcomes = [virtually(said(hedged(*models))) for models in ((down, well), (well, down))]
+
+    assert [texts(items) for items, _ in outcomes] == [["second"] * 3] * 2
+    notes = [item for items, _ in outcomes for item in items if isinstance(item, Note)]
+    assert [(note.deed, note.reason) for note in notes] == [(Deed.FELL_BACK, "it is down")]
+
+
+def test_a_call_that_nobody_answers_ends_in_time() -> None:
+    model = endpoint([Due(NEVER_S, Finish("stop"))])
+
+    with pytest.raises(ModelError, match="had not finished when the 60 s for it were over"):
+        virtually(said(hedged(model)))
+
+    assert len(model.requests) == 3
+    assert model.open == 0
