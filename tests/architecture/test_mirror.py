@@ -20,6 +20,7 @@ TYPES = {
     "cluster.kernel.preparing",
     "cluster.kernel.registration",
     "cluster.kernel.roles",
+    "cluster.kernel.routing",
     "cluster.kernel.topic_news",
     "cluster.kernel.trace",
     "cluster.kernel.usage",
