@@ -10,11 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
-from agents.routing.classifier import Classifier
-from agents.routing.features import Embed
 from agents.routing.intents import Intent, default_intents
 from cluster.kernel.routing import TEAM, Decision
+
+if TYPE_CHECKING:  # numpy loads in the side thread
+    from agents.routing.classifier import Classifier
+    from agents.routing.features import Embed
 
 
 class DefaultRouter:
@@ -63,6 +66,8 @@ class DefaultRouter:
 
     def _train(self, done: Future[None]) -> None:
         try:
+            from agents.routing.classifier import Classifier
+
             intents = {intent.name: intent for intent in (*self._intents(), *self._own)}
             examples = {name: intent.utterances for name, intent in intents.items()}
             classifier = Classifier.train(examples, self._embed).routed([*intents.values()])

@@ -16,7 +16,7 @@ from typing import Any
 
 from cluster.kernel.routing import Effort
 
-FILLINGS = 3
+FILLINGS = 4
 _SLOT = re.compile(r"\{(\w+)\}")
 
 

