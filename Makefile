@@ -31,7 +31,7 @@ test: $(READY) ## Run all tests: JOBS=processes
 bench: $(READY) ## Measure, print side by side and write build/bench.json
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) \
 	  $(if $(CLAIMS),--claims "$(CLAIMS)") $(if $(REPLAY),--replay "$(REPLAY)") \
-	  $(if $(VERBOSE),--verbose)
+	  $(if $(INTENTS),--intents "$(INTENTS)") $(if $(VERBOSE),--verbose)
 
 bench-peers: $(PEERS:%=build/peers/%/ready) ## Install the peers that `make bench` runs beside us
 

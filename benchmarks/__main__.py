@@ -34,6 +34,7 @@ GROUPS = {
     "state": "benchmarks.bench_state",
     "evidence": "benchmarks.bench_evidence",
     "hedging": "benchmarks.bench_hedging",
+    "router": "benchmarks.bench_router",
 }
 LONG_GROUPS = {
     "schedule": "benchmarks.bench_schedule",
@@ -99,6 +100,8 @@ def _measured(group: str, module: str, arguments: argparse.Namespace) -> list[Fi
         files = {"claims": arguments.claims, "replay": arguments.replay}
         options = {name: path for name, path in files.items() if path is not None}
         options["is_verbose"] = arguments.verbose
+    elif group == "router":
+        options = {"intents": arguments.intents, "is_verbose": arguments.verbose}
     figures: list[Figure] = importlib.import_module(module).run(is_quick=arguments.quick, **options)
     return figures
 
@@ -112,7 +115,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, for CI")
     parser.add_argument("--claims", type=Path, help="evidence: another file of WiCE's format")
     parser.add_argument("--replay", type=Path, help="evidence: other recorded tasks")
-    parser.add_argument("--verbose", action="store_true", help="evidence: tell what failed")
+    parser.add_argument("--intents", type=Path, help="router: a JSON list of [text, intent]")
+    parser.add_argument("--verbose", action="store_true", help="evidence, router: tell what failed")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     machine = describe_machine()

@@ -21,6 +21,7 @@ TYPES = {
     "cluster.kernel.registration",
     "cluster.kernel.roles",
     "cluster.kernel.tail.hedged_call",
+    "cluster.kernel.routing",
     "cluster.kernel.topic_news",
     "cluster.kernel.trace",
     "cluster.kernel.usage",

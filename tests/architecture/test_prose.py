@@ -39,6 +39,12 @@ OF_PATTERNS = frozenset(
     ["compile", "search", "match", "fullmatch", "findall", "finditer", "split", "sub"]
 )
 FOREIGN = {
+    (
+        're.compile("(?:(?:please|hey|hi|so|ok|and)[, ]+)*(?:(?:can|could|would'
+        ") you (?:please )?)?(?:(?:(?:tell me )?(?:what is|what's|whats|how muc"
+        "h is)|calculate|compute|evaluate|work out|calc)(?: the (?:result|value"
+        ') of)? (?:the )?)?")'
+    ): "how a user asks for a calculation, of which every word has to be understood",
     "output.startswith(_TRACEBACK)": "Python's word for an uncaught error, in a program's output",
     "re.compile(\"^ModuleNotFoundError: No module named '([\\\\w.]+)'\", re.MULTILINE)": (
         "Python says so on a program's stderr, and nothing else of it reaches us"

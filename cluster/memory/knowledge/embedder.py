@@ -73,11 +73,14 @@ class WordLlamaEmbedder:
         """Return float32[texts, 256], unit L2 norm; the first call loads the model in 0.1 s."""
         if self._model is not None and sum(map(len, texts)) <= INLINE_CHARS_MAX:
             return _embed(self._model, texts)
-        return await asyncio.to_thread(self._load_and_embed, texts)
+        return await asyncio.to_thread(self.embed_here, texts)
 
-    def _load_and_embed(self, texts: Sequence[str]) -> Vectors:
-        with self._loading:
-            model = self._model = self._model or _load()
+    def embed_here(self, texts: Sequence[str]) -> Vectors:
+        """Return what `embed` does, computed on the caller's thread; the first call loads."""
+        model = self._model
+        if model is None:
+            with self._loading:
+                model = self._model = self._model or _load()
         return _embed(model, texts)
 
 
@@ -97,8 +100,11 @@ def _embed(model: _Model, texts: Sequence[str]) -> Vectors:
     from cluster.memory.knowledge.vectors import unit
 
     means = np.zeros((len(texts), model.table.shape[1]), dtype=np.float32)
-    # The fast variant leaves out the offsets of the tokens, which nobody asks for.
-    encoded = model.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    if len(texts) == 1:  # on this thread: a batch goes to others, which a busy machine lets wait
+        encoded = [model.tokenizer.encode(texts[0], add_special_tokens=False)]
+    else:
+        # The fast variant leaves out the offsets of the tokens, which nobody asks for.
+        encoded = model.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
     # One text after the other: `np.add.reduceat` over all rows at once takes twice as long, since
     # they don't stay in the processor's cache.
     for at, encoding in enumerate(encoded):

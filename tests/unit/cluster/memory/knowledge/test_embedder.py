@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 from tests.conformance.embedder_contract import PROMISES, Promise
 from tests.support.hashing_embedder import HashingEmbedder
 
@@ -32,3 +34,12 @@ def test_making_the_real_embedder_imports_neither_its_model_nor_numpy() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_text_alone_has_the_vector_it_has_among_others() -> None:
+    embedder = WordLlamaEmbedder()
+    texts = ["What is a heap?", "", "重启服务器"]
+
+    together = embedder.embed_here(texts)
+
+    assert np.allclose(together, np.concatenate([embedder.embed_here([each]) for each in texts]))

@@ -1,0 +1,1 @@
+"""Easy goals know their way: a local classifier, and what is computed without a model."""

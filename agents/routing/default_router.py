@@ -1,0 +1,79 @@
+"""The router of the default intents, and of users' own: trained aside, asked at once.
+
+Made by whoever starts a Manager, which calls `warm` when it starts. Until the classifier is
+trained, some seconds of CPU, each decision is the team's: no task waits for a training.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from agents.routing.intents import Intent, default_intents
+from cluster.kernel.routing import TEAM, Decision
+
+if TYPE_CHECKING:  # numpy loads in the side thread
+    from agents.routing.classifier import Classifier
+    from agents.routing.features import Embed
+
+
+class DefaultRouter:
+    """A router that is ready at once and clever a little later; any thread may ask it."""
+
+    def __init__(
+        self,
+        embed: Embed,
+        own: Sequence[Intent] = (),
+        *,
+        intents: Callable[[], Sequence[Intent]] = default_intents,
+    ) -> None:
+        """Prepare, and read nothing yet.
+
+        Args:
+            embed: makes vectors on the caller's thread.
+            own: intents of the user, which may replace default ones of the same name.
+            intents: the default ones, read when it warms up.
+        """
+        self._embed = embed
+        self._own = own
+        self._intents = intents
+        self._lock = threading.Lock()
+        self._warming: Future[None] | None = None
+        self._classifier: Classifier | None = None
+
+    def warm(self) -> Future[None]:
+        """Train in a side thread, once; what is returned ends with it, or holds what went wrong."""
+        with self._lock:
+            if self._warming is None:
+                self._warming = Future()
+                self._warming.set_running_or_notify_cancel()
+                # A daemon: the end of the interpreter doesn't wait for it.
+                work = threading.Thread(
+                    target=self._train, args=(self._warming,), name="train-router", daemon=True
+                )
+                work.start()
+            return self._warming
+
+    def decide(self, text: str) -> Decision:
+        """Return where a goal goes; to the team, unless it is known better by now."""
+        began = time.perf_counter()
+        if self._classifier is None:
+            return Decision("", TEAM, seconds=time.perf_counter() - began)
+        return self._classifier.decide(text)
+
+    def _train(self, done: Future[None]) -> None:
+        try:
+            from agents.routing.classifier import Classifier
+
+            intents = {intent.name: intent for intent in (*self._intents(), *self._own)}
+            examples = {name: intent.utterances for name, intent in intents.items()}
+            classifier = Classifier.train(examples, self._embed).routed([*intents.values()])
+            classifier.decide("warm")  # imports and caches, before anybody waits for them
+            self._classifier = classifier
+        except Exception as error:  # noqa: BLE001 - told to whoever asks; the team works on
+            done.set_exception(error)
+        else:
+            done.set_result(None)
