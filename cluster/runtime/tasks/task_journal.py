@@ -18,6 +18,7 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.registration import FRESH_SHARE
 from cluster.kernel.tasks.history import TaskHistory
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.journal.port import Journal
 from cluster.wire.messages import PACKAGE, MessageCodec
@@ -82,6 +83,8 @@ class TaskJournal:
         self._clock = clock
         self._patience_s = patience_s
         self._term = 0
+        self._accepting: Owner | None = None
+        """Who claims the task by the first append; None where it is claimed."""
         self._confirmed_at = -math.inf
         """When the store was asked that last said that this term stands."""
         self._entries = 0
@@ -104,6 +107,10 @@ class TaskJournal:
             self.history.apply(event)
             self.events.append(event)
         self.ahead = self.history.copy()
+
+    def open_new(self, owner: Owner) -> None:
+        """Begin the first term of a task by its first append, if nobody has claimed it by then."""
+        self._accepting = owner
 
     @property
     def is_adopted(self) -> bool:
@@ -222,11 +229,25 @@ class TaskJournal:
         await self._append([event], [entry])
 
     async def _append(self, events: Sequence[Event], entries: Sequence[bytes]) -> None:
+        if self._accepting is not None:
+            first = sum(not event.is_terminal for event in events)
+            await self._accept(self._accepting, entries[:first])
+            events, entries = events[first:], entries[first:]
+        if not events:
+            return
         await self._patiently(
             lambda: self._journal.append(
                 self.task, self._term, events[0].index, entries, is_final=events[-1].is_terminal
             )
         )
+
+    async def _accept(self, owner: Owner, entries: Sequence[bytes]) -> None:
+        async def accept() -> None:
+            if not await self._journal.accept(self.task, owner, entries):
+                raise StaleEpoch(f"task {self.task} was claimed before")
+
+        await self._patiently(accept)
+        self._accepting, self._term = None, 1
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
         """Call the store again where it was out of reach, for as long as a lease."""
