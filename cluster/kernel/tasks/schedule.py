@@ -7,7 +7,6 @@ is still being written: a need that is not planned yet is passed over.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from cluster.kernel.ids import StepId
@@ -150,13 +149,16 @@ def _urgency(pending: Sequence[OpenStep]) -> dict[StepId, float]:
 
 def _paths(steps: Sequence[Step], seconds: Mapping[StepId, float]) -> dict[StepId, float]:
     """Return the longest path from each step's start; of a circle's steps only their own time."""
-    needs = {step.id: frozenset(step.needs) for step in steps}
-    followers = Counter(need for each in needs.values() for need in each if need in needs)
     paths = dict(seconds)
-    last = [step for step in needs if not followers[step]]
+    needs = {step.id: {need for need in step.needs if need in paths} for step in steps}
+    followers = dict.fromkeys(needs, 0)
+    for each in needs.values():
+        for need in each:
+            followers[need] += 1
+    last = [step for step, count in followers.items() if not count]
     while last:
         follower = last.pop()
-        for need in needs[follower] & needs.keys():
+        for need in needs[follower]:
             paths[need] = max(paths[need], seconds[need] + paths[follower])
             followers[need] -= 1
             if not followers[need]:

@@ -254,7 +254,10 @@ class TaskEngine:
         )
 
     async def _take(self, submission: Submission, turn: RunningTurn) -> Taken:
-        taken = await self._claimant.take(submission)
+        if turn.work.asked.attempt == 1 and not submission.is_again:
+            taken: TaskJournal | list[Event] | None = self._claimant.new(submission.task)
+        else:
+            taken = await self._claimant.take(submission)
         if not isinstance(taken, TaskJournal):
             return taken
         submitted = None

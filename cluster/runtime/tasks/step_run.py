@@ -8,6 +8,7 @@ of what it needs; its result waits for the rest, and is judged then.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
@@ -65,7 +66,9 @@ class StepRun(Unobserved):
         context: TaskContext,
         order: DoStep,
         deadline: Deadline,
+        *,
         ready: AgentId | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         self._story = story
         self._context = context
@@ -73,6 +76,8 @@ class StepRun(Unobserved):
         self._deadline = deadline
         self._ready = ready
         """Who was told that it will get the step."""
+        self._then = then
+        """Begins what follows from its end."""
         roles = (order.step.agent, *order.step.alternatives)
         self._tries = first_try(order.attempt, order.agent, roles)
         self._redo = order.redo
@@ -256,4 +261,5 @@ class StepRun(Unobserved):
         return (f"Step {step.id} was done by the {role}: the {step.agent} could not do it.",)
 
     async def _record(self, finished: StepFinished) -> None:
-        await self._story.record(finished, self._order.step.id, self._tries.agent or None)
+        agent = self._tries.agent or None
+        await self._story.record(finished, self._order.step.id, agent, then=self._then)

@@ -11,6 +11,7 @@ from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, find, step
+from tests.unit.cluster.runtime.tasks.test_plan_run import counted
 
 OTHER = step("planned")
 """What the Manager would plan."""
@@ -64,3 +65,20 @@ async def test_a_workflow_whose_steps_wait_for_each_other_fails_at_once() -> Non
 
     assert isinstance(journal[-1].detail, Failed)
     assert "steps.a.needs go in a circle: a needs b needs a" in journal[-1].detail.failure.message
+
+
+async def test_a_fact_and_what_begins_by_it_are_appended_together() -> None:
+    async with MemoryCluster() as cluster:
+        journal = counted(cluster)
+        await cluster.add("researcher-0", find)
+        await cluster.add_manager(PlanningManager(OTHER))
+        task = await cluster.submit("why?", workflow=Plan((step("a"), step("b", "a"))))
+        async for _ in task:
+            pass
+
+    assert journal.appends == [
+        ["submitted", "plan_ready", "step_started"],
+        ["step_finished", "step_started"],
+        ["step_finished"],
+        ["answered"],
+    ]
