@@ -6,14 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from benchmarks.schedule_clock import (
-    ENDPOINT,
-    Optimum,
-    Play,
-    bound_s,
-    limited_bound_s,
-    list_rule_s,
-)
+from benchmarks.schedule_clock import Optimum, Play, bound_s, limited_bound_s, list_rule_s
 from benchmarks.schedule_loads import TRIPLES, Load, eager_load, rule_keys, seeded_load
 from benchmarks.schedule_ratios import calls_of, early_share, limited_ratios, unlimited_ratio
 from benchmarks.schedule_scripts import published_scripts, script_of
@@ -63,7 +56,7 @@ def test_with_few_calls_it_ends_about_as_soon_as_by_the_best_rule(seed: int) -> 
 def test_one_call_at_once_takes_all_the_time_there_is() -> None:
     load = seeded_load(3, 10)
 
-    assert Play(load, {ENDPOINT: 1}).makespan_s() == pytest.approx(sum(load.seconds))
+    assert Play(load, 1).makespan_s() == pytest.approx(sum(load.seconds))
 
 
 def test_the_optimum_leaves_a_slot_free_where_that_pays() -> None:
