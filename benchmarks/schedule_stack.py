@@ -49,7 +49,7 @@ _NAME = "schedule.full_stack"
 _CALLS = f"calls of 0.05 to 1 s at {TIMING.tokens_per_s:g} tokens/s"
 _PUBLISHED = (
     "the worst of the published timings, planned by a model as far as a plan may have so many steps"
-    " and all of them declared, against dispatch at the plan's end"
+    " and all of them declared"
 )
 
 
@@ -126,12 +126,7 @@ def _figures(played: Sequence[tuple[Script, float]], note: str) -> list[Figure]:
     streamed = [each for each in played if each[0].workflow is None]
     limited = [each for each in played if each[0].calls_max is not None]
     overheads = [(wall_s - script.bound_s) * 1000 for script, wall_s in played]
-    gained = [
-        (script.after_s - wall_s) / (script.after_s - script.bound_s)
-        for script, wall_s in played
-        if script.is_published
-    ]
-    shares = _figure(f"{_NAME}_early_dispatch_of_bound", "share", gained, 0.0, _PUBLISHED)
+    published = [each for each in played if each[0].is_published]
     return [
         *_makespans(f"{_NAME}_makespan", streamed, f"{_CALLS}, wall over what they allow; {note}"),
         *_makespans(
@@ -140,7 +135,21 @@ def _figures(played: Sequence[tuple[Script, float]], note: str) -> list[Figure]:
             f"{_CALLS}, 1 to 4 at once, wall over that of the best of five list rules",
         ),
         _figure(f"{_NAME}_overhead_ms", "ms", overheads, 0.5, "wall less what they allow"),
-        judged(shares, Goal(">=", 0.97)),
+        *_early_dispatch(published),
+    ]
+
+
+def _early_dispatch(played: Sequence[tuple[Script, float]]) -> list[Figure]:
+    """Return the share of the possible speed-up, and that of the seconds which can be saved."""
+    speedups = [script.bound_s / wall_s for script, wall_s in played]
+    saved = [
+        (script.after_s - wall_s) / (script.after_s - script.bound_s) for script, wall_s in played
+    ]
+    name, note = f"{_NAME}_early_dispatch", f"over dispatch at the plan's end; {_PUBLISHED}"
+    shares = {f"{name}_speedup_of_bound": speedups, f"{name}_of_bound": saved}
+    return [
+        judged(_figure(each, "share", share, 0.0, note), Goal(">=", 0.97))
+        for each, share in shares.items()
     ]
 
 

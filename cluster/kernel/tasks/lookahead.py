@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from cluster.kernel.ids import StepId
 
-LOOKAHEAD_MAX = 200
-"""Steps up to which rules are tried out; beyond, the critical path decides by itself."""
+LOOKAHEAD_MAX = 50
+"""Steps up to which rules are tried out. Beyond, the critical path's is within 2 % of the best one
+for 99 of 100 plans, and trying five takes a Manager milliseconds whenever a step starts."""
 
 GAIN_MIN = 0.02
 """Share of the time that another rule has to promise to save: expectations are off by more than
