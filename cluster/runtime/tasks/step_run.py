@@ -17,7 +17,6 @@ from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import Spent, StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
-from cluster.kernel.tasks.durations import WorkKind
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
@@ -29,7 +28,7 @@ from cluster.kernel.tasks.retries import (
     step_failed,
     step_stale,
 )
-from cluster.kernel.tasks.schedule import allowed_s, priorities
+from cluster.kernel.tasks.schedule import allowed_s, urgencies
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
 from cluster.kernel.usage import Usage
@@ -109,7 +108,7 @@ class StepRun(Unobserved):
             judged = await self._judged(result, took_s)
             if isinstance(judged, Accepted):
                 if result.failure is None:
-                    self._context.experience.learn(self._tries.roles[0], WorkKind.STEP, took_s)
+                    self._context.experience.learn(self._tries.roles[0], took_s)
                 await self._end(result, judged)
                 return
             await self._begin_redo(result, judged)
@@ -153,7 +152,7 @@ class StepRun(Unobserved):
             submitted.collection,
             self._redo,
             history.missing(step),
-            priorities(history.sealed, durations).get(step.id, 0.0),
+            urgencies(history.sealed, durations, self._context.calls_max).get(step.id, 0.0),
         )
         self._missing = assignment.missing
         now = self._context.clock.now()
