@@ -1,9 +1,9 @@
 """How soon a step that can begin is begun: decided on, and durable in the journal.
 
 In the process of a real Manager with the embedded Redis on the disk of this checkout, synced: from
-the moment its model hands over the last byte of a step, or what the step needs is durable, until
-the engine has decided and until `StepStarted` is durable. The plans have a step by itself, five
-that need it, and five that come in one piece. The steps are done by another process.
+the moment its model hands over the last byte of a step, or the result that the step needs is
+there, until the engine has decided and until `StepStarted` is durable. The plans have a step by
+itself, five that need it, and five that come in one piece. The steps are done by another process.
 """
 
 from __future__ import annotations

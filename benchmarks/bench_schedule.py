@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from benchmarks.harness import Figure, Goal, judged, percentile, thinned
-from benchmarks.schedule_clock import ENDPOINT
+from benchmarks.schedule_clock import ROLE
 from benchmarks.schedule_loads import TRIPLES, eager_load, seeded_load
 from benchmarks.schedule_ratios import (
     CALLS,
@@ -29,11 +29,12 @@ from benchmarks.schedule_ratios import (
     limited_ratios,
     optimum_ratio,
     seeded_early_share,
+    streamed_ratios,
     unlimited_ratio,
 )
 from benchmarks.schedule_stack import stack_figures
 from cluster.kernel.tasks.durations import Durations
-from cluster.kernel.tasks.schedule import next_starts, open_steps
+from cluster.kernel.tasks.schedule import urgencies
 
 LOADS = 100_000
 EXACT_LOADS = 2_000
@@ -45,11 +46,11 @@ _CHUNK = 250
 
 
 def _decision_us(seed: int) -> float:
-    """Return what it takes to decide what starts first of thirty steps, two calls at once."""
+    """Return what it takes to say how urgent up to thirty steps are, two calls at once."""
     load = seeded_load(seed, STEPS_MAX)
     steps, known = load.steps, Durations()
     began_at = time.perf_counter()
-    next_starts(open_steps(steps, known, lambda _: ENDPOINT), {ENDPOINT: 2})
+    urgencies(steps, known, {ROLE: 2})
     return (time.perf_counter() - began_at) * 1e6
 
 
@@ -96,10 +97,21 @@ def _limited(
     off = f"durations off by a factor of {NOISE:g} (sigma of the logarithm), for all"
     goal = Goal("<=", 1.05)
     return [
+        _figure("schedule.limited_vs_best_rule_p50", _MEDIAN, ours, Goal("<=", 1.02), "as p99"),
         _worst_p99("schedule.limited_vs_best_rule_p99", ours, goal, "durations known"),
         _worst_p99("schedule.critical_path_vs_best_rule_p99", critical, None, "without lookahead"),
         _worst_p99("schedule.limited_guessed_vs_best_rule_p99", guessed, None, off),
         _worst_p99("schedule.critical_path_guessed_vs_best_rule_p99", guessed_critical, None, off),
+    ]
+
+
+def _streamed(ratios: Sequence[tuple[float, float]]) -> list[Figure]:
+    ours, anew = zip(*ratios, strict=True)
+    known = "streamed plans of a model, steps' usual time known; the rules know all of the plan"
+    once, again = f"urgencies as handed over; {known}", f"urgencies made anew; {known}"
+    return [
+        _worst_p99("schedule.streamed_limited_vs_best_rule_p99", ours, None, once),
+        _worst_p99("schedule.streamed_limited_anew_vs_best_rule_p99", anew, None, again),
     ]
 
 
@@ -138,12 +150,14 @@ def run(*, is_quick: bool) -> list[Figure]:
         unlimited = of_seeds(unlimited_ratio, LOADS)
         limited = of_seeds(limited_ratios, LOADS)
         guessed = of_seeds(expected_ratios, LOADS // 10)
+        streamed = of_seeds(streamed_ratios, STREAMED_LOADS)
         exact = of_seeds(optimum_ratio, EXACT_LOADS)
         early = of_seeds(seeded_early_share, STREAMED_LOADS)
     costs = [_decision_us(seed) for seed in range(100 if is_quick else 2_000)]
     return [
         *_unlimited(unlimited),
         *_limited(limited, guessed),
+        *_streamed(streamed),
         *_exact(exact),
         _early(early),
         Figure(
@@ -153,7 +167,7 @@ def run(*, is_quick: bool) -> list[Figure]:
             n=len(costs),
             p99=percentile(costs, _LAST),
             samples=thinned(costs),
-            note=f"what starts next of up to {STEPS_MAX} steps, two calls at once",
+            note=f"how urgent up to {STEPS_MAX} steps are, two calls at once",
         ),
         *stack_figures(3 if is_quick else STACK_LOADS),
     ]

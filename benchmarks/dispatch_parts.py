@@ -24,7 +24,8 @@ from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.events import Event, StepFinished, StepStarted
 from cluster.kernel.ids import PLAN_STEP
 from cluster.kernel.sections import SandboxSettings
-from cluster.runtime.tasks.step_run import StepRun
+from cluster.kernel.tasks.history import DoStep
+from cluster.runtime.tasks.plan_run import PlanRun
 from cluster.runtime.tasks.task_story import TaskStory
 
 FACTORY = "benchmarks.dispatch_parts:build_agent"
@@ -41,6 +42,7 @@ class Moments:
 
     written: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
+    """When the result was there, and its append began."""
     decided: dict[str, float] = field(default_factory=dict)
     durable: dict[str, float] = field(default_factory=dict)
     needs: dict[str, str] = field(default_factory=dict)
@@ -143,32 +145,31 @@ def build_agent(class_path: str, *, sandbox: SandboxSettings, knowledge: Any, **
 @contextmanager
 def watch() -> Iterator[None]:
     """Have the engines of this process say when they decide on a step, and when that is durable."""
-    decide, record = StepRun.__init__, TaskStory.record
-    patched: Callable[..., Any] = _noting_record(record)
-    setattr(StepRun, "__init__", _noting_decision(decide))  # noqa: B010 - for mypy
-    setattr(TaskStory, "record", patched)  # noqa: B010 - for mypy
+    start, record = getattr(PlanRun, "_start"), TaskStory.record  # noqa: B009 - for ruff
+    setattr(PlanRun, "_start", _noting_decision(start))  # noqa: B010 - for mypy
+    setattr(TaskStory, "record", _noting_record(record))  # noqa: B010 - for mypy
     try:
         yield
     finally:
-        setattr(StepRun, "__init__", decide)  # noqa: B010 - for mypy
+        setattr(PlanRun, "_start", start)  # noqa: B010 - for mypy
         setattr(TaskStory, "record", record)  # noqa: B010 - for mypy
 
 
-def _noting_decision(decide: Callable[..., None]) -> Callable[..., None]:
-    def noted(self: object, story: object, context: object, order: Any, *rest: Any) -> None:
-        moments.decided[order.step.id] = time.perf_counter()
-        decide(self, story, context, order, *rest)
+def _noting_decision(start: Callable[..., None]) -> Callable[..., None]:
+    def noted(self: object, order: DoStep) -> None:
+        start(self, order)
+        moments.decided.setdefault(order.step.id, time.perf_counter())
 
     return noted
 
 
 def _noting_record(record: Callable[..., Any]) -> Callable[..., Any]:
     async def noted(self: object, detail: object, *rest: Any, **named: Any) -> Event:
+        if isinstance(detail, StepFinished):
+            moments.ended[rest[0]] = time.perf_counter()
         event: Event = await record(self, detail, *rest, **named)
         if isinstance(detail, StepStarted):
             moments.durable[event.step] = time.perf_counter()
-        elif isinstance(detail, StepFinished):
-            moments.ended[event.step] = time.perf_counter()
         return event
 
     return noted

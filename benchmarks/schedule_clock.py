@@ -1,14 +1,15 @@
 """Loads played in virtual time: by the scheduler and the task's fold, by list rules, and at best.
 
-Pure. What the scheduler does is asked of `cluster.kernel.tasks` event by event, as the engine asks;
-the list rules and the best schedule are computed here, with nothing of it.
+Pure. What the scheduler does is asked of `cluster.kernel.tasks` event by event, as the engine asks,
+and calls wait as in `agents.models.policies.limited`; the list rules and the best schedule are
+computed here, with nothing of it.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from benchmarks.schedule_loads import Load, rule_keys
 from cluster.kernel.events import (
@@ -23,10 +24,11 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.tasks.durations import Durations
 from cluster.kernel.tasks.history import Compose, DoStep, TaskHistory
-from cluster.kernel.tasks.schedule import next_starts, open_steps
-from cluster.kernel.vocabulary import Plan, Step
+from cluster.kernel.tasks.schedule import urgencies
+from cluster.kernel.vocabulary import Plan
 
-ENDPOINT = "model"
+ROLE = "researcher"
+"""Whose steps the loads have."""
 _AGENT = AgentId("researcher-0")
 _DURATIONS = Durations()
 _CLOSE_S = 1e-9
@@ -36,20 +38,30 @@ _Running = tuple[tuple[float, int], ...]
 
 @dataclass
 class Play:
-    """A task in virtual time: facts go through the fold, starts through the schedule."""
+    """A task in virtual time: facts go through the fold, urgencies through the schedule.
+
+    As in the product a step is handed over as soon as the fold orders it, with the urgency that it
+    has then, and keeps that while it waits for a call.
+    """
 
     load: Load
-    limits: Mapping[str, int] = field(default_factory=dict)
+    calls_max: int | None = None
+    """How many calls there are at once; any number without it."""
     waits_for_plan: bool = False
     """Whether steps begin only at the plan's end."""
-    decisions: int = 0
+    decides_anew: bool = False
+    """Whether what waits gets its urgency again whenever something happens: to see what the
+    product loses, where it keeps the first one."""
 
     def __post_init__(self) -> None:
         """Begin with the submission."""
         self._steps = self.load.steps
         self._seconds = dict(zip((each.id for each in self._steps), self.load.seconds, strict=True))
+        self._limits = {} if self.calls_max is None else {ROLE: self.calls_max}
+        self._free = len(self._steps) if self.calls_max is None else self.calls_max
         self._history = TaskHistory()
-        self._started_at: dict[StepId, float] = {}
+        self._handed_over: set[StepId] = set()
+        self._waiting: list[tuple[float, int, StepId]] = []
         self._ends: list[tuple[float, StepId]] = []
         self._apply(Submitted("goal"), 0.0)
         self._orders = self._history.orders()
@@ -69,7 +81,7 @@ class Play:
             seal_at = seals[-1][0] if seals else load.plan_s if is_open else float("inf")
             if self._ends and self._ends[0][0] <= seal_at:
                 now, ended = heapq.heappop(self._ends)
-                del self._started_at[ended]
+                self._free += 1
                 self._apply(StepFinished("finished"), now, ended)
             elif seals:
                 now, step = seals.pop()
@@ -77,32 +89,31 @@ class Play:
             else:
                 now, is_open = load.plan_s, False
                 self._apply(PlanReady(Plan(self._steps)), now)
-            self._start(now)
+            self._hand_over(now)
+            self._call(now)
         return now
 
-    def _start(self, now: float) -> None:
-        """Start what the fold orders and the schedule lets start."""
+    def _hand_over(self, now: float) -> None:
+        """Let all that the fold orders wait for a call."""
         self._orders = self._history.orders()
-        ordered = {each.step.id for each in self._orders if isinstance(each, DoStep)}
-        if ordered <= self._started_at.keys():
-            return
-        self.decisions += 1
-        left = open_steps(
-            self._history.sealed,
-            _DURATIONS,
-            _endpoint,
-            finished=set(self._history.finished),
-            running_s={step: now - at for step, at in self._started_at.items()},
-        )
-        for step in next_starts(left, self.limits):
-            assert step in ordered, f"{step} was started before the fold ordered it"
-            self._started_at[step] = now
+        ordered = [each.step.id for each in self._orders if isinstance(each, DoStep)]
+        new = [each for each in ordered if each not in self._handed_over]
+        urgent = urgencies(self._history.sealed, _DURATIONS, self._limits) if new else {}
+        for step in new:
             self._apply(StepStarted(), now, step)
+            heapq.heappush(self._waiting, (-urgent[step], len(self._handed_over), step))
+            self._handed_over.add(step)
+
+    def _call(self, now: float) -> None:
+        """Begin the most urgent of the calls that wait, as many as there may be at once."""
+        if self.decides_anew and self._waiting and self._free:
+            urgent = urgencies(self._history.sealed, _DURATIONS, self._limits)
+            self._waiting = [(-urgent[step], at, step) for _, at, step in self._waiting]
+            heapq.heapify(self._waiting)
+        while self._waiting and self._free:
+            _, _, step = heapq.heappop(self._waiting)
+            self._free -= 1
             heapq.heappush(self._ends, (now + self._seconds[step], step))
-
-
-def _endpoint(_: Step) -> str:
-    return ENDPOINT
 
 
 def bound_s(load: Load) -> float:
@@ -116,22 +127,28 @@ def bound_s(load: Load) -> float:
 
 
 def list_rule_s(load: Load, keys: Sequence[float], limit: int) -> float:
-    """Return the makespan where of the ready steps the one with the lowest key starts first."""
-    followers, left = load.followers, [len(needs) for needs in load.needs]
+    """Return the makespan where of the ready steps the one with the lowest key starts first.
+
+    A step of a streamed plan is ready once it is sealed; its key follows from the whole plan.
+    """
+    followers = load.followers
+    left = [len(needs) + bool(load.seals) for needs in load.needs]
     ready = [(keys[number], number) for number, count in enumerate(left) if not count]
     heapq.heapify(ready)
-    running: list[tuple[float, int]] = []
-    now = 0.0
-    while ready or running:
-        while ready and len(running) < limit:
+    events = [(at, number, False) for number, at in enumerate(load.seals)]
+    now, free = 0.0, limit
+    while ready or events:
+        while ready and free:
             _, number = heapq.heappop(ready)
-            heapq.heappush(running, (now + load.seconds[number], number))
-        now, ended = heapq.heappop(running)
-        for number in followers[ended]:
-            left[number] -= 1
-            if not left[number]:
-                heapq.heappush(ready, (keys[number], number))
-    return now
+            heapq.heappush(events, (now + load.seconds[number], number, True))
+            free -= 1
+        now, number, has_ended = heapq.heappop(events)
+        free += has_ended
+        for freed in followers[number] if has_ended else (number,):
+            left[freed] -= 1
+            if not left[freed]:
+                heapq.heappush(ready, (keys[freed], freed))
+    return max(now, load.plan_s)
 
 
 def limited_bound_s(load: Load, limit: int) -> float:

@@ -46,12 +46,14 @@ class PlanText:
     def __init__(self, *, may_be_empty: bool = False) -> None:
         self._may_be_empty = may_be_empty
         self._pieces: list[str] = []
-        self._parsed = 0
-        """How many of the pieces were parsed: those that can complete nothing wait for one that
-        can."""
+        self._looked_at = 0
+        """How many of the pieces were looked at: those that can complete nothing wait for one that
+        can. Nor are they counted until then; the call that brings them is bounded itself."""
         self._room = TEXT_LENGTH_MAX
         self._awaited = ""
         """What a piece must have in it to be looked at."""
+        self._is_bare = False
+        """Whether the plan is a list by itself."""
         self._prose = ""
         self._json: _StepsJson | None = None
         self._drafts: list[Draft] = []
@@ -65,17 +67,20 @@ class PlanText:
 
     def feed(self, text: str) -> Sequence[Draft]:
         """Take the next piece of text; return the drafts that it completed."""
-        self._room = room = self._room - len(text)
-        if room > 0 and self._awaited not in text:
-            self._pieces.append(text)
-            return ()
-        return self._look_at(text)
+        self._pieces.append(text)
+        return self._look(text) if self._awaited in text else ()
 
-    def _look_at(self, text: str) -> list[Draft]:
+    def _look(self, last: str) -> list[Draft]:
         if self.is_complete:
+            self._pieces.pop()
             return []
-        self._pieces.append(text[: len(text) + min(self._room, 0)])
-        drafts = self._streamed()[: DRAFTS_MAX - len(self._drafts)]
+        if self._is_bare and self._is_strict and "}" not in last and "]" not in last:
+            return []
+        new = "".join(self._pieces[self._looked_at :])[: self._room]
+        self._pieces[self._looked_at :] = [new]
+        self._looked_at += 1
+        self._room -= len(new)
+        drafts = self._streamed(new)[: DRAFTS_MAX - len(self._drafts)]
         self._drafts += drafts
         self.is_complete |= self.is_whole or self._room <= 0
         if self.is_complete:
@@ -96,26 +101,20 @@ class PlanText:
         """Return all drafts of the text so far, and whether it breaks off after them."""
         if self.is_whole:
             return tuple(self._drafts), False
-        drafts, is_cut = _lenient("".join(self._pieces))
+        drafts, is_cut = _lenient("".join(self._pieces)[:TEXT_LENGTH_MAX])
         usable = [each for each in self._drafts if each.is_usable]
         if len(drafts) < len(usable) or not drafts:
             return tuple(usable), True
         return drafts[:DRAFTS_MAX], is_cut
 
-    def _streamed(self) -> list[Draft]:
-        """Return the drafts that the last piece completed; none once it must be read leniently."""
-        last = self._pieces[-1]
+    def _streamed(self, new: str) -> list[Draft]:
+        """Return the drafts that a text completed; none once it must be read leniently."""
         if not self._is_strict:
             return []
-        if self._json is None:
-            self._parsed = len(self._pieces)
-            self._json, plan = self._begun(last)
-            return self._parse(self._json, plan) if self._json else []
-        if "}" not in last and "]" not in last:
-            return []
-        text = "".join(self._pieces[self._parsed :])
-        self._parsed = len(self._pieces)
-        return self._parse(self._json, text)
+        if self._json is not None:
+            return self._parse(self._json, new)
+        self._json, plan = self._begun(new)
+        return self._parse(self._json, plan) if self._json else []
 
     def _parse(self, steps: _StepsJson, text: str) -> list[Draft]:
         """Return the drafts that a text completed."""
@@ -139,10 +138,10 @@ class PlanText:
         seen = self._prose + text
         start = _JSON_START.search(seen)
         if start is not None:
-            is_bare = start.group().startswith("[")
+            self._is_bare = start.group().startswith("[")
             # A list by itself ends with a bracket, anything else with a brace.
-            self._awaited = "" if is_bare else "}"
-            return _StepsJson(is_bare=is_bare), seen[start.start() :]
+            self._awaited = "" if self._is_bare else "}"
+            return _StepsJson(is_bare=self._is_bare), seen[start.start() :]
         self._prose = seen[-_JSON_START_LENGTH:]
         self.is_complete |= TEXT_LENGTH_MAX - self._room > _PROSE_LENGTH_MAX
         return None, ""

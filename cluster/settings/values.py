@@ -140,6 +140,17 @@ class Settings(Section):
     """The OTEL_* variables, except those that carry credentials."""
 
     @property
+    def role_calls_max(self) -> dict[str, int]:
+        """Of each role, how many model calls its agents have under way at once, if limited.
+
+        Each agent's process has a limit of its own, so a role has that many times its replicas.
+        """
+        calls_max = self.model.calls_max
+        if calls_max is None:
+            return {}
+        return {role: calls_max * each.replicas for role, each in self.agents.items()}
+
+    @property
     def sampled_share(self) -> float:
         """Of the tasks whose turns leave spans."""
         return float(self.telemetry.get(SAMPLED_SHARE_VARIABLE, SAMPLED_SHARE))

@@ -30,7 +30,6 @@ TYPES = {
     "cluster.memory.state.entries",
     "cluster.placement.actor.host_spec",
     "cluster.placement.local.request",
-    "cluster.settings.values",
 }
 """Values with at most a line of behaviour, which the tests of all that uses them go through."""
 ELSEWHERE = {

@@ -121,6 +121,39 @@ async def a_claim_in_the_expected_term_is_taken_once(journal: Journal) -> None:
     assert await journal.open_tasks() == {TASK: OpenTask(OTHER, 2)}
 
 
+async def an_accepted_task_is_claimed_and_has_its_first_entries(journal: Journal) -> None:
+    assert await journal.accept(TASK, OWNER, [b"one", b"two"])
+    assert await journal.open_tasks() == {TASK: OpenTask(OWNER, 1)}
+    await journal.append(TASK, 1, 3, [b"three"])
+    assert await claimed(journal, OTHER) == Ownership(2, (b"one", b"two", b"three"))
+    with pytest.raises(StaleEpoch):
+        await journal.append(TASK, 1, 4, [b"four"])
+
+
+async def a_task_that_was_claimed_is_not_accepted(journal: Journal) -> None:
+    await claimed(journal, OTHER)
+    assert not await journal.accept(TASK, OWNER, [b"one"])
+    assert await journal.read(TASK) == ()
+    await journal.append(TASK, 1, 1, [b"the end"], is_final=True)
+    assert not await journal.accept(TASK, OTHER, [b"the end"])
+
+
+async def a_repeated_acceptance_changes_nothing(journal: Journal) -> None:
+    for _ in range(2):
+        assert await journal.accept(TASK, OWNER, [b"one", b"two"])
+    assert not await journal.accept(TASK, OTHER, [b"one", b"two"])
+    assert await journal.read(TASK) == (b"one", b"two")
+    await journal.append(TASK, 1, 3, [b"three"])
+    assert not await journal.accept(TASK, OWNER, [b"one", b"two"])
+    assert await journal.read(TASK) == (b"one", b"two", b"three")
+
+
+async def an_acceptance_of_nothing_is_a_usage_error(journal: Journal) -> None:
+    with pytest.raises(UsageError, match="one entry or more"):
+        await journal.accept(TASK, OWNER, [])
+    assert await journal.open_tasks() == {}
+
+
 async def of_many_claims_that_expect_the_same_term_exactly_one_wins(journal: Journal) -> None:
     for term in range(5):
         owners = [Owner(AgentId(f"manager-{number}"), term + 1) for number in range(64)]
@@ -311,6 +344,10 @@ PROMISES: tuple[Promise, ...] = (
     a_term_that_was_never_given_out_is_fenced_too,
     the_same_owner_that_claims_again_is_fenced_in_its_older_term,
     a_claim_in_the_expected_term_is_taken_once,
+    an_accepted_task_is_claimed_and_has_its_first_entries,
+    a_task_that_was_claimed_is_not_accepted,
+    a_repeated_acceptance_changes_nothing,
+    an_acceptance_of_nothing_is_a_usage_error,
     of_many_claims_that_expect_the_same_term_exactly_one_wins,
     claims_without_an_expected_term_get_one_each,
     only_the_newest_owner_of_an_open_task_is_confirmed,

@@ -130,6 +130,10 @@ class Ledger:
                 self.fenced += 1
             case "confirm" | "append", _:
                 return self._owned(process, arguments, now)
+            case "accept", True:
+                self._confirmed[process, arguments[0]] = now
+                self._claimed(process, arguments[0], 1)
+                return self._appended(arguments[0], 1, arguments[2], now)
             case "put_once", False:
                 self.fenced += 1
                 self._refused.add(_step_of(arguments[1]))

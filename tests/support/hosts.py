@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
 from cluster.kernel.clock import SystemClock
@@ -55,9 +55,16 @@ class FunctionHandler:
 class MemoryCluster:
     """A cluster of hosts in this process; an async context manager that stops them all."""
 
-    def __init__(self, *, lease_s: float = LEASE_S, techniques: Techniques | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        lease_s: float = LEASE_S,
+        techniques: Techniques | None = None,
+        calls_max: Mapping[str, int] | None = None,
+    ) -> None:
         self._lease_s = lease_s
         self._techniques = techniques
+        self._calls_max = calls_max
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
@@ -110,6 +117,7 @@ class MemoryCluster:
                 tasks_max=tasks_max,
                 freshness=StoreFreshness(self.shared[agent], self.namespaces),
                 techniques=self._techniques,
+                calls_max=self._calls_max,
             )
             self.engines[agent] = engine
             return engine

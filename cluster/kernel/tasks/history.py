@@ -77,6 +77,8 @@ class _StepRecord:
     agent: AgentId = NO_AGENT
     redo: int = 0
     result: StepResult | None = None
+    handed_on: StepResult | None = None
+    """The result as those get it that need it: findings come without whole passages."""
     degraded: tuple[str, ...] = ()
 
 
@@ -120,7 +122,8 @@ class TaskHistory:
                 record = self._steps[event.step]
                 value = finished.failure or finished.value
                 is_unsourced = not self._is_sourced(record.step, finished)
-                record.result = StepResult(event.step, record.step.agent, value, is_unsourced)
+                result = StepResult(event.step, record.step.agent, value, is_unsourced)
+                record.result, record.handed_on = result, _without_passages(result)
                 record.degraded = finished.degraded
             case StepStale(redo=redo):
                 self._steps[event.step].redo = redo
@@ -229,8 +232,8 @@ class TaskHistory:
 
         Findings come with their quotes, not with whole passages.
         """
-        results = [self._steps[need].result for need in step.needs if need in self._steps]
-        return tuple([_without_passages(result) for result in results if result is not None])
+        results = [self._steps[need].handed_on for need in step.needs if need in self._steps]
+        return tuple([result for result in results if result is not None])
 
     @property
     def finished(self) -> tuple[StepId, ...]:
@@ -306,6 +309,6 @@ class TaskHistory:
 
 
 def _without_passages(result: StepResult) -> StepResult:
-    if not isinstance(result.value, Finding):
+    if not isinstance(result.value, Finding) or not result.value.passages:
         return result
     return replace(result, value=replace(result.value, passages=()))

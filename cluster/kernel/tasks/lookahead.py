@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from cluster.kernel.ids import StepId
 
-LOOKAHEAD_MAX = 200
-"""Steps up to which rules are tried out; beyond, the critical path decides by itself."""
+LOOKAHEAD_MAX = 50
+"""Steps up to which rules are tried out. Beyond, the critical path's is within 2 % of the best one
+for 99 of 100 plans, and trying five takes a Manager milliseconds whenever a step starts."""
 
 GAIN_MIN = 0.02
 """Share of the time that another rule has to promise to save: expectations are off by more than
@@ -25,89 +26,70 @@ Limits = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenStep:
-    """A step that has not ended, as the schedule sees it."""
+class Waiting:
+    """A step as the schedule sees it."""
 
     step: StepId
     seconds: float
-    """What is left of it, as far as anybody knows."""
-    needs: tuple[StepId, ...] = ()
-    """Those of its needs that have not ended."""
-    endpoint: str = ""
-    priority: float = 0.0
+    """How long it takes, as far as anybody knows."""
+    needs: tuple[StepId, ...]
+    endpoint: str
+    priority: float
     """The longest path from its start to the answer, in seconds."""
-    is_running: bool = False
 
 
-def free_slots(pending: Sequence[OpenStep], limits: Limits) -> dict[str, int]:
-    """Return how many more calls each limited endpoint takes."""
-    free = dict(limits)
-    for each in pending:
-        if each.is_running and each.endpoint in free:
-            free[each.endpoint] -= 1
-    return free
+def ranked(steps: Sequence[Waiting], limits: Limits) -> dict[StepId, float] | None:
+    """Return an order that ends sooner than the critical path's, the lowest rank first.
 
-
-def ranked(pending: Sequence[OpenStep], limits: Limits) -> dict[StepId, float]:
-    """Return the order in which steps best get their slots, the lowest rank first."""
-    critical = [-each.priority for each in pending]
-    best = critical if len(pending) > LOOKAHEAD_MAX else _best(critical, pending, limits)
-    return {each.step: key for each, key in zip(pending, best, strict=True)}
-
-
-def _best(critical: list[float], pending: Sequence[OpenStep], limits: Limits) -> list[float]:
-    """Return the keys of the rule that ends soonest; the critical path's unless it's far behind."""
-    forecast = _Forecast(pending, limits)
-    critical_s = forecast.makespan_s(critical)
+    None where there is no better one, or where there are too many steps to try one out.
+    """
+    if len(steps) > LOOKAHEAD_MAX:
+        return None
+    forecast = _Forecast(steps, limits)
+    critical_s = forecast.makespan_s([-each.priority for each in steps])
     if critical_s <= forecast.bound_s:
-        return critical
-    made = [(forecast.makespan_s(keys), keys) for keys in _other_rules(pending, forecast)]
+        return None
+    made = [(forecast.makespan_s(keys), keys) for keys in _other_rules(steps, forecast)]
     best_s, best = min(made)
-    return best if best_s < critical_s * (1.0 - GAIN_MIN) else critical
+    if best_s >= critical_s * (1.0 - GAIN_MIN):
+        return None
+    return {each.step: key for each, key in zip(steps, best, strict=True)}
 
 
-def _other_rules(pending: Sequence[OpenStep], forecast: _Forecast) -> list[list[float]]:
+def _other_rules(steps: Sequence[Waiting], forecast: _Forecast) -> list[list[float]]:
     """Return the keys of longest first, shortest first, most successors, and the plan's order."""
     return [
-        [-each.seconds for each in pending],
-        [each.seconds for each in pending],
+        [-each.seconds for each in steps],
+        [each.seconds for each in steps],
         [-float(count) for count in forecast.successors],
-        [float(number) for number in range(len(pending))],
+        [float(number) for number in range(len(steps))],
     ]
 
 
 class _Forecast:
     """The steps by number, so that many orders can be tried out quickly."""
 
-    def __init__(self, pending: Sequence[OpenStep], limits: Limits) -> None:
-        numbers = {each.step: number for number, each in enumerate(pending)}
-        names = {name: number for number, name in enumerate({each.endpoint for each in pending})}
-        free = free_slots(pending, {name: limits.get(name, len(pending)) for name in names})
-        self._seconds = [each.seconds for each in pending]
-        self._endpoints = [names[each.endpoint] for each in pending]
-        self._free = [max(0, free[name]) for name in names]
-        self._followers: list[list[int]] = [[] for _ in pending]
-        self._needs = [0] * len(pending)
-        for number, each in enumerate(pending):
+    def __init__(self, steps: Sequence[Waiting], limits: Limits) -> None:
+        numbers = {each.step: number for number, each in enumerate(steps)}
+        names = {name: number for number, name in enumerate({each.endpoint for each in steps})}
+        self._seconds = [each.seconds for each in steps]
+        self._endpoints = [names[each.endpoint] for each in steps]
+        self._free = [limits.get(name, len(steps)) for name in names]
+        self._followers: list[list[int]] = [[] for _ in steps]
+        self._needs = [0] * len(steps)
+        for number, each in enumerate(steps):
             for need in {numbers[need] for need in each.needs if need in numbers}:
                 self._followers[need].append(number)
                 self._needs[number] += 1
-        self._running = [number for number, each in enumerate(pending) if each.is_running]
-        self._ready = [
-            number
-            for number, each in enumerate(pending)
-            if not each.is_running and not self._needs[number]
-        ]
-        self.bound_s = self._bound_s(pending, limits, names)
+        self._ready = [number for number, count in enumerate(self._needs) if not count]
+        self.bound_s = self._bound_s(steps, limits, names)
 
-    def _bound_s(
-        self, pending: Sequence[OpenStep], limits: Limits, names: Mapping[str, int]
-    ) -> float:
+    def _bound_s(self, steps: Sequence[Waiting], limits: Limits, names: Mapping[str, int]) -> float:
         """Return what no order can go below: the longest path, and the work over the slots."""
-        bound_s = max((each.priority for each in pending if not each.is_running), default=0.0)
+        bound_s = max((each.priority for each in steps), default=0.0)
         for name in names:
             if name in limits:
-                work_s = sum(each.seconds for each in pending if each.endpoint == name)
+                work_s = sum(each.seconds for each in steps if each.endpoint == name)
                 bound_s = max(bound_s, work_s / max(1, limits[name]))
         return bound_s * (1.0 + 1e-9)
 
@@ -115,8 +97,7 @@ class _Forecast:
         """Return when the last step ends where of the ready ones the lowest key starts first."""
         needs, free = list(self._needs), list(self._free)
         waiting: list[list[tuple[float, int]]] = [[] for _ in free]
-        running = [(self._seconds[number], number) for number in self._running]
-        heapq.heapify(running)
+        running: list[tuple[float, int]] = []
         for number in self._ready:
             heapq.heappush(waiting[self._endpoints[number]], (keys[number], number))
         for endpoint in range(len(free)):

@@ -1,18 +1,18 @@
-"""When each step of a plan is due: how urgent it is, until when it may run, which starts next.
+"""When each step of a plan is due: how urgent it is, and until when it may run.
 
-Pure. The task engine asks when a step is planned, starts or ends; nothing here waits, and no step
-waits for another that it does not need. A plan may be incomplete, since it is scheduled while it
-is still being written: a need that is not planned yet is passed over.
+Pure. The task engine asks when a step starts; nothing here waits, and no step waits for another
+that it does not need. A plan may be incomplete, since it is scheduled while it is still being
+written: a need that is not planned yet is passed over.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cluster.kernel.ids import StepId
 from cluster.kernel.tasks.durations import Durations
-from cluster.kernel.tasks.lookahead import Limits, OpenStep, free_slots, ranked
+from cluster.kernel.tasks.lookahead import Limits, Waiting, ranked
 from cluster.kernel.vocabulary import Step
 
 SLACK = 3.0
@@ -20,11 +20,58 @@ SLACK = 3.0
 
 
 def priorities(steps: Sequence[Step], durations: Durations) -> dict[StepId, float]:
-    """Return the longest path from each step's start to the answer, in seconds.
-
-    This is `Assignment.priority`: of what waits for a slot, the longest path goes first.
-    """
+    """Return the longest path from each step's start to the answer, in seconds."""
     return _paths(steps, {step.id: durations.expected_s(step) for step in steps})
+
+
+def urgencies(
+    steps: Sequence[Step], durations: Durations, limits: Limits
+) -> Mapping[StepId, float]:
+    """Return `Assignment.priority` of each step: of what waits for a call, the most goes first.
+
+    It is the longest path. Where an endpoint takes fewer calls than it has steps, and another order
+    promises to end sooner, its steps have the same urgencies in that order, so that those of
+    several tasks can still be compared.
+
+    A step that waits keeps what it was given, so all that are given for one plan have to agree:
+    they follow from the whole plan, and not from what of it is left at the moment.
+
+    Args:
+        steps: all that are planned, the finished ones too.
+        durations: what is known of how long they take.
+        limits: of each role, how many calls its agents have under way at once.
+    """
+    critical = priorities(steps, durations)
+    counts = Counter(step.agent for step in steps)
+    short = {role for role, count in counts.items() if count > limits.get(role, count)}
+    if not short:
+        return critical
+    order = ranked(_waiting(steps, durations, critical), limits)
+    if order is None:
+        return critical
+    urgent = dict(critical)
+    for role in short:
+        ids = sorted(
+            (step.id for step in steps if step.agent == role), key=lambda each: order[each]
+        )
+        given = sorted((critical[each] for each in ids), reverse=True)
+        urgent.update(zip(ids, given, strict=True))
+    return urgent
+
+
+def _waiting(
+    steps: Sequence[Step], durations: Durations, critical: Mapping[StepId, float]
+) -> list[Waiting]:
+    return [
+        Waiting(
+            step.id,
+            durations.expected_s(step),
+            () if step.is_broadcast else step.needs,
+            step.agent,
+            critical[step.id],
+        )
+        for step in steps
+    ]
 
 
 def allowances(
@@ -90,73 +137,18 @@ def _may_run(step: Step, left: Collection[StepId]) -> bool:
     return step.is_broadcast or not any(need in left for need in step.needs)
 
 
-def open_steps(
-    steps: Sequence[Step],
-    durations: Durations,
-    endpoint_of: Callable[[Step], str],
-    *,
-    finished: Collection[StepId] = (),
-    running_s: Mapping[StepId, float] | None = None,
-) -> tuple[OpenStep, ...]:
-    """Return what `next_starts` decides on: all steps that have not ended.
-
-    ``endpoint_of`` names the model endpoint that a step's agent calls; ``running_s`` has the
-    seconds for which each running step has run.
-    """
-    running = running_s or {}
-    urgency = priorities(steps, durations)
-    return tuple(
-        OpenStep(
-            step.id,
-            max(0.0, durations.expected_s(step) - running.get(step.id, 0.0)),
-            () if step.is_broadcast else tuple(each for each in step.needs if each not in finished),
-            endpoint_of(step),
-            urgency[step.id],
-            is_running=step.id in running,
-        )
-        for step in steps
-        if step.id not in finished
-    )
-
-
-def next_starts(pending: Sequence[OpenStep], limits: Limits) -> tuple[StepId, ...]:
-    """Return which steps start now, the most urgent first: all that are ready and have a slot.
-
-    Where slots are too few, list rules are tried out on what is expected, and the best one decides;
-    the critical path's does where none is better.
-    """
-    waiting = {each.step for each in pending}
-    ready = [each for each in pending if not each.is_running and waiting.isdisjoint(each.needs)]
-    free = free_slots(pending, limits)
-    wanted: dict[str, int] = {}
-    for each in ready:
-        wanted[each.endpoint] = wanted.get(each.endpoint, 0) + 1
-    is_short = any(wanted[name] > count for name, count in free.items() if name in wanted)
-    has_choice = any(free.get(name, 0) > 0 for name in wanted if name in free)
-    ranks = ranked(pending, limits) if is_short and has_choice else _urgency(pending)
-    starts: list[StepId] = []
-    for each in sorted(ready, key=lambda each: ranks[each.step]):
-        if each.endpoint in free:
-            if free[each.endpoint] < 1:
-                continue
-            free[each.endpoint] -= 1
-        starts.append(each.step)
-    return tuple(starts)
-
-
-def _urgency(pending: Sequence[OpenStep]) -> dict[StepId, float]:
-    return {each.step: -each.priority for each in pending}
-
-
 def _paths(steps: Sequence[Step], seconds: Mapping[StepId, float]) -> dict[StepId, float]:
     """Return the longest path from each step's start; of a circle's steps only their own time."""
-    needs = {step.id: frozenset(step.needs) for step in steps}
-    followers = Counter(need for each in needs.values() for need in each if need in needs)
     paths = dict(seconds)
-    last = [step for step in needs if not followers[step]]
+    needs = {step.id: {need for need in step.needs if need in paths} for step in steps}
+    followers = dict.fromkeys(needs, 0)
+    for each in needs.values():
+        for need in each:
+            followers[need] += 1
+    last = [step for step, count in followers.items() if not count]
     while last:
         follower = last.pop()
-        for need in needs[follower] & needs.keys():
+        for need in needs[follower]:
             paths[need] = max(paths[need], seconds[need] + paths[follower])
             followers[need] -= 1
             if not followers[need]:

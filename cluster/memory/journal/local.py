@@ -57,6 +57,17 @@ class LocalJournal:
         kept.term += 1
         return Ownership(kept.term, tuple(entry for _, entry in kept.entries))
 
+    async def accept(self, task: TaskId, owner: Owner, entries: Sequence[bytes]) -> bool:
+        """Claim a task that nobody has claimed, and begin its journal with some entries."""
+        checked_entries(task, 1, entries)
+        self._forget_expired()
+        kept = self._tasks.get(task)
+        if kept is None:
+            self._tasks[task] = _Kept(owner, 1, [(1, entry) for entry in entries])
+            return True
+        is_repeated = (kept.owner, kept.term, len(kept.entries)) == (owner, 1, len(entries))
+        return is_repeated and not kept.is_ended
+
     async def append(
         self,
         task: TaskId,

@@ -55,6 +55,20 @@ class Journal(Protocol):
         """
         ...
 
+    async def accept(self, task: TaskId, owner: Owner, entries: Sequence[bytes]) -> bool:
+        """Claim a task that nobody has claimed, and begin its journal with some entries: in term 1.
+
+        All or nothing, in one step that is durable as an `append` is. A repetition by the same
+        owner, with as many entries and before anything else was appended, changes nothing.
+
+        Returns:
+            False, and nothing changes, where somebody else, or an earlier call, has claimed it.
+
+        Raises:
+            UsageError: there are no entries.
+        """
+        ...
+
     async def append(
         self,
         task: TaskId,

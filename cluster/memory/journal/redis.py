@@ -41,6 +41,21 @@ end
 return {term + 1, redis.call('XRANGE', KEYS[2], '-', '+')}
 """
 
+# ARGV: task, epoch, agent, entries. Returns 1 where they are the journal's first, in term 1.
+_ACCEPT: Final = """
+local owner, before = '1 ' .. ARGV[2] .. ' ' .. ARGV[3], 3
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local is_ours = redis.call('HGET', KEYS[3], ARGV[1]) == owner
+  return is_ours and redis.call('XLEN', KEYS[2]) == #ARGV - before and 1 or 0
+end
+redis.call('HSET', KEYS[1], 'term', 1)
+redis.call('HSET', KEYS[3], ARGV[1], owner)
+for i = before + 1, #ARGV do
+  redis.call('XADD', KEYS[2], (i - before) .. '-1', 'e', ARGV[i])
+end
+return 1
+"""
+
 # ARGV: task, term, index, milliseconds to keep it if this is its end or "", entries.
 _APPEND: Final = """
 local facts = redis.call('HMGET', KEYS[1], 'term', 'final')
@@ -112,6 +127,12 @@ class RedisJournal:
         arguments = (task, owner.epoch, owner.agent, expected)
         reply = await self._store.run_script(_CLAIM, self._keys(task), arguments)
         return None if reply is None else Ownership(reply[0], _entries(reply[1]))
+
+    async def accept(self, task: TaskId, owner: Owner, entries: Sequence[bytes]) -> bool:
+        """Claim a task that nobody has claimed, and begin its journal with some entries."""
+        checked_entries(task, 1, entries)
+        arguments: list[bytes | int | str] = [task, owner.epoch, owner.agent, *entries]
+        return bool(await self._store.run_script(_ACCEPT, self._keys(task), arguments))
 
     async def append(
         self,

@@ -240,6 +240,7 @@ def _build_host(
             tasks_max=concurrency,
             freshness=StoreFreshness(documents, RedisNamespaces(store)),
             techniques=Techniques(settings.task.stream_plan, settings.task.prepare),
+            calls_max=settings.role_calls_max,
         )
 
     return Host(

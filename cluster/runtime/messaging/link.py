@@ -1,14 +1,16 @@
 """One link: a connection with the hellos of both ends, and what is sent over it.
 
 What is queued within one pass of the event loop goes as one frame at its end, or as a few where it
-is much; nothing waits for a frame to fill, and the link waits for nothing. It has no tasks: the
-connection calls it, and it calls its keeper.
+is much; nothing waits for a frame to fill, and the link waits for nothing. Only dispensable
+progress that comes right after a frame waits for a moment, unless something else goes. It has no
+tasks: the connection calls it, and it calls its keeper.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -94,6 +96,9 @@ class Link:
         self._assembler = Assembler(BODY_BYTES_MAX)
         self._hello_timer: asyncio.TimerHandle | None = None
         self._ack_timer: asyncio.TimerHandle | None = None
+        self._dispensable_timer: asyncio.TimerHandle | None = None
+        self._flushed_at = -math.inf
+        """When all that was queued was sent last, on the monotonic clock."""
         self._is_blocked = False
         """There was something to send, and the connection took no more."""
         self._stage = Stage.DIALLED
@@ -127,6 +132,21 @@ class Link:
         if is_due:
             self._flush()
 
+    def wake_for_dispensable(self) -> None:
+        """There is something dispensable to send: now, or a moment after the frame before."""
+        if self._dispensable_timer is not None:
+            return
+        wait_s = self._pace.dispensable_wait_s(self._clock.now() - self._flushed_at)
+        if not wait_s:
+            self.wake()
+        elif self._stage is not _OVER:
+            loop = asyncio.get_running_loop()
+            self._dispensable_timer = loop.call_later(wait_s, self._dispensable_due)
+
+    def _dispensable_due(self) -> None:
+        self._dispensable_timer = None
+        self._flush()
+
     def wake_soon(self) -> None:
         """There is an ack: send it in a little while, whatever else is sent then."""
         if self._ack_timer is None and self._stage is not _OVER:
@@ -144,7 +164,11 @@ class Link:
     def _flush(self) -> None:
         """Send all that is queued, as far as the connection takes it."""
         self._pace.flush()
+        self._flushed_at = self._clock.now()
         self._is_blocked = False
+        if self._dispensable_timer is not None:
+            self._dispensable_timer.cancel()
+            self._dispensable_timer = None
         try:
             outgoing = self.outgoing
             while _OPEN <= self._stage < _OVER:
@@ -251,7 +275,7 @@ class Link:
     def _end(self, end: LinkEnd) -> None:
         self.end = end
         self._stage = _OVER
-        for timer in (self._hello_timer, self._ack_timer):
+        for timer in (self._hello_timer, self._ack_timer, self._dispensable_timer):
             if timer is not None:
                 timer.cancel()
         self._keeper.on_link_end(self)

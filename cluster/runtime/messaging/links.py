@@ -141,13 +141,15 @@ class Links:
     def _is_used(self, agent: AgentId) -> bool:
         return agent in self._sending or self._dialler.is_looking_for(agent)
 
-    def send(self, peer: Peer) -> None:
+    def send(self, peer: Peer, *, is_dispensable: bool = False) -> None:
         """Something was queued for a peer: send it, or find the peer first."""
         link = self._sending.get(peer.agent)
-        if link is not None:
-            link.wake()
-        else:
+        if link is None:
             self._dialler.look_for(peer)
+        elif is_dispensable:
+            link.wake_for_dispensable()
+        else:
+            link.wake()
 
     def acknowledge(self, peer: Peer) -> None:
         """Something changed for a peer: send what can't wait now, the rest with other things."""

@@ -44,6 +44,15 @@ class Claimant:
         self._journal = journal
         self._statistics = statistics
 
+    def new(self, task: TaskId) -> TaskJournal:
+        """Return the journal of a task that nobody can have claimed: its first append does.
+
+        Where somebody has claimed it nevertheless, that append fails, and its driver asks again.
+        """
+        journal = self._journal_of(task)
+        journal.open_new(self.owner)
+        return journal
+
     async def take(self, submission: Submission) -> TaskJournal | list[Event] | None:
         """Claim a task that its driver hands over, for the first time or again."""
         task = submission.task
@@ -100,16 +109,19 @@ class Claimant:
 
     async def _opened(self, task: TaskId, claim: Ownership) -> TaskJournal:
         """Return the journal of a task that we have claimed; one that can't be read is ended."""
-        journal = TaskJournal(
-            self._journal,
-            self._sender.codec,
-            self._sender.clock,
-            task,
-            patience_s=self._sender.directory.lease_s,
-        )
+        journal = self._journal_of(task)
         try:
             journal.open(claim.term, claim.entries)
         except WireError as error:
             await journal.end_unread(failure_from_error(error), self.owner.agent)
             raise
         return journal
+
+    def _journal_of(self, task: TaskId) -> TaskJournal:
+        return TaskJournal(
+            self._journal,
+            self._sender.codec,
+            self._sender.clock,
+            task,
+            patience_s=self._sender.directory.lease_s,
+        )

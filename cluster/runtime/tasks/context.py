@@ -10,7 +10,8 @@ from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import StepPlanned
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
-from cluster.kernel.tasks.durations import Durations, WorkKind
+from cluster.kernel.tasks.durations import Durations
+from cluster.kernel.tasks.lookahead import Limits
 from cluster.kernel.turn import agent_detail
 from cluster.kernel.vocabulary import Step
 from cluster.memory.directory import Directory
@@ -39,9 +40,9 @@ class Experience:
     task_s: float = 1.0
     """How long a task takes, as a moving average."""
 
-    def learn(self, role: str, kind: WorkKind, seconds: float) -> None:
-        """Take in work that has ended well."""
-        self.durations = self.durations.observed(role, kind, seconds)
+    def learn(self, role: str, seconds: float) -> None:
+        """Take in a step that has ended well."""
+        self.durations = self.durations.observed(role, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class TaskContext:
     """Knows whether what a result was made from has changed; None where nothing can."""
     experience: Experience = field(default_factory=Experience)
     techniques: Techniques = field(default_factory=Techniques)
+    calls_max: Limits = field(default_factory=dict)
+    """Of each role whose model is limited, how many calls its agents have under way at once."""
 
     @property
     def agent(self) -> AgentId:

@@ -22,6 +22,7 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.events import Event, Submitted, shown
 from cluster.kernel.ids import TaskId, role_of
+from cluster.kernel.tasks.lookahead import Limits
 from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
 from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
@@ -69,7 +70,9 @@ class TaskEngine:
         rng: Random | None = None,
         freshness: Freshness | None = None,
         techniques: Techniques | None = None,
+        calls_max: Limits | None = None,
     ) -> None:
+        """With ``calls_max`` the model calls that each role's agents have under way at once."""
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
@@ -88,6 +91,7 @@ class TaskEngine:
             freshness=freshness,
             experience=self._experience,
             techniques=techniques or Techniques(),
+            calls_max=calls_max or {},
         )
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}
@@ -254,7 +258,10 @@ class TaskEngine:
         )
 
     async def _take(self, submission: Submission, turn: RunningTurn) -> Taken:
-        taken = await self._claimant.take(submission)
+        if turn.work.asked.attempt == 1 and not submission.is_again:
+            taken: TaskJournal | list[Event] | None = self._claimant.new(submission.task)
+        else:
+            taken = await self._claimant.take(submission)
         if not isinstance(taken, TaskJournal):
             return taken
         submitted = None

@@ -1,7 +1,8 @@
 """The plan of a task under way: written by the Manager, and carried out while it is being written.
 
 Called by `cluster.runtime.tasks.task_run`. A step begins when it is planned and all that it needs
-has ended; both facts are journaled by one append before anybody is asked for it.
+has ended; the last of these facts and its beginning are journaled by one append before anybody is
+asked for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 Propose = Callable[[PlanRequest, "PlanRun"], Awaitable[PlanProposal]]
 """Has the Manager plan; the run is told what it says meanwhile."""
+DoStepThen = Callable[[DoStep, Callable[[], None]], Awaitable[None]]
 
 
 class PlanRun:
@@ -34,7 +36,8 @@ class PlanRun:
         story: of the task.
         context: what its owner works with.
         propose: has the Manager plan.
-        do_step: has a step done; the journal then has what it came to.
+        do_step: has a step done; the journal then has what it came to. It calls what follows from
+            that as soon as the fact is on its way there.
         on_ended: told of each step that has ended, the planning too.
         get_ready: tells of a step that can't begin yet whoever will get it; twice is once.
     """
@@ -44,7 +47,7 @@ class PlanRun:
         story: TaskStory,
         context: TaskContext,
         propose: Propose,
-        do_step: Callable[[DoStep], Awaitable[None]],
+        do_step: DoStepThen,
         on_ended: Callable[[StepId], Awaitable[None]],
         *,
         get_ready: Callable[[Step], None],
@@ -67,7 +70,7 @@ class PlanRun:
         Raises:
             ClusterError: the goal can't be planned, or the task has another owner.
         """
-        history = self._story.history
+        history = self._story.ahead
         self._planned = {step.id for step in history.sealed}
         try:
             async with self._group:
@@ -90,15 +93,14 @@ class PlanRun:
         for step in plan.steps:
             if step.id not in self._planned:
                 self._story.show(StepPlanned(step), step.id)
-        await self._story.record(PlanReady(plan, degraded, self._spent))
-        self._start_ready()
+        await self._story.record(PlanReady(plan, degraded, self._spent), then=self._start_ready)
         for step in plan.steps:
             if step.id not in self._begun:
                 self._get_ready(step)
         await self._on_ended(PLAN_STEP)
 
     async def _proposed(self, roles: tuple[Role, ...]) -> tuple[Plan, tuple[str, ...]]:
-        submitted, history = self._story.submitted, self._story.history
+        submitted, history = self._story.submitted, self._story.ahead
         request = PlanRequest(
             submitted.goal,
             roles,
@@ -122,7 +124,7 @@ class PlanRun:
             return  # the whole plan has it
         self._planned.add(step.id)
         self._story.begin(StepPlanned(step), step.id, self._context.agent)
-        history = self._story.history
+        history = self._story.ahead
         if history.may_begin(step):
             self._start(DoStep(step, history.needed(step)))
         else:
@@ -137,8 +139,8 @@ class PlanRun:
     # ---- steps -----------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
-        """Begin what can begin, whatever else runs."""
-        for order in self._story.history.orders():
+        """Begin what can begin once all that is being journaled is durable, whatever else runs."""
+        for order in self._story.ahead.orders():
             if isinstance(order, DoStep):
                 self._start(order)
 
@@ -149,6 +151,5 @@ class PlanRun:
             self._group.create_task(self._do(order), name=f"step {step.id}")
 
     async def _do(self, order: DoStep) -> None:
-        await self._do_step(order)
-        self._start_ready()
+        await self._do_step(order, self._start_ready)
         await self._on_ended(order.step.id)

@@ -21,6 +21,10 @@ from cluster.memory.state.host.documents import Documents
 
 SETTLE_S = 2.0
 """Steps are settled so long after they ended: most tasks have ended by then."""
+COMPANY_S = 0.1
+"""So long the end of a task waits for others to be told with it, and for its driver's word that it
+has seen it: what is written for a task that is over holds up those that are not."""
+TOLD_AT_ONCE = 8
 RETRY_S = 0.5
 CLOSE_S = 1.0
 WAITING_MAX = 10_000
@@ -103,6 +107,8 @@ class Settling:
             except TimeoutError:
                 pass
             self._news.clear()
+            if self._ended:
+                await asyncio.sleep(COMPANY_S)
             try:
                 await self._tell(documents)
             except StoreUnavailable:
@@ -112,10 +118,12 @@ class Settling:
                 _log.exception("shared state could not be settled")
 
     async def _tell(self, documents: Documents) -> None:
-        for task, kept_s in list(self._ended.items()):
-            await documents.end_task(task, kept_s)
-            if self._ended.get(task) == kept_s:
-                del self._ended[task]
+        ended = list(self._ended.items())
+        for first in range(0, len(ended), TOLD_AT_ONCE):
+            told = [self._tell_end(documents, *each) for each in ended[first:][:TOLD_AT_ONCE]]
+            for error in await asyncio.gather(*told, return_exceptions=True):
+                if error is not None:
+                    raise error
         until = self._clock.now() - SETTLE_S
         for task, steps in list(self._steps.items()):
             due = [step for step, ended_at in steps.items() if ended_at <= until]
@@ -124,6 +132,11 @@ class Settling:
                 steps.pop(step, None)
             if not steps:
                 self._steps.pop(task, None)
+
+    async def _tell_end(self, documents: Documents, task: TaskId, kept_s: float) -> None:
+        await documents.end_task(task, kept_s)
+        if self._ended.get(task) == kept_s:
+            del self._ended[task]
 
     async def close(self) -> None:
         """Tell what can be told in a moment, and end."""

@@ -8,6 +8,7 @@ of what it needs; its result waits for the rest, and is judged then.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
@@ -16,7 +17,6 @@ from cluster.kernel.errors import ClusterError, StoreUnavailable
 from cluster.kernel.events import Spent, StateMerged, StepFinished, StepStale, StepStarted
 from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
-from cluster.kernel.tasks.durations import WorkKind
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
@@ -28,7 +28,7 @@ from cluster.kernel.tasks.retries import (
     step_failed,
     step_stale,
 )
-from cluster.kernel.tasks.schedule import allowed_s, priorities
+from cluster.kernel.tasks.schedule import allowed_s, urgencies
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
 from cluster.kernel.usage import Usage
@@ -65,7 +65,9 @@ class StepRun(Unobserved):
         context: TaskContext,
         order: DoStep,
         deadline: Deadline,
+        *,
         ready: AgentId | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         self._story = story
         self._context = context
@@ -73,6 +75,8 @@ class StepRun(Unobserved):
         self._deadline = deadline
         self._ready = ready
         """Who was told that it will get the step."""
+        self._then = then
+        """Begins what follows from its end."""
         roles = (order.step.agent, *order.step.alternatives)
         self._tries = first_try(order.attempt, order.agent, roles)
         self._redo = order.redo
@@ -104,7 +108,7 @@ class StepRun(Unobserved):
             judged = await self._judged(result, took_s)
             if isinstance(judged, Accepted):
                 if result.failure is None:
-                    self._context.experience.learn(self._tries.roles[0], WorkKind.STEP, took_s)
+                    self._context.experience.learn(self._tries.roles[0], took_s)
                 await self._end(result, judged)
                 return
             await self._begin_redo(result, judged)
@@ -148,7 +152,7 @@ class StepRun(Unobserved):
             submitted.collection,
             self._redo,
             history.missing(step),
-            priorities(history.sealed, durations).get(step.id, 0.0),
+            urgencies(history.sealed, durations, self._context.calls_max).get(step.id, 0.0),
         )
         self._missing = assignment.missing
         now = self._context.clock.now()
@@ -256,4 +260,5 @@ class StepRun(Unobserved):
         return (f"Step {step.id} was done by the {role}: the {step.agent} could not do it.",)
 
     async def _record(self, finished: StepFinished) -> None:
-        await self._story.record(finished, self._order.step.id, self._tries.agent or None)
+        agent = self._tries.agent or None
+        await self._story.record(finished, self._order.step.id, agent, then=self._then)

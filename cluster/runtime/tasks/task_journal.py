@@ -18,6 +18,7 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.registration import FRESH_SHARE
 from cluster.kernel.tasks.history import TaskHistory
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.journal.port import Journal
 from cluster.wire.messages import PACKAGE, MessageCodec
@@ -27,6 +28,8 @@ RETRY_S_MIN = 0.05
 RETRY_S_MAX = 0.5
 BATCH_MAX = 32
 """So many events are appended at once."""
+PASSES = 4
+"""Of the event loop, before an append: what follows from a fact is begun by tasks of its own."""
 
 
 def events_of(entries: Iterable[bytes], codec: MessageCodec) -> list[Event]:
@@ -46,11 +49,12 @@ def events_of(entries: Iterable[bytes], codec: MessageCodec) -> list[Event]:
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """An event that is to be appended."""
+    """A numbered event that is to be appended."""
 
     event: Event
+    entry: bytes
     written: asyncio.Future[Event]
-    """Has it with its number, once it is durable."""
+    """Has it, once it is durable."""
 
 
 class TaskJournal:
@@ -67,6 +71,9 @@ class TaskJournal:
     ) -> None:
         self.task = task
         self.history = TaskHistory()
+        """What is durable."""
+        self.ahead = TaskHistory()
+        """What is durable or being appended: what is prepared on its word is recorded after it."""
         self.events: list[Event] = []
         """The journal, in order."""
         self.is_lost = False
@@ -76,6 +83,8 @@ class TaskJournal:
         self._clock = clock
         self._patience_s = patience_s
         self._term = 0
+        self._accepting: Owner | None = None
+        """Who claims the task by the first append; None where it is claimed."""
         self._confirmed_at = -math.inf
         """When the store was asked that last said that this term stands."""
         self._entries = 0
@@ -97,6 +106,11 @@ class TaskJournal:
         for event in events_of(entries, self._codec):
             self.history.apply(event)
             self.events.append(event)
+        self.ahead = self.history.copy()
+
+    def open_new(self, owner: Owner) -> None:
+        """Begin the first term of a task by its first append, if nobody has claimed it by then."""
+        self._accepting = owner
 
     @property
     def is_adopted(self) -> bool:
@@ -122,14 +136,23 @@ class TaskJournal:
 
         Those of one moment, and all that come while an append is under way, are appended together.
         For a fact that nothing waits for: where it can't be written the next one can't either, and
-        who records that one is told.
+        who records that one is told. One that can't follow what goes before has failed at once.
         """
-        fact = _Fact(event, asyncio.get_running_loop().create_future())
-        fact.written.add_done_callback(_look_at)
-        self._waiting.append(fact)
+        written: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        written.add_done_callback(_look_at)
+        numbered = replace(event, index=self.ahead.length + 1)
+        try:
+            if self.is_lost or self.ahead.terminal is not None:
+                raise StaleEpoch(f"task {self.task} has ended, or another owner")
+            _, entry = self._codec.encode(numbered)
+            self.ahead.apply(numbered)  # what can't be folded again must not be written
+        except ClusterError as error:
+            written.set_exception(error)
+            return written
+        self._waiting.append(_Fact(numbered, entry, written))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_on(), name=f"journal {self.task}")
-        return fact.written
+        return written
 
     async def confirm(self) -> None:
         """Return when the store has just said that this term stands: before something is thought.
@@ -160,7 +183,8 @@ class TaskJournal:
         """Append what waits, as long as there is something."""
         taken: list[_Fact] = []
         try:
-            await asyncio.sleep(0)  # what follows at once from what has just come about comes along
+            for _ in range(PASSES):  # what follows at once from what has come about comes along
+                await asyncio.sleep(0)
             while self._waiting:
                 taken, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
                 await self._write(taken)
@@ -176,41 +200,22 @@ class TaskJournal:
             self._waiting.clear()
 
     async def _write(self, facts: Sequence[_Fact]) -> None:
-        """Append facts as one, but for those that can't follow what goes before."""
-        fitting = self._fitting(facts)
-        if not fitting:
-            return
-        events, entries, _ = zip(*fitting, strict=True)
+        """Append facts as one; they follow each other and what goes before."""
         try:
-            await self._append(events, entries)
+            if self.is_lost:
+                raise StaleEpoch(f"task {self.task} has another owner")
+            await self._append([fact.event for fact in facts], [fact.entry for fact in facts])
         except (StaleEpoch, StoreUnavailable, WireError) as error:
             self.is_lost = True
-            for _, _, written in fitting:
-                _fail(written, error)
-            return
-        for event, _, written in fitting:
-            self.history.apply(event)
-            self.events.append(event)
-            self.on_recorded(event)
-            if not written.done():
-                written.set_result(event)
-
-    def _fitting(self, facts: Sequence[_Fact]) -> list[tuple[Event, bytes, asyncio.Future[Event]]]:
-        """Return what can be appended, numbered, with its entries; the others are told why not."""
-        history = self.history.copy()
-        fitting = []
-        for fact in facts:
-            numbered = replace(fact.event, index=history.length + 1)
-            try:
-                if self.is_lost or history.terminal is not None:
-                    raise StaleEpoch(f"task {self.task} has ended, or another owner")
-                _, entry = self._codec.encode(numbered)
-                history.apply(numbered)  # what can't be folded again must not be written
-            except ClusterError as error:
+            for fact in facts:
                 _fail(fact.written, error)
-            else:
-                fitting.append((numbered, entry, fact.written))
-        return fitting
+            return
+        for fact in facts:
+            self.history.apply(fact.event)
+            self.events.append(fact.event)
+            self.on_recorded(fact.event)
+            if not fact.written.done():
+                fact.written.set_result(fact.event)
 
     async def end_unread(self, failure: Failure, agent: AgentId) -> None:
         """End a task whose journal can't be read, so that nobody tries to go on with it for ever.
@@ -224,11 +229,25 @@ class TaskJournal:
         await self._append([event], [entry])
 
     async def _append(self, events: Sequence[Event], entries: Sequence[bytes]) -> None:
+        if self._accepting is not None:
+            first = sum(not event.is_terminal for event in events)
+            await self._accept(self._accepting, entries[:first])
+            events, entries = events[first:], entries[first:]
+        if not events:
+            return
         await self._patiently(
             lambda: self._journal.append(
                 self.task, self._term, events[0].index, entries, is_final=events[-1].is_terminal
             )
         )
+
+    async def _accept(self, owner: Owner, entries: Sequence[bytes]) -> None:
+        async def accept() -> None:
+            if not await self._journal.accept(self.task, owner, entries):
+                raise StaleEpoch(f"task {self.task} was claimed before")
+
+        await self._patiently(accept)
+        self._accepting, self._term = None, 1
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
         """Call the store again where it was out of reach, for as long as a lease."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -109,7 +110,7 @@ class TaskRun:
     async def _run(self, submitted: Submitted | None) -> None:
         try:
             if submitted is not None:
-                await self.story.record(submitted)
+                await self._accept(submitted)
             detail = await self._outcome()
             ended = await self.story.record(detail)
             self._settling.task_ended(self._journal.task, ENDED_KEPT_S)
@@ -119,6 +120,12 @@ class TaskRun:
         except Exception:  # noqa: BLE001 - whoever follows the run must hear of its end
             _log.exception("task %s was given up by its Manager", self._journal.task)
             self._end(AgentFailed("the Manager gave the task up: its log says why"))
+
+    async def _accept(self, submitted: Submitted) -> None:
+        """Journal the submission; a declared plan and its first steps come by the same append."""
+        written = self.story.begin(submitted)
+        if submitted.workflow is None:
+            await asyncio.shield(written)
 
     async def _outcome(self) -> Detail:
         """Return what the terminal event is to say, when all that ran for it has ended."""
@@ -147,9 +154,8 @@ class TaskRun:
         return Failed(failure_from_error(error))
 
     async def _answer(self) -> Answer:
-        history = self._journal.history
-        assert history.submitted is not None
-        if not history.submitted.goal.strip():
+        history, goal = self._journal.history, self.story.submitted.goal
+        if not goal.strip():
             raise UsageError("the goal is empty")
         for step in history.finished:  # an earlier owner may not have come to it
             self._settling.step_ended(self._journal.task, step)
@@ -167,7 +173,7 @@ class TaskRun:
         [order] = history.orders()
         assert isinstance(order, Compose)
         said = (*await self._topics.finish(), *await self._conflicts.undecided())
-        request = ComposeRequest(history.submitted.goal, order.plan, order.results)
+        request = ComposeRequest(goal, order.plan, order.results)
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
         return replace(answer, degraded=(*order.degraded, *said, *answer.degraded))
 
@@ -179,9 +185,10 @@ class TaskRun:
         if self._context.techniques.prepares:
             self._getting_ready.begin(step, self.story.submitted)
 
-    async def _do_step(self, order: DoStep) -> None:
+    async def _do_step(self, order: DoStep, then: Callable[[], None]) -> None:
         ready = self._getting_ready.take(order.step.id)
-        await StepRun(self.story, self._context, order, self._steps_deadline, ready).run()
+        deadline = self._steps_deadline
+        await StepRun(self.story, self._context, order, deadline, ready=ready, then=then).run()
 
     async def _step_ended(self, step: StepId) -> None:
         self._settling.step_ended(self._journal.task, step)

@@ -43,7 +43,7 @@ class TaskStory:
     @property
     def submitted(self) -> Submitted:
         """What the task is."""
-        submitted = self.journal.history.submitted
+        submitted = self.journal.ahead.submitted
         assert submitted is not None
         return submitted
 
@@ -51,6 +51,11 @@ class TaskStory:
     def history(self) -> TaskHistory:
         """What is known of the task."""
         return self.journal.history
+
+    @property
+    def ahead(self) -> TaskHistory:
+        """What will be known of it once all that is being journaled is durable."""
+        return self.journal.ahead
 
     @property
     def is_over(self) -> bool:
@@ -78,14 +83,32 @@ class TaskStory:
     # ---- facts -----------------------------------------------------------------------------
 
     async def record(
-        self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
+        self,
+        detail: Detail,
+        step: StepId = NO_STEP,
+        agent: AgentId | None = None,
+        *,
+        then: Callable[[], None] | None = None,
     ) -> Event:
-        """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does."""
-        return await self.journal.record(self._event(detail, step, agent))
+        """Journal a fact; it is shown when it is durable. Raises what `TaskJournal.record` does.
 
-    def begin(self, detail: Detail, step: StepId, agent: AgentId) -> None:
+        Args:
+            detail: what it says.
+            step: of which step.
+            agent: who it is said of; the owner where it is nobody else.
+            then: begins what follows from it, so that one append has the facts of that as well.
+                Called before it is durable: nothing may leave this process but by way of those.
+        """
+        written = self.begin(detail, step, agent)
+        if then is not None and not written.done():
+            then()
+        return await asyncio.shield(written)
+
+    def begin(
+        self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None
+    ) -> asyncio.Future[Event]:
         """Have a fact journaled before all that is recorded later; it is shown when it is."""
-        self.journal.begin(self._event(detail, step, agent))
+        return self.journal.begin(self._event(detail, step, agent))
 
     async def until_needs_ended(self, step: Step) -> None:
         """Wait until all has ended that a step needs: of a broadcast task that may come later."""

@@ -1,22 +1,16 @@
-"""How urgent steps are, until when they may run, and which start next."""
+"""How urgent steps are, and until when they may run."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from cluster.kernel.ids import StepId
-from cluster.kernel.tasks.durations import Durations, WorkKind
-from cluster.kernel.tasks.lookahead import OpenStep
-from cluster.kernel.tasks.schedule import (
-    allowances,
-    allowed_s,
-    next_starts,
-    open_steps,
-    priorities,
-)
+from cluster.kernel.tasks.durations import Durations
+from cluster.kernel.tasks.schedule import allowances, allowed_s, priorities, urgencies
 from cluster.kernel.vocabulary import Step
 
 NOTHING_LEARNED = Durations()
@@ -30,15 +24,6 @@ def step(name: str, seconds: float, *needs: str, allowed_s: float = 0.0) -> Step
         tuple(StepId(need) for need in needs),
         expected_s=seconds,
         allowed_s=allowed_s,
-    )
-
-
-def pending(*steps: Step, running: tuple[str, ...] = ()) -> tuple[OpenStep, ...]:
-    return open_steps(
-        steps,
-        NOTHING_LEARNED,
-        lambda _: "here",
-        running_s={StepId(each): 0.0 for each in running},
     )
 
 
@@ -127,74 +112,93 @@ def test_steps_that_take_no_time_have_all_of_it() -> None:
     assert allowed(*steps, left_s=8.0, running_s={"a": 100.0}) == {"a": 8.0}
 
 
-# ---- what starts next --------------------------------------------------------------------------
+# ---- urgencies where calls are few --------------------------------------------------------------
 
 
-def test_without_limits_all_that_is_ready_starts_the_most_urgent_first() -> None:
-    steps = (step("a", 1.0), step("b", 5.0), step("c", 2.0, "b"))
-
-    assert next_starts(pending(*steps), {}) == ("b", "a")
+def urgent_in(steps: Sequence[Step], **limits: int) -> dict[str, float]:
+    return {str(each): value for each, value in urgencies(steps, NOTHING_LEARNED, limits).items()}
 
 
-def test_a_limit_counts_what_runs() -> None:
-    steps = (step("a", 1.0), step("b", 5.0), step("c", 2.0))
-
-    assert next_starts(pending(*steps, running=("b",)), {"here": 2}) == ("c",)
-    assert next_starts(pending(*steps, running=("b",)), {"here": 1}) == ()
-
-
-def test_a_limit_of_one_endpoint_holds_nothing_of_another() -> None:
-    steps = (step("a", 1.0), step("b", 5.0))
-    elsewhere = open_steps(
-        steps, NOTHING_LEARNED, lambda each: "here" if each.id == "b" else "there"
-    )
-
-    assert next_starts(elsewhere, {"here": 0}) == ("a",)
+def order(*steps: Step, researcher: int) -> list[str]:
+    """Return the steps with the most urgent one first."""
+    urgent = urgent_in(steps, researcher=researcher)
+    return sorted(urgent, key=lambda each: -urgent[each])
 
 
-def test_a_broadcast_step_is_ready_at_once() -> None:
-    early = Step(StepId("b"), "coder", "", (StepId("a"),), is_broadcast=True)
-
-    assert next_starts(pending(step("a", 9.0), early), {}) == ("a", "b")
+# By the critical path b and d go first, and one of two calls is idle while c waits for a.
+HELD_UP = (step("a", 2.0), step("b", 5.0), step("c", 2.0, "a", "b"), step("d", 5.0))
 
 
-def test_where_another_rule_ends_sooner_than_the_critical_path_it_decides() -> None:
-    # The critical path's rule starts b and d, and leaves a slot idle while c waits for a.
-    steps = (step("a", 2.0), step("b", 5.0), step("c", 2.0, "a", "b"), step("d", 5.0))
+def test_without_a_limit_urgency_is_the_longest_path() -> None:
+    assert urgencies(HELD_UP, NOTHING_LEARNED, {}) == priorities(HELD_UP, NOTHING_LEARNED)
 
-    assert set(next_starts(pending(*steps), {"here": 2})) == {"a", "b"}
+
+def test_the_limit_of_another_role_changes_nothing() -> None:
+    assert urgencies(HELD_UP, NOTHING_LEARNED, {"coder": 1}) == priorities(HELD_UP, NOTHING_LEARNED)
+
+
+def test_with_a_call_for_every_step_urgency_is_the_longest_path() -> None:
+    limits = {"researcher": len(HELD_UP)}
+
+    assert urgencies(HELD_UP, NOTHING_LEARNED, limits) == priorities(HELD_UP, NOTHING_LEARNED)
+
+
+def test_where_no_other_order_ends_sooner_urgency_is_the_longest_path() -> None:
+    steps = (step("a", 1.0), step("b", 5.0), step("c", 3.0))
+
+    assert order(*steps, researcher=2) == ["b", "c", "a"]
+
+
+def test_where_another_order_ends_sooner_steps_are_urgent_in_that_one() -> None:
+    ranked = order(*HELD_UP, researcher=2)
+
+    assert ranked.index("a") < ranked.index("d")
+
+
+def test_another_order_has_the_same_urgencies_so_that_tasks_compare() -> None:
+    urgent = urgencies(HELD_UP, NOTHING_LEARNED, {"researcher": 2})
+
+    assert sorted(urgent.values()) == sorted(priorities(HELD_UP, NOTHING_LEARNED).values())
+
+
+def test_only_steps_of_a_limited_role_change_their_urgency() -> None:
+    others = (replace(step("e", 0.5), agent="coder"), replace(step("f", 0.7), agent="coder"))
+    urgent = urgent_in((*HELD_UP, *others), researcher=2)
+
+    assert urgent["a"] > urgent["d"]
+    assert (urgent["e"], urgent["f"]) == (0.5, 0.7)
+
+
+def test_what_begins_without_its_needs_is_not_held_up_by_them() -> None:
+    early = replace(HELD_UP[2], is_broadcast=True)
+    steps = (HELD_UP[0], HELD_UP[1], early, HELD_UP[3])
+
+    assert urgent_in(steps, researcher=2)["b"] == 7.0
 
 
 def test_steps_in_a_circle_hang_nothing_up() -> None:
     steps = (step("a", 1.0, "b"), step("b", 2.0, "a"), step("c", 4.0), step("d", 1.0))
 
-    assert next_starts(pending(*steps), {"here": 1}) == ("c",)
+    assert order(*steps, researcher=1)[0] == "c"
 
 
-def run_of(steps: tuple[Step, ...], limit: int) -> float:
-    """Play a plan in virtual time, with steps that take what they are expected to."""
-    now, finished, started_at = 0.0, set[StepId](), dict[StepId, float]()
+def queued_s(steps: tuple[Step, ...], urgent: Mapping[StepId, float], limit: int) -> float:
+    """Return when the last step ends where the most urgent one that waits is called for."""
+    now, ends, finished = 0.0, dict[StepId, float](), set[StepId]()
     while len(finished) < len(steps):
-        running_s = {each: now - at for each, at in started_at.items()}
-        left = open_steps(
-            steps, NOTHING_LEARNED, lambda _: "here", finished=finished, running_s=running_s
-        )
-        for each in next_starts(left, {"here": limit}):
-            started_at[each] = now
-        ends = {
-            each.id: started_at[each.id] + each.expected_s
-            for each in steps
-            if each.id in started_at
-        }
-        ended = min(ends, key=lambda each: ends[each])
+        running = [each for each in ends if each not in finished]
+        ready = [each for each in steps if each.id not in ends and finished.issuperset(each.needs)]
+        ready.sort(key=lambda each: -urgent[each.id])
+        for each in ready[: limit - len(running)]:
+            ends[each.id] = now + each.expected_s
+        ended = min((each for each in ends if each not in finished), key=lambda each: ends[each])
         now = ends[ended]
         finished.add(ended)
-        del started_at[ended]
     return now
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_a_schedule_ends_no_later_than_the_critical_paths(seed: int) -> None:
+def test_by_their_urgencies_steps_end_no_later_than_by_the_longest_path(seed: int) -> None:
     rng = random.Random(seed)
     steps = tuple(
         step(
@@ -205,24 +209,10 @@ def test_a_schedule_ends_no_later_than_the_critical_paths(seed: int) -> None:
         for number in range(14)
     )
     limit = rng.randint(1, 4)
-    urgency = priorities(steps, NOTHING_LEARNED)
+    urgent = urgencies(steps, NOTHING_LEARNED, {"researcher": limit})
 
-    assert run_of(steps, limit) <= list_rule(steps, urgency, limit) + 1e-9
-
-
-def list_rule(steps: tuple[Step, ...], urgency: dict[StepId, float], limit: int) -> float:
-    """Return when the last step ends where the most urgent one that is ready starts."""
-    now, ends, finished = 0.0, dict[StepId, float](), set[StepId]()
-    while len(finished) < len(steps):
-        running = [each for each in ends if each not in finished]
-        ready = [s for s in steps if s.id not in ends and finished.issuperset(s.needs)]
-        ready.sort(key=lambda each: -urgency[each.id])
-        for each in ready[: limit - len(running)]:
-            ends[each.id] = now + each.expected_s
-        ended = min((each for each in ends if each not in finished), key=lambda each: ends[each])
-        now = ends[ended]
-        finished.add(ended)
-    return now
+    critical_s = queued_s(steps, priorities(steps, NOTHING_LEARNED), limit)
+    assert queued_s(steps, urgent, limit) <= critical_s + 1e-9
 
 
 # ---- what a step that starts may take ----------------------------------------------------------
@@ -235,7 +225,7 @@ def test_where_nobody_knows_how_long_steps_take_one_may_have_all_the_time_that_i
 
 
 def test_a_step_gets_its_share_of_the_longest_path_once_durations_are_known() -> None:
-    known = Durations().observed("researcher", WorkKind.STEP, 2.0)
+    known = Durations().observed("researcher", 2.0)
     steps = (step("a", 0.0), step("b", 0.0, "a"))
 
     assert allowed_s(steps[0], steps, known, 60.0, set()) == pytest.approx(30.0)
@@ -243,7 +233,7 @@ def test_a_step_gets_its_share_of_the_longest_path_once_durations_are_known() ->
 
 
 def test_a_share_is_a_few_times_what_the_step_usually_takes_at_least() -> None:
-    known = Durations().observed("researcher", WorkKind.STEP, 2.0)
+    known = Durations().observed("researcher", 2.0)
     steps = (step("a", 0.0), step("b", 0.0, "a"), step("c", 0.0, "b"), step("d", 0.0, "c"))
 
     assert allowed_s(steps[0], steps, known, 10.0, set()) == pytest.approx(6.0)

@@ -165,7 +165,7 @@ async def test_nothing_is_submitted_to_a_cluster_that_was_stopped() -> None:
 
 async def test_a_run_that_breaks_in_the_manager_is_told_to_its_driver() -> None:
     class Broken(LocalJournal):
-        async def append(self, *_: object, **__: object) -> None:
+        async def accept(self, *_: object) -> bool:
             raise ValueError("a bug of ours")
 
     async with MemoryCluster() as cluster:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from cluster.kernel.clock import Clock, SystemClock
-from cluster.kernel.delivery.pace import AT_ONCE
+from cluster.kernel.delivery import pace as pace_module
+from cluster.kernel.delivery.pace import AT_ONCE, DISPENSABLE_GAP_S
 from cluster.kernel.delivery.peer import Peer
-from cluster.kernel.envelope import PROTOCOL_VERSION, Batch, Envelope, Frame, Hello, Kind, Resident
+from cluster.kernel.envelope import (
+    PROTOCOL_VERSION,
+    Batch,
+    Envelope,
+    Frame,
+    Hello,
+    Kind,
+    Lane,
+    Resident,
+)
 from cluster.kernel.ids import AgentId, EnvelopeId
 from cluster.runtime.messaging.link import Link
 from cluster.transport.port import Receiver
 from tests.support.clock import ManualClock
+from tests.support.hosts import until
 
 US, THEM = AgentId("manager-0"), AgentId("coder-0")
 
@@ -149,3 +162,46 @@ async def test_silence_is_measured_on_the_clock_that_was_passed() -> None:
     link.on_frame(Batch())
 
     assert (silent_s, link.silent_s()) == (7.0, 0.0)
+
+
+def tell_thought(link: Link, peer: Peer, number: int) -> None:
+    envelope_id = EnvelopeId(number.to_bytes(16))
+    peer.offer(Envelope(envelope_id, US, THEM, Kind.PROGRESS, "example", b"", lane=Lane.REPLY))
+    link.wake_for_dispensable()
+
+
+async def test_a_thought_right_after_a_frame_waits_and_goes_with_the_next_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace_module, "DISPENSABLE_GAP_S", 60.0)
+    clock = ManualClock()
+    link, wire, peer = await linked(clock)
+    clock.advance(60.0)
+    for number in range(1, 4):
+        tell_thought(link, peer, number)
+        await asyncio.sleep(0)
+    assert wire.sizes == [1]
+
+    send(link, peer, 1)
+    await asyncio.sleep(0)
+
+    assert wire.sizes == [1, 3]
+
+
+async def test_a_thought_that_has_no_company_goes_a_moment_after_the_frame_before() -> None:
+    clock = ManualClock()
+    link, wire, peer = await linked(clock)
+    tell_thought(link, peer, 1)
+    assert wire.sizes == []
+
+    await until(lambda: wire.sizes == [1])
+
+
+async def test_a_thought_after_a_quiet_moment_goes_at_once() -> None:
+    clock = ManualClock()
+    link, wire, peer = await linked(clock)
+    for number in range(1, 4):
+        clock.advance(2 * DISPENSABLE_GAP_S)
+        tell_thought(link, peer, number)
+        assert wire.sizes == [1] * number
+        await asyncio.sleep(0)

@@ -19,6 +19,7 @@ from cluster.kernel.events import (
     StepPlanned,
 )
 from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import (
@@ -87,6 +88,10 @@ class CountedJournal(LocalJournal):
         self.held = asyncio.Event()
         self.held.set()
 
+    async def accept(self, task: TaskId, owner: Owner, entries: Sequence[bytes]) -> bool:
+        self._count(entries)
+        return await super().accept(task, owner, entries)
+
     async def append(
         self,
         task: TaskId,
@@ -99,6 +104,9 @@ class CountedJournal(LocalJournal):
         if index > 1:
             await self.held.wait()
         await super().append(task, term, index, entries, is_final=is_final)
+        self._count(entries)
+
+    def _count(self, entries: Sequence[bytes]) -> None:
         kinds = [MessageCodec().decode(EVENT, each) for each in entries]
         self.appends.append([each.kind for each in kinds if isinstance(each, Event)])
 

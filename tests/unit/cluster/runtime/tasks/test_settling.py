@@ -163,3 +163,23 @@ async def test_where_nothing_is_shared_nothing_is_told() -> None:
     settling.task_ended(TASK, 60.0)
 
     await settling.close()
+
+
+async def test_a_task_that_its_driver_sees_ended_at_once_is_told_of_once(
+    log: UnsteadyStateLog, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, float]] = []
+
+    async def end_task(task: TaskId, kept_s: float) -> None:
+        told.append((task, kept_s))
+
+    monkeypatch.setattr(documents, "end_task", end_task)
+    monkeypatch.setattr(settling_module, "COMPANY_S", 0.0)
+    settling = Settling(documents, ManualClock())
+    settling.task_ended(TASK, 60.0)
+    settling.task_ended(TASK, 30.0)
+
+    await until(lambda: bool(told))
+    await settling.close()
+
+    assert told == [(TASK, 30.0)]

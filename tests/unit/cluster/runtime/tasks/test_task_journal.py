@@ -192,3 +192,44 @@ async def test_who_waits_for_a_fact_when_the_journal_is_left_is_told() -> None:
 
     results = await asyncio.gather(waiting, later, return_exceptions=True)
     assert [type(each) for each in results] == [asyncio.CancelledError] * 2
+
+
+def new(clock: ManualClock) -> tuple[WatchedJournal, TaskJournal]:
+    """Return the journal of a task that is claimed by its first append."""
+    store = WatchedJournal(clock)
+    journal = TaskJournal(store, MessageCodec(), clock, TASK, patience_s=PATIENCE_S)
+    journal.open_new(Owner(AgentId("manager-0"), 1))
+    return store, journal
+
+
+async def test_a_new_task_is_claimed_with_its_first_facts() -> None:
+    store, journal = new(ManualClock())
+    submitted = Submitted("why?", "", 0.0, 60.0)
+    await asyncio.gather(
+        journal.record(event(submitted)), journal.record(event(StepPlanned(A), "a"))
+    )
+
+    assert store.appends == []
+    assert len(await store.read(TASK)) == 2
+    await journal.confirm()
+    assert store.asked == 0
+
+
+async def test_a_new_task_may_end_with_its_first_facts() -> None:
+    store, journal = new(ManualClock())
+    journal.begin(event(Submitted("why?", "", 0.0, 60.0)))
+
+    await journal.record(event(WasCancelled("enough")))
+
+    assert [each.index for each in journal.events] == [1, 2]
+    assert await store.open_tasks() == {}
+
+
+async def test_a_new_task_that_somebody_has_claimed_is_lost_and_nothing_is_written() -> None:
+    store, journal = new(ManualClock())
+    await store.claim(TASK, Owner(AgentId("manager-1"), 1))
+    with pytest.raises(StaleEpoch):
+        await journal.record(event(Submitted("why?", "", 0.0, 60.0)))
+
+    assert journal.is_lost
+    assert await store.read(TASK) == ()
