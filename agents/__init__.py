@@ -14,6 +14,7 @@ from __future__ import annotations
 from agents.agent import Agent, Parts, handles
 from agents.deciding import FOR_A_PERSON, merges
 from agents.declared import knowledge, results
+from agents.routing.functions import RouteCall, route
 from agents.subscribing import TopicView, subscribes
 from cluster.kernel.decisions import ConflictRequest
 from cluster.kernel.ids import StepId
@@ -51,6 +52,7 @@ __all__ = [
     "PlanProposal",
     "PlanRequest",
     "Program",
+    "RouteCall",
     "Run",
     "Step",
     "StepId",
@@ -61,6 +63,7 @@ __all__ = [
     "knowledge",
     "merges",
     "results",
+    "route",
     "subscribes",
 ]
 

@@ -11,15 +11,15 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
 from agents.models.call import Thinking
-from agents.models.port import Asker, Message, Model, Request
+from agents.models.port import Asker, Commitment, Message, Model, Request
 from agents.models.reply import IsEnough
 from agents.models.tails import Tails
 from agents.subscribing import subscribing_methods, woken
@@ -27,10 +27,16 @@ from agents.tools.ports import Knowledge, Sandbox
 from cluster.kernel.decisions import ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, UsageError
 from cluster.kernel.ids import role_of
+from cluster.kernel.routing import Effort
+from cluster.kernel.sections import ModelTier
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.time_shares import CALL_SHARE
 from cluster.kernel.topic_news import TopicNews
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, ComposeRequest, PlanRequest, VerifyRequest
+
+if TYPE_CHECKING:  # only the Manager has any
+    from agents.routes import Routes
 
 ATTEMPTS_MAX = 3
 PASSAGES_MAX = 14
@@ -43,6 +49,8 @@ _READS = "__fleetmind_reads__"
 # A handler may think in tasks of its own: they inherit it, and turns run in tasks of their own.
 _PRIORITY: ContextVar[float] = ContextVar("fleetmind_priority", default=0.0)
 """Of the model calls of the turn that runs."""
+_TIER: ContextVar[ModelTier] = ContextVar("fleetmind_tier", default="deep")
+"""What kind of model the turn that runs is worth."""
 
 
 class SupportMode(StrEnum):
@@ -86,6 +94,10 @@ class Parts:
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None
     """Where the model is to stop at the latest, whatever an agent asks for."""
+    speeds: Mapping[str, EndpointSpeed] = field(default_factory=dict)
+    """What is known of the endpoints behind the model; grows with each call."""
+    routes: Routes | None = None
+    """Where easy goals go, of the agent that plans; None where all go to the team."""
     temperature: float | None = None
     """How freely the model chooses its words; the endpoint's own where it is None."""
 
@@ -214,11 +226,13 @@ class Agent:
             ModelError: an endpoint has taken back what the turn has used.
         """
         before = _PRIORITY.set(priority_of(message))
+        before_tier = _TIER.set(tier_of(message))
         try:
             async with self._tails.during(turn):
                 return await self._handled(message, turn)
         finally:
             _PRIORITY.reset(before)
+            _TIER.reset(before_tier)
 
     async def _handled(self, message: object, turn: Turn) -> object:
         if isinstance(message, ConflictRequest):
@@ -258,6 +272,7 @@ class Agent:
         json_schema: Mapping[str, object] | None = None,
         tokens_max: int | None = None,
         is_enough: IsEnough | None = None,
+        commitment: Commitment | None = None,
     ) -> str:
         """Ask the model and return its text; the user sees every piece of it as it comes.
 
@@ -274,6 +289,7 @@ class Agent:
             is_enough: given each piece of text, says when the rest isn't needed; what it raises
                 ends the call. Reasoning is not given to it; where text turns out to have been
                 reasoning, its ``reset`` is called, if it has one.
+            commitment: made once something of the text is in use; then no other attempt begins.
 
         Raises:
             ModelError: the endpoint failed, or its stream broke.
@@ -291,6 +307,8 @@ class Agent:
             wants_json=wants_json,
             json_schema=json_schema,
             priority=_PRIORITY.get(),
+            tier=_TIER.get(),
+            commitment=commitment or Commitment(),
         )
         thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
         tails = self._tails.of(turn) if self.parts.returns_early else None
@@ -298,6 +316,10 @@ class Agent:
             return await thinking.run(self.parts.model, tails)
         finally:
             self.has_hidden_thoughts |= thinking.has_hidden_thought
+
+    def speeds(self) -> Mapping[str, EndpointSpeed]:
+        """Return what is known of the model endpoints, which its host keeps for the next day."""
+        return self.parts.speeds
 
     async def warm(self) -> None:
         """Do what its first turn would have to wait for; its host calls it once it has started.
@@ -314,6 +336,15 @@ class Agent:
             await self.parts.sandbox.close()
         finally:
             await self.parts.model.close()
+
+
+def tier_of(message: object) -> ModelTier:
+    """Return what kind of model a message is worth: goals of little effort never reach a large one.
+
+    What is asked beside the goal's own work, such as who is right, is a few tokens of any model.
+    """
+    effort = message.effort if isinstance(message, Assignment | ComposeRequest) else ""
+    return "fast" if effort in {Effort.INSTANT, Effort.QUICK} else "deep"
 
 
 def priority_of(message: object) -> float:

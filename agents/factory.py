@@ -10,16 +10,28 @@ import importlib
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
+from cluster.kernel.sections import (
+    AnswerSettings,
+    ModelEntry,
+    ModelSettings,
+    RouterSettings,
+    SandboxSettings,
+)
+from cluster.kernel.vocabulary import PlanRequest
 
 NO_ENTRIES: Mapping[str, ModelEntry] = MappingProxyType({})
+NO_ROUTER = RouterSettings(enabled=False)
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
+if TYPE_CHECKING:  # only the Manager has any
+    from agents.routes import Routes
+
 EMBEDDED_TOKENS_MAX = 120
 """Of one call of the embedded model, where the settings name no other bound: on two cores it writes
 30 to 100 tokens a second, and reads 170."""
@@ -44,6 +56,7 @@ def build_agent(
     answer: AnswerSettings,
     models: Mapping[str, ModelEntry] = NO_ENTRIES,
     model_keys: Mapping[str, str] = NO_KEYS,
+    router: RouterSettings = NO_ROUTER,
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names.
 
@@ -54,13 +67,15 @@ def build_agent(
     from agents.models.uri import build_model
 
     agent_class = load_agent_class(class_path)
+    built = model_of(model, api_key, models, model_keys, build_model)
     uri = ModelUri.parse(model.uri)
     is_embedded = uri.is_embedded
     support = SupportMode(answer.support)
     is_auto = support is SupportMode.AUTO
     return agent_class(
         Parts(
-            model=model_of(model, api_key, models, model_keys, build_model),
+            model=built.model,
+            speeds=built.speeds,
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
@@ -70,6 +85,7 @@ def build_agent(
             returns_early=model.early_return,
             judges_early=answer.judge_early,
             cuts_loops=is_embedded,
+            routes=_routes(router) if PlanRequest in agent_class.handlers() else None,
             passages_max=LOCAL_PASSAGES_MAX if uri.is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             temperature=None if is_embedded or not uri.is_local else LOCAL_TEMPERATURE,
@@ -77,6 +93,24 @@ def build_agent(
             tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
+
+
+def _routes(settings: RouterSettings) -> Routes | None:
+    """Return where easy goals go, of an agent that plans.
+
+    Raises:
+        UsageError: a function that the settings name can't be used.
+    """
+    if not settings.enabled:
+        return None
+    from agents.routes import Routes
+    from agents.routing.default_router import DefaultRouter
+    from agents.routing.functions import intent_of, load_functions
+    from cluster.memory.knowledge.embedder import WordLlamaEmbedder
+
+    functions = load_functions(settings.functions)
+    own = [intent_of(function) for function in functions.values()]
+    return Routes(DefaultRouter(WordLlamaEmbedder().embed_here, own), functions)
 
 
 def _passage_chars_max(uri: ModelUri) -> int | None:

@@ -17,6 +17,7 @@ from agents.answers.outcomes import Outcomes, outcomes_of, results_text
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.answers.writing import AnswerWriting
 from agents.deciding import choice_schema, chosen
+from agents.models.port import Commitment
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_reader import BROKEN_OFF, PlanReader, broken_off
@@ -25,6 +26,7 @@ from agents.planning.workflow import idle_agents, standard_workflow, with_coder,
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
+    MANAGER_CHAT,
     MANAGER_DECIDE,
     MANAGER_PLAN,
     MANAGER_PLAN_REST,
@@ -36,6 +38,7 @@ from agents.prompts import (
     rest_prompt,
     verify_prompt,
 )
+from agents.routes import CHAT, NOBODY, routed
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import Corrections, FellBack, StepPlanned
@@ -54,12 +57,19 @@ PLAN_TOKENS_MAX = 2_000
 ANSWER_TOKENS_MAX = 1_000
 VERIFY_TOKENS_MAX = 1_200
 DECIDE_TOKENS_MAX = 50
+CHAT_TOKENS_MAX = 150
 
 
 class Manager(Agent):
     """Plans and composes."""
 
     purpose = "Plans the steps of a task and writes the answer from their results."
+
+    async def warm(self) -> None:
+        """Get the model ready, and the router."""
+        if self.parts.routes is not None:
+            self.parts.routes.warm()
+        await super().warm()
 
     @handles(PlanRequest)
     async def plan(self, request: PlanRequest, turn: Turn) -> PlanProposal:
@@ -72,14 +82,35 @@ class Manager(Agent):
             ModelError: the model can't be used, and no step was planned; or it takes its plan back.
             UsageError: there are no agents to plan with.
         """
+        if easy := self._easy(request, turn):
+            return easy
         proposal = await self._proposed(request, turn)
         idle = str(idle_agents(proposal.plan, request.roles))
         return replace(proposal, degraded=(*proposal.degraded, idle)) if idle else proposal
 
+    def _easy(self, request: PlanRequest, turn: Turn) -> PlanProposal | None:
+        """Decide where the goal goes, and return the plan of one that the team need not plan."""
+        routes = self.parts.routes
+        if routes is None or request.sealed:
+            return None
+        decision = routes.decide(request)
+        turn.emit(routed(decision))
+        plan = routes.plan(decision, request)
+        if plan is None:
+            return None
+        for step in plan.steps:
+            turn.emit(StepPlanned(step))
+        return PlanProposal(plan)
+
     async def _proposed(self, request: PlanRequest, turn: Turn) -> PlanProposal:
+        reader = PlanReader(
+            request.roles, request.goal, request.sealed, is_broadcast=request.is_broadcast
+        )
         try:
-            made = await self._planned(request, turn)
+            made = await self._planned(request, turn, reader)
         except UnsoundPlan as error:
+            if question := reader.question():
+                return PlanProposal(NOBODY, question=question)
             return _standard(request, turn, str(error))
         plan = with_question(made.plan, request.goal, made.sealed)
         whole = with_coder(plan, request.goal, request.roles)
@@ -89,15 +120,12 @@ class Manager(Agent):
         turn.emit(FellBack("plan", reason))
         return PlanProposal(whole, (*made.reasons, reason))
 
-    async def _planned(self, request: PlanRequest, turn: Turn) -> MendedPlan:
+    async def _planned(self, request: PlanRequest, turn: Turn, reader: PlanReader) -> MendedPlan:
         """Return the model's plan, made sound; raises UnsoundPlan where there is none.
 
         Where a part of it is sealed already, by this call or by an earlier owner of the task, and
         the rest can't be read, the model is asked once for the rest.
         """
-        reader = PlanReader(
-            request.roles, request.goal, request.sealed, is_broadcast=request.is_broadcast
-        )
         if not request.sealed:
             made = await self._written_plan(request, turn, reader)
             if not (made.breaks_off and made.sealed):
@@ -151,6 +179,7 @@ class Manager(Agent):
         schema: Mapping[str, object],
         reader: PlanReader,
     ) -> None:
+        end = _PlanEnd(reader, turn)
         await self.think(
             turn,
             system,
@@ -158,7 +187,8 @@ class Manager(Agent):
             wants_json=True,
             json_schema=schema,
             tokens_max=PLAN_TOKENS_MAX,
-            is_enough=_PlanEnd(reader, turn),
+            is_enough=end,
+            commitment=end.commitment,
         )
 
     @handles(ComposeRequest)
@@ -169,8 +199,16 @@ class Manager(Agent):
             ClusterError: all steps failed; it is the error of the first one.
             DeadlinePassed: a step was late, and the others brought nothing.
         """
+        if not request.plan.steps and (said := await self._at_once(request, turn)):
+            return said
         outcomes = outcomes_of(request)
-        if outcomes.is_empty:
+        if request.lacks:
+            reason = (
+                f"The answer is put together from what was done: the task has used {request.lacks}."
+            )
+            turn.emit(FellBack("answer", reason))
+            answer = floor(outcomes, reason)
+        elif outcomes.is_empty:
             _check_time(request)
             answer = floor(outcomes)
         else:
@@ -178,6 +216,17 @@ class Manager(Agent):
         missing = _missing_program(request, outcomes)
         degraded = tuple(dict.fromkeys((*answer.degraded, *missing)))
         return replace(answer, degraded=degraded)
+
+    async def _at_once(self, request: ComposeRequest, turn: Turn) -> Answer | None:
+        """Return the answer to a goal that no agent works on; None where it is written as usual."""
+        routes = self.parts.routes
+        if routes is not None and (said := await routes.answer(request.route, request.goal, turn)):
+            return said
+        if request.route != CHAT or request.lacks:
+            return None
+        return Answer(
+            await self.think(turn, MANAGER_CHAT, request.goal, tokens_max=CHAT_TOKENS_MAX)
+        )
 
     async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
         draft = AnswerDraft(
@@ -216,6 +265,7 @@ class Manager(Agent):
             answer_prompt(request.goal, results_text(outcomes), failures),
             tokens_max=ANSWER_TOKENS_MAX,
             is_enough=writing,
+            commitment=writing.commitment,
         )
 
     @handles(VerifyRequest)
@@ -267,6 +317,8 @@ class _PlanEnd:
     def __init__(self, reader: PlanReader, turn: Turn) -> None:
         self._reader = reader
         self._turn = turn
+        self.commitment = Commitment()
+        """Made with the first step that is sealed, which may run at once."""
 
     def __call__(self, piece: str) -> bool:
         """Take the next piece of text."""
@@ -280,6 +332,7 @@ class _PlanEnd:
     def settle(self) -> None:
         """Emit what is sealed by the text so far, which is no reasoning."""
         for step in self._reader.seal():
+            self.commitment.make()
             self._turn.emit(StepPlanned(step))
 
 

@@ -3,7 +3,7 @@
 `INTENTS=FILE` scores the default intents on any JSON list of `[text, intent]`. CLINC150's small set
 (`../shared/data` beside the checkout) measures the classifier itself: trained on `train`,
 calibrated by `val` and `oos_val`, with the threshold that they ask for, and asked `test` and
-`oos_test`. Without the data a figure is 'not run'.
+`oos_test`. Without the data a figure is 'not run'. Easy goals are answered by a whole cluster.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from agents.routing.classifier import Classifier, Guess, Validation
 from agents.routing.default_router import DefaultRouter
 from agents.routing.intents import default_intents
+from benchmarks import easy_goals
 from benchmarks.evidence_claims import SHARED_DATA
 from benchmarks.harness import (
     Figure,
@@ -78,6 +79,7 @@ def run(
     warm_s = time.perf_counter() - began
     figures = _time_figures(router, _QUICK_ROUNDS if is_quick else _ROUNDS)
     figures.append(Figure("router.warm_s", warm_s, "s", n=1, note="the default intents, aside"))
+    figures += easy_goals.figures(is_quick=is_quick)
     figures += _intent_figures(router, intents, is_verbose=is_verbose)
     return figures + _clinc_figures(embedder, is_quick=is_quick)
 

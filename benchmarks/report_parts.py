@@ -96,6 +96,7 @@ def build_agent(
     knowledge: Knowledge,
     sandbox: SandboxSettings,
     answer: AnswerSettings,
+    **others: Any,
 ) -> Agent:
     """Return a new agent of the class that ``module:Class`` names."""
     agent = factory.build_agent(
@@ -105,6 +106,7 @@ def build_agent(
         knowledge=NotedKnowledge(knowledge),
         sandbox=sandbox,
         answer=answer,
+        **others,
     )
     agent.parts = replace(agent.parts, sandbox=NotedSandbox(agent.parts.sandbox))
     for name in ("handle", "prepare"):

@@ -11,6 +11,7 @@ import re
 from types import TracebackType
 from typing import Protocol, Self
 
+from agents.models.port import Commitment
 from cluster.kernel.events import Thought
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer
@@ -58,6 +59,8 @@ class AnswerWriting:
         self._is_stopped = False
         """Whether a sentence may have ended that was not looked at."""
         self._since_stop = 0
+        self.commitment = Commitment()
+        """Made with the first sentence that is shown: it stays in the answer."""
         self._looking: asyncio.Task[None] | None = None
         self._is_behind = False
 
@@ -120,4 +123,5 @@ class AnswerWriting:
             text = "".join(self._pieces)
             new = await asyncio.to_thread(self._draft.read, text, is_shown=self._is_shown)
             if new:
+                self.commitment.make()
                 self._turn.emit(Thought(new, is_final=True))

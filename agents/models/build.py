@@ -1,20 +1,26 @@
 """The model that an agent asks, made of the settings: the adapters, and the policies around them.
 
 Called by `agents.factory`. From the inside out: the endpoint's client, how many calls it takes at
-once, what they cost; around all of them, who answers where one can't.
+once, whether it is left alone for a while, what it costs; then a tier's replicas, measured and
+hedged; around all of them, which tier answers where one can't.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fallback import FallbackModel, Rung
+from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
 from agents.models.port import Model
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelEntry, ModelSettings, ModelTier
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from cluster.kernel.tail.hedger import HedgeRules
 
 
 class Adapter(Protocol):
@@ -25,13 +31,31 @@ class Adapter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """What an agent asks, and what is learned of the endpoints behind it."""
+
+    model: Model
+    speeds: Mapping[str, EndpointSpeed]
+    """By the names of the endpoints and their models."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Single:
+    name: str
+    settings: ModelSettings
+    tier: ModelTier
+    model: Model
+    speed: EndpointSpeed = field(default_factory=EndpointSpeed)
+
+
 def model_of(
     main: ModelSettings,
     api_key: str,
     others: Mapping[str, ModelEntry],
     keys: Mapping[str, str],
     adapter: Adapter,
-) -> Model:
+) -> BuiltModel:
     """Return the model of the settings.
 
     Args:
@@ -44,14 +68,20 @@ def model_of(
     Raises:
         UsageError: a URI or a key is wrong.
     """
-    own = _single(main, api_key, adapter)
-    if not others:
-        return own
-    further = [
-        Rung(name, entry.tier, _single(entry, keys.get(name, ""), adapter), entry.tokens_max)
+    singles = [_Single("[model]", main, tier_of(main), _adapted(main, api_key, adapter))]
+    singles += [
+        _Single(name, entry, entry.tier, _adapted(entry, keys.get(name, ""), adapter))
         for name, entry in others.items()
     ]
-    return FallbackModel([Rung("[model]", tier_of(main), own), *further], falls_back=main.fallback)
+    rungs = [
+        _rung([single for single in singles if single.tier == tier], is_hedging=main.hedge)
+        for tier in dict.fromkeys(single.tier for single in singles)
+    ]
+    model = rungs[0].model
+    if len(rungs) > 1:
+        model = FallbackModel(rungs, falls_back=main.fallback)
+    speeds = {f"{each.settings.base_url} {each.settings.uri}": each.speed for each in singles}
+    return BuiltModel(model, speeds)
 
 
 def tier_of(main: ModelSettings) -> ModelTier:
@@ -59,10 +89,27 @@ def tier_of(main: ModelSettings) -> ModelTier:
     return "local" if ModelUri.parse(main.uri).is_local else "deep"
 
 
-def _single(settings: ModelSettings, api_key: str, adapter: Adapter) -> Model:
+def _rung(replicas: Sequence[_Single], *, is_hedging: bool) -> Rung:
+    """Return the models of one tier as one.
+
+    A model that runs here is asked once: a second request would only take the first one's time.
+    """
+    is_local = replicas[0].tier == "local"
+    rules = HedgeRules() if is_hedging and not is_local else HedgeRules(attempts_max=1)
+    speeds = [each.speed for each in replicas]
+    model: Model = HedgedModel([each.model for each in replicas], speeds, rules)
+    bounds = [each.settings.tokens_max for each in replicas if each.settings.tokens_max]
+    name = " and ".join(each.name for each in replicas)
+    return Rung(name, replicas[0].tier, model, min(bounds, default=None))
+
+
+def _adapted(settings: ModelSettings, api_key: str, adapter: Adapter) -> Model:
+    """Return one endpoint's model with the policies that are its own."""
     model = adapter(settings.uri, base_url=settings.base_url, api_key=api_key)
     if settings.calls_max is not None:
         model = LimitedModel(model, settings.calls_max)
+    if settings.breaker:
+        model = BreakerModel(model)
     if settings.price_prompt or settings.price_completion:
         prices = settings.price_prompt or 0.0, settings.price_completion or 0.0
         model = PricedModel(model, *prices)

@@ -17,7 +17,7 @@ from agents.models.reasoning import InlineReasoning, ReplyPart
 from agents.models.reply import RUN_ON_MAX, IsEnough, Reply
 from agents.models.tails import TurnTails
 from cluster.kernel.errors import DeadlinePassed, ModelError
-from cluster.kernel.events import FellBack, Hedged, Thought
+from cluster.kernel.events import MODEL, FellBack, Hedged, Thought
 from cluster.kernel.time_shares import CALL_GRACE_SHARE, CALL_LATE_SHARE
 from cluster.kernel.turn import Turn
 
@@ -187,9 +187,9 @@ class Thinking:
         """Tell what a policy has done, and count what it has cost and saved."""
         self._bill.note(note)
         if note.deed is Deed.HEDGED:
-            self._turn.emit(Hedged("model", note.after_s, note.reason))
+            self._turn.emit(Hedged(MODEL, note.after_s, note.reason))
         elif note.deed is Deed.FELL_BACK:
-            self._turn.emit(FellBack("model", note.reason))
+            self._turn.emit(FellBack(MODEL, note.reason))
 
     def _restart(self, restarted: Restarted) -> None:
         """Forget all that was said: nothing of two attempts is ever joined."""
@@ -197,7 +197,7 @@ class Thinking:
         self._reply.forget()
         self._inline = InlineReasoning()
         self._loops = LoopWatch()
-        self._turn.emit(FellBack("model", restarted.reason))
+        self._turn.emit(FellBack(MODEL, restarted.reason))
 
     def _read_delta(self, delta: Delta) -> None:
         self._bill.deltas += 1

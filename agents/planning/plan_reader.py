@@ -105,6 +105,10 @@ class PlanReader:
         made = drafting.mended()
         return broken_off(made) if is_cut else made
 
+    def question(self) -> str:
+        """Return what the text asks the user in place of a plan; empty where it asks nothing."""
+        return "" if self._drafting.drafts else self._text.question()
+
     def _read(self) -> tuple[Drafting, bool]:
         """Return all that was drafted, and whether the text breaks off."""
         if self._text.is_whole:

@@ -17,6 +17,9 @@ from agents.planning.lenient_json import Unreadable, read_json
 from agents.planning.workflow import STEPS_MAX
 
 TEXT_LENGTH_MAX = 65_536
+CLARIFY = "clarify"
+"""The key of a question to the user, in place of a plan."""
+QUESTION_LENGTH_MAX = 500
 DRAFTS_MAX = 2 * STEPS_MAX
 """Steps that are read at most."""
 
@@ -96,6 +99,19 @@ class PlanText:
     def begins_a_plan(self) -> bool:
         """Whether a plan has begun that can be read as it comes."""
         return self._is_strict and self._json is not None
+
+    def question(self) -> str:
+        """Return what a text that has no plan asks the user; empty where it asks nothing."""
+        text = "".join(self._pieces)[:TEXT_LENGTH_MAX]
+        start = _LENIENT_START.search(text)
+        if start is None or self._drafts:
+            return ""
+        try:
+            value = read_json(text, start.start()).value
+        except Unreadable:
+            return ""
+        asked = value.get(CLARIFY) if isinstance(value, Mapping) else None
+        return " ".join(asked.split())[:QUESTION_LENGTH_MAX] if isinstance(asked, str) else ""
 
     def drafts(self) -> tuple[tuple[Draft, ...], bool]:
         """Return all drafts of the text so far, and whether it breaks off after them."""

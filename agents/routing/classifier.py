@@ -81,7 +81,7 @@ class Classifier:
         names = sorted(examples)
         utterances = [text for name in names for text in examples[name]]
         labels = np.repeat(np.arange(len(names)), [len(examples[name]) for name in names])
-        features = Features(embed, utterances)
+        features = Features.of(embed, utterances)
         rows = features.matrix(utterances)
         targets = np.eye(len(names), dtype=np.float32)[labels]
         weights = trained(rows, targets, how)

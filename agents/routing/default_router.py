@@ -1,7 +1,8 @@
 """The router of the default intents, and of users' own: trained aside, asked at once.
 
-Made by whoever starts a Manager, which calls `warm` when it starts. Until the classifier is
-trained, some seconds of CPU, each decision is the team's: no task waits for a training.
+Made by `agents.factory` for a Manager, which calls `warm` when it starts. That of the default
+intents ships; with users' own it is trained once, some seconds of CPU, and kept. Until it is there
+each decision is the team's: no task waits for a training.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.routing.intents import Intent, default_intents
 from cluster.kernel.routing import TEAM, Decision
+from cluster.user_folders import user_folder
 
 if TYPE_CHECKING:  # numpy loads in the side thread
     from agents.routing.classifier import Classifier
@@ -29,6 +32,7 @@ class DefaultRouter:
         own: Sequence[Intent] = (),
         *,
         intents: Callable[[], Sequence[Intent]] = default_intents,
+        folder: Path | None = None,
     ) -> None:
         """Prepare, and read nothing yet.
 
@@ -36,10 +40,12 @@ class DefaultRouter:
             embed: makes vectors on the caller's thread.
             own: intents of the user, which may replace default ones of the same name.
             intents: the default ones, read when it warms up.
+            folder: where what was trained is kept; in the user's cache, unless told.
         """
         self._embed = embed
         self._own = own
         self._intents = intents
+        self._folder = folder or user_folder("XDG_CACHE_HOME", ".cache") / "router"
         self._lock = threading.Lock()
         self._warming: Future[None] | None = None
         self._classifier: Classifier | None = None
@@ -66,11 +72,20 @@ class DefaultRouter:
 
     def _train(self, done: Future[None]) -> None:
         try:
+            from agents.routing import kept
             from agents.routing.classifier import Classifier
+            from cluster.memory.knowledge.embedder import WordLlamaEmbedder
 
             intents = {intent.name: intent for intent in (*self._intents(), *self._own)}
             examples = {name: intent.utterances for name, intent in intents.items()}
-            classifier = Classifier.train(examples, self._embed).routed([*intents.values()])
+            wanted = kept.digest(examples, WordLlamaEmbedder.name)
+            known = kept.shipped(wanted, self._embed) or kept.load(
+                self._folder, wanted, self._embed
+            )
+            if known is None:
+                known = Classifier.train(examples, self._embed)
+                kept.save(self._folder, wanted, known)
+            classifier = known.routed([*intents.values()])
             classifier.decide("warm")  # imports and caches, before anybody waits for them
             self._classifier = classifier
         except Exception as error:  # noqa: BLE001 - told to whoever asks; the team works on

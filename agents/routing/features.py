@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Self
 from zlib import crc32
 
 import numpy as np
@@ -54,14 +55,19 @@ def tokens(text: str) -> list[str]:
 class Features:
     """Turns utterances into rows, weighted by how rare an n-gram is in what was trained on."""
 
-    def __init__(self, embed: Embed, utterances: Sequence[str]) -> None:
+    def __init__(self, embed: Embed, rarity: Matrix) -> None:
         self._embed = embed
+        self.rarity = rarity
+        """float32[words or pieces, BUCKETS]: the inverse document frequency of each bucket."""
+
+    @classmethod
+    def of(cls, embed: Embed, utterances: Sequence[str]) -> Self:
+        """Return those of what is trained on."""
         seen = np.zeros((2, BUCKETS), dtype=np.float32)
         for text in utterances:
             for block, hashes in enumerate(_grams(text)):
                 seen[block, list(_counts(hashes))] += 1
-        self._rarity: Matrix = np.log((1 + len(utterances)) / (1 + seen)) + np.float32(1)
-        """float32[words or pieces, BUCKETS]: the inverse document frequency of each bucket."""
+        return cls(embed, np.log((1 + len(utterances)) / (1 + seen)) + np.float32(1))
 
     def matrix(self, utterances: Sequence[str]) -> Matrix:
         """Return float32[utterances, features]: the n-grams, the vector, and a constant 1."""
@@ -90,7 +96,7 @@ class Features:
         return self._embed([text[:CHARS_MAX] for text in utterances])
 
     def _blocks(self, text: str) -> Iterator[tuple[Columns, Values]]:
-        for hashes, rarity in zip(_grams(text), self._rarity, strict=True):
+        for hashes, rarity in zip(_grams(text), self.rarity, strict=True):
             counts = _counts(hashes)
             columns = np.fromiter(counts.keys(), dtype=np.intp, count=len(counts))
             values = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))

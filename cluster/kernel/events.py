@@ -7,7 +7,7 @@ Agents emit an `AgentDetail` with `Turn.emit`; the task's owner states the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final, TypeGuard
 
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import DocumentChange, Saw
@@ -23,6 +23,9 @@ from cluster.kernel.vocabulary import (
     Step,
     Support,
 )
+
+MODEL: Final = "model"
+"""What has fallen back, or was hedged, where it was a call of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,11 @@ class FellBack:
     kind: ClassVar[str] = "fell_back"
     what: str
     reason: str
+
+
+def is_model_fallback(detail: object) -> TypeGuard[FellBack]:
+    """Say whether another model has answered than was asked; the answer tells it then."""
+    return isinstance(detail, FellBack) and detail.what == MODEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, get_args
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import UsageError
-from cluster.kernel.events import AgentDetail, StepPlanned
+from cluster.kernel.events import AgentDetail, Routed, StepPlanned
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import Reads
 
@@ -138,12 +138,12 @@ class Turn(Protocol):
         """
         ...
 
-    def emit(self, detail: AgentDetail | StepPlanned) -> None:
+    def emit(self, detail: AgentDetail | StepPlanned | Routed) -> None:
         """Tell the task's owner, and through it the user, what just happened. Never waits.
 
         Raises:
-            UsageError: the detail is a fact of the task, which only its owner may state: so is
-                `StepPlanned`, but for the Manager while it plans.
+            UsageError: the detail is a fact of the task, which only its owner may state: so are
+                `StepPlanned` and `Routed`, but for the Manager while it plans.
         """
         ...
 

@@ -219,6 +219,8 @@ class Assignment:
     """Steps that it needs too, and that have not ended yet: it is done with what is there."""
     priority: float = 0.0
     """Seconds of work that hang on it, its own included: of what waits, the most comes first."""
+    effort: str = ""
+    """How deep the goal is worked on, an `Effort` of `kernel.routing`; empty where nobody said."""
 
     @property
     def turn_step(self) -> StepId:
@@ -276,6 +278,12 @@ class ComposeRequest:
     goal: str
     plan: Plan
     results: tuple[StepResult, ...]
+    route: str = ""
+    """Who answers a goal that had no step; empty for the results and a model."""
+    effort: str = ""
+    """As `Assignment.effort`."""
+    lacks: str = ""
+    """What the task has used up, so that no model may be asked any more."""
 
 
 @dataclass(frozen=True, slots=True)

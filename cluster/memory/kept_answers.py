@@ -20,6 +20,7 @@ from cluster.wire.messages import PACKAGE, MessageCodec
 KEPT_S = 7 * 24 * 3600.0
 BYTES_MAX = 256 * 1024
 """Of one answer; a longer one isn't kept."""
+_PREFIX = "answer/"
 _EVENT = PACKAGE + Event.__name__
 
 
@@ -61,12 +62,11 @@ class KeptAnswers(Protocol):
 
 
 class StoredAnswers:
-    """Keeps them in the central store, for a week, for all Managers of a scope."""
+    """Keeps them in the central store, for a week, for all clusters that share its documents."""
 
-    def __init__(self, store: Store, codec: MessageCodec, scope: str) -> None:
+    def __init__(self, store: Store, codec: MessageCodec) -> None:
         self._store = store
         self._codec = codec
-        self._prefix = f"answer/{scope}/"
 
     async def keep(self, question: Question, kept: KeptAnswer) -> None:
         """Keep an answer in place of an older one.
@@ -77,7 +77,7 @@ class StoredAnswers:
         event = Event(kept.at_wall_s, NO_TASK, AgentId(""), StepId(""), Answered(kept.answer))
         _, body = self._codec.encode(event)
         if len(body) <= BYTES_MAX:
-            await self._store.put_many({self._prefix + question.key: body}, KEPT_S)
+            await self._store.put_many({_PREFIX + question.key: body}, KEPT_S)
 
     async def find(self, question: Question) -> KeptAnswer | None:
         """Return the answer that was kept, if there is one.
@@ -86,7 +86,7 @@ class StoredAnswers:
             StoreUnavailable: the store can't be reached.
             WireError: what is there is none of ours.
         """
-        [body] = await self._store.get_many([self._prefix + question.key])
+        [body] = await self._store.get_many([_PREFIX + question.key])
         event = self._codec.decode(_EVENT, body) if body else None
         if not (isinstance(event, Event) and isinstance(event.detail, Answered)):
             return None

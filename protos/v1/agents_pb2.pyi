@@ -210,7 +210,7 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority", "effort")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,7 @@ class Assignment(_message.Message):
     REDO_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
@@ -227,7 +228,8 @@ class Assignment(_message.Message):
     redo: int
     missing: _containers.RepeatedScalarFieldContainer[str]
     priority: float
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ...) -> None: ...
+    effort: str
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ..., effort: _Optional[str] = ...) -> None: ...
 
 class Prepare(_message.Message):
     __slots__ = ("step", "instruction", "goal", "collection", "needs")

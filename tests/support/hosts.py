@@ -11,6 +11,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.kernel.state.own_policies import FindFunction, Policies
+from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.journal.local import LocalJournal
@@ -22,6 +23,7 @@ from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans
+from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
@@ -61,10 +63,12 @@ class MemoryCluster:
         lease_s: float = LEASE_S,
         techniques: Techniques | None = None,
         calls_max: Mapping[str, int] | None = None,
+        answers: AnswersOfBefore | None = None,
     ) -> None:
         self._lease_s = lease_s
         self._techniques = techniques
         self._calls_max = calls_max
+        self._answers = answers
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
@@ -118,6 +122,7 @@ class MemoryCluster:
                 freshness=StoreFreshness(self.shared[agent], self.namespaces),
                 techniques=self._techniques,
                 calls_max=self._calls_max,
+                answers=self._answers,
             )
             self.engines[agent] = engine
             return engine
@@ -158,6 +163,7 @@ class MemoryCluster:
         why_over: WhyOver | None = None,
         coherence: Coherence = Coherence.CHAINED,
         workflow: Plan | None = None,
+        budget: Budget = NO_BUDGET,
     ) -> SubmittedTask:
         """Submit a goal through a driver of its own."""
         driver = Driver(
@@ -175,6 +181,7 @@ class MemoryCluster:
             timeout_s=timeout_s,
             coherence=coherence,
             workflow=workflow,
+            budget=budget,
         )
 
     async def abort_drivers(self) -> None:

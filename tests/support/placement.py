@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.actor.host_spec import HostSpec
@@ -102,6 +103,9 @@ class EchoAgent:
 
     def decides(self) -> tuple[str, ...]:
         return ()
+
+    def speeds(self) -> Mapping[str, EndpointSpeed]:
+        return {}
 
     async def warm(self) -> None:
         """Nothing is loaded late."""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.events import AgentDetail, FellBack, StepPlanned, Thought
+from cluster.kernel.events import AgentDetail, FellBack, Routed, StepPlanned, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import Reads
 from cluster.kernel.vocabulary import Step
@@ -25,7 +25,7 @@ class RecordingTurn:
         self.deadline = Deadline(remaining_s)
         self.traceparent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
         self.reads = Reads()
-        self.emitted: list[AgentDetail | StepPlanned] = []
+        self.emitted: list[AgentDetail | StepPlanned | Routed] = []
         self.now = 0.0
         self.ready: object = None
         """What the agent has prepared."""
@@ -37,7 +37,7 @@ class RecordingTurn:
         ready, self.ready = self.ready, None
         return ready
 
-    def emit(self, detail: AgentDetail | StepPlanned) -> None:
+    def emit(self, detail: AgentDetail | StepPlanned | Routed) -> None:
         self.emitted.append(detail)
 
     def state(

@@ -23,6 +23,8 @@ class BreakerModel:
         self._model = model
         self._clock = clock or SystemClock()
         self._breaker = Breaker()
+        self._why = ""
+        """What the last failure was."""
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Stream as the model does.
@@ -41,6 +43,7 @@ class BreakerModel:
                     yield item
         except ModelError as error:
             outcome = CallOutcome.UNTOLD if error.is_askers_fault else CallOutcome.FAILED
+            self._why = str(error).rstrip(".")
             retry_after_s = error.retry_after_s
             raise
         finally:
@@ -62,7 +65,7 @@ class BreakerModel:
         since, until = (self._wall_time(at - now) for at in (breaker.since, now + left_s))
         return ModelError(
             f"the model's endpoint has failed {failures} since {since}"
-            f" and isn't asked again before {until}",
+            f" and isn't asked again before {until}: {self._why}",
             left_s,
         )
 

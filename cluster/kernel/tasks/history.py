@@ -88,6 +88,8 @@ class TaskHistory:
 
     submitted: Submitted | None = None
     plan: PlanReady | None = None
+    routed: Routed | None = None
+    """Who was to work on the goal, the last time that this was decided."""
     terminal: Event | None = None
     length: int = 0
     """Events in the journal."""
@@ -127,14 +129,9 @@ class TaskHistory:
                 record.degraded = finished.degraded
             case StepStale(redo=redo):
                 self._steps[event.step].redo = redo
-            case (
-                StateMerged()
-                | StateConflicted()
-                | Routed()
-                | Speculated()
-                | Adopted()
-                | Discarded()
-            ):
+            case Routed() as routed:
+                self.routed = routed
+            case StateMerged() | StateConflicted() | Speculated() | Adopted() | Discarded():
                 pass  # nothing follows from it here
             case UnknownDetail():
                 pass  # whoever wrote it does what follows from it
@@ -245,6 +242,11 @@ class TaskHistory:
         """The steps that somebody was asked for, or that have ended: no plan may change them."""
         records = self._steps.values()
         return tuple([each.step for each in records if each.attempts or each.result is not None])
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Say whether nothing is left to be done before an answer, or nothing was ever begun."""
+        return self._is_plan_done if self.plan is not None else not self._steps
 
     def missing(self, step: Step) -> tuple[StepId, ...]:
         """Return the steps that a step needs and that have not ended."""

@@ -16,15 +16,24 @@ from typing import Any, Protocol
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import UsageError
-from cluster.kernel.ids import AgentId, role_of
+from cluster.kernel.ids import AgentId, agent_id, role_of
 from cluster.kernel.roles import MANAGER
-from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
+from cluster.kernel.sections import (
+    AnswerSettings,
+    ModelEntry,
+    ModelSettings,
+    RouterSettings,
+    SandboxSettings,
+)
 from cluster.kernel.state.own_policies import Policies
+from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.turn import Turn
 from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.cache.segments import segments_folder
 from cluster.memory.directory import scope_of
+from cluster.memory.endpoint_speeds import StoredSpeeds
 from cluster.memory.journal.redis import RedisJournal
+from cluster.memory.kept_answers import StoredAnswers
 from cluster.memory.knowledge.names import LEARNED
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.state.host.documents import Documents
@@ -36,6 +45,7 @@ from cluster.placement.actor.own_modules import OwnModules
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.observers.spans import Spans, open_spans
+from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
@@ -47,6 +57,7 @@ from cluster.wire.messages import MessageCodec
 
 _log = logging.getLogger(__name__)
 
+SPEEDS_KEPT_EVERY_S = 60.0
 REFUSALS = 256
 """Turns a Manager may have beyond its tasks: those that refuse, replay or acknowledge one."""
 
@@ -72,6 +83,10 @@ class BuiltAgent(Protocol):
         """Return the topics that wake it."""
         ...
 
+    def speeds(self) -> Mapping[str, EndpointSpeed]:
+        """Return what it knows of model endpoints."""
+        ...
+
     async def warm(self) -> None:
         """Do what its first turn would have to wait for."""
         ...
@@ -90,29 +105,40 @@ class AgentHost:
         agent: BuiltAgent,
         knowledge: KnowledgeCache,
         store: RedisStore,
+        *,
         spans: Spans | None,
+        speeds: StoredSpeeds,
     ) -> None:
         self.host = host
+        self._speeds = speeds
         self._spans = spans
         self._agent = agent
         self._knowledge = knowledge
         self._store = store
         self._warming: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
         """Register and listen; return the address. What turns need is loaded from then on."""
         address = await self.host.start()
         self._warming = asyncio.ensure_future(self._warm())
+        self._keeping = asyncio.ensure_future(self._keep_speeds())
         return address
 
     async def _warm(self) -> None:
         """Do what the first turns would have to wait for; they may come in the midst of it."""
-        warmed = [self._agent.warm()]
+        warmed = [self._agent.warm(), self._speeds.load(self._agent.speeds())]
         if role_of(self.host.profile.agent) != MANAGER:
             warmed.append(self._knowledge.warm(LEARNED))
         for error in await asyncio.gather(*warmed, return_exceptions=True):
             if isinstance(error, Exception):
                 _log.info("%s is not all warm: %s", self.host.profile.agent, error)
+
+    async def _keep_speeds(self) -> None:
+        """Keep what is known of model endpoints, now and then: a process may be killed."""
+        while True:
+            await asyncio.sleep(SPEEDS_KEPT_EVERY_S)
+            await self._speeds.save(self._agent.speeds())
 
     async def end_tasks(self, reason: str) -> None:
         """Cancel the tasks it owns."""
@@ -124,9 +150,10 @@ class AgentHost:
 
     async def stop(self) -> None:
         """Drain and close."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        aside = [work for work in (self._warming, self._keeping) if work is not None]
+        for work in aside:
+            work.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
         if self.host.is_fenced.is_set():
             await self.host.abort()  # what it has not done is the newer incarnation's to do
         else:
@@ -135,6 +162,7 @@ class AgentHost:
             await self._spans.close()
         await self._agent.close()
         await self._knowledge.close()
+        await self._speeds.save(self._agent.speeds())
         await self._store.close()
 
 
@@ -152,6 +180,7 @@ class BuildAgent(Protocol):
         answer: AnswerSettings,
         models: Mapping[str, ModelEntry],
         model_keys: Mapping[str, str],
+        router: RouterSettings,
     ) -> BuiltAgent:
         """Return a new agent of the class that ``module:Class`` names."""
         ...
@@ -168,7 +197,8 @@ async def open_host(spec: HostSpec) -> AgentHost:
     settings = await asyncio.to_thread(from_public_json, spec.settings_json)
     secrets = await asyncio.to_thread(Secrets.read_secrets, spec.secrets_path)
     role = settings.agents[role_of(spec.agent)]
-    OwnModules((role.class_path, settings.parts.factory), settings.python_path).install()
+    own = (role.class_path, settings.parts.factory, *settings.router.functions)
+    OwnModules(own, settings.python_path).install()
     store = await RedisStore.connect(secrets.redis_url)
     try:
         namespaces = RedisNamespaces(store)
@@ -187,6 +217,7 @@ async def open_host(spec: HostSpec) -> AgentHost:
             answer=settings.answer,
             models=settings.models,
             model_keys=secrets.model_keys,
+            router=settings.router,
         )
     except BaseException:
         await store.close()
@@ -195,7 +226,13 @@ async def open_host(spec: HostSpec) -> AgentHost:
     host = _build_host(
         spec.agent, settings, secrets, agent, store, spans=spans, knowledge=knowledge
     )
-    return AgentHost(host, agent, knowledge, store, spans)
+    names = [
+        agent_id(name, number)
+        for name, each in settings.agents.items()
+        for number in range(each.replicas)
+    ]
+    speeds = StoredSpeeds(store, spec.agent, names)
+    return AgentHost(host, agent, knowledge, store, spans=spans, speeds=speeds)
 
 
 def _build_host(
@@ -240,6 +277,7 @@ def _build_host(
             tasks_max=concurrency,
             freshness=StoreFreshness(documents, RedisNamespaces(store)),
             techniques=Techniques(settings.task.stream_plan, settings.task.prepare),
+            answers=_answers(settings, store, codec),
             calls_max=settings.role_calls_max,
         )
 
@@ -255,6 +293,13 @@ def _build_host(
         knowledge=knowledge.statistics,
         documents=documents,
     )
+
+
+def _answers(settings: Settings, store: RedisStore, codec: MessageCodec) -> AnswersOfBefore | None:
+    if not settings.answer.keep:
+        return None
+    model = f"{settings.model.uri} {settings.model.base_url}"
+    return AnswersOfBefore(StoredAnswers(store, codec), model)
 
 
 def own_policies(settings: Settings) -> Policies:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from cluster.kernel.clock import Clock, Deadline
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import DeadlinePassed
-from cluster.kernel.events import StepPlanned
+from cluster.kernel.events import Routed, StepPlanned
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks.durations import Durations
 from cluster.kernel.tasks.lookahead import Limits
 from cluster.kernel.turn import agent_detail
-from cluster.kernel.vocabulary import Step
 from cluster.memory.directory import Directory
 from cluster.memory.state.host.attempt import EditAttempt
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.sharing.sharing_turn import SharingTurn
+from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.freshness import Freshness
 
 
@@ -70,6 +70,8 @@ class TaskContext:
     """Knows whether what a result was made from has changed; None where nothing can."""
     experience: Experience = field(default_factory=Experience)
     techniques: Techniques = field(default_factory=Techniques)
+    answers: AnswersOfBefore | None = None
+    """Of the same questions; None where none are kept."""
     calls_max: Limits = field(default_factory=dict)
     """Of each role whose model is limited, how many calls its agents have under way at once."""
 
@@ -123,8 +125,8 @@ class OwnTurn(SharingTurn):
     step: StepId
     deadline: Deadline
     on_emit: Callable[[object], None]
-    on_planned: Callable[[Step], None] | None = None
-    """Told of each step of the plan; None where the turn isn't the one that plans."""
+    on_planning: Callable[[StepPlanned | Routed], None] | None = None
+    """Told where the goal goes, and of each step; None where the turn isn't the one that plans."""
 
     @property
     def task(self) -> TaskId:
@@ -158,8 +160,8 @@ class OwnTurn(SharingTurn):
         Raises:
             UsageError: an agent may not say that.
         """
-        if isinstance(detail, StepPlanned) and self.on_planned is not None:
-            self.on_planned(detail.planned)
+        if isinstance(detail, StepPlanned | Routed) and self.on_planning is not None:
+            self.on_planning(detail)
         else:
             self.on_emit(agent_detail(self.agent, detail))
 

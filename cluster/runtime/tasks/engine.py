@@ -31,6 +31,7 @@ from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
 from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Journal, OpenTask
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.context import Experience, TaskContext, Techniques, Trace
 from cluster.runtime.tasks.freshness import Freshness
@@ -71,6 +72,7 @@ class TaskEngine:
         freshness: Freshness | None = None,
         techniques: Techniques | None = None,
         calls_max: Limits | None = None,
+        answers: AnswersOfBefore | None = None,
     ) -> None:
         """With ``calls_max`` the model calls that each role's agents have under way at once."""
         self.statistics = EngineStatistics()
@@ -92,6 +94,7 @@ class TaskEngine:
             experience=self._experience,
             techniques=techniques or Techniques(),
             calls_max=calls_max or {},
+            answers=answers,
         )
         self._claimant = Claimant(sender, journal, self.statistics)
         self._runs: dict[TaskId, TaskRun] = {}

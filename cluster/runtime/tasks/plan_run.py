@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from cluster.kernel.errors import AgentFailed
-from cluster.kernel.events import PlanReady, Spent, StepPlanned
+from cluster.kernel.events import PlanReady, Routed, Spent, StepPlanned, is_model_fallback
 from cluster.kernel.ids import PLAN_STEP, StepId
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.spending import spent_too
@@ -27,6 +27,14 @@ _log = logging.getLogger(__name__)
 Propose = Callable[[PlanRequest, "PlanRun"], Awaitable[PlanProposal]]
 """Has the Manager plan; the run is told what it says meanwhile."""
 DoStepThen = Callable[[DoStep, Callable[[], None]], Awaitable[None]]
+
+
+class Unclear(Exception):
+    """The goal can't be planned as it is, and the user is asked."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(question)
+        self.question = question
 
 
 class PlanRun:
@@ -62,6 +70,8 @@ class PlanRun:
         self._begun: dict[StepId, Step] = {}
         """What is being done, or was, in this term; the history may not have it yet."""
         self._spent = Usage()
+        self._fell_back: list[str] = []
+        """What is to be said of models that could not plan."""
         self._group = asyncio.TaskGroup()
 
     async def run(self, roles: tuple[Role, ...]) -> None:
@@ -69,6 +79,7 @@ class PlanRun:
 
         Raises:
             ClusterError: the goal can't be planned, or the task has another owner.
+            Unclear: the user has to be asked.
         """
         history = self._story.ahead
         self._planned = {step.id for step in history.sealed}
@@ -109,13 +120,22 @@ class PlanRun:
             is_broadcast=submitted.coherence is Coherence.BROADCAST,
         )
         proposal = await self._propose(request, self)
+        if proposal.question and not self._planned:
+            raise Unclear(proposal.question)
         begun = {step.id: step for step in history.begun} | self._begun
         plan = proposal.plan.with_begun(begun.values())
         if not plan.is_sound:
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
-        return plan, proposal.degraded
+        return plan, (*dict.fromkeys(self._fell_back), *proposal.degraded)
 
-    def on_planned(self, step: Step) -> None:
+    def on_planning(self, detail: StepPlanned | Routed) -> None:
+        """Journal what the Manager decides while it plans."""
+        if isinstance(detail, StepPlanned):
+            self._seal(detail.planned)
+        elif not self._planned:
+            self._story.begin(detail, PLAN_STEP, self._context.agent)
+
+    def _seal(self, step: Step) -> None:
         """Journal a step of a plan that is still being written, and begin it where that can be."""
         if step.id in self._planned:
             _log.warning("step %s of %s is planned twice", step.id, self._context.trace.task)
@@ -134,6 +154,8 @@ class PlanRun:
         """Show what the Manager says while it plans."""
         if isinstance(detail, Spent):
             self._spent = spent_too(self._spent, detail)
+        elif is_model_fallback(detail):
+            self._fell_back.append(f"The plan: {detail.reason}.")
         self._story.progress(detail, PLAN_STEP)
 
     # ---- steps -----------------------------------------------------------------------------

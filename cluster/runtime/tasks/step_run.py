@@ -13,8 +13,15 @@ from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Trust
-from cluster.kernel.errors import ClusterError, StoreUnavailable
-from cluster.kernel.events import Spent, StateMerged, StepFinished, StepStale, StepStarted
+from cluster.kernel.errors import BudgetSpent, ClusterError, StoreUnavailable
+from cluster.kernel.events import (
+    Spent,
+    StateMerged,
+    StepFinished,
+    StepStale,
+    StepStarted,
+    is_model_fallback,
+)
 from cluster.kernel.ids import AgentId, StepId
 from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
@@ -86,6 +93,8 @@ class StepRun(Unobserved):
         """What the latest attempt was begun without."""
         self._spent = Usage()
         """Of all attempts under this owner."""
+        self._fell_back: list[str] = []
+        """What is to be said of models that could not answer."""
         self._stale: Outcome | None = None
         """What the step came to before it was done again, should that fail."""
 
@@ -137,6 +146,8 @@ class StepRun(Unobserved):
     async def _once(self) -> object:
         step, submitted, history = self._order.step, self._story.submitted, self._story.history
         self._saw, self._missing = None, ()
+        if lacking := self._story.lacks():
+            raise BudgetSpent(f"step {step.id} was not begun: the task has used {lacking}")
         agent = self._tries.agent
         if not agent or not await self._is_registered(agent):
             agent = await self._replica()
@@ -153,6 +164,7 @@ class StepRun(Unobserved):
             self._redo,
             history.missing(step),
             urgencies(history.sealed, durations, self._context.calls_max).get(step.id, 0.0),
+            history.routed.effort if history.routed is not None else "",
         )
         self._missing = assignment.missing
         now = self._context.clock.now()
@@ -191,6 +203,8 @@ class StepRun(Unobserved):
         """Show what the agent says of its work, and count what it has used."""
         if isinstance(detail, Spent):
             self._spent = spent_too(self._spent, detail)
+        elif is_model_fallback(detail):
+            self._fell_back.append(f"Step {self._order.step.id}: {detail.reason}.")
         self._story.progress(detail, self._order.step.id, agent)
 
     def on_restart(self, agent: AgentId, epoch: int, /) -> None:
@@ -247,7 +261,7 @@ class StepRun(Unobserved):
                 text,
                 value,
                 result.saw,
-                (*self._instead(), *accepted.degraded),
+                (*self._instead(), *dict.fromkeys(self._fell_back), *accepted.degraded),
                 self._spent,
             )
         )

@@ -16,29 +16,43 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import (
     AgentFailed,
+    BudgetSpent,
     ClusterError,
     DeadlinePassed,
+    ModelError,
     StaleEpoch,
     Stopped,
     UsageError,
 )
 from cluster.kernel.events import (
     Answered,
+    Clarified,
     Detail,
     Event,
     Failed,
+    FellBack,
+    PlanReady,
     Submitted,
     WasCancelled,
+    is_model_fallback,
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
 from cluster.kernel.tasks.history import Compose, DoStep
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
-from cluster.kernel.vocabulary import Answer, ComposeRequest, PlanProposal, PlanRequest, Role, Step
+from cluster.kernel.vocabulary import (
+    Answer,
+    ComposeRequest,
+    Plan,
+    PlanProposal,
+    PlanRequest,
+    Role,
+    Step,
+)
 from cluster.memory.journal.port import ENDED_KEPT_S
 from cluster.runtime.tasks.conflicts import ConflictDesk
 from cluster.runtime.tasks.context import OwnTurn, TaskContext
 from cluster.runtime.tasks.getting_ready import GettingReady
-from cluster.runtime.tasks.plan_run import PlanRun
+from cluster.runtime.tasks.plan_run import PlanRun, Unclear
 from cluster.runtime.tasks.settling import Settling
 from cluster.runtime.tasks.step_run import StepRun
 from cluster.runtime.tasks.task_journal import TaskJournal
@@ -75,6 +89,10 @@ class TaskRun:
         self._conflicts = ConflictDesk(self.story, context, self._decide)
         self._topics = TopicDesk(self.story, context, settling)
         self._getting_ready = GettingReady(context)
+        self._fell_back: list[str] = []
+        """What is to be said of models that could not write the answer."""
+        self._is_plain = False
+        """Whether the answer is only put together from the results."""
         self._wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Set to the reason when somebody asks for the task's end."""
         self._work: asyncio.Task[None] | None = None
@@ -115,6 +133,7 @@ class TaskRun:
             ended = await self.story.record(detail)
             self._settling.task_ended(self._journal.task, ENDED_KEPT_S)
             self._end(ended)
+            await self._keep(detail)
         except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
         except Exception:  # noqa: BLE001 - whoever follows the run must hear of its end
@@ -143,15 +162,41 @@ class TaskRun:
         if work.cancelled():
             if self._wish.done():
                 return WasCancelled(self._wish.result())
-            return Failed(failure_from_error(DeadlinePassed("the task's deadline has passed")))
+            return await self._failed(DeadlinePassed("the task's deadline has passed"))
         error = work.exception()
         if error is None:
             return Answered(work.result())
         if self._journal.is_lost:
             raise StaleEpoch(str(error))
+        if isinstance(error, Unclear):
+            return Clarified(error.question)
         if not isinstance(error, ClusterError):
             _log.error("task %s failed in its Manager", self._journal.task, exc_info=error)
+        return await self._failed(error)
+
+    async def _failed(self, error: BaseException) -> Detail:
+        """Return the failure, or the answer of before where only the means are lacking now."""
+        if isinstance(error, ModelError | DeadlinePassed | BudgetSpent):
+            history = self._journal.history
+            before = await self._of_before(str(error)) if history.may_be_answered else None
+            if before is not None:
+                if history.plan is None:
+                    await self.story.record(PlanReady(Plan(()), ()))
+                return Answered(before)
         return Failed(failure_from_error(error))
+
+    async def _of_before(self, why: str) -> Answer | None:
+        answers, now_wall_s = self._context.answers, self._context.clock.wall()
+        submitted = self._journal.history.submitted
+        if answers is None or submitted is None:
+            return None
+        return await answers.find(submitted, why, now_wall_s)
+
+    async def _keep(self, detail: Detail) -> None:
+        answers = self._context.answers
+        if answers is not None and isinstance(detail, Answered):
+            now_wall_s = self._context.clock.wall()
+            await answers.keep(self.story.submitted, detail.answer, now_wall_s)
 
     async def _answer(self) -> Answer:
         history, goal = self._journal.history, self.story.submitted.goal
@@ -173,9 +218,27 @@ class TaskRun:
         [order] = history.orders()
         assert isinstance(order, Compose)
         said = (*await self._topics.finish(), *await self._conflicts.undecided())
-        request = ComposeRequest(goal, order.plan, order.results)
+        routed = history.routed
+        request = ComposeRequest(
+            goal,
+            order.plan,
+            order.results,
+            route=routed.route if routed is not None else "",
+            effort=routed.effort if routed is not None else "",
+            lacks=self.story.lacks(for_answer=True),
+        )
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
+        if self._is_plain and (before := await self._of_before("it could not be written anew")):
+            return before
+        said = (*said, *dict.fromkeys(self._fell_back))
         return replace(answer, degraded=(*order.degraded, *said, *answer.degraded))
+
+    def _on_said(self, detail: object, step: StepId) -> None:
+        """Show what the Manager says of its own work."""
+        if is_model_fallback(detail):
+            self._fell_back.append(f"The {step}: {detail.reason}.")
+        self._is_plain |= isinstance(detail, FellBack) and detail.what == ANSWER_STEP
+        self.story.progress(detail, step)
 
     async def _plan(self, request: PlanRequest, plan_run: PlanRun) -> PlanProposal:
         deadline = self._context.share(PLAN_SHARE)
@@ -212,8 +275,8 @@ class TaskRun:
             context,
             step,
             deadline,
-            plan_run.on_said if plan_run else lambda detail: self.story.progress(detail, step),
-            plan_run.on_planned if plan_run else None,
+            plan_run.on_said if plan_run else lambda detail: self._on_said(detail, step),
+            plan_run.on_planning if plan_run else None,
             documents=context.documents,
         )
         try:

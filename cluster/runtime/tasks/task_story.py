@@ -7,9 +7,21 @@ import logging
 from collections.abc import Callable
 
 from cluster.kernel.clock import Clock
-from cluster.kernel.events import AgentDetail, Detail, Event, StepFinished, Submitted, shown
+from cluster.kernel.events import (
+    AgentDetail,
+    Detail,
+    Event,
+    PlanReady,
+    Spent,
+    StepFinished,
+    Submitted,
+    shown,
+)
 from cluster.kernel.ids import NO_STEP, AgentId, StepId
+from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.tasks.history import TaskHistory
+from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Step
 from cluster.runtime.tasks.task_journal import TaskJournal
 
@@ -30,6 +42,12 @@ class TaskStory:
         self._is_left = False
         self._step_ended = asyncio.Event()
         """Set when the next step has ended; replaced then."""
+        self._spent = [
+            event.detail.spent
+            for event in journal.events
+            if isinstance(event.detail, PlanReady | StepFinished) and event.detail.spent
+        ]
+        """Of what earlier owners have journaled, and of each call since."""
         journal.on_recorded = self._show_recorded
 
     def _age_s(self) -> float:
@@ -65,6 +83,13 @@ class TaskStory:
     def leave(self) -> None:
         """Leave the task to the next owner."""
         self._is_left = True
+
+    # ---- its budget ------------------------------------------------------------------------
+
+    def lacks(self, *, for_answer: bool = False) -> str:
+        """Return what of its budget the task has used up; empty where there is something left."""
+        budget = Budget(self.submitted.tokens_max, self.submitted.cost_max)
+        return budget.lacks(self._spent, for_answer=for_answer)
 
     # ---- followers -------------------------------------------------------------------------
 
@@ -130,6 +155,8 @@ class TaskStory:
 
     def progress(self, detail: object, step: StepId, agent: AgentId | None = None) -> None:
         """Show what an agent says of its work; what is for the owner to say, it may not."""
+        if isinstance(detail, Spent):
+            self._spent.append(spent_too(Usage(), detail))
         if isinstance(detail, AgentDetail):
             self.show(detail, step, agent)
         else:

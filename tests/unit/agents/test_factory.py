@@ -11,8 +11,6 @@ from agents import Agent, TopicView, Turn, subscribes
 from agents.agent import SupportMode
 from agents.factory import build_agent, load_agent_class
 from agents.models.policies.fallback import FallbackModel
-from agents.models.policies.limited import LimitedModel
-from agents.models.simulated.model import SimulatedModel
 from agents.researcher import Researcher
 from cluster.kernel.errors import UsageError
 from cluster.kernel.sections import AnswerSettings, ModelEntry, ModelSettings, SandboxSettings
@@ -84,23 +82,6 @@ async def test_of_several_models_one_answers_where_another_cannot() -> None:
     )
 
     assert isinstance(agent.parts.model, FallbackModel)
-    await agent.close()
-
-
-@pytest.mark.parametrize(("calls_max", "model_class"), [(None, SimulatedModel), (2, LimitedModel)])
-async def test_a_model_is_limited_where_the_settings_say_so(
-    calls_max: int | None, model_class: type
-) -> None:
-    agent = build_agent(
-        "agents.researcher:Researcher",
-        model=ModelSettings("simulated:", calls_max=calls_max),
-        api_key="",
-        knowledge=FakeKnowledge(),
-        sandbox=SandboxSettings(enabled=False),
-        answer=AnswerSettings(),
-    )
-
-    assert type(agent.parts.model) is model_class
     await agent.close()
 
 

@@ -15,7 +15,7 @@ from agents.answers.writing import AnswerWriting
 from agents.manager import Manager
 from agents.models.port import Delta, Finish, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
-from cluster.kernel.events import AgentDetail, FellBack, StepPlanned, Thought
+from cluster.kernel.events import AgentDetail, FellBack, Routed, StepPlanned, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, ComposeRequest, Plan, Step, StepResult
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
@@ -43,7 +43,7 @@ class ShownTurn(RecordingTurn):
         super().__init__("manager-0", "answer")
         self.has_shown = asyncio.Event()
 
-    def emit(self, detail: AgentDetail | StepPlanned) -> None:
+    def emit(self, detail: AgentDetail | StepPlanned | Routed) -> None:
         super().emit(detail)
         if isinstance(detail, Thought) and detail.is_final:
             self.has_shown.set()

@@ -2,45 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import aclosing
+
 import pytest
 
-from agents.models.build import model_of, tier_of
-from agents.models.policies.fallback import FallbackModel
-from agents.models.policies.limited import LimitedModel
-from agents.models.policies.priced import PricedModel
-from agents.models.port import Model
+from agents.models.build import BuiltModel, model_of, tier_of
+from agents.models.port import Delta, Finish, Model, Note, Request, StreamItem
+from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelEntry, ModelSettings
-from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_model import Reply, ScriptedModel
 
-KEYS: dict[str, str] = {}
-
-
-def adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
-    KEYS[uri] = api_key
-    return ScriptedModel({"": f"{uri} at {base_url}"})
+DOWN = ModelError("it is down")
+ASKED = Request((), timeout_s=5.0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "kind"),
-    [
-        (ModelSettings("openai:m"), ScriptedModel),
-        (ModelSettings("openai:m", calls_max=2), LimitedModel),
-        (ModelSettings("openai:m", price_prompt=0.1), PricedModel),
-    ],
-)
-def test_one_model_has_the_policies_that_its_settings_name(
-    settings: ModelSettings, kind: type
-) -> None:
-    assert type(model_of(settings, "", {}, {}, adapter)) is kind
+async def said(model: Model) -> list[StreamItem]:
+    async with aclosing(model.stream(ASKED)) as stream:
+        return [item async for item in stream]
+
+
+def build(
+    main: ModelSettings, others: Mapping[str, ModelEntry] | None = None, **replies: Reply
+) -> BuiltModel:
+    """Build the models of URIs like ``openai:m`` with these replies."""
+
+    def adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+        return ScriptedModel({"": replies[uri.partition(":")[2]]})
+
+    return model_of(main, "", others or {}, {}, adapter)
+
+
+async def test_a_call_costs_what_the_settings_say() -> None:
+    built = build(ModelSettings("openai:m", price_prompt=2.0, price_completion=4.0), m="a")
+
+    *_, finish = await said(built.model)
+
+    assert isinstance(finish, Finish)
+    assert finish.cost == (10 * 2.0 + 5 * 4.0) / 1_000_000
+
+
+async def test_an_endpoint_that_fails_again_and_again_is_left_alone() -> None:
+    built = build(ModelSettings("openai:m"), m=DOWN)
+
+    for _ in range(20):
+        with pytest.raises(ModelError) as caught:
+            await said(built.model)
+
+    assert "isn't asked again before" in str(caught.value)
+    assert "it is down" in str(caught.value)
+
+
+async def test_without_the_breaker_it_is_asked_again() -> None:
+    built = build(ModelSettings("openai:m", breaker=False), m=DOWN)
+
+    for _ in range(20):
+        with pytest.raises(ModelError, match=r"^it is down$"):
+            await said(built.model)
+
+
+async def test_a_replica_of_the_same_tier_answers_where_one_fails() -> None:
+    built = build(
+        ModelSettings("openai:m"), {"r": ModelEntry("openai:r", tier="deep")}, m=DOWN, r="b"
+    )
+
+    assert Delta("b") in await said(built.model)
+
+
+async def test_a_plainer_model_answers_where_the_tier_fails() -> None:
+    built = build(ModelSettings("openai:m"), {"small": ModelEntry("openai:s")}, m=DOWN, s="b")
+
+    [note, *rest] = await said(built.model)
+
+    assert isinstance(note, Note)
+    assert note.reason == "small answers in place of [model]: it is down"
+    assert rest[0] == Delta("b")
+
+
+async def test_falling_back_can_be_switched_off() -> None:
+    built = build(
+        ModelSettings("openai:m", fallback=False), {"small": ModelEntry("openai:s")}, m=DOWN, s="b"
+    )
+
+    with pytest.raises(ModelError, match="it is down"):
+        await said(built.model)
+
+
+async def test_what_is_learned_is_told_by_endpoint_and_model() -> None:
+    built = build(
+        ModelSettings("openai:m", "http://one"), {"small": ModelEntry("openai:s")}, m="a", s="b"
+    )
+
+    await said(built.model)
+
+    assert {name: speed.calls for name, speed in built.speeds.items()} == {
+        "http://one openai:m": 1,
+        " openai:s": 0,
+    }
 
 
 def test_each_of_several_models_is_built_with_its_own_key() -> None:
+    keys: dict[str, str] = {}
+
+    def adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+        keys[uri] = api_key
+        return ScriptedModel({})
+
     entries = {"small": ModelEntry("openai:s"), "other": ModelEntry("openai:o")}
+    model_of(ModelSettings("openai:m"), "one", entries, {"small": "two"}, adapter)
 
-    made = model_of(ModelSettings("openai:m"), "one", entries, {"small": "two"}, adapter)
-
-    assert isinstance(made, FallbackModel)
-    assert {"openai:m": "one", "openai:s": "two", "openai:o": ""}.items() <= KEYS.items()
+    assert keys == {"openai:m": "one", "openai:s": "two", "openai:o": ""}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_a_sign_of_writing_without_blanks_is_a_word() -> None:
 
 
 def test_an_utterance_scores_as_its_row_does() -> None:
-    features = Features(embed_letters, UTTERANCES)
+    features = Features.of(embed_letters, UTTERANCES)
     rows = features.matrix(UTTERANCES)
     weights = np.random.default_rng(0).normal(size=(rows.shape[1], 3)).astype(np.float32)
 
@@ -29,13 +29,13 @@ def test_an_utterance_scores_as_its_row_does() -> None:
 
 
 def test_only_the_beginning_of_a_goal_is_read() -> None:
-    features = Features(embed_letters, UTTERANCES)
+    features = Features.of(embed_letters, UTTERANCES)
     long = "a" * CHARS_MAX
 
     assert np.array_equal(features.matrix([long]), features.matrix([long + " and more"]))
 
 
 def test_an_empty_text_has_a_row_too() -> None:
-    features = Features(embed_letters, UTTERANCES)
+    features = Features.of(embed_letters, UTTERANCES)
 
     assert np.isfinite(features.matrix([""])).all()

@@ -18,7 +18,7 @@ KEPT = KeptAnswer(Answer("So [1].", (Citation("a.md", 1, 2, "so"),)), 1_700_000_
 
 @pytest.fixture
 def answers() -> StoredAnswers:
-    return StoredAnswers(LocalStore(ManualClock()), MessageCodec(), "s")
+    return StoredAnswers(LocalStore(ManualClock()), MessageCodec())
 
 
 async def test_what_was_kept_is_found_whole(answers: StoredAnswers) -> None:
