@@ -11,7 +11,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -94,10 +94,6 @@ class Parts:
     """How much of the documents the model is shown at once; all that was found without it."""
     tokens_max: int | None = None
     """Where the model is to stop at the latest, whatever an agent asks for."""
-    speeds: Mapping[str, EndpointSpeed] = field(default_factory=dict)
-    """What is known of the endpoints behind the model; grows with each call."""
-    routes: Routes | None = None
-    """Where easy goals go, of the agent that plans; None where all go to the team."""
     temperature: float | None = None
     """How freely the model chooses its words; the endpoint's own where it is None."""
 
@@ -175,6 +171,10 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._tails = Tails()
+        self.endpoint_speeds: Mapping[str, EndpointSpeed] = {}
+        """What is known of the endpoints behind the model; grows with each call."""
+        self.routes: Routes | None = None
+        """Where easy goals go, of the agent that plans; None where all go to the team."""
         self.has_hidden_thoughts = False
         """Whether a reply of its model has begun as a thought whose beginning nothing told."""
 
@@ -319,7 +319,7 @@ class Agent:
 
     def speeds(self) -> Mapping[str, EndpointSpeed]:
         """Return what is known of the model endpoints, which its host keeps for the next day."""
-        return self.parts.speeds
+        return self.endpoint_speeds
 
     async def warm(self) -> None:
         """Do what its first turn would have to wait for; its host calls it once it has started.

@@ -72,10 +72,9 @@ def build_agent(
     is_embedded = uri.is_embedded
     support = SupportMode(answer.support)
     is_auto = support is SupportMode.AUTO
-    return agent_class(
+    agent = agent_class(
         Parts(
             model=built.model,
-            speeds=built.speeds,
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
@@ -85,7 +84,6 @@ def build_agent(
             returns_early=model.early_return,
             judges_early=answer.judge_early,
             cuts_loops=is_embedded,
-            routes=_routes(router) if PlanRequest in agent_class.handlers() else None,
             passages_max=LOCAL_PASSAGES_MAX if uri.is_local else PASSAGES_MAX,
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             temperature=None if is_embedded or not uri.is_local else LOCAL_TEMPERATURE,
@@ -93,6 +91,10 @@ def build_agent(
             tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
         )
     )
+    agent.endpoint_speeds = built.speeds
+    if PlanRequest in agent_class.handlers():
+        agent.routes = _routes(router)
+    return agent
 
 
 def _routes(settings: RouterSettings) -> Routes | None:

@@ -67,8 +67,8 @@ class Manager(Agent):
 
     async def warm(self) -> None:
         """Get the model ready, and the router."""
-        if self.parts.routes is not None:
-            self.parts.routes.warm()
+        if self.routes is not None:
+            self.routes.warm()
         await super().warm()
 
     @handles(PlanRequest)
@@ -90,7 +90,7 @@ class Manager(Agent):
 
     def _easy(self, request: PlanRequest, turn: Turn) -> PlanProposal | None:
         """Decide where the goal goes, and return the plan of one that the team need not plan."""
-        routes = self.parts.routes
+        routes = self.routes
         if routes is None or request.sealed:
             return None
         decision = routes.decide(request)
@@ -219,7 +219,7 @@ class Manager(Agent):
 
     async def _at_once(self, request: ComposeRequest, turn: Turn) -> Answer | None:
         """Return the answer to a goal that no agent works on; None where it is written as usual."""
-        routes = self.parts.routes
+        routes = self.routes
         if routes is not None and (said := await routes.answer(request.route, request.goal, turn)):
             return said
         if request.route != CHAT or request.lacks:

@@ -21,7 +21,7 @@ def main() -> None:
     examples = {intent.name: intent.utterances for intent in default_intents()}
     embedder = WordLlamaEmbedder()
     classifier = Classifier.train(examples, embedder.embed_here)
-    FILE.write_bytes(to_bytes(digest(examples, embedder.name), classifier))
+    FILE.write_bytes(to_bytes(digest(examples, embedder.name), classifier.to_arrays()))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from cluster.kernel.vocabulary import Answer, Coherence, Plan
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
-from cluster.settings.addresses import check_coherence, check_cost, check_deadline, check_tokens
+from cluster.settings.bounds import check_coherence, check_cost, check_deadline, check_tokens
 from cluster.task import SubmittedTask, Task
 from cluster.uninterrupted import uninterrupted
 from cluster.workflows import Workflow

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.routing.calibration import Calibration, fitted, held_out
 from agents.routing.features import Embed, Features, Matrix
@@ -95,6 +96,28 @@ class Classifier:
         right = said.argmax(axis=1) == labels
         calibration = fitted([float(p) for p in said.max(axis=1)], [bool(each) for each in right])
         return cls(names, {}, CONFIDENCE_MIN, features, weights, calibration)
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return all that it has learned; its weights lose half of their bits."""
+        return {
+            "names": np.array(list(self.names)),
+            "confidence_min": np.array(self.confidence_min),
+            "calibration": np.array([self.calibration.slope, self.calibration.shift]),
+            "rarity": self.features.rarity.astype(np.float16),
+            "weights": self.weights.astype(np.float16),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], embed: Embed) -> Self:
+        """Return the classifier that `to_arrays` was asked of."""
+        return cls(
+            [str(name) for name in arrays["names"]],
+            {},
+            float(arrays["confidence_min"]),
+            Features(embed, arrays["rarity"].astype(np.float32)),
+            arrays["weights"].astype(np.float32),
+            Calibration(*map(float, arrays["calibration"])),
+        )
 
     def routed(self, intents: Sequence[Intent]) -> Self:
         """Return it with places where intents go."""

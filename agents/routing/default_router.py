@@ -79,12 +79,11 @@ class DefaultRouter:
             intents = {intent.name: intent for intent in (*self._intents(), *self._own)}
             examples = {name: intent.utterances for name, intent in intents.items()}
             wanted = kept.digest(examples, WordLlamaEmbedder.name)
-            known = kept.shipped(wanted, self._embed) or kept.load(
-                self._folder, wanted, self._embed
-            )
-            if known is None:
-                known = Classifier.train(examples, self._embed)
-                kept.save(self._folder, wanted, known)
+            arrays = kept.shipped(wanted) or kept.load(self._folder, wanted)
+            if arrays is None:
+                arrays = Classifier.train(examples, self._embed).to_arrays()
+                kept.save(self._folder, wanted, arrays)
+            known = Classifier.from_arrays(arrays, self._embed)
             classifier = known.routed([*intents.values()])
             classifier.decide("warm")  # imports and caches, before anybody waits for them
             self._classifier = classifier

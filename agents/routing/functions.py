@@ -1,6 +1,6 @@
 """Functions that answer certain goals by themselves: which one answers which, and how it is called.
 
-Read by `agents.factory`, called by `agents.manager`. A function is marked with `@route` and named
+Read by `agents.factory`, called by `agents.routes`. A function is marked with `@route` and named
 in ``[router] functions``; the router sends it the goals that are like its examples.
 """
 

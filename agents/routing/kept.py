@@ -17,13 +17,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.routing.features import BUCKETS, Embed, Features
-
 if TYPE_CHECKING:
-    from agents.routing.classifier import Classifier
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[np.generic]]
+    """What a classifier is made of, by name."""
 
 SHIPPED = "trained.npz"
 """The default intents' classifier, made by `benchmarks/train_router.py`."""
+_DIGEST = "digest"
 _FORM = 1
 """Changes with the features: what was trained on others is of no use."""
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -31,71 +34,51 @@ _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 def digest(examples: Mapping[str, Sequence[str]], embedder: str) -> str:
     """Return what tells the outcome of a training from that of any other."""
-    said = [_FORM, BUCKETS, embedder, sorted((name, *texts) for name, texts in examples.items())]
+    said = [_FORM, embedder, sorted((name, *texts) for name, texts in examples.items())]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def shipped(wanted: str, embed: Embed) -> Classifier | None:
+def shipped(wanted: str) -> Arrays | None:
     """Return the classifier that ships, if it is the wanted one."""
     try:
-        return _read(files("agents.routing").joinpath(SHIPPED).read_bytes(), wanted, embed)
+        return _read(files("agents.routing").joinpath(SHIPPED).read_bytes(), wanted)
     except _BROKEN:
         return None
 
 
-def load(folder: Path, wanted: str, embed: Embed) -> Classifier | None:
+def load(folder: Path, wanted: str) -> Arrays | None:
     """Return the classifier that `save` left in a folder; None where there is no such one."""
     try:
-        return _read(_path(folder, wanted).read_bytes(), wanted, embed)
+        return _read(_path(folder, wanted).read_bytes(), wanted)
     except _BROKEN:
         return None
 
 
-def save(folder: Path, wanted: str, classifier: Classifier) -> None:
+def save(folder: Path, wanted: str, arrays: Arrays) -> None:
     """Leave a classifier for the next start; where that can't be, the next start trains again."""
     path = _path(folder, wanted)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(wanted, classifier))
+        draft.write_bytes(to_bytes(wanted, arrays))
         draft.replace(path)
 
 
-def to_bytes(wanted: str, classifier: Classifier) -> bytes:
-    """Return a classifier as the bytes of an ``.npz`` file; its weights lose half of their bits."""
+def to_bytes(wanted: str, arrays: Arrays) -> bytes:
+    """Return a classifier as the bytes of an ``.npz`` file."""
     import numpy as np
 
     made = io.BytesIO()
-    np.savez_compressed(
-        made,
-        digest=np.array(wanted),
-        names=np.array(list(classifier.names)),
-        confidence_min=np.float64(classifier.confidence_min),
-        calibration=np.array([classifier.calibration.slope, classifier.calibration.shift]),
-        rarity=classifier.features.rarity.astype(np.float16),
-        weights=classifier.weights.astype(np.float16),
-    )
+    parts = {**arrays, _DIGEST: np.array(wanted)}
+    np.savez_compressed(made, **parts)  # type: ignore[arg-type]  # none is called allow_pickle
     return made.getvalue()
 
 
-def _read(data: bytes, wanted: str, embed: Embed) -> Classifier | None:
+def _read(data: bytes, wanted: str) -> Arrays | None:
     import numpy as np
 
-    from agents.routing.calibration import Calibration
-    from agents.routing.classifier import Classifier
-
     with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-        if str(kept["digest"]) != wanted:
-            return None
-        slope, shift = kept["calibration"]
-        return Classifier(
-            [str(name) for name in kept["names"]],
-            {},
-            float(kept["confidence_min"]),
-            Features(embed, kept["rarity"].astype(np.float32)),
-            kept["weights"].astype(np.float32),
-            Calibration(float(slope), float(shift)),
-        )
+        return dict(kept) if str(kept[_DIGEST]) == wanted else None
 
 
 def _path(folder: Path, wanted: str) -> Path:

@@ -11,98 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from cluster.cli import help_texts
 from cluster.kernel.errors import UsageError
-
-_DESCRIPTION = """\
-A cluster of language-model agents: a Manager plans, a Researcher answers from your documents with
-citations, a Coder writes a program and runs it in a sandbox. You watch them think.
-"""
-_EPILOG = """\
-examples:
-  fleetmind run "How do I ... ? Show a program." --knowledge docs/
-  fleetmind up                     keep a cluster running; `run` then starts in under a second
-  fleetmind models pull smollm2-135m
-
-settings, lowest to highest: defaults, fleet.toml (or --config), environment, flags
-environment: OPENAI_API_KEY, OPENAI_BASE_URL, FLEETMIND_MODEL, FLEETMIND_REDIS_URL (else REDIS_URL),
-             RAY_ADDRESS, OTEL_*
-models: openai:NAME, llama:NAME-or-GGUF-path, simulated:
-"""
-_RUN = """\
-Give the cluster a goal. The answer (Markdown) goes to stdout, live progress to stderr.
-
-Attaches to the resident cluster that `fleetmind up` started, else starts one for this run.
-"""
-_RUN_EPILOG = """\
-examples:
-  fleetmind run "What does the guide say about retries?" --knowledge docs/ --knowledge README.md
-  echo "a longer goal" | fleetmind run - --json
-  fleetmind run "..." --model openai:gpt-4o-mini --deadline 60 --events events.jsonl
-  fleetmind run --workflow research.toml --input topic=heaps --dry-run
-
-exit status: 0 answered, 1 failed, 2 wrong usage, 3 please rephrase, 124 deadline passed,
-             130 interrupted
-"""
-_SUBMIT = """\
-Give a goal to a Ray cluster as a job: uploads what it needs, follows the job's log on stderr and
-ends as the job ends. Otherwise like `fleetmind run`.
-"""
-_LEARN = """\
-Read files and folders into the central store. Runs without --knowledge then answer from them.
-
-Learning a path again brings it up to date: a file whose size and time of modification are the same
-is not read, one whose content is the same is not embedded, one that is gone is forgotten. It may be
-interrupted at any time and goes on from there. Several may learn at once.
-"""
-_LEARN_EPILOG = """\
-examples:
-  fleetmind learn docs/ README.md
-  fleetmind learn ~/handbook --namespace handbook
-  fleetmind learn docs/ --watch
-  fleetmind run "..." --namespace handbook
-
-A namespace is knowledge apart: a run answers from one of them. Without --namespace it is `default`.
-With --watch each change is a line on stdout; exit status: 130 after Ctrl-C, 143 after SIGTERM.
-"""
-_FORGET = """\
-Take files and folders out of what was learned. From then on no look-up finds their text, in running
-tasks either; the text itself leaves the store within a minute, unless another namespace has it.
-
-The files themselves are not touched, and need not be there any more.
-"""
-_FORGET_EPILOG = """\
-examples:
-  fleetmind forget docs/old.md
-  fleetmind forget --all --namespace handbook
-  fleetmind forget secrets.txt --purge
-
-Answers that quoted it are kept in the journals of their tasks for up to a day after their end;
---purge removes these journals too. Without --namespace it is forgotten in all of them, also in
-those that `--knowledge` made.
-"""
-_KNOWLEDGE = """\
-Show the namespaces, one a line: the files in it, their passages, its version, the size of its
-documents in the store, and where the files are. Those of `--knowledge` are called `paths:...`.
-
-The version counts what was ever put into it or removed; a task answers at least from the version
-that was there when it was submitted.
-"""
-_STATE = """\
-Show the documents that agents share, one a line; with NAME one of them, and what in it nobody has
-decided yet. NAME may be any part of a name between its slashes that only one document has.
-"""
-_STATE_EPILOG = """\
-examples:
-  fleetmind state
-  fleetmind state Board --history
-  fleetmind state Board --revert 12
-  fleetmind state Board --resolve 'verdict=#2'
-  fleetmind state Board --resolve 'facts[heaps]="a value of your own, as JSON"'
-
-A version that is reverted counts for nothing, and what was merged since stays. Of a long history
-the first part can't be undone any more. A program's own ways of merging are not known here: fields
-that merge by them are shown as far as that goes without.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +88,8 @@ def parse(arguments: Sequence[str]) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="fleetmind",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=help_texts.DESCRIPTION,
+        epilog=help_texts.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -191,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
         help="print the version and exit",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_run(commands, "run", "give a goal, get a cited answer", _RUN)
-    _add_run(commands, "submit", "the same, as a job of a Ray cluster", _SUBMIT)
+    _add_run(commands, "run", "give a goal, get a cited answer", help_texts.RUN)
+    _add_run(commands, "submit", "the same, as a job of a Ray cluster", help_texts.SUBMIT)
     _add_resident(commands)
     _add_learn(commands)
     _add_forget(commands)
@@ -219,7 +129,7 @@ def _command(
 
 
 def _add_run(commands: _Commands[_Parser], name: str, summary: str, description: str) -> None:
-    epilog = _RUN_EPILOG.replace("fleetmind run", f"fleetmind {name}")
+    epilog = help_texts.RUN_EPILOG.replace("fleetmind run", f"fleetmind {name}")
     parser = _command(commands, name, summary, description, epilog)
     add = parser.add_argument
     add(
@@ -242,18 +152,7 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     )
     _add_model(parser)
     add("--deadline", metavar="SECONDS", type=float, help="time the task may take (default: 300)")
-    add(
-        "--tokens-max",
-        metavar="N",
-        type=int,
-        help="tokens that its model calls may use; what is done by then is the answer",
-    )
-    add(
-        "--cost-max",
-        metavar="SUM",
-        type=float,
-        help="what they may cost, by the prices of the models in fleet.toml",
-    )
+    _add_bounds(parser)
     add(
         "--coherence",
         choices=("chained", "broadcast"),
@@ -278,6 +177,22 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
     add("--address", metavar="RAY", help=where)
     _add_redis(parser)
     add("--framed", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_bounds(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--tokens-max",
+        metavar="N",
+        type=int,
+        help="tokens that its model calls may use; what is done by then is the answer",
+    )
+    add(
+        "--cost-max",
+        metavar="SUM",
+        type=float,
+        help="what they may cost, by the prices of the models in fleet.toml",
+    )
 
 
 def _add_workflow(parser: argparse.ArgumentParser) -> None:
@@ -314,7 +229,11 @@ def _add_resident(commands: _Commands[_Parser]) -> None:
 
 def _add_learn(commands: _Commands[_Parser]) -> None:
     parser = _command(
-        commands, "learn", "add knowledge, to be used by later runs", _LEARN, _LEARN_EPILOG
+        commands,
+        "learn",
+        "add knowledge, to be used by later runs",
+        help_texts.LEARN,
+        help_texts.LEARN_EPILOG,
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or folder")
     _add_namespace(parser, "where to (default: default)")
@@ -326,7 +245,13 @@ def _add_learn(commands: _Commands[_Parser]) -> None:
 
 
 def _add_forget(commands: _Commands[_Parser]) -> None:
-    parser = _command(commands, "forget", "remove knowledge, everywhere", _FORGET, _FORGET_EPILOG)
+    parser = _command(
+        commands,
+        "forget",
+        "remove knowledge, everywhere",
+        help_texts.FORGET,
+        help_texts.FORGET_EPILOG,
+    )
     add = parser.add_argument
     add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned")
     add("--all", action="store_true", dest="everything", help="all that was learned")
@@ -345,7 +270,7 @@ def _add_knowledge(commands: _Commands[_Parser]) -> None:
         commands,
         "knowledge",
         "show what was learned",
-        _KNOWLEDGE,
+        help_texts.KNOWLEDGE,
         "example:\n  fleetmind knowledge",
     )
     _add_config(parser)
@@ -353,7 +278,9 @@ def _add_knowledge(commands: _Commands[_Parser]) -> None:
 
 
 def _add_state(commands: _Commands[_Parser]) -> None:
-    parser = _command(commands, "state", "show what agents share", _STATE, _STATE_EPILOG)
+    parser = _command(
+        commands, "state", "show what agents share", help_texts.STATE, help_texts.STATE_EPILOG
+    )
     add = parser.add_argument
     add("name", metavar="NAME", nargs="?", default="", help="a document (default: all of them)")
     add("--history", action="store_true", help="show who has changed what")

@@ -1,17 +1,16 @@
-"""Checks of values that name something elsewhere: model URIs, URLs, deadlines, coherence.
+"""Checks of values that name something elsewhere: model URIs, URLs; and which setting has which.
 
 Each takes the value and its origin (a flag, a variable, a key of a file), and returns nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.vocabulary import Coherence
+from cluster.settings.bounds import check_coherence, check_cost, check_deadline, check_tokens
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _WEB_SCHEMES = ("http", "https")
@@ -46,42 +45,6 @@ def check_base_url(value: object, origin: str) -> None:
         raise UsageError(f"{origin}: {value!r} is no URL such as http://127.0.0.1:8000/v1")
     if "@" in address.netloc:
         raise UsageError(f"{origin}: a URL with a password is not taken; set OPENAI_API_KEY")
-
-
-def check_deadline(value: object, origin: str) -> None:
-    """Raise UsageError unless it is a positive, finite number of seconds."""
-    seconds = value if isinstance(value, int | float) else math.nan
-    if isinstance(value, bool) or not 0.0 < seconds < math.inf:
-        raise UsageError(f"{origin}: {value!r} is no number of seconds above 0")
-
-
-def check_tokens(value: object, origin: str) -> None:
-    """Raise UsageError unless it is a positive number of tokens."""
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise UsageError(f"{origin}: {value!r} is no number of tokens above 0")
-
-
-def check_cost(value: object, origin: str) -> None:
-    """Raise UsageError unless it is a positive, finite sum."""
-    cost = value if isinstance(value, int | float) else math.nan
-    if isinstance(value, bool) or not 0.0 < cost < math.inf:
-        raise UsageError(f"{origin}: {value!r} is no sum above 0")
-
-
-def check_share(value: object, origin: str) -> None:
-    """Refuse what isn't a share, from 0 to 1."""
-    try:
-        is_share = 0.0 <= float(str(value)) <= 1.0
-    except ValueError:
-        is_share = False
-    if not is_share:
-        raise UsageError(f"{origin}: {value!r} is no share from 0 to 1")
-
-
-def check_coherence(value: object, origin: str) -> None:
-    """Raise UsageError unless it says when steps begin."""
-    if value not in list(Coherence):
-        raise UsageError(f"{origin}: {value!r} is not {' or '.join(Coherence)}")
 
 
 def without_credentials(url: str) -> str:

@@ -11,11 +11,8 @@ from typing import NamedTuple
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import EMBEDDED, ModelUri
-from cluster.settings.addresses import (
-    CHECKS,
-    check_share,
-    without_credentials,
-)
+from cluster.settings.addresses import CHECKS, without_credentials
+from cluster.settings.bounds import check_share
 from cluster.settings.model_entries import checked_entries, entry_keys, key_in, placed_entries
 from cluster.settings.secrets import Secrets
 from cluster.settings.values import SAMPLED_SHARE_VARIABLE, Settings

@@ -40,6 +40,7 @@ NAMES_AGENTS = {
 }
 IMPORTS_WHAT_IT_IS_TOLD = {
     "agents.factory": "the class of an agent, from the settings",
+    "agents.routing.functions": "functions that answer goals, from the settings",
     "agents.models.local.server": "xllamacpp, which has no types",
     "cluster": "the public names, when they are asked for",
     "cluster.cli.entry": "the command that is asked for",

@@ -112,12 +112,6 @@ def usage(chunk: object) -> tuple[int, int] | None:
     return (prompt, completion) if found else None
 
 
-def first_model(page: object) -> str:
-    """Return the name of the first model on an endpoint's list; empty where it lists none."""
-    listed = _field(page, "data")
-    return str(_field(listed[0], "id") or "") if isinstance(listed, list) and listed else ""
-
-
 def _choice(chunk: object) -> object:
     choices = _field(chunk, "choices")
     return choices[0] if isinstance(choices, list) and choices else None

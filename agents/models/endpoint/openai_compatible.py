@@ -181,7 +181,7 @@ class OpenAIModel:
 
     async def _ask_model(self) -> None:
         if not self._endpoint.model:
-            name = chat.first_model(await self._client.get("/models"))
+            name = _first_model(await self._client.get("/models"))
             if not name:
                 raise self._endpoint.without_models()
             self._endpoint = replace(self._endpoint, model=name)
@@ -231,3 +231,10 @@ def _sentence(trouble: Trouble, attempt: int, left_s: float) -> str:
         waiting = f"it asks to wait {wait_s:.4g} s and {max(0.0, left_s):.3g} s are left"
         return f"{trouble.what}{tries}; {waiting}, so {trouble.remedy}"
     return f"{trouble.what}{tries}; {trouble.remedy}"
+
+
+def _first_model(page: object) -> str:
+    """Return the name of the first model on an endpoint's list; empty where it lists none."""
+    listed = page.get("data") if isinstance(page, dict) else None
+    first = listed[0] if isinstance(listed, list) and listed else None
+    return str(first.get("id") or "") if isinstance(first, dict) else ""

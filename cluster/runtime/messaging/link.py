@@ -76,6 +76,15 @@ class LinkKeeper(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Timers:
+    """What a link waits for beside the other side."""
+
+    hello: asyncio.TimerHandle | None = None
+    ack: asyncio.TimerHandle | None = None
+    dispensable: asyncio.TimerHandle | None = None
+
+
 class Link:
     """A connection and the peers reached over it; the receiver of the connection's frames."""
 
@@ -94,9 +103,7 @@ class Link:
         self._clock = clock
         self._pace = Pace(is_coalescing=is_coalescing)
         self._assembler = Assembler(BODY_BYTES_MAX)
-        self._hello_timer: asyncio.TimerHandle | None = None
-        self._ack_timer: asyncio.TimerHandle | None = None
-        self._dispensable_timer: asyncio.TimerHandle | None = None
+        self._timers = _Timers()
         self._flushed_at = -math.inf
         """When all that was queued was sent last, on the monotonic clock."""
         self._is_blocked = False
@@ -112,7 +119,7 @@ class Link:
 
     def start(self, ours: Hello | None) -> None:
         """Say hello and wait for the peer's; None waits for it first, as who was dialled does."""
-        self._hello_timer = asyncio.get_running_loop().call_later(
+        self._timers.hello = asyncio.get_running_loop().call_later(
             HELLO_TIMEOUT_S, self.fail, "the peer did not say hello in time"
         )
         if ours is not None:
@@ -134,26 +141,26 @@ class Link:
 
     def wake_for_dispensable(self) -> None:
         """There is something dispensable to send: now, or a moment after the frame before."""
-        if self._dispensable_timer is not None:
+        if self._timers.dispensable is not None:
             return
         wait_s = self._pace.dispensable_wait_s(self._clock.now() - self._flushed_at)
         if not wait_s:
             self.wake()
         elif self._stage is not _OVER:
             loop = asyncio.get_running_loop()
-            self._dispensable_timer = loop.call_later(wait_s, self._dispensable_due)
+            self._timers.dispensable = loop.call_later(wait_s, self._dispensable_due)
 
     def _dispensable_due(self) -> None:
-        self._dispensable_timer = None
+        self._timers.dispensable = None
         self._flush()
 
     def wake_soon(self) -> None:
         """There is an ack: send it in a little while, whatever else is sent then."""
-        if self._ack_timer is None and self._stage is not _OVER:
-            self._ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._ack_due)
+        if self._timers.ack is None and self._stage is not _OVER:
+            self._timers.ack = asyncio.get_running_loop().call_later(ACK_DELAY_S, self._ack_due)
 
     def _ack_due(self) -> None:
-        self._ack_timer = None
+        self._timers.ack = None
         self.outgoing.are_acks_due = True
         self._flush()
 
@@ -166,9 +173,9 @@ class Link:
         self._pace.flush()
         self._flushed_at = self._clock.now()
         self._is_blocked = False
-        if self._dispensable_timer is not None:
-            self._dispensable_timer.cancel()
-            self._dispensable_timer = None
+        if self._timers.dispensable is not None:
+            self._timers.dispensable.cancel()
+            self._timers.dispensable = None
         try:
             outgoing = self.outgoing
             while _OPEN <= self._stage < _OVER:
@@ -228,8 +235,8 @@ class Link:
                 f"the peer speaks version {theirs.version} of the protocol,"
                 f" we speak {PROTOCOL_VERSION}"
             )
-        if self._hello_timer is not None:
-            self._hello_timer.cancel()
+        if self._timers.hello is not None:
+            self._timers.hello.cancel()
         self._keeper.on_hello(self, theirs)
         self._greet(theirs)
         self._stage = _OPEN
@@ -275,7 +282,7 @@ class Link:
     def _end(self, end: LinkEnd) -> None:
         self.end = end
         self._stage = _OVER
-        for timer in (self._hello_timer, self._ack_timer, self._dispensable_timer):
+        for timer in (self._timers.hello, self._timers.ack, self._timers.dispensable):
             if timer is not None:
                 timer.cancel()
         self._keeper.on_link_end(self)

@@ -1,7 +1,7 @@
 """What a task that ends in nothing better is answered with: the answer its question had before.
 
-Called by `cluster.runtime.tasks.task_run`. The store may be what is out of reach, so that nothing
-here fails and nothing waits for long.
+Part of a task's context, asked as the task ends. The store may be what is out of reach: nothing
+here fails, and nothing waits for long.
 """
 
 from __future__ import annotations

@@ -57,6 +57,17 @@ class _Fact:
     """Has it, once it is durable."""
 
 
+@dataclass(slots=True)
+class _Claim:
+    """By what right this owner appends."""
+
+    term: int = 0
+    entries: int = 0
+    """How many the journal had when the term began."""
+    accepting: Owner | None = None
+    """Who claims the task by the first append; None where it is claimed."""
+
+
 class TaskJournal:
     """What one term of ownership may append, and the history that follows from it."""
 
@@ -82,13 +93,9 @@ class TaskJournal:
         self._codec = codec
         self._clock = clock
         self._patience_s = patience_s
-        self._term = 0
-        self._accepting: Owner | None = None
-        """Who claims the task by the first append; None where it is claimed."""
+        self._claim = _Claim()
         self._confirmed_at = -math.inf
         """When the store was asked that last said that this term stands."""
-        self._entries = 0
-        """How many the journal had when this term began."""
         self._waiting: list[_Fact] = []
         """What has not been taken up for an append yet: what a task does at once is bounded."""
         self._writing: asyncio.Task[None] | None = None
@@ -101,8 +108,8 @@ class TaskJournal:
         Raises:
             WireError: the journal can't be read or could never have come about.
         """
-        self._term = term
-        self._entries = len(entries)
+        self._claim.term = term
+        self._claim.entries = len(entries)
         for event in events_of(entries, self._codec):
             self.history.apply(event)
             self.events.append(event)
@@ -110,12 +117,12 @@ class TaskJournal:
 
     def open_new(self, owner: Owner) -> None:
         """Begin the first term of a task by its first append, if nobody has claimed it by then."""
-        self._accepting = owner
+        self._claim.accepting = owner
 
     @property
     def is_adopted(self) -> bool:
         """Whether somebody may have worked on the task before this term."""
-        return self._term > 1
+        return self._claim.term > 1
 
     async def record(self, event: Event) -> Event:
         """Append an event; when this returns it is durable and part of the history.
@@ -167,7 +174,7 @@ class TaskJournal:
             while self._clock.now() - self._confirmed_at > self._patience_s * FRESH_SHARE:
                 if self._clock.now() > gives_up_at:
                     raise StoreUnavailable("the central store is too slow to say who owns a task")
-                await self._patiently(lambda: self._journal.confirm(self.task, self._term))
+                await self._patiently(lambda: self._journal.confirm(self.task, self._claim.term))
         except (StaleEpoch, StoreUnavailable):
             self.is_lost = True
             raise
@@ -223,21 +230,25 @@ class TaskJournal:
         Raises:
             StaleEpoch, StoreUnavailable: as `record`.
         """
-        index = self._entries + 1
+        index = self._claim.entries + 1
         event = Event(0.0, self.task, agent, NO_STEP, Failed(failure), index)
         _, entry = self._codec.encode(event)
         await self._append([event], [entry])
 
     async def _append(self, events: Sequence[Event], entries: Sequence[bytes]) -> None:
-        if self._accepting is not None:
+        if self._claim.accepting is not None:
             first = sum(not event.is_terminal for event in events)
-            await self._accept(self._accepting, entries[:first])
+            await self._accept(self._claim.accepting, entries[:first])
             events, entries = events[first:], entries[first:]
         if not events:
             return
         await self._patiently(
             lambda: self._journal.append(
-                self.task, self._term, events[0].index, entries, is_final=events[-1].is_terminal
+                self.task,
+                self._claim.term,
+                events[0].index,
+                entries,
+                is_final=events[-1].is_terminal,
             )
         )
 
@@ -247,7 +258,7 @@ class TaskJournal:
                 raise StaleEpoch(f"task {self.task} was claimed before")
 
         await self._patiently(accept)
-        self._accepting, self._term = None, 1
+        self._claim = _Claim(term=1)
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
         """Call the store again where it was out of reach, for as long as a lease."""

@@ -31,8 +31,8 @@ class Desk:
     def __init__(self, decision: Decision, reply: Reply = "Hello to you.") -> None:
         self.model = ScriptedModel({"manager": reply})
         self.turn = RecordingTurn("manager-0", "plan")
-        routes = Routes(Deciding(decision), FUNCTIONS)
-        self.agent = Manager(Parts(self.model, FakeKnowledge(), FakeSandbox(), routes=routes))
+        self.agent = Manager(Parts(self.model, FakeKnowledge(), FakeSandbox()))
+        self.agent.routes = Routes(Deciding(decision), FUNCTIONS)
 
     async def plan(self, goal: str = "Where is it?", sealed: tuple[Step, ...] = ()) -> PlanProposal:
         request = PlanRequest(goal, ROLES, "docs@1", sealed)

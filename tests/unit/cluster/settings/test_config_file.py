@@ -55,7 +55,7 @@ from cluster.settings import load
         ),
         (
             "[answer]\nmode = 1\nverify = true\n[parts]\nx = 1",
-            "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify, judge_early",
+            "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify, keep",
         ),
         ("[model", "is not TOML"),
     ],

@@ -1,0 +1,97 @@
+"""What `--help` says beside the flags: what each command is for, and how one uses it.
+
+Used by `cluster.cli.options`.
+"""
+
+from __future__ import annotations
+
+DESCRIPTION = """\
+A cluster of language-model agents: a Manager plans, a Researcher answers from your documents with
+citations, a Coder writes a program and runs it in a sandbox. You watch them think.
+"""
+EPILOG = """\
+examples:
+  fleetmind run "How do I ... ? Show a program." --knowledge docs/
+  fleetmind up                     keep a cluster running; `run` then starts in under a second
+  fleetmind models pull smollm2-135m
+
+settings, lowest to highest: defaults, fleet.toml (or --config), environment, flags
+environment: OPENAI_API_KEY, OPENAI_BASE_URL, FLEETMIND_MODEL, FLEETMIND_REDIS_URL (else REDIS_URL),
+             RAY_ADDRESS, OTEL_*
+models: openai:NAME, llama:NAME-or-GGUF-path, simulated:
+"""
+RUN = """\
+Give the cluster a goal. The answer (Markdown) goes to stdout, live progress to stderr.
+
+Attaches to the resident cluster that `fleetmind up` started, else starts one for this run.
+"""
+RUN_EPILOG = """\
+examples:
+  fleetmind run "What does the guide say about retries?" --knowledge docs/ --knowledge README.md
+  echo "a longer goal" | fleetmind run - --json
+  fleetmind run "..." --model openai:gpt-4o-mini --deadline 60 --events events.jsonl
+  fleetmind run --workflow research.toml --input topic=heaps --dry-run
+
+exit status: 0 answered, 1 failed, 2 wrong usage, 3 please rephrase, 124 deadline passed,
+             130 interrupted
+"""
+SUBMIT = """\
+Give a goal to a Ray cluster as a job: uploads what it needs, follows the job's log on stderr and
+ends as the job ends. Otherwise like `fleetmind run`.
+"""
+LEARN = """\
+Read files and folders into the central store. Runs without --knowledge then answer from them.
+
+Learning a path again brings it up to date: a file whose size and time of modification are the same
+is not read, one whose content is the same is not embedded, one that is gone is forgotten. It may be
+interrupted at any time and goes on from there. Several may learn at once.
+"""
+LEARN_EPILOG = """\
+examples:
+  fleetmind learn docs/ README.md
+  fleetmind learn ~/handbook --namespace handbook
+  fleetmind learn docs/ --watch
+  fleetmind run "..." --namespace handbook
+
+A namespace is knowledge apart: a run answers from one of them. Without --namespace it is `default`.
+With --watch each change is a line on stdout; exit status: 130 after Ctrl-C, 143 after SIGTERM.
+"""
+FORGET = """\
+Take files and folders out of what was learned. From then on no look-up finds their text, in running
+tasks either; the text itself leaves the store within a minute, unless another namespace has it.
+
+The files themselves are not touched, and need not be there any more.
+"""
+FORGET_EPILOG = """\
+examples:
+  fleetmind forget docs/old.md
+  fleetmind forget --all --namespace handbook
+  fleetmind forget secrets.txt --purge
+
+Answers that quoted it are kept in the journals of their tasks for up to a day after their end;
+--purge removes these journals too. Without --namespace it is forgotten in all of them, also in
+those that `--knowledge` made.
+"""
+KNOWLEDGE = """\
+Show the namespaces, one a line: the files in it, their passages, its version, the size of its
+documents in the store, and where the files are. Those of `--knowledge` are called `paths:...`.
+
+The version counts what was ever put into it or removed; a task answers at least from the version
+that was there when it was submitted.
+"""
+STATE = """\
+Show the documents that agents share, one a line; with NAME one of them, and what in it nobody has
+decided yet. NAME may be any part of a name between its slashes that only one document has.
+"""
+STATE_EPILOG = """\
+examples:
+  fleetmind state
+  fleetmind state Board --history
+  fleetmind state Board --revert 12
+  fleetmind state Board --resolve 'verdict=#2'
+  fleetmind state Board --resolve 'facts[heaps]="a value of your own, as JSON"'
+
+A version that is reverted counts for nothing, and what was merged since stays. Of a long history
+the first part can't be undone any more. A program's own ways of merging are not known here: fields
+that merge by them are shown as far as that goes without.
+"""

@@ -1,0 +1,47 @@
+"""Checks of what a task may take, and of how it goes: seconds, tokens, money, shares, coherence.
+
+Each takes the value and its origin (a flag, an argument, a key of a file), and returns nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+from cluster.kernel.errors import UsageError
+from cluster.kernel.vocabulary import Coherence
+
+
+def check_deadline(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive, finite number of seconds."""
+    seconds = value if isinstance(value, int | float) else math.nan
+    if isinstance(value, bool) or not 0.0 < seconds < math.inf:
+        raise UsageError(f"{origin}: {value!r} is no number of seconds above 0")
+
+
+def check_tokens(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive number of tokens."""
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise UsageError(f"{origin}: {value!r} is no number of tokens above 0")
+
+
+def check_cost(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a positive, finite sum."""
+    cost = value if isinstance(value, int | float) else math.nan
+    if isinstance(value, bool) or not 0.0 < cost < math.inf:
+        raise UsageError(f"{origin}: {value!r} is no sum above 0")
+
+
+def check_share(value: object, origin: str) -> None:
+    """Refuse what isn't a share, from 0 to 1."""
+    try:
+        is_share = 0.0 <= float(str(value)) <= 1.0
+    except ValueError:
+        is_share = False
+    if not is_share:
+        raise UsageError(f"{origin}: {value!r} is no share from 0 to 1")
+
+
+def check_coherence(value: object, origin: str) -> None:
+    """Raise UsageError unless it says when steps begin."""
+    if value not in list(Coherence):
+        raise UsageError(f"{origin}: {value!r} is not {' or '.join(Coherence)}")
