@@ -54,7 +54,6 @@ ELSEWHERE = {
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
     "cluster.cli.state": "integration/test_state_command.py",
     "cluster.task": "unit/cluster/test_client.py",
-    "cluster.settings.bounds": "unit/cluster/settings/test_addresses.py",
     "cluster.settings.toml_table": "unit/cluster/settings/test_config_file.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
     "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
