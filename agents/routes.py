@@ -18,7 +18,7 @@ from agents.routing.arithmetic import computed
 from agents.routing.functions import RouteCall, RoutedFunction
 from cluster.kernel.errors import AgentFailed, ClusterError, DeadlinePassed
 from cluster.kernel.events import Routed
-from cluster.kernel.roles import RESEARCHER
+from cluster.kernel.roles import CODER, MANAGER, RESEARCHER
 from cluster.kernel.routing import TEAM, Decision, Effort, Router
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer, Plan, PlanRequest
@@ -87,8 +87,12 @@ class Routes:
         return None if function is None else Answer(await _called(function, goal, turn))
 
     def _researched(self, request: PlanRequest) -> Plan:
-        """Return one look into the documents; no step where there are none, or nobody to look."""
-        if not request.collection:
+        """Return one look into the documents; no step where there are none, or nobody to look.
+
+        Nor where the user has agents of their own: who knows what those would have had to do.
+        """
+        has_own = any(role.name not in {MANAGER, RESEARCHER, CODER} for role in request.roles)
+        if not request.collection or has_own:
             return NOBODY
         roles = [role for role in request.roles if role.name == RESEARCHER]
         return standard_workflow(request.goal, roles, has_knowledge=True)

@@ -136,7 +136,8 @@ class Classifier:
             return Decision("", TEAM)
         guess = self.guess(text)
         intent = self.intents.get(guess.intent)
-        if intent is None or guess.confidence < self.confidence_min:
+        least = max(self.confidence_min, intent.confidence_min if intent else 1.0)
+        if intent is None or guess.confidence < least:
             route, effort = TEAM, Effort.DEEP
         else:
             route, effort = intent.route, intent.effort

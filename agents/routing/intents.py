@@ -30,6 +30,8 @@ class Intent:
     """`TEAM`, or the name of a role or a registered function."""
     effort: Effort
     utterances: Sequence[str]
+    confidence_min: float = 0.0
+    """How sure it has to be beyond what all have to be."""
 
 
 @cache
@@ -44,6 +46,7 @@ def default_intents() -> tuple[Intent, ...]:
             each["route"],
             Effort(each["effort"]),
             (*each["utterances"], *filled(framed[name]["frames"], slots)),
+            each.get("confidence", 0.0),
         )
         for name, each in _table("intents.toml").items()
     )

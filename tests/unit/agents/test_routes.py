@@ -91,6 +91,7 @@ def test_a_lookup_is_one_step_of_the_researcher() -> None:
     ("decision", "asked"),
     [
         (LOOKED_UP, request(collection="")),
+        (LOOKED_UP, PlanRequest("Where?", (*ROLES, Role("reviewer", "Reviews.")), "docs@1")),
         (LOOKED_UP, PlanRequest("Where is it?", ROLES[1:], "docs@1")),
         (Decision("gone", "gone", 0.99), request()),
         (Decision("research", TEAM, 0.99), request()),
