@@ -10,15 +10,18 @@ from enum import StrEnum
 from cluster.cli.console import printable
 from cluster.kernel.events import (
     Answered,
+    Clarified,
     Corrected,
     Detail,
     Event,
     Failed,
     FellBack,
     FindingReady,
+    Hedged,
     PlanReady,
     ProgramRan,
     ProgramWritten,
+    Routed,
     StateConflicted,
     StateMerged,
     StepFinished,
@@ -30,6 +33,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import AgentId
 from cluster.kernel.reads import DocumentChange
+from cluster.kernel.routing import TEAM
 from cluster.kernel.vocabulary import Basis, Finding, Plan, Support
 
 TAIL_CHARS_MAX = 400
@@ -108,6 +112,8 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
     match detail:
         case Submitted(workflow=workflow):
             return "planning" if workflow is None else "taking the declared steps"
+        case PlanReady(Plan(())):
+            return "no step is needed"
         case PlanReady(plan):
             return f"planned {'; '.join(_planned(plan))}"
         case StepStarted(attempt, reason):
@@ -119,12 +125,24 @@ def describe(detail: Detail) -> str:  # noqa: PLR0911 - one sentence per kind
             return f"program {attempt} of {lines} by {'the model' if origin == 'model' else origin}"
         case ProgramRan(run):
             return f"ran it: exit code {run.exit_code} after {run.duration_s:.1f} s"
-        case FellBack(what, reason):
-            return f"fell back, {what}: {reason}"
+        case FellBack() | Hedged() | Routed():
+            return _another_way(detail)
         case StepStale() | StateMerged() | StateConflicted():
             return _shared(detail)
         case _:
             return _ending(detail)
+
+
+def _another_way(detail: FellBack | Hedged | Routed) -> str:
+    """Say what goes another way than most; that the team gets a goal is worth no line."""
+    match detail:
+        case FellBack(what, reason):
+            return f"fell back, {what}: {reason}"
+        case Hedged(what, after_s, reason):
+            why = f": {reason}" if reason else ""
+            return f"asked a second time, {what}, after {after_s:.1f} s{why}"
+        case Routed(route=route):
+            return "" if route == TEAM else f"{route} answers, without a plan"
 
 
 def _shared(detail: StepStale | StateMerged | StateConflicted) -> str:
@@ -172,6 +190,8 @@ def _ending(detail: Detail) -> str:
             return "answered"
         case Corrected(claim, text, support):
             return f"sentence {claim + 1} is {support.value if text else 'contradicted'}"
+        case Clarified(question):
+            return f"asks: {question}"
         case Failed(failure):
             return f"failed: {failure.message}"
         case WasCancelled(reason):
