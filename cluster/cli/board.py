@@ -34,7 +34,7 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import AgentId
 from cluster.kernel.reads import DocumentChange
 from cluster.kernel.routing import TEAM
-from cluster.kernel.vocabulary import Basis, Finding, Plan, Support
+from cluster.kernel.vocabulary import Basis, Failure, Finding, Plan, Support
 
 TAIL_CHARS_MAX = 400
 """How much of an agent's newest thought is kept to be shown."""
@@ -190,10 +190,8 @@ def _ending(detail: Detail) -> str:
             return "answered"
         case Corrected(claim, text, support):
             return f"sentence {claim + 1} is {support.value if text else 'contradicted'}"
-        case Clarified(question):
-            return f"asks: {question}"
-        case Failed(failure):
-            return f"failed: {failure.message}"
+        case Clarified(said) | Failed(Failure(message=said)):
+            return f"{'asks' if isinstance(detail, Clarified) else 'failed'}: {said}"
         case WasCancelled(reason):
             return f"cancelled: {reason}" if reason else "cancelled"
         case _:
