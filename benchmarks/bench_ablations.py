@@ -24,7 +24,6 @@ from benchmarks.report_outcomes import TIMING
 from benchmarks.report_parts import FACTORY, LOG_VARIABLE
 from benchmarks.switches import ALL_ON, SWITCHES, figures_of
 from cluster.kernel.events import Answered
-from cluster.kernel.sections import ModelSettings
 from cluster.runtime.driver.driver import Driver
 from cluster.settings.values import PartsSettings, Settings
 
@@ -65,10 +64,11 @@ def _measure(folder: Path, variants: Mapping[str, Settings], count: int) -> dict
         contextlib.ExitStack() as stack,
     ):
         stack.callback(os.environ.pop, LOG_VARIABLE)
-        model = ModelSettings(uri=f"openai:{WORKLOAD}", base_url=server.base_url)
+        where = {"uri": f"openai:{WORKLOAD}", "base_url": server.base_url}
         clusters = {}
         for name, settings in variants.items():
             (folder / name).mkdir()
+            model = replace(settings.model, **where)
             cluster = PlainCluster(folder / name, model, settings=settings)
             clusters[name] = stack.enter_context(cluster)
         return uvloop.run(_walls(clusters, count))

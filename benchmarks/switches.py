@@ -38,6 +38,8 @@ SWITCHES = (
     Switch("streamed_plan", "task", "stream_plan"),
     Switch("prepare", "task", "prepare"),
     Switch("warm_sandbox", "sandbox", "warm"),
+    Switch("early_return", "model", "early_return"),
+    Switch("judge_early", "answer", "judge_early"),
 )
 
 
