@@ -69,7 +69,7 @@ examples:
   fleetmind forget secrets.txt --purge
 
 Answers that quoted it are kept in the journals of their tasks for up to a day after their end;
---purge removes these journals too. Without --namespace it is forgotten in all of them, also in
+--purge removes these journals too, and all answers of before. Without --namespace it is forgotten in all of them, also in
 those that `--knowledge` made.
 """
 KNOWLEDGE = """\

@@ -13,6 +13,7 @@ from cluster.cli.run import flags_of
 from cluster.joining import open_store
 from cluster.kernel.errors import UsageError
 from cluster.memory.journal.quotes import purge_quotes
+from cluster.memory.kept_answers import purge_answers
 from cluster.memory.knowledge import forgetting
 from cluster.memory.knowledge.catalog import adopt_collection
 from cluster.memory.knowledge.forgetting import NamespaceSummary
@@ -69,6 +70,7 @@ async def _forget(
                 # What was forgotten earlier, without --purge, is known by its path alone.
                 names = {*forgotten.sources, *forgotten.paths, *(tops or ())}
                 purged = await purge_quotes(store, sorted(names))
+                await purge_answers(store)
     finally:
         display.close()
     where = ", ".join(forgotten.namespaces)

@@ -49,6 +49,16 @@ class KeptAnswer:
     at_wall_s: float
 
 
+async def purge_answers(store: Store) -> None:
+    """Remove all that is kept: answers quote documents, and some of these are to be gone.
+
+    Raises:
+        StoreUnavailable: the store can't be reached.
+    """
+    if kept := await store.items(_PREFIX):
+        await store.delete(list(kept))
+
+
 class KeptAnswers(Protocol):
     """Where answers are kept; another one may know near questions too."""
 

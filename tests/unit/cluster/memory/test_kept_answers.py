@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from cluster.kernel.vocabulary import Answer, Citation
-from cluster.memory.kept_answers import BYTES_MAX, KeptAnswer, Question, StoredAnswers
+from cluster.memory.kept_answers import (
+    BYTES_MAX,
+    KeptAnswer,
+    Question,
+    StoredAnswers,
+    purge_answers,
+)
 from cluster.memory.store.local import LocalStore
 from cluster.wire.messages import MessageCodec
 from tests.support.clock import ManualClock
@@ -57,3 +63,16 @@ async def test_an_answer_that_is_too_long_is_not_kept(answers: StoredAnswers) ->
     await answers.keep(QUESTION, KeptAnswer(Answer("x" * BYTES_MAX), 0.0))
 
     assert await answers.find(QUESTION) is None
+
+
+async def test_purging_leaves_no_answer_and_nothing_else_is_touched() -> None:
+    store = LocalStore(ManualClock())
+    answers = StoredAnswers(store, MessageCodec())
+    await store.put_many({"answers": b"of somebody else"})
+    await answers.keep(QUESTION, KEPT)
+
+    await purge_answers(store)
+    await purge_answers(store)
+
+    assert await answers.find(QUESTION) is None
+    assert await store.items("") == {"answers": b"of somebody else"}
