@@ -69,8 +69,8 @@ examples:
   fleetmind forget secrets.txt --purge
 
 Answers that quoted it are kept in the journals of their tasks for up to a day after their end;
---purge removes these journals too, and all answers of before. Without --namespace it is forgotten in all of them, also in
-those that `--knowledge` made.
+--purge removes these journals too, and all that is kept as answers of before. Without --namespace
+it is forgotten in all of them, also in those that `--knowledge` made.
 """
 KNOWLEDGE = """\
 Show the namespaces, one a line: the files in it, their passages, its version, the size of its

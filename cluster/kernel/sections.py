@@ -98,7 +98,7 @@ class AnswerSettings(Section):
     """``background``: sentences that nothing backs are looked at again once the answer is out,
     where the driver that has submitted the goal waits for it."""
     keep: bool = True
-    """Whether an answer is kept for a week, for when the same question can't be answered anew."""
+    """Whether an answer is kept for a day, for when the same question can't be answered anew."""
     judge_early: bool = True
     """Whether sentences are judged, and shown where they are certain, while others are written."""
 

@@ -17,7 +17,7 @@ from cluster.kernel.vocabulary import Answer
 from cluster.memory.store.port import Store
 from cluster.wire.messages import PACKAGE, MessageCodec
 
-KEPT_S = 7 * 24 * 3600.0
+KEPT_S = 24 * 3600.0
 BYTES_MAX = 256 * 1024
 """Of one answer; a longer one isn't kept."""
 _PREFIX = "answer/"
@@ -72,7 +72,7 @@ class KeptAnswers(Protocol):
 
 
 class StoredAnswers:
-    """Keeps them in the central store, for a week, for all clusters that share its documents."""
+    """Keeps them in the central store, for a day, for all clusters that share its documents."""
 
     def __init__(self, store: Store, codec: MessageCodec) -> None:
         self._store = store
