@@ -1,4 +1,4 @@
-"""Without any network but loopback the local tier answers: in a network namespace without routes."""
+"""Without any network but loopback the local tier answers: a network namespace without routes."""
 
 from __future__ import annotations
 
