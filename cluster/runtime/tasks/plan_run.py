@@ -133,7 +133,7 @@ class PlanRun:
         if isinstance(detail, StepPlanned):
             self._seal(detail.planned)
         elif not self._planned:
-            self._story.begin(detail, PLAN_STEP, self._context.agent)
+            self._story.begin(detail)
 
     def _seal(self, step: Step) -> None:
         """Journal a step of a plan that is still being written, and begin it where that can be."""
