@@ -230,7 +230,7 @@ async def test_a_lasting_failure_is_reported_after_three_attempts(
         ("garbage", "sent text/html instead of an event stream; check that the base URL is"),
         ("bad-json", "sent what is no event stream of chat chunks; check that the base URL"),
         ("deep-json", "sent what is no event stream of chat chunks; check that the base URL"),
-        ("endless", "sent more than 64 MB for one answer; check that the base URL is that"),
+        ("endless", "sent more than 4 MB for one event; check that the base URL is that"),
     ],
 )
 async def test_what_another_attempt_would_not_mend_is_reported_at_once(
