@@ -271,6 +271,18 @@ async def test_how_long_an_endpoint_asks_to_wait_is_told_to_whoever_asked(
     assert failed.value.retry_after_s == 90.0
 
 
+async def test_a_call_makes_no_more_requests_than_it_may_wherever_they_go(
+    server: ModelServer,
+) -> None:
+    request = a_request()
+    for attempts_max in (1, 3):
+        async with a_model(server.fault_url("500")) as model:
+            with pytest.raises(ModelError):
+                await all_of(model, replace(request, attempts_max=attempts_max))
+
+    assert request.tally.made == len(server.log) == 3
+
+
 async def test_two_attempts_are_never_joined(server: ModelServer) -> None:
     async with a_model(server.fault_url("cut-cleanx1")) as model:
         items = model.stream(a_request())
