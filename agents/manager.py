@@ -20,7 +20,7 @@ from agents.deciding import choice_schema, chosen
 from agents.models.port import Commitment
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
-from agents.planning.plan_reader import BROKEN_OFF, PlanReader, broken_off
+from agents.planning.plan_reader import PlanReader, broken_off
 from agents.planning.schema import plan_schema, rest_schema
 from agents.planning.workflow import idle_agents, standard_workflow, with_coder, with_question
 from agents.prompts import (
@@ -133,7 +133,7 @@ class Manager(Agent):
         reader.begin_rest()
         made = await self._rest(request, turn, reader)
         if made.breaks_off:
-            turn.emit(FellBack("plan", BROKEN_OFF))
+            turn.emit(FellBack("plan", made.reasons[-1]))
         return made
 
     async def _written_plan(
@@ -148,14 +148,14 @@ class Manager(Agent):
             # An endpoint that takes its answer back refuses the goal, whatever has begun of it.
             if error.is_withdrawal or not reader.sealed:
                 raise
-            return broken_off(reader.plan())
+            return broken_off(reader.plan(), str(error))
         except DeadlinePassed as error:
             # Late is late for the plan's share only: what is left may do for a plainer answer.
             try:
                 made = reader.plan()
             except UnsoundPlan:
                 raise UnsoundPlan(str(error)) from error
-            return made if reader.is_complete else broken_off(made)
+            return made if reader.is_complete else broken_off(made, str(error))
         return reader.plan()
 
     async def _rest(self, request: PlanRequest, turn: Turn, reader: PlanReader) -> MendedPlan:
@@ -168,7 +168,8 @@ class Manager(Agent):
         except (ModelError, DeadlinePassed) as error:
             if isinstance(error, ModelError) and error.is_withdrawal:
                 raise
-            return reader.plan() if reader.is_complete else broken_off(reader.plan())
+            made = reader.plan()
+            return made if reader.is_complete else broken_off(made, str(error))
         return reader.plan()
 
     async def _read_plan(

@@ -14,6 +14,7 @@ from aiohttp import web
 
 _NAME = re.compile(r"(?P<kind>[a-z0-9-]+?)(?:-after-(?P<after>[0-9.]+))?(?:x(?P<times>\d+))?")
 _BLOCK = b"x" * 65536
+_WORDS = b'data: {"choices": [{"delta": {"content": "' + b"words without end " * 500 + b'"}}]}\n\n'
 _DRIP_S = 0.02
 
 NO_FAULT = ""
@@ -32,11 +33,30 @@ REASONING = "reasoning"
 FILTERED = "content-filter"
 NO_USAGE = "no-usage"
 """The usage never comes, though asked for."""
+NAN_USAGE = "nan-usage"
+"""The usage is of numbers that count nothing."""
+NO_MARK = "no-mark"
+"""The stream ends after its finish reason, without the mark of its end."""
+NO_REASON = "no-reason"
+"""The whole answer comes, and the stream ends with its mark, without a finish reason."""
 
 _SSE = "text/event-stream"
 _SAID = 'data: {"choices": [{"delta": {"content": "Ni"}}]}\n\n'
 _SAID_LAST = 'data: {"choices": [{"delta": {"content": "ne"}, "finish_reason": "stop"}]}\n\n'
+_TOOL_CALL = (
+    'data: {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "search", '
+    '"arguments": "{\\"query\\": [}"}}]}}]}\n\n'
+    'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\ndata: [DONE]\n\n'
+)
+_EMPTY_CHOICE = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+_HUGE_CHUNK = f'data: {{"choices": [], "padding": [{"0," * 1_000_000}0]}}\n\n'
+_WHOLE = '{"choices": [{"message": {"content": "Nine"}, "finish_reason": "stop"}]}'
 _CANNED = {
+    "tool-args": (_SSE, _TOOL_CALL),
+    "no-choice": (_SSE, 'data: {"choices": []}\n\ndata: [DONE]\n\n'),
+    "empty-choice": (_SSE, _EMPTY_CHOICE),
+    "huge-json": (_SSE, _HUGE_CHUNK),
+    "whole-json": ("application/json", _WHOLE),
     "garbage": ("text/html", "<html><body>It works!</body></html>"),
     "bad-json": (_SSE, 'data: {"choices": [\n\n'),
     "deep-json": (_SSE, f"data: {'[' * 200_000}\n\n"),
@@ -78,8 +98,8 @@ async def strike(fault: Fault, request: web.Request, body: object) -> web.Stream
         return _error(400, "extra inputs are not permitted")
     if fault.kind == "hang":
         await asyncio.Event().wait()
-    if fault.kind in {"endless", "drip"}:
-        return await _endless(request, is_dripping=fault.kind == "drip")
+    if fault.kind in _ENDLESS:
+        return await _endless(request, *_ENDLESS[fault.kind])
     if fault.kind in _CANNED:
         content_type, text = _CANNED[fault.kind]
         return web.Response(text=text, content_type=content_type)
@@ -105,10 +125,14 @@ def _error(status: int, message: str, retry_after_s: str = "") -> web.Response:
     return web.json_response({"error": error}, status=status, headers=headers)
 
 
-async def _endless(request: web.Request, *, is_dripping: bool) -> web.StreamResponse:
-    """Send an event that never ends, in large blocks or byte by byte."""
+_ENDLESS = {"endless": (_BLOCK, 0.0), "drip": (_BLOCK[:1], _DRIP_S), "babble": (_WORDS, 0.0)}
+"""An event that never ends, in large blocks or byte by byte; and an answer that never does."""
+
+
+async def _endless(request: web.Request, block: bytes, pause_s: float) -> web.StreamResponse:
+    """Send the same again and again."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     while True:
-        await response.write(_BLOCK[:1] if is_dripping else _BLOCK)
-        await asyncio.sleep(_DRIP_S if is_dripping else 0.0)
+        await response.write(block)
+        await asyncio.sleep(pause_s)

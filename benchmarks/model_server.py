@@ -219,11 +219,13 @@ class _Answer:
             is_reasoning = self._fault == faults.REASONING and number < self._half
             text = {"reasoning_content" if is_reasoning else "content": piece}
             await response.write(_event(text))
-        await response.write(_event({}, self._reason))
+        if self._fault != faults.NO_REASON:
+            await response.write(_event({}, self._reason))
         wants_usage = self._entry.options.get("stream_options", {}).get("include_usage")
         if wants_usage and self._fault != faults.NO_USAGE:
             await response.write(_data({**_HEAD, "choices": [], "usage": self._usage()}))
-        await response.write(b"data: [DONE]\n\n")
+        if self._fault != faults.NO_MARK:
+            await response.write(b"data: [DONE]\n\n")
         self._entry.ended = "finished"
         return response
 
@@ -248,7 +250,9 @@ class _Answer:
             await response.write(_data({"error": {"message": "the model ran out of memory"}}))
         return self._fault in {faults.CUT, faults.CUT_CLEAN, faults.ERROR_EVENT}
 
-    def _usage(self) -> dict[str, int]:
+    def _usage(self) -> dict[str, float]:
+        if self._fault == faults.NAN_USAGE:
+            return {"prompt_tokens": math.nan, "completion_tokens": -7, "total_tokens": 10**100}
         prompt = sum(len(Line(str(part.get("content"))).pieces()) for part in self._entry.prompt)
         completion = len(self._pieces)
         return {

@@ -22,6 +22,8 @@ from cluster.kernel.time_shares import CALL_GRACE_SHARE, CALL_LATE_SHARE
 from cluster.kernel.turn import Turn
 
 _TEXT_LENGTH_MAX = 200_000
+"""Beyond it a text has no end. What is left of a plan is read all the same: it says itself what of
+it is whole."""
 _TAIL_WAIT_S = 2.0
 """How long a stream may go on once there is enough: its end tells only what the call cost."""
 _SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|\n)", re.DOTALL)
@@ -142,6 +144,7 @@ class Thinking:
                         return
                     continue
                 self._hear(item)
+                self._check_length()
                 if self._has_enough():
                     return
                 if self._reply.is_whole_for_good and latest_at is not None:
@@ -218,6 +221,13 @@ class Thinking:
                 self._reply.trust()
             else:
                 self._reply.take(part.text)
+
+    def _check_length(self) -> None:
+        is_endless = self._loops.length > _TEXT_LENGTH_MAX and not self._reply.is_whole
+        if is_endless and not self._request.wants_json:
+            raise ModelError(
+                f"the model had written {self._loops.length:,} characters and come to no end"
+            )
 
     def _has_enough(self) -> bool:
         if self._loops.length > _TEXT_LENGTH_MAX:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from cluster.kernel.sections import ModelTier
 
+ATTEMPTS_MAX = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -49,6 +51,19 @@ class Commitment:
         self.is_made = True
 
 
+class AttemptTally:
+    """How many requests a call has made, of whichever endpoints; counted by the adapters."""
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def count(self) -> None:
+        """Count one more, which begins now."""
+        self.made += 1
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A chat completion to be streamed."""
@@ -69,6 +84,11 @@ class Request:
     """Of several models, what kind is wanted at best; one that can't be had is not waited for."""
     commitment: Commitment = field(default_factory=Commitment, compare=False, repr=False)
     """Of this call and of all attempts at it; a request for another call has its own."""
+    tally: AttemptTally = field(default_factory=AttemptTally, compare=False, repr=False)
+    """Shared likewise."""
+    attempts_max: int = ATTEMPTS_MAX
+    """Of the requests that the tally counts: after so many none is made in place of one that has
+    failed. A model that is asked at all makes one, whatever was made before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,11 +129,14 @@ class PlanReader:
         return self._barren >= BARREN_MAX + self._before and bool(self._given)
 
 
-def broken_off(plan: MendedPlan) -> MendedPlan:
-    """Return a plan that says, once, that its text ended before it did."""
-    if plan.breaks_off:
-        return plan
-    return replace(plan, breaks_off=True, reasons=(*plan.reasons, BROKEN_OFF))
+def broken_off(plan: MendedPlan, why: str = "") -> MendedPlan:
+    """Return a plan that says, once, that its text ended before it did, and why if that is known.
+
+    Of one that says so already the reason is told that is given now.
+    """
+    said = f"{BROKEN_OFF.rstrip('.')} ({why})." if why else BROKEN_OFF
+    before = plan.reasons[:-1] if plan.breaks_off else plan.reasons
+    return replace(plan, breaks_off=True, reasons=(*before, said))
 
 
 class Drafting:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agents.models.policies.breaking import BreakerModel
+from agents.models.policies.fallback import FallbackModel, Rung
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.measured import MeasuredModel
+from agents.models.policies.priced import PricedModel
 from tests.conformance.model_contract import PROMISES, Promise, Wrap
 
 WRAPS: dict[str, Wrap] = {
@@ -16,6 +18,8 @@ WRAPS: dict[str, Wrap] = {
     "measured": MeasuredModel,
     "breaking": BreakerModel,
     "hedged": lambda model: HedgedModel([model]),
+    "priced": lambda model: PricedModel(model, 0.0, 0.0),
+    "fallback": lambda model: FallbackModel([Rung("m", "deep", model)]),
     "all": lambda model: HedgedModel([BreakerModel(MeasuredModel(LimitedModel(model, 20)))]),
 }
 

@@ -26,10 +26,12 @@ from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
+from cluster.wire.messages import MessageCodec
 from tests.support.fake_tools import FakeSandbox
 from tests.support.hashing_embedder import HashingEmbedder
 from tests.support.hosts import MemoryCluster
 
+_CODEC = MessageCodec()
 AGENTS: Mapping[str, type[Agent]] = {
     "manager": Manager,
     "researcher": Researcher,
@@ -49,6 +51,11 @@ class Outcome:
         detail = self._end()
         assert isinstance(detail, Failed), detail
         return detail.failure
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has; it must have ended once."""
+        return isinstance(self._end(), Failed)
 
     @property
     def answer(self) -> Answer:
@@ -113,6 +120,10 @@ class AgentCluster(MemoryCluster):
         self._namespaces = LocalNamespaces(self.store, self.clock)
         self._knowledge = KnowledgeCache(self._namespaces, self._embedder)
         self._agents: list[Agent] = []
+
+    def codec(self) -> MessageCodec:
+        """Return one for all hosts of all clusters: no message here is of a user's own."""
+        return _CODEC
 
     async def learn(self, path: Path) -> str:
         """Read a file into the store and return the id of the collection."""

@@ -86,6 +86,10 @@ class MemoryCluster:
         """How hosts that are started after it was put here find policies of a program's own."""
         self._drivers: list[Driver] = []
 
+    def codec(self) -> MessageCodec:
+        """Return what a host knows of messages, which is its own."""
+        return MessageCodec()
+
     def transport(self) -> Transport:
         return MemoryTransport(self.network)
 
@@ -144,7 +148,7 @@ class MemoryCluster:
             store=self.store,
             transport=self.transport(),
             clock=self.clock,
-            codec=MessageCodec(),
+            codec=self.codec(),
             lease_s=self._lease_s,
             spans=self.spans.get(profile.agent),
             documents=self.shared[profile.agent],

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 from urllib.parse import quote
 
 from agents.models.port import Asker, Delta, Request
 
+_TOKENS_MAX = 1 << 32
+"""More than any call has; a count beyond it counts nothing."""
 _HEADER_SAFE = " !#$&'()*+,/:;=?@[]~"
 
 # Parts of a request that an endpoint may refuse, each with the name it may go by instead.
@@ -108,8 +111,12 @@ def usage(chunk: object) -> tuple[int, int] | None:
     """Return the tokens of prompt and completion, where a chunk has them."""
     found = _field(chunk, "usage")
     tokens = [_field(found, name) for name in ("prompt_tokens", "completion_tokens")]
-    prompt, completion = (count if isinstance(count, int) else 0 for count in tokens)
+    prompt, completion = (count if _is_count(count) else 0 for count in tokens)
     return (prompt, completion) if found else None
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < _TOKENS_MAX
 
 
 def _choice(chunk: object) -> object:

@@ -16,9 +16,13 @@ class EventStream:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        """An event whose end has not come."""
         self._ended_in_return = False
         """A line feed that comes next belongs to the line's end before it."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of the event whose end has not come."""
+        return len(self._held)
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         """Yield the data of each event that has ended; those without any are passed over."""

@@ -9,13 +9,14 @@ import json
 import os
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from agents.models.endpoint.trouble import BODY_BYTES_MAX, CONNECT_TIMEOUT_S, Refused
+from agents.models.endpoint.trouble import CONNECT_TIMEOUT_S, EVENT_BYTES_MAX, Refused
 from cluster.kernel.errors import UsageError
 from cluster.kernel.loopback import is_loopback_url
 
@@ -67,7 +68,7 @@ class HttpClient:
         """
         async with self._opened().get(self._url(path), proxy=self._proxy) as response:
             await _check(response)
-            return json.loads(await _body(response, BODY_BYTES_MAX))
+            return json.loads(await _body(response, EVENT_BYTES_MAX))
 
     async def post(
         self, path: str, content: Mapping[str, object], headers: Mapping[str, str]
@@ -133,8 +134,9 @@ def proxy_of(url: str) -> str | None:
     return proxy
 
 
+@cache
 def _trust() -> ssl.SSLContext:
-    """Return whom to trust: those whom the system does."""
+    """Return whom to trust: those whom the system does. To read who they are takes 20 ms."""
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath):

@@ -1,6 +1,7 @@
 """Any OpenAI-compatible endpoint as a model: its connections, its time and its retries.
 
-The one owner of retries: the client itself tries once. What is read of a stream is decided in
+The one owner of retries at its endpoint: the client itself tries once, and how often it may is said
+by whoever may ask another one. What is read of a stream is decided in
 `agents.models.endpoint.stream_reading`. Building the first model imports the client; importing this
 module does not.
 """
@@ -8,6 +9,7 @@ module does not.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PUBLIC_BASE_URL = "https://api.openai.com/v1"
-ATTEMPTS_MAX = 3
 STALL_S = 30.0
 """Silence between two tokens after which an endpoint is given up."""
 WARM_TIMEOUT_S = 10.0
@@ -98,8 +99,9 @@ class OpenAIModel:
 
         now = asyncio.get_running_loop().time
         until = now() + request.timeout_s
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        for attempt in itertools.count(1):
             has_spoken = False
+            request.tally.count()
             try:
                 async with aclosing(self._attempt(request, until)) as items:
                     async for item in items:
@@ -109,7 +111,8 @@ class OpenAIModel:
             except FAILURES as error:
                 trouble = self._endpoint.trouble(error)
             pause_s = self._pause_s(trouble, attempt)
-            is_last = has_spoken or not trouble.is_retryable or attempt == ATTEMPTS_MAX
+            may_ask = request.tally.made < request.attempts_max
+            is_last = has_spoken or not trouble.is_retryable or not may_ask
             if is_last or now() + pause_s >= until:
                 # Without the cause, which may quote the key.
                 sentence = _sentence(trouble, attempt, until - now())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from agents.models.endpoint import chat
 from agents.models.endpoint.event_stream import EventStream
-from agents.models.endpoint.trouble import BODY_BYTES_MAX, Endpoint
+from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, Endpoint
 from agents.models.port import Delta, Finish
 
 _DONE = b"[DONE]"
@@ -42,7 +42,7 @@ class StreamReading:
         """
         self._bytes += len(block)
         if self._bytes > BODY_BYTES_MAX:
-            raise self._endpoint.too_talkative()
+            raise self._endpoint.too_talkative(BODY_BYTES_MAX, "answer")
         for data in self._events.feed(block):
             if self.is_done:
                 return
@@ -50,6 +50,8 @@ class StreamReading:
                 self.is_done = True
             else:
                 yield from self._chunk(json.loads(data.decode()))
+        if self._events.held > EVENT_BYTES_MAX:
+            raise self._endpoint.too_talkative(EVENT_BYTES_MAX, "event")
 
     def _chunk(self, chunk: object) -> Iterator[Delta]:
         self.chunks += 1

@@ -21,6 +21,8 @@ import aiohttp
 CONNECT_TIMEOUT_S = 10.0
 BODY_BYTES_MAX = 64 << 20
 """More than any answer: 100,000 tokens as events of 250 bytes are 25 MB."""
+EVENT_BYTES_MAX = 4 << 20
+"""Of what is read as one JSON: 64 MB of empty objects are 1.7 GB in memory, and take 1.4 s."""
 _QUOTE_MAX = 300
 _BAD_CONTENT = (400, 422)
 _KEY_REFUSED = (401, 403)
@@ -131,9 +133,9 @@ class Endpoint:
         what = f"{self} reported an error instead of going on ({self.quote(said)})"
         return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
 
-    def too_talkative(self) -> Trouble:
-        """Return the trouble of an answer beyond `BODY_BYTES_MAX`."""
-        what = f"{self} sent more than {BODY_BYTES_MAX >> 20} MB for one answer"
+    def too_talkative(self, bytes_max: int, of: str) -> Trouble:
+        """Return the trouble of an answer, or a part of it, that is longer than any is."""
+        what = f"{self} sent more than {bytes_max >> 20} MB for one {of}"
         return Trouble(what, _NOT_THE_API)
 
     def cut_short(self, *, was_speaking: bool, content_type: str) -> Trouble:

@@ -47,9 +47,11 @@ class FallbackModel:
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Yield what the models say; between two of them a note, and what is void.
 
+        Each leaves one of the call's requests to every one that comes after it.
+
         Raises:
             ModelError: the last one failed, with what every one of them had to say; or one took its
-                answer back, or broke off where nothing may be begun anew.
+                answer back by the goal's fault, or broke off where nothing may be begun anew.
         """
         now = asyncio.get_running_loop().time
         began_at = now()
@@ -58,16 +60,20 @@ class FallbackModel:
         rungs = [self._rungs[place] for place in places][: None if self._falls_back else 1]
         said: list[str] = []
         for number, rung in enumerate(rungs):
-            attempt = _Attempt(rung, is_last=number == len(rungs) - 1)
-            left_s = until - now()
+            rungs_left = len(rungs) - 1 - number
+            attempt = _Attempt(rung, is_last=not rungs_left)
+            bounded = replace(
+                request, timeout_s=until - now(), attempts_max=request.attempts_max - rungs_left
+            )
             try:
-                async with aclosing(attempt.stream(replace(request, timeout_s=left_s))) as items:
+                async with aclosing(attempt.stream(bounded)) as items:
                     async for item in items:
                         yield item
                 return
             except ModelError as error:
                 said.append(str(error))
-                ends = attempt.is_last or error.is_withdrawal or now() >= until
+                is_refused = error.is_withdrawal and error.is_askers_fault
+                ends = attempt.is_last or is_refused or now() >= until
                 if ends or not attempt.may_be_void(request):
                     raise _of_all(error, said) from error
                 reason = f"{rungs[number + 1].name} answers in place of {rung.name}: {error}"
@@ -127,6 +133,7 @@ def _of_all(error: ModelError, said: Sequence[str]) -> ModelError:
     last = said[-1].rstrip(".")
     told = ModelError(f"{last}; before it: {'; '.join(said[:-1])}", error.retry_after_s)
     told.is_withdrawal = error.is_withdrawal
+    told.is_askers_fault = error.is_askers_fault
     return told
 
 

@@ -83,6 +83,7 @@ class _Call:
         """Of the attempt that counts."""
         self._error: ModelError | None = None
         """Why the last attempt failed that did."""
+        self._why_void = "its answer had stopped, and another attempt has begun"
         self._is_over = False
 
     async def items(self) -> AsyncGenerator[StreamItem, None]:
@@ -141,7 +142,7 @@ class _Call:
         if number != self._call.committed or isinstance(item, Delta):
             restart = self._may_restart()
             step = self._hedger.heard(self._call, number, at, may_restart=restart)
-            self._carry_out(step, "its answer had stopped, and another attempt has begun")
+            self._carry_out(step, self._why_void)
         if number != self._call.committed:
             return
         self._said.append(item)
@@ -156,11 +157,14 @@ class _Call:
         if error.is_withdrawal and number == self._call.committed:
             raise error
         self._error = error
+        if number == self._call.committed:
+            self._why_void = f"another attempt answers in place of one that failed: {error}"
         step = self._hedger.failed(
             self._call,
             number,
             self._now(),
             by_asker=error.is_askers_fault,
+            may_ask=self._request.tally.made < self._request.attempts_max,
             may_restart=self._may_restart(),
         )
         self._carry_out(step, str(error))
@@ -205,7 +209,10 @@ class _Call:
 
     def _start(self, attempt: HedgeAttempt) -> None:
         left_s = (self._until - self._now()) * _ATTEMPT_SHARE
-        request = replace(self._request, timeout_s=left_s)
+        # Where a replica is left, that one is asked in place of one that fails, and at once.
+        is_last = self._call.started >= len(self._models)
+        attempts_max = self._request.attempts_max if is_last else 1
+        request = replace(self._request, timeout_s=left_s, attempts_max=attempts_max)
         reading = self._read(attempt.number, self._models[attempt.replica], request)
         self._readings[attempt.number] = asyncio.create_task(reading, name="model attempt")
 

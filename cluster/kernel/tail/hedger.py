@@ -23,8 +23,7 @@ from cluster.kernel.tail.lateness import Lateness
 from cluster.kernel.tail.quantiles import QuantileSketch
 
 ATTEMPTS_MAX = 3
-"""Of a call whose attempts fail, each on another replica; how often one asks its endpoint again is
-its own affair."""
+"""Of a call whose attempts fail, each on another replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,25 @@ class Hedger:
         return step
 
     def failed(
-        self, call: HedgedCall, number: int, now: float, *, by_asker: bool, may_restart: bool
+        self,
+        call: HedgedCall,
+        number: int,
+        now: float,
+        *,
+        by_asker: bool,
+        may_restart: bool,
+        may_ask: bool = True,
     ) -> HedgeStep:
-        """Take that an attempt has failed; by the asker's fault, it would elsewhere too."""
+        """Take that an attempt has failed; by the asker's fault, it would elsewhere too.
+
+        Args:
+            call: where the call stands.
+            number: the attempt.
+            now: the time.
+            by_asker: whose fault it was.
+            may_restart: whether what was said may be void.
+            may_ask: whether the call has a request left for another replica.
+        """
         attempt = call.attempt(number)
         if attempt is None:
             return HedgeStep(call)
@@ -101,7 +116,7 @@ class Hedger:
             self._replicas[attempt.replica].speed.failed()
         is_elsewhere = call.started < min(len(self._replicas), ATTEMPTS_MAX)
         is_void = call.committed is not None
-        may_retry = self._may_add(now) if is_void else is_elsewhere
+        may_retry = self._may_add(now) if is_void else is_elsewhere and may_ask
         step = hedging.failed(
             call, number, may_retry=may_retry and not by_asker, may_restart=may_restart
         )

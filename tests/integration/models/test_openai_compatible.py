@@ -230,7 +230,7 @@ async def test_a_lasting_failure_is_reported_after_three_attempts(
         ("garbage", "sent text/html instead of an event stream; check that the base URL is"),
         ("bad-json", "sent what is no event stream of chat chunks; check that the base URL"),
         ("deep-json", "sent what is no event stream of chat chunks; check that the base URL"),
-        ("endless", "sent more than 64 MB for one answer; check that the base URL is that"),
+        ("endless", "sent more than 4 MB for one event; check that the base URL is that"),
     ],
 )
 async def test_what_another_attempt_would_not_mend_is_reported_at_once(
@@ -269,6 +269,18 @@ async def test_how_long_an_endpoint_asks_to_wait_is_told_to_whoever_asked(
             await all_of(model, a_request(timeout_s=20.0))
 
     assert failed.value.retry_after_s == 90.0
+
+
+async def test_a_call_makes_no_more_requests_than_it_may_wherever_they_go(
+    server: ModelServer,
+) -> None:
+    request = a_request()
+    for attempts_max in (1, 3):
+        async with a_model(server.fault_url("500")) as model:
+            with pytest.raises(ModelError):
+                await all_of(model, replace(request, attempts_max=attempts_max))
+
+    assert request.tally.made == len(server.log) == 3
 
 
 async def test_two_attempts_are_never_joined(server: ModelServer) -> None:

@@ -297,6 +297,13 @@ async def test_a_stream_that_stalls_after_there_is_enough_is_not_waited_for(
     assert text in {"{}", "{} so"}
 
 
+async def test_a_text_that_comes_to_no_end_is_no_text() -> None:
+    agent, _ = agent_of(Reviewer, tuple(["words without end. " * 1_000] * 20))
+
+    with pytest.raises(ModelError, match="characters and come to no end"):
+        await agent.think(RecordingTurn("reviewer-0"), "s", "u")
+
+
 async def test_text_that_was_broken_off_ends_with_its_last_whole_sentence() -> None:
     agent, _ = agent_of(Reviewer, ("It holds 10 items. It costs 10", Finish("length", 1, 9)))
 

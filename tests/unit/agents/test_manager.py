@@ -160,7 +160,7 @@ async def test_of_a_plan_that_comes_too_late_the_sealed_steps_are_used() -> None
     proposal = await bench.plan()
 
     assert [step.agent for step in proposal.plan.steps] == ["researcher", "coder"]
-    assert proposal.degraded == (BROKEN_OFF,)
+    assert proposal.degraded == (f"{BROKEN_OFF.rstrip('.')} (it was not written in time).",)
     assert bench.turn.fell_back() == ["plan"]
 
 

@@ -161,7 +161,8 @@ async def test_where_the_rest_fails_too_the_plan_is_what_is_sealed(reply: Reply)
     proposal = await bench.plan()
 
     assert shown(proposal) == ["a<"]
-    assert proposal.degraded == (BROKEN_OFF,)
+    why = f" ({reply})" if isinstance(reply, Exception) else ""
+    assert proposal.degraded == (f"{BROKEN_OFF.rstrip('.')}{why}.",)
     assert bench.turn.fell_back() == ["plan"]
     assert len(bench.model.requests) == 2
 
@@ -210,7 +211,7 @@ async def test_a_new_owner_without_a_model_goes_on_with_what_is_sealed() -> None
     proposal = await bench.plan(A, waiting)
 
     assert shown(proposal) == ["a<", "w<a"]
-    assert proposal.degraded == (BROKEN_OFF,)
+    assert proposal.degraded == (f"{BROKEN_OFF.rstrip('.')} (cut off).",)
 
 
 async def test_a_need_that_never_came_holds_up_no_plan() -> None:

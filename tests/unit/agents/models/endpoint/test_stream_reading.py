@@ -75,5 +75,16 @@ def test_a_body_without_end_is_trouble(
 ) -> None:
     monkeypatch.setattr(stream_reading, "BODY_BYTES_MAX", 10)
 
-    with pytest.raises(Trouble, match="sent more than 64 MB"):
+    with pytest.raises(Trouble, match="for one answer"):
         list(reading.feed(b"x" * 11))
+
+
+def test_an_event_without_end_is_trouble_and_those_before_it_are_heard(
+    reading: StreamReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_reading, "EVENT_BYTES_MAX", 10)
+    deltas = reading.feed(said("Nine") + b"data: " + b"x" * 10)
+
+    assert next(deltas) == Delta("Nine")
+    with pytest.raises(Trouble, match="for one event"):
+        next(deltas)

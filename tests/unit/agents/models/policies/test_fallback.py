@@ -92,13 +92,33 @@ async def test_what_was_used_already_is_not_made_void() -> None:
 
 async def test_a_refused_goal_is_asked_of_nobody_else() -> None:
     refusal = ModelError("no such goals")
-    refusal.is_withdrawal = True
+    refusal.is_withdrawal = refusal.is_askers_fault = True
     fast = says("b", "fast")
 
     with pytest.raises(ModelError, match="no such goals") as caught:
         await said(says(refusal), fast)
     assert caught.value.is_withdrawal
     assert not fast.model.requests  # type: ignore[attr-defined]  # a scripted model
+
+
+async def test_what_a_model_takes_back_by_its_own_fault_another_one_says() -> None:
+    unusable = ModelError("it wants to call a tool")
+    unusable.is_withdrawal = True
+
+    items = await said(says((Delta("half an "), unusable)), says("whole", "fast"))
+
+    assert [type(item) for item in items] == [Delta, Restarted, Delta, Finish]
+
+
+async def test_each_model_leaves_a_request_to_those_after_it() -> None:
+    rungs = [says(ModelError(f"{tier} is down"), tier) for tier in ("deep", "fast", "local")]
+
+    with pytest.raises(ModelError):
+        await said(*rungs)
+
+    requests = [rung.model.requests[0] for rung in rungs]  # type: ignore[attr-defined]  # scripted
+    assert [request.attempts_max for request in requests] == [1, 2, 3]
+    assert len({id(request.tally) for request in requests}) == 1
 
 
 async def test_all_that_failed_are_named() -> None:

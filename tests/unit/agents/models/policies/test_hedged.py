@@ -9,7 +9,17 @@ from dataclasses import replace
 import pytest
 
 from agents.models.policies.hedged import HedgedModel
-from agents.models.port import Deed, Delta, Finish, Message, Note, Request, Restarted, StreamItem
+from agents.models.port import (
+    AttemptTally,
+    Deed,
+    Delta,
+    Finish,
+    Message,
+    Note,
+    Request,
+    Restarted,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from tests.simulation.calls.timed_model import NEVER_S, Due, Timed, TimedModel, spoken
@@ -107,7 +117,8 @@ def test_an_answer_that_stops_is_replaced_and_what_it_said_is_void() -> None:
 def test_an_answer_that_is_cut_off_is_replaced_once() -> None:
     items, _ = virtually(said(hedged(endpoint(CUT, spoken(0.5, "second")))))
     assert texts(items) == ["first", "second", "second", "second"]
-    assert sum(isinstance(item, Restarted) for item in items) == 1
+    [restarted] = [item for item in items if isinstance(item, Restarted)]
+    assert restarted.reason.endswith("one that failed: the endpoint cut its stream off")
 
     with pytest.raises(ModelError, match="cut its stream off"):
         virtually(said(hedged(endpoint(CUT))))
@@ -169,6 +180,29 @@ def test_a_replica_that_fails_is_followed_by_another_at_once() -> None:
     assert [texts(items) for items, _ in outcomes] == [["second"] * 3] * 2
     notes = [item for items, _ in outcomes for item in items if isinstance(item, Note)]
     assert [(note.deed, note.reason) for note in notes] == [(Deed.FELL_BACK, "it is down")]
+
+
+def test_a_replica_is_asked_once_as_long_as_there_is_another() -> None:
+    broken = endpoint([Due(0.1, ModelError("it is down"))])
+    other = endpoint(spoken(0.5, "second"))
+
+    virtually(said(hedged(other, broken)))
+
+    asked = [*broken.requests, *other.requests]
+    assert [request.attempts_max for request in asked] == [1, REQUEST.attempts_max]
+
+
+def test_no_replica_is_asked_for_a_call_that_has_no_request_left() -> None:
+    broken = endpoint([Due(0.1, ModelError("it is down"))])
+    other = endpoint(spoken(0.5, "second"))
+    spent = AttemptTally()
+    for _ in range(REQUEST.attempts_max):
+        spent.count()
+
+    with pytest.raises(ModelError, match="it is down"):
+        virtually(said(hedged(other, broken), replace(REQUEST, tally=spent)))
+
+    assert not other.requests
 
 
 def test_a_call_that_nobody_answers_ends_in_time() -> None:
