@@ -103,6 +103,8 @@ class Ledger:
         """When the store answered a process that looked for a record, since it last began."""
         self._confirmed: dict[tuple[Process, TaskId], float] = {}
         """When the store last said, in effect, that a process owns a task."""
+        self._owners: dict[TaskId, tuple[Process | None, float]] = {}
+        """Who has claimed a task last, and when."""
         self._planned_at: dict[TaskId, float] = {}
         self._sealed_at: dict[TaskId, float] = {}
         """When the latest step of a plan was journaled that was still being written."""
@@ -119,6 +121,10 @@ class Ledger:
         """Say whether somebody else owned a task before."""
         return self._terms.get(task, 1) > 1
 
+    def term_of(self, task: TaskId) -> int:
+        """Return in which term of ownership a task is."""
+        return self._terms.get(task, 1)
+
     # ---- the store -------------------------------------------------------------------------
 
     def on_effect(
@@ -132,7 +138,7 @@ class Ledger:
                 return self._owned(process, arguments, now)
             case "accept", True:
                 self._confirmed[process, arguments[0]] = now
-                self._claimed(process, arguments[0], 1)
+                self._claimed(process, arguments[0], 1, now)
                 return self._appended(arguments[0], 1, arguments[2], now)
             case "put_once", False:
                 self.fenced += 1
@@ -144,7 +150,8 @@ class Ledger:
                     if key.startswith(RECORD_PREFIX):
                         self._looked[process, _step_of(key)] = now
             case "claim", Ownership(term):
-                self._claimed(process, arguments[0], term)
+                self._claimed_again(process, arguments[0], now)
+                self._claimed(process, arguments[0], term, now)
         return []
 
     def _owned(self, process: Process, arguments: tuple[Any, ...], now: float) -> list[Event]:
@@ -158,11 +165,20 @@ class Ledger:
         _, _, index, entries = arguments
         return self._appended(task, index, entries, now)
 
-    def _claimed(self, process: Process, task: TaskId, term: int) -> None:
+    def _claimed(self, process: Process, task: TaskId, term: int, now: float) -> None:
         self._terms[task] = term
+        self._owners[task] = process, now
         self.adopted += term > 1
         if self.is_gentle and term > 1 and task not in self.ended_at:
             self.violate("O2", f"{process} took {task} from an owner that lives")
+
+    def _claimed_again(self, process: Process, task: TaskId, now: float) -> None:
+        """O2: who owns a task does not give it up, but where the store may have said otherwise."""
+        owner, since = self._owners.get(task, (None, 0.0))
+        trouble_at = self._trouble_at.get(process.name, -STORE_TROUBLE_S)
+        may_be_lost = trouble_at > since - STORE_TROUBLE_S or process.thawed_at > since
+        if owner is process and not may_be_lost and task not in self.ended_at:
+            self.violate("O2", f"{process} gave {task} up, which nobody had taken from it")
 
     def _appended(
         self, task: TaskId, index: int, entries: Sequence[bytes], now: float

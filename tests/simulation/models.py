@@ -13,7 +13,7 @@ import random
 import re
 from collections.abc import AsyncGenerator, Sequence
 
-from agents.models.port import Delta, Finish, Request
+from agents.models.port import Delta, Finish, Note, Request
 from agents.prompts import MANAGER_PLAN_REST
 from cluster.kernel.errors import AgentFailed, ModelError
 from cluster.kernel.lookup import Lookup
@@ -86,11 +86,13 @@ class SimModel:
         self._random = rng
         self._calls = calls
 
-    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Note | Finish, None]:
         """Yield what the asker's step needs, or something worse."""
         rng, happens = self._random, self._faults.happens
         self._calls.made += 1
         text = self._text(request, self._calls.made)
+        for note in self._notes(request, self._calls.made):
+            yield note
         await asyncio.sleep(rng.uniform(*TTFT_S))
         if happens("model error"):
             raise ModelError("the model endpoint answered 500")
@@ -105,13 +107,20 @@ class SimModel:
                 raise ModelError("the model's stream broke")
             yield Delta(text[number * size : (number + 1) * size])
             await asyncio.sleep(rng.uniform(*piece_s))
-        yield Finish("stop", 10, pieces)
+        yield self._finish(pieces)
 
     async def _stall(self) -> None:
         """Say nothing for long, or until all faults end."""
         for _ in range(STALL_CHECKS):
             if self._faults.are_on:
                 await asyncio.sleep(STALL_S / STALL_CHECKS)
+
+    def _notes(self, request: Request, call: int) -> Sequence[Note]:
+        """Return what is to be said of a call before its text."""
+        return ()
+
+    def _finish(self, pieces: int) -> Finish:
+        return Finish("stop", 10, pieces)
 
     def _text(self, request: Request, call: int) -> str:
         asker = request.asker

@@ -18,6 +18,8 @@ def judge(world: World, *, has_calmed: bool) -> None:
         _prompt_cancel(world, view)
     for task, events in ledger.journals.items():
         _read_back(world, task, events)
+    if world.means.is_on:
+        world.means.books.judge()
     for failure in world.loop.failures:
         ledger.violate("O7", failure)
 

@@ -194,6 +194,7 @@ def judged(world: World, seed: int, mode: str) -> Outcome:
             fenced=ledger.fenced,
             adopted=ledger.adopted,
             repeated=ledger.repeated,
+            **world.means.books.tallies,
             **{f"prepare: {what}": number for what, number in ledger.preparing.items()},
         ),
         ledger.coverage,
@@ -207,10 +208,9 @@ class _Course:
         self._world = world
         self._mode = mode
         has_short = random.Random(f"course {seed}").random() < 0.5
-        self._users = [
-            User(world, number, wish)
-            for number, wish in enumerate(wishes(seed, has_short=has_short))
-        ]
+        made = wishes(seed, has_short=has_short)
+        self._users = [User(world, number, wish) for number, wish in enumerate(made)]
+        world.means.remember(world.server.local, [(wish.goal, wish.collection) for wish in made])
         self.recovered_s: float | None = None
 
     async def run(self) -> None:

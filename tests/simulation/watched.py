@@ -44,6 +44,7 @@ class Watched:
                 ledger.on_plan(process, turn.task, message.sealed, now)
             case ComposeRequest():
                 ledger.on_compose(message, turn.task)
+                self._world.means.books.on_compose(message, turn.task)
             case VerifyRequest():
                 ledger.on_look(message, turn.task)
                 await self.agent.think(turn, "", "Look again.")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.kernel.errors import ClusterError
+from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.vocabulary import Coherence
 from cluster.runtime.driver.driver import Driver
 from tests.simulation.faults import KEPT_SEEDS
 from tests.simulation.ledger import View, describe
+from tests.simulation.means import task_means
 from tests.simulation.models import SLOWLY
 from tests.simulation.network import SimTransport
 from tests.simulation.store import SimStore
@@ -56,6 +58,8 @@ class Wish:
     cancels_after_s: float | None
     crashes_after_s: float | None
     coherence: Coherence = Coherence.CHAINED
+    collection: str = ""
+    budget: Budget = NO_BUDGET
 
 
 def wishes(seed: int, *, has_short: bool) -> list[Wish]:
@@ -67,14 +71,17 @@ def wishes(seed: int, *, has_short: bool) -> list[Wish]:
         is_short = has_short and rng.random() < SHORT_SHARE
         cancels = rng.random() < CANCEL_SHARE
         crashes = rng.random() < CRASH_SHARE
+        means = task_means(seed, number, _goal(seed, number, rng.choice(PLANS)))
         made.append(
             Wish(
-                _goal(seed, number, rng.choice(PLANS)),
+                means.goal,
                 rng.uniform(0.0, within_s),
                 rng.uniform(*SHORT_S) if is_short else LONG_S,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if cancels else None,
                 rng.uniform(0.0, CANCELLED_WITHIN_S) if crashes else None,
                 _coherence(seed, number),
+                means.collection,
+                means.budget,
             )
         )
     return made
@@ -140,9 +147,10 @@ class User:
             try:
                 task = await driver.submit(
                     self._wish.goal,
-                    collection="",
+                    collection=self._wish.collection,
                     timeout_s=self._wish.timeout_s,
                     coherence=self._wish.coherence,
+                    budget=self._wish.budget,
                 )
                 break
             except ClusterError as error:

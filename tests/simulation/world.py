@@ -29,7 +29,8 @@ from tests.simulation.coverage import kind_of, plan_states
 from tests.simulation.faults import KEPT_SEEDS, Episode, Faults
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
-from tests.simulation.models import Calls, NoKnowledge, SimModel, SimSandbox
+from tests.simulation.means import Means
+from tests.simulation.models import Calls, NoKnowledge, SimSandbox
 from tests.simulation.network import KEEPALIVE_S, SimNetwork, SimTransport
 from tests.simulation.preparing import PrepareFaults, Preparer, faults_of
 from tests.simulation.store import SimStore, StoreServer
@@ -76,10 +77,11 @@ class World:
         self.rng = random.Random(f"world {seed}")
         self.faults = Faults(random.Random(f"faults {seed}"), horizon_s=horizon_s, lease_s=LEASE_S)
         self.preparing = faults_of(seed, others=self.faults, lease_s=LEASE_S)
-        for each in (self.faults, self.preparing):
+        self.ledger = Ledger()
+        self.means = Means(seed, self.faults, self.ledger, wall_s=WALL_S)
+        for each in (self.faults, self.preparing, self.means.faults):
             each.on_crash = self.crash
             each.on_fault = self._cover
-        self.ledger = Ledger()
         self.ledger.is_gentle = self.faults.is_gentle
         self.story: list[str] = []
         self._has_story = has_story
@@ -158,16 +160,25 @@ class World:
         name = process.name
         role = role_of(name)
         rng = random.Random(f"{name} {self.incarnations[name]} {self.rng.random()}")
-        model = SimModel(self.faults, rng, self._calls)
+        model = self.means.model(process, self.faults, rng, self._calls)
         parts = Parts(model, NoKnowledge(), SimSandbox(self.faults, rng), run_timeout_s=1.0)
         watch = Watched if self.seed in KEPT_SEEDS else Preparer
-        agent = watch(AGENTS[role](parts), self, process)
+        worker = AGENTS[role](parts)
+        agent = watch(worker, self, process)
         store: Any = SimStore(self.server, process)
 
         def handler(sender: Sender) -> Handler:
             if role != "manager":
                 return agent
-            return TaskEngine(agent, sender, store, rng=rng, techniques=self._techniques)
+            self.means.give_routes(worker)
+            return TaskEngine(
+                agent,
+                sender,
+                store,
+                rng=rng,
+                techniques=self._techniques,
+                answers=self.means.answers(store),
+            )
 
         host = Host(
             AgentProfile(AgentId(name), agent.agent.purpose, concurrency=self.concurrency),
@@ -280,6 +291,7 @@ class World:
         self.note("world", "ALL FAULTS STOP")
         self.faults.stop()
         self.preparing.stop()
+        self.means.faults.stop()
         self.server.strangers.clear()
         for process in list(self.hosts):
             self._thaw(process)
@@ -297,6 +309,9 @@ class World:
         now = self.loop.time()
         for event in self.ledger.on_effect(process, name, arguments, result, now):
             self.note(process, f"journal {event.task[-4:]}: {describe(event)}")
+            self.means.books.on_event(process, event)
+        if name == "put_many":
+            self.means.books.on_put(arguments[0])
         if isinstance(result, ClusterError):
             self.note(process, f"{name} was refused: {result}")
 

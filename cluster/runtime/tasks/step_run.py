@@ -146,12 +146,12 @@ class StepRun(Unobserved):
     async def _once(self) -> object:
         step, submitted, history = self._order.step, self._story.submitted, self._story.history
         self._saw, self._missing = None, ()
-        if lacking := self._story.lacks():
-            raise BudgetSpent(f"step {step.id} was not begun: the task has used {lacking}")
+        self._check_budget()
         agent = self._tries.agent
         if not agent or not await self._is_registered(agent):
             agent = await self._replica()
             self._tries = replace(self._tries, agent=agent)
+        self._check_budget()  # other steps may have used it up meanwhile
         started = StepStarted(self._tries.attempt, self._tries.reason)
         await self._story.record(started, step.id, agent)
         durations = self._context.experience.durations
@@ -175,6 +175,11 @@ class StepRun(Unobserved):
             agent, assignment, assignment.turn_step, deadline, trust=_trust(assignment)
         )
         return await self._context.asker.ask_replaceable(ask, self)
+
+    def _check_budget(self) -> None:
+        if lacking := self._story.lacks():
+            step = self._order.step.id
+            raise BudgetSpent(f"step {step} was not begun: the task has used {lacking}")
 
     async def _is_registered(self, agent: AgentId) -> bool:
         """Say whether an agent is known to hold a lease."""

@@ -177,7 +177,7 @@ class TaskRun:
     async def _failed(self, error: BaseException) -> Detail:
         """Return the failure, or the answer of before where only the means are lacking now."""
         if isinstance(error, ModelError | DeadlinePassed | BudgetSpent):
-            history = self._journal.history
+            history = self._journal.ahead  # what is on its way there can't be taken back
             before = await self._of_before(str(error)) if history.may_be_answered else None
             if before is not None:
                 if history.plan is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.models.port import Delta, Finish
@@ -13,6 +14,7 @@ from tests.simulation.calls.timed_model import NEVER_S, Due, Timed
 FIRST_S, GAP_S = 0.3, 0.03
 SLOW_FACTOR = 10.0
 HORIZON_S = 20.0
+SHARES = (0.0, 0.05, 0.2, 0.5)
 KINDS = ("slow", "hangs", "stalls", "rests", "cut", "unended", "fails", "refuses", "withdraws")
 _ERRORS = {
     "cut": "the endpoint cut its stream off",
@@ -37,11 +39,25 @@ class Episode:
 
 
 class CallFaults:
-    """Draws what each request meets."""
+    """Draws what each request meets.
 
-    def __init__(self, seed: int, replicas: int) -> None:
+    Args:
+        seed: of the run, with a name where it has several models.
+        replicas: how many the model has.
+        shares: of requests that meet something, one of which is drawn.
+        kinds: what they may meet.
+    """
+
+    def __init__(
+        self,
+        seed: int | str,
+        replicas: int,
+        shares: Sequence[float] = SHARES,
+        kinds: Sequence[str] = KINDS,
+    ) -> None:
         self._rng = random.Random(f"calls faults {seed}")
-        self._share = self._rng.choice((0.0, 0.05, 0.2, 0.5))
+        self._kinds = kinds
+        self._share = self._rng.choice(shares)
         self.counts: Counter[str] = Counter()
         self._episodes = [self._episode(replicas) for _ in range(self._rng.randrange(3))]
 
@@ -54,7 +70,7 @@ class CallFaults:
     def script(self, replica: int, name: str, now: float) -> Timed:
         """Return how a request is answered; each of its pieces says the request's name."""
         rng, factor = self._rng, 1.0
-        kind = rng.choice(KINDS) if rng.random() < self._share else ""
+        kind = rng.choice(self._kinds) if rng.random() < self._share else ""
         for episode in self._episodes:
             if episode.holds(replica, now):
                 kind = "fails" if episode.is_down else kind

@@ -1,8 +1,9 @@
-"""One seeded run of calls to a hedged model, from start to verdict.
+"""One seeded run of calls to a hedged model, or to a ladder of them, from start to verdict.
 
 C1 every call ends once, C2 what it says is one attempt's and whole, C3 it ends in its time, C4
 what is in use is never void, C5 extra load has a bound, C6 a broken endpoint rests, C7 another
-replica is asked before a call is given up, C8 nothing stays open.
+replica is asked before a call is given up, C8 nothing stays open. Those of a ladder are in
+`tests.simulation.calls.tiers`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from agents.models.port import Asker, Delta, Finish, Message, Note, Request, Res
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.hedger import ATTEMPTS_MAX
 from tests.simulation.calls.faults import HORIZON_S
-from tests.simulation.calls.world import RULES, CallWorld
+from tests.simulation.calls.replicas import HedgedReplicas
+from tests.simulation.calls.tiers import is_fall, wanted_tier
+from tests.simulation.calls.world import CallWorld
 from tests.simulation.loop import Deadlock, Livelock
 from tests.simulation.run import LIVENESS, Outcome, isolated
 
@@ -46,8 +49,8 @@ def simulate(seed: int, *, has_story: bool = False) -> Outcome:
     return Outcome(
         seed,
         LIVENESS,
-        world.ledger.violations,
-        world.faults.counts,
+        world.violations,
+        world.fault_counts,
         f"{zlib.crc32(repr((said, loop.time(), loop.steps)).encode()):08x}",
         loop.time(),
         loop.steps,
@@ -56,9 +59,10 @@ def simulate(seed: int, *, has_story: bool = False) -> Outcome:
         world.story,
         Counter(
             calls=CALLS,
-            attempts=sum(world.ledger.attempts.values()),
+            attempts=sum(sum(model.ledger.attempts.values()) for model in world.models),
             answered=sum(user.is_answered for user in users),
             restarted=sum(user.restarts for user in users),
+            fell=sum(user.falls_told() for user in users),
         ),
     )
 
@@ -68,21 +72,26 @@ async def _together(users: list[_User]) -> None:
 
 
 def _judge(world: CallWorld) -> None:
-    ledger = world.ledger
-    extra = sum(ledger.attempts.values()) - len(ledger.attempts) - ledger.silent_failures
-    bound = RULES.saved_max + RULES.earned * CALLS
-    if extra > bound:
-        ledger.violate("C5", f"{extra} extra requests, where {bound:.1f} are allowed")
-    for call, count in ledger.attempts.items():
-        if count > ATTEMPTS_MAX + RULES.attempts_max:
-            ledger.violate("C5", f"call {call} has made {count} attempts")
-    for replica in world.replicas:
-        if replica.open:
-            ledger.violate("C8", f"{replica} still streams to {replica.open} calls")
+    for model in world.models:
+        _judge_load(model)
     left = [ref() for ref in world.loop.tasks]
     for each in left:
         if each is not None and not each.done():
-            ledger.violate("C8", f"left under way: {each!r}")
+            world.ledger.violate("C8", f"left under way: {each!r}")
+
+
+def _judge_load(model: HedgedReplicas) -> None:
+    ledger, rules = model.ledger, model.rules
+    extra = sum(ledger.attempts.values()) - len(ledger.attempts) - ledger.silent_failures
+    bound = rules.saved_max + rules.earned * CALLS if rules.attempts_max > 1 else 0
+    if extra > bound:
+        ledger.violate("C5", f"{extra} extra requests, where {bound:.1f} are allowed")
+    for call, count in ledger.attempts.items():
+        if count > ATTEMPTS_MAX + rules.attempts_max:
+            ledger.violate("C5", f"call {call} has made {count} attempts")
+    for replica in model.all:
+        if replica.open:
+            ledger.violate("C8", f"{replica} still streams to {replica.open} calls")
 
 
 class _User:
@@ -99,9 +108,16 @@ class _User:
         self._dawdles_s = rng.choice((0.0, 0.3))
         """Before it goes on after a hedge: meanwhile both attempts may speak."""
         self._dawdled_s = 0.0
+        self._tier = wanted_tier(seed, number)
         self.heard: list[StreamItem] = []
         self.error: ModelError | None = None
         self.restarts = 0
+        if world.ladder is not None:
+            world.ladder.listeners[self._name] = self
+
+    def falls_told(self) -> int:
+        """Return how often it was told that another model answers."""
+        return sum(is_fall(item) for item in self.heard)
 
     @property
     def is_answered(self) -> bool:
@@ -113,7 +129,8 @@ class _User:
         await asyncio.sleep(self._begins_at)
         now = self._world.loop.time
         began_at = now()
-        request = Request((Message("user", "?"),), Asker(task=self._name), TIMEOUT_S)
+        asker = Asker(task=self._name)
+        request = Request((Message("user", "?"),), asker, TIMEOUT_S, tier=self._tier)
         try:
             async with asyncio.timeout(self._leaves_after_s):
                 await self._listen(request)
@@ -149,12 +166,18 @@ class _User:
         ends = sum(isinstance(item, Finish) for item in self.heard)
         if ends + (self.error is not None) != 1 or (ends and not self.is_answered):
             self._violate("C1", f"ends {ends} times, with the error {self.error}")
-        ledger = self._world.ledger
+        is_given_up = self.error is not None and not self._pieces()
+        if is_given_up and self._world.ladder is not None:
+            self._world.ladder.judge_silence(self._name, self._tier)
+        elif is_given_up and took_s < TIMEOUT_S - 0.2:
+            self._judge_replicas(self._world.models[0], took_s)
+
+    def _judge_replicas(self, model: HedgedReplicas, took_s: float) -> None:
+        ledger = model.ledger
         failures = ledger.failures[self._name]
-        is_given_up = self.error is not None and not self._pieces() and took_s < TIMEOUT_S - 0.2
-        could_ask = min(ATTEMPTS_MAX, len(self._world.replicas))
+        could_ask = min(ATTEMPTS_MAX, len(model.all))
         is_by_asker = any(error.is_askers_fault for error in failures)
-        if is_given_up and not is_by_asker and ledger.attempts[self._name] < could_ask:
+        if not is_by_asker and ledger.attempts[self._name] < could_ask:
             self._violate("C7", f"is given up after {took_s:.3f} s, with a replica not asked")
 
     def _judge_text(self) -> None:

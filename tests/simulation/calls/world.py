@@ -1,156 +1,41 @@
-"""Replicas of a model in virtual time, and the books of what was asked of them."""
+"""What answers calls in virtual time: a hedged model, or a ladder of several."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections import Counter
 
-from agents.models.policies.breaking import BreakerModel
-from agents.models.policies.hedged import HedgedModel
-from agents.models.port import Request, StreamItem
-from cluster.kernel.errors import ModelError
-from cluster.kernel.tail.breaker import FAILURES_MAX, OPEN_S
-from cluster.kernel.tail.endpoint_speed import EndpointSpeed
-from cluster.kernel.tail.hedger import HedgeRules
-from tests.simulation.calls.faults import FIRST_S, GAP_S, CallFaults
-from tests.simulation.calls.timed_model import TimedModel
+from agents.models.port import Model
+from tests.simulation.calls.faults import CallFaults
+from tests.simulation.calls.replicas import CallLedger, HedgedReplicas
+from tests.simulation.calls.tiers import TierLadder, has_ladder
 from tests.simulation.loop import VirtualLoop
-
-RULES = HedgeRules(saved_max=3.0, normal_after_s=6.0)
-"""So that a short run uses up what is saved, and learns a slowdown."""
-
-
-class CallLedger:
-    """What was asked, and what was violated."""
-
-    def __init__(self) -> None:
-        self.violations: list[str] = []
-        self.attempts: Counter[str] = Counter()
-        """Of each call, those that a replica's breaker was asked for."""
-        self.failures: dict[str, list[ModelError]] = defaultdict(list)
-        """Of each call, why attempts of it failed."""
-        self.silent_failures = 0
-        """Attempts that failed before they had said anything."""
-
-    def violate(self, oracle: str, what: str) -> None:
-        """Note that an oracle was violated."""
-        self.violations.append(f"{oracle}: {what}")
 
 
 class CallWorld:
-    """The replicas, behind breakers and hedges as in the product."""
+    """The models of a run, and its books."""
 
     def __init__(self, seed: int, *, has_story: bool) -> None:
         rng = random.Random(f"calls world {seed}")
         self.loop = VirtualLoop()
-        self.ledger = CallLedger()
+        self.violations: list[str] = []
+        self.ledger = CallLedger(self.violations)
+        """Of what concerns no single model."""
         self.story: list[str] = []
         self._has_story = has_story
-        count = rng.choice((1, 1, 2, 3))
-        self.faults = CallFaults(seed, count)
-        self.replicas = [Replica(self, number) for number in range(count)]
-        speeds = [_speed(is_known=rng.random() < 0.8) for _ in self.replicas]
-        asked = [Asked(self, replica) for replica in self.replicas]
-        self.model = HedgedModel(asked, speeds, RULES)
+        self.fault_counts: Counter[str] = Counter()
+        self.ladder = TierLadder(self, seed) if has_ladder(seed) else None
+        if self.ladder is None:
+            count = rng.choice((1, 1, 2, 3))
+            faults = CallFaults(seed, count)
+            faults.counts = self.fault_counts
+            self.models = [HedgedReplicas(self, rng, faults, count)]
+            self.model: Model = self.models[0].model
+        else:
+            self.models = self.ladder.models
+            self.model = self.ladder.model
 
     def note(self, who: object, what: str) -> None:
         """Write a line of the story."""
         if self._has_story:
             self.story.append(f"{self.loop.time():9.4f} {who}: {what}")
-
-
-class Replica(TimedModel):
-    """One endpoint, which knows when it must not be asked."""
-
-    def __init__(self, world: CallWorld, number: int) -> None:
-        self._world = world
-        self._number = number
-        self._failed = 0
-        self._rests_from: float | None = None
-        """When it had failed too often."""
-        super().__init__(
-            lambda asked: world.faults.script(number, f"{number}.{asked}", world.loop.time())
-        )
-
-    def __repr__(self) -> str:
-        return f"replica {self._number}"
-
-    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
-        """Answer as the seed wants it, and judge that the breaker has let this through."""
-        world, now = self._world, self._world.loop.time
-        if self._rests_from is not None and self._rests_from < now() < self._rests_from + OPEN_S:
-            world.ledger.violate(
-                "C6",
-                f"{self} is asked {now() - self._rests_from:.3f} s after"
-                f" {self._failed} failures in a row",
-            )
-        has_spoken = False
-        try:
-            async with aclosing(super().stream(request)) as stream:
-                async for item in stream:
-                    has_spoken = True
-                    yield item
-        except ModelError as error:
-            self._note_failure(error)
-            has_spoken = False
-            raise
-        finally:
-            if has_spoken:
-                self._failed, self._rests_from = 0, None
-
-    def _note_failure(self, error: ModelError) -> None:
-        if error.is_askers_fault:
-            return
-        self._failed += 1
-        if self._failed == FAILURES_MAX:
-            self._rests_from = self._world.loop.time()
-
-
-class Asked:
-    """A replica behind its breaker, with every attempt written down."""
-
-    def __init__(self, world: CallWorld, replica: Replica) -> None:
-        self._world = world
-        self._replica = replica
-        self._model = BreakerModel(replica, LoopClock(world.loop))
-
-    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
-        """Stream as the replica does."""
-        call, ledger = request.asker.task, self._world.ledger
-        ledger.attempts[call] += 1
-        has_spoken = False
-        self._world.note(call, f"asks {self._replica}")
-        try:
-            async with aclosing(self._model.stream(request)) as stream:
-                async for item in stream:
-                    has_spoken = True
-                    yield item
-        except ModelError as error:
-            self._world.note(call, f"{self._replica} fails: {error}")
-            ledger.failures[call].append(error)
-            ledger.silent_failures += not has_spoken
-            raise
-
-    async def warm(self) -> None:
-        """Nothing to get ready."""
-
-    async def close(self) -> None:
-        """Nothing to give back."""
-
-
-class LoopClock:
-    """The virtual time as the breaker's clock."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self.now = loop.time
-        self.wall = loop.time
-
-
-def _speed(*, is_known: bool) -> EndpointSpeed:
-    speed, rng = EndpointSpeed(), random.Random(0)
-    for _ in range(300 if is_known else 0):
-        speed.first_s.add(FIRST_S * rng.lognormvariate(0.0, 0.3))
-        speed.gaps_s.add(GAP_S)
-    return speed

@@ -15,8 +15,9 @@ def test_a_seed_keeps_every_promise_and_is_the_same_run_again(seed: int) -> None
     assert first.digest == again.digest
 
 
-def test_faults_and_restarts_are_met_within_a_few_seeds() -> None:
+def test_faults_restarts_and_falls_are_met_within_a_few_seeds() -> None:
     runs = [simulate(seed) for seed in range(8)]
 
     assert sum(run.faults.total() for run in runs) > 50
     assert sum(run.tallies["restarted"] for run in runs) > 0
+    assert sum(run.tallies["fell"] for run in runs) > 0

@@ -47,9 +47,9 @@ def test_what_befalls_getting_ready_is_counted_with_all_other_faults() -> None:
 
 
 def test_agents_of_a_seed_get_ready_for_steps() -> None:
-    seeds = [seed for seed in range(1000, 1004) if simulate(seed).tallies["prepare: taken"]]
+    seeds = [seed for seed in range(1000, 1010) if simulate(seed).tallies["prepare: taken"]]
 
-    assert seeds, "no turn of four seeds has found what was prepared for it"
+    assert seeds, "no turn of ten seeds has found what was prepared for it"
 
 
 def results(seed: int, *, prepares: bool) -> dict[str, str]:

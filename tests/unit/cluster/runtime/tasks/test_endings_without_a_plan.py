@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cluster.kernel.errors import DeadlinePassed, ModelError
@@ -16,7 +18,10 @@ from cluster.kernel.events import (
     Routed,
     Spent,
     StepFinished,
+    StepPlanned,
+    StepStarted,
 )
+from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
@@ -28,6 +33,7 @@ from cluster.kernel.vocabulary import (
     PlanProposal,
     PlanRequest,
 )
+from cluster.memory.journal.local import LocalJournal
 from cluster.memory.kept_answers import StoredAnswers
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
@@ -133,6 +139,21 @@ async def test_no_step_begins_once_the_budget_is_used_up_and_the_answer_says_so(
     assert isinstance(journal[-1].detail, Answered)
 
 
+async def test_a_step_that_waited_for_an_agent_does_not_begin_once_the_budget_is_used_up() -> None:
+    late = replace(step("b"), agent="coder")
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager(step("a"), late))
+        await cluster.add("researcher-0", spend)
+        task = await cluster.submit("why?", budget=Budget(tokens_max=100))
+        async for event in task:
+            if event.step == "a" and isinstance(event.detail, StepFinished):
+                await cluster.add("coder-0", find)
+        journal = events_of(await cluster.journal.read(task.id), MessageCodec())
+
+    begun = [event.step for event in journal if isinstance(event.detail, StepStarted)]
+    assert begun == ["a"]
+
+
 async def test_the_answer_is_told_where_nothing_is_left_for_it() -> None:
     manager = PlanningManager(*CHAIN)
     async with MemoryCluster() as cluster:
@@ -227,6 +248,49 @@ async def test_a_fault_of_ours_is_told_and_not_covered_by_an_old_answer() -> Non
     _, second = await ends_of(Failing(step("a")), ZeroDivisionError())
 
     assert isinstance(second, Failed)
+
+
+class Sealing(Failing):
+    """Seals a step before it fails."""
+
+    failed = 0
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        if self.error is not None and isinstance(message, PlanRequest):
+            self.failed += 1
+            turn.emit(StepPlanned(step("a")))
+        return await super().__call__(message, turn)
+
+
+class SlowJournal(LocalJournal):
+    """Takes its time for everything but the submission."""
+
+    async def append(
+        self,
+        task: TaskId,
+        term: int,
+        index: int,
+        entries: Sequence[bytes],
+        *,
+        is_final: bool = False,
+    ) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await super().append(task, term, index, entries, is_final=is_final)
+
+
+async def test_a_task_fails_as_soon_as_a_step_of_it_is_on_its_way_to_the_journal() -> None:
+    manager = Sealing(step("a"))
+    async with MemoryCluster(answers=answers()) as cluster:
+        cluster.journal = SlowJournal(cluster.clock)
+        await cluster.add_manager(manager)
+        await cluster.add("researcher-0", find)
+        await journal_of(cluster)
+        manager.error = ModelError("it is down")
+        journal = await journal_of(cluster)
+
+    assert isinstance(journal[-1].detail, Failed)
+    assert manager.failed == 1  # its owner did not give it up on the way
 
 
 async def test_a_question_that_was_never_answered_fails() -> None:
