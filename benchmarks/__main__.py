@@ -43,6 +43,7 @@ LONG_GROUPS = {
     "ablations": "benchmarks.bench_ablations",
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
+    "tail": "benchmarks.bench_tail",
 }
 OUTPUT = Path("build/bench.json")
 VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "faiss-cpu", "openai")

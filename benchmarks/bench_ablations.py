@@ -1,8 +1,10 @@
 """The workload 'report' with one technique switched off at a time: what each of them is worth.
 
-Each switch is a setting; one that this version does not have is shown as 'not run'. The clusters,
-one with all techniques on and one without each, run beside each other on hosts without Ray, and do
-their jobs in turns.
+Each switch is a setting; one that this version does not have is shown as 'not run'. The clusters of
+a group, one with all techniques on and one without each, run beside each other on hosts without
+Ray, and do their jobs in turns; the groups come one after another. What no call of this workload
+needs, such as a second request for a slow one, shows here what it costs: what hedging gains is in
+the group `tail`.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from benchmarks.model_server_process import ModelServerProcess
 from benchmarks.plain_cluster import PlainCluster
 from benchmarks.report_outcomes import TIMING
 from benchmarks.report_parts import FACTORY, LOG_VARIABLE
-from benchmarks.switches import ALL_ON, SWITCHES, figures_of
+from benchmarks.switches import ALL_ON, SWITCHED_TOGETHER, figures_of
 from cluster.kernel.events import Answered
+from cluster.kernel.sections import ModelEntry
 from cluster.runtime.driver.driver import Driver
 from cluster.settings.values import PartsSettings, Settings
 
@@ -64,12 +67,14 @@ def _measure(folder: Path, variants: Mapping[str, Settings], count: int) -> dict
         contextlib.ExitStack() as stack,
     ):
         stack.callback(os.environ.pop, LOG_VARIABLE)
-        where = {"uri": f"openai:{WORKLOAD}", "base_url": server.base_url}
+        uri, base_url = f"openai:{WORKLOAD}", server.base_url
+        smaller = {"smaller": ModelEntry(uri=uri, base_url=base_url)}
         clusters = {}
         for name, settings in variants.items():
             (folder / name).mkdir()
-            model = replace(settings.model, **where)
-            cluster = PlainCluster(folder / name, model, settings=settings)
+            model = replace(settings.model, uri=uri, base_url=base_url)
+            with_both = replace(settings, models=smaller)
+            cluster = PlainCluster(folder / name, model, settings=with_both)
             clusters[name] = stack.enter_context(cluster)
         return uvloop.run(_walls(clusters, count))
 
@@ -77,8 +82,10 @@ def _measure(folder: Path, variants: Mapping[str, Settings], count: int) -> dict
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `ablations`."""
     full = replace(Settings(), parts=PartsSettings(FACTORY))
-    known = [switch for switch in SWITCHES if switch.is_known]
-    variants = {ALL_ON: full} | {each.technique: each.switched_off(full) for each in known}
-    with tempfile.TemporaryDirectory() as folder:
-        walls = _measure(Path(folder), variants, 1 if is_quick else 7)
-    return figures_of(walls)
+    measured = []
+    for group in SWITCHED_TOGETHER:
+        known = [switch for switch in group if switch.is_known]
+        variants = {ALL_ON: full} | {each.technique: each.switched_off(full) for each in known}
+        with tempfile.TemporaryDirectory() as folder:
+            measured.append(_measure(Path(folder), variants, 1 if is_quick else 7))
+    return figures_of(measured)

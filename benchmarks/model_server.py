@@ -2,7 +2,8 @@
 
 For benchmarks and tests: ``python -m benchmarks.model_server --ttft-s 0.3 --tokens-per-s 50``, or
 `model_server` in process. The words are `agents.models.simulated.script`'s or, for the models named
-in `benchmarks.workloads`, theirs; what goes wrong on request is in `benchmarks.model_faults`.
+in `benchmarks.workloads`, theirs; what goes wrong on request is in `benchmarks.model_faults`, which
+calls are slow in `benchmarks.slow_calls`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from agents.models.simulated.parts import reply
 from agents.models.simulated.script import NO_LINES, Line, Lines, load_lines
 from benchmarks import model_faults as faults
 from benchmarks.model_faults import Fault
+from benchmarks.slow_calls import SlowCalls
 from benchmarks.workloads import WORKLOADS
 
 MODEL = "simulated"
@@ -59,6 +61,11 @@ class Entry:
     """``finished``, ``cancelled`` by the client, or ``fault``."""
 
     @property
+    def task(self) -> str:
+        """The task it was asked for."""
+        return self.headers["X-Fleetmind-Task"]
+
+    @property
     def agent(self) -> str:
         """The role that asked."""
         return self.headers["X-Fleetmind-Agent"]
@@ -76,6 +83,9 @@ class ModelServer:
     timing: Timing = field(default_factory=Timing)
     lines: Lines = field(default_factory=lambda: NO_LINES)
     file: TextIO | None = None
+    slow_calls: SlowCalls = field(default_factory=SlowCalls)
+    tokens_per_event: int = 1
+    """How many tokens of a stream come at once, when the last of them is due."""
     log: list[Entry] = field(default_factory=list)
     listed: int = 0
     """How often it was asked which models it has."""
@@ -116,6 +126,7 @@ class ModelServer:
         counts = {
             "requests": len(self.log),
             "running": running,
+            "slow": self.slow_calls.count,
             "connections": self.connections() - 1,
         }
         return web.json_response(counts)
@@ -163,7 +174,10 @@ class ModelServer:
             entry.ended = "fault"
             return struck
         said = reply(_request(entry), WORKLOADS.get(entry.model, self.lines))
-        answer = _Answer(entry, said, fault, _SLOW if fault.kind == faults.SLOW else self.timing)
+        timing = self.slow_calls.timing_of(entry.task, entry.step, self.timing)
+        if fault.kind == faults.SLOW:
+            timing = _SLOW
+        answer = _Answer(entry, said, fault, timing, self.tokens_per_event)
         return await (answer.stream(request) if entry.options.get("stream") else answer.whole())
 
     def _fault(self, name: str) -> Fault:
@@ -183,7 +197,9 @@ def _request(entry: Entry) -> Request:
 class _Answer:
     """One answer on its way: pieces on an absolute schedule, and the fault that befalls it."""
 
-    def __init__(self, entry: Entry, said: Line, fault: Fault, timing: Timing) -> None:
+    def __init__(
+        self, entry: Entry, said: Line, fault: Fault, timing: Timing, per_event: int
+    ) -> None:
         self._entry = entry
         self._fault = fault.kind
         self._timing = timing
@@ -195,11 +211,16 @@ class _Answer:
         if fault.kind == faults.FILTERED:
             self._reason = "content_filter"
         self._half = (len(self._pieces) + 1) // 2
+        self._events = [
+            range(first, min(first + per_event, len(self._pieces)))
+            for first in range(0, len(self._pieces), per_event)
+        ]
+        """The tokens of each."""
 
     async def whole(self) -> web.Response:
         """Answer in one piece when the last token is due."""
-        for number in range(len(self._pieces)):
-            await self._due(number)
+        for tokens in self._events:
+            await self._due(tokens)
         self._entry.ended = "finished"
         message = {"role": "assistant", "content": "".join(self._pieces)}
         choice = {"index": 0, "message": message, "finish_reason": self._reason}
@@ -211,14 +232,14 @@ class _Answer:
         """Answer token by token."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for number, piece in enumerate(self._pieces):
-            if number == self._half and await self._strike(request, response):
+        for tokens in self._events:
+            if self._half in tokens and await self._strike(request, response):
                 self._entry.ended = "fault"
                 return response
-            await self._due(number)
-            is_reasoning = self._fault == faults.REASONING and number < self._half
-            text = {"reasoning_content" if is_reasoning else "content": piece}
-            await response.write(_event(text))
+            await self._due(tokens)
+            is_reasoning = self._fault == faults.REASONING and tokens.start < self._half
+            text = "".join(self._pieces[tokens.start : tokens.stop])
+            await response.write(_event({"reasoning_content" if is_reasoning else "content": text}))
         if self._fault != faults.NO_REASON:
             await response.write(_event({}, self._reason))
         wants_usage = self._entry.options.get("stream_options", {}).get("include_usage")
@@ -229,16 +250,16 @@ class _Answer:
         self._entry.ended = "finished"
         return response
 
-    async def _due(self, number: int) -> None:
-        """Wait for a token's time: the schedule is absolute, so nothing adds up."""
+    async def _due(self, tokens: range) -> None:
+        """Wait for the last token's time: the schedule is absolute, so nothing adds up."""
         entry = self._entry
-        left_s = entry.received + self._timing.due_s(number) - time.monotonic()
+        left_s = entry.received + self._timing.due_s(tokens[-1]) - time.monotonic()
         if left_s > 0.0:
             await asyncio.sleep(left_s)
         entry.last_token = time.monotonic()
         entry.first_token = entry.first_token or entry.last_token
-        entry.written.append(entry.last_token)
-        entry.tokens = number + 1
+        entry.written += [entry.last_token] * len(tokens)
+        entry.tokens = tokens.stop
 
     async def _strike(self, request: web.Request, response: web.StreamResponse) -> bool:
         """Let the fault befall the half-finished stream; say whether that is its end."""
@@ -306,7 +327,9 @@ async def _serve(options: argparse.Namespace, file: TextIO | None) -> None:
         loop.add_signal_handler(number, stopping.set)
     timing = Timing(options.ttft_s, options.tokens_per_s)
     lines = load_lines(options.script) if options.script else NO_LINES
-    async with _serving(ModelServer(timing, lines, file), options.port) as server:
+    slow_calls = SlowCalls(options.slow_share)
+    state = ModelServer(timing, lines, file, slow_calls, options.tokens_per_event)
+    async with _serving(state, options.port) as server:
         print(server.base_url, flush=True)
         if options.ready_file:
             write_ready(options.ready_file, server.base_url)
@@ -321,6 +344,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, default=0, help="process to die with")
     parser.add_argument("--ttft-s", type=float, default=0.0, help="time to the first token")
     parser.add_argument("--tokens-per-s", type=float, default=math.inf)
+    parser.add_argument("--tokens-per-event", type=int, default=1, help="of a stream")
+    parser.add_argument("--slow-share", type=float, default=0.0, help="of calls: ten times slower")
     parser.add_argument("--script", type=Path, help="TOML or JSON: what is said at each step")
     parser.add_argument("--log", type=Path, help="JSON lines, one a request, written at its end")
     options = parser.parse_args(arguments)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -21,10 +22,17 @@ class ModelServerProcess:
     """`benchmarks.model_server` as a process of its own, with its log."""
 
     def __init__(
-        self, folder: Path, ttft_s: float, tokens_per_s: float, *, script: Path | None = None
+        self,
+        folder: Path,
+        ttft_s: float,
+        tokens_per_s: float,
+        *,
+        script: Path | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
+        """Start it with its own arguments too, such as ``("--slow-share", "0.01")``."""
         self._timing = ("--ttft-s", str(ttft_s), "--tokens-per-s", str(tokens_per_s))
-        self._script = ("--script", str(script)) if script else ()
+        self._others = (*(("--script", str(script)) if script else ()), *arguments)
         self._said = folder / "said.json"
         self._ready = folder / "ready"
         self._log = folder / "requests.jsonl"
@@ -36,7 +44,7 @@ class ModelServerProcess:
             [
                 *(sys.executable, "-m", "benchmarks.model_server"),
                 *self._timing,
-                *self._script,
+                *self._others,
                 *("--ready-file", str(self._ready), "--log", str(self._log)),
                 *("--parent", str(os.getpid())),
             ],

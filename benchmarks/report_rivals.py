@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -77,10 +78,20 @@ class RunningRival:
         Raises:
             PeerFailed: it came to another answer than the model gave, or to none.
         """
-        done = json.loads(await self.told(workload, JOB_TIMEOUT_S))
-        if done["answer"] != WORKLOADS[workload]["manager"]["answer"].text:
+        (taken,) = await self.jobs_s(workload, 1, 1)
+        return taken
+
+    async def jobs_s(self, workload: str, count: int, width: int) -> list[float]:
+        """Return the seconds of each of so many jobs, so many of them beside each other.
+
+        Raises:
+            PeerFailed: it came to another answer than the model gave, or to none.
+        """
+        timeout_s = JOB_TIMEOUT_S * math.ceil(count / width)
+        done = json.loads(await self.told(f"{workload} {count} {width}", timeout_s))
+        if done["answers"] != [WORKLOADS[workload]["manager"]["answer"].text]:
             raise PeerFailed(f"{self.rival.name} has answered something else")
-        return float(done["seconds"])
+        return list(map(float, done["seconds"]))
 
     async def told(self, line: str, timeout_s: float) -> bytes:
         """Tell it something; return the line that it answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -34,25 +34,46 @@ class Switch:
         return replace(settings, **changed)
 
 
-SWITCHES = (
-    Switch("streamed_plan", "task", "stream_plan"),
-    Switch("prepare", "task", "prepare"),
-    Switch("warm_sandbox", "sandbox", "warm"),
-    Switch("early_return", "model", "early_return"),
-    Switch("judge_early", "answer", "judge_early"),
+SWITCHED_TOGETHER = (
+    (
+        Switch("streamed_plan", "task", "stream_plan"),
+        Switch("prepare", "task", "prepare"),
+        Switch("warm_sandbox", "sandbox", "warm"),
+    ),
+    (
+        Switch("early_return", "model", "early_return"),
+        Switch("judge_early", "answer", "judge_early"),
+    ),
+    (
+        Switch("hedge", "model", "hedge"),
+        Switch("breaker", "model", "breaker"),
+        Switch("fallback", "model", "fallback"),
+    ),
+    (
+        Switch("router", "router", "enabled"),
+        Switch("kept_answers", "answer", "keep"),
+    ),
 )
+"""Those whose clusters run beside each other: two cores don't carry all of them."""
+SWITCHES = tuple(switch for group in SWITCHED_TOGETHER for switch in group)
 
 
-def figures_of(walls: Mapping[str, list[float]]) -> list[Figure]:
-    """Return what a job takes with all techniques, and without each over that."""
+def figures_of(measured: Sequence[Mapping[str, list[float]]]) -> list[Figure]:
+    """Return what a job takes with all techniques, and without each over that.
+
+    Args:
+        measured: what jobs have taken, of each group of switches by the technique that was off.
+    """
     note = "'report' on hosts without Ray"
-    figures = [sample_figure("ablations.wall_s", "s", walls[ALL_ON], note=note)]
+    full = [wall_s for walls in measured for wall_s in walls[ALL_ON]]
+    figures = [sample_figure("ablations.wall_s", "s", full, note=note)]
     for switch in SWITCHES:
         name = f"ablations.without_{switch.technique}"
         setting = f"[{switch.section}] {switch.key}"
-        if switch.technique in walls:
-            off, on = walls[switch.technique], walls[ALL_ON]
-            figures.append(ratio_figure(name, None, off, on, peer=ALL_ON, note=f"{setting} off"))
-        else:
+        walls = next((each for each in measured if switch.technique in each), None)
+        if walls is None:
             figures.append(not_run(name, "", f"there is no setting {setting}"))
+            continue
+        off, on = walls[switch.technique], walls[ALL_ON]
+        figures.append(ratio_figure(name, None, off, on, peer=ALL_ON, note=f"{setting} off"))
     return figures

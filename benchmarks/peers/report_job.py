@@ -6,8 +6,9 @@ same model server, a look-up of 100 ms before each research step, each program r
 sandbox, which the measuring process serves on a unix socket.
 
 A program is started with the model server's URL and that socket's path. It prints one line of JSON
-that says what it is; for each line with a workload's name on its standard input it does the job
-once and prints one line of JSON: the seconds and the answer.
+that says what it is; for each line ``WORKLOAD`` or ``WORKLOAD COUNT AT-ONCE`` on its standard input
+it does the job so often, once without a count, so many beside each other, and prints one line of
+JSON: the seconds of each, and the answers that differ.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import json
 import re
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from openai import AsyncOpenAI
 
@@ -28,11 +31,13 @@ SEARCH_S = 0.1
 """What looking something up takes; the bench's own knowledge takes the same."""
 STEP_HEADER = "X-Fleetmind-Step"
 """By which the model server knows what it is asked for."""
+TASK_HEADER = "X-Fleetmind-Task"
 PARTS = {
     "manager": "You are the Manager of a team of agents.",
     "researcher": "You are the Researcher. Answer the question from the passages.",
     "coder": "You are the Coder. Write one complete Python 3 program.",
 }
+T = TypeVar("T")
 _FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -141,14 +146,33 @@ async def in_parallel(
     return {step: await task for step, task in running.items()}
 
 
+async def at_once(do: Callable[[], Awaitable[T]], count: int, width: int) -> list[T]:
+    """Do something so often, so many beside each other; the next begins as one ends."""
+    numbers = iter(range(count))
+
+    async def worker() -> list[T]:
+        return [await do() for _ in numbers]
+
+    parts = await asyncio.gather(*(worker() for _ in range(width)))
+    return [done for part in parts for done in part]
+
+
 async def serve(about: Mapping[str, str], run_job: Callable[[Job], Awaitable[str]]) -> None:
-    """Do the job of each workload that is named, until standard input ends."""
+    """Do the jobs of each workload that is named, until standard input ends."""
     base_url, sandbox = sys.argv[1:3]
     print(json.dumps(about), flush=True)
     async with AsyncOpenAI(base_url=base_url, api_key="none") as client:
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            job = Job(client, line.strip(), sandbox)
+
+        async def timed(workload: str) -> tuple[float, str]:
+            of_task = client.copy(default_headers={TASK_HEADER: uuid.uuid4().hex})
             started = time.perf_counter()
-            answer = await run_job(job)
-            took_s = time.perf_counter() - started
-            print(json.dumps({"seconds": took_s, "answer": answer}), flush=True)
+            answer = await run_job(Job(of_task, workload, sandbox))
+            return time.perf_counter() - started, answer
+
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            workload, *batch = line.split()
+            count, width = map(int, batch or (1, 1))
+            done = await at_once(partial(timed, workload), count, width)
+            seconds, answers = zip(*done, strict=True)
+            told = {"seconds": seconds, "answers": sorted(set(answers))}
+            print(json.dumps(told), flush=True)

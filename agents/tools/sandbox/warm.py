@@ -42,7 +42,7 @@ class WarmSandbox:
         self.is_ready = False
         """Its interpreter has started."""
         self.settled = asyncio.Event()
-        """It is ready, or dead."""
+        """It is ready, dead, or taken before it was ready: nothing more is to be waited for."""
         self._on_death = on_death
         self._loop = asyncio.get_running_loop()
         # By name, for bubblewrap to find it; random, for others not to.
@@ -67,6 +67,7 @@ class WarmSandbox:
     def give(self, source: bytes) -> bool:
         """Hand the program over; False where the sandbox has ended meanwhile."""
         self._loop.remove_reader(self._told)
+        self.settled.set()  # whoever waits for it would not hear that it is ready
         if self.process.popen.poll() is not None:
             return False
         try:
@@ -154,7 +155,7 @@ class WarmSandboxes:
             self._size = 0
 
     async def until_ready(self) -> None:
-        """Wait until all that were started are ready, or have ended."""
+        """Wait until all that were started are ready, have ended, or have got a program."""
         await asyncio.gather(*(each.settled.wait() for each in self._waiting))
 
     def close(self) -> None:

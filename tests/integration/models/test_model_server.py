@@ -16,6 +16,7 @@ from agents.models.policies.limited import LimitedModel
 from agents.models.port import Asker, Delta, Finish, Message, Model, Request
 from agents.models.simulated.script import Line
 from benchmarks.model_server_process import ModelServerProcess
+from benchmarks.workloads import WORKLOADS
 from cluster.kernel.errors import ModelError
 
 pytestmark = pytest.mark.integration
@@ -40,6 +41,39 @@ async def test_it_streams_on_schedule_and_logs_each_request(tmp_path: Path) -> N
     assert entry["headers"]["X-Fleetmind-Step"] == "c1"
     assert entry["first_token"] - entry["received"] >= 0.05
     assert entry["last_token"] - entry["received"] >= 0.05 + 0.299
+
+
+async def test_several_tokens_come_at_once_when_the_last_of_them_is_due(
+    tmp_path: Path,
+) -> None:
+    arguments = ("--tokens-per-event", "7")
+    request = Request((Message("system", "You are the Coder."),), Asker("t", "coder", "c1"))
+
+    with ModelServerProcess(tmp_path, 0.05, 1000.0, arguments=arguments) as server:
+        model = OpenAIModel("report", server.base_url)
+        items = [item async for item in model.stream(request)]
+        await model.close()
+        (entry,) = server.entries("t")
+
+    deltas = [item.text for item in items if isinstance(item, Delta)]
+    assert "".join(deltas) == WORKLOADS["report"]["coder"]["c1"].text
+    assert len(deltas) == 43
+    assert items[-1] == Finish("stop", prompt_tokens=4, completion_tokens=300)
+    assert len(entry["written"]) == 300
+    assert entry["first_token"] - entry["received"] >= 0.05 + 0.006
+
+
+async def test_a_slow_call_takes_ten_times_as_long_and_is_counted(tmp_path: Path) -> None:
+    with ModelServerProcess(tmp_path, 0.01, 10_000.0, arguments=("--slow-share", "1")) as server:
+        model = OpenAIModel("simulated", server.base_url)
+        await asyncio.to_thread(server.say, {"coder": {"c1": Line("one two three")}})
+        assert await said(model, "c1") == "one two three"
+        await model.close()
+        counts = server.counts()
+        (entry,) = server.entries("t")
+
+    assert (counts["requests"], counts["slow"]) == (1, 1)
+    assert entry["first_token"] - entry["received"] >= 0.1
 
 
 async def said(model: Model, step: str, priority: float = 0.0) -> str:

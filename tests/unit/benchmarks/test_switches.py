@@ -28,8 +28,23 @@ def test_all_switches_of_the_bench_are_settings() -> None:
 def test_each_technique_is_shown_over_the_cluster_that_has_all_of_them() -> None:
     walls = {ALL_ON: [10.0, 10.0], "warm_sandbox": [11.0, 12.0]}
 
-    figures = {figure.name: figure for figure in figures_of(walls)}
+    figures = {figure.name: figure for figure in figures_of([walls])}
 
     assert figures["ablations.wall_s"].value == 10.0
     assert figures["ablations.without_warm_sandbox"].samples == [1.1, 1.2]
     assert figures["ablations.without_streamed_plan"].value is None
+
+
+def test_a_technique_is_held_against_the_full_cluster_that_ran_beside_its_own() -> None:
+    first = {ALL_ON: [10.0, 10.0], "prepare": [11.0, 11.0]}
+    second = {ALL_ON: [20.0, 20.0], "hedge": [21.0, 21.0]}
+
+    figures = {figure.name: figure for figure in figures_of([first, second])}
+
+    assert figures["ablations.wall_s"].n == 4
+    assert figures["ablations.without_prepare"].value == 1.1
+    assert figures["ablations.without_hedge"].value == 1.05
+
+
+def test_no_technique_is_switched_off_twice() -> None:
+    assert len({switch.technique for switch in SWITCHES}) == len(SWITCHES)

@@ -82,6 +82,20 @@ async def test_one_whose_death_was_not_noticed_gets_no_program() -> None:
         assert (await sandbox.run("print(1)", 10)).stdout == "1\n"
 
 
+async def test_nobody_waits_for_one_that_got_another_ones_program_before_it_was_ready() -> None:
+    async with real_sandbox(warm_max=1) as sandbox:
+        await sandbox.run("print(1)", 10)
+        await asyncio.sleep(0)
+        [second] = waiting(sandbox)
+        preparing = asyncio.create_task(sandbox._warm.until_ready())  # noqa: SLF001 - as `warm` does
+        await asyncio.sleep(0)
+        assert not second.is_ready
+
+        await sandbox.run("print(2)", 10)
+
+        assert preparing.done()
+
+
 async def test_the_name_of_its_file_is_gone_before_the_program_comes() -> None:
     async with real_sandbox(warm_max=1) as sandbox:
         guard = sandbox._guard  # noqa: SLF001 - whose folder it is in
