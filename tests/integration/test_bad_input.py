@@ -196,8 +196,8 @@ CONFIGURATIONS = {
         "unknown key model.url, did you mean uri? allowed here: uri, base_url",
     ),
     "an unknown section": (
-        "[models]\nuri = 'simulated:'\n",
-        "unknown key models, did you mean model?",
+        "[modell]\nuri = 'simulated:'\n",
+        "unknown key modell, did you mean model?",
     ),
     "a wrong type": (
         "[task]\ndeadline_s = 'soon'\n",

@@ -16,6 +16,7 @@ from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.tail.hedged_call import HedgeAttempt, HedgedCall, HedgeMove, HedgeStep
 from cluster.kernel.tail.hedger import Hedger, HedgeRules
+from cluster.kernel.time_shares import CALL_ANEW_SHARE
 
 WAITING_MAX = 64
 """Items that have been read and not been taken."""
@@ -159,13 +160,15 @@ class _Call:
         self._error = error
         if number == self._call.committed:
             self._why_void = f"another attempt answers in place of one that failed: {error}"
+        now = self._now()
+        has_time = self._until - now >= self._request.timeout_s * CALL_ANEW_SHARE
         step = self._hedger.failed(
             self._call,
             number,
-            self._now(),
+            now,
             by_asker=error.is_askers_fault,
             may_ask=self._request.tally.made < self._request.attempts_max,
-            may_restart=self._may_restart(),
+            may_restart=self._may_restart() and has_time,
         )
         self._carry_out(step, str(error))
 

@@ -114,6 +114,17 @@ def test_an_answer_that_stops_is_replaced_and_what_it_said_is_void() -> None:
     assert model.open == 0
 
 
+def test_an_answer_that_breaks_off_at_the_end_of_its_time_is_not_begun_anew() -> None:
+    talk = [Due(0.5, Delta("and so on ")) for _ in range(19)]
+    late: Timed = [*talk, Due(0.0, ModelError("it was still answering"))]
+    model = endpoint(late, spoken(0.1, "second"))
+
+    with pytest.raises(ModelError, match="it was still answering"):
+        virtually(said(hedged(model), replace(REQUEST, timeout_s=10.0)))
+
+    assert len(model.requests) == 1
+
+
 def test_an_answer_that_is_cut_off_is_replaced_once() -> None:
     items, _ = virtually(said(hedged(endpoint(CUT, spoken(0.5, "second")))))
     assert texts(items) == ["first", "second", "second", "second"]
