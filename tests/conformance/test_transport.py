@@ -178,6 +178,7 @@ async def test_a_stream_that_nobody_reads_becomes_congested_and_recovers(
     assert not near.connection.is_writable
     assert written < 1000
 
+    await near.until(lambda: bool(accepted))
     far = Ear.on(accepted[0])
     await far.until(lambda: len(far.frames) == written)
     await near.until(lambda: near.connection.is_writable)
@@ -191,6 +192,7 @@ async def test_what_was_written_before_the_close_arrives(make_transport: MakeTra
     near = Ear.on(await make_transport().dial(address, 5.0))
     near.connection.write(batch(1, 100_000))
     near.connection.close()
+    await near.until(lambda: bool(accepted))
     far = Ear.on(accepted[0])
 
     assert await far.end() is None
