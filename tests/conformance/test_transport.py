@@ -165,8 +165,8 @@ async def test_what_came_before_the_start_is_delivered_first(make_transport: Mak
 async def test_a_stream_that_nobody_reads_becomes_congested_and_recovers(
     make_transport: MakeTransport,
 ) -> None:
-    accepted: list[Connection] = []
-    address = await make_transport().listen(accepted.append)
+    accepted: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+    address = await make_transport().listen(accepted.set_result)
     near = Ear.on(await make_transport().dial(address, 5.0))
     written = 0
     deadline = asyncio.get_running_loop().time() + 0.5
@@ -178,8 +178,7 @@ async def test_a_stream_that_nobody_reads_becomes_congested_and_recovers(
     assert not near.connection.is_writable
     assert written < 1000
 
-    await near.until(lambda: bool(accepted))
-    far = Ear.on(accepted[0])
+    far = Ear.on(await accepted)
     await far.until(lambda: len(far.frames) == written)
     await near.until(lambda: near.connection.is_writable)
 
@@ -187,13 +186,12 @@ async def test_a_stream_that_nobody_reads_becomes_congested_and_recovers(
 
 
 async def test_what_was_written_before_the_close_arrives(make_transport: MakeTransport) -> None:
-    accepted: list[Connection] = []
-    address = await make_transport().listen(accepted.append)
+    accepted: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+    address = await make_transport().listen(accepted.set_result)
     near = Ear.on(await make_transport().dial(address, 5.0))
     near.connection.write(batch(1, 100_000))
     near.connection.close()
-    await near.until(lambda: bool(accepted))
-    far = Ear.on(accepted[0])
+    far = Ear.on(await accepted)
 
     assert await far.end() is None
     assert far.frames == [batch(1, 100_000)]
