@@ -79,7 +79,7 @@ class Job:
         """Return what the model says, as one answer."""
         reply = await self.client.chat.completions.create(
             model=self.workload,
-            messages=self.messages(role, text),
+            messages=self.messages(role, text),  # type: ignore[arg-type]  # plain dictionaries
             extra_headers={STEP_HEADER: step},
         )
         return str(reply.choices[0].message.content)
@@ -88,7 +88,7 @@ class Job:
         """Give what the model says piece by piece."""
         stream: Any = await self.client.chat.completions.create(
             model=self.workload,
-            messages=self.messages(role, text),
+            messages=self.messages(role, text),  # type: ignore[arg-type]  # plain dictionaries
             extra_headers={STEP_HEADER: step},
             stream=True,
         )
