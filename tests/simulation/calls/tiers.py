@@ -30,7 +30,7 @@ TIERS: tuple[ModelTier, ...] = ("deep", "fast", "local")
 LADDER_SHARE = 0.5
 SHARES = (0.0, 0.1, 0.4, 0.9)
 """Of requests to one model that meet something: some models are as good as gone."""
-FALL = "answers in place of"
+FALLS = tuple(f"{tier} answers in place of" for tier in TIERS)
 
 
 def has_ladder(seed: int) -> bool:
@@ -148,7 +148,7 @@ class WatchedRung:
 
 
 def is_fall(item: StreamItem) -> bool:
-    """Say whether an item tells that the next model answers."""
-    if isinstance(item, Note):
-        return item.deed is Deed.FELL_BACK and FALL in item.reason
-    return isinstance(item, Restarted) and FALL in item.reason
+    """Say whether an item tells that the next model answers; another replica is none."""
+    if isinstance(item, Note) and item.deed is not Deed.FELL_BACK:
+        return False
+    return isinstance(item, Note | Restarted) and item.reason.startswith(FALLS)
