@@ -26,7 +26,7 @@ Matrix = NDArray[np.float32]
 Columns = NDArray[np.intp]
 Values = NDArray[np.float32]
 
-BUCKETS = 2048
+BUCKETS = 4096
 """Columns that all n-grams share by their hashes."""
 CHARS_MAX = 600
 """What is read of a goal: how it is asked shows at its beginning, and time is bounded."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHIPPED = "trained.npz"
 """The default intents' classifier, made by `benchmarks/train_router.py`."""
 _DIGEST = "digest"
-_FORM = 1
+_FORM = 2
 """Changes with the features: what was trained on others is of no use."""
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
