@@ -277,7 +277,8 @@ class Agent:
         """Ask the model and return its text; the user sees every piece of it as it comes.
 
         A `Spent` event follows, also where the call fails. Text that the model had to break off is
-        returned up to its last whole sentence.
+        returned up to its last whole sentence, and the answer says so: unless ``is_enough`` is told
+        by its ``run_out``, which gets all of the text and sees to it.
 
         Args:
             turn: the turn that thinks: it gives the deadline, and says who asks.

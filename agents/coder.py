@@ -187,14 +187,15 @@ class Coder(Agent):
         Raises:
             ModelError, DeadlinePassed: the model failed.
         """
+        end = ProgramEnd()
         text = await self.think(
             coding.turn,
             coder_role(self.parts.sandbox.libraries),
             prompt,
             tokens_max=TOKENS_MAX,
-            is_enough=ProgramEnd(),
+            is_enough=end,
         )
-        reading = read_program(text)
+        reading = read_program(text, end.ran_out)
         source = reading.source if coding.is_strict else without_promises(reading.source)
         if source in seen:
             # Some models copy what they are shown, also where that is to be repaired.

@@ -330,6 +330,10 @@ class _PlanEnd:
         """Forget the text so far, but not the steps that were emitted: they may be running."""
         self._reader.begin_again()
 
+    def run_out(self, reason: str) -> None:
+        """Take that the model had to stop before the plan was whole."""
+        self._reader.run_out(reason)
+
     def settle(self) -> None:
         """Emit what is sealed by the text so far, which is no reasoning."""
         for step in self._reader.seal():
