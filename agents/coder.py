@@ -106,7 +106,9 @@ class Coder(Agent):
             StoreUnavailable: the documents can't be searched.
             ClusterError: the sandbox could not be started.
         """
-        if reason := self.parts.sandbox.unavailable_because:
+        # Not on the event loop: on a machine with much to do it would stand still, and the lease
+        # of this agent run out.
+        if reason := await asyncio.to_thread(lambda: self.parts.sandbox.unavailable_because):
             told = f"{NO_PROGRAM}, since none can be run: {reason}"
             return Program("", degraded=(told,), absence=Absence.NOT_RUN)
         notes = "\n\n".join(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import pytest
 
 from agents import Assignment, Finding, Parts, Passage, Program, Run, StepResult
@@ -212,6 +214,31 @@ async def test_where_nothing_can_be_run_nothing_is_offered_and_the_remedy_is_nam
     assert program.source == ""
     assert "bubblewrap is missing; install it with apt." in program.degraded[0]
     assert bench.model.requests == []
+
+
+class TestingSandbox(FakeSandbox):
+    """Tests itself when it is asked whether it can run anything, which blocks."""
+
+    __test__ = False
+    testing_threads: tuple[int, ...] = ()
+
+    @property
+    def unavailable_because(self) -> str:  # type: ignore[override]  # a field of the fake
+        self.testing_threads += (get_ident(),)
+        return ""
+
+    @unavailable_because.setter
+    def unavailable_because(self, reason: str) -> None:
+        assert not reason
+
+
+async def test_while_the_sandbox_tests_itself_the_event_loop_goes_on() -> None:
+    sandbox = TestingSandbox(outcome)
+
+    await Bench(block(GOOD), sandbox=sandbox).ask()
+
+    assert sandbox.testing_threads
+    assert get_ident() not in sandbox.testing_threads
 
 
 @pytest.mark.parametrize(
