@@ -93,7 +93,8 @@ async def test_a_program_is_kept_that_was_complete_when_the_stream_broke(preface
 
 @pytest.mark.parametrize("cut", [PLAIN, f"```python\n{PLAIN}", f"{block('x = 1')}\nThen print"])
 async def test_of_a_program_that_its_model_could_not_end_nothing_is_run(cut: str) -> None:
-    bench = Bench([(cut, Finish("length", 1, 9)), block(GOOD)])
+    replies: list[Reply] = [(cut, Finish("length", 1, 9)), block(GOOD)]
+    bench = Bench(replies)
 
     assert await bench.ask() == Program(GOOD, WORKED)
     assert bench.sandbox.ran == [GOOD]
@@ -223,7 +224,7 @@ class TestingSandbox(FakeSandbox):
     testing_threads: tuple[int, ...] = ()
 
     @property
-    def unavailable_because(self) -> str:  # type: ignore[override]  # a field of the fake
+    def unavailable_because(self) -> str:
         self.testing_threads += (get_ident(),)
         return ""
 

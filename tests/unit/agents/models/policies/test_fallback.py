@@ -144,12 +144,15 @@ def test_no_model_is_asked_once_the_time_is_over() -> None:
     small = TimedModel(lambda _: spoken(0.1, "b"))
     model = FallbackModel([Rung("large", "deep", down), Rung("small", "fast", small)])
 
+    loop = VirtualLoop()
+
     async def listen_slowly() -> None:
+        is_over = asyncio.Event()
         async with aclosing(model.stream(Request((), timeout_s=5.0))) as stream:
             async for _ in stream:
-                await asyncio.sleep(5.0)
+                loop.call_later(5.0, is_over.set)
+                await is_over.wait()
 
-    loop = VirtualLoop()
     with closing(loop), pytest.raises(ModelError, match=r"^it is down$"):
         loop.run_until_complete(listen_slowly())
 
