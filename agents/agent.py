@@ -277,7 +277,8 @@ class Agent:
         """Ask the model and return its text; the user sees every piece of it as it comes.
 
         A `Spent` event follows, also where the call fails. Text that the model had to break off is
-        returned up to its last whole sentence.
+        returned up to its last whole sentence, and the answer says so: unless ``is_enough`` is told
+        by its ``run_out``, which gets all of the text and sees to it.
 
         Args:
             turn: the turn that thinks: it gives the deadline, and says who asks.
@@ -341,9 +342,11 @@ class Agent:
 def tier_of(message: object) -> ModelTier:
     """Return what kind of model a message is worth: goals of little effort never reach a large one.
 
-    What is asked beside the goal's own work, such as who is right, is a few tokens of any model.
+    Nor does the second look at what was answered to them. What is asked beside the goal's own work,
+    such as who is right, is a few tokens of any model.
     """
-    effort = message.effort if isinstance(message, Assignment | ComposeRequest) else ""
+    asked = message.composed if isinstance(message, VerifyRequest) else message
+    effort = asked.effort if isinstance(asked, Assignment | ComposeRequest) else ""
     return "fast" if effort in {Effort.INSTANT, Effort.QUICK} else "deep"
 
 

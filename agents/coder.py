@@ -106,7 +106,9 @@ class Coder(Agent):
             StoreUnavailable: the documents can't be searched.
             ClusterError: the sandbox could not be started.
         """
-        if reason := self.parts.sandbox.unavailable_because:
+        # Not on the event loop: on a machine with much to do it would stand still, and the lease
+        # of this agent run out.
+        if reason := await asyncio.to_thread(lambda: self.parts.sandbox.unavailable_because):
             told = f"{NO_PROGRAM}, since none can be run: {reason}"
             return Program("", degraded=(told,), absence=Absence.NOT_RUN)
         notes = "\n\n".join(
@@ -187,14 +189,15 @@ class Coder(Agent):
         Raises:
             ModelError, DeadlinePassed: the model failed.
         """
+        end = ProgramEnd()
         text = await self.think(
             coding.turn,
             coder_role(self.parts.sandbox.libraries),
             prompt,
             tokens_max=TOKENS_MAX,
-            is_enough=ProgramEnd(),
+            is_enough=end,
         )
-        reading = read_program(text)
+        reading = read_program(text, end.ran_out)
         source = reading.source if coding.is_strict else without_promises(reading.source)
         if source in seen:
             # Some models copy what they are shown, also where that is to be repaired.

@@ -273,10 +273,14 @@ class Manager(Agent):
     async def verify(self, request: VerifyRequest, turn: Turn) -> Corrections:
         """Return which unverified sentences of an answer a passage says, or says otherwise.
 
+        None is looked at where the task has used up what it may.
+
         Raises:
             ModelError: the model can't be used.
             DeadlinePassed: there was no time for it.
         """
+        if request.composed.lacks:
+            return Corrections()
         found = outcomes_of(request.composed).passages
         passages = fitting(list(found), self.parts.passage_chars_max or SHOWN_CHARS_MAX)
         look = None if self.parts.is_strict else look_at(request.answer, passages)
@@ -329,6 +333,10 @@ class _PlanEnd:
     def reset(self) -> None:
         """Forget the text so far, but not the steps that were emitted: they may be running."""
         self._reader.begin_again()
+
+    def run_out(self, reason: str) -> None:
+        """Take that the model had to stop before the plan was whole."""
+        self._reader.run_out(reason)
 
     def settle(self) -> None:
         """Emit what is sealed by the text so far, which is no reasoning."""

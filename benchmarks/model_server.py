@@ -206,6 +206,8 @@ class _Answer:
         pieces = said.pieces()
         options = entry.options
         limit = options.get("max_tokens") or options.get("max_completion_tokens") or len(pieces)
+        if fault.kind == faults.LENGTH:
+            limit = len(pieces) // 2
         self._pieces = pieces[:limit]
         self._reason = "stop" if len(self._pieces) == len(pieces) else "length"
         if fault.kind == faults.FILTERED:

@@ -26,7 +26,7 @@ _TEXT_LENGTH_MAX = 200_000
 it is whole."""
 _TAIL_WAIT_S = 2.0
 """How long a stream may go on once there is enough: its end tells only what the call cost."""
-_SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|\n)", re.DOTALL)
+_SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|[。！？]|\n)", re.DOTALL)  # noqa: RUF001
 _PREFACE_LENGTH_MAX = 300
 """Of a reply, before what was asked for begins: who says more may be thinking aloud."""
 
@@ -241,10 +241,12 @@ class Thinking:
         if self._cuts_loops:
             text = without_loop(text)
         finish = self._bill.finish
-        is_cut = finish is not None and finish.reason == "length"
-        if is_cut and not self._reply.is_whole:
-            whole = _SENTENCE_END.match(text)
-            text = whole.group() if whole else text
+        if finish is not None and finish.reason == "length" and not self._reply.is_whole:
+            reason = _ran_out(finish)
+            if not self._reply.run_out(reason):
+                whole = _SENTENCE_END.match(text)
+                text = whole.group() if whole else text
+                self._turn.emit(FellBack(MODEL, reason))
         return text.strip()
 
     def _account(self, *, is_used: bool) -> None:
@@ -258,6 +260,11 @@ def _judged(error: ModelError, spent_s: float, request: Request) -> ModelError |
     """Return what an adapter's error means after so long."""
     is_late = spent_s >= request.timeout_s * CALL_LATE_SHARE
     return DeadlinePassed(str(error)) if is_late else error
+
+
+def _ran_out(finish: Finish) -> str:
+    tokens = f" ({finish.completion_tokens} tokens)" if finish.completion_tokens else ""
+    return f"the model ran out of its length{tokens} before its text had ended"
 
 
 def _late(turn: Turn) -> DeadlinePassed:

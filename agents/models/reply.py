@@ -41,6 +41,15 @@ class ActingEnd(TextEnd, Protocol):
         ...
 
 
+@runtime_checkable
+class BoundedEnd(TextEnd, Protocol):
+    """A text end that sees to it itself where the model has to stop before there is enough."""
+
+    def run_out(self, reason: str) -> None:
+        """Take that nothing follows, and why; called once, after the last piece."""
+        ...
+
+
 IsEnough = Callable[[str], bool] | TextEnd
 """Takes each piece of text as it comes; True once what was asked for is whole."""
 
@@ -126,6 +135,13 @@ class Reply:
         """Say whether more was said after there was enough than a reply needs to end."""
         is_longer = self._enough_at is not None and self.length - self._enough_at > RUN_ON_MAX
         return is_longer and not self._is_doubtful()
+
+    def run_out(self, reason: str) -> bool:
+        """Take that the model had to stop; say whether whoever asked sees to the end itself."""
+        if not isinstance(self._is_enough, BoundedEnd):
+            return False
+        self._is_enough.run_out(reason)
+        return True
 
     def text(self) -> str:
         """Return the whole text; raises what ``is_enough`` raised for good."""

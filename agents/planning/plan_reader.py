@@ -51,6 +51,8 @@ class PlanReader:
         self._given = self._drafting.step_ids()
         self._barren = 0
         """How many drafts on end have added no step."""
+        self._ran_out = ""
+        """Why the model could not end the text."""
 
     @property
     def is_complete(self) -> bool:
@@ -69,6 +71,10 @@ class PlanReader:
             if self._repeats_itself:
                 self._text.end()
                 return
+
+    def run_out(self, reason: str) -> None:
+        """Take that the model had to stop before the plan was whole, however that looks."""
+        self._ran_out = reason
 
     def seal(self) -> list[Step]:
         """Return the steps that can't change any more by what was read, each of them once.
@@ -97,17 +103,14 @@ class PlanReader:
         """
         drafting, is_cut = self._read()
         if not drafting.drafts:
-            raise UnsoundPlan(
-                "it breaks off in its first step"
-                if self._text.begins_a_plan
-                else "there is none in its text"
-            )
+            breaks_off = "it breaks off in its first step" if self._text.begins_a_plan else ""
+            raise UnsoundPlan(self._ran_out or breaks_off or "there is none in its text")
         made = drafting.mended()
-        return broken_off(made) if is_cut else made
+        return broken_off(made, self._ran_out) if is_cut else made
 
     def question(self) -> str:
         """Return what the text asks the user in place of a plan; empty where it asks nothing."""
-        return "" if self._drafting.drafts else self._text.question()
+        return "" if self._drafting.drafts or self._ran_out else self._text.question()
 
     def _read(self) -> tuple[Drafting, bool]:
         """Return all that was drafted, and whether the text breaks off."""
@@ -115,7 +118,7 @@ class PlanReader:
             return self._drafting, False
         before = self._drafting.drafts[: self._before]
         drafts, is_cut = self._text.drafts()
-        return self._drafting.with_drafts((*before, *drafts)), is_cut
+        return self._drafting.with_drafts((*before, *drafts)), is_cut or bool(self._ran_out)
 
     def _add(self, read: Draft) -> None:
         self._drafting.drafts.append(read)

@@ -57,6 +57,8 @@ class ProgramEnd:
     """
 
     def __init__(self) -> None:
+        self.ran_out = ""
+        """Why the text ends before there was a program; empty where the model ended it itself."""
         self.reset()
 
     def reset(self) -> None:
@@ -71,13 +73,20 @@ class ProgramEnd:
         is_end = any(_FENCE.fullmatch(line.rstrip()) for line in (*whole, self._line))
         return is_end and _acts(read_program(self._text).source)
 
+    def run_out(self, reason: str) -> None:
+        """Take that the model had to stop before the text had a program."""
+        self.ran_out = reason
 
-def read_program(text: str) -> Reading:
+
+def read_program(text: str, ran_out: str = "") -> Reading:
     """Return the program of a text: its first complete block of Python that does something.
 
     Blocks that use what an earlier one defines are joined to it. Without any fence the text itself
-    is read as a program.
+    is read as a program. A text that its model could not end, for the reason given, has none:
+    what there is of it may run and do something else.
     """
+    if ran_out:
+        return Reading("", f"{ran_out}.", SHORTER)
     blocks = [block for block in code_blocks(text) if block.language in _PYTHON]
     bodies = [block.body.strip() + "\n" for block in blocks if block.is_closed]
     sources = [body for body in bodies if body.strip() and parsed(body) is not None]

@@ -38,7 +38,10 @@ class Sandbox(Protocol):
 
     @property
     def unavailable_because(self) -> str:
-        """Why nothing can be run here and how to change it; empty where programs can run."""
+        """Why nothing can be run here and how to change it; empty where programs can run.
+
+        To find that out may block.
+        """
         ...
 
     @property

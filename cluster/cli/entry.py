@@ -59,7 +59,7 @@ def execute(
 
 
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
-    wants_object = False
+    wants_object = "--json" in arguments  # until it is known what else they say
     try:
         options = parse(arguments)
         wants_object = options.json

@@ -43,12 +43,14 @@ def declared_workflow(options: Options) -> Workflow | None:
 
 
 def _inputs(given: Sequence[str]) -> dict[str, str]:
-    """Return the values by name; of one that is given again the last counts, as for other flags."""
-    values = {}
+    """Return the values by name; raises UsageError where one has none, or two."""
+    values: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise UsageError(f"--input: {text!r} is not written NAME=VALUE")
+        if name in values:
+            raise UsageError(f"--input: {name} is given twice")
         values[name] = value
     return values
 
@@ -159,6 +161,8 @@ def _prediction(forecast: Forecast) -> str:
     after = "then the Manager writes the answer"
     if not forecast.unknown:
         return f"Predicted time: {forecast.predicted_s:.2f} s, {after}"
+    if len(forecast.unknown) == len(forecast.steps):
+        return "Predicted time: not known, for it is not said how long any step takes (expected_s)"
     said = "is not said how long" if len(forecast.unknown) == 1 else "is not said how long each of"
     return (
         f"Predicted time: at least {forecast.predicted_s:.2f} s, {after}; it {said} "

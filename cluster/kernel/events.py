@@ -70,6 +70,8 @@ class StepPlanned:
 
     kind: ClassVar[str] = "step_planned"
     planned: Step
+    degraded: tuple[str, ...] = ()
+    """What is to be said of who planned it, and was not of an earlier step; for the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class FellBack:
 
 
 def is_model_fallback(detail: object) -> TypeGuard[FellBack]:
-    """Say whether another model has answered than was asked; the answer tells it then."""
+    """Say whether another model wrote a text, or none wrote its end; the answer tells it then."""
     return isinstance(detail, FellBack) and detail.what == MODEL
 
 
@@ -270,6 +272,8 @@ class Answered:
 
     kind: ClassVar[str] = "answered"
     answer: Answer
+    spent: Usage | None = None
+    """What the whole task has used, for the journal; None where an older version answered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,10 +390,11 @@ class Event:
 
 def shown(event: Event) -> Event:
     """Return an event as the driver gets it: what a step came to, it has seen already."""
-    detail = event.detail
-    match detail:
+    match detail := event.detail:
         case StepFinished() if detail.value is not None or detail.saw or detail.spent:
             return replace(event, detail=replace(detail, value=None, saw=None, spent=None))
-        case PlanReady(spent=Usage()):
+        case PlanReady(spent=Usage()) | Answered(spent=Usage()):
             return replace(event, detail=replace(detail, spent=None))
+        case StepPlanned(degraded=(_, *_)):
+            return replace(event, detail=replace(detail, degraded=()))
     return event

@@ -96,8 +96,8 @@ class AgentSettings(Section):
     """``module:Class``, importable from the config file's folder or the working directory."""
     replicas: int = 1
     concurrency: int = 16
-    """How many tasks one replica works on at a time. A Manager refuses more, and says when to try
-    again; others let them wait."""
+    """How many tasks a Manager works on at a time, and how many steps a replica of another role. A
+    Manager refuses more, and says when to try again; others let them wait."""
     purpose: str = ""
     """What the Manager is told this role is for when it plans; empty for what the class says."""
 

@@ -468,10 +468,12 @@ class Routed(_message.Message):
     def __init__(self, intent: _Optional[str] = ..., route: _Optional[str] = ..., confidence: _Optional[float] = ..., effort: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class StepPlanned(_message.Message):
-    __slots__ = ("planned",)
+    __slots__ = ("planned", "degraded")
     PLANNED_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     planned: Step
-    def __init__(self, planned: _Optional[_Union[Step, _Mapping]] = ...) -> None: ...
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, planned: _Optional[_Union[Step, _Mapping]] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PlanReady(_message.Message):
     __slots__ = ("plan", "degraded", "spent")
@@ -662,10 +664,12 @@ class Discarded(_message.Message):
     def __init__(self, guess: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Answered(_message.Message):
-    __slots__ = ("answer",)
+    __slots__ = ("answer", "spent")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
     answer: Answer
-    def __init__(self, answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
+    spent: Usage
+    def __init__(self, answer: _Optional[_Union[Answer, _Mapping]] = ..., spent: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class Corrected(_message.Message):
     __slots__ = ("claim", "text", "support", "citations")

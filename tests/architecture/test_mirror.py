@@ -130,7 +130,6 @@ ELSEWHERE = {
     "cluster.memory.store.server_socket": "integration/test_embedded_redis.py",
     "cluster.memory.store.users_store": "integration/test_embedded_redis.py",
     "agents.models.endpoint.http_client": "integration/models/test_proxies.py",
-    "agents.models.endpoint.openai_compatible": "integration/models/test_openai_compatible.py",
     "agents.models.endpoint.trouble": "integration/models/test_openai_compatible.py",
     "agents.models.local.command": "integration/models/test_local_models.py",
     "agents.models.local.side_process": "integration/models/test_proxies.py",

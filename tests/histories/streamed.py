@@ -13,7 +13,7 @@ from agents.agent import Parts
 from agents.manager import Manager as RealManager
 from agents.models.port import Finish
 from cluster.kernel.errors import ModelError
-from cluster.kernel.events import StepPlanned
+from cluster.kernel.events import MODEL, FellBack, StepPlanned
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Coherence, Plan, PlanProposal, PlanRequest, Step
@@ -73,6 +73,15 @@ class Writer(Manager):
                 await self.go_on.wait()
         left = [each for each in self.proposal.plan.steps if each.id != self._leaves_out]
         return PlanProposal(Plan(tuple(left)))
+
+
+class PlainWriter(Writer):
+    """One whose model a plainer one stands in for."""
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        if isinstance(message, PlanRequest):
+            turn.emit(FellBack(MODEL, "small answers in place of large: it is down"))
+        return await super().__call__(message, turn)
 
 
 class Held:
@@ -264,6 +273,15 @@ async def adopted_when_a_step_had_ended_and_the_plan_had_not(cluster: MemoryClus
     held = Held(cluster, writer, agent)
     rest = Writer(step("a"), step("b", "a"), step("b2", "a"), step("c", "b", "b2"))
     return await held.adopted(rest, lambda: agent.begun["b"] == 1)
+
+
+@streamed
+async def adopted_plan_that_a_plainer_model_has_begun(cluster: MemoryCluster) -> TaskId:
+    """That it has is said by whoever makes the plan whole."""
+    steps = step("a"), step("b"), step("c", "b")
+    writer, agent = PlainWriter(*steps, pauses_after=("b",)), Agent("a")
+    held = Held(cluster, writer, agent)
+    return await held.adopted(Writer(*steps), lambda: agent.begun["a"] == 1)
 
 
 # ---- declared ----------------------------------------------------------------------------------

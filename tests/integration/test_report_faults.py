@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.model_server import model_server
+from cluster.kernel.events import ProgramRan
 from tests.support.agents import AgentCluster
 from tests.support.report_faults import GOAL, ROLES, built, report
 
@@ -165,6 +166,32 @@ async def test_the_rest_of_a_plan_that_breaks_off_is_asked_for(fault: str, tmp_p
 
     assert reported.said == ""
     assert {"r1", "r2", "r3", "c1"} <= {entry.step for entry in reported.server.log}
+
+
+@pytest.mark.parametrize("place", ["r1", "answer"])
+async def test_a_text_that_its_model_cannot_end_is_used_as_far_as_it_goes_and_that_is_said(
+    place: str, tmp_path: Path
+) -> None:
+    reported = await report("length", place, tmp_path)
+
+    assert re.search(rf"{place}: the model ran out of its length \(\d+ tokens\)", reported.said)
+
+
+async def test_a_program_that_its_model_cannot_end_is_not_run(tmp_path: Path) -> None:
+    reported = await report("length", "c1", tmp_path)
+
+    assert not reported.outcome.answer.programs
+    assert not [event for event in reported.outcome.events if isinstance(event.detail, ProgramRan)]
+    assert "the model ran out of its length" in reported.said
+
+
+async def test_of_a_plan_that_its_model_cannot_end_the_rest_is_asked_for(tmp_path: Path) -> None:
+    once = await report("lengthx1", "plan", tmp_path)
+    always = await report("length", "plan", tmp_path)
+
+    assert once.said == ""
+    assert "The plan breaks off;" in always.said
+    assert "(the model ran out of its length (" in always.said
 
 
 @pytest.mark.parametrize("place", ["r1", "answer"])

@@ -63,6 +63,8 @@ class MeansBooks:
         """Why a plainer model answered a call."""
         self._planning: defaultdict[tuple[Process, TaskId, int], list[str]] = defaultdict(list)
         """The same, of the calls that a term of ownership has planned with."""
+        self._sealed: defaultdict[TaskId, list[str]] = defaultdict(list)
+        """The same, as the journal has it with steps of a plan that is not whole."""
         self._begun: defaultdict[tuple[TaskId, StepId], list[int]] = defaultdict(list)
         """The terms in which a step was begun."""
         self._remembered: list[Question] = []
@@ -114,8 +116,11 @@ class MeansBooks:
         """A fact was journaled."""
         task, term = event.task, self._ledger.term_of(event.task)
         match event.detail:
+            case StepPlanned(_, degraded):
+                self._sealed[task] += degraded
             case PlanReady(plan, degraded) if plan.steps:
                 self._told(task, self._planning.pop((process, task, term), ()), degraded)
+                self._told(task, self._sealed.pop(task, ()), degraded)
             case StepStarted():
                 self._begun[task, event.step].append(term)
             case Answered(answer):
@@ -146,7 +151,8 @@ class MeansBooks:
             assert isinstance(event.detail, Answered)
             self.tallies["answers kept"] += 1
             ends = [events[-1].detail for events in self._ledger.journals.values() if events]
-            if event.detail.answer.degraded or event.detail not in ends:
+            answers = [end.answer for end in ends if isinstance(end, Answered)]
+            if event.detail.answer.degraded or event.detail.answer not in answers:
                 self._ledger.violate("B3", f"{event.detail.answer.text!r} is kept")
 
     def _why(self, calls: Iterable[int]) -> list[str]:

@@ -47,6 +47,9 @@ class Watched:
                 self._world.means.books.on_compose(message, turn.task)
             case VerifyRequest():
                 ledger.on_look(message, turn.task)
+                self._world.means.books.on_compose(message.composed, turn.task)
+                if message.composed.lacks:
+                    return Corrections()
                 await self.agent.think(turn, "", "Look again.")
                 return Corrections((Corrected(0, ""),))
         reply = await self.agent.handle(message, turn)

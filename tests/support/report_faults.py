@@ -18,7 +18,7 @@ from agents.models.port import Model
 from agents.models.simulated.script import Line, Lines
 from benchmarks.model_server import Entry, ModelServer, model_server
 from benchmarks.workloads import WORKLOADS, passage_text
-from cluster.kernel.events import FellBack, Hedged, StepPlanned, Thought
+from cluster.kernel.events import FellBack, Hedged, Spent, StepPlanned, Thought
 from cluster.kernel.sections import ModelEntry, ModelSettings, ModelTier
 from cluster.kernel.tail.endpoint_speed import KNOWN_MIN
 from tests.support.agents import AgentCluster, ModelByStep, Outcome, endpoint
@@ -109,15 +109,25 @@ def _adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
 
 
 def _check_nothing_is_mixed(outcome: Outcome, lines: MarkedLines) -> None:
-    """Assert that what is used of a call is one whole attempt's, but for a plan whole steps."""
+    """Assert that what is used of a call is one whole attempt's, but for a plan whole steps.
+
+    Of a text that its model could not end, whole sentences are, and that is said.
+    """
     for text in _results(outcome):
         by_step: dict[str, set[str]] = {}
         for mark in set(_MARK.findall(text)):
             by_step.setdefault(lines.entry(mark).step, set()).add(mark)
         for step, marks in by_step.items():
             assert len(marks) == 1, f"two attempts at {step} are joined in {text!r}"
-            is_of_plan = step == "plan"
-            assert is_of_plan or all(map(lines.is_whole, marks)), f"{step} is cut short in {text!r}"
+            may_lack_its_end = step == "plan" or _has_run_out(outcome, step)
+            is_whole = may_lack_its_end or all(map(lines.is_whole, marks))
+            assert is_whole, f"{step} is cut short in {text!r}"
+
+
+def _has_run_out(outcome: Outcome, step: str) -> bool:
+    """Say whether the user is told that a step's model could not end its text."""
+    told = f"{step}: the model ran out of its length"
+    return not outcome.has_failed and told in outcome.degraded
 
 
 def _results(outcome: Outcome) -> Iterator[str]:
@@ -138,14 +148,14 @@ def _results(outcome: Outcome) -> Iterator[str]:
 
 
 def _check_void_is_said(outcome: Outcome) -> None:
-    """Assert that between the words of two attempts that are shown, it is said that there are.
+    """Assert that between the words of two attempts at a call, it is said that there are.
 
-    A plan may be written by two calls, the second one for what the first has left open.
+    A step may take several calls: each ends with what it has used. Those of a plan may overlap.
     """
     speaking: dict[str, str] = {}
     for event in outcome.events:
         match event.detail:
-            case FellBack():
+            case FellBack() | Spent(on="model"):
                 speaking.pop(event.step, None)
             case Thought(text, is_final=False) if event.step != "plan":
                 for mark in _MARK.findall(text):

@@ -198,13 +198,14 @@ class OpenAIModel:
         heard_at, chunks = now(), 0
         while True:
             wait_s = _wait_s(reading, timeout_s)
+            stalls_at = heard_at + wait_s
             try:
-                async with asyncio.timeout_at(min(until, heard_at + wait_s)):
+                async with asyncio.timeout_at(min(until, stalls_at)):
                     block = await response.content.readany()
             except TimeoutError:
                 if reading.reason or reading.is_done:
                     break
-                if now() >= until:
+                if until <= stalls_at:  # not by the clock: a timer may be early by its resolution
                     was_speaking = reading.spoken > 0
                     raise self._endpoint.late(timeout_s, was_speaking=was_speaking) from None
                 raise self._endpoint.stalled(wait_s) from None

@@ -50,8 +50,9 @@ class FallbackModel:
         Each leaves one of the call's requests to every one that comes after it.
 
         Raises:
-            ModelError: the last one failed, with what every one of them had to say; or one took its
-                answer back by the goal's fault, or broke off where nothing may be begun anew.
+            ModelError: the last one failed that there was time for, with what every one of them had
+                to say; or one took its answer back by the goal's fault, or broke off where nothing
+                may be begun anew.
         """
         now = asyncio.get_running_loop().time
         began_at = now()
@@ -59,11 +60,15 @@ class FallbackModel:
         places = ladder([each.tier for each in self._rungs], request.tier)
         rungs = [self._rungs[place] for place in places][: None if self._falls_back else 1]
         said: list[str] = []
+        failed: ModelError | None = None
         for number, rung in enumerate(rungs):
+            left_s = until - now()
+            if failed is not None and left_s <= 0:  # whoever was told of it has taken the rest
+                raise _of_all(failed, said) from failed
             rungs_left = len(rungs) - 1 - number
             attempt = _Attempt(rung, is_last=not rungs_left)
             bounded = replace(
-                request, timeout_s=until - now(), attempts_max=request.attempts_max - rungs_left
+                request, timeout_s=left_s, attempts_max=request.attempts_max - rungs_left
             )
             try:
                 async with aclosing(attempt.stream(bounded)) as items:
@@ -71,6 +76,7 @@ class FallbackModel:
                         yield item
                 return
             except ModelError as error:
+                failed = error
                 said.append(str(error))
                 is_refused = error.is_withdrawal and error.is_askers_fault
                 ends = attempt.is_last or is_refused or now() >= until

@@ -84,6 +84,8 @@ class _Call:
         """Of the attempt that counts."""
         self._error: ModelError | None = None
         """Why the last attempt failed that did."""
+        self._refusal: ModelError | None = None
+        """Why an attempt was taken back by the goal's fault: nobody is asked for the same again."""
         self._why_void = "its answer had stopped, and another attempt has begun"
         self._is_over = False
 
@@ -119,12 +121,17 @@ class _Call:
     def _be_overdue(self) -> None:
         now = self._now()
         if now >= self._until:
-            raise self._error or ModelError(
+            raise self._why_failed() or ModelError(
                 f"the model had not finished when the {self._request.timeout_s:.3g} s for it"
                 " were over"
             )
         if now >= self._call.due_at:
-            step = self._hedger.overdue(self._call, now, may_restart=self._may_restart())
+            step = self._hedger.overdue(
+                self._call,
+                now,
+                may_restart=self._may_restart(),
+                may_ask=self._refusal is None,
+            )
             self._carry_out(step, self._why_late(step, now))
 
     def _take(self, number: int, at: float, item: StreamItem | Exception) -> None:
@@ -156,7 +163,7 @@ class _Call:
 
     def _take_failure(self, number: int, error: ModelError) -> None:
         if error.is_withdrawal and number == self._call.committed:
-            raise error
+            raise self._refusal or error
         self._error = error
         if number == self._call.committed:
             self._why_void = f"another attempt answers in place of one that failed: {error}"
@@ -167,7 +174,7 @@ class _Call:
             number,
             now,
             by_asker=error.is_askers_fault,
-            may_ask=self._request.tally.made < self._request.attempts_max,
+            may_ask=self._refusal is None and self._request.tally.made < self._request.attempts_max,
             may_restart=self._may_restart() and has_time,
         )
         self._carry_out(step, str(error))
@@ -186,7 +193,12 @@ class _Call:
                 self._spoke_at, self._deltas = self._now(), 0
                 self._said.append(Restarted(reason))
             case HedgeMove.FAIL:
-                raise self._error or ModelError("the model's answer stopped, and is in use already")
+                raise self._why_failed() or ModelError(
+                    "the model's answer stopped, and is in use already"
+                )
+
+    def _why_failed(self) -> ModelError | None:
+        return self._refusal or self._error
 
     def _tell(self, call: HedgedCall, reason: str) -> None:
         """Say that there is one more request; the prompt of one of them is read for nothing."""
@@ -208,7 +220,7 @@ class _Call:
         return f"the answer had stopped for {now - step.call.heard_at:.3g} s"
 
     def _may_restart(self) -> bool:
-        return not self._request.commitment.is_made
+        return not self._request.commitment.is_made and self._refusal is None
 
     def _start(self, attempt: HedgeAttempt) -> None:
         left_s = (self._until - self._now()) * _ATTEMPT_SHARE
@@ -229,4 +241,6 @@ class _Call:
                         return
             raise ModelError("the model's stream ended without saying that it was complete")
         except Exception as error:  # noqa: BLE001 - raised where the call is
+            if isinstance(error, ModelError) and error.is_withdrawal and error.is_askers_fault:
+                self._refusal = error  # though the call may drop the attempt before it hears of it
             await self._heard.put((number, self._now(), error))

@@ -13,7 +13,7 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 from agents.tools.ports import Sandbox
@@ -41,6 +41,10 @@ from cluster.kernel.vocabulary import Run
 
 SANDBOX_MEMORY_MIN = 64 * 1024 * 1024
 _SELF_TEST_TIMEOUT_S = 10.0
+_OVERLOADED = (
+    "programs are not run here just now because the sandbox had not started after "
+    f"{_SELF_TEST_TIMEOUT_S:g} s; the machine may be overloaded"
+)
 _CLOSE_TIMEOUT_S = 5.0
 
 
@@ -87,13 +91,17 @@ class BubblewrapSandbox:
     def unavailable_because(self) -> str:
         """Why nothing can be run here and how to change it; empty where programs can run.
 
-        The first look runs the self-test, which blocks for some ten milliseconds; `warm` does so
-        in a thread.
+        The first look runs the self-test, which blocks for some ten milliseconds, or waits for one
+        that is under way: so it is for a thread. One that took too long is made again with the next
+        look, for a machine is not overloaded for ever.
         """
         if self._refusal is None:
             with self._testing:
                 if self._refusal is None:
-                    self._refusal = self._test_oneself()
+                    try:
+                        self._refusal = self._test_oneself()
+                    except subprocess.TimeoutExpired:
+                        return _OVERLOADED
         return self._refusal
 
     @property
@@ -199,24 +207,30 @@ class BubblewrapSandbox:
             python, shown = self._libraries.python, self._libraries.shown
             machine = replace(machine, python=python, libraries=shown)
         guard = SandboxGuard()
-        complaint = _complaint(machine, self._limits, guard)
-        if complaint:
-            guard.close()
-            return explain_refusal(complaint, namespace_switches())
+        with ExitStack() as opened:
+            opened.callback(guard.close)
+            complaint = _complaint(machine, self._limits, guard)
+            if complaint:
+                return explain_refusal(complaint, namespace_switches())
+            opened.pop_all()
         self._machine, self._guard = machine, guard
         return ""
 
 
 def _complaint(machine: SandboxMachine, limits: SandboxSettings, guard: SandboxGuard) -> str:
-    """Run ``print(1)`` as any program is run; return what went wrong."""
+    """Run ``print(1)`` as any program is run; return what went wrong.
+
+    Raises:
+        TimeoutExpired: it took too long.
+    """
     try:
         with sandbox_process(machine, limits, guard, b"print(1)") as process:
             try:
                 stdout, stderr = process.popen.communicate(timeout=_SELF_TEST_TIMEOUT_S)
-            except subprocess.TimeoutExpired as error:
+            except subprocess.TimeoutExpired:
                 process.kill()
                 process.popen.wait()
-                return str(error)
+                raise
     except OSError as error:
         return str(error)
     is_sound = process.popen.returncode == 0 and stdout == b"1\n"

@@ -106,7 +106,7 @@ class Hedger:
             now: the time.
             by_asker: whose fault it was.
             may_restart: whether what was said may be void.
-            may_ask: whether the call has a request left for another replica.
+            may_ask: whether another replica may be asked for the same.
         """
         attempt = call.attempt(number)
         if attempt is None:
@@ -122,15 +122,17 @@ class Hedger:
         )
         return self._started(step, now, is_extra=is_void, failed=attempt.replica)
 
-    def overdue(self, call: HedgedCall, now: float, *, may_restart: bool) -> HedgeStep:
-        """Take that a call has said nothing by the time it was due."""
+    def overdue(
+        self, call: HedgedCall, now: float, *, may_restart: bool, may_ask: bool = True
+    ) -> HedgeStep:
+        """Take that a call has said nothing by the time it was due; see `failed`."""
         is_stall = call.committed is not None
         primary = call.attempt(0)
         if not is_stall and not call.is_late and primary is not None:
             self._replicas[primary.replica].note(now, is_late=True)
         # The last one that is saved is for a third attempt: only the slowest calls need it.
         saved_min = 2.0 if call.started == 1 and not is_stall else 1.0
-        may_start = self._may_add(now, saved_min) and (may_restart or not is_stall)
+        may_start = may_ask and self._may_add(now, saved_min) and (may_restart or not is_stall)
         stall_s = self._stall_s(call, call.committed) if may_restart else None
         step = hedging.overdue(call, now, may_start=may_start, stall_s=stall_s)
         return self._started(step, now, is_extra=True)

@@ -28,7 +28,14 @@ from cluster.kernel.events import (
     UnknownDetail,
 )
 from cluster.kernel.ids import NO_AGENT, AgentId, StepId
-from cluster.kernel.vocabulary import Coherence, Finding, Plan, Step, StepResult
+from cluster.kernel.vocabulary import (
+    Coherence,
+    ComposeRequest,
+    Finding,
+    Plan,
+    Step,
+    StepResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class TaskHistory:
     plan: PlanReady | None = None
     routed: Routed | None = None
     """Who was to work on the goal, the last time that this was decided."""
+    said_of_planning: tuple[str, ...] = ()
+    """What is to be said of who planned the steps that there are, until the plan says it."""
     terminal: Event | None = None
     length: int = 0
     """Events in the journal."""
@@ -112,8 +121,9 @@ class TaskHistory:
         match event.detail:
             case Submitted() as submitted:
                 self.submitted = submitted
-            case StepPlanned(step):
+            case StepPlanned(step, degraded):
                 self._steps[step.id] = _StepRecord(step)
+                self.said_of_planning += degraded
             case PlanReady(plan) as ready:
                 self.plan = ready
                 self._close_plan(plan)
@@ -308,6 +318,20 @@ class TaskHistory:
             any(source == cited and text in quote for cited, quote in known)
             for source, text in said
         )
+
+
+def compose_request(history: TaskHistory, order: Compose, lacks: str) -> ComposeRequest:
+    """Return what the Manager is asked for the answer; ``lacks`` as there."""
+    submitted, routed = history.submitted, history.routed
+    assert submitted is not None
+    return ComposeRequest(
+        submitted.goal,
+        order.plan,
+        order.results,
+        route=routed.route if routed is not None else "",
+        effort=routed.effort if routed is not None else "",
+        lacks=lacks,
+    )
 
 
 def _without_passages(result: StepResult) -> StepResult:

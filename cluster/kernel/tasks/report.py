@@ -44,6 +44,8 @@ _UNTOLD: Mapping[type, frozenset[str]] = {
     Citation: frozenset({"document"}),
     Step: frozenset({"alternatives", "is_pure", "is_broadcast", "allowed_s", "expected_s"}),
     PlanReady: frozenset({"spent"}),
+    StepPlanned: frozenset({"degraded"}),
+    Answered: frozenset({"spent"}),
 }
 """Passages of a finding are long, and whoever reads it has the quotes; the others are none of the
 FIXED keys."""

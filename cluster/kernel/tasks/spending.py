@@ -1,8 +1,11 @@
-"""What the calls of a step add up to. Pure."""
+"""What the calls of a step and of a task add up to. Pure."""
 
 from __future__ import annotations
 
-from cluster.kernel.events import Spent
+from collections.abc import Iterable
+from dataclasses import fields
+
+from cluster.kernel.events import Event, PlanReady, Spent, StepFinished
 from cluster.kernel.usage import Usage
 
 
@@ -21,3 +24,18 @@ def spent_too(usage: Usage, spent: Spent) -> Usage:
         cost=usage.cost + spent.cost,
         hedges=usage.hedges + spent.hedges,
     )
+
+
+def in_all(usages: Iterable[Usage]) -> Usage:
+    """Return the sum."""
+    used = tuple(usages)
+    return Usage(*(sum(getattr(each, field.name) for each in used) for field in fields(Usage)))
+
+
+def journaled(events: Iterable[Event]) -> list[Usage]:
+    """Return what the plan and each step that has ended have used, as a journal has it."""
+    return [
+        event.detail.spent
+        for event in events
+        if isinstance(event.detail, PlanReady | StepFinished) and event.detail.spent
+    ]

@@ -369,7 +369,7 @@ def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
     """Show a task that has ended to whoever asks, and return its terminal event."""
     for event in events[:-1]:
         turn.show(shown(event))
-    return events[-1]
+    return shown(events[-1])
 
 
 def _cancel_claimed(reason: str, claim: asyncio.Task[Taken]) -> None:

@@ -126,7 +126,8 @@ class PlanRun:
         plan = proposal.plan.with_begun(begun.values())
         if not plan.is_sound:
             raise AgentFailed("the manager's plan has steps that need each other or nobody has")
-        return plan, (*dict.fromkeys(self._fell_back), *proposal.degraded)
+        fell_back = dict.fromkeys((*self._story.ahead.said_of_planning, *self._fell_back))
+        return plan, (*fell_back, *proposal.degraded)
 
     def on_planning(self, detail: StepPlanned | Routed) -> None:
         """Journal what the Manager decides while it plans."""
@@ -143,8 +144,10 @@ class PlanRun:
         if not self._context.techniques.streams_plan:
             return  # the whole plan has it
         self._planned.add(step.id)
-        self._story.begin(StepPlanned(step), step.id, self._context.agent)
         history = self._story.ahead
+        new = [each for each in self._fell_back if each not in history.said_of_planning]
+        planned = StepPlanned(step, tuple(dict.fromkeys(new)))
+        self._story.begin(planned, step.id, self._context.agent)
         if history.may_begin(step):
             self._start(DoStep(step, history.needed(step)))
         else:

@@ -13,8 +13,10 @@ from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import AgentFailed, ClusterError
 from cluster.kernel.events import Answered, Corrected, Corrections, Event, Spent
 from cluster.kernel.ids import VERIFY_STEP, AgentId
-from cluster.kernel.tasks.history import Compose, TaskHistory
-from cluster.kernel.vocabulary import ComposeRequest, SecondLook, Support, VerifyRequest
+from cluster.kernel.tasks.budget import Budget
+from cluster.kernel.tasks.history import Compose, TaskHistory, compose_request
+from cluster.kernel.tasks.spending import journaled
+from cluster.kernel.vocabulary import SecondLook, Support, VerifyRequest
 from cluster.runtime.messaging.sender import Sender, Unobserved
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ async def look_again(
 def verify_request(journal: Sequence[Event]) -> VerifyRequest:
     """Return what the Manager is to look at, from the whole journal of a task.
 
+    Its ``lacks`` says what the task has used up, its answer included: then nobody is to be asked.
+
     Raises:
         AgentFailed: it was not answered.
     """
@@ -85,7 +89,9 @@ def verify_request(journal: Sequence[Event]) -> VerifyRequest:
     for event in before:
         history.apply(event)
     [order] = history.orders()
-    assert history.submitted is not None
+    submitted = history.submitted
+    assert submitted is not None
     assert isinstance(order, Compose)
-    composed = ComposeRequest(history.submitted.goal, order.plan, order.results)
-    return VerifyRequest(composed, last.detail.answer)
+    spent = [last.detail.spent] if last.detail.spent is not None else journaled(before)
+    lacks = Budget(submitted.tokens_max, submitted.cost_max).lacks(spent, for_answer=True)
+    return VerifyRequest(compose_request(history, order, lacks), last.detail.answer)

@@ -35,13 +35,13 @@ from cluster.kernel.events import (
     Submitted,
     WasCancelled,
     is_model_fallback,
+    shown,
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
-from cluster.kernel.tasks.history import Compose, DoStep
+from cluster.kernel.tasks.history import Compose, DoStep, compose_request
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
-    ComposeRequest,
     Plan,
     PlanProposal,
     PlanRequest,
@@ -132,7 +132,7 @@ class TaskRun:
             detail = await self._outcome()
             ended = await self.story.record(detail)
             self._settling.task_ended(self._journal.task, ENDED_KEPT_S)
-            self._end(ended)
+            self._end(shown(ended))
             await self._keep(detail)
         except ClusterError as error:
             self._end(Stopped(f"this Manager does not own the task any longer: {error}"))
@@ -165,7 +165,7 @@ class TaskRun:
             return await self._failed(DeadlinePassed("the task's deadline has passed"))
         error = work.exception()
         if error is None:
-            return Answered(work.result())
+            return Answered(work.result(), self.story.spent)
         if self._journal.is_lost:
             raise StaleEpoch(str(error))
         if isinstance(error, Unclear):
@@ -182,7 +182,7 @@ class TaskRun:
             if before is not None:
                 if history.plan is None:
                     await self.story.record(PlanReady(Plan(()), ()))
-                return Answered(before)
+                return Answered(before, self.story.spent)
         return Failed(failure_from_error(error))
 
     async def _of_before(self, why: str) -> Answer | None:
@@ -218,15 +218,7 @@ class TaskRun:
         [order] = history.orders()
         assert isinstance(order, Compose)
         said = (*await self._topics.finish(), *await self._conflicts.undecided())
-        routed = history.routed
-        request = ComposeRequest(
-            goal,
-            order.plan,
-            order.results,
-            route=routed.route if routed is not None else "",
-            effort=routed.effort if routed is not None else "",
-            lacks=self.story.lacks(for_answer=True),
-        )
+        request = compose_request(history, order, self.story.lacks(for_answer=True))
         answer = await self._ask_manager(request, ANSWER_STEP, self._context.deadline, Answer)
         if self._is_plain and (before := await self._of_before("it could not be written anew")):
             return before

@@ -11,7 +11,6 @@ from cluster.kernel.events import (
     AgentDetail,
     Detail,
     Event,
-    PlanReady,
     Spent,
     StepFinished,
     Submitted,
@@ -20,7 +19,7 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import NO_STEP, AgentId, StepId
 from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.tasks.history import TaskHistory
-from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.tasks.spending import in_all, journaled, spent_too
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Step
 from cluster.runtime.tasks.task_journal import TaskJournal
@@ -42,11 +41,7 @@ class TaskStory:
         self._is_left = False
         self._step_ended = asyncio.Event()
         """Set when the next step has ended; replaced then."""
-        self._spent = [
-            event.detail.spent
-            for event in journal.events
-            if isinstance(event.detail, PlanReady | StepFinished) and event.detail.spent
-        ]
+        self._spent = journaled(journal.events)
         """Of what earlier owners have journaled, and of each call since."""
         journal.on_recorded = self._show_recorded
 
@@ -90,6 +85,11 @@ class TaskStory:
         """Return what of its budget the task has used up; empty where there is something left."""
         budget = Budget(self.submitted.tokens_max, self.submitted.cost_max)
         return budget.lacks(self._spent, for_answer=for_answer)
+
+    @property
+    def spent(self) -> Usage:
+        """What the task has used so far, of all its owners, as far as is known here."""
+        return in_all(self._spent)
 
     # ---- followers -------------------------------------------------------------------------
 

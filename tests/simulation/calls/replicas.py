@@ -39,6 +39,10 @@ class CallLedger:
         self.silent_failures = 0
         """Attempts that failed before they had said anything."""
 
+    def was_taken_back(self, call: str) -> bool:
+        """Say whether an attempt at a call was, by the goal's fault."""
+        return any(each.is_withdrawal and each.is_askers_fault for each in self.failures[call])
+
     def violate(self, oracle: str, what: str) -> None:
         """Note that an oracle was violated."""
         self.violations.append(f"{oracle}: {what}")
@@ -126,6 +130,8 @@ class Asked:
         """Stream as the replica does."""
         call, ledger = request.asker.task, self._ledger
         ledger.attempts[call] += 1
+        if ledger.was_taken_back(call):
+            ledger.violate("C10", f"{call} asks {self._replica} what another has taken back")
         has_spoken = False
         self._world.note(call, f"asks {self._replica}")
         try:

@@ -168,7 +168,8 @@ class _User:
             self._violate("C1", f"ends {ends} times, with the error {self.error}")
         is_given_up = self.error is not None and not self._pieces()
         if is_given_up and self._world.ladder is not None:
-            self._world.ladder.judge_silence(self._name, self._tier)
+            if took_s < TIMEOUT_S:
+                self._world.ladder.judge_silence(self._name, self._tier)
         elif is_given_up and took_s < TIMEOUT_S - 0.2:
             self._judge_replicas(self._world.models[0], took_s)
 

@@ -1,9 +1,9 @@
 """A ladder of models in virtual time, and the books of how each call goes down it.
 
 C9 a call for a plain model reaches no better one where there is one, and no model twice; C10 what
-was taken back is asked of nobody else; C11 a model is asked once it was said that the one before
-can't answer, and nothing of what that one has said is in use; C12 no call is given up while a model
-is left that was not asked.
+an attempt has taken back is asked of nobody else, though another attempt may have failed since; C11
+a model is asked once it was said that the one before can't answer, and nothing of what that one has
+said is in use; C12 no call is given up in its time while a model is left that was not asked.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from agents.models.policies.fallback import FallbackModel, Rung
 from agents.models.port import Deed, Model, Note, Request, Restarted, StreamItem
-from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
 from tests.simulation.calls.faults import KINDS, CallFaults
 from tests.simulation.calls.replicas import ONCE, RULES, HedgedReplicas
@@ -51,14 +49,6 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Descent:
-    """How far a call has come."""
-
-    asked: list[ModelTier] = field(default_factory=list)
-    is_withdrawn: bool = False
-
-
 class TierLadder:
     """Models of several tiers behind the policy that goes from one to the next."""
 
@@ -68,7 +58,8 @@ class TierLadder:
         self.tiers = rng.sample(TIERS, rng.choice((2, 2, 3, 3)))
         self.models: list[HedgedReplicas] = []
         self.listeners: dict[str, Listener] = {}
-        self._descents: defaultdict[str, _Descent] = defaultdict(_Descent)
+        self._asked: defaultdict[str, list[ModelTier]] = defaultdict(list)
+        """Of each call, how far down it has come."""
         rungs = [
             Rung(tier, tier, WatchedRung(self, tier, self._tier(tier, seed, rng)))
             for tier in self.tiers
@@ -89,32 +80,30 @@ class TierLadder:
     def begins(self, request: Request, tier: ModelTier) -> None:
         """Judge that a model is asked now, after those that were."""
         call = request.asker.task
-        descent = self._descents[call]
-        if tier in descent.asked or self._is_too_good(tier, request.tier):
-            self._violate("C9", f"{call} asks {tier} after {descent.asked}, for {request.tier}")
-        if descent.is_withdrawn:
+        asked = self._asked[call]
+        if tier in asked or self._is_too_good(tier, request.tier):
+            self._violate("C9", f"{call} asks {tier} after {asked}, for {request.tier}")
+        if self._was_taken_back(call):
             self._violate("C10", f"{call} asks {tier} what was taken back")
-        if self.listeners[call].falls_told() != len(descent.asked):
+        if self.listeners[call].falls_told() != len(asked):
             self._violate("C11", f"{call} asks {tier}, and it was not said")
-        descent.asked.append(tier)
+        asked.append(tier)
 
     def _is_too_good(self, tier: ModelTier, wanted: ModelTier) -> bool:
         plain = TIERS[TIERS.index(wanted) :]
         return tier not in plain and any(each in plain for each in self.tiers)
 
-    def failed(self, call: str, error: ModelError) -> None:
-        """Take that a model could not answer."""
-        self._descents[call].is_withdrawn |= error.is_withdrawal
+    def _was_taken_back(self, call: str) -> bool:
+        return any(model.ledger.was_taken_back(call) for model in self.models)
 
     def judge_silence(self, call: str, wanted: ModelTier) -> None:
-        """C12: a call that was given up, and heard nothing, has asked every model that it may."""
-        descent = self._descents[call]
+        """C12: a call that was given up in its time, and heard nothing, has asked all it may."""
         left = [
             tier
             for tier in self.tiers
-            if tier not in descent.asked and not self._is_too_good(tier, wanted)
+            if tier not in self._asked[call] and not self._is_too_good(tier, wanted)
         ]
-        if left and not descent.is_withdrawn:
+        if left and not self._was_taken_back(call):
             self._violate("C12", f"{call} is given up, and {left} were not asked")
 
     def _violate(self, oracle: str, what: str) -> None:
@@ -132,13 +121,9 @@ class WatchedRung:
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Stream as the model does."""
         self._ladder.begins(request, self._tier)
-        try:
-            async with aclosing(self._model.stream(request)) as items:
-                async for item in items:
-                    yield item
-        except ModelError as error:
-            self._ladder.failed(request.asker.task, error)
-            raise
+        async with aclosing(self._model.stream(request)) as items:
+            async for item in items:
+                yield item
 
     async def warm(self) -> None:
         """Nothing to get ready."""

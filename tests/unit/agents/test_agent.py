@@ -304,10 +304,31 @@ async def test_a_text_that_comes_to_no_end_is_no_text() -> None:
         await agent.think(RecordingTurn("reviewer-0"), "s", "u")
 
 
-async def test_text_that_was_broken_off_ends_with_its_last_whole_sentence() -> None:
-    agent, _ = agent_of(Reviewer, ("It holds 10 items. It costs 10", Finish("length", 1, 9)))
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ("It holds 10 items. It costs 10", "It holds 10 items."),
+        ("它有十项。它的价格是", "它有十项。"),
+        ("It holds 10", "It holds 10"),
+    ],
+)
+async def test_text_that_was_broken_off_ends_with_its_last_whole_sentence_and_that_is_said(
+    said: str, whole: str
+) -> None:
+    agent, _ = agent_of(Reviewer, (said, Finish("length", 1, 9)))
+    turn = RecordingTurn("reviewer-0")
 
-    assert await agent.think(RecordingTurn("reviewer-0"), "s", "u") == "It holds 10 items."
+    assert await agent.think(turn, "s", "u") == whole
+    reason = "the model ran out of its length (9 tokens) before its text had ended"
+    assert turn.all(FellBack) == [FellBack("model", reason)]
+
+
+async def test_text_that_is_whole_before_it_is_broken_off_lacks_nothing() -> None:
+    agent, _ = agent_of(Reviewer, ("{} and", Finish("length", 1, 9)))
+    turn = RecordingTurn("reviewer-0")
+
+    assert await agent.think(turn, "s", "u", is_enough=lambda piece: "}" in piece) == "{} and"
+    assert turn.all(FellBack) == []
 
 
 async def test_reasoning_within_the_text_is_not_part_of_the_answer() -> None:

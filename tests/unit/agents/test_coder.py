@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import pytest
 
 from agents import Assignment, Finding, Parts, Passage, Program, Run, StepResult
 from agents.coder import Coder
+from agents.models.port import Finish
 from cluster.kernel.errors import ClusterError, ModelError, TooLarge
 from cluster.kernel.events import ProgramRan, ProgramWritten, Spent
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -86,6 +89,27 @@ async def test_a_program_is_kept_that_was_complete_when_the_stream_broke(preface
     bench = Bench((preface + block(GOOD), "\n\nIt prints", ModelError("cut off")))
 
     assert await bench.ask() == Program(GOOD, WORKED)
+
+
+@pytest.mark.parametrize("cut", [PLAIN, f"```python\n{PLAIN}", f"{block('x = 1')}\nThen print"])
+async def test_of_a_program_that_its_model_could_not_end_nothing_is_run(cut: str) -> None:
+    replies: list[Reply] = [(cut, Finish("length", 1, 9)), block(GOOD)]
+    bench = Bench(replies)
+
+    assert await bench.ask() == Program(GOOD, WORKED)
+    assert bench.sandbox.ran == [GOOD]
+    assert "ran out of its length (9 tokens)" in bench.model.asked("coder")[1]
+    assert bench.turn.fell_back() == []
+
+
+async def test_that_no_program_came_to_its_end_is_said() -> None:
+    program = await Bench((PLAIN, Finish("length", 1, 9))).ask()
+
+    [said] = program.degraded
+    assert said == (
+        "No program is offered. After 2 attempts of the model, the model ran out of its length "
+        "(9 tokens) before its text had ended."
+    )
 
 
 async def test_after_three_attempts_no_program_is_offered() -> None:
@@ -191,6 +215,31 @@ async def test_where_nothing_can_be_run_nothing_is_offered_and_the_remedy_is_nam
     assert program.source == ""
     assert "bubblewrap is missing; install it with apt." in program.degraded[0]
     assert bench.model.requests == []
+
+
+class TestingSandbox(FakeSandbox):
+    """Tests itself when it is asked whether it can run anything, which blocks."""
+
+    __test__ = False
+    testing_threads: tuple[int, ...] = ()
+
+    @property
+    def unavailable_because(self) -> str:
+        self.testing_threads += (get_ident(),)
+        return ""
+
+    @unavailable_because.setter
+    def unavailable_because(self, reason: str) -> None:
+        assert not reason
+
+
+async def test_while_the_sandbox_tests_itself_the_event_loop_goes_on() -> None:
+    sandbox = TestingSandbox(outcome)
+
+    await Bench(block(GOOD), sandbox=sandbox).ask()
+
+    assert sandbox.testing_threads
+    assert get_ident() not in sandbox.testing_threads
 
 
 @pytest.mark.parametrize(

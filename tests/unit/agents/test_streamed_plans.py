@@ -123,6 +123,21 @@ async def test_of_a_plan_that_breaks_off_the_rest_is_asked_for_once(trouble: Sai
     assert second.json_schema == rest_schema(ROLES, 2000)
 
 
+async def test_a_plan_that_its_model_could_not_end_breaks_off_however_whole_it_looks() -> None:
+    lone = json.dumps(step("a")) + "\n"
+    ran_out = Bench((lone, Finish("length", 1, 9)))
+    question = Bench(('{"clarify": "Which of the two"}'[:-2], Finish("length", 1, 9)))
+
+    proposal = await ran_out.plan()
+    unclear = await question.plan()
+
+    why = "the model ran out of its length (9 tokens) before its text had ended"
+    assert shown(proposal) == ["a<"]
+    assert proposal.degraded[0] == f"{BROKEN_OFF.rstrip('.')} ({why})."
+    assert unclear.question == ""
+    assert unclear.degraded[0] == f"The standard workflow replaces the model's plan: {why}."
+
+
 def told(request: Request) -> list[str]:
     return [message.text for message in request.messages]
 

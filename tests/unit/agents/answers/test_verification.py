@@ -212,10 +212,10 @@ class Bench:
         parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), is_strict=is_strict)
         self.agent = Manager(parts)
 
-    async def look(self, *passages: Passage) -> object:
+    async def look(self, *passages: Passage, effort: str = "", lacks: str = "") -> object:
         step = Step(StepId("r1"), "researcher", "look")
         result = StepResult(step.id, step.agent, Finding("So.", passages=passages))
-        composed = ComposeRequest(GOAL, Plan((step,)), (result,))
+        composed = ComposeRequest(GOAL, Plan((step,)), (result,), effort=effort, lacks=lacks)
         doubted = answer(Claim("At most 512 entries are kept in main memory.", Support.UNVERIFIED))
         return await self.agent.handle(VerifyRequest(composed, doubted), self.turn)
 
@@ -238,6 +238,22 @@ async def test_there_is_no_look_without_documents_or_where_only_quotes_are_shown
     assert await without.look() == Corrections()
     assert await strict.look(PASSAGE) == Corrections()
     assert without.model.requests == strict.model.requests == []
+
+
+async def test_no_model_is_asked_once_the_task_has_used_up_what_it_may() -> None:
+    bench = Bench(said(KEEPS))
+
+    assert await bench.look(PASSAGE, lacks="2 of the 2 tokens") == Corrections()
+    assert bench.model.requests == []
+
+
+async def test_what_was_answered_at_little_effort_is_looked_at_with_as_little() -> None:
+    bench = Bench(said(KEEPS))
+
+    await bench.look(PASSAGE, effort="quick")
+    await bench.look(PASSAGE)
+
+    assert [request.tier for request in bench.model.requests] == ["fast", "deep"]
 
 
 async def test_a_model_that_fails_fails_the_look() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -80,6 +81,18 @@ def test_a_command_line_that_is_none_of_ours_exits_2(
 ) -> None:
     assert main(arguments) == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["run", "--json"], ["run", "why?", "--jsn", "--json"]])
+def test_with_json_a_command_line_that_is_none_of_ours_is_an_object_as_well(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code = main(arguments)
+
+    told = capsys.readouterr()
+    whole = json.loads(told.out)
+    assert (exit_code, whole["status"], whole["error"]["kind"]) == (2, "failed", "usage")
+    assert f"fleetmind: {whole['error']['message']}\n" == told.err
 
 
 def test_a_reader_that_leaves_early_is_met_without_a_traceback() -> None:

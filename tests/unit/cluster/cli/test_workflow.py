@@ -102,6 +102,17 @@ def test_a_dry_run_says_of_which_step_it_is_not_known_how_long_it_takes() -> Non
     )
 
 
+def test_a_dry_run_predicts_nothing_of_steps_of_which_nobody_says_how_long_they_take() -> None:
+    saved = FILE.replace("expected_s = 4\n", "").replace("expected_s = 2.5\n", "")
+    Path("f.toml").write_text(saved, encoding="utf-8")
+
+    ran = Ran(ScriptedLink(), *GIVEN, "--dry-run")
+
+    assert ran.out.splitlines()[-1] == (
+        "Predicted time: not known, for it is not said how long any step takes (expected_s)"
+    )
+
+
 def test_a_dry_run_notes_that_an_agent_is_not_among_the_settings() -> None:
     Path("f.toml").write_text(FILE.replace('agent = "res', 'agent = "x_res'), encoding="utf-8")
 
@@ -117,6 +128,7 @@ def test_a_dry_run_notes_that_an_agent_is_not_among_the_settings() -> None:
         (["--workflow", "f.toml"], "f.toml: the input topic has no default and is not given"),
         (["--workflow", "none.toml"], "none.toml can't be read"),
         ([*GIVEN, "--input", "x"], "--input: 'x' is not written NAME=VALUE"),
+        ([*GIVEN, "--input", "topic=x"], "--input: topic is given twice"),
         ([*GIVEN, "--input", "topik=x"], "f.toml: 'topik' is no input of it, did you mean topic?"),
         ([*GIVEN, "--save-plan", "p.toml"], "--save-plan saves the plan that a model makes; with"),
         (["why?", "--dry-run"], "--dry-run is of a workflow: give --workflow FILE too"),

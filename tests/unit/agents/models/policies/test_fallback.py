@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
 import pytest
 
@@ -18,6 +18,8 @@ from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, St
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
 from cluster.kernel.time_shares import CALL_SILENT_SHARE
+from tests.simulation.calls.timed_model import Due, TimedModel, spoken
+from tests.simulation.loop import VirtualLoop
 from tests.support.scripted_model import Reply, ScriptedModel
 
 DONE = Finish("stop", prompt_tokens=10, completion_tokens=5)
@@ -135,6 +137,26 @@ async def test_a_silent_model_leaves_time_for_the_next_one() -> None:
 
     assert items[1:] == [Delta("b"), DONE]
     assert silent.is_closed
+
+
+def test_no_model_is_asked_once_the_time_is_over() -> None:
+    down = TimedModel(lambda _: [Due(1.0, ModelError("it is down"))])
+    small = TimedModel(lambda _: spoken(0.1, "b"))
+    model = FallbackModel([Rung("large", "deep", down), Rung("small", "fast", small)])
+
+    loop = VirtualLoop()
+
+    async def listen_slowly() -> None:
+        is_over = asyncio.Event()
+        async with aclosing(model.stream(Request((), timeout_s=5.0))) as stream:
+            async for _ in stream:
+                loop.call_later(5.0, is_over.set)
+                await is_over.wait()
+
+    with closing(loop), pytest.raises(ModelError, match=r"^it is down$"):
+        loop.run_until_complete(listen_slowly())
+
+    assert not small.requests
 
 
 async def test_only_one_is_asked_where_falling_back_is_switched_off() -> None:

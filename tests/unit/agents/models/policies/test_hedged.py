@@ -183,6 +183,39 @@ def test_what_the_endpoint_takes_back_is_not_asked_for_again() -> None:
     assert len(model.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        [Due(5.0, ModelError("it is down"))],
+        [Due(1.5, Delta("first")), Due(0.5, ModelError("it broke off"))],
+        [Due(1.5, Delta("first")), Due(NEVER_S, Finish("stop"))],
+        [Due(NEVER_S, Finish("stop"))],
+    ],
+)
+def test_what_one_attempt_takes_back_by_the_goals_fault_is_asked_of_nobody_else(
+    first: Timed,
+) -> None:
+    refusal = ModelError("the endpoint stopped its answer by its content filter")
+    refusal.is_withdrawal = refusal.is_askers_fault = True
+    third = endpoint(spoken(0.5, "third"))
+    models = [third, endpoint(first), endpoint([Due(0.2, refusal)])]
+
+    with pytest.raises(ModelError, match="content filter"):
+        virtually(said(hedged(*models)))
+
+    assert [len(model.requests) for model in models] == [0, 1, 1]
+
+
+def test_what_one_attempt_takes_back_another_may_answer_that_is_under_way() -> None:
+    refusal = ModelError("the endpoint stopped its answer by its content filter")
+    refusal.is_withdrawal = refusal.is_askers_fault = True
+    models = [endpoint([Due(0.2, refusal)]), endpoint(spoken(1.5, "first"))]
+
+    items, _ = virtually(said(hedged(*models)))
+
+    assert texts(items) == ["first"] * 3
+
+
 def test_a_replica_that_fails_is_followed_by_another_at_once() -> None:
     down, well = endpoint([Due(0.2, ModelError("it is down"))]), endpoint(spoken(0.5, "second"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.tools.sandbox import bubblewrap
 from agents.tools.sandbox.bubblewrap import BubblewrapSandbox, NoSandbox, build_sandbox
 from agents.tools.sandbox.machine import SandboxMachine
 from cluster.kernel.errors import ClusterError, UsageError
@@ -43,6 +44,19 @@ async def test_a_failing_self_test_is_explained_and_nothing_runs() -> None:
     assert "the sandbox can't start (it said nothing)" in sandbox.unavailable_because
     with pytest.raises(ClusterError, match="can't start"):
         await sandbox.run("print(1)", 1.0)
+
+
+async def test_a_self_test_that_takes_too_long_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox = BubblewrapSandbox(find=lambda: REFUSING_MACHINE)
+
+    with monkeypatch.context() as overloaded:
+        overloaded.setattr(bubblewrap, "_SELF_TEST_TIMEOUT_S", -1.0)
+        first = sandbox.unavailable_because
+
+    assert first.endswith("the sandbox had not started after 10 s; the machine may be overloaded")
+    assert "the sandbox can't start (it said nothing)" in sandbox.unavailable_because
 
 
 async def test_the_machine_is_looked_at_once() -> None:

@@ -265,7 +265,7 @@ def test_the_ready_plan_replaces_steps_that_were_planned_and_dropped() -> None:
     [
         (Submitted("why?"), {"goal": "why?"}),
         (
-            StepPlanned(R1),
+            StepPlanned(R1, ("The plan: small answers.",)),
             {"planned": R1_LINE},
         ),
         (StepStarted(2, "again"), {"attempt": 2, "reason": "again"}),

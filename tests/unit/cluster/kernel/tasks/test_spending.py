@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.kernel.events import Spent
-from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.tasks.spending import in_all, spent_too
 from cluster.kernel.usage import Usage
 
 
@@ -20,3 +20,10 @@ def test_calls_of_models_and_tools_are_added_up_apart() -> None:
     assert usage == Usage(
         2, 11, 22, 3, 4, seconds=3.5, tool_s=0.25, saved_s=0.5, cost=0.25, hedges=1
     )
+
+
+def test_what_several_have_used_is_added_up() -> None:
+    usages = [Usage(1, 2, 3, 4, 5, 6.0, 7.0, 8.0, 9.0, 10)] * 2
+
+    assert in_all(usages) == Usage(2, 4, 6, 8, 10, 12.0, 14.0, 16.0, 18.0, 20)
+    assert in_all([]) == Usage()

@@ -6,7 +6,16 @@ import pytest
 
 from cluster.kernel.envelope import Envelope, Frame, Kind, Lane
 from cluster.kernel.errors import Unsupported, WireError
-from cluster.kernel.events import Answered, Detail, Event, Failed, Submitted, Thought, UnknownDetail
+from cluster.kernel.events import (
+    Answered,
+    Detail,
+    Event,
+    Failed,
+    Submitted,
+    Thought,
+    UnknownDetail,
+    shown,
+)
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
@@ -169,7 +178,7 @@ async def test_a_task_with_an_unknown_event_is_adopted_and_goes_on_to_its_answer
 
     assert [event.kind for event in events[:3]] == ["submitted", "unknown", "plan_ready"]
     assert [event.index for event in events] == list(range(1, len(events) + 1))
-    assert events[-1].detail == Answered(Answer("Finding"))
+    assert shown(events[-1]).detail == Answered(Answer("Finding"))
 
 
 async def accepted_by_a_newer_manager(cluster: MemoryCluster) -> TaskId:

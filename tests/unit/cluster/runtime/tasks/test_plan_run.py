@@ -13,6 +13,7 @@ from cluster.kernel.events import (
     Answered,
     Event,
     Failed,
+    FellBack,
     PlanReady,
     Spent,
     StepFinished,
@@ -286,6 +287,35 @@ async def test_another_manager_goes_on_in_the_middle_of_a_plan() -> None:
         assert events[-1].detail == Answered(Answer("a b c"))
         assert research.done == {"a": 1, "b": 1, "c": 1}
         assert_ended_once(events, await journal_of(cluster, task.id))
+
+
+async def test_a_plainer_model_that_has_begun_a_plan_is_said_by_whoever_goes_on_with_it() -> None:
+    steps, research = (step("a"), step("b")), Research("a")
+    first, second = WritingManager(*steps), WritingManager(*steps, rest=[step("c")])
+
+    async def plainly(message: object, turn: Turn) -> object:
+        turn.emit(FellBack("model", "small answers in place of large: it is down"))
+        return await first(message, turn)
+
+    async with MemoryCluster() as cluster:
+        killed = await cluster.add_manager(plainly, "manager-0")
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        await cluster.add_manager(second, "manager-1")
+
+        await killed.abort()
+        await until(lambda: bool(second.requests))
+        second.go_on.set()
+        research.go_on.set()
+        events = await events_until_end(task)
+        journal = await journal_of(cluster, task.id)
+
+    said = ("The plan: small answers in place of large: it is down.",)
+    assert events[-1].detail == Answered(Answer("a b c", degraded=said))
+    planned = [event.detail for event in journal if isinstance(event.detail, StepPlanned)]
+    assert [each.degraded for each in planned] == [said, ()]
+    assert not any(e.detail.degraded for e in events if isinstance(e.detail, StepPlanned))
 
 
 async def test_what_planning_and_a_step_have_used_is_in_the_journal_alone() -> None:

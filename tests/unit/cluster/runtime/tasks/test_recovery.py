@@ -13,6 +13,7 @@ from cluster.kernel.events import (
     StepFinished,
     StepStarted,
     WasCancelled,
+    shown,
 )
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.tasks.ownership import Owner
@@ -62,7 +63,7 @@ async def events_until_end(task: SubmittedTask) -> list[Event]:
 def assert_ended_once(events: list[Event], journal: list[Event]) -> None:
     assert [event.is_terminal for event in journal] == [False] * (len(journal) - 1) + [True]
     assert [e.index for e in events if e.index] == [e.index for e in journal]
-    assert events[-1].detail == journal[-1].detail
+    assert events[-1].detail == shown(journal[-1]).detail
     assert [e.at_s for e in events] == sorted(e.at_s for e in events)
 
 

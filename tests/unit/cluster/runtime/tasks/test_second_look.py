@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from cluster.kernel.errors import AgentFailed, ModelError
-from cluster.kernel.events import Corrected, Corrections, Event, Failed, Spent, Thought
+from cluster.kernel.events import (
+    Answered,
+    Corrected,
+    Corrections,
+    Event,
+    Failed,
+    Routed,
+    Spent,
+    Thought,
+)
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
+from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,
     Citation,
     Claim,
+    ComposeRequest,
     Failure,
     Finding,
     Plan,
@@ -114,6 +126,34 @@ async def test_the_manager_is_shown_what_the_answer_was_written_from() -> None:
     assert request.answer == DOUBTED
     assert request.composed.goal == "why?"
     assert [result.value for result in request.composed.results] == [Finding("found")]
+
+
+class SpendingManager(LookingManager):
+    """Sends the goal somewhere, and spends on its answer."""
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        if isinstance(message, PlanRequest):
+            turn.emit(Routed("lookup", "researcher", 0.9, "quick"))
+        if isinstance(message, ComposeRequest):
+            turn.emit(Spent("model", 0.5, 60, 50))
+        return await super().__call__(message, turn)
+
+
+async def test_the_manager_is_told_where_the_goal_went_and_what_the_task_has_used_up() -> None:
+    manager = SpendingManager(upgrade)
+    async with MemoryCluster() as cluster:
+        await looking(cluster, manager)
+        task = await cluster.submit("why?", looks_again=True, budget=Budget(tokens_max=100))
+        shown = [event.detail async for event in task]
+        entries = await cluster.journal.read(task.id)
+
+    [request] = manager.looks
+    assert (request.composed.route, request.composed.effort) == ("researcher", "quick")
+    assert request.composed.lacks == "110 of the 100 tokens that the task may use"
+    assert Answered(DOUBTED) in shown
+    *before, last = events_of(entries, MessageCodec())
+    of_older_version = replace(last, detail=Answered(DOUBTED))
+    assert not verify_request([*before, of_older_version]).composed.lacks
 
 
 @pytest.mark.parametrize(("answer", "looks_again"), [(DOUBTED, False), (SURE, True)])
