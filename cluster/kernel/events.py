@@ -140,7 +140,7 @@ class FellBack:
 
 
 def is_model_fallback(detail: object) -> TypeGuard[FellBack]:
-    """Say whether another model has answered than was asked; the answer tells it then."""
+    """Say whether another model has answered, or one that was shown less; the answer tells it."""
     return isinstance(detail, FellBack) and detail.what == MODEL
 
 
