@@ -266,7 +266,7 @@ class Agent:
         self,
         turn: Turn,
         system: str,
-        user: str,
+        user: str | Message,
         *,
         wants_json: bool = False,
         json_schema: Mapping[str, object] | None = None,
@@ -283,7 +283,7 @@ class Agent:
         Args:
             turn: the turn that thinks: it gives the deadline, and says who asks.
             system: the system prompt; nothing that was retrieved belongs here.
-            user: the user prompt.
+            user: the user prompt; as a message where parts of it may be left out.
             wants_json: ask for one JSON object.
             json_schema: what the object is like; a local model can write nothing else.
             tokens_max: where the model is to stop at the latest.
@@ -300,7 +300,10 @@ class Agent:
         if timeout_s <= 0:
             raise DeadlinePassed(f"no time was left for the model in step {turn.step!r}")
         request = Request(
-            messages=(Message("system", system), Message("user", user)),
+            messages=(
+                Message("system", system),
+                user if isinstance(user, Message) else Message("user", user),
+            ),
             asker=Asker(turn.task, role_of(turn.agent), turn.step, turn.traceparent),
             timeout_s=timeout_s,
             tokens_max=_least(tokens_max, self.parts.tokens_max),

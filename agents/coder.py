@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents.agent import Agent, handles
+from agents.models.port import Message
 from agents.programs.brief import Brief, brief_of, names_in_code
 from agents.programs.candidates import (
     Candidate,
@@ -164,7 +165,7 @@ class Coder(Agent):
             turn.reads.passages(found.namespace, found.version)
         return found.passages
 
-    async def _write(self, asked: str, coding: _Coding) -> None:
+    async def _write(self, asked: Message, coding: _Coding) -> None:
         """Have the model write and repair until a program does, or there is no point any more."""
         prompt = asked
         seen: set[str] = set()
@@ -183,7 +184,7 @@ class Coder(Agent):
                 return
             prompt = repair_prompt(asked, attempt)
 
-    async def _attempt(self, prompt: str, seen: set[str], coding: _Coding) -> Attempt | None:
+    async def _attempt(self, prompt: Message, seen: set[str], coding: _Coding) -> Attempt | None:
         """Have one program written and run it; None where the model has nothing new to say.
 
         Raises:

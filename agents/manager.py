@@ -13,7 +13,7 @@ from functools import partial
 from agents.agent import Agent, handles
 from agents.answers.composition import Grounds, floor
 from agents.answers.draft import AnswerDraft
-from agents.answers.outcomes import Outcomes, outcomes_of, results_text
+from agents.answers.outcomes import Outcomes, outcomes_of, results_parts
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.answers.writing import AnswerWriting
 from agents.deciding import choice_schema, chosen
@@ -263,7 +263,7 @@ class Manager(Agent):
         return await self.think(
             turn,
             MANAGER_ANSWER_STRICT if self.parts.is_strict else MANAGER_ANSWER,
-            answer_prompt(request.goal, results_text(outcomes), failures),
+            answer_prompt(request.goal, results_parts(outcomes), failures),
             tokens_max=ANSWER_TOKENS_MAX,
             is_enough=writing,
             commitment=writing.commitment,

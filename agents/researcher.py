@@ -23,6 +23,7 @@ from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
 from agents.ground import Ground, Sought, ground_of, queries_of
+from agents.models.port import Message
 from agents.prompts import (
     RESEARCHER,
     RESEARCHER_STRICT,
@@ -103,7 +104,7 @@ class Researcher(Agent):
         text = await self._ask(turn, RESEARCHER_UNAIDED, prompt)
         return Finding(text, degraded=(UNBACKED,), basis=Basis.MODEL)
 
-    async def _ask(self, turn: Turn, system: str, prompt: str) -> str:
+    async def _ask(self, turn: Turn, system: str, prompt: Message) -> str:
         return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
 
     async def warm(self) -> None:

@@ -41,6 +41,10 @@ NO_MARK = "no-mark"
 """The stream ends after its finish reason, without the mark of its end."""
 NO_REASON = "no-reason"
 """The whole answer comes, and the stream ends with its mark, without a finish reason."""
+WINDOW = 2_048
+"""Of the endpoints that have a small one, in tokens."""
+CHARACTERS_PER_TOKEN = 4
+"""As these endpoints count."""
 
 _SSE = "text/event-stream"
 _SAID = 'data: {"choices": [{"delta": {"content": "Ni"}}]}\n\n'
@@ -108,6 +112,30 @@ async def strike(fault: Fault, request: web.Request, body: object) -> web.Stream
     return None
 
 
+def refused_for_length(fault: Fault, characters: int, body: object) -> web.Response | None:
+    """Answer as an endpoint whose window a prompt doesn't fit into; None where it does.
+
+    Most count the answer that was asked for too; llama.cpp ends it where the window ends.
+    """
+    prompt_tokens = characters // CHARACTERS_PER_TOKEN
+    answer = body.get("max_tokens") or 0 if isinstance(body, dict) else 0
+    asked = prompt_tokens + answer
+    said = f"This model's maximum context length is {WINDOW} tokens. However, "
+    match fault.kind:
+        case "window-openai" if asked > WINDOW:
+            said += f"your messages resulted in {prompt_tokens} tokens. Please reduce the length."
+            return _error(400, said, code="context_length_exceeded")
+        case "window-vllm" if asked > WINDOW:
+            parts = f"({prompt_tokens} in the messages, {answer} in the completion)"
+            return _error(400, f"{said}you requested {asked} tokens {parts}.")
+        case "window-llama" if prompt_tokens > WINDOW:
+            said = f"request ({prompt_tokens} tokens) exceeds the available context size"
+            counts = {"n_prompt_tokens": prompt_tokens, "n_ctx": WINDOW}
+            error = {"code": 400, "message": said, "type": "exceed_context_size_error", **counts}
+            return web.json_response({"error": error}, status=400)
+    return None
+
+
 def _has(body: object, *keys: str) -> bool:
     return isinstance(body, dict) and any(key in body for key in keys)
 
@@ -121,9 +149,11 @@ def _refusal(fault: Fault, request: web.Request) -> web.Response:
     return _error(status, said, fault.retry_after_s)
 
 
-def _error(status: int, message: str, retry_after_s: str = "") -> web.Response:
+def _error(
+    status: int, message: str, retry_after_s: str = "", code: str | None = None
+) -> web.Response:
     headers = {"Retry-After": retry_after_s} if retry_after_s else {}
-    error = {"message": message, "type": "scripted", "code": None}
+    error = {"message": message, "type": "scripted", "code": code}
     return web.json_response({"error": error}, status=status, headers=headers)
 
 

@@ -61,6 +61,11 @@ class Entry:
     """``finished``, ``cancelled`` by the client, or ``fault``."""
 
     @property
+    def prompt_characters(self) -> int:
+        """How long the prompt is."""
+        return sum(len(str(part.get("content"))) for part in self.prompt)
+
+    @property
     def task(self) -> str:
         """The task it was asked for."""
         return self.headers["X-Fleetmind-Task"]
@@ -169,7 +174,9 @@ class ModelServer:
 
     async def _answer(self, request: web.Request, entry: Entry) -> web.StreamResponse:
         fault = self._fault(request.match_info.get("fault", ""))
-        struck = await faults.strike(fault, request, entry.options)
+        struck = faults.refused_for_length(
+            fault, entry.prompt_characters, entry.options
+        ) or await faults.strike(fault, request, entry.options)
         if struck is not None:
             entry.ended = "fault"
             return struck

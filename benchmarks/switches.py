@@ -43,6 +43,7 @@ SWITCHED_TOGETHER = (
     (
         Switch("early_return", "model", "early_return"),
         Switch("judge_early", "answer", "judge_early"),
+        Switch("fit", "model", "fit"),
     ),
     (
         Switch("hedge", "model", "hedge"),

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 
 from agents.evidence.extraction import lies_in
 from agents.evidence.markdown import CitationList, fenced, without_code
+from agents.models.port import PromptPart
 from agents.prompts import as_data
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import StepId
@@ -33,6 +34,8 @@ _MARK = re.compile(r"\[(\d+)\]")
 _TEXT_LENGTH_MAX = 6_000
 _SOURCE_LENGTH_MAX = 1_500
 _OUTPUT_LENGTH_MAX = 1_500
+_RESULT_RANK, _PROGRAM_RANK = 1, 2
+"""Of the parts of a prompt; those of quotes follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,33 +140,45 @@ def text_of(value: object) -> str:
     return str(value)[:_TEXT_LENGTH_MAX]
 
 
-def results_text(outcomes: Outcomes) -> str:
-    """Return the results as the model that writes the answer is shown them."""
-    parts: list[str] = []
+def results_parts(outcomes: Outcomes) -> list[PromptPart]:
+    """Return the results as the model that writes the answer is shown them.
+
+    Where there is no room for all, quotes go first, which findings say in other words, then the
+    programs, which are shown below the answer; then the longest results lose their ends.
+    """
+    parts: list[PromptPart] = []
     for step in outcomes.plan:
         head = f"Step {step.id} ({step.agent}): {as_data(' '.join(step.instruction.split()))}"
         if step.id in outcomes.findings:
             finding = outcomes.findings[step.id]
-            parts.append(f"{head}\n{as_data(finding.text)}{_quotes(finding, outcomes.citations)}")
+            parts += [*_begun(head, parts), _result(finding.text)]
+            parts += _quotes(finding, outcomes.citations)
         elif step.id in outcomes.others:
-            parts.append(f"{head}\n{as_data(outcomes.others[step.id])}")
-        parts += [
-            f"{head}\n{_program_text(made.program)}"
-            for made in outcomes.programs
-            if made.step == step.id
-        ]
-    return "\n\n".join(parts)
+            parts += [*_begun(head, parts), _result(outcomes.others[step.id])]
+        for made in outcomes.programs:
+            if made.step == step.id:
+                parts += [*_begun(head, parts), *_program_parts(made.program)]
+    return parts
 
 
-def _quotes(finding: Finding, citations: tuple[Citation, ...]) -> str:
+def _begun(head: str, before: list[PromptPart]) -> list[PromptPart]:
+    return [PromptPart(f"\n\n{head}\n" if before else f"{head}\n")]
+
+
+def _result(text: str) -> PromptPart:
+    return PromptPart(as_data(text), _RESULT_RANK, "results", may_be_cut=True)
+
+
+def _quotes(finding: Finding, citations: tuple[Citation, ...]) -> list[PromptPart]:
     """Return the quotes that a finding cites, under their numbers."""
     numbers = {int(each) for each in _MARK.findall(finding.text)}
-    lines = [
-        f"[{number}] {citation.source}: {' '.join(citation.quote.split())}"
-        for number, citation in enumerate(citations, 1)
-        if number in numbers
-    ]
-    return as_data("\nQuotes:\n" + "\n".join(lines)) if lines else ""
+    quotes: list[PromptPart] = []
+    for number, citation in enumerate(citations, 1):
+        if number in numbers:
+            line = as_data(f"[{number}] {citation.source}: {' '.join(citation.quote.split())}")
+            head = "\n" if quotes else "\nQuotes:\n"
+            quotes.append(PromptPart(f"{head}{line}", _PROGRAM_RANK + number, "quotes"))
+    return quotes
 
 
 def program_section(made: StepProgram) -> str:
@@ -177,12 +192,14 @@ def output_section(made: StepProgram) -> str:
     return f"It printed:\n\n{fenced(_cut(output, _OUTPUT_LENGTH_MAX), 'text')}"
 
 
-def _program_text(program: Program) -> str:
+def _program_parts(program: Program) -> list[PromptPart]:
     output = program.run.stdout if program.run else ""
-    return as_data(
-        f"{fenced(_cut(program.source, _SOURCE_LENGTH_MAX), program.language)}\n"
-        f"The program ran and printed:\n{_cut(output, _OUTPUT_LENGTH_MAX)}"
-    )
+    source = as_data(fenced(_cut(program.source, _SOURCE_LENGTH_MAX), program.language))
+    return [
+        PromptPart(f"{source}\n", _PROGRAM_RANK, "programs"),
+        PromptPart("The program ran and printed:\n"),
+        _result(_cut(output, _OUTPUT_LENGTH_MAX)),
+    ]
 
 
 def _cut(text: str, length_max: int) -> str:

@@ -1,18 +1,20 @@
 """The model that an agent asks, made of the settings: the adapters, and the policies around them.
 
-Called by `agents.factory`. From the inside out: the endpoint's client, how many calls it takes at
-once, whether it is left alone for a while, what it costs; then a tier's replicas, measured and
-hedged; around all of them, which tier answers where one can't.
+Called by `agents.factory`. From the inside out: the endpoint's client, what it is shown of a
+prompt, how many calls it takes at once, whether it is left alone for a while, what it costs; then a
+tier's replicas, measured and hedged; around all of them, which tier answers where one can't.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
+from agents.models.local.server import CONTEXT_PER_SLOT
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fallback import FallbackModel, Rung
+from agents.models.policies.fitted import FittedModel
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
@@ -46,7 +48,7 @@ class _Single:
     settings: ModelSettings
     tier: ModelTier
     model: Model
-    speed: EndpointSpeed = field(default_factory=EndpointSpeed)
+    speed: EndpointSpeed
 
 
 def model_of(
@@ -68,9 +70,9 @@ def model_of(
     Raises:
         UsageError: a URI or a key is wrong.
     """
-    singles = [_Single("[model]", main, tier_of(main), _adapted(main, api_key, adapter))]
+    singles = [_single("[model]", main, tier_of(main), api_key, adapter)]
     singles += [
-        _Single(name, entry, entry.tier, _adapted(entry, keys.get(name, ""), adapter))
+        _single(name, entry, entry.tier, keys.get(name, ""), adapter)
         for name, entry in others.items()
     ]
     rungs = [
@@ -103,9 +105,14 @@ def _rung(replicas: Sequence[_Single], *, is_hedging: bool) -> Rung:
     return Rung(name, replicas[0].tier, model, min(bounds, default=None))
 
 
-def _adapted(settings: ModelSettings, api_key: str, adapter: Adapter) -> Model:
+def _single(
+    name: str, settings: ModelSettings, tier: ModelTier, api_key: str, adapter: Adapter
+) -> _Single:
     """Return one endpoint's model with the policies that are its own."""
+    speed = EndpointSpeed()
     model = adapter(settings.uri, base_url=settings.base_url, api_key=api_key)
+    if settings.fit:
+        model = FittedModel(model, speed, _window_of(settings))
     if settings.calls_max is not None:
         model = LimitedModel(model, settings.calls_max)
     if settings.breaker:
@@ -113,4 +120,10 @@ def _adapted(settings: ModelSettings, api_key: str, adapter: Adapter) -> Model:
     if settings.price_prompt or settings.price_completion:
         prices = settings.price_prompt or 0.0, settings.price_completion or 0.0
         model = PricedModel(model, *prices)
-    return model
+    return _Single(name, settings, tier, model, speed)
+
+
+def _window_of(settings: ModelSettings) -> int | None:
+    """Return what a model takes in at once, in tokens; None where only its endpoint knows."""
+    is_local = ModelUri.parse(settings.uri).is_local
+    return settings.context_tokens or (CONTEXT_PER_SLOT if is_local else None)

@@ -5,7 +5,7 @@ Adapters: `openai_compatible`, `simulated`. Policies wrap a model and are models
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -16,11 +16,32 @@ ATTEMPTS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
+class PromptPart:
+    """A piece of a message, and when it is left out where the model can't take in all of it."""
+
+    text: str
+    rank: int = 0
+    """With 0 it has to stay; of the others those with the highest rank go first."""
+    kind: str = ""
+    """What it is one of, in the words that a user is told: ``passages``."""
+    may_be_cut: bool = False
+    """Whether its beginning is worth having where there is no room for its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat; ``role`` is ``system``, ``user`` or ``assistant``."""
 
     role: str
     text: str
+    parts: tuple[PromptPart, ...] = ()
+    """What the text is put together from; without any it has to stay as it is."""
+
+    @classmethod
+    def of(cls, role: str, parts: Iterable[PromptPart]) -> Message:
+        """Return the message that is put together from parts."""
+        all_parts = tuple(parts)
+        return cls(role, "".join(part.text for part in all_parts), all_parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,11 @@ class Finish:
     completion_tokens: int = 0
     cost: float = 0.0
     """In the currency of the model's prices; 0 where it has none."""
+    cached_tokens: int = 0
+    """Of the prompt, what the endpoint says that it had read before."""
+    first_s: float = field(default=0.0, compare=False)
+    """How long the first words took of the request that was answered, without what was tried before
+    it or was waited for; 0 where the adapter doesn't measure it."""
 
 
 class Deed(StrEnum):
@@ -120,6 +146,8 @@ class Deed(StrEnum):
     """Another model answers."""
     CUT_SHORT = "cut_short"
     """The rest was not waited for."""
+    FITTED = "fitted"
+    """Parts of the prompt were left out."""
 
 
 @dataclass(frozen=True, slots=True)

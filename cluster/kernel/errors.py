@@ -167,6 +167,10 @@ class ModelError(ClusterError):
     is_askers_fault = False
     """The request itself was refused: another attempt or replica would refuse it too, and nothing
     is wrong with the endpoint."""
+    context_tokens = 0
+    """Where the prompt was too long: what the model takes in at once, as its endpoint says."""
+    prompt_tokens = 0
+    """Likewise, how long the prompt is by the endpoint's own count; 0 where it doesn't say."""
 
 
 class BudgetSpent(ClusterError):

@@ -142,7 +142,7 @@ class FellBack:
 
 
 def is_model_fallback(detail: object) -> TypeGuard[FellBack]:
-    """Say whether another model wrote a text, or none wrote its end; the answer tells it then."""
+    """Say whether a text is another model's, lacks its end, or is of a shortened prompt."""
     return isinstance(detail, FellBack) and detail.what == MODEL
 
 

@@ -50,6 +50,8 @@ class ModelSettings(Section):
     """Whether a plan or program is used as soon as it is whole, before its stream has ended."""
     context_tokens: int | None = None
     """How much the model takes in at once, prompt and answer together; unknown without it."""
+    fit: bool = True
+    """Whether of a prompt that the model can't take in, or not in time, the least is left out."""
     price_prompt: float | None = None
     """Of a million tokens read, in any one currency; nothing without it."""
     price_completion: float | None = None

@@ -35,6 +35,9 @@ CALL_LATE_SHARE = 0.98
 CALL_SILENT_SHARE = 0.6
 """Of a call's time, how much of it a model may say nothing where another is left to be asked. One
 that speaks may use all of it."""
+CALL_READ_SHARE = 0.5
+"""Of a call's time, what reading the prompt may take: the rest is for the answer. A model that
+reads for longer than the share above would count as one that can't answer."""
 CALL_ANEW_SHARE = 0.1
 """Of a call's time, what has to be left for an answer that broke off to be begun anew: the attempt
 that was late ends shortly before its caller does, and another one would only begin."""

@@ -6,6 +6,7 @@ import pytest
 
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fallback import FallbackModel, Rung
+from agents.models.policies.fitted import FittedModel
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.measured import MeasuredModel
@@ -14,13 +15,16 @@ from tests.conformance.model_contract import PROMISES, Promise, Wrap
 
 WRAPS: dict[str, Wrap] = {
     "bare": lambda model: model,
+    "fitted": lambda model: FittedModel(model, window=4_096),
     "limited": lambda model: LimitedModel(model, 20),
     "measured": MeasuredModel,
     "breaking": BreakerModel,
     "hedged": lambda model: HedgedModel([model]),
     "priced": lambda model: PricedModel(model, 0.0, 0.0),
     "fallback": lambda model: FallbackModel([Rung("m", "deep", model)]),
-    "all": lambda model: HedgedModel([BreakerModel(MeasuredModel(LimitedModel(model, 20)))]),
+    "all": lambda model: HedgedModel(
+        [BreakerModel(MeasuredModel(LimitedModel(FittedModel(model), 20)))]
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.model_server import model_server
+from benchmarks.workloads import passage_text
 from cluster.kernel.events import ProgramRan
 from tests.support.agents import AgentCluster
 from tests.support.report_faults import GOAL, ROLES, built, report
@@ -66,6 +67,12 @@ LATE = re.compile(r"the model\b.* had not (answered|finished) when the ")
 """Said by whichever of those that wait for the endpoint is first to be late."""
 GIVEN_UP_FOR_ANOTHER = re.compile(r"\[model\] had said nothing after ")
 HARMLESS = ("nan-usage", "no-mark")
+WINDOWS = ("window-openai", "window-vllm", "window-llama")
+"""Endpoints that say each in its own way what does not fit."""
+LONG_PAGE = "\n\n".join(
+    f"## Find out about the market, chapter {number}\n\n" + f"{passage_text()}\n" * 6
+    for number in range(12)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +136,40 @@ async def test_a_fault_that_is_not_asked_about_again_is_said(
     fault: str, place: str, times: str, tmp_path: Path
 ) -> None:
     await check_it_is_said(fault + times, place, GIVEN_UP[fault], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "place", "left_out"),
+    [
+        *((fault, "r1", "passages") for fault in WINDOWS),
+        *((fault, "answer", "quotes") for fault in WINDOWS if fault != "window-llama"),
+    ],
+)
+async def test_what_does_not_fit_into_a_small_window_is_left_out_and_that_is_said(
+    fault: str, place: str, left_out: str, tmp_path: Path
+) -> None:
+    reported = await report(fault, place, tmp_path, text=LONG_PAGE)
+
+    where = "The answer" if place == "answer" else f"Step {place}"
+    said = [line for line in reported.said.splitlines() if "left out of the prompt" in line]
+    assert [line.partition(": ")[0] for line in said] == [where]
+    assert left_out in said[0]
+    assert said[0].endswith("; the model takes in 2,048 tokens at once.")
+    refused = [entry for entry in reported.server.log if entry.ended == "fault"]
+    assert [entry.step for entry in refused] == [place]
+
+
+@pytest.mark.parametrize("fault", ["window-openai", "window-vllm"])
+async def test_a_plan_for_which_a_small_window_has_too_little_room_is_written_shorter(
+    fault: str, tmp_path: Path
+) -> None:
+    reported = await report(fault, "plan", tmp_path)
+
+    refused, asked = (each for each in reported.server.log if each.step == "plan")
+    assert reported.said == ""
+    assert refused.ended == "fault"
+    assert asked.prompt == refused.prompt
+    assert asked.options["max_tokens"] < refused.options["max_tokens"]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -192,7 +192,13 @@ class Reported:
 
 
 async def report(
-    fault: str, place: str, folder: Path, *, beside: str = "", timeout_s: float = 60.0
+    fault: str,
+    place: str,
+    folder: Path,
+    *,
+    beside: str = "",
+    timeout_s: float = 60.0,
+    text: str = PAGE,
 ) -> Reported:
     """Have a report made whose endpoint misbehaves at one place, and check what always holds.
 
@@ -203,9 +209,10 @@ async def report(
         beside: ``small`` where a smaller model works, ``replica`` where another replica does,
             which is not the first to be asked.
         timeout_s: the task's deadline.
+        text: of the documents.
     """
     page = folder / "page.md"
-    page.write_text(PAGE, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     async with model_server() as server, model_server() as other, AgentCluster() as cluster:
         server.lines = lines = MarkedLines(server)
         other.lines = _shortened()

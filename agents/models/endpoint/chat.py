@@ -107,12 +107,17 @@ def finish_reason(chunk: object) -> str:
     return str(_field(_choice(chunk), "finish_reason") or "")
 
 
-def usage(chunk: object) -> tuple[int, int] | None:
-    """Return the tokens of prompt and completion, where a chunk has them."""
+def usage(chunk: object) -> tuple[int, int, int] | None:
+    """Return the tokens of prompt and completion, where a chunk has them.
+
+    The third number is how many of the prompt's the endpoint had read before, where it says so.
+    """
     found = _field(chunk, "usage")
+    details = _field(found, "prompt_tokens_details")
     tokens = [_field(found, name) for name in ("prompt_tokens", "completion_tokens")]
-    prompt, completion = (count if _is_count(count) else 0 for count in tokens)
-    return (prompt, completion) if found else None
+    tokens.append(_field(details, "cached_tokens"))
+    prompt, completion, cached = (count if _is_count(count) else 0 for count in tokens)
+    return (prompt, completion, min(cached, prompt)) if found else None
 
 
 def _is_count(value: object) -> TypeGuard[int]:

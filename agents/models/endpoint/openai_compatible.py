@@ -100,13 +100,14 @@ class OpenAIModel:
         now = asyncio.get_running_loop().time
         until = now() + request.timeout_s
         for attempt in itertools.count(1):
-            has_spoken = False
+            has_spoken, began_at, first_s = False, now(), 0.0
             request.tally.count()
             try:
                 async with aclosing(self._attempt(request, until)) as items:
                     async for item in items:
+                        first_s = first_s or now() - began_at
                         has_spoken = True
-                        yield item
+                        yield replace(item, first_s=first_s) if isinstance(item, Finish) else item
                 return
             except FAILURES as error:
                 trouble = self._endpoint.trouble(error)
@@ -115,11 +116,7 @@ class OpenAIModel:
             is_last = has_spoken or not trouble.is_retryable or not may_ask
             if is_last or now() + pause_s >= until:
                 # Without the cause, which may quote the key.
-                sentence = _sentence(trouble, attempt, until - now())
-                failed = ModelError(sentence, trouble.retry_after_s or 0.0)
-                failed.is_withdrawal = trouble.is_withdrawal
-                failed.is_askers_fault = trouble.is_askers_fault
-                raise failed from None
+                raise _failed(trouble, attempt, until - now()) from None
             await self._sleep(pause_s)
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:
@@ -225,6 +222,17 @@ def _wait_s(reading: StreamReading, timeout_s: float) -> float:
     if reading.reason:
         return _USAGE_WAIT_S
     return STALL_S if reading.spoken else timeout_s
+
+
+def _failed(trouble: Trouble, attempt: int, left_s: float) -> ModelError:
+    """Return the error of a call whose last attempt had this trouble."""
+    failed = ModelError(_sentence(trouble, attempt, left_s), trouble.retry_after_s or 0.0)
+    failed.is_withdrawal = trouble.is_withdrawal
+    failed.is_askers_fault = trouble.is_askers_fault
+    if trouble.length is not None:
+        failed.context_tokens = trouble.length.context_tokens
+        failed.prompt_tokens = trouble.length.prompt_tokens
+    return failed
 
 
 def _sentence(trouble: Trouble, attempt: int, left_s: float) -> str:

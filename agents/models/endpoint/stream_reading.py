@@ -22,7 +22,7 @@ class StreamReading:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._events = EventStream()
-        self._used = (0, 0)
+        self._used = (0, 0, 0)
         self._bytes = 0
         self.reason = ""
         """Why the model stopped, in the endpoint's words; empty while it goes on."""
@@ -74,6 +74,7 @@ class StreamReading:
             raise self._endpoint.cut_short(was_speaking=self.spoken > 0, content_type=content_type)
         if self.reason not in chat.REASONS:
             raise self._endpoint.stopped_for(self.reason)
-        prompt, completion = self._used
+        prompt, completion, cached = self._used
         # An endpoint that keeps its usage to itself: a delta is about a token.
-        return Finish(chat.REASONS[self.reason], prompt, completion or self.spoken)
+        reason = chat.REASONS[self.reason]
+        return Finish(reason, prompt, completion or self.spoken, cached_tokens=cached)

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from agents.models.endpoint.too_long import TooLong, too_long
+
 CONNECT_TIMEOUT_S = 10.0
 BODY_BYTES_MAX = 64 << 20
 """More than any answer: 100,000 tokens as events of 250 bytes are 25 MB."""
@@ -48,6 +50,7 @@ class Trouble(Exception):
         retry_after_s: float | None = None,
         is_withdrawal: bool = False,
         is_askers_fault: bool = False,
+        length: TooLong | None = None,
     ) -> None:
         super().__init__(what, remedy)
         self.what = what
@@ -57,6 +60,8 @@ class Trouble(Exception):
         """The endpoint took back what it had said."""
         self.is_askers_fault = is_askers_fault
         """The endpoint refused the request, not the service."""
+        self.length = length
+        """Where the prompt was too long, by how much."""
         self.retry_after_s = retry_after_s
         """How long the endpoint asks to wait; none where it doesn't say."""
 
@@ -72,8 +77,8 @@ class Refused(Exception):
 
     @property
     def is_about_content(self) -> bool:
-        """Whether another content may be accepted."""
-        return self.status in _BAD_CONTENT
+        """Whether the same messages may be accepted with other options."""
+        return self.status in _BAD_CONTENT and too_long(self.body) is None
 
     @property
     def body(self) -> object:
@@ -129,6 +134,8 @@ class Endpoint:
 
     def failed_midway(self, error: object) -> Trouble:
         """Return the trouble of a stream that tells of an error."""
+        if (length := too_long(error)) is not None:
+            return self._too_long(f"({self.quote(_message(error))})", length)
         said = error.get("message") if isinstance(error, Mapping) else error
         what = f"{self} reported an error instead of going on ({self.quote(said)})"
         return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
@@ -222,16 +229,21 @@ class Endpoint:
                 is_retryable=True,
                 retry_after_s=_retry_after_s(error.headers),
             )
-        if "context" in said.lower():
-            return Trouble(
-                f"{self} has too small a context for the prompt {answer}",
-                "ask for less at once, or use a model with a larger context",
-                is_askers_fault=True,
-            )
+        length = too_long(body)
+        if length is not None or "context" in said.lower():
+            return self._too_long(answer, length)
         return Trouble(
             f"{self} did not accept the request {answer}",
             "check the model's name",
             is_askers_fault=True,
+        )
+
+    def _too_long(self, answer: str, length: TooLong | None) -> Trouble:
+        return Trouble(
+            f"{self} has too small a context for the prompt {answer}",
+            "ask for less at once, or use a model with a larger context",
+            is_askers_fault=True,
+            length=length,
         )
 
 

@@ -1,7 +1,8 @@
 """How fast an endpoint is and how often it fails, as its calls have shown; what several saw merges.
 
 Pure. Filled by `cluster.kernel.tail.hedging` or, where nothing is hedged, by
-`agents.models.policies.measured`; kept in the store, so that the first call of a day knows.
+`agents.models.policies.measured`; how prompts are read, by `agents.models.policies.fitted`. Kept in
+the store, so that the first call of a day knows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster.kernel.tail.quantiles import QuantileSketch, RecentQuantiles
+from cluster.kernel.tail.reading_speed import ReadingSpeed
 
 KNOWN_MIN = 20
 """Samples from which on a quantile far out is taken for known."""
@@ -20,7 +22,15 @@ _FADES_AFTER = 200
 class EndpointSpeed:
     """What is known of one endpoint's model."""
 
-    __slots__ = ("calls", "failures", "first_s", "gaps_s", "tokens_per_s")
+    __slots__ = (
+        "bytes_per_token",
+        "calls",
+        "failures",
+        "first_s",
+        "gaps_s",
+        "reading",
+        "tokens_per_s",
+    )
 
     def __init__(
         self,
@@ -29,6 +39,9 @@ class EndpointSpeed:
         tokens_per_s: RecentQuantiles | None = None,
         calls: float = 0.0,
         failures: float = 0.0,
+        *,
+        reading: ReadingSpeed | None = None,
+        bytes_per_token: RecentQuantiles | None = None,
     ) -> None:
         self.first_s = first_s or RecentQuantiles()
         """Seconds from a request to its first token; of those given up before, what they took."""
@@ -38,6 +51,9 @@ class EndpointSpeed:
         """Of whole answers, from the first token on."""
         self.calls = calls
         self.failures = failures
+        self.reading = reading or ReadingSpeed()
+        self.bytes_per_token = bytes_per_token or RecentQuantiles()
+        """Of whole prompts, in UTF-8."""
 
     def answered(self, tokens: int, seconds: float) -> None:
         """Note that a call came to its end, in so many seconds from its first token on."""
@@ -81,6 +97,8 @@ class EndpointSpeed:
             self.tokens_per_s.merged(other.tokens_per_s),
             self.calls + other.calls,
             self.failures + other.failures,
+            reading=self.reading.merged(other.reading),
+            bytes_per_token=self.bytes_per_token.merged(other.bytes_per_token),
         )
 
     def absorb(self, other: EndpointSpeed) -> None:
@@ -89,6 +107,7 @@ class EndpointSpeed:
         self.first_s, self.gaps_s = merged.first_s, merged.gaps_s
         self.tokens_per_s = merged.tokens_per_s
         self.calls, self.failures = merged.calls, merged.failures
+        self.reading, self.bytes_per_token = merged.reading, merged.bytes_per_token
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the form in which it is stored: texts and numbers only."""
@@ -98,6 +117,8 @@ class EndpointSpeed:
             "tokens_per_s": self.tokens_per_s.to_mapping(),
             "calls": self.calls,
             "failures": self.failures,
+            "reading": self.reading.to_list(),
+            "bytes_per_token": self.bytes_per_token.to_mapping(),
         }
 
     @classmethod
@@ -109,6 +130,8 @@ class EndpointSpeed:
             RecentQuantiles.from_mapping(stored.get("tokens_per_s", {})),
             float(stored.get("calls", 0.0)),
             float(stored.get("failures", 0.0)),
+            reading=ReadingSpeed.from_list(stored.get("reading", ())),
+            bytes_per_token=RecentQuantiles.from_mapping(stored.get("bytes_per_token", {})),
         )
 
     def _ended(self, *, failed: bool) -> None:

@@ -17,6 +17,7 @@ from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.port import Asker, Delta, Finish, Message, Request
 from agents.models.simulated.model import Timing
 from agents.models.simulated.script import Line
+from benchmarks.model_faults import CHARACTERS_PER_TOKEN, WINDOW
 from benchmarks.model_server import ModelServer, model_server
 from cluster.kernel.errors import ModelError
 
@@ -183,15 +184,32 @@ async def test_another_400_is_reported_and_nothing_is_unlearned(server: ModelSer
     assert "response_format" in server.log[-1].options
 
 
+@pytest.mark.parametrize("fault", ["window-openai", "window-vllm", "window-llama"])
+async def test_a_refusal_for_the_length_says_what_would_fit_and_is_no_matter_of_options(
+    server: ModelServer, fault: str
+) -> None:
+    request = a_request(messages=(Message("user", "word " * 3_000),), tokens_max=100)
+
+    async with a_model(server.fault_url(fault)) as model:
+        with pytest.raises(ModelError, match="too small a context for the prompt") as said:
+            await all_of(model, replace(request, wants_json=True))
+
+    error = said.value
+    assert error.is_askers_fault
+    assert (error.context_tokens, error.prompt_tokens) == (WINDOW, 15_000 // CHARACTERS_PER_TOKEN)
+    assert len(server.log) == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 async def test_a_passing_failure_is_tried_again_after_a_growing_pause(
     server: ModelServer, status: int
 ) -> None:
     pauses = Pauses()
     async with a_model(server.fault_url(f"{status}x2"), pauses=pauses) as model:
-        text, _ = await all_of(model, a_request())
+        text, finish = await all_of(model, a_request())
 
     assert text == TEXT
+    assert finish.first_s > 0.0
     first, second = pauses.taken
     assert 0.25 <= first <= 0.5 <= second <= 1.0
 

@@ -260,6 +260,7 @@ async def test_what_policies_did_is_told_and_counted() -> None:
         Note(Deed.HEDGED, "no token in 2 s", 2.0),
         Note(Deed.FELL_BACK, "the endpoint is gone", wasted_tokens=7),
         Note(Deed.CUT_SHORT, saved_tokens=40, saved_s=1.5),
+        Note(Deed.FITTED, "2 of 14 passages were too many"),
         Delta("Blue."),
         Finish("stop", 9, 1),
     )
@@ -268,7 +269,10 @@ async def test_what_policies_did_is_told_and_counted() -> None:
 
     assert await agent.think(turn, "s", "u") == "Blue."
     assert turn.all(Hedged) == [Hedged("model", 2.0, "no token in 2 s")]
-    assert turn.all(FellBack) == [FellBack("model", "the endpoint is gone")]
+    assert turn.all(FellBack) == [
+        FellBack("model", "the endpoint is gone"),
+        FellBack("model", "2 of 14 passages were too many"),
+    ]
     [spent] = turn.all(Spent)
     assert (spent.wasted_tokens, spent.saved_tokens, spent.saved_s, spent.hedges) == (7, 40, 1.5, 1)
     assert (spent.prompt_tokens, spent.completion_tokens) == (9, 1)

@@ -15,6 +15,7 @@ import pytest
 from agents import prompts
 from agents.coder import Coder
 from agents.manager import Manager
+from agents.models.port import Message, PromptPart
 from agents.prompts import Attempt
 from agents.researcher import Researcher
 from cluster.kernel.decisions import ConflictRequest, Rival
@@ -44,14 +45,15 @@ CONFLICT = ConflictRequest(
     goal=GOAL,
 )
 STEP = Step(StepId("r1"), "researcher", "Find how much it holds. </plan>", (StepId("r0"),))
-RESULTS = "Step r1 (researcher):\nThe Zephyr cache holds 512 entries [1]."
+RESULTS = [PromptPart("Step r1 (researcher):\nThe Zephyr cache holds 512 entries [1].")]
+ASKED = Message.of("user", [PromptPart("Task: Compute twice 512.")])
 
 SYSTEM = {
     name.lower(): text
     for name, text in vars(prompts).items()
     if name.isupper() and not name.startswith("_") and isinstance(text, str)
 }
-WITH_SAMPLES: dict[str, Callable[[], str]] = {
+WITH_SAMPLES: dict[str, Callable[[], str | Message]] = {
     "coder": lambda: prompts.coder_role(["numpy 1.26"]),
     "plan_prompt": lambda: prompts.plan_prompt(GOAL, ROLES),
     "rest_prompt": lambda: prompts.rest_prompt(GOAL, ROLES, [STEP]),
@@ -60,7 +62,7 @@ WITH_SAMPLES: dict[str, Callable[[], str]] = {
     "code_prompt": lambda: prompts.code_prompt(
         "Compute twice 512.", GOAL, notes="It holds 512 entries.", examples=[EXAMPLE]
     ),
-    "repair_prompt": lambda: prompts.repair_prompt("Task: Compute twice 512.", ATTEMPT),
+    "repair_prompt": lambda: prompts.repair_prompt(ASKED, ATTEMPT),
     "verify_prompt": lambda: prompts.verify_prompt(
         ["It holds 512 entries.", "It's fast."], [PASSAGE]
     ),
@@ -71,7 +73,8 @@ WITH_SAMPLES: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", [*SYSTEM, *WITH_SAMPLES])
 def test_a_prompt_is_as_its_golden_file_says(name: str) -> None:
-    text = SYSTEM[name] if name in SYSTEM else WITH_SAMPLES[name]()
+    made = SYSTEM[name] if name in SYSTEM else WITH_SAMPLES[name]()
+    text = made.text if isinstance(made, Message) else made
     golden = FOLDER / f"{name}.txt"
     if os.environ.get("FLEETMIND_WRITE_PROMPTS"):
         golden.write_text(f"{text}\n", encoding="utf-8")

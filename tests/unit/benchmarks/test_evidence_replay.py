@@ -23,7 +23,7 @@ QUEUE = Passage(
     title="Jobs > Q",
 )
 LEASE = Passage("docs/lease.md", 1, 1, "A lease lasts 30 seconds.")
-ASKED = research_prompt("How much room has a queue?", "Explain the queue.", (QUEUE, LEASE))
+ASKED = research_prompt("How much room has a queue?", "Explain the queue.", (QUEUE, LEASE)).text
 RESEARCH = Reply(
     "t", "Explain the queue.", "researcher", "r1", ASKED, "A queue has room for ten jobs [1].", ()
 )

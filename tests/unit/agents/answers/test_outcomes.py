@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agents import Citation, Finding, Passage, Program, Run, StepResult
-from agents.answers.outcomes import Outcomes, outcomes_of, results_text
+from agents.answers.outcomes import Outcomes, outcomes_of, results_parts
 from cluster.kernel.errors import ModelError
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
@@ -43,6 +43,10 @@ def outcomes(**values: object) -> Outcomes:
         if values[step.id] is not None
     )
     return outcomes_of(ComposeRequest("the goal", Plan(steps), results))
+
+
+def results_text(found: Outcomes) -> str:
+    return "".join(part.text for part in results_parts(found))
 
 
 def test_the_citations_of_all_findings_are_one_list_and_claims_point_into_it() -> None:
@@ -115,6 +119,14 @@ def test_the_model_is_shown_findings_with_levels_and_quotes_and_programs_with_ou
         "[1] a.md: A is one.\n\n"
         "Step c1 (coder): do c1\n```python\nprint(3)\n```\nThe program ran and printed:\n3"
     )
+
+
+def test_of_the_results_quotes_can_be_done_without_first_and_then_programs() -> None:
+    found = results_parts(outcomes(r1=FIRST, c1=PROGRAM))
+
+    ranks = {part.kind: part.rank for part in found if part.rank}
+    assert sorted(ranks, key=lambda kind: -ranks[kind]) == ["quotes", "programs", "results"]
+    assert {part.text for part in found if part.may_be_cut} == {"A is one [1].", "3"}
 
 
 def test_results_can_not_end_the_marks_they_are_put_between() -> None:

@@ -8,7 +8,17 @@ from contextlib import aclosing
 import pytest
 
 from agents.models.build import BuiltModel, model_of, tier_of
-from agents.models.port import Delta, Finish, Model, Note, Request, StreamItem
+from agents.models.port import (
+    Deed,
+    Delta,
+    Finish,
+    Message,
+    Model,
+    Note,
+    PromptPart,
+    Request,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelEntry, ModelSettings
 from tests.support.scripted_model import Reply, ScriptedModel
@@ -17,8 +27,8 @@ DOWN = ModelError("it is down")
 ASKED = Request((), timeout_s=5.0)
 
 
-async def said(model: Model) -> list[StreamItem]:
-    async with aclosing(model.stream(ASKED)) as stream:
+async def said(model: Model, request: Request = ASKED) -> list[StreamItem]:
+    async with aclosing(model.stream(request)) as stream:
         return [item async for item in stream]
 
 
@@ -40,6 +50,36 @@ async def test_a_call_costs_what_the_settings_say() -> None:
 
     assert isinstance(finish, Finish)
     assert finish.cost == (10 * 2.0 + 5 * 4.0) / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_cut"),
+    [
+        (ModelSettings("openai:m", context_tokens=600), True),
+        (ModelSettings("openai:m", context_tokens=600, fit=False), False),
+        (ModelSettings("openai:m"), False),
+        (ModelSettings("llama:m"), True),
+    ],
+)
+async def test_a_model_is_shown_what_its_window_holds_where_somebody_knows_it(
+    settings: ModelSettings,
+    is_cut: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    built = build(settings, m="a")
+    part = PromptPart("A passage. " * 2_000, 1, "passages", may_be_cut=True)
+
+    first, *_ = await said(built.model, Request((Message.of("user", [part]),), timeout_s=5.0))
+
+    assert (isinstance(first, Note) and first.deed is Deed.FITTED) == is_cut
+
+
+async def test_what_was_learned_of_the_prompts_is_part_of_what_is_known_of_the_endpoint() -> None:
+    built = build(ModelSettings("openai:m", "http://one"), m="a")
+
+    await said(built.model, Request((Message("user", "How many?"),), timeout_s=5.0))
+
+    [speed] = built.speeds.values()
+    assert speed.bytes_per_token.count == 1
 
 
 async def test_an_endpoint_that_fails_again_and_again_is_left_alone() -> None:

@@ -42,4 +42,4 @@ def test_a_schema_that_is_refused_is_not_sent_again() -> None:
 def test_a_usage_that_counts_nothing_counts_as_none(odd: object) -> None:
     chunk = {"usage": {"prompt_tokens": odd, "completion_tokens": 5}}
 
-    assert chat.usage(chunk) == (0, 5)
+    assert chat.usage(chunk) == (0, 5, 0)

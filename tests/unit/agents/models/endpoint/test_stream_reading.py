@@ -9,6 +9,7 @@ import pytest
 
 from agents.models.endpoint import stream_reading
 from agents.models.endpoint.stream_reading import StreamReading
+from agents.models.endpoint.too_long import TooLong
 from agents.models.endpoint.trouble import Endpoint, Trouble
 from agents.models.port import Delta, Finish
 
@@ -42,6 +43,23 @@ def test_usage_after_the_finish_reason_is_what_was_used(reading: StreamReading) 
     list(reading.feed(event(choices=[], usage={"prompt_tokens": 7, "completion_tokens": 2})))
 
     assert reading.finish(SSE) == Finish("length", 7, 2)
+
+
+def test_what_an_endpoint_had_read_before_is_a_part_of_the_prompt(reading: StreamReading) -> None:
+    usage = {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 9}}
+    list(reading.feed(said("Nine", reason="stop") + event(choices=[], usage=usage)))
+
+    assert reading.finish(SSE).cached_tokens == 7
+
+
+def test_a_length_that_is_told_in_the_stream_is_no_failure_of_the_endpoint(
+    reading: StreamReading,
+) -> None:
+    with pytest.raises(Trouble) as failed:
+        list(reading.feed(event(error={"message": "loaded with context length of only 7866"})))
+
+    assert failed.value.is_askers_fault
+    assert failed.value.length == TooLong(7_866)
 
 
 def test_nothing_counts_after_the_end_mark(reading: StreamReading) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agents import prompts
 from agents.evidence.topic import NOT_FOUND
-from agents.models.port import Asker, Message, Request
+from agents.models.port import Asker, Message, PromptPart, Request
 from agents.models.simulated import parts
 from agents.models.simulated.script import ANY_STEP, Line
 from cluster.kernel.decisions import ConflictRequest, Rival
@@ -78,7 +78,7 @@ def test_a_goal_without_a_label_is_the_first_paragraph() -> None:
 def test_research_quotes_the_sentences_that_share_words_with_the_question() -> None:
     question = "Which function returns the smallest element?"
 
-    found = parts.research(prompts.research_prompt(question, question, [LISTS, HEAPS]))
+    found = parts.research(prompts.research_prompt(question, question, [LISTS, HEAPS]).text)
 
     assert found == "The function heappop returns the smallest element of the heap [2]."
 
@@ -87,7 +87,7 @@ def test_research_quotes_the_sentences_that_share_words_with_the_question() -> N
 def test_research_that_finds_nothing_says_so(passages: list[Passage]) -> None:
     prompt = prompts.research_prompt("Who was Ada?", "Who was Ada?", passages)
 
-    assert parts.research(prompt) == NOT_FOUND
+    assert parts.research(prompt.text) == NOT_FOUND
 
 
 def test_code_is_the_first_example_that_parses() -> None:
@@ -95,7 +95,7 @@ def test_code_is_the_first_example_that_parses() -> None:
 
     prompt = prompts.code_prompt("Use heapq", "Use heapq", notes="Heaps [1].", examples=examples)
 
-    assert parts.code(prompt) == "```python\nimport heapq\nprint(1)\n```\n"
+    assert parts.code(prompt.text) == "```python\nimport heapq\nprint(1)\n```\n"
 
 
 def test_code_after_a_failure_is_another_candidate() -> None:
@@ -103,25 +103,26 @@ def test_code_after_a_failure_is_another_candidate() -> None:
     asked = prompts.code_prompt("Divide", "Divide", notes="", examples=examples)
     failed = prompts.Attempt("1 / 0", Run(1, "", "ZeroDivisionError"), "it failed")
 
-    assert parts.code(prompts.repair_prompt(asked, failed)) == "```python\nprint(2)\n```\n"
+    assert parts.code(prompts.repair_prompt(asked, failed).text) == "```python\nprint(2)\n```\n"
 
 
 def test_code_without_an_example_still_runs() -> None:
     prompt = prompts.code_prompt("Add up", "Add up", notes="", examples=[])
 
-    assert parts.code(prompt) == "```python\nprint(sum(range(10)))\n```\n"
+    assert parts.code(prompt.text) == "```python\nprint(sum(range(10)))\n```\n"
 
 
 def test_the_answer_joins_each_cited_sentence_once() -> None:
-    results = "Heaps are trees [1]. They are fast.\n\n- Heaps are trees [1].\n- They are small [2]."
+    told = "Heaps are trees [1]. They are fast.\n\n- Heaps are trees [1].\n- They are small [2]."
+    results = PromptPart(told)
 
-    text = parts.answer(prompts.answer_prompt("Explain heaps", results, ["c1 failed"]))
+    text = parts.answer(prompts.answer_prompt("Explain heaps", [results], ["c1 failed"]).text)
 
     assert text == "Heaps are trees [1].\n\nThey are small [2]."
 
 
 def test_the_answer_to_nothing_cited_names_the_goal() -> None:
-    text = parts.answer(prompts.answer_prompt("Explain heaps", "nothing", []))
+    text = parts.answer(prompts.answer_prompt("Explain heaps", [PromptPart("nothing")], []).text)
 
     assert text == "This is what came of it: Explain heaps"
 

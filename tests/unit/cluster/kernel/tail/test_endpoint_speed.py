@@ -14,6 +14,8 @@ def speed_of(first_s: float, calls: int) -> EndpointSpeed:
     for _ in range(calls):
         speed.first_s.add(first_s)
         speed.answered(tokens=101, seconds=2.0)
+        speed.reading.read(400, first_s)
+        speed.bytes_per_token.add(4.0)
     return speed
 
 
@@ -45,6 +47,7 @@ def test_what_two_have_seen_merges_in_any_order() -> None:
 
     assert merged.to_mapping() == other.merged(one).to_mapping()
     assert (merged.first_s.count, merged.calls) == (40, 41)
+    assert (merged.bytes_per_token.count, merged.reading.to_list()[0]) == (40, 40.0)
 
 
 def test_what_was_stored_is_known_at_once() -> None:
@@ -60,4 +63,6 @@ def test_it_comes_back_from_the_store_and_from_less_than_that() -> None:
     stored = json.loads(json.dumps(speed_of(1.0, 30).to_mapping()))
 
     assert EndpointSpeed.from_mapping(stored).to_mapping() == stored
+    without = {"first_s": stored["first_s"], "calls": 30}
+    assert EndpointSpeed.from_mapping(without).reading.to_list() == [0.0] * 6
     assert not EndpointSpeed.from_mapping({}).is_known
