@@ -18,7 +18,13 @@ from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
 from agents.models.port import Model
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import ModelEntry, ModelSettings, ModelTier
+from cluster.kernel.sections import (
+    NO_ENGINE,
+    EngineSettings,
+    ModelEntry,
+    ModelSettings,
+    ModelTier,
+)
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.tail.hedger import HedgeRules
 
@@ -26,8 +32,15 @@ from cluster.kernel.tail.hedger import HedgeRules
 class Adapter(Protocol):
     """Builds the model of a URI."""
 
-    def __call__(self, uri: str, *, base_url: str = "", api_key: str = "") -> Model:
-        """Return it; raises UsageError where the URI, the URL or the key is wrong."""
+    def __call__(
+        self,
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+    ) -> Model:
+        """Return it; raises UsageError where the URI, the URL, the key or an option is wrong."""
         ...
 
 
@@ -105,7 +118,9 @@ def _rung(replicas: Sequence[_Single], *, is_hedging: bool) -> Rung:
 
 def _adapted(settings: ModelSettings, api_key: str, adapter: Adapter) -> Model:
     """Return one endpoint's model with the policies that are its own."""
-    model = adapter(settings.uri, base_url=settings.base_url, api_key=api_key)
+    model = adapter(
+        settings.uri, base_url=settings.base_url, api_key=api_key, engine=settings.engine
+    )
     if settings.calls_max is not None:
         model = LimitedModel(model, settings.calls_max)
     if settings.breaker:

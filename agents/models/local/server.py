@@ -8,7 +8,9 @@ One a node, so that the weights are in memory once. Run as ``python -m agents.mo
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import json
 import os
 import signal
 import sys
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.models.local.server_options import enum_member
 from agents.models.local.side_process import die_with_parent, write_ready
 from cluster.kernel.loopback import opener_for
 
@@ -92,7 +95,19 @@ def _serve(options: argparse.Namespace) -> Any:
     params.ui = False
     params.endpoint_slots = False
     params.cors_origins = ""
+    for name, value in options.options.items():
+        _set(xllamacpp, params, name, value)
     return xllamacpp.Server(params)
+
+
+def _set(xllamacpp: Any, params: Any, name: str, value: object) -> None:
+    """Set one option; raises RuntimeError where this version of the package doesn't have it so."""
+    *path, last = name.split(".")
+    try:
+        place = functools.reduce(getattr, path, params)
+        setattr(place, last, enum_member(xllamacpp, name, value))
+    except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise RuntimeError(f"its option {name} can't be {value!r}: {error}") from error
 
 
 def _threads() -> int:
@@ -109,6 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=SLOTS)
     parser.add_argument("--context-per-slot", type=int, default=CONTEXT_PER_SLOT)
     parser.add_argument("--threads", type=int, default=0, help="0 is as many as there are cores")
+    parser.add_argument("--options", type=json.loads, default={}, help="of llama.cpp, as JSON")
     return parser.parse_args(arguments)
 
 
