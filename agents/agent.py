@@ -271,6 +271,7 @@ class Agent:
         wants_json: bool = False,
         json_schema: Mapping[str, object] | None = None,
         tokens_max: int | None = None,
+        prediction: str | None = None,
         is_enough: IsEnough | None = None,
         commitment: Commitment | None = None,
     ) -> str:
@@ -287,6 +288,7 @@ class Agent:
             wants_json: ask for one JSON object.
             json_schema: what the object is like; a local model can write nothing else.
             tokens_max: where the model is to stop at the latest.
+            prediction: what most of the text will be, where that is known.
             is_enough: given each piece of text, says when the rest isn't needed; what it raises
                 ends the call. Reasoning is not given to it; where text turns out to have been
                 reasoning, its ``reset`` is called, if it has one.
@@ -310,6 +312,7 @@ class Agent:
             temperature=self.parts.temperature,
             wants_json=wants_json,
             json_schema=json_schema,
+            prediction=prediction,
             priority=_PRIORITY.get(),
             tier=_TIER.get(),
             commitment=commitment or Commitment(),

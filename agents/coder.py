@@ -167,13 +167,13 @@ class Coder(Agent):
 
     async def _write(self, asked: Message, coding: _Coding) -> None:
         """Have the model write and repair until a program does, or there is no point any more."""
-        prompt = asked
+        prompt, last = asked, ""
         seen: set[str] = set()
         while coding.attempts < self.parts.attempts_max:
             left_s = coding.turn.remaining_s()
             coding.attempts += 1
             try:
-                attempt = await self._attempt(prompt, seen, coding)
+                attempt = await self._attempt(prompt, seen, coding, prediction=last)
             except (ModelError, DeadlinePassed) as error:
                 coding.failure = error
                 return
@@ -182,10 +182,14 @@ class Coder(Agent):
             spent_s = left_s - coding.turn.remaining_s()
             if coding.turn.remaining_s() < spent_s * _ANOTHER_TAKES:
                 return
-            prompt = repair_prompt(asked, attempt)
+            prompt, last = repair_prompt(asked, attempt), attempt.source
 
-    async def _attempt(self, prompt: Message, seen: set[str], coding: _Coding) -> Attempt | None:
+    async def _attempt(
+        self, prompt: Message, seen: set[str], coding: _Coding, *, prediction: str
+    ) -> Attempt | None:
         """Have one program written and run it; None where the model has nothing new to say.
+
+        A repair changes little of a program, which is therefore what the model probably writes.
 
         Raises:
             ModelError, DeadlinePassed: the model failed.
@@ -196,6 +200,7 @@ class Coder(Agent):
             coder_role(self.parts.sandbox.libraries),
             prompt,
             tokens_max=TOKENS_MAX,
+            prediction=prediction or None,
             is_enough=end,
         )
         reading = read_program(text, end.ran_out)

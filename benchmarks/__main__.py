@@ -44,6 +44,7 @@ LONG_GROUPS = {
     "overload": "benchmarks.bench_overload",
     "cancel": "benchmarks.bench_cancel",
     "tail": "benchmarks.bench_tail",
+    "speculation": "benchmarks.bench_speculation",
 }
 OUTPUT = Path("build/bench.json")
 VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "faiss-cpu", "openai")

@@ -75,6 +75,17 @@ _CANNED = {
 }
 
 
+_REFUSED_PARTS = {
+    "no-json": (("response_format",), "'response_format' of type 'json_object' is not supported"),
+    "no-prediction": (("prediction",), "Unsupported parameter: 'prediction' is not supported"),
+    "no-options": (
+        ("prediction", "response_format", "stream_options"),
+        "extra inputs are not permitted",
+    ),
+}
+"""Parts of a request that a fault refuses, and in which words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault as its name says it."""
@@ -98,10 +109,9 @@ async def strike(fault: Fault, request: web.Request, body: object) -> web.Stream
     """Answer a request as a fault wants it; None where it strikes later in the stream."""
     if fault.kind.isdigit():
         return _refusal(fault, request)
-    if fault.kind == "no-json" and _has(body, "response_format"):
-        return _error(400, "'response_format' of type 'json_object' is not supported")
-    if fault.kind == "no-options" and (_has(body, "response_format", "stream_options")):
-        return _error(400, "extra inputs are not permitted")
+    if fault.kind in _REFUSED_PARTS:
+        parts, said = _REFUSED_PARTS[fault.kind]
+        return _error(400, said) if _has(body, *parts) else None
     if fault.kind == "hang":
         await asyncio.Event().wait()
     if fault.kind in _ENDLESS:

@@ -329,11 +329,12 @@ def check_can_start(configuration: Configuration) -> None:
     if address not in {"", "auto"}:
         ray_probe.split(address)
     model = configuration.settings.model
-    supply.check_model(model.uri, base_url=model.base_url, api_key=configuration.secrets.api_key)
+    api_key = configuration.secrets.api_key
+    supply.check_model(model.uri, base_url=model.base_url, api_key=api_key, engine=model.engine)
     for name, entry in configuration.settings.models.items():
         key = configuration.secrets.model_keys.get(name, "")
         try:
-            supply.check_model(entry.uri, base_url=entry.base_url, api_key=key)
+            supply.check_model(entry.uri, base_url=entry.base_url, api_key=key, engine=entry.engine)
         except UsageError as error:
             raise UsageError(f"[models.{name}]: {error}") from error
     if not address:

@@ -6,7 +6,7 @@ of the settings only. Used by `cluster.joining`, `cluster.cli.models` and `clust
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import SandboxSettings
+from cluster.kernel.sections import NO_ENGINE, EngineSettings, SandboxSettings
 
 _AGENTS = "agents"
 _SUPPLY = "agents.supply"
@@ -52,7 +52,14 @@ class Supply(Protocol):
         """Of the endpoint that ``openai:`` means where none is named."""
         ...
 
-    def check_model(self, uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
+    def check_model(
+        self,
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+    ) -> ModelUri:
         """Say in good time whether a model can be used.
 
         Raises:
@@ -81,8 +88,13 @@ class Supply(Protocol):
         """
         ...
 
-    def local_server(self, name_or_path: str) -> AbstractAsyncContextManager[str]:
-        """Serve a local model for as long as the context lasts; gives its base URL."""
+    def local_server(
+        self, name_or_path: str, options: Mapping[str, object]
+    ) -> AbstractAsyncContextManager[str]:
+        """Serve a local model for as long as the context lasts; gives its base URL.
+
+        ``options`` are those of llama.cpp's server, as `EngineSettings` has them.
+        """
         ...
 
 

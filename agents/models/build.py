@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.models.local.server import CONTEXT_PER_SLOT
+from agents.models.local.server import context_per_slot
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fallback import FallbackModel, Rung
 from agents.models.policies.fitted import FittedModel
@@ -20,7 +20,13 @@ from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
 from agents.models.port import Model
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import ModelEntry, ModelSettings, ModelTier
+from cluster.kernel.sections import (
+    NO_ENGINE,
+    EngineSettings,
+    ModelEntry,
+    ModelSettings,
+    ModelTier,
+)
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.tail.hedger import HedgeRules
 
@@ -28,8 +34,15 @@ from cluster.kernel.tail.hedger import HedgeRules
 class Adapter(Protocol):
     """Builds the model of a URI."""
 
-    def __call__(self, uri: str, *, base_url: str = "", api_key: str = "") -> Model:
-        """Return it; raises UsageError where the URI, the URL or the key is wrong."""
+    def __call__(
+        self,
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+    ) -> Model:
+        """Return it; raises UsageError where the URI, the URL, the key or an option is wrong."""
         ...
 
 
@@ -110,7 +123,9 @@ def _single(
 ) -> _Single:
     """Return one endpoint's model with the policies that are its own."""
     speed = EndpointSpeed()
-    model = adapter(settings.uri, base_url=settings.base_url, api_key=api_key)
+    model = adapter(
+        settings.uri, base_url=settings.base_url, api_key=api_key, engine=settings.engine
+    )
     if settings.fit:
         model = FittedModel(model, speed, _window_of(settings))
     if settings.calls_max is not None:
@@ -125,5 +140,6 @@ def _single(
 
 def _window_of(settings: ModelSettings) -> int | None:
     """Return what a model takes in at once, in tokens; None where only its endpoint knows."""
-    is_local = ModelUri.parse(settings.uri).is_local
-    return settings.context_tokens or (CONTEXT_PER_SLOT if is_local else None)
+    if settings.context_tokens or not ModelUri.parse(settings.uri).is_local:
+        return settings.context_tokens
+    return context_per_slot(settings.engine.server_options)

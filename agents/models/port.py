@@ -99,6 +99,8 @@ class Request:
     json_schema: Mapping[str, object] | None = None
     """What that object is like; a model that can be held to it (a local one) is."""
     temperature: float | None = None
+    prediction: str | None = None
+    """What most of the answer will be, where it is known: an endpoint may write that faster."""
     priority: float = 0.0
     """Of calls that wait for the same endpoint, the highest goes first."""
     tier: ModelTier = "deep"

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from agents.models.endpoint.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
+from agents.models.endpoint.options import check_options
 from agents.models.local.catalog import find
 from agents.models.local.command import server_command
 from agents.models.port import Model
@@ -17,28 +18,35 @@ from agents.models.simulated.model import SimulatedModel, Timing
 from agents.models.simulated.script import NO_LINES, load_lines
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
+from cluster.kernel.sections import NO_ENGINE, EngineSettings
 
 PUBLIC_MODEL = "gpt-5.4-mini"
 """The model of the public endpoint where none is named; other endpoints are asked."""
 
 
-def check_model(uri: str, *, base_url: str = "", api_key: str = "") -> ModelUri:
+def check_model(
+    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+) -> ModelUri:
     """Say early and cheaply whether a model can be built here; imports no client.
 
     Raises:
-        UsageError: a wrong URI, base URL or option, a missing key, package or file.
+        UsageError: a wrong URI, base URL or option, a missing key, package or file; or what is to
+            be passed on can't be.
     """
     parsed = ModelUri.parse(uri)
+    _check_engine(parsed, engine)
     if parsed.is_endpoint:
         _check_endpoint(base_url, api_key)
     elif parsed.is_local:
-        server_command(parsed.name)
+        server_command(parsed.name, engine.server_options)
     else:
         _simulated(parsed.name)
     return parsed
 
 
-def build_model(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+def build_model(
+    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+) -> Model:
     """Return the model that a URI names.
 
     ``base_url`` is the endpoint's; of a ``llama:`` model that of its node's server.
@@ -47,15 +55,35 @@ def build_model(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
         UsageError: as `check_model`.
     """
     parsed = ModelUri.parse(uri)
+    _check_engine(parsed, engine)
     if parsed.is_local:
         if not base_url:
             raise UsageError(f"{parsed} has no server on this node; start it with `fleetmind up`")
-        return OpenAIModel(find(parsed.name).stem, base_url, takes_schemas=True)
+        name = find(parsed.name).stem
+        return OpenAIModel(name, base_url, takes_schemas=True, engine=engine)
     if not parsed.is_endpoint:
         return _simulated(parsed.name)
     _check_endpoint(base_url, api_key)
     is_public = base_url.rstrip("/") in {"", PUBLIC_BASE_URL}
-    return OpenAIModel(parsed.name or (PUBLIC_MODEL if is_public else ""), base_url, api_key)
+    name = parsed.name or (PUBLIC_MODEL if is_public else "")
+    return OpenAIModel(name, base_url, api_key, engine=engine)
+
+
+def _check_engine(uri: ModelUri, engine: EngineSettings) -> None:
+    """Raise UsageError where something is to be passed on that this kind of model has no use for.
+
+    The options of a local model's server are looked at where its command is made.
+    """
+    check_options(engine.options)
+    if engine.options and not (uri.is_endpoint or uri.is_local):
+        raise UsageError(f"engine.options are for models that are asked over HTTP, not for {uri}")
+    if engine.server_options and not uri.is_local:
+        raise UsageError(
+            f"engine.server_options are for llama: models, whose server is started here; those of "
+            f"{uri} belong on its server's own command line (docs/engines.md)"
+        )
+    if engine.predicted_outputs and not uri.is_endpoint:
+        raise UsageError(f"engine.predicted_outputs is for openai: models, not for {uri}")
 
 
 def _check_endpoint(base_url: str, api_key: str) -> None:

@@ -68,7 +68,9 @@ def _further(configuration: Configuration, supply: Supply) -> Iterator[str]:
 def _trouble(model: ModelSettings, key: str, supply: Supply) -> str:
     """Return why a model can't be used; empty where it can."""
     try:
-        parsed = supply.check_model(model.uri, base_url=model.base_url, api_key=key)
+        parsed = supply.check_model(
+            model.uri, base_url=model.base_url, api_key=key, engine=model.engine
+        )
     except UsageError as error:
         return str(error)
     return _unreachable(model.base_url or supply.PUBLIC_BASE_URL, key) if parsed.is_endpoint else ""

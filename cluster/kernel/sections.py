@@ -7,7 +7,7 @@ sections; in an agent's process they are read once and handed to `agents.factory
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 _MIB = 1024 * 1024
@@ -29,6 +29,22 @@ class Section:
             value = getattr(self, each.name)
             if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise ValueError(f"{each.name} must be above 0, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings(Section):
+    """[model.engine]: what is passed on to the server of a model, as in `docs/engines.md`."""
+
+    options: dict[str, object] = field(default_factory=dict)
+    """Of each request: keys of its body beside ours, as they are, such as ``top_p``."""
+    server_options: dict[str, object] = field(default_factory=dict)
+    """Of the server of a ``llama:`` model, by llama.cpp's names, such as ``cache_type_k``."""
+    predicted_outputs: bool = False
+    """Whether an endpoint is sent what it will probably write: the program that it is to repair."""
+
+
+NO_ENGINE = EngineSettings()
+"""Nothing is passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class ModelSettings(Section):
     """Whether a second request is sent where the first token takes much longer than usual."""
     fallback: bool = True
     """Whether a model of another tier answers where this one can't."""
+    engine: EngineSettings = NO_ENGINE
 
 
 ModelTier = Literal["deep", "fast", "local"]

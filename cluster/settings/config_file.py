@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.kernel.errors import UsageError
-from cluster.kernel.sections import ModelEntry
+from cluster.kernel.sections import EngineSettings, ModelEntry
 from cluster.settings.toml_table import (
     UNKNOWN_KEY,
     KeyPath,
@@ -174,6 +174,8 @@ def _allowed_keys(section: KeyPath) -> Sequence[str]:
         return _section_names()
     if section[0] == "agents":
         return _agent_keys()
+    if section == ("model", "engine") or (section[0] == "models" and section[2:] == ("engine",)):
+        return [field.name for field in fields(EngineSettings)]
     if section[0] == "models":
         return [field.name for field in fields(ModelEntry)]
     default: Mapping[str, object] = {

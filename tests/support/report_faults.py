@@ -19,7 +19,13 @@ from agents.models.simulated.script import Line, Lines
 from benchmarks.model_server import Entry, ModelServer, model_server
 from benchmarks.workloads import WORKLOADS, passage_text
 from cluster.kernel.events import FellBack, Hedged, Spent, StepPlanned, Thought
-from cluster.kernel.sections import ModelEntry, ModelSettings, ModelTier
+from cluster.kernel.sections import (
+    NO_ENGINE,
+    EngineSettings,
+    ModelEntry,
+    ModelSettings,
+    ModelTier,
+)
 from cluster.kernel.tail.endpoint_speed import KNOWN_MIN
 from tests.support.agents import AgentCluster, ModelByStep, Outcome, endpoint
 
@@ -104,7 +110,9 @@ def _entry(base_url: str, tier: ModelTier) -> ModelEntry:
     return ModelEntry(uri="openai:other", base_url=base_url, tier=tier)
 
 
-def _adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+def _adapter(
+    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+) -> Model:
     return endpoint(base_url, api_key)  # whatever is named, the server says the same
 
 

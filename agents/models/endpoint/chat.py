@@ -19,13 +19,14 @@ _HEADER_SAFE = " !#$&'()*+,/:;=?@[]~"
 
 # Parts of a request that an endpoint may refuse, each with the name it may go by instead.
 _OPTIONAL = {
+    "prediction": "",
     "response_format": "",
     "stream_options": "",
     "temperature": "",
     "max_tokens": "max_completion_tokens",
 }
 # Those that old and small endpoints refuse without saying which it was.
-_OFTEN_REFUSED = ("response_format", "stream_options")
+_OFTEN_REFUSED = ("prediction", "response_format", "stream_options")
 
 # What finish reasons of endpoints mean; with any other one there is no whole answer.
 REASONS: Mapping[str, str] = {
@@ -57,10 +58,16 @@ def headers(asker: Asker, rng: random.Random) -> dict[str, str]:
 
 
 def parts(
-    request: Request, refused: frozenset[str], *, with_schema: bool = False
+    request: Request,
+    refused: frozenset[str],
+    *,
+    with_schema: bool = False,
+    with_prediction: bool = False,
 ) -> dict[str, object]:
     """Return the parts of a request beside model and messages, without the refused ones."""
     wanted: dict[str, object] = {"stream_options": {"include_usage": True}}
+    if with_prediction and request.prediction:
+        wanted["prediction"] = {"type": "content", "content": request.prediction}
     if request.wants_json:
         wanted["response_format"] = _response_format(request.json_schema if with_schema else None)
     if request.tokens_max is not None:

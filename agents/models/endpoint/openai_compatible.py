@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from agents.models.endpoint import chat
 from agents.models.port import Delta, Finish, Request
 from cluster.kernel.errors import ModelError
+from cluster.kernel.sections import NO_ENGINE, EngineSettings
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,7 +46,8 @@ class OpenAIModel:
     """A model of an endpoint; with an empty ``name`` it is the first that the endpoint lists.
 
     ``takes_schemas`` says that the endpoint holds the model to a JSON schema; others differ in
-    which schemas they take, and what they do with them, so they are asked for JSON only.
+    which schemas they take, and what they do with them, so they are asked for JSON only. What
+    ``engine`` passes on is part of each request.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class OpenAIModel:
         api_key: str = "",
         *,
         takes_schemas: bool = False,
+        engine: EngineSettings = NO_ENGINE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
@@ -68,6 +71,7 @@ class OpenAIModel:
         self._endpoint = Endpoint(base_url, name, api_key)
         self._reading = StreamReading
         self._takes_schemas = takes_schemas
+        self._engine = engine
         self._sleep = sleep
         self._rng = rng or random.SystemRandom()
         self._asking = asyncio.Lock()
@@ -150,13 +154,21 @@ class OpenAIModel:
         from agents.models.endpoint.trouble import Refused
 
         model = await self._model()
-        refused = self._refused
+        options, refused = self._engine.options, self._refused
         while True:
-            parts = chat.parts(request, refused, with_schema=self._takes_schemas)
+            wanted = chat.parts(
+                request,
+                refused,
+                with_schema=self._takes_schemas,
+                with_prediction=self._engine.predicted_outputs,
+            )
+            # A temperature of the settings stays, also where the endpoint complains of it.
+            parts = {name: wanted[name] for name in wanted if name not in options}
             content = {
                 "model": model,
                 "messages": chat.messages(request),
                 "stream": True,
+                **options,
                 **parts,
             }
             headers = chat.headers(request.asker, self._rng)

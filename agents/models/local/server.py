@@ -8,14 +8,17 @@ One a node, so that the weights are in memory once. Run as ``python -m agents.mo
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.models.local.server_options import enum_member
 from agents.models.local.side_process import die_with_parent, write_ready
 from cluster.kernel.loopback import opener_for
 
@@ -92,7 +95,32 @@ def _serve(options: argparse.Namespace) -> Any:
     params.ui = False
     params.endpoint_slots = False
     params.cors_origins = ""
+    for name, value in options.options.items():
+        _set(xllamacpp, params, name, value)
     return xllamacpp.Server(params)
+
+
+def context_per_slot(options: Mapping[str, object]) -> int | None:
+    """Return how many tokens one request may have; None where that is as the model was trained.
+
+    Args:
+        options: of the server, as `server_options` has checked them.
+    """
+    slots = options.get("n_parallel", SLOTS)
+    whole = options.get("n_ctx", SLOTS * CONTEXT_PER_SLOT)
+    assert isinstance(slots, int)
+    assert isinstance(whole, int)
+    return whole // max(1, slots) if whole > 0 else None
+
+
+def _set(xllamacpp: Any, params: Any, name: str, value: object) -> None:
+    """Set one option; raises RuntimeError where this version of the package doesn't have it so."""
+    *path, last = name.split(".")
+    try:
+        place = functools.reduce(getattr, path, params)
+        setattr(place, last, enum_member(xllamacpp, name, value))
+    except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise RuntimeError(f"its option {name} can't be {value!r}: {error}") from error
 
 
 def _threads() -> int:
@@ -109,6 +137,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=SLOTS)
     parser.add_argument("--context-per-slot", type=int, default=CONTEXT_PER_SLOT)
     parser.add_argument("--threads", type=int, default=0, help="0 is as many as there are cores")
+    parser.add_argument("--options", type=json.loads, default={}, help="of llama.cpp, as JSON")
     return parser.parse_args(arguments)
 
 

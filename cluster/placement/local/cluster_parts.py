@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -134,19 +135,20 @@ class ClusterParts:
         """Serve the local models; to the agents they are then endpoints like any other."""
         settings = self._settings
         urls: dict[str, str] = {}
-        for uri in (settings.model.uri, *(each.uri for each in settings.models.values())):
-            if ModelUri.parse(uri).is_local and uri not in urls:
-                urls[uri] = await self._served(ModelUri.parse(uri).name)
+        for model in (settings.model, *settings.models.values()):
+            if ModelUri.parse(model.uri).is_local and _server_of(model) not in urls:
+                urls[_server_of(model)] = await self._served(model)
         self._settings = dataclasses.replace(
             settings,
             model=_at(settings.model, urls),
             models={name: _at(each, urls) for name, each in settings.models.items()},
         )
 
-    async def _served(self, name: str) -> str:
+    async def _served(self, model: ModelSettings) -> str:
         """Start a local model's server and return where it is."""
+        name = ModelUri.parse(model.uri).name
         self._say(f"loading the model {name}")
-        server = installed_agents().local_server(name)
+        server = installed_agents().local_server(name, model.engine.server_options)
         base_url = await server.__aenter__()
         self._models.append(server)
         return base_url
@@ -189,4 +191,9 @@ class ClusterParts:
 
 def _at(model: ModelT, urls: Mapping[str, str]) -> ModelT:
     """Return a model's settings with its server's URL, where it has one here."""
-    return dataclasses.replace(model, base_url=urls.get(model.uri, model.base_url))
+    return dataclasses.replace(model, base_url=urls.get(_server_of(model), model.base_url))
+
+
+def _server_of(model: ModelSettings) -> str:
+    """Return what tells a model's server from others: the same model may have several options."""
+    return f"{model.uri} {json.dumps(model.engine.server_options, sort_keys=True)}"

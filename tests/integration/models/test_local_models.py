@@ -18,6 +18,7 @@ import pytest
 from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.local import catalog
 from agents.models.local.command import local_server, server_command
+from agents.models.local.side_process import side_process
 from agents.models.port import Asker, Delta, Finish, Message, Request
 from agents.planning.schema import plan_schema
 from cluster.kernel.errors import ModelError
@@ -106,6 +107,17 @@ async def test_a_broken_model_file_is_reported(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.skipif(not HAS_LLAMA, reason="needs xllamacpp")
+async def test_an_option_that_the_package_does_not_take_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(GGUF)
+    command = [*server_command(str(path)), "--options", json.dumps({"n_ctx": "big"})]
+
+    with pytest.raises(ModelError, match=r"m\.gguf: its option n_ctx can't be 'big'"):
+        async with side_process(command):
+            pass
+
+
 @pytest.fixture
 async def small_model() -> AsyncIterator[OpenAIModel]:
     async with local_server(SMOLLM2.name) as base_url:
@@ -153,6 +165,30 @@ async def test_a_prompt_beyond_the_context_is_said_to_be_that(small_model: OpenA
 
     with pytest.raises(ModelError, match="too small a context for the prompt"):
         await anext(small_model.stream(request))
+
+
+@needs_model
+async def test_the_server_has_the_options_of_the_settings() -> None:
+    options = {
+        "n_parallel": 1,
+        "n_ctx": 512,
+        "flash_attn_type": "enabled",
+        "cache_type_k": "q8_0",
+        "cache_type_v": "q8_0",
+        "speculative": {"types": ["ngram_simple"], "ngram_simple": {"size_n": 4, "size_m": 8}},
+    }
+    request = Request((Message("user", "word " * 100),), tokens_max=20, temperature=0.0)
+    longer = replace(request, messages=(Message("user", "word " * 1000),))
+
+    async with local_server(SMOLLM2.name, options) as base_url:
+        model = OpenAIModel(SMOLLM2.name, base_url)
+        *_, finish = [item async for item in model.stream(request)]
+        with pytest.raises(ModelError, match="too small a context for the prompt"):
+            await anext(model.stream(longer))
+        await model.close()
+
+    assert isinstance(finish, Finish)
+    assert finish.completion_tokens > 1
 
 
 @needs_model

@@ -20,6 +20,7 @@ from agents.models.simulated.script import Line
 from benchmarks.model_faults import CHARACTERS_PER_TOKEN, WINDOW
 from benchmarks.model_server import ModelServer, model_server
 from cluster.kernel.errors import ModelError
+from cluster.kernel.sections import NO_ENGINE, EngineSettings
 
 pytestmark = pytest.mark.integration
 
@@ -54,9 +55,13 @@ async def server() -> AsyncIterator[ModelServer]:
 
 @asynccontextmanager
 async def a_model(
-    base_url: str, name: str = "simulated", pauses: Pauses | None = None
+    base_url: str,
+    name: str = "simulated",
+    pauses: Pauses | None = None,
+    engine: EngineSettings = NO_ENGINE,
 ) -> AsyncIterator[OpenAIModel]:
-    model = OpenAIModel(name, base_url, KEY, sleep=pauses or Pauses(), rng=random.Random(1))
+    sleep, rng = pauses or Pauses(), random.Random(1)
+    model = OpenAIModel(name, base_url, KEY, engine=engine, sleep=sleep, rng=rng)
     try:
         yield model
     finally:
@@ -157,20 +162,35 @@ async def test_an_endpoint_without_usage_is_counted_by_its_deltas(server: ModelS
 
 @pytest.mark.parametrize(
     ("fault", "dropped"),
-    [("no-json", {"response_format"}), ("no-options", {"response_format", "stream_options"})],
+    [
+        ("no-json", {"response_format"}),
+        ("no-prediction", {"prediction"}),
+        ("no-options", {"prediction", "response_format", "stream_options"}),
+    ],
 )
 async def test_what_an_endpoint_refuses_is_dropped_and_remembered(
     server: ModelServer, fault: str, dropped: set[str]
 ) -> None:
-    async with a_model(server.fault_url(fault)) as model:
-        await all_of(model, a_request(wants_json=True))
+    asked = a_request(wants_json=True, prediction=TEXT)
+    engine = EngineSettings(predicted_outputs=True)
+    async with a_model(server.fault_url(fault), engine=engine) as model:
+        await all_of(model, asked)
         tries = len(server.log)
-        text, _ = await all_of(model, a_request(wants_json=True))
+        text, _ = await all_of(model, asked)
 
     assert text == TEXT
     assert tries == 1 + len(dropped)
     assert len(server.log) == tries + 1
     assert not dropped & server.log[-1].options.keys()
+
+
+async def test_options_are_part_of_each_request_and_go_before_our_own(server: ModelServer) -> None:
+    options = {"top_p": 0.9, "temperature": 0, "chat_template_kwargs": {"enable_thinking": False}}
+    async with a_model(server.base_url, engine=EngineSettings(options)) as model:
+        await all_of(model, a_request(temperature=0.2, tokens_max=50))
+
+    ours = {"stream": True, "stream_options": {"include_usage": True}, "max_tokens": 50}
+    assert server.log[-1].options == {**ours, **options}
 
 
 async def test_another_400_is_reported_and_nothing_is_unlearned(server: ModelServer) -> None:

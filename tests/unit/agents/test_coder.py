@@ -84,6 +84,14 @@ async def test_a_failed_program_is_repaired_from_its_error() -> None:
     assert [written.attempt for written in bench.turn.all(ProgramWritten)] == [1, 2, 3]
 
 
+async def test_a_repair_says_that_most_of_the_program_will_stay() -> None:
+    bench = Bench([block(BAD), "I can't.", block(GOOD)])
+
+    await bench.ask()
+
+    assert [request.prediction for request in bench.model.requests] == [None, BAD, None]
+
+
 @pytest.mark.parametrize("preface", ["", "It takes these steps. " * 20 + "\n"])
 async def test_a_program_is_kept_that_was_complete_when_the_stream_broke(preface: str) -> None:
     bench = Bench((preface + block(GOOD), "\n\nIt prints", ModelError("cut off")))

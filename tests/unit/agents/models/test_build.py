@@ -20,7 +20,7 @@ from agents.models.port import (
     StreamItem,
 )
 from cluster.kernel.errors import ModelError
-from cluster.kernel.sections import ModelEntry, ModelSettings
+from cluster.kernel.sections import NO_ENGINE, EngineSettings, ModelEntry, ModelSettings
 from tests.support.scripted_model import Reply, ScriptedModel
 
 DOWN = ModelError("it is down")
@@ -37,7 +37,9 @@ def build(
 ) -> BuiltModel:
     """Build the models of URIs like ``openai:m`` with these replies."""
 
-    def adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+    def adapter(
+        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    ) -> Model:
         return ScriptedModel({"": replies[uri.partition(":")[2]]})
 
     return model_of(main, "", others or {}, {}, adapter)
@@ -144,7 +146,9 @@ async def test_what_is_learned_is_told_by_endpoint_and_model() -> None:
 def test_each_of_several_models_is_built_with_its_own_key() -> None:
     keys: dict[str, str] = {}
 
-    def adapter(uri: str, *, base_url: str = "", api_key: str = "") -> Model:
+    def adapter(
+        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    ) -> Model:
         keys[uri] = api_key
         return ScriptedModel({})
 
@@ -152,6 +156,22 @@ def test_each_of_several_models_is_built_with_its_own_key() -> None:
     model_of(ModelSettings("openai:m"), "one", entries, {"small": "two"}, adapter)
 
     assert keys == {"openai:m": "one", "openai:s": "two", "openai:o": ""}
+
+
+def test_each_of_several_models_passes_on_what_is_its_own() -> None:
+    passed: dict[str, EngineSettings] = {}
+
+    def adapter(
+        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    ) -> Model:
+        passed[uri] = engine
+        return ScriptedModel({})
+
+    mine, other = EngineSettings({"top_p": 0.9}), EngineSettings({"seed": 7})
+    entries = {"other": ModelEntry("openai:o", engine=other)}
+    model_of(ModelSettings("openai:m", engine=mine), "", entries, {}, adapter)
+
+    assert passed == {"openai:m": mine, "openai:o": other}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from agents.models.simulated.model import SimulatedModel
 from agents.models.uri import build_model, check_model
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import EngineSettings
 
 
 def test_the_public_endpoint_needs_a_key_and_an_own_one_does_not() -> None:
@@ -70,3 +71,44 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 def test_a_local_model_without_its_server_is_refused() -> None:
     with pytest.raises(UsageError, match="llama:smollm2-135m has no server on this node"):
         build_model("llama:smollm2-135m")
+
+
+@pytest.mark.parametrize(
+    ("uri", "engine", "complaint"),
+    [
+        (
+            "simulated:",
+            EngineSettings({"top_p": 1}),
+            "engine.options are for models that are asked",
+        ),
+        ("openai:m", EngineSettings({"model": "x"}), "engine.options.model is not for options"),
+        (
+            "openai:m",
+            EngineSettings(server_options={"n_ctx": 8192}),
+            "those of openai:m belong on its server's own command line (docs/engines.md)",
+        ),
+        (
+            "llama:m.gguf",
+            EngineSettings(predicted_outputs=True),
+            "engine.predicted_outputs is for openai: models, not for llama:m.gguf",
+        ),
+    ],
+)
+def test_what_a_kind_of_model_has_no_use_for_is_refused(
+    uri: str, engine: EngineSettings, complaint: str
+) -> None:
+    for use in (check_model, build_model):
+        with pytest.raises(UsageError) as refused:
+            use(uri, base_url="http://127.0.0.1:8000/v1", engine=engine)
+        assert complaint in str(refused.value)
+
+
+def test_an_option_that_the_local_server_does_not_have_is_named_before_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", sys)
+    gguf = tmp_path / "m.gguf"
+    gguf.write_bytes(b"GGUF")
+
+    with pytest.raises(UsageError, match=r"server_options\.n_ctxx is no option .* did you mean"):
+        check_model(f"llama:{gguf}", engine=EngineSettings(server_options={"n_ctxx": 1}))

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import EngineSettings
 from cluster.settings import load
+from cluster.settings.config_file import from_public_json
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,16 @@ from cluster.settings import load
             "[answer]\nmode = 1\nverify = true\n[parts]\nx = 1",
             "unknown keys answer.mode, parts.x; allowed in [answer]: support, verify, keep",
         ),
+        (
+            "[model.engine]\noption = {}",
+            "unknown key model.engine.option, did you mean options? allowed here: options, server_",
+        ),
+        (
+            '[models.a]\nuri = "openai:a"\nengine = { x = 1 }',
+            "unknown key models.a.engine.x; allowed here: options, server_options, predicted_",
+        ),
+        ('[models.engine]\nurl = "x"', "unknown key models.engine.url, did you mean uri?"),
+        ("[model.engine]\noptions = 3", "model.engine.options must be"),
         ("[model", "is not TOML"),
     ],
 )
@@ -92,3 +104,20 @@ def test_a_role_of_the_file_is_laid_over_the_default_one(tmp_path: Path) -> None
     coder = load(environment={}, folder=tmp_path).settings.agents["coder"]
 
     assert (coder.replicas, coder.class_path) == (3, "agents.coder:Coder")
+
+
+def test_what_is_passed_on_to_a_server_is_read_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        "[model.engine]\n"
+        "options = { top_p = 0.9, stop = ['x'], chat_template_kwargs = { thinking = false } }\n"
+        "server_options = { speculative.ngram_simple.size_n = 8 }\n",
+        encoding="utf-8",
+    )
+
+    settings = load(environment={}, folder=tmp_path).settings
+
+    assert settings.model.engine == EngineSettings(
+        {"top_p": 0.9, "stop": ["x"], "chat_template_kwargs": {"thinking": False}},
+        {"speculative": {"ngram_simple": {"size_n": 8}}},
+    )
+    assert from_public_json(settings.public_json()) == settings

@@ -43,3 +43,32 @@ def test_a_usage_that_counts_nothing_counts_as_none(odd: object) -> None:
     chunk = {"usage": {"prompt_tokens": odd, "completion_tokens": 5}}
 
     assert chat.usage(chunk) == (0, 5, 0)
+
+
+def test_what_an_answer_will_be_is_sent_where_the_endpoint_takes_it() -> None:
+    repair = Request((), prediction="print(1)")
+
+    sent = chat.parts(repair, frozenset(), with_prediction=True)
+
+    assert sent["prediction"] == {"type": "content", "content": "print(1)"}
+    assert "prediction" not in chat.parts(repair, frozenset())
+    assert "prediction" not in chat.parts(ASKED, frozenset(), with_prediction=True)
+    assert "prediction" not in chat.parts(repair, frozenset({"prediction"}), with_prediction=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        ("Unsupported parameter: 'prediction' is not supported with this model", "prediction"),
+        ("max_tokens is not supported, nor is response_format", "response_format"),
+        ("bad request", "prediction"),
+    ],
+)
+def test_the_part_that_a_complaint_names_is_refused_or_else_the_rarest(
+    said: str, part: str
+) -> None:
+    sent = chat.parts(
+        Request((), prediction="x", wants_json=True), frozenset(), with_prediction=True
+    )
+
+    assert chat.refused_part(said, sent) == part
