@@ -9,6 +9,7 @@ import json
 import os
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,14 @@ _CERTIFICATES = (
     "/etc/ssl/ca-bundle.pem",
 )
 """Where systems keep whom they trust; looked at where Python was built for another one."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """How a request was sent."""
+
+    is_kept: bool = False
+    """Over a connection that an earlier request had opened."""
 
 
 class HttpClient:
@@ -75,12 +84,24 @@ class HttpClient:
     ) -> aiohttp.ClientResponse:
         """Send JSON and return the response, which the caller closes.
 
+        Where a kept connection turns out to have been closed by the server, another one is taken
+        at once (RFC 9112, section 9.3.1): nobody has read the request.
+
         Raises: as `get`.
         """
         body = json.dumps(content).encode()  # escaped, so that half a surrogate pair can be sent
         sent = {**headers, "Accept": "text/event-stream", "Content-Type": "application/json"}
         session, url = self._opened(), self._url(path)
-        response = await session.post(url, data=body, headers=sent, proxy=self._proxy)
+        while True:
+            way = _Way()
+            try:
+                response = await session.post(
+                    url, data=body, headers=sent, proxy=self._proxy, trace_request_ctx=way
+                )
+                break
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not way.is_kept:
+                    raise
         try:
             await _check(response)
         except BaseException:
@@ -108,6 +129,7 @@ class HttpClient:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
                 headers=self._headers,
+                trace_configs=[_tracing()],
             )
         return self._session
 
@@ -132,6 +154,19 @@ def proxy_of(url: str) -> str | None:
             " can be used: name another one, or list the host in NO_PROXY"
         )
     return proxy
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Return what writes down which requests go over kept connections."""
+
+    async def reused(_session: object, context: object, _parameters: object) -> None:
+        way = getattr(context, "trace_request_ctx", None)
+        if isinstance(way, _Way):
+            way.is_kept = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(reused)
+    return tracing
 
 
 @cache

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from agents.models.endpoint.openai_compatible import OpenAIModel
-from agents.models.port import Asker, Finish, Message, Request
+from agents.models.port import Asker, AttemptTally, Finish, Message, Request
 from agents.models.simulated.script import Line
 from benchmarks.model_server import ModelServer, model_server
 
@@ -97,3 +101,40 @@ async def test_a_connection_that_is_idle_for_longer_than_is_said_is_closed(
         while server.connections():  # noqa: ASYNC110 - nothing would set an event
             await asyncio.sleep(0)
     await model.close()
+
+
+async def test_a_kept_connection_that_the_server_has_given_up_is_replaced_at_once() -> None:
+    async with asyncio.timeout(10), giving_up_after_one() as base_url:
+        model = OpenAIModel("simulated", base_url, sleep=never)
+        for _ in range(3):
+            request = replace(REQUEST, tally=AttemptTally())
+            items = [item async for item in model.stream(request)]
+
+            assert isinstance(items[-1], Finish)
+            assert request.tally.made == 1
+        await model.close()
+
+
+async def never(_: float) -> None:
+    raise AssertionError("it has waited")
+
+
+@asynccontextmanager
+async def giving_up_after_one() -> AsyncIterator[str]:
+    """Serve an endpoint that says a connection stays open, and reads one request on each."""
+    event = {"choices": [{"index": 0, "delta": {"content": "So."}, "finish_reason": "stop"}]}
+    body = f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        [length] = re.findall(rb"(?i)content-length: (\d+)", asked)
+        await reader.readexactly(int(length))
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
