@@ -60,7 +60,8 @@ class Opaque:
         return json.dumps(json_format.MessageToDict(struct), ensure_ascii=False, sort_keys=True)
 
 
-ToProto = Callable[[Any], Message]
+Fill = Callable[[Any, Any], None]
+"""Puts the fields of a value into a protobuf message that has none yet."""
 FromProto = Callable[[Any], Any]
 
 
@@ -125,37 +126,42 @@ class MessageCodec:
 
     def _register_kernel(self, cls: type) -> None:
         proto = getattr(agents_pb2, cls.__name__)
-        to_proto, from_proto = self._compiled(cls, proto)
+        fill, from_proto = self._compiled(cls)
         name = PACKAGE + cls.__name__
         # Looked up once: on a message, and on its class, that takes as long as setting a field.
         serialize, parse = proto.SerializeToString, proto.FromString
-        self._to[cls] = (name, lambda value: serialize(to_proto(value)))
+
+        def to_bytes(value: Any) -> bytes:
+            made = proto()
+            fill(made, value)
+            serialized: bytes = serialize(made)
+            return serialized
+
+        self._to[cls] = (name, to_bytes)
         self._from[name] = lambda body: from_proto(parse(body))
 
-    def _compiled(self, cls: type, proto: Any) -> tuple[ToProto, FromProto]:
+    def _compiled(self, cls: type) -> tuple[Fill, FromProto]:
         if cls is events.Event:
-            return self._event_converters(proto)
+            return self._event_converters()
         hints = typing.get_type_hints(cls)
         parts = [(f.name, *self._field(hints[f.name])) for f in fields(cls)]
         scalars = [name for name, put, _ in parts if put is setattr]
         others = [(name, put) for name, put, _ in parts if put is not setattr]
 
-        def to_proto(value: Any) -> Any:
-            made = proto()
+        def fill(made: Any, value: Any) -> None:
             for name in scalars:
                 field = getattr(value, name)
                 if field:  # setting one to its default takes as long as to anything else
                     setattr(made, name, field)
             for name, put in others:
                 put(made, name, getattr(value, name))
-            return made
 
         def from_proto(message: Any) -> Any:
             return cls(*[get(message, name) for name, _, get in parts])
 
         if len(scalars) > 1 and not others:
-            return to_proto, _from_scalars(cls, scalars)
-        return to_proto, from_proto
+            return fill, _from_scalars(cls, scalars)
+        return fill, from_proto
 
     def _field(self, hint: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
         """Return how to set and get one field of a protobuf message."""
@@ -176,10 +182,13 @@ class MessageCodec:
     def _repeated(self, item: Any) -> tuple[Callable[..., None], Callable[..., Any]]:
         if not hasattr(item, "__dataclass_fields__"):
             return _put_scalars, lambda message, name: tuple(getattr(message, name))
-        to_proto, from_proto = self._compiled(item, getattr(agents_pb2, item.__name__))
+        fill, from_proto = self._compiled(item)
 
         def put(message: Any, name: str, values: Any) -> None:
-            getattr(message, name).extend([to_proto(value) for value in values])
+            if values:
+                repeated = getattr(message, name)
+                for value in values:
+                    fill(repeated.add(), value)
 
         def get(message: Any, name: str) -> Any:
             return tuple([from_proto(value) for value in getattr(message, name)])
@@ -189,23 +198,19 @@ class MessageCodec:
     def _nested(
         self, cls: Any, *, is_optional: bool
     ) -> tuple[Callable[..., None], Callable[..., Any]]:
-        to_proto, from_proto = self._compiled(cls, getattr(agents_pb2, cls.__name__))
-
-        def put(message: Any, name: str, value: Any) -> None:
-            if value is not None:
-                getattr(message, name).CopyFrom(to_proto(value))
+        fill, from_proto = self._compiled(cls)
 
         def get(message: Any, name: str) -> Any:
             if is_optional and not message.HasField(name):
                 return None
             return from_proto(getattr(message, name))
 
-        return put, get
+        return _nesting(fill), get
 
     def _put_packed(self, message: Any, name: str, value: object) -> None:
         if value is not None:
-            type_name, body = self.encode(value)
-            getattr(message, name).CopyFrom(agents_pb2.Packed(type=type_name, body=body))
+            packed = getattr(message, name)
+            packed.type, packed.body = self.encode(value)
 
     def _get_packed(self, message: Any, name: str) -> object:
         if not message.HasField(name):
@@ -213,23 +218,21 @@ class MessageCodec:
         packed = getattr(message, name)
         return self.decode(packed.type, packed.body)
 
-    def _event_converters(self, proto: Any) -> tuple[ToProto, FromProto]:
-        by_class: dict[type, tuple[str, ToProto]] = {}
+    def _event_converters(self) -> tuple[Fill, FromProto]:
+        by_class: dict[type, tuple[str, Callable[..., None]]] = {}
         by_kind: dict[str, FromProto] = {}
         for cls in typing.get_args(events.KnownDetail):
-            to_detail, from_detail = self._compiled(cls, getattr(agents_pb2, cls.__name__))
-            by_class[cls] = (cls.kind, to_detail)
-            by_kind[cls.kind] = from_detail
+            fill_detail, by_kind[cls.kind] = self._compiled(cls)
+            by_class[cls] = (cls.kind, _nesting(fill_detail))
 
-        def to_proto(event: Any) -> Message:
-            made = proto(at_s=event.at_s, task=event.task, agent=event.agent, step=event.step)
-            made.index = event.index
+        def fill(made: Any, event: Any) -> None:
+            made.at_s, made.task, made.agent = event.at_s, event.task, event.agent
+            made.step, made.index = event.step, event.index
             if isinstance(event.detail, events.UnknownDetail):
                 made.MergeFromString(event.detail.fields)
             else:
-                kind, to_detail = by_class[type(event.detail)]
-                getattr(made, kind).CopyFrom(to_detail(event.detail))
-            return typing.cast("Message", made)
+                kind, put = by_class[type(event.detail)]
+                put(made, kind, event.detail)
 
         def from_proto(message: Any) -> Any:
             kind = message.WhichOneof("detail")
@@ -241,7 +244,7 @@ class MessageCodec:
                 message.at_s, message.task, message.agent, message.step, detail, message.index
             )
 
-        return to_proto, from_proto
+        return fill, from_proto
 
 
 def _unknown_detail(message: Any) -> events.UnknownDetail:
@@ -318,6 +321,18 @@ def _enumerated(cls: type[StrEnum]) -> tuple[Callable[..., None], Callable[..., 
         return by_number.get(getattr(message, name), not_known)
 
     return put, get
+
+
+def _nesting(fill: Fill) -> Callable[[Any, str, Any], None]:
+    """Return how to set a field that is a message of its own: made where it is to be."""
+
+    def put(message: Any, name: str, value: Any) -> None:
+        if value is not None:
+            nested = getattr(message, name)
+            nested.SetInParent()  # it is there, though all of its fields may have their defaults
+            fill(nested, value)
+
+    return put
 
 
 def _put_scalars(message: Any, name: str, values: Any) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 AT_ONCE = 16
 """So many go at once and not at the end of the pass: else a whole window of asks and answers would
 move to and fro, and either end would idle while the other one works on it."""
-DISPENSABLE_GAP_S = 0.001
-"""Between frames that are sent for dispensable progress alone, as a model's words are. A frame
-costs its sender and its recipient more than what is in it, and hardly a model writes so fast."""
+PROGRESS_GAP_S = 0.001
+"""Between frames that are sent for progress alone: the words of a model, the facts of a task. A
+frame costs its sender and its recipient more than what is in it, and nobody acts on progress."""
 
 
 class Pace:
@@ -55,6 +55,6 @@ class Pace:
         """Note that all there is is being sent."""
         self._woken = 0
 
-    def dispensable_wait_s(self, since_flush_s: float) -> float:
-        """Return how long what is dispensable waits for company; 0 where it is not to."""
-        return max(0.0, DISPENSABLE_GAP_S - since_flush_s) if self._is_coalescing else 0.0
+    def progress_wait_s(self, since_flush_s: float) -> float:
+        """Return how long progress waits for company; 0 where it is not to."""
+        return max(0.0, PROGRESS_GAP_S - since_flush_s) if self._is_coalescing else 0.0

@@ -5,6 +5,7 @@ For `cluster.memory.store.redis`, which asks when it connects.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -12,9 +13,19 @@ from urllib.parse import urlsplit
 
 from redis.asyncio import UnixDomainSocketConnection
 from redis.asyncio.connection import parse_url
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 
 from cluster.kernel.errors import UsageError
 
+_FULL = re.compile(r"(?:^|-)OOM ")
+"""The code of the error of a full server; in a script it stands within the script's own."""
 _KEEPS_ALL = "noeviction"
 _URL_OPTIONS = frozenset({"connection_class", "db", "host", "password", "path", "port", "username"})
 _TLS_OPTIONS = frozenset(
@@ -83,3 +94,27 @@ def warning_of(told: Mapping[str, object]) -> str:
         f"the store deletes what it likes when its memory is full (maxmemory-policy {policy}), "
         f"tasks and documents too: set it to {_KEEPS_ALL}"
     )
+
+
+def what_failed(error: Exception, words: str) -> str:
+    """Return what the server, or the way to it, is like, as the end of a sentence about it.
+
+    Args:
+        error: what the client raised.
+        words: what it says, for people.
+    """
+    if isinstance(error, OutOfMemoryError) or _FULL.search(words):
+        return "is full (its maxmemory is used up): give it more memory"
+    return f"{_reason(error)}: {words}"
+
+
+def _reason(error: Exception) -> str:
+    # On a unix socket, redis-py wraps what the handshake raised in an error of the connection.
+    reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
+    if isinstance(reason, (AuthenticationError, AuthorizationError)):
+        return "refused the user name or password in its URL"
+    if isinstance(reason, BusyLoadingError):
+        return "has just been started and reads its data"
+    if isinstance(reason, ResponseError):
+        return "refused a command"
+    return "can't be reached (is it running, and its URL right?)"

@@ -133,7 +133,7 @@ class Exchange:
                 self.statistics.refused[error.kind] += 1
             raise
         self.statistics.sent += 1
-        self._links.send(peer, is_dispensable=envelope.is_dispensable)
+        self._links.send(peer, is_progress=envelope.kind is Kind.PROGRESS)
         return peer
 
     def ask(

@@ -1,9 +1,9 @@
 """One link: a connection with the hellos of both ends, and what is sent over it.
 
 What is queued within one pass of the event loop goes as one frame at its end, or as a few where it
-is much; nothing waits for a frame to fill, and the link waits for nothing. Only dispensable
-progress that comes right after a frame waits for a moment, unless something else goes. It has no
-tasks: the connection calls it, and it calls its keeper.
+is much; nothing waits for a frame to fill, and the link waits for nothing. Only progress that comes
+right after a frame waits for a moment, unless something else goes. It has no tasks: the connection
+calls it, and it calls its keeper.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class _Timers:
 
     hello: asyncio.TimerHandle | None = None
     ack: asyncio.TimerHandle | None = None
-    dispensable: asyncio.TimerHandle | None = None
+    progress: asyncio.TimerHandle | None = None
 
 
 class Link:
@@ -139,19 +139,19 @@ class Link:
         if is_due:
             self._flush()
 
-    def wake_for_dispensable(self) -> None:
-        """There is something dispensable to send: now, or a moment after the frame before."""
-        if self._timers.dispensable is not None:
+    def wake_for_progress(self) -> None:
+        """There is progress to send: now, or a moment after the frame before."""
+        if self._timers.progress is not None:
             return
-        wait_s = self._pace.dispensable_wait_s(self._clock.now() - self._flushed_at)
+        wait_s = self._pace.progress_wait_s(self._clock.now() - self._flushed_at)
         if not wait_s:
             self.wake()
         elif self._stage is not _OVER:
             loop = asyncio.get_running_loop()
-            self._timers.dispensable = loop.call_later(wait_s, self._dispensable_due)
+            self._timers.progress = loop.call_later(wait_s, self._progress_due)
 
-    def _dispensable_due(self) -> None:
-        self._timers.dispensable = None
+    def _progress_due(self) -> None:
+        self._timers.progress = None
         self._flush()
 
     def wake_soon(self) -> None:
@@ -173,9 +173,9 @@ class Link:
         self._pace.flush()
         self._flushed_at = self._clock.now()
         self._is_blocked = False
-        if self._timers.dispensable is not None:
-            self._timers.dispensable.cancel()
-            self._timers.dispensable = None
+        if self._timers.progress is not None:
+            self._timers.progress.cancel()
+            self._timers.progress = None
         try:
             outgoing = self.outgoing
             while _OPEN <= self._stage < _OVER:
@@ -282,7 +282,7 @@ class Link:
     def _end(self, end: LinkEnd) -> None:
         self.end = end
         self._stage = _OVER
-        for timer in (self._timers.hello, self._timers.ack, self._timers.dispensable):
+        for timer in (self._timers.hello, self._timers.ack, self._timers.progress):
             if timer is not None:
                 timer.cancel()
         self._keeper.on_link_end(self)

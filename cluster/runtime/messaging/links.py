@@ -141,13 +141,13 @@ class Links:
     def _is_used(self, agent: AgentId) -> bool:
         return agent in self._sending or self._dialler.is_looking_for(agent)
 
-    def send(self, peer: Peer, *, is_dispensable: bool = False) -> None:
+    def send(self, peer: Peer, *, is_progress: bool = False) -> None:
         """Something was queued for a peer: send it, or find the peer first."""
         link = self._sending.get(peer.agent)
         if link is None:
             self._dialler.look_for(peer)
-        elif is_dispensable:
-            link.wake_for_dispensable()
+        elif is_progress:
+            link.wake_for_progress()
         else:
             link.wake()
 

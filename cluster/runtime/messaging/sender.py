@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.delivery.peer import Peer
@@ -146,6 +146,8 @@ class _Replaceable(Unobserved):
     def __init__(self, observer: AskObserver) -> None:
         self._observer = observer
         self.link_lost = asyncio.Event()
+        self.lost_once: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the link was lost for the first time."""
         self.has_left = False
         """The recipient was given up for another one, and is not to be told."""
 
@@ -157,6 +159,8 @@ class _Replaceable(Unobserved):
 
     def on_link_lost(self) -> None:
         self.link_lost.set()
+        if not self.lost_once.done():
+            self.lost_once.set_result(None)
         self._observer.on_link_lost()
 
     def on_saw(self, saw: Saw, /) -> None:
@@ -252,24 +256,36 @@ class Sender:
         """
         watched = _Replaceable(observer)
         asking = asyncio.ensure_future(self.ask(envelope, watched, grace_s=grace_s))
-        losing = asyncio.ensure_future(self._replaced(envelope.recipient, watched.link_lost))
+        try:
+            doubts = (asking, watched.lost_once)
+            await asyncio.wait(doubts, timeout=WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():  # most are answered by now, and nobody need look out for others
+                await self._while_best(asking, envelope.recipient, watched, is_left=is_left)
+            return asking.result()
+        finally:
+            await _over(asking)
+
+    async def _while_best(
+        self,
+        asking: asyncio.Task[object],
+        agent: AgentId,
+        watched: _Replaceable,
+        *,
+        is_left: bool,
+    ) -> None:
+        """Wait for an answer, as long as there is nobody better to ask."""
+        losing = asyncio.ensure_future(self._replaced(agent, watched.link_lost))
         try:
             await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-            watched.has_left = is_left
-            raise PeerUnavailable(losing.result())
+            if not asking.done():
+                watched.has_left = is_left
+                raise PeerUnavailable(losing.result())
         finally:
-            for task in (asking, losing):
-                task.cancel()
-            await asyncio.gather(asking, losing, return_exceptions=True)
+            await _over(losing)
 
     async def _replaced(self, agent: AgentId, link_lost: asyncio.Event) -> str:
         """Return why an agent is no longer the one to ask, once that is so and another one is."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_S):
-                    await link_lost.wait()
             is_lost = link_lost.is_set() and not self.exchange.is_linked(agent)
             if not is_lost:
                 link_lost.clear()
@@ -285,6 +301,9 @@ class Sender:
                 return f"{agent} {why.value}"
             if is_lost:
                 await asyncio.sleep(LOST_POLL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_S):
+                    await link_lost.wait()
 
     def envelope(
         self,
@@ -338,3 +357,12 @@ class Sender:
             deadline_at=deadline_at,
             is_dispensable=is_dispensable,
         )
+
+
+async def _over(work: asyncio.Task[Any]) -> None:
+    """Return when something has ended, in whatever way; what has not is cancelled."""
+    if not work.done():
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    elif not work.cancelled():
+        work.exception()  # or asyncio says that nobody has looked at it

@@ -136,7 +136,7 @@ class TaskJournal:
                 owner may have claimed it: what is not recorded must not be done.
             WireError: it can't follow what went before.
         """
-        return await asyncio.shield(self.begin(event))
+        return await self.begin(event)
 
     def begin(self, event: Event) -> asyncio.Future[Event]:
         """Begin to append an event; what is recorded later is numbered after it.

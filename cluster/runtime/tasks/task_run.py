@@ -144,7 +144,7 @@ class TaskRun:
         """Journal the submission; a declared plan and its first steps come by the same append."""
         written = self.story.begin(submitted)
         if submitted.workflow is None:
-            await asyncio.shield(written)
+            await written
 
     async def _outcome(self) -> Detail:
         """Return what the terminal event is to say, when all that ran for it has ended."""

@@ -127,7 +127,7 @@ class TaskStory:
         written = self.begin(detail, step, agent)
         if then is not None and not written.done():
             then()
-        return await asyncio.shield(written)
+        return await written
 
     def begin(
         self, detail: Detail, step: StepId = NO_STEP, agent: AgentId | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from cluster.kernel.delivery import pace
 from cluster.kernel.delivery.peer import DISPENSABLE_MAX
 from cluster.kernel.envelope import Batch, Envelope, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
@@ -200,3 +201,29 @@ async def test_whoever_looks_on_is_told_what_is_met_and_what_has_an_effect() -> 
 
     assert onlooker.met == [("puppet-0", 1, 0), ("puppet-0", 2, 1)]
     assert onlooker.applied == [(Kind.TELL, True), (Kind.REPLY, False)]
+
+
+async def test_progress_right_after_a_frame_waits_for_company_whatever_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "PROGRESS_GAP_S", 60.0)
+    seen: list[object] = []
+    may_answer = asyncio.Event()
+    said = FellBack("research", "no time")
+
+    async def talk(message: object, turn: Turn) -> object:
+        turn.emit(said)
+        await may_answer.wait()
+        return message
+
+    async with MemoryCluster() as cluster:
+        await cluster.add("asker-0", echo)
+        await cluster.add("talker-0", talk)
+        asking = cluster.senders["asker-0"].ask(make_ask(cluster, "talker-0"), Collected(seen))
+        answer = asyncio.ensure_future(asking)
+        await settle()
+        assert seen == []
+        may_answer.set()
+        await answer
+
+    assert seen == [said]

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.delivery import pace as pace_module
-from cluster.kernel.delivery.pace import AT_ONCE, DISPENSABLE_GAP_S
+from cluster.kernel.delivery.pace import AT_ONCE, PROGRESS_GAP_S
 from cluster.kernel.delivery.peer import Peer
 from cluster.kernel.envelope import (
     PROTOCOL_VERSION,
@@ -167,13 +167,13 @@ async def test_silence_is_measured_on_the_clock_that_was_passed() -> None:
 def tell_thought(link: Link, peer: Peer, number: int) -> None:
     envelope_id = EnvelopeId(number.to_bytes(16))
     peer.offer(Envelope(envelope_id, US, THEM, Kind.PROGRESS, "example", b"", lane=Lane.REPLY))
-    link.wake_for_dispensable()
+    link.wake_for_progress()
 
 
 async def test_a_thought_right_after_a_frame_waits_and_goes_with_the_next_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace_module, "DISPENSABLE_GAP_S", 60.0)
+    monkeypatch.setattr(pace_module, "PROGRESS_GAP_S", 60.0)
     clock = ManualClock()
     link, wire, peer = await linked(clock)
     clock.advance(60.0)
@@ -201,7 +201,7 @@ async def test_a_thought_after_a_quiet_moment_goes_at_once() -> None:
     clock = ManualClock()
     link, wire, peer = await linked(clock)
     for number in range(1, 4):
-        clock.advance(2 * DISPENSABLE_GAP_S)
+        clock.advance(2 * PROGRESS_GAP_S)
         tell_thought(link, peer, number)
         assert wire.sizes == [1] * number
         await asyncio.sleep(0)

@@ -194,6 +194,18 @@ async def test_who_waits_for_a_fact_when_the_journal_is_left_is_told() -> None:
     assert [type(each) for each in results] == [asyncio.CancelledError] * 2
 
 
+async def test_a_fact_that_nobody_waits_for_any_longer_is_written_all_the_same() -> None:
+    store, journal = await owned(ManualClock())
+    waiting = asyncio.ensure_future(journal.record(event(StepPlanned(A), "a")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await journal.record(event(StepPlanned(B), "b"))
+
+    assert waiting.cancelled()
+    assert [each.step for each in journal.events] == ["", "a", "b"]
+    assert len(await store.read(TASK)) == 3
+
+
 def new(clock: ManualClock) -> tuple[WatchedJournal, TaskJournal]:
     """Return the journal of a task that is claimed by its first append."""
     store = WatchedJournal(clock)
