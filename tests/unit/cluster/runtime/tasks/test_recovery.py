@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -229,17 +230,24 @@ async def test_the_time_that_was_lost_with_a_manager_counts() -> None:
     async with MemoryCluster() as cluster:
         first = await cluster.add_manager(manager, "manager-0")
         await cluster.add("researcher-0", research)
-        task = await cluster.submit("why?", 20.0)
+        events = aiter(await cluster.submit("why?", 20.0))
+        before = await start_of("b", events)
         await until(lambda: research.begun["b"] == 1)
         await first.abort()
         gone_at = cluster.clock.now()
         await until(lambda: cluster.clock.now() - gone_at > 0.3)
         await cluster.add_manager(manager, "manager-1")
         research.go_on.set()
-        events = await events_until_end(task)
 
-        [before, after] = [e.at_s for e in events if e.step == "b" and e.kind == "step_started"]
-        assert after - before > 0.3
+        assert await start_of("b", events) - before > 0.3
+
+
+async def start_of(step: str, events: AsyncIterator[Event]) -> float:
+    """Return when the driver is told next that a step has begun."""
+    async for event in events:
+        if event.step == step and event.kind == "step_started":
+            return event.at_s
+    raise AssertionError(f"step {step} was not begun")
 
 
 class Watchful:
