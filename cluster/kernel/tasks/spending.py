@@ -1,13 +1,17 @@
-"""What the calls of a step add up to. Pure."""
+"""What the calls of a step add up to, and what was asked for twice. Pure."""
 
 from __future__ import annotations
 
-from cluster.kernel.events import Spent
+from dataclasses import replace
+
+from cluster.kernel.events import MODEL, Hedged, Spent
 from cluster.kernel.usage import Usage
 
 
-def spent_too(usage: Usage, spent: Spent) -> Usage:
-    """Return the sum of what was used before and another call."""
+def spent_too(usage: Usage, spent: Spent | Hedged) -> Usage:
+    """Return the sum of what was used before and another call, or a step that is done twice."""
+    if isinstance(spent, Hedged):  # that of a call is among what the call has used
+        return replace(usage, hedges=usage.hedges + (spent.what != MODEL))
     is_model = spent.on == "model"
     return Usage(
         model_calls=usage.model_calls + is_model,

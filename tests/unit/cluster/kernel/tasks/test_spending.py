@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.kernel.events import Spent
+from cluster.kernel.events import Hedged, Spent
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.usage import Usage
 
@@ -20,3 +20,10 @@ def test_calls_of_models_and_tools_are_added_up_apart() -> None:
     assert usage == Usage(
         2, 11, 22, 3, 4, seconds=3.5, tool_s=0.25, saved_s=0.5, cost=0.25, hedges=1
     )
+
+
+def test_a_step_that_is_done_twice_counts_and_a_call_is_among_what_it_has_used() -> None:
+    usage = spent_too(Usage(hedges=1), Hedged("researcher", 1.5))
+
+    assert usage == Usage(hedges=2)
+    assert spent_too(usage, Hedged("model", 1.5)) == usage
