@@ -46,6 +46,7 @@ MessageT = TypeVar("MessageT")
 ReplyT = TypeVar("ReplyT")
 _MARK = "__fleetmind_handles__"
 _READS = "__fleetmind_reads__"
+_PURE = "__fleetmind_pure__"
 # A handler may think in tasks of its own: they inherit it, and turns run in tasks of their own.
 _PRIORITY: ContextVar[float] = ContextVar("fleetmind_priority", default=0.0)
 """Of the model calls of the turn that runs."""
@@ -99,7 +100,7 @@ class Parts:
 
 
 def handles(
-    message_type: type[MessageT], *, reads: Iterable[object] | None = None
+    message_type: type[MessageT], *, reads: Iterable[object] | None = None, pure: bool = False
 ) -> Callable[
     [Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]]],
     Callable[[AgentT, MessageT, Turn], Coroutine[Any, Any, ReplyT]],
@@ -111,6 +112,8 @@ def handles(
         reads: fields of shared state (``Board.facts``), ``knowledge`` and ``results``: a step is
             done again where one of these has changed before its result has arrived, and nothing
             else that it has read. Without it all counts that it has read and not written itself.
+        pure: it changes nothing elsewhere, and to edit or publish is an error in it: a step that
+            takes long may be given to a second replica too, and the first result counts.
 
     Raises:
         UsageError: it is no such type, the method has another form, or it can't read such a thing.
@@ -129,6 +132,7 @@ def handles(
         _check_method(message_type, method)
         setattr(method, _MARK, message_type)
         setattr(method, _READS, declared)
+        setattr(method, _PURE, pure)
         return method
 
     return mark
@@ -202,6 +206,12 @@ class Agent:
         return cls._methods
 
     @classmethod
+    def pure(cls) -> tuple[str, ...]:
+        """Return the names of the handled types whose methods change nothing elsewhere."""
+        methods = ((each.__name__, getattr(cls, name)) for each, name in cls._methods.items())
+        return tuple(name for name, method in methods if getattr(method, _PURE, False))
+
+    @classmethod
     def decides(cls) -> tuple[str, ...]:
         """Return the fields of shared state whose conflicts it decides, as ``Board.verdict``."""
         return tuple(cls._deciding)
@@ -253,6 +263,8 @@ class Agent:
         declared: DeclaredReads | None = getattr(method, _READS, None)
         if declared is not None:
             declared.narrow(turn.reads)
+        if getattr(method, _PURE, False) or (isinstance(message, Assignment) and message.is_pure):
+            turn.only_reads(f"{type(self).__name__}.{name}")
         return await method(chosen, turn)
 
     def _chosen(self, message: object) -> object:

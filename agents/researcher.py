@@ -82,7 +82,7 @@ class Researcher(Agent):
 
     purpose = "Answers a question from the documents of the task, with citations."
 
-    @handles(Assignment)
+    @handles(Assignment, pure=True)
     async def research(self, assignment: Assignment, turn: Turn) -> Finding:
         """Return a finding; each sentence of it says what backs it.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from benchmarks.harness import Figure, Goal, judged, percentile
 from benchmarks.hedging_clock import UNHEDGED, Endpoint, Played, Slowdown
 from cluster.kernel.tail.hedger import HedgeRules
+from cluster.kernel.tasks.step_hedging import STEP_RULES
 
 CALLS = 100_000
 OUTAGE = Slowdown(begins_at=30.0, ends_at=60.0)
@@ -46,6 +47,24 @@ def _tail(plain: Played, hedged: Played) -> list[Figure]:
     ]
 
 
+def _steps(plain: Played, hedged: Played) -> list[Figure]:
+    """Return what a second attempt and no third gains, as steps have it."""
+    note = f"at most two attempts, as for steps; {_NOTE}"
+    figures = []
+    for name, share in (("p99", 0.99), ("p999", 0.999)):
+        ours, theirs = (1000 * percentile(run.seconds, share) for run in (hedged, plain))
+        parts = {"hedged_ms": [ours], "unhedged_ms": [theirs]}
+        count = len(hedged.seconds)
+        figures.append(
+            Figure(
+                f"hedge.steps_{name}_ratio", ours / theirs, "ratio", n=count, parts=parts, note=note
+            )
+        )
+    extra = hedged.extra / hedged.calls
+    figure = Figure("hedge.steps_extra_share", extra, "share", n=hedged.calls, note=note)
+    return [*figures, judged(figure, Goal("<=", 0.08))]
+
+
 def _outage(played: Played) -> list[Figure]:
     share = played.extra_in_slowdown / played.calls_in_slowdown
     note = "everything takes ten times as long for 30 s"
@@ -68,7 +87,8 @@ def _outage(played: Played) -> list[Figure]:
 def run(*, is_quick: bool) -> list[Figure]:
     """Measure the group `hedging`."""
     count = CALLS // 5 if is_quick else CALLS
-    plain, hedged = (
-        Endpoint(1, rules, Slowdown()).play(count) for rules in (UNHEDGED, HedgeRules())
+    plain, hedged, steps = (
+        Endpoint(1, rules, Slowdown()).play(count) for rules in (UNHEDGED, HedgeRules(), STEP_RULES)
     )
-    return [*_tail(plain, hedged), *_outage(Endpoint(1, HedgeRules(), OUTAGE).play(OUTAGE_CALLS))]
+    outage = Endpoint(1, HedgeRules(), OUTAGE).play(OUTAGE_CALLS)
+    return [*_tail(plain, hedged), *_steps(plain, steps), *_outage(outage)]

@@ -53,6 +53,7 @@ SWITCHED_TOGETHER = (
     (
         Switch("router", "router", "enabled"),
         Switch("kept_answers", "answer", "keep"),
+        Switch("hedge_steps", "task", "hedge_steps"),
     ),
 )
 """Those whose clusters run beside each other: two cores don't carry all of them."""

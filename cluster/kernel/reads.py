@@ -68,6 +68,8 @@ class Saw:
     """The handler says itself what counts: a change of it counts even where the step wrote it."""
     missing: tuple[StepId, ...] = ()
     """Steps that it needs and whose results it did not have, where these count."""
+    made_by: str = ""
+    """The agent that has made the result: who passes it on may have found it in the store."""
 
     @property
     def is_empty(self) -> bool:

@@ -31,6 +31,8 @@ class Registration:
     """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
     subscribes: tuple[str, ...] = ()
     """Topics that wake it."""
+    pure: tuple[str, ...] = ()
+    """Of the types that it handles, those that it does so without changing anything elsewhere."""
 
     @property
     def role(self) -> str:

@@ -87,7 +87,8 @@ class Turn(Protocol):
             StateDeleted: it has been deleted.
             StateInvalid: on leaving, a field holds what its type doesn't allow.
             Overloaded: on leaving, the store has not taken a thousand edits yet.
-            UsageError: there is no such document, or a field was changed as it can't be merged.
+            UsageError: there is no such document, a field was changed as it can't be merged, or the
+                step is pure.
         """
         ...
 
@@ -132,10 +133,15 @@ class Turn(Protocol):
             value: a plain value, or a pydantic model, which is published as one.
 
         Raises:
-            UsageError: the topic can't be called that, or the value is none or too large.
+            UsageError: the topic can't be called that, the value is none or too large, or the step
+                is pure.
             Overloaded: too much waits for the store.
             ClusterError: why an earlier value could not be written.
         """
+        ...
+
+    def only_reads(self, method: str) -> None:
+        """Let `state` and `publish` raise a UsageError from now on, which names a pure method."""
         ...
 
     def emit(self, detail: AgentDetail | StepPlanned | Routed) -> None:

@@ -26,4 +26,5 @@ class Usage:
     cost: float = 0.0
     """In the currency of the models' prices; 0 where they have none."""
     hedges: int = 0
-    """Requests that were sent beside one that was slow."""
+    """Requests that were sent beside one that was slow, and steps that were given to a second
+    replica."""

@@ -221,6 +221,8 @@ class Assignment:
     """Seconds of work that hang on it, its own included: of what waits, the most comes first."""
     effort: str = ""
     """How deep the goal is worked on, an `Effort` of `kernel.routing`; empty where nobody said."""
+    is_pure: bool = False
+    """As `Step.is_pure`: whoever does it may edit and publish nothing."""
 
     @property
     def turn_step(self) -> StepId:

@@ -67,6 +67,10 @@ class Directory:
         """Return the registered replicas of a role, at most `CACHE_S` old."""
         return [r for r in await self.all(is_fresh=is_fresh) if r.role == role]
 
+    def known(self, role: str) -> list[Registration]:
+        """Return the replicas of a role as they were read last, without asking the store."""
+        return [r for r in self._cached.values() if r.role == role]
+
     async def all(self, *, is_fresh: bool = False) -> list[Registration]:
         """Return all registrations, at most `CACHE_S` old, ordered by agent.
 

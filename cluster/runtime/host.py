@@ -46,6 +46,8 @@ class AgentProfile:
     """Fields of shared state whose conflicts it decides, as ``Board.verdict``."""
     subscribes: tuple[str, ...] = ()
     """Topics that wake it."""
+    pure: tuple[str, ...] = ()
+    """Of the types that it handles, those that it does so without changing anything elsewhere."""
 
 
 class Host:
@@ -135,6 +137,7 @@ class Host:
             None if self._knowledge is None else self._knowledge(),
             self.profile.decides,
             subscribes=self.profile.subscribes,
+            pure=self.profile.pure,
         )
 
     def is_leased(self) -> bool:

@@ -86,6 +86,8 @@ class TaskSettings(Section):
     """Whether a step begins while the plan is still being written."""
     prepare: bool = True
     """Whether who will get a step gets ready for it while what it needs is still being done."""
+    hedge_steps: bool = True
+    """Whether a pure step that takes much longer than usual is given to a second replica too."""
 
 
 @dataclass(frozen=True, slots=True)

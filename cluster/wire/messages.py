@@ -52,6 +52,11 @@ class Opaque:
         """Say whether it is one of the project's own, of a newer version than this host's."""
         return self.type.startswith(PACKAGE)
 
+    @property
+    def class_name(self) -> str:
+        """The name that its class has where it is known."""
+        return self.type.removeprefix(STRUCT_PREFIX).rpartition(".")[2]
+
     def text(self) -> str:
         """Return a readable form of its fields, for prompts and answers."""
         if not self.type.startswith(STRUCT_PREFIX):

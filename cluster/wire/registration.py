@@ -27,6 +27,7 @@ def registration_to_bytes(registration: Registration) -> bytes:
         knowledge=None if registration.knowledge is None else _held(registration.knowledge),
         decides=registration.decides,
         subscribes=registration.subscribes,
+        pure=registration.pure,
     ).SerializeToString()
 
 
@@ -51,6 +52,7 @@ def registration_from_bytes(data: bytes) -> Registration:
         _statistics(message.knowledge) if message.HasField("knowledge") else None,
         tuple(message.decides),
         subscribes=tuple(message.subscribes),
+        pure=tuple(message.pure),
     )
 
 

@@ -210,7 +210,7 @@ class StepResult(_message.Message):
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority", "effort")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority", "effort", "is_pure")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +220,7 @@ class Assignment(_message.Message):
     MISSING_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     EFFORT_FIELD_NUMBER: _ClassVar[int]
+    IS_PURE_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
@@ -229,7 +230,8 @@ class Assignment(_message.Message):
     missing: _containers.RepeatedScalarFieldContainer[str]
     priority: float
     effort: str
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ..., effort: _Optional[str] = ...) -> None: ...
+    is_pure: bool
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ..., effort: _Optional[str] = ..., is_pure: _Optional[bool] = ...) -> None: ...
 
 class Prepare(_message.Message):
     __slots__ = ("step", "instruction", "goal", "collection", "needs")
@@ -306,18 +308,20 @@ class SeenNamespace(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., version: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[SeenSource, _Mapping]]] = ...) -> None: ...
 
 class Saw(_message.Message):
-    __slots__ = ("states", "namespaces", "is_whole", "is_declared", "missing")
+    __slots__ = ("states", "namespaces", "is_whole", "is_declared", "missing", "made_by")
     STATES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
     IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedCompositeFieldContainer[SeenState]
     namespaces: _containers.RepeatedCompositeFieldContainer[SeenNamespace]
     is_whole: bool
     is_declared: bool
     missing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+    made_by: str
+    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., made_by: _Optional[str] = ...) -> None: ...
 
 class TopicNews(_message.Message):
     __slots__ = ("step", "topic", "version", "known", "new")

@@ -88,7 +88,7 @@ class Goodbye(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Registration(_message.Message):
-    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid", "knowledge", "decides", "subscribes")
+    __slots__ = ("agent", "address", "epoch", "load", "purpose", "handles", "pid", "knowledge", "decides", "subscribes", "pure")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class Registration(_message.Message):
     KNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     DECIDES_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBES_FIELD_NUMBER: _ClassVar[int]
+    PURE_FIELD_NUMBER: _ClassVar[int]
     agent: str
     address: str
     epoch: int
@@ -109,7 +110,8 @@ class Registration(_message.Message):
     knowledge: HeldKnowledge
     decides: _containers.RepeatedScalarFieldContainer[str]
     subscribes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ..., knowledge: _Optional[_Union[HeldKnowledge, _Mapping]] = ..., decides: _Optional[_Iterable[str]] = ..., subscribes: _Optional[_Iterable[str]] = ...) -> None: ...
+    pure: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent: _Optional[str] = ..., address: _Optional[str] = ..., epoch: _Optional[int] = ..., load: _Optional[int] = ..., purpose: _Optional[str] = ..., handles: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ..., knowledge: _Optional[_Union[HeldKnowledge, _Mapping]] = ..., decides: _Optional[_Iterable[str]] = ..., subscribes: _Optional[_Iterable[str]] = ..., pure: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeldKnowledge(_message.Message):
     __slots__ = ("namespaces", "memo_lookups", "local_lookups", "central_lookups", "evicted", "stale_s")

@@ -90,10 +90,17 @@ class Ledger:
         self.duplicates = 0
         self.coverage: Counter[str] = Counter()
         """How often each fault came in each state of a plan."""
+        self.hedging: Counter[str] = Counter()
+        """What became of steps that two replicas did."""
         self.preparing: Counter[str] = Counter()
         """What became of getting ready for steps."""
         self.getting_ready: Counter[tuple[Process, TaskId]] = Counter()
         """How much is being prepared for a task, by each process that lives."""
+        self._made: defaultdict[tuple[TaskId, StepId], list[tuple[object, str]]] = defaultdict(list)
+        """What each step came to, and with whom: there may have been several attempts."""
+        self._answered: set[tuple[TaskId, StepId, str]] = set()
+        """Of which agents the owner of a task has an answer to a step, redos apart."""
+        self._step_ended_at: dict[tuple[TaskId, StepId], float] = {}
         self._terms: dict[TaskId, int] = {}
         self._records: dict[str, float] = {}
         """When the record of each step was written, by `task/step`."""
@@ -120,6 +127,10 @@ class Ledger:
     def is_adopted(self, task: TaskId) -> bool:
         """Say whether somebody else owned a task before."""
         return self._terms.get(task, 1) > 1
+
+    def has_answer_of(self, agent: str, task: TaskId, step: StepId) -> bool:
+        """Say whether an agent's own answer to a step has come, with all that it has said."""
+        return any((task, each, agent) in self._answered for each in (step, StepId(f"{step}#1")))
 
     def term_of(self, task: TaskId) -> int:
         """Return in which term of ownership a task is."""
@@ -202,7 +213,9 @@ class Ledger:
                 self._planned_at[task] = now
                 self._planned_once(task, event.detail)
             if isinstance(event.detail, StepFinished):
+                self._step_ended_at[task, event.step] = now
                 self._reconciled(task, event.step, event.detail)
+                self._one_attempts(event, event.detail)
             try:
                 self.histories.setdefault(task, TaskHistory()).apply(event)
             except WireError as error:
@@ -219,6 +232,16 @@ class Ledger:
             self.violate("O2", f"step {step} of {task} was ended, and its task was not")
         if saw is not None and saw.missing and not finished.degraded:
             self.violate("O2", f"step {step} of {task} stands without {', '.join(saw.missing)}")
+
+    def _one_attempts(self, event: Event, finished: StepFinished) -> None:
+        """O2: a step's result is what one attempt has made of it, and names who that was."""
+        if finished.failure is not None:
+            return
+        made = self._made[event.task, event.step]
+        makers = [agent for value, agent in made if value == finished.value]
+        if event.agent not in makers:
+            what = f"what {event.agent} made of step {event.step} of {event.task}"
+            self.violate("O2", f"{what} is by {' or '.join(makers) or 'nobody'}")
 
     def _planned_once(self, task: TaskId, ready: PlanReady) -> None:
         """O2: what is asked of an agent is one step, however often its model was asked."""
@@ -239,6 +262,10 @@ class Ledger:
         if self.is_gentle and now > ended_at + CANCEL_S:
             late_s = now - ended_at
             self.violate("O6", f"{process} worked on {step} {late_s:.2f} s after the end of {task}")
+        step_ended_at = self._step_ended_at.get((task, step), now)
+        if self.is_gentle and now > step_ended_at + CANCEL_S:
+            late_s = now - step_ended_at
+            self.violate("O6", f"{process} worked on {step} of {task} {late_s:.2f} s after its end")
 
     def on_start(self, process: Process, assignment: Assignment, task: TaskId, now: float) -> None:
         """An agent begins to work on a step."""
@@ -259,9 +286,12 @@ class Ledger:
         if is_known and not is_excused:
             self.violate("O2", f"step {name} began at {process} after it was recorded")
 
-    def on_done(self, process: Process, task: TaskId, step: StepId, now: float) -> None:
+    def on_done(
+        self, process: Process, task: TaskId, step: StepId, made: object, now: float
+    ) -> None:
         """An agent has worked on a step to its end."""
         self._check_end(process, task, step, now)
+        self._made[task, step].append((made, process.name))
         self.executions[task, step] += 1
 
     def on_plan(self, process: Process, task: TaskId, sealed: Sequence[Step], now: float) -> None:
@@ -315,6 +345,8 @@ class Ledger:
         self._epochs[known] = newest = max(self._epochs.get(known, 0), newest_epoch)
         if envelope.sender_epoch < newest:
             self.violate("O3", f"{process} applied what a fenced {envelope.sender} sent")
+        if envelope.kind is Kind.REPLY:
+            self._answered.add((envelope.task, envelope.step, envelope.sender))
         if envelope.kind is Kind.REPLY and envelope.body_type in RESULTS:
             trouble_at = self._trouble_at.get(envelope.sender, -STORE_TROUBLE_S)
             name = f"{envelope.task}/{envelope.step}"

@@ -128,7 +128,8 @@ class MeansBooks:
             case StepFinished(failure=None) as finished:
                 self._check_taken_back(task, repr(finished.value))
                 # What one agent says to one owner gets there; else it may be lost with either.
-                if self._begun[task, event.step] == [term]:
+                has_said = self._ledger.has_answer_of(event.agent, task, event.step)
+                if self._begun[task, event.step] == [term] and has_said:
                     self._on_finished(task, event.step, finished)
 
     def _check_taken_back(self, task: TaskId, text: str) -> None:

@@ -85,6 +85,8 @@ class SimModel:
         self._faults = faults
         self._random = rng
         self._calls = calls
+        self.pace = 1.0
+        """How many times as long as usual everything takes, until all faults end."""
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Note | Finish, None]:
         """Yield what the asker's step needs, or something worse."""
@@ -93,7 +95,7 @@ class SimModel:
         text = self._text(request, self._calls.made)
         for note in self._notes(request, self._calls.made):
             yield note
-        await asyncio.sleep(rng.uniform(*TTFT_S))
+        await asyncio.sleep(rng.uniform(*TTFT_S) * self._pace_now)
         if happens("model error"):
             raise ModelError("the model endpoint answered 500")
         if happens("model garbage"):
@@ -106,8 +108,12 @@ class SimModel:
             if number and happens("model stream cut"):
                 raise ModelError("the model's stream broke")
             yield Delta(text[number * size : (number + 1) * size])
-            await asyncio.sleep(rng.uniform(*piece_s))
+            await asyncio.sleep(rng.uniform(*piece_s) * self._pace_now)
         yield self._finish(pieces)
+
+    @property
+    def _pace_now(self) -> float:
+        return self.pace if self._faults.are_on else 1.0
 
     async def _stall(self) -> None:
         """Say nothing for long, or until all faults end."""

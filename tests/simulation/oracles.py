@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.kernel.events import Answered, Event, shown
 from cluster.kernel.tasks.history import TaskHistory
 from cluster.runtime.tasks.task_journal import events_of
+from tests.simulation.hedging import HedgedSteps
 from tests.simulation.ledger import CANCEL_S, CODEC, View
 from tests.simulation.world import World
 
@@ -16,6 +17,7 @@ def judge(world: World, *, has_calmed: bool) -> None:
         _one_end(world, view)
         _same_story(world, view)
         _prompt_cancel(world, view)
+        HedgedSteps(view, ledger).judge()
     for task, events in ledger.journals.items():
         _read_back(world, task, events)
     if world.means.is_on:

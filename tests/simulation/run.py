@@ -196,6 +196,7 @@ def judged(world: World, seed: int, mode: str) -> Outcome:
             repeated=ledger.repeated,
             **world.means.books.tallies,
             **{f"prepare: {what}": number for what, number in ledger.preparing.items()},
+            **{f"second replica: {what}": number for what, number in ledger.hedging.items()},
         ),
         ledger.coverage,
     )

@@ -17,6 +17,7 @@ from cluster.kernel.vocabulary import (
     Support,
     VerifyRequest,
 )
+from tests.simulation.hedging import judge_trespass
 from tests.simulation.loop import Process
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class Watched:
             return replace(reply, claims=(Claim("It is so.", Support.UNVERIFIED),))
         if isinstance(message, Assignment):
             self._world.note(process, f"has done step {message.step} of {turn.task[-4:]}")
-            ledger.on_done(process, turn.task, message.step, self._world.loop.time())
+            ledger.on_done(process, turn.task, message.step, reply, self._world.loop.time())
+            if self.agent.pure():
+                judge_trespass(self.agent, turn, ledger)
         return reply
 
     async def on_begin(self, assignment: Assignment, turn: Turn) -> None:

@@ -27,6 +27,7 @@ from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.runner import QUEUED_MAX
 from tests.simulation.coverage import kind_of, plan_states
 from tests.simulation.faults import KEPT_SEEDS, Episode, Faults
+from tests.simulation.hedging import experience_of, has_hedges, pace_of
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.means import Means
@@ -85,7 +86,7 @@ class World:
         self.ledger.is_gentle = self.faults.is_gentle
         self.story: list[str] = []
         self._has_story = has_story
-        self._techniques = Techniques(prepares=prepares)
+        self._techniques = Techniques(prepares=prepares, hedges_steps=has_hedges(seed))
         self.network = SimNetwork(
             self.loop, random.Random(f"network {seed}"), self.faults, self.note
         )
@@ -161,6 +162,9 @@ class World:
         role = role_of(name)
         rng = random.Random(f"{name} {self.incarnations[name]} {self.rng.random()}")
         model = self.means.model(process, self.faults, rng, self._calls)
+        model.pace = pace_of(self.seed, role, f"{name} {self.incarnations[name]}")
+        if model.pace > 1:
+            self.faults.count("slow replica")
         parts = Parts(model, NoKnowledge(), SimSandbox(self.faults, rng), run_timeout_s=1.0)
         watch = Watched if self.seed in KEPT_SEEDS else Preparer
         worker = AGENTS[role](parts)
@@ -178,10 +182,13 @@ class World:
                 rng=rng,
                 techniques=self._techniques,
                 answers=self.means.answers(store),
+                experience=experience_of(self.seed),
             )
 
         host = Host(
-            AgentProfile(AgentId(name), agent.agent.purpose, concurrency=self.concurrency),
+            AgentProfile(
+                AgentId(name), worker.purpose, concurrency=self.concurrency, pure=worker.pure()
+            ),
             handler,
             store=store,
             transport=SimTransport(self.network, process),

@@ -24,6 +24,7 @@ from cluster.memory.knowledge.learning import learn
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.messaging.sender import Sender
+from cluster.runtime.tasks.context import Experience
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.turns.handler import Handler
 from cluster.wire.messages import MessageCodec
@@ -114,8 +115,8 @@ async def _no_time(_seconds: float) -> None:
 class AgentCluster(MemoryCluster):
     """A `MemoryCluster` of real agents."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, experience: Experience | None = None) -> None:
+        super().__init__(experience=experience)
         self._embedder = HashingEmbedder()
         self._namespaces = LocalNamespaces(self.store, self.clock)
         self._knowledge = KnowledgeCache(self._namespaces, self._embedder)
@@ -130,9 +131,15 @@ class AgentCluster(MemoryCluster):
         return (await learn(self._namespaces, [path], embedder=self._embedder)).collection
 
     async def add_real(
-        self, role: str, model: Model, sandbox: Sandbox | None = None, run_timeout_s: float = 5.0
+        self,
+        role: str,
+        model: Model,
+        sandbox: Sandbox | None = None,
+        run_timeout_s: float = 5.0,
+        *,
+        number: int = 0,
     ) -> None:
-        """Start the first replica of a role."""
+        """Start a replica of a role."""
         tools = sandbox or FakeSandbox()
         parts = Parts(model, self._knowledge, tools, run_timeout_s=run_timeout_s)
         agent = AGENTS[role](parts)
@@ -140,9 +147,12 @@ class AgentCluster(MemoryCluster):
         handles = tuple(each.__name__ for each in agent.handlers())
 
         def handler(sender: Sender) -> Handler:
-            return TaskEngine(agent, sender, self.journal) if role == "manager" else agent
+            if role != "manager":
+                return agent
+            return TaskEngine(agent, sender, self.journal, experience=self._experience)
 
-        await self.start(AgentProfile(agent_id(role, 0), agent.purpose, handles), handler)
+        profile = AgentProfile(agent_id(role, number), agent.purpose, handles, pure=agent.pure())
+        await self.start(profile, handler)
 
     async def outcome(self, goal: str, timeout_s: float = 60.0, *, collection: str = "") -> Outcome:
         """Submit a goal and follow it to its end."""

@@ -46,6 +46,9 @@ class BoardAgent:
     def subscribes(self) -> tuple[str, ...]:
         return ()
 
+    def pure(self) -> tuple[str, ...]:
+        return ()
+
     def handlers(self) -> Mapping[type, object]:
         return dict.fromkeys((PlanRequest, ComposeRequest, Assignment), self)
 

@@ -61,6 +61,9 @@ class DisputingAgent:
     def subscribes(self) -> tuple[str, ...]:
         return ()
 
+    def pure(self) -> tuple[str, ...]:
+        return ()
+
     def decides(self) -> tuple[str, ...]:
         return ("Board.verdict",)
 

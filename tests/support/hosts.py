@@ -24,7 +24,7 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender, WhyOver
 from cluster.runtime.observers.spans import Spans
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
-from cluster.runtime.tasks.context import Techniques
+from cluster.runtime.tasks.context import Experience, Techniques
 from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
@@ -64,11 +64,13 @@ class MemoryCluster:
         techniques: Techniques | None = None,
         calls_max: Mapping[str, int] | None = None,
         answers: AnswersOfBefore | None = None,
+        experience: Experience | None = None,
     ) -> None:
         self._lease_s = lease_s
         self._techniques = techniques
         self._calls_max = calls_max
         self._answers = answers
+        self._experience = experience
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
@@ -100,6 +102,7 @@ class MemoryCluster:
         *,
         concurrency: int = 16,
         subscribes: tuple[str, ...] = (),
+        pure: tuple[str, ...] = (),
     ) -> Host:
         """Start an agent that answers with a function."""
         profile = AgentProfile(
@@ -107,6 +110,7 @@ class MemoryCluster:
             f"does what a {agent} does",
             concurrency=concurrency,
             subscribes=subscribes,
+            pure=pure,
         )
         return await self.start(profile, lambda _: FunctionHandler(answer))
 
@@ -127,6 +131,7 @@ class MemoryCluster:
                 techniques=self._techniques,
                 calls_max=self._calls_max,
                 answers=self._answers,
+                experience=self._experience,
             )
             self.engines[agent] = engine
             return engine

@@ -101,6 +101,9 @@ class EchoAgent:
     def handlers(self) -> Mapping[type, object]:
         return {}
 
+    def pure(self) -> tuple[str, ...]:
+        return ()
+
     def decides(self) -> tuple[str, ...]:
         return ()
 

@@ -29,6 +29,8 @@ class RecordingTurn:
         self.now = 0.0
         self.ready: object = None
         """What the agent has prepared."""
+        self.pure_method = ""
+        """The method that may edit nothing."""
 
     def remaining_s(self) -> float:
         return self.deadline.remaining_s(self.now)
@@ -57,6 +59,9 @@ class RecordingTurn:
 
     def publish(self, topic: str, value: object) -> None:
         raise AssertionError(f"{self.agent} publishes {value!r} to {topic}, which no test expects")
+
+    def only_reads(self, method: str) -> None:
+        self.pure_method = method
 
     async def ask(self, recipient: str, message: object, timeout_s: float | None = None) -> object:
         raise AssertionError(f"{self.agent} asked {recipient}, which no test expects")

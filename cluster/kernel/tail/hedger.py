@@ -1,7 +1,8 @@
 """What all calls of a model share: how fast its replicas are, and how much extra load there may be.
 
 Pure, though it remembers: whoever asks says what time it is. Asked by
-`agents.models.policies.hedged` for real calls, and by the benchmark for simulated ones.
+`agents.models.policies.hedged` for calls, by `cluster.kernel.tasks.step_hedging` for steps, and by
+the benchmark for simulated ones.
 """
 
 from __future__ import annotations
@@ -125,13 +126,21 @@ class Hedger:
     def overdue(
         self, call: HedgedCall, now: float, *, may_restart: bool, may_ask: bool = True
     ) -> HedgeStep:
-        """Take that a call has said nothing by the time it was due; see `failed`."""
+        """Take that a call has said nothing by the time it was due.
+
+        Args:
+            call: the call.
+            now: the time.
+            may_restart: whether what was said may be void.
+            may_ask: whether there is anybody else to ask, and time for it.
+        """
         is_stall = call.committed is not None
         primary = call.attempt(0)
         if not is_stall and not call.is_late and primary is not None:
             self._replicas[primary.replica].note(now, is_late=True)
         # The last one that is saved is for a third attempt: only the slowest calls need it.
-        saved_min = 2.0 if call.started == 1 and not is_stall else 1.0
+        is_last = call.started + 1 >= self._rules.attempts_max
+        saved_min = 1.0 if is_last or is_stall else 2.0
         may_start = may_ask and self._may_add(now, saved_min) and (may_restart or not is_stall)
         stall_s = self._stall_s(call, call.committed) if may_restart else None
         step = hedging.overdue(call, now, may_start=may_start, stall_s=stall_s)

@@ -18,6 +18,7 @@ from cluster.kernel.events import (
     Failed,
     FellBack,
     FindingReady,
+    Hedged,
     PlanReady,
     ProgramRan,
     Spent,
@@ -123,6 +124,8 @@ class TaskReport:
                 self._first_thought_s = event.at_s
             case Spent() as spent:
                 self._spend(event, spent)
+            case Hedged() as hedged:
+                self._used = spent_too(self._used, hedged)
             case StepStarted() | StepFinished() | FellBack() as detail:
                 self._progress(event, detail)
             case _ if event.is_terminal:

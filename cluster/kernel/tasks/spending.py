@@ -1,16 +1,18 @@
-"""What the calls of a step and of a task add up to. Pure."""
+"""What the calls of a step and of a task add up to, and what was asked for twice. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from cluster.kernel.events import Event, PlanReady, Spent, StepFinished
+from cluster.kernel.events import MODEL, Event, Hedged, PlanReady, Spent, StepFinished
 from cluster.kernel.usage import Usage
 
 
-def spent_too(usage: Usage, spent: Spent) -> Usage:
-    """Return the sum of what was used before and another call."""
+def spent_too(usage: Usage, spent: Spent | Hedged) -> Usage:
+    """Return the sum of what was used before and another call, or a step that is done twice."""
+    if isinstance(spent, Hedged):  # that of a call is among what the call has used
+        return replace(usage, hedges=usage.hedges + (spent.what != MODEL))
     is_model = spent.on == "model"
     return Usage(
         model_calls=usage.model_calls + is_model,

@@ -79,6 +79,10 @@ class BuiltAgent(Protocol):
         """Return the handled message types."""
         ...
 
+    def pure(self) -> tuple[str, ...]:
+        """Return the names of the handled types whose methods change nothing elsewhere."""
+        ...
+
     def subscribes(self) -> tuple[str, ...]:
         """Return the topics that wake it."""
         ...
@@ -261,6 +265,7 @@ def _build_host(
         os.getpid(),
         agent.decides(),
         subscribes=agent.subscribes(),
+        pure=agent.pure(),
     )
 
     documents = Documents(RedisStateLog(store), clock, own_policies(settings))
@@ -276,7 +281,7 @@ def _build_host(
             documents=documents,
             tasks_max=concurrency,
             freshness=StoreFreshness(documents, RedisNamespaces(store)),
-            techniques=Techniques(settings.task.stream_plan, settings.task.prepare),
+            techniques=_techniques(settings),
             answers=_answers(settings, store, codec),
             calls_max=settings.role_calls_max,
         )
@@ -293,6 +298,11 @@ def _build_host(
         knowledge=knowledge.statistics,
         documents=documents,
     )
+
+
+def _techniques(settings: Settings) -> Techniques:
+    task = settings.task
+    return Techniques(task.stream_plan, task.prepare, hedges_steps=task.hedge_steps)
 
 
 def _answers(settings: Settings, store: RedisStore, codec: MessageCodec) -> AnswersOfBefore | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from cluster.kernel.ids import (
     role_of,
 )
 from cluster.kernel.reads import Saw
+from cluster.kernel.registration import Registration
 from cluster.kernel.tasks.replicas import choose_replica, replacement
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.directory import Directory
@@ -216,6 +217,11 @@ class Sender:
         if chosen is None:
             raise UnknownRecipient(f"no agent of the role {recipient!r} is registered")
         return chosen.agent
+
+    def least_busy(self, replicas: Iterable[Registration]) -> AgentId | None:
+        """Return which of some replicas has the least work; None where there are none."""
+        chosen = choose_replica(replicas, self._in_flight)
+        return None if chosen is None else chosen.agent
 
     async def ask(
         self, envelope: Envelope, observer: AskObserver | None = None, *, grace_s: float = 0.0

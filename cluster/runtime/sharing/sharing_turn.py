@@ -34,6 +34,8 @@ class SharingTurn:
     """Those of this process; None where it shares none."""
     _reads: Reads | None = field(default=None, init=False)
     _shared: SharedDocuments | None = field(default=None, init=False)
+    _pure_method: str = field(default="", init=False)
+    """What is named where something is edited all the same; empty where that is allowed."""
 
     @property
     def task(self) -> TaskId:
@@ -62,6 +64,8 @@ class SharingTurn:
         self, of: type[State], *, key: str = "", scope: str | None = None
     ) -> AbstractAsyncContextManager[State]:
         """Edit a shared document."""
+        if self._pure_method:
+            raise self._is_pure("edits shared state: turn.open and turn.peek read it")
         shared: Any = self._shared or self._sharing()
         block: AbstractAsyncContextManager[State] = shared.state(of, key=key, scope=scope)
         return block
@@ -85,7 +89,18 @@ class SharingTurn:
 
     def publish(self, topic: str, value: object) -> None:
         """Add a value to a topic of the task."""
+        if self._pure_method:
+            raise self._is_pure(f"publishes to {topic!r}")
         (self._shared or self._sharing()).publish(topic, value)
+
+    def only_reads(self, method: str) -> None:
+        """Let nothing be edited or published from now on."""
+        self._pure_method = method
+
+    def _is_pure(self, deed: str) -> UsageError:
+        return UsageError(
+            f"{self._pure_method} is pure, so that it may be done twice or for nothing, and {deed}"
+        )
 
     # ---- for the runtime -------------------------------------------------------------------
 

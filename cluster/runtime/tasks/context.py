@@ -12,6 +12,7 @@ from cluster.kernel.events import Routed, StepPlanned
 from cluster.kernel.ids import NO_ENVELOPE, AgentId, EnvelopeId, StepId, TaskId
 from cluster.kernel.tasks.durations import Durations
 from cluster.kernel.tasks.lookahead import Limits
+from cluster.kernel.tasks.step_hedging import RoleHedger
 from cluster.kernel.turn import agent_detail
 from cluster.memory.directory import Directory
 from cluster.memory.state.host.attempt import EditAttempt
@@ -39,10 +40,16 @@ class Experience:
     durations: Durations = field(default_factory=Durations)
     task_s: float = 1.0
     """How long a task takes, as a moving average."""
+    hedgers: dict[str, RoleHedger] = field(default_factory=dict)
+    """By the role whose pure steps they know."""
 
     def learn(self, role: str, seconds: float) -> None:
         """Take in a step that has ended well."""
         self.durations = self.durations.observed(role, seconds)
+
+    def hedger(self, role: str) -> RoleHedger:
+        """Return what decides for the pure steps of a role, from the first of them on."""
+        return self.hedgers.setdefault(role, RoleHedger())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class Techniques:
     """A step begins while the plan is still being written."""
     prepares: bool = True
     """Who will get a step gets ready while what it needs is still being done."""
+    hedges_steps: bool = True
+    """A pure step that takes much longer than usual is given to a second replica too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class TaskEngine:
         techniques: Techniques | None = None,
         calls_max: Limits | None = None,
         answers: AnswersOfBefore | None = None,
+        experience: Experience | None = None,
     ) -> None:
         """With ``calls_max`` the model calls that each role's agents have under way at once."""
         self.statistics = EngineStatistics()
@@ -83,7 +84,7 @@ class TaskEngine:
         self._is_stopping = False
         self._random = rng or Random()
         self._settling = Settling(documents, sender.clock)
-        self._experience = Experience()
+        self._experience = experience or Experience()
         self._context = partial(
             TaskContext,
             sender.clock,

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cluster.kernel.clock import Deadline
-from cluster.kernel.envelope import Trust
+from cluster.kernel.envelope import Envelope, Trust
 from cluster.kernel.errors import BudgetSpent, ClusterError, StoreUnavailable
 from cluster.kernel.events import (
+    Hedged,
     Spent,
     StateMerged,
     StepFinished,
@@ -22,7 +23,7 @@ from cluster.kernel.events import (
     StepStarted,
     is_model_fallback,
 )
-from cluster.kernel.ids import AgentId, StepId
+from cluster.kernel.ids import AgentId, StepId, role_of
 from cluster.kernel.reads import Saw
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
@@ -38,10 +39,12 @@ from cluster.kernel.tasks.retries import (
 from cluster.kernel.tasks.schedule import allowed_s, urgencies
 from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
+from cluster.kernel.tasks.step_hedging import other_replicas
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
+from cluster.runtime.tasks.hedged_ask import HedgedAsk
 from cluster.runtime.tasks.task_story import TaskStory
 from cluster.wire.failure import failure_from_error
 from cluster.wire.messages import Opaque
@@ -61,6 +64,10 @@ def _trust(assignment: Assignment) -> Trust:
     """Say whether an assignment has text from documents, which nobody here has written."""
     findings = [each.value for each in assignment.results if isinstance(each.value, Finding)]
     return Trust.RETRIEVED if any(each.citations for each in findings) else Trust.AGENT
+
+
+def _class_name(value: object) -> str:
+    return value.class_name if isinstance(value, Opaque) else type(value).__name__
 
 
 class StepRun(Unobserved):
@@ -93,8 +100,8 @@ class StepRun(Unobserved):
         """What the latest attempt was begun without."""
         self._spent = Usage()
         """Of all attempts under this owner."""
-        self._fell_back: list[str] = []
-        """What is to be said of models that could not answer."""
+        self._fell_back: list[tuple[AgentId, str]] = []
+        """What is to be said of models that could not answer, each with whose that was."""
         self._stale: Outcome | None = None
         """What the step came to before it was done again, should that fail."""
 
@@ -165,6 +172,7 @@ class StepRun(Unobserved):
             history.missing(step),
             urgencies(history.sealed, durations, self._context.calls_max).get(step.id, 0.0),
             history.routed.effort if history.routed is not None else "",
+            step.is_pure,
         )
         self._missing = assignment.missing
         now = self._context.clock.now()
@@ -174,7 +182,34 @@ class StepRun(Unobserved):
         ask = self._context.envelope(
             agent, assignment, assignment.turn_step, deadline, trust=_trust(assignment)
         )
-        return await self._context.asker.ask_replaceable(ask, self)
+        if self._other(assignment) is None:
+            return await self._context.asker.ask_replaceable(ask, self)
+        return await self._ask_hedged(ask, assignment)
+
+    async def _ask_hedged(self, ask: Envelope, assignment: Assignment) -> object:
+        """Ask a replica, and another one where that takes long; the step is pure."""
+        context = self._context
+        hedger = context.experience.hedger(self._tries.roles[0])
+        hedged = HedgedAsk(context.asker, hedger, ask, self, lambda: self._other(assignment))
+        try:
+            value = await hedged.answer()
+        except ClusterError:
+            self._tries = replace(self._tries, avoid=self._tries.avoid | hedged.asked)
+            raise
+        self._tries = replace(self._tries, agent=hedged.agent)
+        return value
+
+    def _other(self, assignment: Assignment) -> AgentId | None:
+        """Return another replica that may do a step as well; None where there is none just now."""
+        context, tries = self._context, self._tries
+        if not context.techniques.hedges_steps:
+            return None
+        known = context.directory.known(tries.roles[0])
+        results = [_class_name(each.value) for each in assignment.results]
+        others = other_replicas(assignment, results, tries.agent, known)
+        if not others or self._story.lacks():
+            return None
+        return context.asker.least_busy(r for r in others if r.agent not in tries.avoid)
 
     def _check_budget(self) -> None:
         if lacking := self._story.lacks():
@@ -206,10 +241,10 @@ class StepRun(Unobserved):
 
     def on_progress(self, agent: AgentId, detail: object, /) -> None:
         """Show what the agent says of its work, and count what it has used."""
-        if isinstance(detail, Spent):
+        if isinstance(detail, Spent | Hedged):
             self._spent = spent_too(self._spent, detail)
         elif is_model_fallback(detail):
-            self._fell_back.append(f"Step {self._order.step.id}: {detail.reason}.")
+            self._fell_back.append((agent, f"Step {self._order.step.id}: {detail.reason}."))
         self._story.progress(detail, self._order.step.id, agent)
 
     def on_restart(self, agent: AgentId, epoch: int, /) -> None:
@@ -242,9 +277,8 @@ class StepRun(Unobserved):
     async def _failed(self, failure: Failure) -> None:
         """Let the failure be the result; that of a redo leaves what there was before."""
         if self._stale is None:
-            await self._record(
-                StepFinished("failed", self._tries.attempt, failure, spent=self._spent)
-            )
+            failed = StepFinished("failed", self._tries.attempt, failure, spent=self._spent)
+            await self._record(failed, self._tries.agent)
             return
         said = (
             f"What step {self._order.step.id} was made from has changed since, and it could not"
@@ -254,10 +288,13 @@ class StepRun(Unobserved):
         await self._finished(self._stale, Accepted(degraded=(said,)))
 
     async def _finished(self, result: Outcome, accepted: Accepted) -> None:
-        step, agent, value = self._order.step.id, self._tries.agent, result.value
+        step, value, saw = self._order.step.id, result.value, result.saw
+        # Who has answered may have found another one's record in the store.
+        agent = AgentId(saw.made_by) if saw is not None and saw.made_by else self._tries.agent
         if accepted.merged:
             self._story.begin(StateMerged(accepted.merged), step, agent)
         text = value.text() if isinstance(value, Opaque) else ""
+        fell_back = [said for whose, said in self._fell_back if whose == agent]
         await self._record(
             StepFinished(
                 "finished",
@@ -265,19 +302,19 @@ class StepRun(Unobserved):
                 None,
                 text,
                 value,
-                result.saw,
-                (*self._instead(), *dict.fromkeys(self._fell_back), *accepted.degraded),
+                saw,
+                (*self._instead(agent), *dict.fromkeys(fell_back), *accepted.degraded),
                 self._spent,
-            )
+            ),
+            agent,
         )
 
-    def _instead(self) -> tuple[str, ...]:
+    def _instead(self, agent: AgentId) -> tuple[str, ...]:
         """Say that another role has done the step than was planned."""
-        step, role = self._order.step, self._tries.roles[0]
+        step, role = self._order.step, role_of(agent)
         if role == step.agent:
             return ()
         return (f"Step {step.id} was done by the {role}: the {step.agent} could not do it.",)
 
-    async def _record(self, finished: StepFinished) -> None:
-        agent = self._tries.agent or None
-        await self._story.record(finished, self._order.step.id, agent, then=self._then)
+    async def _record(self, finished: StepFinished, agent: AgentId) -> None:
+        await self._story.record(finished, self._order.step.id, agent or None, then=self._then)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from cluster.kernel.clock import Deadline
@@ -174,7 +175,8 @@ class TurnBody:
         if message.missing:
             turn.reads.without(message.missing)
         reply = await self._handler.handle(message, turn)
-        result = self._replies.encoded(reply, turn.saw())
+        saw = replace(turn.saw(), made_by=turn.agent)
+        result = self._replies.encoded(reply, saw)
         if reply is None or isinstance(reply, Failure):
             return result
         await turn.flush()

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from pydantic import BaseModel
@@ -93,6 +93,43 @@ def test_two_methods_for_one_type_are_refused() -> None:
 
             @handles(Program)
             async def second(self, program: Program, turn: Turn) -> None: ...
+
+
+class Judge(Reviewer):
+    @handles(Program, pure=True)
+    async def judge(self, program: Program, turn: Turn) -> Review:
+        return Review(verdict="fair")
+
+
+class Careless(Judge):
+    async def judge(self, program: Program, turn: Turn) -> Review:
+        return Review(verdict="unfair")
+
+
+def test_an_agent_tells_which_types_it_handles_without_changing_anything() -> None:
+    assert (Reviewer.pure(), Judge.pure()) == ((), ("Program",))
+
+
+def test_a_method_that_takes_the_place_of_a_pure_one_is_pure_where_it_says_so() -> None:
+    assert Careless.pure() == ()
+
+
+async def test_in_a_pure_method_nothing_can_be_edited() -> None:
+    agent, turn = agent_of(Judge)[0], RecordingTurn("reviewer-0")
+
+    await agent.handle(assignment(Program("new")), turn)
+
+    assert turn.pure_method == "Judge.judge"
+
+
+async def test_in_other_methods_things_may_be_edited_but_for_a_step_that_is_declared_pure() -> None:
+    agent, turn = agent_of(Judge)[0], RecordingTurn("reviewer-0")
+
+    await agent.handle(assignment(), turn)
+    before = turn.pure_method
+    await agent.handle(replace(assignment(), is_pure=True), turn)
+
+    assert (before, turn.pure_method) == ("", "Judge.refuse")
 
 
 @pytest.mark.parametrize("message_type", [int, str, "Program", list[int]])

@@ -28,6 +28,7 @@ CODER = Registration(
     HELD,
     ("Board.verdict",),
     subscribes=("prices",),
+    pure=("Program",),
 )
 
 

@@ -142,7 +142,12 @@ def test_a_type_nobody_registered_here_is_passed_on_unchanged() -> None:
 
     assert isinstance(opaque, Opaque)
     assert '"verdict": "good"' in opaque.text()
+    assert opaque.class_name == "Review"
     assert there.encode(opaque) == sent
+
+
+def test_the_class_of_a_protobuf_that_nobody_knows_here_has_its_own_name() -> None:
+    assert Opaque("reviews.v1.Review", b"").class_name == "Review"
 
 
 def test_a_users_model_is_validated_on_arrival() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.kernel.events import Spent
+from cluster.kernel.events import Hedged, Spent
 from cluster.kernel.tasks.spending import in_all, spent_too
 from cluster.kernel.usage import Usage
 
@@ -27,3 +27,10 @@ def test_what_several_have_used_is_added_up() -> None:
 
     assert in_all(usages) == Usage(2, 4, 6, 8, 10, 12.0, 14.0, 16.0, 18.0, 20)
     assert in_all([]) == Usage()
+
+
+def test_a_step_that_is_done_twice_counts_and_a_call_is_among_what_it_has_used() -> None:
+    usage = spent_too(Usage(hedges=1), Hedged("researcher", 1.5))
+
+    assert usage == Usage(hedges=2)
+    assert spent_too(usage, Hedged("model", 1.5)) == usage

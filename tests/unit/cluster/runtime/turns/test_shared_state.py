@@ -311,3 +311,26 @@ async def test_what_a_step_that_is_over_has_left_running_edits_nothing(
     with pytest.raises(UsageError, match="no part in its result"):
         await left[0]
     assert await board_of(cluster) == {}
+
+
+@pytest.mark.parametrize("edits", [True, False])
+async def test_a_pure_step_reads_what_is_shared_and_can_change_nothing(
+    cluster: MemoryCluster, *, edits: bool
+) -> None:
+    seen: list[int] = []
+
+    async def trespass(message: object, turn: Turn) -> object:
+        turn.only_reads("Judge.judge")
+        seen.extend([(await turn.open(Board)).spent, turn.peek(Board).spent])
+        if not edits:
+            turn.publish("verdicts", "guilty")
+        async with turn.state(Board) as board:
+            board.spent += 1
+        return Finding("done")
+
+    await cluster.add("judge-0", trespass)
+
+    with pytest.raises(UsageError, match=r"Judge\.judge is pure, .* (edits|publishes)"):
+        await asked_of(cluster, "judge-0")
+    assert seen == [0, 0]
+    assert await board_of(cluster) == {}
