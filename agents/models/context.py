@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from agents.models.port import Message, PromptPart
 
 _CHARACTER_BYTES_MAX = 4
+_WORD_LENGTH_MAX = 64
+"""What is longer isn't one word: a script without spaces, or data, which may be cut anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class _KeptPart:
         while (over := _size(head) - bytes_max) > 0:
             head = head[: -max(1, over // _CHARACTER_BYTES_MAX)]
         at = max(head.rfind(" "), head.rfind("\n"))
-        self.text = head[:at] if at > 0 else head
+        self.text = head[:at] if at > 0 and len(head) - at <= _WORD_LENGTH_MAX else head
         return before - _size(self.text)
 
 

@@ -85,23 +85,22 @@ class HttpClient:
         """Send JSON and return the response, which the caller closes.
 
         Where a kept connection turns out to have been closed by the server, another one is taken
-        at once (RFC 9112, section 9.3.1): nobody has read the request.
+        at once, and once (RFC 9112, section 9.3.1): most likely nobody has read the request.
 
         Raises: as `get`.
         """
         body = json.dumps(content).encode()  # escaped, so that half a surrogate pair can be sent
         sent = {**headers, "Accept": "text/event-stream", "Content-Type": "application/json"}
         session, url = self._opened(), self._url(path)
-        while True:
-            way = _Way()
-            try:
-                response = await session.post(
-                    url, data=body, headers=sent, proxy=self._proxy, trace_request_ctx=way
-                )
-                break
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if not way.is_kept:
-                    raise
+        way = _Way()
+        try:
+            response = await session.post(
+                url, data=body, headers=sent, proxy=self._proxy, trace_request_ctx=way
+            )
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not way.is_kept:
+                raise
+            response = await session.post(url, data=body, headers=sent, proxy=self._proxy)
         try:
             await _check(response)
         except BaseException:

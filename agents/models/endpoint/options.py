@@ -17,11 +17,16 @@ _OURS: Mapping[str, str] = {
     "stream": "answers are always streamed",
     "stream_options": "the usage is always asked for",
     "n": "one answer is read",
+    "n_cmpl": "one answer is read",
     "tools": "no agent calls any",
     "tool_choice": "no agent calls any",
+    "functions": "no agent calls any",
+    "function_call": "no agent calls any",
     "response_format": "the agents ask for what they read",
     "max_tokens": "[model] tokens_max bounds it",
     "max_completion_tokens": "[model] tokens_max bounds it",
+    "n_predict": "[model] tokens_max bounds it",
+    "truncate_prompt_tokens": "[model] fit shortens prompts, and says so",
     "prediction": "[model.engine] predicted_outputs switches it on",
 }
 """What a request says that nobody else may, each with what decides it instead."""

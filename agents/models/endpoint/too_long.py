@@ -30,7 +30,7 @@ class TooLong:
     context_tokens: int
     """What the model takes in at once."""
     prompt_tokens: int = 0
-    """How long the prompt is; 0 where it doesn't say."""
+    """How long the prompt is, or at least is; 0 where it doesn't say."""
 
 
 def too_long(body: object) -> TooLong | None:

@@ -110,6 +110,10 @@ def context_per_slot(options: Mapping[str, object]) -> int | None:
     whole = options.get("n_ctx", SLOTS * CONTEXT_PER_SLOT)
     assert isinstance(slots, int)
     assert isinstance(whole, int)
+    if options.get("kv_unified"):  # the slots share it
+        slots, most = 1, options.get("kv_unified_per_slot", 0)
+        assert isinstance(most, int)
+        whole = min(whole, most) if most > 0 else whole
     return whole // max(1, slots) if whole > 0 else None
 
 

@@ -27,7 +27,7 @@ from agents.models.port import (
     StreamItem,
 )
 from cluster.kernel.errors import ModelError
-from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from cluster.kernel.tail.endpoint_speed import KNOWN_MIN, EndpointSpeed
 from cluster.kernel.time_shares import CALL_READ_SHARE
 
 BYTES_PER_TOKEN = 2.7
@@ -82,10 +82,11 @@ class FittedModel:
                     yield item
             return
         except ModelError as error:
-            again = self._fitted_again(draft, request, error)
-            if again is None or has_spoken:
+            left_s = until - now()
+            again = self._fitted_again(draft, replace(request, timeout_s=left_s), error)
+            if again is None or has_spoken or left_s <= 0.0:
                 raise
-        async with aclosing(self._asked(again.within(until - now()))) as items:
+        async with aclosing(self._asked(again)) as items:
             async for item in items:
                 yield item
 
@@ -149,12 +150,13 @@ class FittedModel:
         self._window = error.context_tokens
         bytes_per_token = None
         if error.prompt_tokens:
+            # Some endpoints count no further than their window: it has at least so many.
             seen = size_of(draft.request.messages) / error.prompt_tokens
-            self._speed.bytes_per_token.add(seen)
             bytes_per_token = min(seen * _REFUSED_SHARE, self._bytes_per_token())
         again = self._fitted(request, bytes_per_token)
         may_ask = request.tally.made < ATTEMPTS_MAX
-        return again if may_ask and again.request != draft.request else None
+        same = replace(again.request, timeout_s=draft.request.timeout_s) == draft.request
+        return again if may_ask and not same else None
 
     async def _asked(self, draft: _Draft) -> AsyncGenerator[StreamItem, None]:
         """Yield what the model says, and learn from it how it reads."""
@@ -179,7 +181,10 @@ class FittedModel:
 
     def _bytes_per_token(self) -> float:
         known = self._speed.bytes_per_token
-        return known.quantile(_DENSE_SHARE) if known.count else BYTES_PER_TOKEN
+        if not known.count:
+            return BYTES_PER_TOKEN
+        dense = known.quantile(_DENSE_SHARE)
+        return dense if known.count >= KNOWN_MIN else min(dense, BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,3 @@ class _Draft:
     request: Request
     told: str = ""
     """What was left out of it and why; empty where nothing was."""
-
-    def within(self, timeout_s: float) -> _Draft:
-        return replace(self, request=replace(self.request, timeout_s=timeout_s))

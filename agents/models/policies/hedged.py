@@ -143,8 +143,13 @@ class _Call:
             raise item
         elif isinstance(item, Delta | Finish):
             self._take_words(number, at, item)
-        elif number == self._call.committed or isinstance(item, Note):
+        elif number == self._call.committed or (isinstance(item, Note) and self._may_tell(item)):
             self._said.append(item)
+
+    def _may_tell(self, note: Note) -> bool:
+        """Say whether a note of another attempt may be passed on: its prompt may be nobody's."""
+        is_open = self._call.committed is None or self._may_restart()
+        return note.deed is not Deed.FITTED or is_open
 
     def _take_words(self, number: int, at: float, item: Delta | Finish) -> None:
         if number != self._call.committed or isinstance(item, Delta):

@@ -125,6 +125,14 @@ def test_parts_of_one_rank_are_cut_to_one_size() -> None:
 SIZES = (("a", 8), ("b", 60), ("c", 30))
 
 
+def test_a_text_without_blanks_is_cut_where_there_is_no_more_room() -> None:
+    part = PromptPart("第一章 " + "字" * 2_000, 1, "results", may_be_cut=True)
+
+    fitting = fitted((Message.of("user", [part]),), 3_000)
+
+    assert 2_990 < size_of(fitting.messages) <= 3_000
+
+
 def test_half_a_surrogate_pair_of_a_model_is_text_like_any_other() -> None:
     part = PromptPart("\ud83d" * 10, 1, "results", may_be_cut=True)
 

@@ -19,6 +19,7 @@ def test_keys_that_are_no_business_of_ours_are_options() -> None:
     [
         ({"stream": False}, "stream is not for options: answers are always streamed"),
         ({"max_tokens": 9}, "max_tokens is not for options: [model] tokens_max bounds it"),
+        ({"n_predict": -1}, "n_predict is not for options: [model] tokens_max bounds it"),
         (
             {"prediction": {}},
             "prediction is not for options: [model.engine] predicted_outputs switches it on",

@@ -30,6 +30,11 @@ VLLM_PROMPT = {
     "message": "This model's maximum context length is 1,536 tokens. However, your request has "
     "4,176 input tokens."
 }
+VLLM_AT_LEAST = {
+    "message": "This model's maximum context length is 16384 tokens. However, you requested 4096 "
+    "output tokens and your prompt contains at least 12289 input tokens, for a total of at least "
+    "16385 tokens."
+}
 LLAMA = {
     "code": 400,
     "message": "request (4476 tokens) exceeds the available context size (4096 tokens)",
@@ -50,6 +55,7 @@ STUDIO = (
         pytest.param(VLLM, TooLong(16_384, 112_946), id="vllm"),
         pytest.param(VLLM_ANSWER, TooLong(4_096, 2_778), id="vllm, the answer"),
         pytest.param(VLLM_PROMPT, TooLong(1_536, 4_176), id="vllm, the prompt"),
+        pytest.param(VLLM_AT_LEAST, TooLong(16_384, 12_289), id="vllm, a lower bound"),
         pytest.param(LLAMA, TooLong(4_096, 4_476), id="llama.cpp"),
         pytest.param(STUDIO, TooLong(7_866), id="a sentence alone"),
     ],

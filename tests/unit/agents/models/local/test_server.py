@@ -34,6 +34,8 @@ def test_what_a_library_logs_late_does_not_follow_the_last_words() -> None:
         ({"n_parallel": 1}, 16_384),
         ({"n_ctx": 6_000, "n_parallel": 2}, 3_000),
         ({"n_ctx": 0}, None),
+        ({"kv_unified": True}, 16_384),
+        ({"kv_unified": True, "kv_unified_per_slot": 8_192}, 8_192),
     ],
 )
 def test_a_request_has_its_slots_part_of_the_context(

@@ -144,6 +144,26 @@ async def test_the_count_of_the_endpoint_itself_goes_before_what_was_learned() -
     assert size_of(inner.calls[1].messages) <= (1_300 - 300) * 2
 
 
+async def test_an_endpoint_that_counts_no_further_than_its_window_is_not_believed() -> None:
+    speed = EndpointSpeed()
+    inner = ScriptedModel([[refusal(1_300, 1_001)], ANSWER])
+
+    await said(FittedModel(inner, speed), Request(PROMPT * 9, timeout_s=60.0, tokens_max=300))
+
+    assert size_of(inner.calls[1].messages) < SIZE * 9
+    assert speed.bytes_per_token.count == 1  # of the prompt that was answered
+
+
+async def test_few_prompts_teach_nothing_that_lets_denser_ones_be_too_long() -> None:
+    speed = EndpointSpeed()
+    speed.bytes_per_token.add(4.6)
+    inner = ScriptedModel([ANSWER])
+
+    await said(FittedModel(inner, speed, window=1_300))
+
+    assert size_of(inner.calls[0].messages) <= (1_300 - 300) * BYTES_PER_TOKEN
+
+
 async def test_no_request_is_made_where_the_call_has_made_all_it_may() -> None:
     inner = ScriptedModel([[refusal(1_300)], ANSWER])
     spent = Request(PROMPT, tokens_max=300)
