@@ -11,7 +11,8 @@ AT_ONCE = 16
 move to and fro, and either end would idle while the other one works on it."""
 PROGRESS_GAP_S = 0.001
 """Between frames that are sent for progress alone: the words of a model, the facts of a task. A
-frame costs its sender and its recipient more than what is in it, and nobody acts on progress."""
+frame costs its sender and its recipient more than what is in it; an answer takes along what waits,
+and whoever acts on a fact of a task can do so a millisecond later."""
 
 
 class Pace:

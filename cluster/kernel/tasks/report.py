@@ -6,7 +6,7 @@ Pure: the driver, the CLI and the HTTP ingress feed it the events they see anywa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 
 from cluster.kernel.events import (
@@ -29,7 +29,7 @@ from cluster.kernel.events import (
     Thought,
     WasCancelled,
 )
-from cluster.kernel.ids import PLAN_STEP, StepId, TaskId
+from cluster.kernel.ids import PLAN_STEP, AgentId, StepId, TaskId
 from cluster.kernel.tasks.busy_time import BusyTime
 from cluster.kernel.tasks.corrections import corrected
 from cluster.kernel.tasks.spending import spent_too
@@ -61,7 +61,8 @@ class _StepTimes:
     finished_s: float | None = None
     outcome: str = ""
     attempts: int = 0
-    fallback: bool = False
+    fell_back: set[AgentId] = field(default_factory=set)
+    """Who has fallen back at it; where it has been done, only who has done it counts."""
 
 
 class TaskReport:
@@ -214,8 +215,10 @@ class TaskReport:
                 record.finished_s, record.outcome = event.at_s, outcome
                 self._busy.ended(event.step, event.at_s)
                 record.attempts = max(record.attempts, attempts)
+                if outcome == "finished":
+                    record.fell_back &= {event.agent}
             case FellBack():
-                record.fallback = True
+                record.fell_back.add(event.agent)
 
     def _step_record(self, record: _StepTimes) -> JsonObject:
         unfinished = "not_started" if record.started_s is None else "unfinished"
@@ -226,7 +229,7 @@ class TaskReport:
             "outcome": record.outcome or unfinished,
             "attempts": record.attempts,
             "speculated": False,
-            "fallback": record.fallback,
+            "fallback": bool(record.fell_back),
         }
 
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from cluster.kernel.delivery.peer import DISPENSABLE_MAX
 from cluster.kernel.envelope import Envelope
 from cluster.kernel.events import Hedged, Spent, Thought
 from cluster.kernel.ids import AgentId, EnvelopeId, role_of
@@ -20,8 +21,9 @@ from cluster.kernel.tail.hedged_call import NEVER, HedgeMove
 from cluster.kernel.tasks.step_hedging import RoleHedger
 from cluster.runtime.messaging.sender import AskObserver, Sender, Unobserved
 
-HELD_MAX = 10_000
-"""Thoughts of a second replica that are kept back; later ones are left out."""
+HELD_MAX = DISPENSABLE_MAX // 2
+"""Thoughts of a second replica that are kept back; later ones are left out. They go out in one pass
+of the event loop, and a link's queue takes no more than twice as many."""
 
 FindOther = Callable[[], AgentId | None]
 """Returns another replica that may do the step too, None where there is none just now."""
@@ -188,7 +190,7 @@ class HedgedAsk:
         """Let an answer be the step's, with what its maker has said, and nothing of the other."""
         now, maker = self._asker.clock.now(), self._maker(answered)
         self.agent = answered.made_by
-        self._stands = self._hedger.answered(self._stands, maker.number, now).call
+        self._stands = self._hedger.answered(self._stands, answered.number, now).call
         if maker.agent == self.agent:
             maker.release()
         if answered.saw is not None:

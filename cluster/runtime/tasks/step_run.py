@@ -182,7 +182,9 @@ class StepRun(Unobserved):
         ask = self._context.envelope(
             agent, assignment, assignment.turn_step, deadline, trust=_trust(assignment)
         )
-        if self._other(assignment) is None:
+        # An earlier attempt may have edited: whoever begins next then voids the other's record. Or
+        # it has left one, and how soon that is handed over is no step's time.
+        if self._tries.attempt > 1 or self._other(assignment) is None:
             return await self._context.asker.ask_replaceable(ask, self)
         return await self._ask_hedged(ask, assignment)
 
@@ -311,7 +313,7 @@ class StepRun(Unobserved):
 
     def _instead(self, agent: AgentId) -> tuple[str, ...]:
         """Say that another role has done the step than was planned."""
-        step, role = self._order.step, role_of(agent)
+        step, role = self._order.step, role_of(agent) or self._tries.roles[0]
         if role == step.agent:
             return ()
         return (f"Step {step.id} was done by the {role}: the {step.agent} could not do it.",)

@@ -11,6 +11,7 @@ from cluster.kernel.events import (
     AgentDetail,
     Detail,
     Event,
+    Hedged,
     Spent,
     StepFinished,
     Submitted,
@@ -155,7 +156,7 @@ class TaskStory:
 
     def progress(self, detail: object, step: StepId, agent: AgentId | None = None) -> None:
         """Show what an agent says of its work; what is for the owner to say, it may not."""
-        if isinstance(detail, Spent):
+        if isinstance(detail, Spent | Hedged):
             self._spent.append(spent_too(Usage(), detail))
         if isinstance(detail, AgentDetail):
             self.show(detail, step, agent)

@@ -102,7 +102,7 @@ WHOLE_TASK = (
     event(2.7, StepStarted(2, "the coder was restarted"), "c1"),
     event(2.8, FellBack("program", "the model's did not run"), "c1", "coder-0"),
     event(3.6, Spent("tool", 1.0, wasted_tokens=4), "c1", "coder-0"),
-    event(3.6, StepFinished("finished", 2), "c1"),
+    event(3.6, StepFinished("finished", 2), "c1", "coder-0"),
     event(4.0, Spent("model", 0.4, 1, 2), "answer"),
     event(4.25, Answered(ANSWER)),
 )
@@ -186,6 +186,18 @@ def test_the_critical_path_is_plan_longest_path_and_answer() -> None:
     assert timing["critical_path_s"] == pytest.approx(0.5 + 2.0 + 1.0 + 0.4)
     assert timing["model_s"] == pytest.approx(0.5 + 2.0 + 0.4)
     assert timing["overhead_s"] == pytest.approx(4.25 - 3.9)
+
+
+def test_only_who_has_done_a_step_can_have_fallen_back_at_it() -> None:
+    plan = Plan((Step(StepId("r1"), "researcher", "look", ()),))
+    whole = reported(
+        event(0.1, PlanReady(plan)),
+        event(0.2, StepStarted(), "r1"),
+        event(0.3, FellBack("research", "no model"), "r1", "researcher-0"),
+        event(0.4, StepFinished("finished"), "r1", "researcher-1"),
+    )
+
+    assert whole["steps"][0]["fallback"] is False
 
 
 def test_a_failed_task_says_why_what_fell_back_and_where_its_steps_stood() -> None:
