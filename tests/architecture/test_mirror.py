@@ -114,6 +114,7 @@ ELSEWHERE = {
     "cluster.wire.registration": "unit/cluster/memory/test_directory.py",
     # An adapter, held to its port's contract.
     "cluster.memory.journal.redis": "conformance/test_journal.py",
+    "cluster.memory.store.redis_server": "integration/test_redis_server.py",
     "cluster.memory.journal.quotes": "integration/test_quotes.py",
     "cluster.memory.namespaces.local": "conformance/test_namespaces.py",
     "cluster.memory.namespaces.redis": "conformance/test_namespaces.py",

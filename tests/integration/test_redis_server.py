@@ -1,4 +1,7 @@
-"""What a Redis server says of itself, and what follows for who relies on it."""
+"""What a Redis server says of itself, and what follows for who relies on it.
+
+Not among the unit tests: the module imports the client.
+"""
 
 from __future__ import annotations
 
