@@ -48,16 +48,19 @@ class Bill:
     """What policies say of the call."""
     _lost: int = 0
     """Of the deltas, those of attempts that were given up."""
+    _unsent: int = 0
+    """Characters of the request that the attempt was not sent."""
 
     def void(self) -> None:
         """Count what was streamed so far as wasted: another attempt begins."""
         lost = self.deltas - self._lost
-        self._lost = self.deltas
+        self._lost, self._unsent = self.deltas, 0
         wasted = self.noted.wasted_tokens + lost
         self.noted = replace(self.noted, wasted_tokens=wasted)
 
     def note(self, note: Note) -> None:
         """Add what a policy has cost and saved."""
+        self._unsent = note.unsent_characters or self._unsent
         self.noted = replace(
             self.noted,
             wasted_tokens=self.noted.wasted_tokens + note.wasted_tokens,
@@ -74,7 +77,7 @@ class Bill:
         """
         finish = self.finish
         if finish is None:
-            characters = sum(len(message.text) for message in self.request.messages)
+            characters = self.request.characters - self._unsent
             written = self.deltas - self._lost
             finish = Finish("", characters // _CHARACTERS_PER_TOKEN, written)
         unneeded = self.tail.deltas if self.tail else 0

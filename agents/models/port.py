@@ -113,6 +113,11 @@ class Request:
     """Of the requests that the tally counts: after so many none is made in place of one that has
     failed. A model that is asked at all makes one, whatever was made before."""
 
+    @property
+    def characters(self) -> int:
+        """How long its messages are together."""
+        return sum(len(message.text) for message in self.messages)
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -164,6 +169,8 @@ class Note:
     saved_tokens: int = 0
     saved_s: float = 0.0
     hedges: int = 0
+    unsent_characters: int = 0
+    """Of the request's messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,10 +118,10 @@ class FittedModel:
             # Where not even an answer of one token fits, the endpoint knows better, or refuses.
             tokens_max = min(tokens_max, left) if left > 0 else tokens_max
         told = f"left out of the prompt: {fitting.left_out}; {room.why}"
-        return _Draft(
-            replace(request, messages=fitting.messages, tokens_max=tokens_max),
-            told if fitting.left_out else "",
-        )
+        sent = replace(request, messages=fitting.messages, tokens_max=tokens_max)
+        if not fitting.left_out:
+            return _Draft(sent)
+        return _Draft(sent, told, request.characters - sent.characters)
 
     def _window_room(self, request: Request, bytes_per_token: float) -> _Room | None:
         window = self._window
@@ -165,7 +165,7 @@ class FittedModel:
             async for item in items:
                 if not has_told and isinstance(item, Delta | Finish):
                     has_told = True
-                    yield Note(Deed.FITTED, draft.told)
+                    yield Note(Deed.FITTED, draft.told, unsent_characters=draft.unsent)
                 if isinstance(item, Finish):
                     self._learn(request, item)
                 yield item
@@ -202,3 +202,5 @@ class _Draft:
     request: Request
     told: str = ""
     """What was left out of it and why; empty where nothing was."""
+    unsent: int = 0
+    """How many characters that was."""

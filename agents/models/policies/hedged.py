@@ -208,13 +208,13 @@ class _Call:
     def _tell(self, call: HedgedCall, reason: str) -> None:
         """Say that there is one more request; the prompt of one of them is read for nothing."""
         is_instead = len(call.under_way) == 1 and call.committed is None
-        characters = sum(len(message.text) for message in self._request.messages)
+        tokens = self._request.characters // _CHARACTERS_PER_TOKEN
         self._said.append(
             Note(
                 Deed.FELL_BACK if is_instead else Deed.HEDGED,
                 reason,
                 self._now() - call.began_at,
-                wasted_tokens=0 if is_instead else characters // _CHARACTERS_PER_TOKEN,
+                wasted_tokens=0 if is_instead else tokens,
                 hedges=0 if is_instead else 1,
             )
         )

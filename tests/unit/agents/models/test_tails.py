@@ -11,7 +11,16 @@ import pytest
 from agents import Agent, Parts, Turn, handles
 from agents.models import tails
 from agents.models.bill import Bill
-from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, StreamItem
+from agents.models.port import (
+    Deed,
+    Delta,
+    Finish,
+    Message,
+    Note,
+    Request,
+    Restarted,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import Spent
 from tests.support.fake_tools import FakeKnowledge, FakeSandbox
@@ -235,6 +244,19 @@ async def test_closing_an_agent_ends_what_outlives_its_turns(
     await agent.close()
 
     assert agent.model.closed_streams == 1
+
+
+def test_what_of_a_prompt_was_not_sent_is_not_counted_but_by_the_attempt_that_was_sent_all() -> (
+    None
+):
+    bill = Bill(Request((Message("user", "x" * 4_000),)))
+
+    bill.note(Note(Deed.FITTED, "left out of the prompt: 1 of 2 passages", unsent_characters=3_000))
+    fitted = bill.spent(0.0, is_used=True)
+    bill.void()
+
+    assert fitted.prompt_tokens == 250
+    assert bill.spent(0.0, is_used=True).prompt_tokens == 1_000
 
 
 def test_what_was_said_before_a_restart_is_wasted_and_not_counted_twice() -> None:
