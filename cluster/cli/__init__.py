@@ -14,6 +14,10 @@ from cluster.import_path import leave_working_directory
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: all is ended as after Ctrl-C, and another exit code says so."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; without arguments, this process's, and end it.
 
@@ -32,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(exit_code)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     """Interrupt once: a second Ctrl-C must not disturb what ends the command."""
     _ignore_ending()
-    raise KeyboardInterrupt
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _ignore_ending() -> None:
@@ -50,6 +54,9 @@ def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) ->
         from cluster.cli.entry import execute
 
         return execute(arguments)
+    except Terminated:
+        sys.stderr.write("fleetmind: terminated\n")
+        return 143
     except KeyboardInterrupt:
         sys.stderr.write("fleetmind: interrupted\n")
         return 130

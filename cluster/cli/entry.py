@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.cli import Terminated
 from cluster.cli.console import Console
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
@@ -25,7 +26,7 @@ Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
 """Runs and returns its exit code, or returns the asynchronous rest of its work."""
 
 _DEBUG = "FLEETMIND_DEBUG"
-_INTERRUPTED = "interrupted"
+_INTERRUPTED, _TERMINATED = "interrupted", "terminated"
 COMMANDS: Mapping[str, str] = {
     "run": "cluster.cli.run:run",
     "submit": "cluster.cli.submit:submit",
@@ -83,6 +84,9 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
 def _told(error: BaseException, console: Console) -> int:
     """Say in a sentence what ended a command, and return its exit code."""
     match error:
+        case Terminated():
+            console.note(_TERMINATED)
+            return Exit.TERMINATED
         case KeyboardInterrupt():
             console.note(_INTERRUPTED)
             return Exit.INTERRUPTED
@@ -109,7 +113,8 @@ def _whole(error: BaseException) -> Mapping[str, object]:
     kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
     detail: Failed | WasCancelled = Failed(Failure(kind, _one_line(error)))
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        detail = WasCancelled(str(error) or _INTERRUPTED)
+        ended = _TERMINATED if isinstance(error, Terminated) else _INTERRUPTED
+        detail = WasCancelled(str(error) or ended)
     report = TaskReport(TaskId(""))
     report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, detail))
     return report.to_json()
@@ -125,7 +130,8 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
     """Run a command that SIGINT, SIGTERM and SIGHUP cancel once; cleaning up is not interrupted.
 
     Raises:
-        KeyboardInterrupt: a signal came.
+        Terminated: SIGTERM came.
+        KeyboardInterrupt: another signal came.
     """
     import asyncio  # here: ``--help`` can do without
 
@@ -133,14 +139,16 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         running = loop.create_task(command)
+        came: list[signal.Signals] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Who ignores hang-ups (nohup) wants us to go on.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                loop.add_signal_handler(number, _cancel_once, running)
+                loop.add_signal_handler(number, _cancel_once, running, came, number)
         try:
             return runner.run(_outcome(running))
         except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+            is_terminated = signal.SIGTERM in came
+            raise (Terminated if is_terminated else KeyboardInterrupt) from None
 
 
 def _quiet_libraries() -> None:
@@ -163,8 +171,11 @@ async def _outcome(running: asyncio.Task[int]) -> int:
     return await running
 
 
-def _cancel_once(running: asyncio.Task[int]) -> None:
+def _cancel_once(
+    running: asyncio.Task[int], came: list[signal.Signals], number: signal.Signals
+) -> None:
     if not running.cancelling():
+        came.append(number)
         running.cancel()
 
 

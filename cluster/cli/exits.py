@@ -27,7 +27,6 @@ class Exit(IntEnum):
     DEADLINE = 124
     INTERRUPTED = 130
     TERMINATED = 143
-    """Of what runs until it is ended: who ends a service by SIGTERM knows this as a good end."""
 
 
 _BY_KIND = {UsageError.kind: Exit.USAGE, DeadlinePassed.kind: Exit.DEADLINE}

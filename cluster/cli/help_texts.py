@@ -33,7 +33,7 @@ examples:
   fleetmind run --workflow research.toml --input topic=heaps --dry-run
 
 exit status: 0 answered, 1 failed, 2 wrong usage, 3 please rephrase, 124 deadline passed,
-             130 interrupted
+             130 interrupted, 143 terminated
 """
 SUBMIT = """\
 Give a goal to a Ray cluster as a job: uploads what it needs, follows the job's log on stderr and

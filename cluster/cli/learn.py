@@ -12,7 +12,7 @@ from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
-from cluster.cli.watch import ReadAgain, Teller, keep_learning, until_terminated
+from cluster.cli.watch import ReadAgain, Teller, keep_learning
 from cluster.joining import open_store
 from cluster.memory.knowledge.catalog import adopt_collection
 from cluster.memory.knowledge.learning import Learned, LearningProgress
@@ -44,7 +44,7 @@ def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
     # Absolute, since later runs are in other folders: what they cite must be found from there too.
     paths = tuple(str(Path(path).absolute()) for path in options.paths)
     if options.watch:
-        return until_terminated(_watch(configuration, paths, namespace, console), console)
+        return _watch(configuration, paths, namespace, console)
     return _once(configuration, paths, namespace, console)
 
 

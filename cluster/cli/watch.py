@@ -7,13 +7,11 @@ lost by that, since the files are all compared when it is back.
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import NoReturn
 
 from cluster.cli.console import Console, counted
-from cluster.cli.exits import Exit
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.learning import Learned
 from cluster.memory.knowledge.omissions import left_out_line
@@ -111,25 +109,3 @@ async def _read_once(read: ReadAgain, teller: Teller) -> None:
 def retry_s(failures: int) -> float:
     """Return how long to wait after so many failures before the latest."""
     return min(RETRY_S_MAX, RETRY_S_MIN * 2.0 ** min(failures, 16))
-
-
-async def until_terminated(work: Coroutine[object, object, int], console: Console) -> int:
-    """Return what the work returns, or after SIGTERM, which cancels it, `Exit.TERMINATED`."""
-    running = asyncio.ensure_future(work)
-    is_terminated = False
-
-    def terminate() -> None:
-        nonlocal is_terminated
-        if not is_terminated:
-            is_terminated = True
-            running.cancel()
-
-    # In the place of the handler by which other commands take it for Ctrl-C.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-    try:
-        return await running
-    except asyncio.CancelledError:
-        if not is_terminated:
-            raise
-        console.note("terminated")
-        return Exit.TERMINATED

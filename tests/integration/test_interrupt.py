@@ -93,22 +93,23 @@ async def interrupted(
     return await here.ended(process, before)
 
 
-async def check(here: Surroundings, ended: Ended) -> None:
-    assert ended.exit_code == 130
-    assert ended.lines[-1] == "fleetmind: interrupted"
-    assert ended.err.count("interrupted") == 1
+async def check(here: Surroundings, ended: Ended, *, by: signal.Signals = INT) -> None:
+    exit_code, how = (143, "terminated") if by == TERM else (130, "interrupted")
+    assert ended.exit_code == exit_code
+    assert ended.lines[-1] == f"fleetmind: {how}"
+    assert ended.err.count(how) == 1
     assert "Traceback" not in ended.err
     assert ended.out == ""
     await here.nothing_is_left()
 
 
 @pytest.mark.parametrize(("stage", "numbers"), TIMES)
-async def test_a_run_ends_with_130_and_one_line_and_leaves_nothing(
+async def test_a_run_ends_with_130_or_143_and_one_line_and_leaves_nothing(
     here: Surroundings, stage: str, numbers: str
 ) -> None:
     ended = await interrupted(here, SILENT, STAGES[stage], SIGNALS[numbers])
 
-    await check(here, ended)
+    await check(here, ended, by=SIGNALS[numbers][0])
 
 
 async def test_a_program_that_runs_is_ended_too(here: Surroundings) -> None:
@@ -124,7 +125,7 @@ async def test_a_program_that_runs_is_ended_too(here: Surroundings) -> None:
 
     ended = await interrupted(here, f"simulated:{script}", runs, (TERM,))
 
-    await check(here, ended)
+    await check(here, ended, by=TERM)
 
 
 @pytest.mark.parametrize("arguments", [("--events", "-"), ()])

@@ -339,15 +339,24 @@ def test_trouble_after_the_answer_does_not_take_it_back() -> None:
     assert ran.err.splitlines()[-1] == "fleetmind: after the answer: ray would not stop"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "exit_code", "how"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 130, "interrupted"),
+    ],
+)
 @pytest.mark.usefixtures("signals_of_a_terminal")
-def test_a_signal_cancels_the_task_and_ends_everything_with_130(number: signal.Signals) -> None:
+def test_a_signal_cancels_the_task_and_ends_everything(
+    number: signal.Signals, exit_code: int, how: str
+) -> None:
     link = ScriptedLink((), on_wait=lambda: os.kill(os.getpid(), number))
 
     ran = Ran(link, "why?", "--json")
 
-    assert ran.exit_code == 130
-    assert ran.err.splitlines()[-1] == "fleetmind: interrupted"
+    assert ran.exit_code == exit_code
+    assert ran.err.splitlines()[-1] == f"fleetmind: {how}"
     assert link.tasks[0].reasons == ["the driver is leaving"]
     assert json.loads(ran.out)["status"] == "cancelled"
     assert not link.is_open
