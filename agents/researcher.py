@@ -60,7 +60,8 @@ DENIED = (
     "the question."
 )
 UNCONFIRMED = (
-    "Nothing of what the model wrote could be confirmed; the documents' own lines stand below it."
+    "Nothing of what the model wrote could be confirmed; the documents' own lines stand in its "
+    "place."
 )
 ASTRAY = (
     "Only sentences that stand in the documents are shown: too much of what the model cited is not "

@@ -21,6 +21,7 @@ from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.runtime.driver.access import SharesState, StateAccess
 from cluster.settings import Configuration, Flag, load
 from cluster.settings.bounds import check_coherence, check_cost, check_deadline, check_tokens
+from cluster.settings.model_entries import check_priced
 from cluster.task import SubmittedTask, Task
 from cluster.uninterrupted import uninterrupted
 from cluster.workflows import Workflow
@@ -165,13 +166,16 @@ class Cluster(SharesState):
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
         if paths and namespace:
             raise UsageError("answer from paths or from a namespace: give one of the two")
-        settings = self._configuration.settings.task
+        everything = self._configuration.settings
+        settings = everything.task
         timeout_s, coherence = deadline_s or settings.deadline_s, coherence or settings.coherence
         check_coherence(coherence, "coherence")
         budget = _budget(
             settings.tokens_max if tokens_max is None else tokens_max,
             settings.cost_max if cost_max is None else cost_max,
         )
+        if budget.cost_max:
+            check_priced(everything.model, everything.models)
         try:
             async with asyncio.timeout(timeout_s):
                 read = await link.knowledge(paths, self._note, namespace)

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
+from cluster.cli.ending import Terminated
 from cluster.import_path import leave_working_directory
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: all is ended as after Ctrl-C, and another exit code says so."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

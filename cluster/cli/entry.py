@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.cli import Terminated
 from cluster.cli.console import Console
+from cluster.cli.ending import Terminated
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled

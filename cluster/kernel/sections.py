@@ -12,9 +12,11 @@ from typing import ClassVar, Literal
 
 _MIB = 1024 * 1024
 
+_MAY_BE_ZERO = "may_be_zero"
+
 
 class Section:
-    """A section of the file: no unknown keys, no NaN, and every number is above 0."""
+    """A section of the file: no unknown keys, no NaN, every number above 0, or 0 where it may."""
 
     __slots__ = ()
     # Read by pydantic, which only those who read a file import.
@@ -27,8 +29,11 @@ class Section:
         """Raise ValueError where a number is out of its range."""
         for each in fields(self):  # type: ignore[arg-type]  # sections are dataclasses
             value = getattr(self, each.name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
-                raise ValueError(f"{each.name} must be above 0, not {value}")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if value < 0 or not (value or each.metadata.get(_MAY_BE_ZERO)):
+                least = "0 or more" if each.metadata.get(_MAY_BE_ZERO) else "above 0"
+                raise ValueError(f"{each.name} must be {least}, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,9 @@ class ModelSettings(Section):
     """How much the model takes in at once, prompt and answer together; unknown without it."""
     fit: bool = True
     """Whether of a prompt that the model can't take in, or not in time, the least is left out."""
-    price_prompt: float | None = None
+    price_prompt: float | None = field(default=None, metadata={_MAY_BE_ZERO: True})
     """Of a million tokens read, in any one currency; nothing without it."""
-    price_completion: float | None = None
+    price_completion: float | None = field(default=None, metadata={_MAY_BE_ZERO: True})
     """Of a million tokens written."""
     breaker: bool = True
     """Whether an endpoint that fails again and again is left alone for a while."""

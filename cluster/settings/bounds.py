@@ -10,6 +10,9 @@ import math
 from cluster.kernel.errors import UsageError
 from cluster.kernel.vocabulary import Coherence
 
+TOKENS_MAX = 1 << 53
+"""What every number of JSON and of our messages can hold exactly."""
+
 
 def check_deadline(value: object, origin: str) -> None:
     """Raise UsageError unless it is a positive, finite number of seconds."""
@@ -19,9 +22,11 @@ def check_deadline(value: object, origin: str) -> None:
 
 
 def check_tokens(value: object, origin: str) -> None:
-    """Raise UsageError unless it is a positive number of tokens."""
+    """Raise UsageError unless it is a positive number of tokens that a message can say."""
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise UsageError(f"{origin}: {value!r} is no number of tokens above 0")
+    if value > TOKENS_MAX:
+        raise UsageError(f"{origin}: {value} is too many, {TOKENS_MAX:,} are the most")
 
 
 def check_cost(value: object, origin: str) -> None:

@@ -64,6 +64,21 @@ def entry_keys(
     return keys
 
 
+def check_priced(model: ModelSettings, entries: Mapping[str, ModelEntry]) -> None:
+    """Look whether what a task costs is known: a bound on it would hold nothing else.
+
+    Raises:
+        UsageError: an endpoint's model has no price.
+    """
+    for key, each in {"model": model, **{f"models.{n}": e for n, e in entries.items()}}.items():
+        is_priced = each.price_prompt is not None or each.price_completion is not None
+        if ModelUri.parse(each.uri).scheme == "openai" and not is_priced:
+            raise UsageError(
+                f"cost_max bounds nothing: what [{key}] costs isn't known. Set its price_prompt and"
+                " price_completion, 0 where it costs nothing"
+            )
+
+
 def key_in(name: str, base: Path, setting: str) -> str:
     """Return the key that a file holds.
 

@@ -35,7 +35,10 @@ PAGE = (
 )
 ROLES = ("manager", "researcher", "coder")
 USUAL = (
-    "Nothing of what the model wrote could be confirmed; the documents' own lines stand below it.",
+    (
+        "Nothing of what the model wrote could be confirmed; the documents' own lines stand in its"
+        " place."
+    ),
     "Nothing in the model's answer is cited; what the findings cite was put before it.",
     "Sentences left out of the answer because no source says them: 1.",
 )

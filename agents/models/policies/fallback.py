@@ -47,7 +47,8 @@ class FallbackModel:
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Yield what the models say; between two of them a note, and what is void.
 
-        Each leaves one of the call's requests to every one that comes after it.
+        Each leaves one of the call's requests to every one that comes after it, but for those that
+        run here: these ask no endpoint, and make one in any case.
 
         Raises:
             ModelError: the last one failed that there was time for, with what every one of them had
@@ -66,9 +67,10 @@ class FallbackModel:
             if failed is not None and left_s <= 0:  # whoever was told of it has taken the rest
                 raise _of_all(failed, said) from failed
             rungs_left = len(rungs) - 1 - number
+            asked_later = sum(each.tier != "local" for each in rungs[number + 1 :])
             attempt = _Attempt(rung, is_last=not rungs_left)
             bounded = replace(
-                request, timeout_s=left_s, attempts_max=request.attempts_max - rungs_left
+                request, timeout_s=left_s, attempts_max=request.attempts_max - asked_later
             )
             try:
                 async with aclosing(attempt.stream(bounded)) as items:

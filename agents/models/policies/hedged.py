@@ -98,6 +98,8 @@ class _Call:
                 self._be_overdue()
             else:
                 self._take(*heard)
+            if self._refusal is not None and self._call.committed is None:
+                raise self._refusal
             while self._said:
                 yield self._said.pop(0)
 

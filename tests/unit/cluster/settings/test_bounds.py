@@ -8,7 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from cluster.kernel.errors import UsageError
-from cluster.settings.bounds import check_cost, check_deadline, check_share, check_tokens
+from cluster.settings.bounds import (
+    TOKENS_MAX,
+    check_cost,
+    check_deadline,
+    check_share,
+    check_tokens,
+)
 
 Check = Callable[[object, str], None]
 
@@ -26,6 +32,13 @@ def test_a_bound_above_zero_is_taken(check: Check, value: object) -> None:
 def test_what_bounds_nothing_is_refused_with_its_origin(check: Check, value: object) -> None:
     with pytest.raises(UsageError, match=r"^--flag: .* above 0$"):
         check(value, "--flag")
+
+
+def test_more_tokens_than_a_message_can_say_are_refused() -> None:
+    check_tokens(TOKENS_MAX, "--flag")
+
+    with pytest.raises(UsageError, match=r"^--flag: 9007199254740993 is too many"):
+        check_tokens(TOKENS_MAX + 1, "--flag")
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.1", "all"])

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cluster.kernel.errors import UsageError
+from cluster.kernel.sections import ModelEntry, ModelSettings
+from cluster.settings.model_entries import check_priced
 from cluster.settings.sources import Configuration, load
 
 MAIN = '[model]\nuri = "openai:big"\nbase_url = "http://one:1/v1"\n'
@@ -73,3 +75,21 @@ def test_keys_survive_the_file_of_secrets_and_are_not_shown(tmp_path: Path) -> N
 
     assert type(secrets).read_secrets(tmp_path / "secrets") == secrets
     assert "k" not in repr(secrets).removeprefix("Secrets")
+
+
+@pytest.mark.parametrize(
+    ("model", "entries"),
+    [
+        (ModelSettings("openai:large", price_prompt=2.5), {}),
+        (ModelSettings("openai:own", price_completion=0.0), {}),
+        (ModelSettings("llama:smollm2-135m"), {}),
+        (ModelSettings("simulated:"), {"here": ModelEntry("llama:smollm2-135m")}),
+    ],
+)
+def test_a_bound_of_cost_needs_the_price_of_each_endpoint_and_of_nothing_else(
+    model: ModelSettings, entries: dict[str, ModelEntry]
+) -> None:
+    check_priced(model, entries)
+
+    with pytest.raises(UsageError, match=r"what \[models.small\] costs isn't known"):
+        check_priced(model, {**entries, "small": ModelEntry("openai:small")})

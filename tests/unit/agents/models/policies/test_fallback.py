@@ -112,14 +112,16 @@ async def test_what_a_model_takes_back_by_its_own_fault_another_one_says() -> No
     assert [type(item) for item in items] == [Delta, Restarted, Delta, Finish]
 
 
-async def test_each_model_leaves_a_request_to_those_after_it() -> None:
+async def test_each_model_leaves_a_request_to_those_after_it_but_for_the_one_that_runs_here() -> (
+    None
+):
     rungs = [says(ModelError(f"{tier} is down"), tier) for tier in ("deep", "fast", "local")]
 
     with pytest.raises(ModelError):
         await said(*rungs)
 
     requests = [rung.model.requests[0] for rung in rungs]  # type: ignore[attr-defined]  # scripted
-    assert [request.attempts_max for request in requests] == [1, 2, 3]
+    assert [request.attempts_max for request in requests] == [2, 3, 3]
     assert len({id(request.tally) for request in requests}) == 1
 
 

@@ -206,12 +206,15 @@ def test_what_one_attempt_takes_back_by_the_goals_fault_is_asked_of_nobody_else(
     assert [len(model.requests) for model in models] == [0, 1, 1]
 
 
-def test_what_one_attempt_takes_back_another_may_answer_that_is_under_way() -> None:
+def test_what_one_attempt_takes_back_another_answers_only_that_has_begun_to() -> None:
     refusal = ModelError("the endpoint stopped its answer by its content filter")
     refusal.is_withdrawal = refusal.is_askers_fault = True
-    models = [endpoint([Due(0.2, refusal)]), endpoint(spoken(1.5, "first"))]
+    silent = [endpoint([Due(0.2, refusal)]), endpoint(spoken(1.5, "first"))]
+    speaking = [endpoint([Due(0.4, refusal)]), endpoint(spoken(1.2, "first"))]
 
-    items, _ = virtually(said(hedged(*models)))
+    with pytest.raises(ModelError, match="content filter"):
+        virtually(said(hedged(*silent)))
+    items, _ = virtually(said(hedged(*speaking)))
 
     assert texts(items) == ["first"] * 3
 
