@@ -204,10 +204,13 @@ async def test_events_come_as_lines_with_their_place(machine: Machine, knowledge
 
 
 @pytest.mark.parametrize("model", ["simulated:?ttft_s=60"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "exit_code", "how"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
 @pytest.mark.usefixtures("signals_of_a_terminal")
-async def test_a_signal_ends_a_run_with_130_and_one_line(
-    machine: Machine, number: signal.Signals
+async def test_a_signal_ends_a_run_with_its_code_and_one_line(
+    machine: Machine, number: signal.Signals, exit_code: int, how: str
 ) -> None:
     process = await machine.start("run", GOAL, "--events", "-")
     assert process.stdout is not None
@@ -218,8 +221,8 @@ async def test_a_signal_ends_a_run_with_130_and_one_line(
     ended = await machine.ended(process)
 
     assert json.loads(first)["kind"] == "submitted"
-    assert ended.exit_code == 130
-    assert ended.err.splitlines()[-1] == "fleetmind: interrupted"
+    assert ended.exit_code == exit_code
+    assert ended.err.splitlines()[-1] == f"fleetmind: {how}"
     assert "Traceback" not in ended.err
 
 

@@ -40,9 +40,18 @@ def test_the_end_of_the_loop_does_not_wait_for_abandoned_work(endless: threading
 
 
 @pytest.mark.usefixtures("signals_of_a_terminal")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [
+        (signal.SIGINT, (130, "fleetmind: interrupted\n")),
+        (signal.SIGTERM, (143, "fleetmind: terminated\n")),
+    ],
+)
 def test_a_signal_ends_a_command_while_it_computes(
-    number: signal.Signals, endless: threading.Event, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals,
+    ending: tuple[int, str],
+    endless: threading.Event,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def compute() -> None:
         os.kill(os.getpid(), number)
@@ -52,6 +61,7 @@ def test_a_signal_ends_a_command_while_it_computes(
         await in_side_thread(compute)
         return 0
 
-    assert execute(["learn", "docs"], command=lambda _options, _console: command()) == 130
-    assert capsys.readouterr().err == "fleetmind: interrupted\n"
+    exit_code = execute(["learn", "docs"], command=lambda _options, _console: command())
+
+    assert (exit_code, capsys.readouterr().err) == ending
     assert not endless.is_set()
