@@ -32,11 +32,9 @@ NO_KEYS: Mapping[str, str] = MappingProxyType({})
 if TYPE_CHECKING:  # only the Manager has any
     from agents.routes import Routes
 
-EMBEDDED_TOKENS_MAX = 120
-"""Of one call of the embedded model, where the settings name no other bound: on two cores it writes
-30 to 100 tokens a second, and reads 170."""
 EMBEDDED_PASSAGE_CHARS_MAX = 1_000
-"""What of the documents it is shown at once, for the same reason."""
+"""What of the documents the embedded model is shown at once: on two cores it reads 170 tokens a
+second."""
 LOCAL_PASSAGES_MAX = 6
 """Of a model on this machine: one of 1.5 billion parameters reads 60 tokens/s on two cores."""
 LOCAL_PASSAGE_CHARS_MAX = 5_000
@@ -63,7 +61,7 @@ def build_agent(
     Raises:
         UsageError: there is no such class, it is no agent, or the model's URI or key is wrong.
     """
-    from agents.models.build import model_of
+    from agents.models.build import model_of, tokens_max_of
     from agents.models.uri import build_model
 
     agent_class = load_agent_class(class_path)
@@ -88,7 +86,7 @@ def build_agent(
             attempts_max=EMBEDDED_ATTEMPTS_MAX if is_embedded else ATTEMPTS_MAX,
             temperature=None if is_embedded or not uri.is_local else LOCAL_TEMPERATURE,
             passage_chars_max=_passage_chars_max(uri),
-            tokens_max=model.tokens_max or (EMBEDDED_TOKENS_MAX if is_embedded else None),
+            tokens_max=tokens_max_of(model),
         )
     )
     agent.endpoint_speeds = built.speeds

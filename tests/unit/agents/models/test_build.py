@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from agents.models.build import BuiltModel, model_of, tier_of
+from agents.models.build import BuiltModel, model_of, tier_of, tokens_max_of
 from agents.models.port import (
     Deed,
     Delta,
@@ -179,3 +179,11 @@ def test_each_of_several_models_passes_on_what_is_its_own() -> None:
 )
 def test_the_main_model_is_for_hard_goals_unless_it_runs_here(uri: str, tier: str) -> None:
     assert tier_of(ModelSettings(uri)) == tier
+
+
+def test_the_embedded_model_stops_early_also_where_it_stands_in_for_another_one() -> None:
+    here = ModelEntry("llama:smollm2-135m", tier="local")
+
+    assert tokens_max_of(here) == 120
+    assert tokens_max_of(ModelEntry("llama:/models/large.gguf", tier="local")) is None
+    assert tokens_max_of(ModelEntry("llama:smollm2-135m", tokens_max=400)) == 400
