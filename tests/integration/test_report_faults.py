@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 PLACES = ("plan", "r1", "answer")
 PATIENCE_S = 7.0
 STALL_S = 0.3
-CONNECT_S = 0.05
+CONNECT_S = 0.25
 CONNECTIONS_QUEUED = 4
 """More than the kernel queues for a socket that listens with a backlog of 0."""
 
