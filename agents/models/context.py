@@ -23,8 +23,6 @@ class Fitting:
     messages: tuple[Message, ...]
     left_out: str = ""
     """For people, as in ``2 of 14 passages, the ends of 1 of 3 results``."""
-    bytes_over: int = 0
-    """By how much they are too long all the same: what has to stay is."""
 
 
 def size_of(messages: Sequence[Message]) -> int:
@@ -62,7 +60,8 @@ def fitted(messages: tuple[Message, ...], bytes_max: int) -> Fitting:
     """Return the messages without the parts for which there is no room; themselves if all fit.
 
     The parts of the highest rank go first, of these the last one first. Those of one rank that may
-    be cut are cut to the same size, as far as they are longer. What stays is in its order.
+    be cut are cut to the same size, as far as they are longer. What stays is in its order; it may
+    be too long all the same, where what has to stay is.
     """
     over = size_of(messages) - bytes_max
     if over <= 0:
@@ -79,7 +78,7 @@ def fitted(messages: tuple[Message, ...], bytes_max: int) -> Fitting:
         Message.of(message.role, (piece.rest for piece in row)) if row else message
         for message, row in zip(messages, pieces, strict=True)
     )
-    return Fitting(rest, _told(spare), max(0, over))
+    return Fitting(rest, _told(spare))
 
 
 @dataclass(slots=True)
