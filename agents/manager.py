@@ -41,8 +41,9 @@ from agents.prompts import (
 from agents.routes import CHAT, NOBODY, routed
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
-from cluster.kernel.events import Corrections, FellBack, StepPlanned
+from cluster.kernel.events import FellBack, StepPlanned
 from cluster.kernel.roles import CODER
+from cluster.kernel.second_look import Corrections
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,

@@ -21,8 +21,9 @@ from cluster.cli.workflow import check_target, declared_workflow, dry_run, save_
 from cluster.client import Join
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Answered, Corrected, Event
+from cluster.kernel.submission import GOAL_CHARS_MAX
 from cluster.kernel.tasks.report import TaskReport, event_to_json
-from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Answer
+from cluster.kernel.vocabulary import Answer
 from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, TypeGuard
 
+from cluster.kernel.conversation import ChatMessage
+from cluster.kernel.feed import Gap
 from cluster.kernel.ids import AgentId, StepId, TaskId
 from cluster.kernel.reads import DocumentChange, Saw
 from cluster.kernel.usage import Usage
@@ -43,6 +45,10 @@ class Submitted:
     tokens_max: int = 0
     cost_max: float = 0.0
     """Bounds of the whole task, as in `Submission`; 0 for none."""
+    owner: str = ""
+    is_detached: bool = False
+    conversation: tuple[ChatMessage, ...] = ()
+    """All three as in `cluster.kernel.submission.Submission`."""
 
     @property
     def allowed_s(self) -> float:
@@ -294,13 +300,6 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
-class Corrections:
-    """No event: what a Manager says to a `SecondLook`."""
-
-    found: tuple[Corrected, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Clarified:
     """Terminal: the goal can't be answered as it is, and the user is asked."""
 
@@ -343,6 +342,7 @@ OwnerDetail = (
     | Answered
     | Clarified
     | Corrected
+    | Gap
     | Failed
     | WasCancelled
 )

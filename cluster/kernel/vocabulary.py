@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
-from cluster.kernel.ids import StepId, TaskId
+from cluster.kernel.conversation import ChatMessage
+from cluster.kernel.ids import StepId
 
-GOAL_CHARS_MAX = 100_000
 UNVERIFIED_MARK = "[unverified]"
 """Stands at the end of a sentence whose support is `Support.UNVERIFIED`."""
 
@@ -223,6 +223,8 @@ class Assignment:
     """How deep the goal is worked on, an `Effort` of `kernel.routing`; empty where nobody said."""
     is_pure: bool = False
     """As `Step.is_pure`: whoever does it may edit and publish nothing."""
+    conversation: tuple[ChatMessage, ...] = ()
+    """As `cluster.kernel.submission.Submission.conversation`."""
 
     @property
     def turn_step(self) -> StepId:
@@ -261,6 +263,8 @@ class PlanRequest:
     """Steps that are part of it already, and may be running: what else there is, is asked for."""
     is_broadcast: bool = False
     """Each step begins as soon as it is planned, whatever it needs: `Coherence.BROADCAST`."""
+    conversation: tuple[ChatMessage, ...] = ()
+    """As `cluster.kernel.submission.Submission.conversation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +290,8 @@ class ComposeRequest:
     """As `Assignment.effort`."""
     lacks: str = ""
     """What the task has used up, so that no model may be asked any more."""
+    conversation: tuple[ChatMessage, ...] = ()
+    """As `cluster.kernel.submission.Submission.conversation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,42 +321,6 @@ class VerifyRequest:
     composed: ComposeRequest
     """What the answer was written from."""
     answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A task handed to the cluster; the deadline travels in the envelope.
-
-    The goal has at most `GOAL_CHARS_MAX` characters.
-    """
-
-    task: TaskId
-    goal: str
-    collection: str = ""
-    is_again: bool = False
-    """It may have been accepted before, by a Manager that the driver can't reach any longer."""
-    coherence: Coherence = Coherence.CHAINED
-    workflow: Plan | None = None
-    """The plan, where the user has declared it: then nobody is asked for one."""
-    tokens_max: int = 0
-    """Of all model calls together; 0 for no bound."""
-    cost_max: float = 0.0
-    """As `tokens_max`, in the currency of the models' prices."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The driver has seen a task's events up to a number of its journal."""
-
-    task: TaskId
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class SecondLook:
-    """Asks a Manager to look again at what a task has answered; its journal has all it needs."""
-
-    task: TaskId
 
 
 @dataclass(frozen=True, slots=True)

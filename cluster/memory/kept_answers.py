@@ -11,6 +11,7 @@ import json
 from dataclasses import astuple, dataclass
 from typing import Protocol
 
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.events import Answered, Event
 from cluster.kernel.ids import NO_TASK, AgentId, StepId
 from cluster.kernel.vocabulary import Answer
@@ -33,7 +34,7 @@ class Question:
     """A namespace with its version."""
     model: str = ""
     owner: str = ""
-    history: tuple[str, ...] = ()
+    conversation: tuple[ChatMessage, ...] = ()
 
     @property
     def key(self) -> str:

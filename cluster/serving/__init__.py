@@ -1,1 +1,1 @@
-"""HTTP ingress on Ray Serve: its place; nothing is here yet."""
+"""The HTTP ingress: an ASGI application, which knows nothing of Ray."""

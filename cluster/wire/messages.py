@@ -23,7 +23,15 @@ from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from cluster.kernel import decisions, events, topic_news, usage
+from cluster.kernel import (
+    conversation,
+    decisions,
+    events,
+    second_look,
+    submission,
+    topic_news,
+    usage,
+)
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from protos.v1 import agents_pb2
@@ -290,19 +298,12 @@ def unpack(value: bytes) -> tuple[str, bytes, bytes]:
 
 def _kernel_messages() -> list[type]:
     """Return the value classes of the kernel that have a protobuf message."""
-    candidates = [
-        *vars(tasks).values(),
-        *vars(events).values(),
-        *vars(topic_news).values(),
-        *vars(decisions).values(),
-        *vars(usage).values(),
-    ]
+    rooms = (tasks, conversation, submission, events, second_look, topic_news, decisions, usage)
+    candidates = [each for room in rooms for each in vars(room).values() if isinstance(each, type)]
     return [
-        value
-        for value in candidates
-        if isinstance(value, type)
-        and hasattr(value, "__dataclass_fields__")
-        and hasattr(agents_pb2, value.__name__)
+        cls
+        for cls in dict.fromkeys(candidates)
+        if hasattr(cls, "__dataclass_fields__") and hasattr(agents_pb2, cls.__name__)
     ]
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId
 from cluster.kernel.sections import Section
+from cluster.kernel.submission import GOAL_CHARS_MAX
 from cluster.kernel.tasks.workflow import check_workflow
-from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Coherence, Plan, Step
+from cluster.kernel.vocabulary import Coherence, Plan, Step
 from cluster.settings.toml_table import (
     UNKNOWN_KEY,
     KeyPath,

@@ -209,8 +209,16 @@ class StepResult(_message.Message):
     is_unsourced: bool
     def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., value: _Optional[_Union[Packed, _Mapping]] = ..., is_unsourced: _Optional[bool] = ...) -> None: ...
 
+class ChatMessage(_message.Message):
+    __slots__ = ("role", "content")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    content: str
+    def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
+
 class Assignment(_message.Message):
-    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority", "effort", "is_pure")
+    __slots__ = ("step", "instruction", "goal", "results", "collection", "redo", "missing", "priority", "effort", "is_pure", "conversation")
     STEP_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +229,7 @@ class Assignment(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     EFFORT_FIELD_NUMBER: _ClassVar[int]
     IS_PURE_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     step: str
     instruction: str
     goal: str
@@ -231,7 +240,8 @@ class Assignment(_message.Message):
     priority: float
     effort: str
     is_pure: bool
-    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ..., effort: _Optional[str] = ..., is_pure: _Optional[bool] = ...) -> None: ...
+    conversation: _containers.RepeatedCompositeFieldContainer[ChatMessage]
+    def __init__(self, step: _Optional[str] = ..., instruction: _Optional[str] = ..., goal: _Optional[str] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., collection: _Optional[str] = ..., redo: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., priority: _Optional[float] = ..., effort: _Optional[str] = ..., is_pure: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ...) -> None: ...
 
 class Prepare(_message.Message):
     __slots__ = ("step", "instruction", "goal", "collection", "needs")
@@ -382,7 +392,7 @@ class ConflictDecision(_message.Message):
     def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
-    __slots__ = ("task", "goal", "collection", "is_again", "coherence", "workflow", "tokens_max", "cost_max")
+    __slots__ = ("task", "goal", "collection", "is_again", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation")
     TASK_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
@@ -391,6 +401,9 @@ class Submission(_message.Message):
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
     COST_MAX_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    IS_DETACHED_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     task: str
     goal: str
     collection: str
@@ -399,7 +412,18 @@ class Submission(_message.Message):
     workflow: Plan
     tokens_max: int
     cost_max: float
-    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ...) -> None: ...
+    owner: str
+    is_detached: bool
+    conversation: _containers.RepeatedCompositeFieldContainer[ChatMessage]
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ...) -> None: ...
+
+class CancelTask(_message.Message):
+    __slots__ = ("task", "reason")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    reason: str
+    def __init__(self, task: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Seen(_message.Message):
     __slots__ = ("task", "index")
@@ -438,7 +462,7 @@ class Answer(_message.Message):
     def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Submitted(_message.Message):
-    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence", "workflow", "tokens_max", "cost_max")
+    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation")
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
@@ -447,6 +471,9 @@ class Submitted(_message.Message):
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
     COST_MAX_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    IS_DETACHED_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     goal: str
     collection: str
     submitted_wall_s: float
@@ -455,7 +482,10 @@ class Submitted(_message.Message):
     workflow: Plan
     tokens_max: int
     cost_max: float
-    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ...) -> None: ...
+    owner: str
+    is_detached: bool
+    conversation: _containers.RepeatedCompositeFieldContainer[ChatMessage]
+    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ...) -> None: ...
 
 class Routed(_message.Message):
     __slots__ = ("intent", "route", "confidence", "effort", "seconds")
@@ -699,6 +729,14 @@ class Clarified(_message.Message):
     question: str
     def __init__(self, question: _Optional[str] = ...) -> None: ...
 
+class Gap(_message.Message):
+    __slots__ = ("after", "before")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    before: str
+    def __init__(self, after: _Optional[str] = ..., before: _Optional[str] = ...) -> None: ...
+
 class Failed(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -712,7 +750,7 @@ class WasCancelled(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected", "stale", "merged", "conflict", "routed", "hedged", "speculated", "adopted", "discarded", "clarify")
+    __slots__ = ("at_s", "task", "agent", "step", "index", "submitted", "step_planned", "plan_ready", "step_started", "thought", "finding", "program", "ran", "fell_back", "spent", "step_finished", "answered", "failed", "cancelled", "corrected", "stale", "merged", "conflict", "routed", "hedged", "speculated", "adopted", "discarded", "clarify", "gap")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -742,6 +780,7 @@ class Event(_message.Message):
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     DISCARDED_FIELD_NUMBER: _ClassVar[int]
     CLARIFY_FIELD_NUMBER: _ClassVar[int]
+    GAP_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     task: str
     agent: str
@@ -771,4 +810,5 @@ class Event(_message.Message):
     adopted: Adopted
     discarded: Discarded
     clarify: Clarified
-    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ..., stale: _Optional[_Union[StepStale, _Mapping]] = ..., merged: _Optional[_Union[StateMerged, _Mapping]] = ..., conflict: _Optional[_Union[StateConflicted, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., hedged: _Optional[_Union[Hedged, _Mapping]] = ..., speculated: _Optional[_Union[Speculated, _Mapping]] = ..., adopted: _Optional[_Union[Adopted, _Mapping]] = ..., discarded: _Optional[_Union[Discarded, _Mapping]] = ..., clarify: _Optional[_Union[Clarified, _Mapping]] = ...) -> None: ...
+    gap: Gap
+    def __init__(self, at_s: _Optional[float] = ..., task: _Optional[str] = ..., agent: _Optional[str] = ..., step: _Optional[str] = ..., index: _Optional[int] = ..., submitted: _Optional[_Union[Submitted, _Mapping]] = ..., step_planned: _Optional[_Union[StepPlanned, _Mapping]] = ..., plan_ready: _Optional[_Union[PlanReady, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., thought: _Optional[_Union[Thought, _Mapping]] = ..., finding: _Optional[_Union[FindingReady, _Mapping]] = ..., program: _Optional[_Union[ProgramWritten, _Mapping]] = ..., ran: _Optional[_Union[ProgramRan, _Mapping]] = ..., fell_back: _Optional[_Union[FellBack, _Mapping]] = ..., spent: _Optional[_Union[Spent, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., answered: _Optional[_Union[Answered, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[WasCancelled, _Mapping]] = ..., corrected: _Optional[_Union[Corrected, _Mapping]] = ..., stale: _Optional[_Union[StepStale, _Mapping]] = ..., merged: _Optional[_Union[StateMerged, _Mapping]] = ..., conflict: _Optional[_Union[StateConflicted, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., hedged: _Optional[_Union[Hedged, _Mapping]] = ..., speculated: _Optional[_Union[Speculated, _Mapping]] = ..., adopted: _Optional[_Union[Adopted, _Mapping]] = ..., discarded: _Optional[_Union[Discarded, _Mapping]] = ..., clarify: _Optional[_Union[Clarified, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ...) -> None: ...

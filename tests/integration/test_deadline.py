@@ -27,8 +27,8 @@ from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Answered, Failed, ProgramRan
 from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.sections import ModelSettings
+from cluster.kernel.submission import Submission
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Submission
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.agent import Agent
-from cluster.kernel.events import Corrected, Corrections
+from cluster.kernel.events import Corrected
+from cluster.kernel.second_look import Corrections
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (
     Answer,

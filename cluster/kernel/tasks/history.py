@@ -331,6 +331,7 @@ def compose_request(history: TaskHistory, order: Compose, lacks: str) -> Compose
         route=routed.route if routed is not None else "",
         effort=routed.effort if routed is not None else "",
         lacks=lacks,
+        conversation=submitted.conversation,
     )
 
 

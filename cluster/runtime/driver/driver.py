@@ -22,11 +22,12 @@ from cluster.kernel.ids import (
     agent_id,
 )
 from cluster.kernel.roles import MANAGER
+from cluster.kernel.submission import GOAL_CHARS_MAX, Submission
 from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.tasks.failover import may_look_again
 from cluster.kernel.trace import SAMPLED_SHARE, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import GOAL_CHARS_MAX, Coherence, Plan, Submission
+from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.directory import Directory
 from cluster.memory.store.port import Store
 from cluster.runtime.driver.submitted import SubmittedTask, addressed

@@ -30,8 +30,8 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import NO_AGENT, NO_STEP, VERIFY_STEP, AgentId, StepId
 from cluster.kernel.roles import MANAGER
+from cluster.kernel.submission import Seen, Submission
 from cluster.kernel.tasks.failover import Failover, GiveUp, ask_failed, manager_chosen
-from cluster.kernel.vocabulary import Seen, Submission
 from cluster.runtime.messaging.sender import Sender, Unobserved
 from cluster.runtime.tasks.second_look import is_doubtful, look_again
 from cluster.wire.failure import failure_from_error

@@ -57,7 +57,13 @@ class AnswersOfBefore:
         return replace(found.answer, degraded=(said, *found.answer.degraded))
 
     def _question(self, submitted: Submitted) -> Question:
-        return Question(submitted.goal, submitted.collection, self._model)
+        return Question(
+            submitted.goal,
+            submitted.collection,
+            self._model,
+            submitted.owner,
+            submitted.conversation,
+        )
 
 
 def ago(seconds: float) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from cluster.kernel.errors import AgentFailed, WireError
 from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, TaskId
+from cluster.kernel.submission import Submission
 from cluster.kernel.tasks.ownership import Owner, is_abandoned, may_adopt
-from cluster.kernel.vocabulary import Failure, Submission
+from cluster.kernel.vocabulary import Failure
 from cluster.memory.journal.port import Journal, OpenTask, Ownership
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.task_journal import TaskJournal, events_of

@@ -22,12 +22,14 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.events import Event, Submitted, shown
 from cluster.kernel.ids import TaskId, role_of
+from cluster.kernel.second_look import SecondLook
+from cluster.kernel.submission import Seen, Submission
 from cluster.kernel.tasks.lookahead import Limits
 from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
 from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
 from cluster.kernel.trace import new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Role, SecondLook, Seen, Submission
+from cluster.kernel.vocabulary import Role
 from cluster.memory.journal.port import ACKNOWLEDGED_KEPT_S, ENDED_KEPT_S, Journal, OpenTask
 from cluster.memory.state.host.documents import Documents
 from cluster.runtime.messaging.sender import Sender
@@ -281,6 +283,9 @@ class TaskEngine:
                 submission.workflow,
                 submission.tokens_max,
                 submission.cost_max,
+                submission.owner,
+                submission.is_detached,
+                submission.conversation,
             )
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)

@@ -118,6 +118,7 @@ class PlanRun:
             submitted.collection,
             history.sealed,
             is_broadcast=submitted.coherence is Coherence.BROADCAST,
+            conversation=submitted.conversation,
         )
         proposal = await self._propose(request, self)
         if proposal.question and not self._planned:

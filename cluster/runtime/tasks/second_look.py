@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 
 from cluster.kernel.envelope import Envelope, Kind, Trust
 from cluster.kernel.errors import AgentFailed, ClusterError
-from cluster.kernel.events import Answered, Corrected, Corrections, Event, Spent
+from cluster.kernel.events import Answered, Corrected, Event, Spent
 from cluster.kernel.ids import VERIFY_STEP, AgentId
+from cluster.kernel.second_look import Corrections, SecondLook
 from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.tasks.history import Compose, TaskHistory, compose_request
 from cluster.kernel.tasks.spending import journaled
-from cluster.kernel.vocabulary import SecondLook, Support, VerifyRequest
+from cluster.kernel.vocabulary import Support, VerifyRequest
 from cluster.runtime.messaging.sender import Sender, Unobserved
 
 _log = logging.getLogger(__name__)

@@ -173,6 +173,7 @@ class StepRun(Unobserved):
             urgencies(history.sealed, durations, self._context.calls_max).get(step.id, 0.0),
             history.routed.effort if history.routed is not None else "",
             step.is_pure,
+            submitted.conversation,
         )
         self._missing = assignment.missing
         now = self._context.clock.now()

@@ -18,8 +18,9 @@ from agents.answers.verification import (
 )
 from agents.manager import Manager
 from cluster.kernel.errors import ModelError
-from cluster.kernel.events import Corrected, Corrections
+from cluster.kernel.events import Corrected
 from cluster.kernel.ids import StepId
+from cluster.kernel.second_look import Corrections
 from cluster.kernel.vocabulary import (
     Answer,
     Citation,

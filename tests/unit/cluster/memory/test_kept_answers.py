@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.vocabulary import Answer, Citation
 from cluster.memory.kept_answers import (
     BYTES_MAX,
@@ -18,7 +19,7 @@ from cluster.memory.store.local import LocalStore
 from cluster.wire.messages import MessageCodec
 from tests.support.clock import ManualClock
 
-QUESTION = Question("why?", "docs@3", "openai:m", "anna", ("hello",))
+QUESTION = Question("why?", "docs@3", "openai:m", "anna", (ChatMessage("user", "hello"),))
 KEPT = KeptAnswer(Answer("So [1].", (Citation("a.md", 1, 2, "so"),)), 1_700_000_000.5)
 
 
@@ -49,7 +50,7 @@ async def test_the_latest_answer_counts(answers: StoredAnswers) -> None:
         replace(QUESTION, collection="docs@4"),
         replace(QUESTION, model="openai:n"),
         replace(QUESTION, owner="bob"),
-        replace(QUESTION, history=()),
+        replace(QUESTION, conversation=()),
         Question("why?"),
     ],
 )

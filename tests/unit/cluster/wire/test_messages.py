@@ -212,6 +212,8 @@ def _simplest(cls: type) -> object:
         if cls is not events.Speculated
         else tasks.Step(StepId("~1"), "coder", "i"),
         "question": "q?",
+        "after": "1.2",
+        "before": "1.9",
     }
     if cls in (events.Adopted, events.Discarded):
         values["guess"] = StepId("~1")

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import AgentFailed, ClusterError
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.submission import Submission
 from cluster.kernel.trace import is_sampled, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Submission
 from cluster.runtime.observers.spans import Spans, open_spans
 from tests.support.hosts import MemoryCluster
 

@@ -17,13 +17,10 @@ from cluster.kernel.events import (
     shown,
 )
 from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.submission import Submission
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import (
-    Assignment,
-    Finding,
-    Submission,
-)
+from cluster.kernel.vocabulary import Assignment, Finding
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.driver.submitted import SubmittedTask, addressed
 from cluster.runtime.host import AgentProfile

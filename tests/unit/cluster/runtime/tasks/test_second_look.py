@@ -9,17 +9,9 @@ from dataclasses import replace
 import pytest
 
 from cluster.kernel.errors import AgentFailed, ModelError
-from cluster.kernel.events import (
-    Answered,
-    Corrected,
-    Corrections,
-    Event,
-    Failed,
-    Routed,
-    Spent,
-    Thought,
-)
+from cluster.kernel.events import Answered, Corrected, Event, Failed, Routed, Spent, Thought
 from cluster.kernel.ids import NO_STEP, AgentId, StepId, TaskId
+from cluster.kernel.second_look import Corrections
 from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import (

@@ -18,8 +18,9 @@ from cluster.kernel.errors import (
 )
 from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.registration import Registration
+from cluster.kernel.submission import Submission
 from cluster.kernel.turn import Turn
-from cluster.kernel.vocabulary import Finding, Submission
+from cluster.kernel.vocabulary import Finding
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.turns import runner as turns
 from cluster.wire.codec import BODY_BYTES_MAX

@@ -1,0 +1,1 @@
+"""The feed of each task: all of its events, thoughts too, for whoever watches it."""
