@@ -71,6 +71,27 @@ class NetworkSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class ServeSettings(Section):
+    """[serve]: the HTTP ingress."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    replicas: int = 2
+    tls_cert: str = ""
+    """File with the certificate chain, as PEM; with ``tls_key`` the ingress speaks HTTPS."""
+    tls_key: str = ""
+    origins: tuple[str, ...] = ()
+    """Whose pages may call it from a browser, as in ``https://chat.example.org``; ``*`` for all."""
+    body_bytes_max: int = 2_000_000
+    streams_max: int = 400
+    """Requests that one replica answers at a time; more are refused with 429."""
+    drain_s: float = 600.0
+    """How long a replica that is to stop goes on with the streams it has."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts on private addresses that webhooks may call nevertheless."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSettings(Section):
     """[task]: bounds of one task."""
 
@@ -131,6 +152,7 @@ class Settings(Section):
     state: StateSettings = field(default_factory=StateSettings)
     ray: RaySettings = field(default_factory=RaySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     task: TaskSettings = field(default_factory=TaskSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
