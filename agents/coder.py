@@ -24,7 +24,7 @@ from agents.programs.candidates import (
 )
 from agents.programs.names import imported_names
 from agents.programs.reading import NO_BLOCK, ProgramEnd, read_program, without_promises
-from agents.prompts import Attempt, code_prompt, coder_role, repair_prompt
+from agents.prompts import Attempt, code_prompt, coder_role, continuing, repair_prompt
 from cluster.kernel.errors import ClusterError, DeadlinePassed, ModelError, TooLarge
 from cluster.kernel.events import FellBack, ProgramRan, ProgramWritten, Spent
 from cluster.kernel.lookup import Lookup
@@ -125,7 +125,7 @@ class Coder(Agent):
             notes=notes,
             examples=examples[:_EXAMPLES_SHOWN],
         )
-        await self._write(asked, coding)
+        await self._write(continuing(assignment.conversation, asked), coding)
         if not coding.is_done:
             await self._try_examples(coding)
         return _offered(coding)

@@ -40,9 +40,13 @@ class Sought:
 def queries_of(assignment: Assignment | Prepare) -> list[str]:
     """Return what to search for: the instruction's questions and the goal's, each once.
 
-    A sentence that only asks for a program finds programs, and not what explains them.
+    A sentence that only asks for a program finds programs, and not what explains them. What is
+    asked in the user's own words may name its subject only in what was said before.
     """
     asked = [*questions(assignment.instruction), *questions(assignment.goal)]
+    if isinstance(assignment, Assignment) and assignment.instruction == assignment.goal:
+        before = [each.content for each in assignment.conversation if each.role == "user"]
+        asked += [f"{text} {assignment.goal}" for text in before[-1:]]
     queries = dict.fromkeys(each.strip() for each in asked if each.strip())
     return list(queries)[:_QUERIES_MAX]
 

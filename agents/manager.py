@@ -17,7 +17,7 @@ from agents.answers.outcomes import Outcomes, outcomes_of, results_parts
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
 from agents.answers.writing import AnswerWriting
 from agents.deciding import choice_schema, chosen
-from agents.models.port import Commitment
+from agents.models.port import Commitment, Message
 from agents.planning.intent import wants_program
 from agents.planning.mending import MendedPlan, UnsoundPlan
 from agents.planning.plan_reader import PlanReader, broken_off
@@ -26,19 +26,21 @@ from agents.planning.workflow import idle_agents, standard_workflow, with_coder,
 from agents.prompts import (
     MANAGER_ANSWER,
     MANAGER_ANSWER_STRICT,
+    MANAGER_ASIDE,
     MANAGER_CHAT,
     MANAGER_DECIDE,
     MANAGER_PLAN,
     MANAGER_PLAN_REST,
     MANAGER_VERIFY,
     answer_prompt,
+    continuing,
     decide_prompt,
     fitting,
     plan_prompt,
     rest_prompt,
     verify_prompt,
 )
-from agents.routes import CHAT, NOBODY, routed
+from agents.routes import ASIDE, CHAT, NOBODY, aside, routed
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
 from cluster.kernel.errors import DeadlinePassed, ModelError, UsageError
 from cluster.kernel.events import FellBack, StepPlanned
@@ -59,6 +61,9 @@ ANSWER_TOKENS_MAX = 1_000
 VERIFY_TOKENS_MAX = 1_200
 DECIDE_TOKENS_MAX = 50
 CHAT_TOKENS_MAX = 150
+ASIDE_TOKENS_MAX = 400
+_ALONE = {CHAT: (MANAGER_CHAT, CHAT_TOKENS_MAX), ASIDE: (MANAGER_ASIDE, ASIDE_TOKENS_MAX)}
+"""Routes on which the Manager's model answers by itself: what it is told, and how long it may."""
 
 
 class Manager(Agent):
@@ -91,6 +96,9 @@ class Manager(Agent):
 
     def _easy(self, request: PlanRequest, turn: Turn) -> PlanProposal | None:
         """Decide where the goal goes, and return the plan of one that the team need not plan."""
+        if request.is_aside:
+            turn.emit(routed(aside()))
+            return PlanProposal(NOBODY)
         routes = self.routes
         if routes is None or request.sealed:
             return None
@@ -141,7 +149,7 @@ class Manager(Agent):
         self, request: PlanRequest, turn: Turn, reader: PlanReader
     ) -> MendedPlan:
         tokens_max = self.parts.tokens_max or PLAN_TOKENS_MAX
-        prompt = plan_prompt(request.goal, request.roles)
+        prompt = continuing(request.conversation, plan_prompt(request.goal, request.roles))
         schema = plan_schema(request.goal, request.roles, tokens_max)
         try:
             await self._read_plan(turn, MANAGER_PLAN, prompt, schema, reader)
@@ -163,7 +171,7 @@ class Manager(Agent):
         """Return the plan with the steps that the model says it lacks, broken off if it can't."""
         steps = reader.plan().plan.steps
         schema = rest_schema(request.roles, self.parts.tokens_max or PLAN_TOKENS_MAX)
-        prompt = rest_prompt(request.goal, request.roles, steps)
+        prompt = continuing(request.conversation, rest_prompt(request.goal, request.roles, steps))
         try:
             await self._read_plan(turn, MANAGER_PLAN_REST, prompt, schema, reader)
         except (ModelError, DeadlinePassed) as error:
@@ -177,7 +185,7 @@ class Manager(Agent):
         self,
         turn: Turn,
         system: str,
-        prompt: str,
+        prompt: Message,
         schema: Mapping[str, object],
         reader: PlanReader,
     ) -> None:
@@ -224,11 +232,11 @@ class Manager(Agent):
         routes = self.routes
         if routes is not None and (said := await routes.answer(request.route, request.goal, turn)):
             return said
-        if request.route != CHAT or request.lacks:
+        if request.route not in _ALONE or request.lacks:
             return None
-        return Answer(
-            await self.think(turn, MANAGER_CHAT, request.goal, tokens_max=CHAT_TOKENS_MAX)
-        )
+        system, tokens_max = _ALONE[request.route]
+        asked = continuing(request.conversation, request.goal)
+        return Answer(await self.think(turn, system, asked, tokens_max=tokens_max))
 
     async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
         draft = AnswerDraft(
@@ -264,7 +272,10 @@ class Manager(Agent):
         return await self.think(
             turn,
             MANAGER_ANSWER_STRICT if self.parts.is_strict else MANAGER_ANSWER,
-            answer_prompt(request.goal, results_parts(outcomes), failures),
+            continuing(
+                request.conversation,
+                answer_prompt(request.goal, results_parts(outcomes), failures),
+            ),
             tokens_max=ANSWER_TOKENS_MAX,
             is_enough=writing,
             commitment=writing.commitment,

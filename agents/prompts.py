@@ -19,6 +19,7 @@ from itertools import accumulate
 
 from agents.evidence.topic import NOT_FOUND
 from agents.models.port import Message, PromptPart
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.decisions import ConflictRequest
 from cluster.kernel.vocabulary import Passage, Role, Run, Step
 
@@ -80,6 +81,11 @@ MANAGER_CHAT = (
     "only talks to you: answer in one or two friendly sentences, in the user's language. Claim "
     "nothing that has to be looked up."
 )
+MANAGER_ASIDE = (
+    "You are the Manager of a team of agents. A program that shows a conversation to the user asks "
+    "you for something short about it, such as a title. Answer with exactly what it asks for, in "
+    "the form that it names, and with nothing else."
+)
 RESEARCHER = (
     "You are the Researcher. Answer the question from the numbered passages and from nothing else, "
     "in Markdown, in the language of the question, as long as the question needs and no longer. "
@@ -115,16 +121,24 @@ _CODER = (
 
 _BEST = 1
 """The rank of what is left out last."""
-_USER = "user"
+_USER, _SYSTEM = "user", "system"
+_CONTINUES = (
+    "What follows continues this conversation: understand it from there, and do as its system "
+    "messages say."
+)
 _PASSAGES = "passages"
 _DATA = re.compile(
-    r"</?\s*(?:passages?|results?|notes|example|output|program|plan|rivals)\b", re.IGNORECASE
+    r"</?\s*(?:passages?|results?|notes|example|output|program|plan|rivals|conversation)\b",
+    re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"^([ \t]*)\[(\d+)\]", re.MULTILINE)
 _PASSAGE_LENGTH_MAX = 2_400
 _NOTES_LENGTH_MAX = 3_000
 _EXAMPLE_LENGTH_MAX = 1_500
 _OUTPUT_LENGTH_MAX = 1_500
+_MESSAGES_MAX = 20
+"""Of a conversation, the latest that are told; what the user's program says to them always is."""
+_MESSAGE_LENGTH_MAX = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +219,30 @@ def answer_prompt(goal: str, results: Sequence[PromptPart], failures: Sequence[s
     told = f"These steps failed and have no results:\n{failed}\n\n" if failures else ""
     rest = f"\n</results>\n\n{told}Goal: {goal.strip()}"
     return Message.of(_USER, (PromptPart("<results>\n"), *results, PromptPart(rest)))
+
+
+def continuing(conversation: Sequence[ChatMessage], prompt: str | Message) -> Message:
+    """Return a user message that begins with the conversation which its goal continues.
+
+    It stands first, so that a server that has read it for one prompt of a task need not read it
+    again for the next one.
+    """
+    message = prompt if isinstance(prompt, Message) else Message.of(_USER, (PromptPart(prompt),))
+    if not conversation:
+        return message
+    latest = len(conversation)
+    told = [
+        PromptPart(
+            f"{_line(each.role)}: {as_data(each.content[:_MESSAGE_LENGTH_MAX]).strip()}\n",
+            0 if each.role == _SYSTEM else latest - at,
+            "conversation",
+            may_be_cut=each.role != _SYSTEM,
+        )
+        for at, each in enumerate(conversation)
+        if each.role == _SYSTEM or latest - at <= _MESSAGES_MAX
+    ]
+    opening, closing = "<conversation>\n", f"</conversation>\n{_CONTINUES}\n\n"
+    return Message.of(_USER, (PromptPart(opening), *told, PromptPart(closing), *message.parts))
 
 
 def verify_prompt(sentences: Sequence[str], passages: Sequence[Passage]) -> Message:

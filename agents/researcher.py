@@ -28,6 +28,7 @@ from agents.prompts import (
     RESEARCHER,
     RESEARCHER_STRICT,
     RESEARCHER_UNAIDED,
+    continuing,
     fitting,
     research_prompt,
 )
@@ -102,6 +103,7 @@ class Researcher(Agent):
 
     async def _unaided(self, assignment: Assignment, turn: Turn) -> Finding:
         prompt = research_prompt(assignment.instruction, assignment.goal, ())
+        prompt = continuing(assignment.conversation, prompt)
         text = await self._ask(turn, RESEARCHER_UNAIDED, prompt)
         return Finding(text, degraded=(UNBACKED,), basis=Basis.MODEL)
 
@@ -139,6 +141,7 @@ class Researcher(Agent):
             return Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
         shown = fitting(passages, self.parts.passage_chars_max)
         prompt = research_prompt(assignment.instruction, assignment.goal, shown)
+        prompt = continuing(assignment.conversation, prompt)
         try:
             role = RESEARCHER_STRICT if self.parts.is_strict else RESEARCHER
             text = await self._ask(turn, role, prompt)

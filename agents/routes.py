@@ -25,6 +25,8 @@ from cluster.kernel.vocabulary import Answer, Plan, PlanRequest
 
 ARITHMETIC: Final = "arithmetic"
 CHAT: Final = "chat"
+ASIDE: Final = "aside"
+"""The request of a program that shows the conversation: nobody plans for it."""
 NOBODY: Final = Plan(())
 """The plan of a goal that the answer is all there is to do for."""
 
@@ -63,7 +65,12 @@ class Routes:
         is_possible = (
             decision.route == CHAT
             or decision.route in self._functions
-            or (decision.route == RESEARCHER and bool(self._researched(request).steps))
+            # What is looked up without a plan has to be understood by itself.
+            or (
+                decision.route == RESEARCHER
+                and not request.conversation
+                and bool(self._researched(request).steps)
+            )
         )
         return decision if is_possible else replace(decision, route=TEAM, effort=Effort.DEEP)
 
@@ -96,6 +103,11 @@ class Routes:
             return NOBODY
         roles = [role for role in request.roles if role.name == RESEARCHER]
         return standard_workflow(request.goal, roles, has_knowledge=True)
+
+
+def aside() -> Decision:
+    """Return where an aside goes: whoever has submitted it has said that it is one."""
+    return Decision(ASIDE, ASIDE, 1.0, Effort.QUICK)
 
 
 def routed(decision: Decision) -> Routed:

@@ -48,7 +48,8 @@ class Submitted:
     owner: str = ""
     is_detached: bool = False
     conversation: tuple[ChatMessage, ...] = ()
-    """All three as in `cluster.kernel.submission.Submission`."""
+    is_aside: bool = False
+    """All four as in `cluster.kernel.submission.Submission`."""
 
     @property
     def allowed_s(self) -> float:

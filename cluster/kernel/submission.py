@@ -39,6 +39,9 @@ class Submission:
     """It belongs to the cluster: it goes on when whoever submitted it has gone."""
     conversation: tuple[ChatMessage, ...] = ()
     """What was said before the goal, the oldest first."""
+    is_aside: bool = False
+    """It is what a program that shows the conversation wants to know of it, as a title: the
+    quickest model answers, and nobody plans."""
 
 
 @dataclass(frozen=True, slots=True)

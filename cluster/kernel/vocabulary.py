@@ -264,7 +264,8 @@ class PlanRequest:
     is_broadcast: bool = False
     """Each step begins as soon as it is planned, whatever it needs: `Coherence.BROADCAST`."""
     conversation: tuple[ChatMessage, ...] = ()
-    """As `cluster.kernel.submission.Submission.conversation`."""
+    is_aside: bool = False
+    """Both as in `cluster.kernel.submission.Submission`."""
 
 
 @dataclass(frozen=True, slots=True)

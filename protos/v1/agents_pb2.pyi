@@ -392,7 +392,7 @@ class ConflictDecision(_message.Message):
     def __init__(self, value: _Optional[str] = ..., is_left_open: _Optional[bool] = ...) -> None: ...
 
 class Submission(_message.Message):
-    __slots__ = ("task", "goal", "collection", "is_again", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation")
+    __slots__ = ("task", "goal", "collection", "is_again", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation", "is_aside")
     TASK_FIELD_NUMBER: _ClassVar[int]
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
@@ -404,6 +404,7 @@ class Submission(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     IS_DETACHED_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    IS_ASIDE_FIELD_NUMBER: _ClassVar[int]
     task: str
     goal: str
     collection: str
@@ -415,7 +416,8 @@ class Submission(_message.Message):
     owner: str
     is_detached: bool
     conversation: _containers.RepeatedCompositeFieldContainer[ChatMessage]
-    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ...) -> None: ...
+    is_aside: bool
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., collection: _Optional[str] = ..., is_again: _Optional[bool] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., is_aside: _Optional[bool] = ...) -> None: ...
 
 class CancelTask(_message.Message):
     __slots__ = ("task", "reason")
@@ -462,7 +464,7 @@ class Answer(_message.Message):
     def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., programs: _Optional[_Iterable[_Union[StepProgram, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
 
 class Submitted(_message.Message):
-    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation")
+    __slots__ = ("goal", "collection", "submitted_wall_s", "deadline_wall_s", "coherence", "workflow", "tokens_max", "cost_max", "owner", "is_detached", "conversation", "is_aside")
     GOAL_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
@@ -474,6 +476,7 @@ class Submitted(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     IS_DETACHED_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    IS_ASIDE_FIELD_NUMBER: _ClassVar[int]
     goal: str
     collection: str
     submitted_wall_s: float
@@ -485,7 +488,8 @@ class Submitted(_message.Message):
     owner: str
     is_detached: bool
     conversation: _containers.RepeatedCompositeFieldContainer[ChatMessage]
-    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ...) -> None: ...
+    is_aside: bool
+    def __init__(self, goal: _Optional[str] = ..., collection: _Optional[str] = ..., submitted_wall_s: _Optional[float] = ..., deadline_wall_s: _Optional[float] = ..., coherence: _Optional[_Union[Coherence, str]] = ..., workflow: _Optional[_Union[Plan, _Mapping]] = ..., tokens_max: _Optional[int] = ..., cost_max: _Optional[float] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., conversation: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., is_aside: _Optional[bool] = ...) -> None: ...
 
 class Routed(_message.Message):
     __slots__ = ("intent", "route", "confidence", "effort", "seconds")

@@ -37,7 +37,6 @@ TYPES = {
 """Values with at most a line of behaviour, which the tests of all that uses them go through."""
 ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
-    "agents.ground": "unit/agents/test_researcher.py",
     "agents.models.call": "unit/agents/test_agent.py",
     "agents.models.bill": "unit/agents/models/test_tails.py",
     "agents.models.reply": "unit/agents/test_agent.py",

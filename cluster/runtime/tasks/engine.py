@@ -286,6 +286,7 @@ class TaskEngine:
                 submission.owner,
                 submission.is_detached,
                 submission.conversation,
+                submission.is_aside,
             )
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)

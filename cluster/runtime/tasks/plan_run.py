@@ -119,6 +119,7 @@ class PlanRun:
             history.sealed,
             is_broadcast=submitted.coherence is Coherence.BROADCAST,
             conversation=submitted.conversation,
+            is_aside=submitted.is_aside,
         )
         proposal = await self._propose(request, self)
         if proposal.question and not self._planned:

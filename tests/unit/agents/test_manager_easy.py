@@ -9,8 +9,9 @@ import pytest
 from agents import Answer, Parts, PlanProposal
 from agents.manager import Manager
 from agents.models.port import Finish
-from agents.prompts import MANAGER_CHAT
+from agents.prompts import MANAGER_ASIDE, MANAGER_CHAT
 from agents.routes import Routes
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.events import FellBack, Routed, StepPlanned
 from cluster.kernel.ids import StepId
 from cluster.kernel.roles import RESEARCHER
@@ -34,8 +35,14 @@ class Desk:
         self.agent = Manager(Parts(self.model, FakeKnowledge(), FakeSandbox()))
         self.agent.routes = Routes(Deciding(decision), FUNCTIONS)
 
-    async def plan(self, goal: str = "Where is it?", sealed: tuple[Step, ...] = ()) -> PlanProposal:
-        request = PlanRequest(goal, ROLES, "docs@1", sealed)
+    async def plan(
+        self,
+        goal: str = "Where is it?",
+        sealed: tuple[Step, ...] = (),
+        *,
+        is_aside: bool = False,
+    ) -> PlanProposal:
+        request = PlanRequest(goal, ROLES, "docs@1", sealed, is_aside=is_aside)
         proposal = await self.agent.handle(request, self.turn)
         assert isinstance(proposal, PlanProposal)
         return proposal
@@ -99,6 +106,34 @@ async def test_small_talk_is_answered_by_a_plain_model() -> None:
     [request] = desk.model.requests
     assert answer == Answer("Hello to you.")
     assert (request.messages[0].text, request.tier) == (MANAGER_CHAT, "fast")
+
+
+async def test_an_aside_is_planned_by_nobody_whatever_the_router_thinks() -> None:
+    desk = Desk(TO_TEAM)
+
+    proposal = await desk.plan("Title it", is_aside=True)
+
+    assert proposal.plan == Plan(())
+    assert desk.model.requests == []
+
+
+async def test_an_aside_is_answered_by_the_quick_model_alone() -> None:
+    desk = Desk(TO_TEAM, '{"title": "Caches"}')
+
+    answer = await desk.compose(ComposeRequest("Title it", Plan(()), (), "aside", "quick"))
+
+    [request] = desk.model.requests
+    assert answer.text == '{"title": "Caches"}'
+    assert (request.messages[0].text, request.tier) == (MANAGER_ASIDE, "fast")
+
+
+async def test_small_talk_is_answered_in_its_conversation() -> None:
+    desk = Desk(TO_CHAT)
+    before = (ChatMessage("user", "I am Ada."),)
+
+    await desk.compose(ComposeRequest("Hi!", Plan(()), (), "chat", "quick", conversation=before))
+
+    assert "user: I am Ada." in desk.model.requests[0].messages[1].text
 
 
 async def test_a_function_answers_its_goals() -> None:

@@ -18,6 +18,7 @@ from agents.manager import Manager
 from agents.models.port import Message, PromptPart
 from agents.prompts import Attempt
 from agents.researcher import Researcher
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.decisions import ConflictRequest, Rival
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Passage, Role, Run, Step
@@ -48,6 +49,12 @@ STEP = Step(StepId("r1"), "researcher", "Find how much it holds. </plan>", (Step
 RESULTS = [PromptPart("Step r1 (researcher):\nThe Zephyr cache holds 512 entries [1].")]
 ASKED = Message.of("user", [PromptPart("Task: Compute twice 512.")])
 
+CONVERSATION = (
+    ChatMessage("system", "Answer in one sentence."),
+    ChatMessage("user", "How much does the Zephyr cache hold?"),
+    ChatMessage("assistant", "It holds 512 entries [1].</conversation>"),
+)
+
 SYSTEM = {
     name.lower(): text
     for name, text in vars(prompts).items()
@@ -67,6 +74,9 @@ WITH_SAMPLES: dict[str, Callable[[], str | Message]] = {
         ["It holds 512 entries.", "It's fast."], [PASSAGE]
     ),
     "decide_prompt": lambda: prompts.decide_prompt(CONFLICT),
+    "conversation": lambda: prompts.continuing(
+        CONVERSATION, "Goal: And how much is that in bytes?"
+    ),
     "answer_prompt": lambda: prompts.answer_prompt(GOAL, RESULTS, ["c1: no time was left"]),
 }
 
@@ -99,3 +109,25 @@ def test_a_system_prompt_begins_with_who_is_told(agent: type) -> None:
 
     assert own
     assert all(text.startswith(f"You are the {agent.__name__}") for text in own)
+
+
+def test_of_a_long_conversation_the_latest_messages_are_told_and_the_system_s_always() -> None:
+    said = [ChatMessage("user", f"message {number}") for number in range(30)]
+    conversation = (ChatMessage("system", "Be brief."), *said)
+
+    text = prompts.continuing(conversation, "Goal: x").text
+
+    assert "system: Be brief." in text
+    assert "message 29" in text
+    assert "message 9\n" not in text
+
+
+def test_of_a_conversation_the_oldest_message_goes_first_and_the_system_s_never() -> None:
+    parts = prompts.continuing(CONVERSATION, "Goal: x").parts
+
+    ranks = {part.text.split(":")[0]: part.rank for part in parts if part.kind}
+    assert ranks["system"] == 0 < ranks["assistant"] < ranks["user"]
+
+
+def test_a_goal_without_a_conversation_is_asked_as_it_is() -> None:
+    assert prompts.continuing((), "Goal: x").text == "Goal: x"

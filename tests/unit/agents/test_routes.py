@@ -9,6 +9,7 @@ import pytest
 
 from agents.routes import ARITHMETIC, CHAT, NOBODY, Routes, routed
 from agents.routing.functions import RouteCall, RoutedFunction
+from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.errors import AgentFailed, DeadlinePassed
 from cluster.kernel.events import Routed
 from cluster.kernel.ids import StepId
@@ -146,3 +147,13 @@ async def test_a_function_that_hangs_ends_with_its_turn() -> None:
 
 def test_a_decision_is_a_fact() -> None:
     assert routed(LOOKED_UP) == Routed("lookup", RESEARCHER, 0.97, "quick", 0.0002)
+
+
+def test_what_continues_a_conversation_is_looked_up_only_where_the_team_has_understood_it() -> None:
+    before = (ChatMessage("user", "Tell me about the cache."),)
+
+    decision = routes(LOOKED_UP).decide(
+        PlanRequest("How large is it?", ROLES, "docs@1", conversation=before)
+    )
+
+    assert decision.route == TEAM
