@@ -12,15 +12,15 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from agents.deciding import decided, deciding_methods
 from agents.declared import DeclaredReads
+from agents.evidence.strictness import SupportMode
 from agents.models.call import Thinking
 from agents.models.port import Asker, Commitment, Message, Model, Request
-from agents.models.reply import IsEnough
+from agents.models.reply import Author, IsEnough
 from agents.models.tails import Tails
 from agents.subscribing import subscribing_methods, woken
 from agents.tools.ports import Knowledge, Sandbox
@@ -54,18 +54,6 @@ _TIER: ContextVar[ModelTier] = ContextVar("fleetmind_tier", default="deep")
 """What kind of model the turn that runs is worth."""
 
 
-class SupportMode(StrEnum):
-    """What a sentence needs to be shown; the values of ``[answer] support``."""
-
-    AUTO = "auto"
-    """Strict for the embedded model. Marked for any other, and strict for a task in which that
-    cites what isn't there."""
-    STRICT = "strict"
-    """It has to be quoted or extracted."""
-    MARKED = "marked"
-    """No source contradicts it; where nothing backs it, it has a mark."""
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an agent works with; made by `agents.factory`, in tests by hand."""
@@ -79,12 +67,10 @@ class Parts:
     """What one run of a program may take."""
     cuts_loops: bool = False
     """Whether the model is one that falls into repeating itself: it is stopped then."""
-    is_strict: bool = False
-    """Whether a sentence has to stand in a source to be shown."""
+    support: SupportMode = SupportMode.MARKED
+    """What a sentence needs to be shown, whoever writes it."""
     is_embedded: bool = False
-    """Whether the model is one of the catalogue: its programs are not offered in any doubt."""
-    may_turn_strict: bool = False
-    """Whether it is, for a text whose citations show that it can't be trusted."""
+    """Whether the model of the settings is one of the catalogue; an `Author` says who answered."""
     returns_early: bool = True
     """Whether a text is used as soon as it is whole, before its stream has ended."""
     judges_early: bool = True
@@ -97,6 +83,15 @@ class Parts:
     """Where the model is to stop at the latest, whatever an agent asks for."""
     temperature: float | None = None
     """How freely the model chooses its words; the endpoint's own where it is None."""
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a sentence of the settings' model has to stand in a source to be shown."""
+        return self.support.is_strict(is_embedded=self.is_embedded)
+
+    def author(self) -> Author:
+        """Return who will probably write a reply; `Agent.think` says in it who has."""
+        return Author(is_embedded=self.is_embedded)
 
 
 def handles(
@@ -286,6 +281,7 @@ class Agent:
         prediction: str | None = None,
         is_enough: IsEnough | None = None,
         commitment: Commitment | None = None,
+        author: Author | None = None,
     ) -> str:
         """Ask the model and return its text; the user sees every piece of it as it comes.
 
@@ -305,6 +301,7 @@ class Agent:
                 ends the call. Reasoning is not given to it; where text turns out to have been
                 reasoning, its ``reset`` is called, if it has one.
             commitment: made once something of the text is in use; then no other attempt begins.
+            author: told who writes, before ``is_enough`` is given what was written.
 
         Raises:
             ModelError: the endpoint failed, or its stream broke.
@@ -329,7 +326,8 @@ class Agent:
             tier=_TIER.get(),
             commitment=commitment or Commitment(),
         )
-        thinking = Thinking(turn, request, is_enough, cuts_loops=self.parts.cuts_loops)
+        cuts_loops = self.parts.cuts_loops
+        thinking = Thinking(turn, request, is_enough, cuts_loops=cuts_loops, author=author)
         tails = self._tails.of(turn) if self.parts.returns_early else None
         try:
             return await thinking.run(self.parts.model, tails)

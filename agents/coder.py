@@ -59,7 +59,8 @@ class _Coding:
     advice: str = ""
     """What may mend it, for the model alone."""
     is_strict: bool = False
-    """Whether nothing is offered that leaves a wish open; see `best_of`."""
+    """Whether the embedded model writes, of which nothing is offered that leaves a wish open; see
+    `best_of`. Changes with who answers."""
 
     def attempt(self, source: str = "", run: Run | None = None) -> Attempt:
         """Return what the model is told of what it wrote last."""
@@ -194,7 +195,7 @@ class Coder(Agent):
         Raises:
             ModelError, DeadlinePassed: the model failed.
         """
-        end = ProgramEnd()
+        end, author = ProgramEnd(), self.parts.author()
         text = await self.think(
             coding.turn,
             coder_role(self.parts.sandbox.libraries),
@@ -202,7 +203,9 @@ class Coder(Agent):
             tokens_max=TOKENS_MAX,
             prediction=prediction or None,
             is_enough=end,
+            author=author,
         )
+        coding.is_strict = author.is_embedded
         reading = read_program(text, end.ran_out)
         source = reading.source if coding.is_strict else without_promises(reading.source)
         if source in seen:
@@ -237,7 +240,8 @@ class Coder(Agent):
             run = Run(1, "", str(error))
         turn.emit(ProgramRan(run))
         turn.emit(Spent(on="tool", seconds=run.duration_s))
-        candidate = Candidate(source, run, origin)
+        is_embedded = coding.is_strict and origin == "model"
+        candidate = Candidate(source, run, origin, is_embedded=is_embedded)
         coding.candidates.append(candidate)
         if not candidate.is_example:
             coding.complaint, coding.advice = complaint(candidate, coding.brief), advice(run)
@@ -250,7 +254,7 @@ def _query(asked: Assignment | Prepare) -> str:
 
 
 def _offered(coding: _Coding) -> Program:
-    best = best_of(coding.candidates, coding.brief, is_strict=coding.is_strict)
+    best = best_of(coding.candidates, coding.brief)
     if best is None:
         if coding.failure is not None:
             raise coding.failure

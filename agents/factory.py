@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts, SupportMode
+from agents.agent import ATTEMPTS_MAX, PASSAGES_MAX, Agent, Parts
+from agents.evidence.strictness import SupportMode
 from agents.tools.ports import Knowledge
 from agents.tools.sandbox.bubblewrap import build_sandbox
 from cluster.kernel.errors import UsageError
@@ -68,16 +69,13 @@ def build_agent(
     built = model_of(model, api_key, models, model_keys, build_model)
     uri = ModelUri.parse(model.uri)
     is_embedded = uri.is_embedded
-    support = SupportMode(answer.support)
-    is_auto = support is SupportMode.AUTO
     agent = agent_class(
         Parts(
             model=built.model,
             knowledge=knowledge,
             sandbox=build_sandbox(sandbox),
             run_timeout_s=sandbox.timeout_s,
-            is_strict=support is SupportMode.STRICT or (is_auto and is_embedded),
-            may_turn_strict=is_auto and not is_embedded,
+            support=SupportMode(answer.support),
             is_embedded=is_embedded,
             returns_early=model.early_return,
             judges_early=answer.judge_early,

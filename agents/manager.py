@@ -239,15 +239,14 @@ class Manager(Agent):
         return Answer(await self.think(turn, system, asked, tokens_max=tokens_max))
 
     async def _written(self, request: ComposeRequest, outcomes: Outcomes, turn: Turn) -> Answer:
-        draft = AnswerDraft(
-            partial(Grounds, request.goal, outcomes),
-            is_strict=self.parts.is_strict,
-            may_turn_strict=self.parts.may_turn_strict,
-        )
+        draft = AnswerDraft(partial(Grounds, request.goal, outcomes), self.parts.support)
+        author = self.parts.author()
         # Of text that is void where it loops, or turns out to be a thought, nothing is shown early.
         is_early = self.parts.judges_early
         is_shown = not (self.parts.cuts_loops or self.has_hidden_thoughts)
-        async with AnswerWriting(draft, turn, is_early=is_early, is_shown=is_shown) as writing:
+        async with AnswerWriting(
+            draft, turn, author, is_early=is_early, is_shown=is_shown
+        ) as writing:
             try:
                 text = await self._answer_text(request, outcomes, turn, writing)
             except (ModelError, DeadlinePassed) as error:
@@ -279,13 +278,15 @@ class Manager(Agent):
             tokens_max=ANSWER_TOKENS_MAX,
             is_enough=writing,
             commitment=writing.commitment,
+            author=writing.author,
         )
 
     @handles(VerifyRequest)
     async def verify(self, request: VerifyRequest, turn: Turn) -> Corrections:
         """Return which unverified sentences of an answer a passage says, or says otherwise.
 
-        None is looked at where the task has used up what it may.
+        None is looked at where the task has used up what it may; and what the embedded model says,
+        where it is held to quotes, changes nothing.
 
         Raises:
             ModelError: the model can't be used.
@@ -298,6 +299,7 @@ class Manager(Agent):
         look = None if self.parts.is_strict else look_at(request.answer, passages)
         if look is None:
             return Corrections()
+        author = self.parts.author()
         text = await self.think(
             turn,
             MANAGER_VERIFY,
@@ -305,7 +307,10 @@ class Manager(Agent):
             wants_json=True,
             json_schema=look_schema(len(look.sentences), len(look.passages)),
             tokens_max=VERIFY_TOKENS_MAX,
+            author=author,
         )
+        if self.parts.support.is_strict(is_embedded=author.is_embedded):
+            return Corrections()
         goal = request.composed.goal
         return Corrections(await asyncio.to_thread(corrections, text, look, goal))
 

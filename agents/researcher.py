@@ -24,6 +24,7 @@ from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
 from agents.ground import Ground, Sought, ground_of, queries_of
 from agents.models.port import Message
+from agents.models.reply import Author
 from agents.prompts import (
     RESEARCHER,
     RESEARCHER_STRICT,
@@ -107,8 +108,10 @@ class Researcher(Agent):
         text = await self._ask(turn, RESEARCHER_UNAIDED, prompt)
         return Finding(text, degraded=(UNBACKED,), basis=Basis.MODEL)
 
-    async def _ask(self, turn: Turn, system: str, prompt: Message) -> str:
-        return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX)
+    async def _ask(
+        self, turn: Turn, system: str, prompt: Message, author: Author | None = None
+    ) -> str:
+        return await self.think(turn, system, prompt, tokens_max=TOKENS_MAX, author=author)
 
     async def warm(self) -> None:
         """As any agent; and a sentence is judged, for which lists and weights are loaded."""
@@ -142,41 +145,53 @@ class Researcher(Agent):
         shown = fitting(passages, self.parts.passage_chars_max)
         prompt = research_prompt(assignment.instruction, assignment.goal, shown)
         prompt = continuing(assignment.conversation, prompt)
+        author = self.parts.author()
         try:
+            # Who answers in place of another model is not told more strictly, but held to it.
             role = RESEARCHER_STRICT if self.parts.is_strict else RESEARCHER
-            text = await self._ask(turn, role, prompt)
+            text = await self._ask(turn, role, prompt, author)
         except (ModelError, DeadlinePassed) as error:
             if not found:
                 raise
             turn.emit(FellBack("research", str(error)))
             reason = f"The research shows sentences of the documents as they stand: {error}."
             return extracted(found, passages, reason)
+        support, is_embedded = self.parts.support, author.is_embedded
+        is_strict = support.is_strict(is_embedded=is_embedded)
         finding = await asyncio.to_thread(
             grounded,
             text,
             assignment,
             passages,
             sources,
-            is_strict=self.parts.is_strict,
-            may_turn_strict=self.parts.may_turn_strict,
+            is_strict=is_strict,
+            may_turn_strict=support.may_turn_strict(is_embedded=is_embedded),
         )
         if finding.citations:
-            is_short = finding.degraded if self.parts.is_strict else _is_doubtful(finding)
+            is_short = finding.degraded if is_strict else _is_doubtful(finding)
             return with_best(finding, found) if is_short else finding
-        if not self.parts.is_strict:
+        if not is_strict:
             found = found or nearest_lines(passages, sources)
-        return self._floor(finding, found, passages, turn)
+        certain = _CERTAIN_RELEVANCE if is_strict else RELEVANCE_MIN
+        return self._floor(finding, found, passages, turn, certain)
 
     def _floor(
-        self, finding: Finding, found: Sequence[Extract], passages: Sequence[Passage], turn: Turn
+        self,
+        finding: Finding,
+        found: Sequence[Extract],
+        passages: Sequence[Passage],
+        turn: Turn,
+        certain: float,
     ) -> Finding:
-        """Return the documents' own sentences, where none of the model's was confirmed."""
+        """Return the documents' own sentences, where none of the model's was confirmed.
+
+        Where it says that they are silent, only what is relevant from ``certain`` on.
+        """
         if finding.claims:
             turn.emit(FellBack("research", UNCONFIRMED))
             return beside(finding, found, passages)
         is_denied = finding.basis is Basis.NOTHING
         relevance = max((each.relevance for each in found), default=0.0)
-        certain = _CERTAIN_RELEVANCE if self.parts.is_strict else RELEVANCE_MIN
         if not found or (is_denied and relevance < certain):
             return Finding(NOTHING_FOUND, degraded=(NO_RESEARCH,), basis=Basis.NOTHING)
         reason = DENIED if is_denied else NOT_SUPPORTED

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
+from agents.evidence.strictness import SupportMode
 from agents.evidence.words import LANGUAGES, language_of, without_citations
 from cluster.kernel.vocabulary import Answer
 
@@ -40,35 +41,38 @@ class AnswerDraft:
     Args:
         lay_out: makes what the text is held against; called with the first text, which may be
             empty, since that takes a while.
-        is_strict: whether a sentence has to stand in a source to be shown.
-        may_turn_strict: whether it has to where too much of the text's citations is wrong, which
-            only its end tells.
+        support: what a sentence needs to be shown. Where it turns strict because too much of the
+            text's citations is wrong, only the text's end tells.
     """
 
-    def __init__(
-        self, lay_out: Callable[[], Judging], *, is_strict: bool, may_turn_strict: bool
-    ) -> None:
+    def __init__(self, lay_out: Callable[[], Judging], support: SupportMode) -> None:
         self._lay_out = lay_out
-        self._is_strict = is_strict
-        self._may_turn_strict = may_turn_strict
+        self._support = support
         self._laid_out: Judging | None = None
         self._shown = ""
         self._source = ""
         """The model's text that what is shown was made of."""
+        self._is_source_embedded = False
+        """Whether the embedded model wrote it: then the answer it stands in is judged so."""
 
     @property
     def shown(self) -> str:
         """What has been shown: the answer's text has it as it is."""
         return self._shown
 
-    def read(self, text: str, *, is_shown: bool = True) -> str:
-        """Take the text so far; return what more of the answer is sure now, if it is shown."""
+    def read(self, text: str, *, is_embedded: bool, is_shown: bool = True) -> str:
+        """Take the text so far; return what more of the answer is sure now, if it is shown.
+
+        ``is_embedded`` says whether the embedded model wrote it.
+        """
         grounds = self._grounds()
         text = self._continued(text)
         sure = _ended(text)
         if not sure.startswith(self._source):
             return ""
-        modes = {self._is_strict, self._is_strict or self._may_turn_strict}
+        is_embedded |= self._is_source_embedded
+        is_strict = self._support.is_strict(is_embedded=is_embedded)
+        modes = {is_strict, is_strict or self._support.may_turn_strict(is_embedded=is_embedded)}
         proses = {grounds.prose(sure, is_strict=mode) for mode in modes}
         prose = proses.pop()
         if not is_shown or proses or not prose.startswith(self._shown) or not _is_split_alike(sure):
@@ -76,25 +80,31 @@ class AnswerDraft:
         new = prose[len(self._shown) :]
         if new:
             self._shown, self._source = prose, sure
+            self._is_source_embedded = is_embedded
         return new
 
-    def answer(self, text: str) -> Answer | None:
+    def answer(self, text: str, *, is_embedded: bool) -> Answer | None:
         """Return the answer in the whole text; None where nothing is left of it.
 
-        Where the text isn't what was shown any more (the model began anew), it follows that.
+        Where the text isn't what was shown any more (a model began anew), it follows that, and is
+        judged as the embedded model's if one of the two is.
         """
         text = self._continued(text)
-        answer = self._judged(text)
+        is_embedded |= self._is_source_embedded
+        answer = self._judged(text, is_embedded=is_embedded)
         if answer is not None and self._shown in answer.text:
             return answer
         if not self._shown:
             return answer
         # What has come since has made something else of the paragraph, as the head of a table.
-        return self._judged(f"{self._source}\n\n{text[len(self._source) :]}")
+        rest = text[len(self._source) :]
+        return self._judged(f"{self._source}\n\n{rest}", is_embedded=is_embedded)
 
-    def _judged(self, text: str) -> Answer | None:
+    def _judged(self, text: str, *, is_embedded: bool) -> Answer | None:
         return self._grounds().answer(
-            text, is_strict=self._is_strict, may_turn_strict=self._may_turn_strict
+            text,
+            is_strict=self._support.is_strict(is_embedded=is_embedded),
+            may_turn_strict=self._support.may_turn_strict(is_embedded=is_embedded),
         )
 
     def _continued(self, text: str) -> str:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from agents.models.port import Commitment
+from agents.models.reply import Author
 from cluster.kernel.events import Thought
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Answer
@@ -29,11 +30,11 @@ class JudgedDraft(Protocol):
         """What has been shown."""
         ...
 
-    def read(self, text: str, *, is_shown: bool = True) -> str:
+    def read(self, text: str, *, is_embedded: bool, is_shown: bool = True) -> str:
         """Take the text so far; return what more of the answer is sure now, if it is shown."""
         ...
 
-    def answer(self, text: str) -> Answer | None:
+    def answer(self, text: str, *, is_embedded: bool) -> Answer | None:
         """Return the answer in the whole text; None where nothing is left of it."""
         ...
 
@@ -44,15 +45,23 @@ class AnswerWriting:
     Args:
         draft: judges.
         turn: is told what is sure.
+        author: who writes; `Agent.think` says it in it before each piece.
         is_early: whether anything is judged before the end.
         is_shown: whether it is shown then, too.
     """
 
     def __init__(
-        self, draft: JudgedDraft, turn: Turn, *, is_early: bool = True, is_shown: bool
+        self,
+        draft: JudgedDraft,
+        turn: Turn,
+        author: Author,
+        *,
+        is_early: bool = True,
+        is_shown: bool,
     ) -> None:
         self._draft = draft
         self._turn = turn
+        self.author = author
         self._is_early = is_early
         self._is_shown = is_shown
         self._pieces: list[str] = []
@@ -101,7 +110,8 @@ class AnswerWriting:
         if self._looking is not None:
             self._is_behind = False
             await self._looking
-        return await asyncio.to_thread(self._draft.answer, text)
+        is_embedded = self.author.is_embedded
+        return await asyncio.to_thread(self._draft.answer, text, is_embedded=is_embedded)
 
     @property
     def has_shown(self) -> bool:
@@ -120,8 +130,10 @@ class AnswerWriting:
         self._is_behind = True
         while self._is_behind:
             self._is_behind = False
-            text = "".join(self._pieces)
-            new = await asyncio.to_thread(self._draft.read, text, is_shown=self._is_shown)
+            text, is_embedded = "".join(self._pieces), self.author.is_embedded
+            new = await asyncio.to_thread(
+                self._draft.read, text, is_embedded=is_embedded, is_shown=self._is_shown
+            )
             if new:
                 self.commitment.make()
                 self._turn.emit(Thought(new, is_final=True))

@@ -7,8 +7,9 @@ tier's replicas, measured and hedged; around all of them, which tier answers whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agents.models.local.server import context_per_slot
@@ -18,7 +19,7 @@ from agents.models.policies.fitted import FittedModel
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
-from agents.models.port import Model
+from agents.models.port import Delta, Model, Request, StreamItem
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import (
     NO_ENGINE,
@@ -66,6 +67,31 @@ class _Single:
     tier: ModelTier
     model: Model
     speed: EndpointSpeed
+
+
+class EmbeddedModel:
+    """Streams from a model of the catalogue; says with each piece of text who wrote it.
+
+    It may stand in for another model, or be one of several replicas: whoever judges the text can't
+    know from the settings whose it is.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Yield what the model says; the text as its own. Raises what the model raises."""
+        async with aclosing(self._model.stream(request)) as items:
+            async for item in items:
+                yield replace(item, is_embedded=True) if isinstance(item, Delta) else item
+
+    async def warm(self) -> None:
+        """Get ready to be called."""
+        await self._model.warm()
+
+    async def close(self) -> None:
+        """Give the model's connections back."""
+        await self._model.close()
 
 
 def model_of(
@@ -136,6 +162,8 @@ def _single(
     model = adapter(
         settings.uri, base_url=settings.base_url, api_key=api_key, engine=settings.engine
     )
+    if ModelUri.parse(settings.uri).is_embedded:
+        model = EmbeddedModel(model)
     if settings.fit:
         model = FittedModel(model, speed, _window_of(settings))
     if settings.calls_max is not None:

@@ -14,7 +14,7 @@ from agents.models.bill import Bill, Tail
 from agents.models.policies.loops import LoopWatch, without_loop
 from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted
 from agents.models.reasoning import InlineReasoning, ReplyPart
-from agents.models.reply import RUN_ON_MAX, IsEnough, Reply
+from agents.models.reply import RUN_ON_MAX, Author, IsEnough, Reply
 from agents.models.tails import TurnTails
 from cluster.kernel.errors import DeadlinePassed, ModelError
 from cluster.kernel.events import MODEL, FellBack, Hedged, Thought
@@ -41,9 +41,11 @@ class Thinking:
         is_enough: IsEnough | None = None,
         *,
         cuts_loops: bool = False,
+        author: Author | None = None,
     ) -> None:
         self._turn = turn
         self._request = request
+        self._author = author
         self._cuts_loops = cuts_loops
         self._inline = InlineReasoning()
         self._reply = Reply(is_enough, 0 if request.wants_json else _PREFACE_LENGTH_MAX)
@@ -204,6 +206,8 @@ class Thinking:
 
     def _read_delta(self, delta: Delta) -> None:
         self._bill.deltas += 1
+        if self._author is not None:  # before the text is passed on, which may be judged at once
+            self._author.is_embedded = delta.is_embedded
         if delta.is_reasoning:
             self._turn.emit(Thought(delta.text, is_reasoning=True))
             self._reply.trust()

@@ -125,6 +125,8 @@ class Delta:
 
     text: str
     is_reasoning: bool = False
+    is_embedded: bool = False
+    """Whether a model of the catalogue wrote it, whichever model was to be asked first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The text of a model's reply as it comes: what of it is no reasoning, and when there is enough.
 
-Used by `agents.models.call`; `TextEnd` is what agents give to `Agent.think`. Pure.
+Used by `agents.models.call`; `TextEnd` and `Author` are what agents give to `Agent.think`. Pure.
 """
 
 from __future__ import annotations
@@ -52,6 +52,19 @@ class BoundedEnd(TextEnd, Protocol):
 
 IsEnough = Callable[[str], bool] | TextEnd
 """Takes each piece of text as it comes; True once what was asked for is whole."""
+
+
+class Author:
+    """Which kind of model a reply is from; kept by the call, read by who judges its text.
+
+    Until it has said something, the model of the settings is who will probably write.
+    """
+
+    __slots__ = ("is_embedded",)
+
+    def __init__(self, *, is_embedded: bool) -> None:
+        self.is_embedded = is_embedded
+        """Whether it is a model of the catalogue; changes where another attempt begins."""
 
 
 class Reply:

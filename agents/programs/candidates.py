@@ -49,6 +49,8 @@ class Candidate:
     source: str
     run: Run
     origin: str = "model"
+    is_embedded: bool = False
+    """Whether the embedded model wrote it, which writes working programs about something else."""
 
     @property
     def is_example(self) -> bool:
@@ -229,9 +231,7 @@ def is_certain(candidate: Candidate, brief: Brief) -> bool:
     return is_about and fits(candidate, brief)
 
 
-def best_of(
-    candidates: Iterable[Candidate], brief: Brief, *, is_strict: bool = False
-) -> Candidate | None:
+def best_of(candidates: Iterable[Candidate], brief: Brief) -> Candidate | None:
     """Return the candidate to offer, if any.
 
     A program of the model that ran is offered whatever it leaves open: what the goal's words ask
@@ -240,18 +240,20 @@ def best_of(
     An example of the documents goes before it only where it leaves nothing open and the model's
     does: it was written for another purpose, so that what is open weighs more.
 
-    ``is_strict`` is for models that write working programs about something else: nothing with an
-    open wish is offered then, and an example that is more about what was asked goes first.
+    One of the embedded model is not offered with an open wish; and where no other model's ran, an
+    example that is more about what was asked goes first.
     """
     ran = [(each, open_wishes(each, brief)) for each in candidates if works(each.run)]
     fitting = [each for each, wishes in ran if not wishes.number]
-    if is_strict:
+    written = [
+        (each, wishes)
+        for each, wishes in ran
+        if not (each.is_example or (each.is_embedded and wishes.number))
+    ]
+    if all(each.is_embedded for each, _ in written):
         return max(fitting, key=lambda each: _overlap(each, brief), default=None)
-    written = [(each, wishes) for each, wishes in ran if not each.is_example]
-    best, left = min(
-        reversed(written), key=lambda pair: pair[1].number, default=(None, OpenWishes())
-    )
-    if best is not None and not left.number:
+    best, left = min(reversed(written), key=lambda pair: pair[1].number)
+    if not left.number:
         return best
     return max(fitting, key=lambda each: _overlap(each, brief), default=best)
 

@@ -117,7 +117,8 @@ class AnswerSettings(Section):
 
     support: Literal["auto", "strict", "marked"] = "auto"
     """``strict``: only what is quoted or extracted; ``marked``: every sentence that no source
-    contradicts, with a mark where nothing backs it; ``auto``: strict for the embedded model."""
+    contradicts, with a mark where nothing backs it; ``auto``: strict for what the embedded
+    model wrote."""
     verify: Literal["off", "background"] = "off"
     """``background``: sentences that nothing backs are looked at again once the answer is out,
     where the driver that has submitted the goal waits for it."""

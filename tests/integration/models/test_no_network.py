@@ -49,7 +49,7 @@ def cut_off(command: list[str], folder: Path) -> subprocess.CompletedProcess[str
 
 
 @needs_model
-def test_where_the_endpoint_cannot_be_reached_the_local_model_answers_and_it_is_said(
+def test_where_the_endpoint_cannot_be_reached_the_local_model_answers_in_quotes_and_it_is_said(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "fleet.toml").write_text(SETTINGS)
@@ -66,3 +66,4 @@ def test_where_the_endpoint_cannot_be_reached_the_local_model_answers_and_it_is_
     assert report["status"] == "answered"
     assert report["answer"]
     assert any("here answers in place of [model]" in said for said in report["degraded"])
+    assert {claim["support"] for claim in report["claims"]} == {"quoted"}, report["answer"]

@@ -8,6 +8,7 @@ import pytest
 
 from agents import Assignment, Finding, Parts, Passage, Program, Run, StepResult
 from agents.coder import Coder
+from agents.models.build import EmbeddedModel
 from agents.models.port import Finish
 from cluster.kernel.errors import ClusterError, ModelError, TooLarge
 from cluster.kernel.events import ProgramRan, ProgramWritten, Spent
@@ -53,7 +54,8 @@ class Bench:
         self.sandbox = sandbox or FakeSandbox(outcome)
         self.turn = RecordingTurn("coder-0", "c1")
         self.knowledge = FakeKnowledge(*examples)
-        parts = Parts(self.model, self.knowledge, self.sandbox, is_embedded=is_strict)
+        model = EmbeddedModel(self.model) if is_strict else self.model
+        parts = Parts(model, self.knowledge, self.sandbox, is_embedded=is_strict)
         self.agent = Coder(parts)
 
     async def ask(self, goal: str = GOAL, *results: StepResult) -> Program:

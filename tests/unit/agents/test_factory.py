@@ -8,7 +8,7 @@ import pytest
 
 import agents.models.uri
 from agents import Agent, TopicView, Turn, subscribes
-from agents.agent import SupportMode
+from agents.evidence.strictness import SupportMode
 from agents.factory import build_agent, load_agent_class
 from agents.models.policies.fallback import FallbackModel
 from agents.researcher import Researcher
@@ -44,16 +44,16 @@ async def test_an_agent_is_built_with_its_parts() -> None:
 @pytest.mark.parametrize(
     ("uri", "mode", "expected"),
     [
-        ("simulated:", "auto", (False, True, False)),
-        ("simulated:", "strict", (True, False, False)),
-        ("simulated:", "marked", (False, False, False)),
-        ("llama:smollm2-135m", "auto", (True, False, True)),
-        ("llama:smollm2-135m", "strict", (True, False, True)),
-        ("llama:smollm2-135m", "marked", (False, False, True)),
+        ("simulated:", "auto", (False, False)),
+        ("simulated:", "strict", (True, False)),
+        ("simulated:", "marked", (False, False)),
+        ("llama:smollm2-135m", "auto", (True, True)),
+        ("llama:smollm2-135m", "strict", (True, True)),
+        ("llama:smollm2-135m", "marked", (False, True)),
     ],
 )
 async def test_an_agent_knows_what_a_sentence_needs(
-    uri: str, mode: Mode, expected: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+    uri: str, mode: Mode, expected: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agents.models.uri, "build_model", lambda *_, **__: ScriptedModel({}))
     agent = build_agent(
@@ -66,7 +66,9 @@ async def test_an_agent_knows_what_a_sentence_needs(
     )
 
     parts = agent.parts
-    assert (parts.is_strict, parts.may_turn_strict, parts.is_embedded) == expected
+    assert parts.support == mode
+    assert (parts.is_strict, parts.is_embedded) == expected
+    assert parts.author().is_embedded is parts.is_embedded
     await agent.close()
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from agents import Answer, Finding, Parts, Program, Run, StepResult
+from agents.evidence.strictness import SupportMode
 from agents.manager import Manager
 from agents.models.port import Finish
 from agents.planning.plan_reader import BROKEN_OFF
@@ -62,7 +63,8 @@ class Bench:
     def __init__(self, reply: Reply, step: str = "answer", *, is_strict: bool = False) -> None:
         self.model = ScriptedModel({"manager": reply})
         self.turn = RecordingTurn("manager-0", step)
-        parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), is_strict=is_strict)
+        support = SupportMode.STRICT if is_strict else SupportMode.MARKED
+        parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), support=support)
         self.agent = Manager(parts)
 
     async def plan(self, goal: str = GOAL, roles: tuple[Role, ...] = ROLES) -> PlanProposal:

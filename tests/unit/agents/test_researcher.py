@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agents import Assignment, Finding, Parts, Passage, StepResult
+from agents.evidence.strictness import SupportMode
 from agents.evidence.topic import NOT_FOUND
+from agents.models.build import EmbeddedModel
 from agents.researcher import (
     ASTRAY,
     DENIED,
@@ -49,17 +51,14 @@ class Bench:
 
     is_strict = False
 
-    def __init__(self, reply: Reply, *passages: Passage, may_turn_strict: bool = False) -> None:
+    def __init__(self, reply: Reply, *passages: Passage, is_auto: bool = False) -> None:
         self.model = ScriptedModel({"researcher": reply})
         self.knowledge = FakeKnowledge(*passages)
         self.turn = RecordingTurn("researcher-0", "r1")
+        model = EmbeddedModel(self.model) if self.is_strict else self.model
+        support = SupportMode.AUTO if self.is_strict or is_auto else SupportMode.MARKED
         parts = Parts(
-            self.model,
-            self.knowledge,
-            FakeSandbox(),
-            is_strict=self.is_strict,
-            is_embedded=self.is_strict,
-            may_turn_strict=may_turn_strict,
+            model, self.knowledge, FakeSandbox(), support=support, is_embedded=self.is_strict
         )
         self.agent = Researcher(parts)
 
@@ -333,7 +332,7 @@ async def test_a_text_with_many_wrong_citations_is_judged_strictly(
     is_strict: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     text = " ".join(WRONG.format(number) for number in [512, *range(100, 100 + wrong)])
-    bench = Bench(f"{text} Few users ever complain.", LIMITS, may_turn_strict=True)
+    bench = Bench(f"{text} Few users ever complain.", LIMITS, is_auto=True)
 
     finding = await bench.ask()
 
@@ -346,7 +345,7 @@ async def test_citations_of_passages_that_are_not_there_count_as_wrong() -> None
     text = "The cache is nice [8]. Users like it [9]. Few users ever complain [7]."
 
     loose = await Bench(text, LIMITS).ask()
-    finding = await Bench(text, LIMITS, may_turn_strict=True).ask()
+    finding = await Bench(text, LIMITS, is_auto=True).ask()
 
     assert "Few users ever complain [unverified]." in loose.text
     assert finding.text == "The Zephyr cache holds 512 entries [1]."
@@ -358,7 +357,7 @@ async def test_three_wrong_citations_among_many_right_ones_are_only_dropped() ->
     said = " ".join(f"{each[:-1]} [1]." for each in [*right, *wrong])
     passage = Passage("store.md", 1, 1, " ".join(right))
 
-    finding = await Bench(f"{said} All are red.", passage, may_turn_strict=True).ask("The store?")
+    finding = await Bench(f"{said} All are red.", passage, is_auto=True).ask("The store?")
 
     assert finding.text.endswith("All are red [unverified].")
     assert len(finding.degraded) == 3

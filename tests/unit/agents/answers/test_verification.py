@@ -16,6 +16,7 @@ from agents.answers.verification import (
     doubts,
     look_at,
 )
+from agents.evidence.strictness import SupportMode
 from agents.manager import Manager
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import Corrected
@@ -210,7 +211,8 @@ class Bench:
     def __init__(self, reply: Reply, *, is_strict: bool = False) -> None:
         self.model = ScriptedModel({"manager/verify": reply})
         self.turn = RecordingTurn("manager-0", "verify")
-        parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), is_strict=is_strict)
+        support = SupportMode.STRICT if is_strict else SupportMode.MARKED
+        parts = Parts(self.model, FakeKnowledge(), FakeSandbox(), support=support)
         self.agent = Manager(parts)
 
     async def look(self, *passages: Passage, effort: str = "", lacks: str = "") -> object:

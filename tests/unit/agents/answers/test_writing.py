@@ -12,8 +12,10 @@ from agents import Parts
 from agents.answers.composition import Grounds
 from agents.answers.draft import AnswerDraft
 from agents.answers.writing import AnswerWriting
+from agents.evidence.strictness import SupportMode
 from agents.manager import Manager
 from agents.models.port import Delta, Finish, Request, Restarted, StreamItem
+from agents.models.reply import Author
 from cluster.kernel.errors import ModelError
 from cluster.kernel.events import AgentDetail, FellBack, Routed, StepPlanned, Thought
 from cluster.kernel.ids import StepId
@@ -69,7 +71,8 @@ class WaitingModel(ScriptedModel):
 
 
 async def composed_of(turn: ShownTurn, *later: StreamItem | Exception) -> Answer:
-    parts = Parts(WaitingModel(turn, *later), FakeKnowledge(), FakeSandbox(), may_turn_strict=True)
+    model = WaitingModel(turn, *later)
+    parts = Parts(model, FakeKnowledge(), FakeSandbox(), support=SupportMode.AUTO)
     answer = await Manager(parts).handle(REQUEST, turn)
     assert isinstance(answer, Answer)
     return answer
@@ -78,8 +81,8 @@ async def composed_of(turn: ShownTurn, *later: StreamItem | Exception) -> Answer
 def writing_of(turn: ShownTurn, *, is_shown: bool = True) -> AnswerWriting:
     results = outcomes(r1=FINDING, r2=AUTHOR)
     lay_out = partial(Grounds, QUESTION, results)
-    draft = AnswerDraft(lay_out, is_strict=False, may_turn_strict=False)
-    return AnswerWriting(draft, turn, is_shown=is_shown)
+    draft = AnswerDraft(lay_out, SupportMode.MARKED)
+    return AnswerWriting(draft, turn, Author(is_embedded=False), is_shown=is_shown)
 
 
 async def test_a_sentence_is_shown_while_the_model_writes_the_next_one() -> None:

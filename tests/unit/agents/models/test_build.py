@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from agents.models.build import BuiltModel, model_of, tier_of, tokens_max_of
+from agents.models.build import BuiltModel, EmbeddedModel, model_of, tier_of, tokens_max_of
 from agents.models.port import (
     Deed,
     Delta,
@@ -17,6 +17,7 @@ from agents.models.port import (
     Note,
     PromptPart,
     Request,
+    Restarted,
     StreamItem,
 )
 from cluster.kernel.errors import ModelError
@@ -119,6 +120,49 @@ async def test_a_plainer_model_answers_where_the_tier_fails() -> None:
     assert isinstance(note, Note)
     assert note.reason == "small answers in place of [model]: it is down"
     assert rest[0] == Delta("b")
+
+
+@pytest.mark.parametrize(
+    ("main", "entry", "is_embedded"),
+    [
+        ("openai:m", ModelEntry("llama:smollm2-135m", tier="local"), True),
+        ("openai:m", ModelEntry("llama:smollm2-135m", tier="deep"), True),
+        ("openai:m", ModelEntry("llama:large.gguf", tier="local"), False),
+        ("openai:m", ModelEntry("openai:s"), False),
+        ("llama:m", ModelEntry("openai:s", tier="local"), False),
+    ],
+)
+async def test_a_text_says_whether_the_embedded_model_wrote_it(
+    main: str,
+    entry: ModelEntry,
+    is_embedded: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    name = entry.uri.partition(":")[2]
+    replies: dict[str, Reply] = {main.partition(":")[2]: DOWN, name: "b"}
+
+    items = await said(build(ModelSettings(main), {"other": entry}, **replies).model)
+
+    assert [each for each in items if isinstance(each, Delta)] == [
+        Delta("b", is_embedded=is_embedded)
+    ]
+
+
+async def test_what_the_embedded_model_streams_is_otherwise_as_it_was() -> None:
+    thought, restarted, finish = Delta("Hm.", is_reasoning=True), Restarted("no"), Finish("stop", 7)
+    inner = ScriptedModel({"": (thought, restarted, "So.", finish)})
+    model = EmbeddedModel(inner)
+
+    items = await said(model)
+    await model.close()
+
+    assert items == [
+        Delta("Hm.", is_reasoning=True, is_embedded=True),
+        restarted,
+        Delta("So.", is_embedded=True),
+        finish,
+    ]
+    assert inner.closed_streams == 1
+    assert inner.is_closed
 
 
 async def test_falling_back_can_be_switched_off() -> None:

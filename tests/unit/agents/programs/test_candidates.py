@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agents.programs.brief import Brief, brief_of, names_in_code
@@ -21,6 +23,10 @@ SMALLEST = "Use heapq to print the three smallest of 5, 1, 9, 2."
 
 def ran(source: str, stdout: str = "42\n", exit_code: int = 0, origin: str = "model") -> Candidate:
     return Candidate(source, Run(exit_code, stdout, ""), origin)
+
+
+def embedded(candidate: Candidate) -> Candidate:
+    return replace(candidate, is_embedded=True)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def errors(stderr: str, exit_code: int = 1) -> Candidate:
 def test_a_program_that_only_fails_is_never_offered(candidate: Candidate, wrong: str) -> None:
     assert wrong in failure(candidate.run)
     assert best_of([candidate], Brief()) is None
-    assert best_of([candidate], Brief(), is_strict=True) is None
+    assert best_of([embedded(candidate)], Brief()) is None
 
 
 @pytest.mark.parametrize(
@@ -130,10 +136,10 @@ def test_a_program_that_only_fails_is_never_offered(candidate: Candidate, wrong:
     ],
 )
 def test_a_program_has_to_print_what_its_comment_promises(source: str, *, is_kept: bool) -> None:
-    candidate = ran(source, "[99, 99, 99]\n")
+    candidate = embedded(ran(source, "[99, 99, 99]\n"))
 
     assert (str(open_wishes(candidate, Brief())) == "") is is_kept
-    assert (best_of([candidate], Brief(), is_strict=True) is candidate) is is_kept
+    assert (best_of([candidate], Brief()) is candidate) is is_kept
 
 
 HEAPS = Brief(names=frozenset({"heapq"}), values=("5", "9"))
@@ -144,7 +150,7 @@ def test_a_program_that_ran_is_offered_whatever_it_leaves_open() -> None:
     made = ran("print(min([5, 8]))")
 
     assert best_of([made], HEAPS) is made
-    assert best_of([made], HEAPS, is_strict=True) is None
+    assert best_of([embedded(made)], HEAPS) is None
     assert str(open_wishes(made, HEAPS)) == (
         "the program was not seen to use `heapq` and to work on 9."
     )
@@ -168,12 +174,23 @@ def test_an_example_is_offered_before_the_models_program_only_if_it_leaves_less_
     assert best_of([other], HEAPS) is None
 
 
-def test_a_strict_choice_is_most_about_what_was_asked() -> None:
+def test_of_the_embedded_models_the_one_most_about_what_was_asked_is_offered() -> None:
     brief = Brief(about=frozenset({"merg", "sort", "list"}))
-    weak, strong = ran("print(sorted([]))"), ran("merged = sorted(list(''))\nprint(merged)")
+    weak = embedded(ran("print(sorted([]))"))
+    strong = ran("merged = sorted(list(''))\nprint(merged)", origin="sorting.md:2")
+    failed = embedded(ran("sorted", exit_code=1))
 
-    assert best_of([ran("sorted", exit_code=1), weak, strong], brief, is_strict=True) is strong
-    assert best_of([ran("print(1)")], brief, is_strict=True) is None
+    assert best_of([failed, weak, strong], brief) is strong
+    assert best_of([failed, embedded(strong), weak], brief) == embedded(strong)
+    assert best_of([embedded(ran("print(1)"))], brief) is None
+
+
+def test_a_capable_models_program_is_not_doubted_for_the_embedded_ones_beside_it() -> None:
+    made, doubted = ran("print(min([5, 8]))"), embedded(ran("print(min([5, 9]))"))
+
+    assert best_of([made, doubted], HEAPS) is made
+    assert best_of([doubted, made], HEAPS) is made
+    assert best_of([made, whole := embedded(ran(FULL))], HEAPS) is whole
 
 
 def test_names_in_code_spans_are_known() -> None:
