@@ -32,7 +32,7 @@ MODEL: Final = "model"
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The Manager has accepted the task; both instants are Unix seconds."""
+    """The Manager has accepted a `submission`; both instants are Unix seconds."""
 
     kind: ClassVar[str] = "submitted"
     goal: str
@@ -49,7 +49,6 @@ class Submitted:
     is_detached: bool = False
     conversation: tuple[ChatMessage, ...] = ()
     is_aside: bool = False
-    """All four as in `cluster.kernel.submission.Submission`."""
 
     @property
     def allowed_s(self) -> float:

@@ -34,6 +34,7 @@ MAY_SHOW_MORE = {
 MAY_BE_WIDE = {
     "Options": "a field a flag of the command line",
     "Envelope": "as many fields as the message of the wire has",
+    "Settings": "a field a section of the file",
     "UnixConnection": "a protocol of the event loop, with the state of both directions of a stream",
 }
 
