@@ -77,7 +77,10 @@ class Reply:
 
     def __init__(self, is_enough: IsEnough | None, preface_length_max: int) -> None:
         self._is_enough = is_enough
-        self._acting = is_enough if isinstance(is_enough, ActingEnd) else None
+        self._acting: ActingEnd | None = None
+        # Of None too, a protocol's methods are looked for one by one: 40 us.
+        if is_enough is not None and isinstance(is_enough, ActingEnd):
+            self._acting = is_enough
         self._preface_length_max = preface_length_max
         self._pieces: list[str] = []
         self._enough_at: int | None = None

@@ -7,6 +7,7 @@ attempts' streams. Above whatever retries at one endpoint, below what turns to a
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -50,8 +51,9 @@ class HedgedModel:
         """
         call = _Call(self._models, self._hedger, request)
         try:
-            async with aclosing(call.items()) as items:
-                async for item in items:
+            call.begin()
+            while not call.is_over:
+                for item in await call.said():
                     yield item
         finally:
             await call.close()
@@ -65,6 +67,49 @@ class HedgedModel:
         await asyncio.gather(*(model.close() for model in self._models))
 
 
+class _Heard:
+    """What the attempts have said and the call has not taken yet: a bounded queue with one reader.
+
+    An `asyncio.Queue` under a timeout takes as much CPU as all that is decided about a token
+    (`engine.chain_ms`: four calls of a model in one chain).
+    """
+
+    def __init__(self) -> None:
+        self._said: deque[Said] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._has_room = asyncio.Event()
+
+    async def put(self, said: Said) -> None:
+        """Add what an attempt has said, once there is room for it."""
+        while len(self._said) >= WAITING_MAX:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self._said.append(said)
+        if self._reader is not None:
+            _wake(self._reader)
+
+    async def take(self, until: float) -> Said | None:
+        """Return what was said next; None where nothing is by a time of the event loop."""
+        if not self._said:
+            loop = asyncio.get_running_loop()
+            self._reader = reader = loop.create_future()
+            timer = loop.call_at(until, _wake, reader)
+            try:
+                await reader
+            finally:
+                timer.cancel()
+                self._reader = None
+        if not self._said:
+            return None
+        self._has_room.set()
+        return self._said.popleft()
+
+
+def _wake(reader: asyncio.Future[None]) -> None:
+    if not reader.done():
+        reader.set_result(None)
+
+
 class _Call:
     """One call: its attempts, and what came from them."""
 
@@ -74,7 +119,7 @@ class _Call:
         self._hedger = hedger
         self._request = request
         self._until = self._now() + request.timeout_s
-        self._heard: asyncio.Queue[Said] = asyncio.Queue(WAITING_MAX)
+        self._heard = _Heard()
         self._readings: dict[int, asyncio.Task[None]] = {}
         self._call: HedgedCall = hedger.begin(self._now())
         self._said: list[StreamItem] = []
@@ -87,38 +132,34 @@ class _Call:
         self._refusal: ModelError | None = None
         """Why an attempt was taken back by the goal's fault: nobody is asked for the same again."""
         self._why_void = "its answer had stopped, and another attempt has begun"
-        self._is_over = False
+        self.is_over = False
+        """Whether the Finish was passed on."""
 
-    async def items(self) -> AsyncGenerator[StreamItem, None]:
-        """Yield what is to be passed on, up to the Finish."""
+    def begin(self) -> None:
+        """Make the first attempt."""
         self._start(self._call.under_way[0])
-        while not self._is_over:
-            heard = await self._next()
-            if heard is None:
-                self._be_overdue()
-            else:
-                self._take(*heard)
-            if self._refusal is not None and self._call.committed is None:
-                raise self._refusal
-            while self._said:
-                yield self._said.pop(0)
+
+    async def said(self) -> Sequence[StreamItem]:
+        """Wait for what comes next, and return what of it is to be passed on."""
+        heard = await self._heard.take(min(self._call.due_at, self._until))
+        if heard is None:
+            self._be_overdue()
+        else:
+            self._take(*heard)
+        if self._refusal is not None and self._call.committed is None:
+            raise self._refusal
+        said, self._said = self._said, []
+        return said
 
     async def close(self) -> None:
         """Cancel what is under way, and wait until its streams are closed."""
-        self._call = self._hedger.released(self._call, self._now())
-        for reading in self._readings.values():
+        if self._call.under_way:
+            self._call = self._hedger.released(self._call, self._now())
+        readings = [reading for reading in self._readings.values() if not reading.done()]
+        for reading in readings:
             reading.cancel()
-        await asyncio.gather(*self._readings.values(), return_exceptions=True)
-
-    async def _next(self) -> Said | None:
-        """Return what is heard next; None where the call is due before that."""
-        if not self._heard.empty():
-            return self._heard.get_nowait()
-        try:
-            async with asyncio.timeout_at(min(self._call.due_at, self._until)):
-                return await self._heard.get()
-        except TimeoutError:
-            return None
+        if readings:  # of most calls the only one has ended
+            await asyncio.gather(*readings, return_exceptions=True)
 
     def _be_overdue(self) -> None:
         now = self._now()
@@ -164,7 +205,7 @@ class _Call:
         if isinstance(item, Finish):
             tokens = item.completion_tokens or self._deltas
             self._call = self._hedger.finished(self._call, tokens, at - self._spoke_at, at)
-            self._is_over = True
+            self.is_over = True
         else:
             self._deltas += 1
 

@@ -67,6 +67,20 @@ class HedgedCall:
                 return each
         return None
 
+    def spoken(self, speaker: HedgeAttempt, now: float, due_at: float) -> HedgedCall:
+        """Return the call once an attempt, the only one from now on, has said something."""
+        return HedgedCall(  # once a token: `replace` takes four times as long
+            self.waits,
+            (speaker,),
+            due_at,
+            self.began_at,
+            self.started,
+            speaker.number,
+            now,
+            self.has_replacement,
+            self.is_late,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class HedgeStep:

@@ -33,19 +33,15 @@ def heard(
     speaker = call.attempt(number)
     if speaker is None:
         return HedgeStep(call)
-    others = tuple(each for each in call.under_way if each is not speaker)
+    others = tuple([each for each in call.under_way if each is not speaker])
     stalls_at = NEVER if stall_s is None or call.has_replacement else now + stall_s
     if number == call.committed or call.committed is None:
         move = HedgeMove.WAIT if number == call.committed else HedgeMove.COMMIT
-        spoken = replace(
-            call, under_way=(speaker,), committed=number, heard_at=now, due_at=stalls_at
-        )
-        return HedgeStep(spoken, move, others)
+        return HedgeStep(call.spoken(speaker, now, stalls_at), move, others)
     if not may_restart:
         left = replace(call, under_way=others, due_at=NEVER)
         return HedgeStep(left, HedgeMove.WAIT if others else HedgeMove.FAIL, (speaker,))
-    switched = replace(call, under_way=(speaker,), committed=number, heard_at=now, due_at=NEVER)
-    return HedgeStep(switched, HedgeMove.SWITCH, others)
+    return HedgeStep(call.spoken(speaker, now, NEVER), HedgeMove.SWITCH, others)
 
 
 def failed(call: HedgedCall, number: int, *, may_retry: bool, may_restart: bool) -> HedgeStep:

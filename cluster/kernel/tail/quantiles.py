@@ -34,9 +34,11 @@ class QuantileSketch:
 
     def add(self, value: float) -> None:
         """Count a value."""
-        bounded = min(max(value, VALUE_MIN), VALUE_MAX)
-        index = math.ceil(math.log(bounded) / _LOG_GAMMA)
-        self._counts[index] = self._counts.get(index, 0) + 1
+        self.add_to(_bucket(value))
+
+    def add_to(self, bucket: int) -> None:
+        """Count a value that lies in a bucket."""
+        self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self.count += 1
 
     def quantile(self, share: float) -> float:
@@ -100,8 +102,9 @@ class RecentQuantiles:
         if self._now.count >= self._window:
             self._total, self._now = _copy(self._now), QuantileSketch()
             self._cached.clear()
-        self._now.add(value)
-        self._total.add(value)
+        bucket = _bucket(value)
+        self._now.add_to(bucket)
+        self._total.add_to(bucket)
         if self._total.count >= self._cached_until:
             self._cached.clear()
 
@@ -135,6 +138,11 @@ class RecentQuantiles:
     def from_mapping(cls, stored: Mapping[str, int]) -> RecentQuantiles:
         """Return it from the form in which it was stored."""
         return cls(before=QuantileSketch.from_mapping(stored))
+
+
+def _bucket(value: float) -> int:
+    bounded = min(max(value, VALUE_MIN), VALUE_MAX)
+    return math.ceil(math.log(bounded) / _LOG_GAMMA)
 
 
 def _copy(sketch: QuantileSketch) -> QuantileSketch:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
-from agents.models.policies.hedged import HedgedModel
+from agents.models.policies.hedged import WAITING_MAX, HedgedModel
 from agents.models.port import (
     AttemptTally,
     Deed,
@@ -260,3 +261,37 @@ def test_a_call_that_nobody_answers_ends_in_time() -> None:
 
     assert len(model.requests) == 3
     assert model.open == 0
+
+
+class Torrent(TimedModel):
+    """A model that never waits, and counts what was read of it."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__(lambda _: spoken(0.0, "word", pieces=pieces))
+        self.read = 0
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Say all at once."""
+        for due in self._script_of(0):
+            assert isinstance(due.what, Delta | Finish)
+            yield due.what
+            self.read += 1
+
+
+def test_a_model_that_is_faster_than_who_asks_is_not_read_far_ahead_of_them() -> None:
+    model = Torrent(pieces=5 * WAITING_MAX)
+    ahead = []
+
+    async def slowly() -> list[StreamItem]:
+        items: list[StreamItem] = []
+        async with aclosing(hedged(model).stream(REQUEST)) as stream:
+            async for item in stream:
+                items.append(item)
+                await asyncio.sleep(0)
+                ahead.append(model.read - len(items))
+        return items
+
+    items, _ = virtually(slowly())
+
+    assert texts(items) == ["word"] * 5 * WAITING_MAX
+    assert WAITING_MAX - 1 <= max(ahead) <= WAITING_MAX
