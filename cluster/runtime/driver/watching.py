@@ -101,7 +101,7 @@ class Watching:
     """All that this process follows.
 
     Args:
-        feed: where the events are; what waits in it is ended by `close`.
+        feed: where the events are; it stays its owner's.
         stores: what says whether a task is known that has no feed.
         codec: for the events.
         clock: for how long the store is away.
@@ -146,7 +146,6 @@ class Watching:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        await self._feed.close()
 
     # ---- for followers ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.errors import DeadlinePassed, Overloaded, Stopped, Unsupported, UsageError
 from cluster.kernel.events import Answered, Event, Submitted, WasCancelled
-from cluster.kernel.feed import Cursor, TaskRecord, TaskSummary
+from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord, TaskSummary
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.submission import CancelTask, Submission
 from cluster.kernel.tasks.ownership import Owner
@@ -351,7 +351,7 @@ async def test_a_driver_without_a_feed_watches_nothing() -> None:
             driver.watch(TASK)
 
 
-async def test_a_watch_ends_with_its_driver(managers: Managers) -> None:
+async def test_a_watch_ends_with_its_driver_and_the_feed_stays_open(managers: Managers) -> None:
     await managers.owned("manager-0")
     watching = asyncio.ensure_future(anext(managers.driver.watch(TASK)))
     await until(lambda: len(asyncio.all_tasks()) > 2)
@@ -360,3 +360,6 @@ async def test_a_watch_ends_with_its_driver(managers: Managers) -> None:
 
     with pytest.raises(Stopped):
         await watching
+    _, entry = MessageCodec().encode(END)
+    await managers.feed.append(TASK, Cursor(1, 1), [entry], index=3)
+    assert await managers.feed.wait({TASK: BEFORE_ALL}, 60.0) == {TASK}
