@@ -10,20 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from cluster.kernel.errors import UsageError
 from cluster.kernel.feed import TaskRecord, TaskSummary
 from cluster.kernel.ids import TaskId
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks are listed; the newest come first."""
+    """Which tasks are listed; the newest come first.
+
+    They are in the order of their ids, which begin with the time at which they were made.
+    """
 
     owner: str | None = None
     """Only those of this owner; None for all of them."""
     status: str = ""
     """Only those with this status, as in `TaskSummary`; empty for any."""
     after: TaskId = TaskId("")
-    """Only those that were submitted before this one; empty for the newest."""
+    """Only those that were submitted before this one, listed still or not; empty for the newest."""
     tasks_max: int = 50
 
 
@@ -45,7 +49,7 @@ class TaskRecords(Protocol):
     """
 
     async def began(self, summary: TaskSummary) -> None:
-        """List a task that runs; one that has ended stays so."""
+        """List a task that runs, for `RECORD_KEPT_S` from here; one that has ended stays so."""
         ...
 
     async def ended(self, record: TaskRecord, *, tokens: int) -> None:
@@ -62,7 +66,11 @@ class TaskRecords(Protocol):
         ...
 
     async def tasks(self, which: TaskFilter) -> tuple[TaskSummary, ...]:
-        """Return a part of the list, the newest first."""
+        """Return a part of the list, the newest first.
+
+        Raises:
+            UsageError: no task is asked for, or more than `LISTED_MAX`.
+        """
         ...
 
     async def forget(self, task: TaskId) -> None:
@@ -72,7 +80,8 @@ class TaskRecords(Protocol):
     async def admit(self, task: TaskId, owner: str, until_wall_s: float, tasks_max: int) -> bool:
         """Count a task among its owner's that run, unless there are as many as there may be.
 
-        It counts until it has ended, or until that instant. Once it is counted, it stays so.
+        It counts until it has ended, or until that instant. Once it is counted, it stays so; one
+        that has ended already is let pass, and not counted.
         """
         ...
 
@@ -95,3 +104,23 @@ class TaskRecords(Protocol):
 
 RECORD_KEPT_S = 7 * 24 * 3600.0
 KEY_KEPT_S = 24 * 3600.0
+TOKENS_KEPT_S = 2 * 24 * 3600.0
+"""How long a day's tokens are counted on: the day, and whoever asks of it a little later."""
+LISTED_MAX = 500
+"""A goal may have 100,000 characters, and a list has them all."""
+_DAY_S = 24 * 3600.0
+
+
+def checked_filter(which: TaskFilter) -> None:
+    """Look at how much is asked for.
+
+    Raises:
+        UsageError: nothing, or too much.
+    """
+    if not 1 <= which.tasks_max <= LISTED_MAX:
+        raise UsageError(f"a list has 1 to {LISTED_MAX} tasks at a time, not {which.tasks_max}")
+
+
+def day_of(wall_s: float) -> int:
+    """Return the day (UTC) of an instant, as a number of days since 1970."""
+    return int(wall_s // _DAY_S)
