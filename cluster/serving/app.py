@@ -8,10 +8,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from cluster.serving.documents import add_document_routes
 from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
 from cluster.serving.problems import ErrorBody, add_problem_handlers
+from cluster.serving.tasks import add_task_routes
+from cluster.serving.webhooks import sending
 
 
 def build_app(ingress: Ingress) -> FastAPI:
@@ -22,6 +25,7 @@ def build_app(ingress: Ingress) -> FastAPI:
         docs_url=None,  # its page would fetch scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=lambda _: sending(ingress.webhooks),
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong with the request."},
             "5XX": {"model": ErrorBody, "description": "What went wrong with it."},
@@ -29,6 +33,8 @@ def build_app(ingress: Ingress) -> FastAPI:
     )
     add_problem_handlers(app)
     add_health_routes(app, ingress)
+    add_task_routes(app, ingress)
+    add_document_routes(app, ingress)
     _surround(app, ingress)
     return app
 
