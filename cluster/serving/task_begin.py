@@ -65,6 +65,14 @@ async def begin(ingress: Ingress, caller: Caller, request: TaskRequest, key: str
         if await ingress.desk.record(task) is not None:
             return task
     await ingress.admit(caller, task, order.timeout_s)
+    # Done to its end even if whoever asked goes: what is half begun is counted, and nobody's.
+    await ingress.endings.finish(_start(ingress, caller, request, order, task))
+    return task
+
+
+async def _start(
+    ingress: Ingress, caller: Caller, request: TaskRequest, order: TaskOrder, task: TaskId
+) -> None:
     try:
         if request.webhook is not None and ingress.webhooks is not None:
             secret = key_of_secret(request.webhook.secret)
@@ -73,7 +81,6 @@ async def begin(ingress: Ingress, caller: Caller, request: TaskRequest, key: str
     except ClusterError:
         await _take_back(ingress, caller, task)
         raise
-    return task
 
 
 async def _task_of_key(

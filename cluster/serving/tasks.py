@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
@@ -103,12 +104,18 @@ def _add_post(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         timeout_s = (body.deadline_s or ingress.defaults.deadline_s) + WAIT_EXTRA_S
         ending = ended_record(ingress.desk, task, timeout_s, asyncio.sleep)
         try:
-            record = await while_there(request.receive, ending)
-        except Gone:
+            return _result(await while_there(request.receive, ending))
+        except (Gone, asyncio.CancelledError) as left:  # some servers cancel us instead
             if body.on_disconnect == "cancel":
-                await ingress.desk.cancel(task, "whoever waited for it has gone")
+                await ingress.endings.finish(_cancelled(ingress, task))
+            if isinstance(left, asyncio.CancelledError):
+                raise
             raise Problem(499, "whoever asked has gone") from None
-        return _result(record)
+
+
+async def _cancelled(ingress: Ingress, task: TaskId) -> None:
+    with suppress(ClusterError):
+        await ingress.desk.cancel(task, "whoever waited for it has gone")
 
 
 def _add_list(router: APIRouter, ingress: Ingress, asking: Any) -> None:
@@ -177,7 +184,7 @@ def _add_events(router: APIRouter, ingress: Ingress, asking: Any) -> None:
             if first is None:
                 return Response(status_code=204)
             events = _with_first(first, events)
-        return EventStream(_frames(events), _stay)
+        return EventStream(_frames(events), _stay, may_wait=True)
 
 
 def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
