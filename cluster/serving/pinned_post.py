@@ -21,10 +21,21 @@ from cluster.kernel.errors import DeliveryError, UsageError
 POST_S = 10.0
 """How long it may take altogether, the look-up of the name included."""
 _PORTS = {"https": 443, "http": 80}
-_EMBEDS_IPV4 = tuple(
-    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+_ALSO_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            # NAT64, 6to4 and Teredo: where one leads is said by the IPv4 address within.
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+            "2002::/16",
+            "2001::/32",
+            "192.88.99.0/24",
+            # Protocol assignments, where a cloud has its metadata; not all Pythons say so.
+            "192.0.0.0/24",
+        ),
+    )
 )
-"""NAT64, 6to4 and Teredo: where such an address leads is said by the IPv4 address within."""
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host and port; raises OSError."""
@@ -53,11 +64,13 @@ def check_url(url: str, listed: Collection[str]) -> str:
 def is_public(address: str) -> bool:
     """Say whether an IP address is one that the whole internet reaches, and nothing nearer."""
     ip = ipaddress.ip_address(address)
+    if any(ip in each for each in _ALSO_NOT_PUBLIC):
+        return False
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id or ip.is_site_local:
+            return False
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if ip.scope_id or ip.is_site_local or any(ip in each for each in _EMBEDS_IPV4):
-            return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 

@@ -5,6 +5,7 @@ Called by `cluster.serving.tasks`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from contextlib import suppress
 
@@ -66,8 +67,28 @@ async def begin(ingress: Ingress, caller: Caller, request: TaskRequest, key: str
             return task
     await ingress.admit(caller, task, order.timeout_s)
     # Done to its end even if whoever asked goes: what is half begun is counted, and nobody's.
-    await ingress.endings.finish(_start(ingress, caller, request, order, task))
+    starting = asyncio.create_task(_start(ingress, caller, request, order, task))
+    try:
+        await ingress.endings.finish(_done(starting))
+    except asyncio.CancelledError:
+        if request.on_disconnect == "cancel":
+            await ingress.endings.finish(end_of_begun(ingress, task, starting))
+        raise
     return task
+
+
+async def end_of_begun(
+    ingress: Ingress, task: TaskId, starting: asyncio.Task[None] | None = None
+) -> None:
+    """End a task whose caller has gone, once it is begun; what fails is left to its deadline."""
+    if starting is not None:
+        await asyncio.wait({starting})
+    with suppress(ClusterError):
+        await ingress.desk.cancel(task, "whoever waited for it has gone")
+
+
+async def _done(starting: asyncio.Task[None]) -> None:
+    await starting
 
 
 async def _start(

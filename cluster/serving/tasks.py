@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
@@ -27,7 +26,7 @@ from cluster.serving.ports import Caller
 from cluster.serving.problems import ErrorBody, Problem, problem_of
 from cluster.serving.sse import EventStream, Gone, frame, while_there
 from cluster.serving.strict_json import StrictJsonRoute
-from cluster.serving.task_begin import begin
+from cluster.serving.task_begin import begin, end_of_begun
 from cluster.serving.task_models import TaskAccepted, TaskEnd, TaskList, TaskRequest, TaskView
 from cluster.serving.task_result import TaskResult
 
@@ -107,15 +106,10 @@ def _add_post(router: APIRouter, ingress: Ingress, asking: Any) -> None:
             return _result(await while_there(request.receive, ending))
         except (Gone, asyncio.CancelledError) as left:  # some servers cancel us instead
             if body.on_disconnect == "cancel":
-                await ingress.endings.finish(_cancelled(ingress, task))
+                await ingress.endings.finish(end_of_begun(ingress, task))
             if isinstance(left, asyncio.CancelledError):
                 raise
             raise Problem(499, "whoever asked has gone") from None
-
-
-async def _cancelled(ingress: Ingress, task: TaskId) -> None:
-    with suppress(ClusterError):
-        await ingress.desk.cancel(task, "whoever waited for it has gone")
 
 
 def _add_list(router: APIRouter, ingress: Ingress, asking: Any) -> None:
