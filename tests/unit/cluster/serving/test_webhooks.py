@@ -215,9 +215,10 @@ async def test_a_task_that_was_never_begun_is_told_of_to_nobody(cluster: Cluster
 
 
 def test_the_waits_grow_to_a_quarter_of_an_hour() -> None:
-    webhook: Webhook | None = Webhook(TaskId("1" * 32), URL, b"k" * 32)
+    webhook = Webhook(TaskId("1" * 32), URL, b"k" * 32)
     waits = []
-    while webhook := next_attempt(webhook, 1000.0):
+    while (following := next_attempt(webhook, 1000.0)) is not None:
+        webhook = following
         waits.append(webhook.not_before_wall_s - 1000.0)
 
     assert waits == [1.0, 5.0, 25.0, 125.0, 625.0, 900.0, 900.0]
