@@ -16,8 +16,10 @@ from cluster.serving.chat import add_chat_routes
 from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
+from cluster.serving.kept_responses import add_kept_response_routes
 from cluster.serving.models import add_model_routes
 from cluster.serving.problems import ErrorBody, add_problem_handlers
+from cluster.serving.responses import add_response_routes
 
 ENDINGS_S: Final = 5.0
 """How long the process waits, at its end, for tasks that nobody follows any longer to be over."""
@@ -44,7 +46,13 @@ def build_app(ingress: Ingress) -> FastAPI:
         },
     )
     add_problem_handlers(app)
-    for add_routes in (add_health_routes, add_model_routes, add_chat_routes):
+    for add_routes in (
+        add_health_routes,
+        add_model_routes,
+        add_chat_routes,
+        add_response_routes,
+        add_kept_response_routes,
+    ):
         add_routes(app, ingress)
     _surround(app, ingress)
     return app
