@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import openai
 import pytest
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.errors import StoreUnavailable
@@ -16,17 +16,17 @@ from cluster.kernel.events import Answered, Clarified, Failed, Spent, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Failure
 from cluster.serving.ports import Caller
-from tests.support.fake_desk import At, FakeDesk, FakeGate, Until, app_of, at_answer
+from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
 from tests.support.http_server import served
 
 TEXT = "Kestrels hover [1]. They eat voles.\n\n- and shrews"
 ANSWER = Answer(TEXT, (Citation("birds/kestrel.md", 3, 4, "hover in the wind"),))
-SCENE = (
+SCENE: Scene = (
     At(StepId("r1"), Thought("Where do they hunt?")),
     *at_answer(Thought("Kestrels hover [1].", is_final=True), Spent("model", 0.5, 120, 40)),
     Answered(ANSWER),
 )
-ASKED = [{"role": "user", "content": "How do kestrels hunt?"}]
+ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How do kestrels hunt?"}]
 
 
 @pytest.fixture
@@ -58,12 +58,20 @@ async def asked(client: openai.AsyncOpenAI, **more: object) -> ChatCompletion:
     return answer
 
 
-async def chunks(client: openai.AsyncOpenAI, **more: object) -> list[ChatCompletionChunk]:
-    """All chunks of the answer."""
+async def streamed(
+    client: openai.AsyncOpenAI, **more: object
+) -> openai.AsyncStream[ChatCompletionChunk]:
+    """The answer as a stream."""
     stream = await client.chat.completions.create(  # type: ignore[call-overload] # as above
         model="fleetmind", messages=ASKED, stream=True, **more
     )
-    return [chunk async for chunk in stream]
+    assert isinstance(stream, openai.AsyncStream)
+    return stream
+
+
+async def chunks(client: openai.AsyncOpenAI, **more: object) -> list[ChatCompletionChunk]:
+    """All chunks of the answer."""
+    return [chunk async for chunk in await streamed(client, **more)]
 
 
 def content(found: list[ChatCompletionChunk]) -> str:
@@ -90,7 +98,8 @@ async def test_an_answer_in_one_piece_tells_what_it_took(client: openai.AsyncOpe
 
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (120, 40)
-    told = answer.model_extra and answer.model_extra["fleetmind"]
+    assert answer.model_extra is not None
+    told = answer.model_extra["fleetmind"]
     assert told["status"] == "answered"
     assert told["timing"]["wall_s"] > 0
     assert told["citations"][0]["quote"] == "hover in the wind"
@@ -128,7 +137,7 @@ async def test_the_last_chunk_has_the_usage_where_it_is_asked_for(
 async def test_the_synchronous_client_reads_the_same_stream(url: str) -> None:
     def read() -> str:
         with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
-            stream = client.chat.completions.create(model="fleetmind", messages=ASKED, stream=True)  # type: ignore[call-overload] # plain dicts
+            stream = client.chat.completions.create(model="fleetmind", messages=ASKED, stream=True)
             return content(list(stream))
 
     assert await asyncio.to_thread(read) == TEXT
@@ -139,9 +148,9 @@ async def test_a_judged_sentence_comes_before_the_answer_is_there(
 ) -> None:
     told = asyncio.Event()
     desk.scenes = [[*at_answer(Thought("Kestrels hover [1].", is_final=True)), Until(told), *SCENE]]
-    stream = await client.chat.completions.create(model="fleetmind", messages=ASKED, stream=True)  # type: ignore[call-overload] # plain dicts
+    stream = await streamed(client)
 
-    found = [await anext(stream), await anext(stream)]
+    found = [await anext(aiter(stream)), await anext(aiter(stream))]
 
     assert content(found) == "Kestrels hover [1]."
     await stream.close()
@@ -151,8 +160,8 @@ async def test_a_stream_that_is_left_half_way_ends_its_task(
     desk: FakeDesk, client: openai.AsyncOpenAI
 ) -> None:
     desk.scenes = [[At(StepId("r1"), Thought("hm")), Until(asyncio.Event())]]
-    stream = await client.chat.completions.create(model="fleetmind", messages=ASKED, stream=True)  # type: ignore[call-overload] # plain dicts
-    await anext(stream)
+    stream = await streamed(client)
+    await anext(aiter(stream))
 
     await stream.close()
 

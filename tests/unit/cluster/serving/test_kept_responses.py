@@ -13,11 +13,11 @@ from cluster.kernel.events import Answered, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer
 from cluster.serving.ports import Caller
-from tests.support.fake_desk import At, FakeDesk, FakeGate, Until, app_of, at_answer
+from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
 from tests.support.http_server import served
 
 TEXT = "Kestrels hover. They eat voles."
-SCENE = (
+SCENE: Scene = (
     At(StepId("r1"), Thought("Where do they hunt?")),
     *at_answer(Thought("Kestrels hover.", is_final=True)),
     Answered(Answer(TEXT)),

@@ -13,12 +13,12 @@ from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.events import Answered, Clarified, Failed, Spent, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Failure
-from tests.support.fake_desk import At, FakeDesk, Until, app_of, at_answer
+from tests.support.fake_desk import At, FakeDesk, Scene, Until, app_of, at_answer
 from tests.support.http_server import served
 
 TEXT = "Kestrels hover [1]. They eat voles."
 ANSWER = Answer(TEXT, (Citation("birds/kestrel.md", 3, 4, "hover in the wind"),))
-SCENE = (
+SCENE: Scene = (
     At(StepId("r1"), Thought("Where do they hunt?")),
     *at_answer(Thought("Kestrels hover [1].", is_final=True), Spent("model", 0.5, 120, 40)),
     Answered(ANSWER),
@@ -99,13 +99,13 @@ async def test_a_late_failure_is_told_and_raised(
 ) -> None:
     desk.scenes = [[*at_answer(Thought("It", is_final=True)), Failed(Failure("model", "it broke"))]]
     stream = await client.responses.create(model="fleetmind", input=GOAL, stream=True)
-    kinds = []
+    events = aiter(stream)
+    while (event := await anext(events)).type != "response.failed":
+        pass
 
+    assert event.response.error is not None
     with pytest.raises(openai.APIError, match="it broke"):
-        async for event in stream:
-            kinds.append(event.type)  # noqa: PERF401 - it raises before its end
-
-    assert kinds[-1] == "response.failed"
+        await anext(events)
 
 
 async def test_a_failure_has_a_status_where_the_response_comes_in_one_piece(
