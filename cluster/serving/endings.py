@@ -6,11 +6,10 @@ Called by `cluster.serving.tasks` and `cluster.serving.webhooks`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from cluster.kernel.errors import DeadlinePassed
-from cluster.kernel.events import Event
-from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord
+from cluster.kernel.feed import BEFORE_ALL, TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.serving.ports import Desk
 
@@ -30,7 +29,8 @@ async def ended_record(
     """
     try:
         async with asyncio.timeout(timeout_s):
-            await _end(desk.watch(task, BEFORE_ALL))
+            async for _ in desk.watch(task, BEFORE_ALL):
+                pass  # its terminal event is the last
             for wait_s in RECORD_WAITS_S:
                 record = await desk.record(task)
                 if record is None or record.summary.status != RUNNING:
@@ -39,18 +39,3 @@ async def ended_record(
     except TimeoutError:
         raise DeadlinePassed("the task has not ended yet: ask again") from None
     raise DeadlinePassed("the task has ended, and its record is not there yet: ask again")
-
-
-async def _end(events: AsyncIterator[tuple[Cursor, Event]]) -> None:
-    try:
-        async for _, event in events:
-            if event.is_terminal:
-                return
-    finally:
-        await let_go(events)
-
-
-async def let_go(events: AsyncIterator[tuple[Cursor, Event]]) -> None:
-    """Give back what a reader of a feed holds, wherever it is."""
-    if isinstance(events, AsyncGenerator):
-        await events.aclose()

@@ -138,8 +138,8 @@ def order_of(
         namespace=namespace_for(caller, options.namespace),
         role=role,
         is_aside=is_aside(goal, conversation),
-        tokens_max=int(_stricter(options.tokens_max, defaults.tokens_max)),
-        cost_max=_stricter(options.cost_max, defaults.cost_max),
+        tokens_max=int(stricter(options.tokens_max, defaults.tokens_max)),
+        cost_max=stricter(options.cost_max, defaults.cost_max),
         coherence=Coherence(options.coherence or defaults.coherence),
     )
 
@@ -165,6 +165,6 @@ def _goal(messages: Sequence[ChatMessage], param: str) -> str:
     return last.content
 
 
-def _stricter(asked: float, allowed: float) -> float:
+def stricter(asked: float, allowed: float) -> float:
     """Return the lower of two bounds, of which 0 is none."""
     return min(filter(None, (asked, allowed)), default=0)

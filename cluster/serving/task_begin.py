@@ -15,6 +15,7 @@ from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Coherence
 from cluster.memory.task_records.port import KeyUse
 from cluster.serving.ingress import Ingress, namespace_for
+from cluster.serving.orders import stricter
 from cluster.serving.pinned_post import check_url
 from cluster.serving.ports import Caller, TaskOrder
 from cluster.serving.problems import Problem
@@ -44,8 +45,8 @@ async def order_of_request(ingress: Ingress, caller: Caller, request: TaskReques
         owner=caller.name,
         namespace=namespace_for(caller, request.namespace or "", "namespace"),
         role=role,
-        tokens_max=int(_lower(request.tokens_max, defaults.tokens_max)),
-        cost_max=_lower(request.cost_max, defaults.cost_max),
+        tokens_max=int(stricter(request.tokens_max or 0, defaults.tokens_max)),
+        cost_max=stricter(request.cost_max or 0.0, defaults.cost_max),
         coherence=Coherence(request.coherence or defaults.coherence),
     )
 
@@ -139,8 +140,3 @@ def _check_webhook(ingress: Ingress, asked: WebhookRequest | None) -> None:
     except UsageError as error:
         message = f"webhook.url: {error}"
         raise Problem(400, message, param="webhook.url", code="invalid_value") from None
-
-
-def _lower(asked: float | None, allowed: float) -> float:
-    """Return the lower of two bounds, of which 0 is none."""
-    return min(filter(None, (asked, allowed)), default=0)

@@ -7,7 +7,6 @@ excepted, there is no such task. Whoever watches one never ends it.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -20,8 +19,10 @@ from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord
 from cluster.kernel.ids import NO_TASK, TaskId
 from cluster.kernel.tasks.report import event_to_json
 from cluster.memory.task_records.port import TaskFilter
-from cluster.serving.endings import RUNNING, ended_record, let_go
+from cluster.serving.endings import RUNNING, ended_record
+from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
+from cluster.serving.kept_responses import stay
 from cluster.serving.ports import Caller
 from cluster.serving.problems import ErrorBody, Problem, problem_of
 from cluster.serving.sse import EventStream, Gone, frame, while_there
@@ -35,7 +36,7 @@ CANCEL_WAIT_S = 30.0
 WAIT_EXTRA_S = 60.0
 """Beside its deadline: a task may be adopted in the middle of it."""
 LISTED_MAX = 100
-_TASK_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_TASK_ID = "^[0-9a-f]{32}$"
 _Key = Annotated[
     str | None,
     Header(
@@ -117,7 +118,7 @@ def _add_list(router: APIRouter, ingress: Ingress, asking: Any) -> None:
     async def list_tasks(
         caller: Caller = asking,
         status: Literal["running", "answered", "clarify", "failed", "cancelled"] | None = None,
-        after: Annotated[str | None, Query(pattern=f"^{_TASK_ID.pattern}$")] = None,
+        after: Annotated[str | None, Query(pattern=_TASK_ID)] = None,
         limit: Annotated[int, Query(ge=1, le=LISTED_MAX)] = 20,
     ) -> TaskList:
         """List the caller's tasks, the newest first; with the scope admin, those of all."""
@@ -178,7 +179,7 @@ def _add_events(router: APIRouter, ingress: Ingress, asking: Any) -> None:
             if first is None:
                 return Response(status_code=204)
             events = _with_first(first, events)
-        return EventStream(_frames(events), _stay, may_wait=True)
+        return EventStream(_frames(events), stay, may_wait=True)
 
 
 def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
@@ -200,19 +201,13 @@ def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
 
 
 async def _record(ingress: Ingress, caller: Caller, task: str) -> TaskRecord:
-    """Return the record of a task that the caller may see.
-
-    Raises:
-        Problem: there is none.
-    """
-    record = await ingress.desk.record(TaskId(task)) if _TASK_ID.fullmatch(task) else None
-    if record is None or not (record.summary.owner == caller.name or "admin" in caller.scopes):
-        raise _unknown()
-    return record
+    """Return the record of a task that the caller may see; raises Problem where there is none."""
+    may_be_anothers = "admin" in caller.scopes
+    return await ingress.record_for(caller, task, may_be_anothers=may_be_anothers)
 
 
 def _unknown() -> Problem:
-    return Problem(404, "there is no such task", code="task_not_found")
+    return Problem(404, "there is no such task, or no longer", code="task_not_found")
 
 
 def _result(record: TaskRecord | None) -> Response:
@@ -234,25 +229,18 @@ def _cursor(text: str | None, param: str) -> Cursor | None:
 async def _with_first(
     first: tuple[Cursor, Event], events: AsyncIterator[tuple[Cursor, Event]]
 ) -> AsyncGenerator[tuple[Cursor, Event]]:
-    try:
+    async with closing(events):
         yield first
         async for each in events:
             yield each
-    finally:
-        await let_go(events)
 
 
 async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator[bytes]:
     """Yield the events as they are written; a failure of the cluster is one without a cursor."""
     try:
-        async for cursor, event in events:
-            if (line := event_to_json(event)) is not None:
-                yield frame(line, event=event.kind, cursor=str(cursor))
+        async with closing(events):
+            async for cursor, event in events:
+                if (line := event_to_json(event)) is not None:
+                    yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")
-    finally:
-        await let_go(events)
-
-
-async def _stay() -> None:
-    """Do nothing: a task goes on whoever goes away."""

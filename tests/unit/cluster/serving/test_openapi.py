@@ -6,6 +6,7 @@ themselves. More of them: ``FLEETMIND_OPENAPI_EXAMPLES=200 pytest`` on this file
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -29,6 +30,13 @@ from tests.support.fake_desk import FakeDesk, FakeGate, app_of
 EXAMPLES = int(os.environ.get("FLEETMIND_OPENAPI_EXAMPLES", "10"))
 STREAMS = ["/v1/tasks/{task}/events"]
 TASKS_MAX = 50
+KNOWN_BODIES: dict[str, Any] = {
+    "/v1/chat/completions": {
+        "model": "fleetmind",
+        "messages": [{"role": "user", "content": "why?"}],
+    },
+    "/v1/responses": {"model": "fleetmind", "input": "why?"},
+}
 ANSWER = Answer(
     "It is.",
     (Citation("a.md", 1, 2, "it is"),),
@@ -69,6 +77,13 @@ class Server:
         self.answered: dict[str, set[int]] = {}
         """The statuses that each operation has had."""
 
+    def known_task(self) -> TaskId:
+        """A task that has ended, and was not deleted."""
+        if not self.desk.known:
+            order = TaskOrder("why?", 60.0, owner="root")
+            asyncio.run(self.desk.start(order, self.desk.new_task()))
+        return self.desk.known[-1]
+
 
 SERVER = Server()
 SCHEMA = schemathesis.openapi.from_dict(SERVER.app.openapi())
@@ -78,17 +93,16 @@ SCHEMA.app = SERVER.app
 def make_known(case: schemathesis.Case[Any]) -> None:
     """Let every second request be about something that is there; made-up names never are."""
     names, body = case.path_parameters, case.body
+    case.query.pop("stream", None)
     if isinstance(body, dict) and body.get("stream"):
         body = {**body, "stream": False}
     SERVER.requests += 1
     if SERVER.requests % 2:
-        if "task" in names and SERVER.desk.known:
-            names["task"] = SERVER.desk.known[-1]
+        for name in {"task", "response"} & set(names):
+            names[name] = SERVER.known_task()
         if "model" in names:
             names["model"] = "fleetmind"
-        if isinstance(body, dict) and "messages" in body:
-            messages: list[Any] = [{"role": "user", "content": "why?"}]
-            body = {**body, "model": "fleetmind", "messages": messages}
+        body = KNOWN_BODIES.get(case.operation.path, body)
     case.body = body
 
 
