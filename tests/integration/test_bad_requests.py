@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from cluster.kernel.events import Answered
 from cluster.kernel.vocabulary import Answer
 from cluster.serving.ports import Caller
 from tests.support.fake_desk import FakeDesk, FakeGate, app_of
+from tests.support.http_server import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -56,16 +56,8 @@ def application() -> tuple[FastAPI, FakeDesk]:
 @pytest.fixture
 async def server(application: tuple[FastAPI, FakeDesk]) -> AsyncIterator[Server]:
     app, desk = application
-    serving = uvicorn.Server(
-        uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2)
-    )
-    running = asyncio.create_task(serving._serve())  # noqa: SLF001 - `serve` takes over signals
-    async with asyncio.timeout(WAIT_S):
-        while not serving.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-    yield Server(serving.servers[0].sockets[0].getsockname()[1], desk)
-    serving.should_exit = True
-    await running
+    async with served(app) as port:
+        yield Server(port, desk)
     await desk.aclose()
 
 

@@ -1,41 +1,59 @@
-"""A real HTTP server on loopback before an application, in the test's own event loop."""
+"""An ASGI application behind a real HTTP server on loopback, and a link to it that is cut."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-
-class _Server(uvicorn.Server):
-    """Says when it listens, and leaves the signals of whoever runs it alone."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listens = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listens.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+WAIT_S = 20.0
+_PIECE_BYTES = 4096
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Serve an application while the block runs; gives the URL of its root."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
-        serving = asyncio.create_task(server.serve([listener]))
+async def served(app: ASGIApp) -> AsyncIterator[int]:
+    """Let the application answer on a port of loopback."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2)
+    )
+    running = asyncio.create_task(server._serve())  # noqa: SLF001 - `serve` takes over signals
+    async with asyncio.timeout(WAIT_S):
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await running
+
+
+@asynccontextmanager
+async def cutting(port: int, bytes_max: int) -> AsyncIterator[int]:
+    """Pass connections on to a port, and cut each after so many bytes of what comes back."""
+
+    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, towards = await asyncio.open_connection("127.0.0.1", port)
+        sending = asyncio.create_task(_pass(reader, towards, -1))
         try:
-            await server.listens.wait()
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            await _pass(behind, writer, bytes_max)
         finally:
-            server.should_exit = True
-            await serving
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            writer.transport.abort()
+            towards.transport.abort()
+
+    async with await asyncio.start_server(passed, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int) -> None:
+    with suppress(OSError):
+        while left and (
+            data := await reader.read(left if 0 < left < _PIECE_BYTES else _PIECE_BYTES)
+        ):
+            left -= len(data) if left > 0 else 0
+            writer.write(data)
+            await writer.drain()
