@@ -37,7 +37,7 @@ _ALSO_NOT_PUBLIC = tuple(
     )
 )
 
-Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host and port; raises OSError."""
 
 
@@ -52,7 +52,7 @@ def check_url(url: str, listed: Collection[str]) -> str:
         UsageError: why it may not.
     """
     parts, host = _parts(url)
-    if host in listed:
+    if _is_listed(host, listed):
         return url
     if parts.scheme != "https":
         raise UsageError("the URL has to begin with https://")
@@ -86,7 +86,7 @@ async def pinned_post(
     body: bytes,
     *,
     listed: Collection[str] = (),
-    lookup: Lookup = look_up,
+    lookup: Resolve = look_up,
 ) -> int:
     """Send a body and return the status of the answer, of which nothing else is read.
 
@@ -100,7 +100,7 @@ async def pinned_post(
             addresses = await lookup(host, parts.port or _PORTS[parts.scheme])
             if not addresses:
                 raise OSError(f"{host} has no address")
-            if host not in listed and not all(map(is_public, addresses)):
+            if not _is_listed(host, listed) and not all(map(is_public, addresses)):
                 raise UsageError("the URL leads to an address that is not public")
             connector = aiohttp.TCPConnector(resolver=_Pinned(host, addresses), force_close=True)
             async with (
@@ -157,6 +157,10 @@ def _parts(url: str) -> tuple[SplitResult, str]:
     if parts.username is not None or parts.password is not None:
         raise UsageError("the URL must have no user and no password")
     return parts, host.lower().removesuffix(".")
+
+
+def _is_listed(host: str, listed: Collection[str]) -> bool:
+    return any(host == each.lower().removesuffix(".") for each in listed)
 
 
 def _is_address(host: str) -> bool:

@@ -8,20 +8,37 @@ import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Answered, StepStarted, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer
+from cluster.memory.store.local import LocalStore
+from cluster.serving.app import build_app
+from cluster.serving.pinned_post import pinned_post
 from cluster.serving.ports import Caller
-from tests.support.fake_desk import At, FakeDesk, FakeGate, app_of
+from cluster.serving.webhooks import Webhooks
+from cluster.settings.values import ServeSettings
+from tests.support.fake_desk import At, FakeDesk, FakeGate, app_of, ingress_of
 from tests.support.http_server import cutting, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+DOCS = (ROOT / "docs" / "http.md").read_text("utf-8")
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WAIT_S = 60.0
 STEPS = 6
 CUT_AFTER_BYTES = 1_000
@@ -86,6 +103,41 @@ async def test_a_page_that_is_cut_off_shows_each_event_once(url: str) -> None:
         "thoughts": "".join(f"thought {number}. " for number in range(STEPS)),
         "answer": "A heap is a tree.",
     }
+
+
+async def test_a_notice_is_one_that_the_docs_check_accepts() -> None:
+    [snippet] = re.findall(r"```python\n(import base64.*?)```", DOCS, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(compile(snippet, "http.md", "exec"), shown)  # noqa: S102 - it is our own page
+    told: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
+
+    async def receive(request: Request) -> Response:
+        await told.put((dict(request.headers), await request.body()))
+        return Response(status_code=204)
+
+    desk = FakeDesk([Answered(Answer("A heap is a tree."))])
+    clock = SystemClock()
+    post = partial(pinned_post, listed=("127.0.0.1",))
+    webhooks = Webhooks(LocalStore(clock), desk, clock, post)
+    settings = replace(ServeSettings(), webhook_hosts=("127.0.0.1",))
+    ingress = replace(ingress_of(desk), webhooks=webhooks, settings=settings)
+    receiver = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
+    async with served(receiver) as hook, served(build_app(ingress)) as port:
+        order = {
+            "goal": "What is a heap?",
+            "webhook": {"url": f"http://127.0.0.1:{hook}/hook", "secret": SECRET},
+        }
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            made = (await client.post("/v1/tasks", json=order)).json()
+            async with asyncio.timeout(WAIT_S):
+                headers, body = await told.get()
+            result = await client.get(json.loads(body)["data"]["result_url"])
+    await desk.aclose()
+
+    assert shown["is_ours"](headers, body, SECRET)
+    assert not shown["is_ours"](headers, body + b" ", SECRET)
+    assert headers["webhook-id"] == made["id"]
+    assert result.json()["answer"] == "A heap is a tree."
 
 
 def test_the_page_needs_about_thirty_lines() -> None:

@@ -63,7 +63,11 @@ class Api:
         defaults = OrderDefaults(deadline_s=60.0, deadline_s_max=600.0, tokens_max=1_000)
         made = ingress_of(self.desk, self.gate)
         self.ingress: Ingress = replace(made, webhooks=webhooks, defaults=defaults)
-        self.client = httpx.AsyncClient(
+        self.client = self.replica()
+
+    def replica(self) -> httpx.AsyncClient:
+        """A client of another replica of the ingress."""
+        return httpx.AsyncClient(
             transport=httpx.ASGITransport(build_app(self.ingress)), base_url="http://127.0.0.1"
         )
 
@@ -127,8 +131,16 @@ async def test_the_same_key_is_the_same_task_and_the_same_response(api: Api) -> 
     assert len(api.desk.orders) == 1
 
 
-async def test_the_same_key_at_the_same_moment_is_one_task(api: Api) -> None:
-    answers = await asyncio.gather(*(api.post("k1") for _ in range(20)))
+async def test_the_same_key_at_the_same_moment_at_two_replicas_is_one_task(api: Api) -> None:
+    async with api.replica() as other:
+        asked = {
+            "json": {"goal": "why?"},
+            "headers": {"authorization": "Bearer alice", "idempotency-key": "k1"},
+        }
+        answers = await asyncio.gather(
+            *(api.post("k1") for _ in range(10)),
+            *(other.post("/v1/tasks", **asked) for _ in range(10)),  # type: ignore[arg-type]
+        )
 
     assert len({each.content for each in answers}) == 1
     assert len(api.desk.orders) == 1

@@ -73,6 +73,12 @@ async def api() -> AsyncIterator[Api]:
     await made.desk.aclose()
 
 
+async def turns() -> None:
+    """Let everything happen that is about to."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
 def events_of(text: str) -> list[tuple[str, str]]:
     """The ids and kinds of server-sent events."""
     blocks = [
@@ -154,13 +160,34 @@ async def test_a_browser_that_has_all_is_told_not_to_come_again(api: Api) -> Non
 async def test_a_reader_sees_what_is_there_at_once_and_in_one_write(api: Api) -> None:
     api.desk.scenes = [[Thought("a"), Thought("b"), Spent("model", 1.0), Until(api.end)]]
     task = await api.post()
-    await asyncio.sleep(0.01)
+    await turns()
     reader = api.reader(task)
 
     async with reading(reader):
         await reader.read(b"id: 1.3")
 
     assert len(reader.writes) == 1
+
+
+async def test_a_reader_that_is_cut_fifty_times_and_changes_replicas_sees_all_once(
+    api: Api,
+) -> None:
+    api.desk.scenes = [[*(Thought(str(number)) for number in range(50)), Until(api.end)]]
+    task = await api.post()
+    replicas = [api.app, app_of(api.desk, FakeGate(CALLERS))]
+    await turns()
+    last, seen = "", []
+    for number in range(50):
+        reader = Reader(replicas[number % 2], "GET", f"/v1/tasks/{task}/events").with_headers(
+            {"Authorization": "Bearer alice", "Last-Event-ID": last}
+        )
+        async with reading(reader):
+            text = (await reader.read(b"\n\n")).decode()
+        last, kind = events_of(text)[0]  # the rest was lost on its way
+        seen.append((last, kind))
+
+    assert [cursor for cursor, _ in seen] == [f"1.{number}" for number in range(1, 51)]
+    assert api.desk.running == [task]
 
 
 async def test_readers_come_and_go_and_the_task_goes_on(api: Api) -> None:
@@ -184,7 +211,7 @@ async def test_a_slow_reader_keeps_nothing_but_itself_waiting(api: Api) -> None:
     reader.may_send.clear()
 
     async with reading(reader):
-        await asyncio.sleep(0.01)
+        await turns()
         assert api.desk.running == []
         reader.may_send.set()
         text = await reader.read(b"event: answered")
