@@ -84,7 +84,11 @@ async def _whole(ingress: Ingress, caller: Caller, order: TaskOrder, body: ChatR
 async def _streamed(
     ingress: Ingress, caller: Caller, order: TaskOrder, body: ChatRequest, request: Request
 ) -> Response:
-    followed = await while_there(request.receive, begin(ingress, caller, order))
+    followed = await while_there(
+        request.receive,
+        begin(ingress, caller, order),
+        undo=lambda taken: leaving(ingress, taken.live)(),
+    )
     completion = _completion(ingress, body, followed)
     return EventStream(
         _frames(completion, followed.events), leaving(ingress, followed.live), _headers(followed)

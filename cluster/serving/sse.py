@@ -42,10 +42,20 @@ class Gone(Exception):
     """Whoever has sent a request waits for its answer no longer."""
 
 
-async def while_there(receive: Receive, work: Coroutine[object, object, _Result]) -> _Result:
+async def while_there(
+    receive: Receive,
+    work: Coroutine[object, object, _Result],
+    undo: Callable[[_Result], Awaitable[None]] | None = None,
+) -> _Result:
     """Await the result of work as long as whoever asked for it is there.
 
     Looks by itself: not every server cancels what nobody waits for any more.
+
+    Args:
+        receive: of the request, whose body was read.
+        work: what is awaited.
+        undo: what is done with a result that nobody gets, where this is cancelled just when it is
+            there.
 
     Raises:
         Gone: they have left, and the work was cancelled.
@@ -56,6 +66,11 @@ async def while_there(receive: Receive, work: Coroutine[object, object, _Result]
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise Gone
+    except asyncio.CancelledError:
+        if undo is not None and working.done() and working.exception() is None:
+            await undo(working.result())
+        raise
+    else:
         return working.result()
     finally:
         await _end(working, watching)

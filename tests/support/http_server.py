@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import openai
 import uvicorn
 from fastapi import FastAPI
 
@@ -39,3 +40,17 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
+
+
+@asynccontextmanager
+async def official_client(app: FastAPI) -> AsyncIterator[openai.AsyncOpenAI]:
+    """OpenAI's own client of a served application; it repeats nothing by itself."""
+    # Reading the certificates of the machine would take longer than most of the tests.
+    http_client = openai.DefaultAsyncHttpxClient(verify=False)
+    async with (
+        served(app) as url,
+        openai.AsyncOpenAI(
+            base_url=f"{url}/v1", api_key="none", max_retries=0, http_client=http_client
+        ) as client,
+    ):
+        yield client

@@ -208,3 +208,21 @@ async def test_what_goes_wrong_with_the_work_is_raised() -> None:
 
     with pytest.raises(KeyError):
         await while_there(Reader().receive, work())
+
+
+async def test_a_result_that_nobody_gets_is_undone() -> None:
+    undone: list[int] = []
+
+    async def work() -> int:
+        waiting.cancel()  # arrives when the work is done
+        return 7
+
+    async def undo(result: int) -> None:
+        undone.append(result)
+
+    waiting = asyncio.create_task(while_there(Reader().receive, work(), undo))
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert undone == [7]
