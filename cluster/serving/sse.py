@@ -24,7 +24,9 @@ HOLD_S: Final = 0.005
 """How long an event may be held for others to go with it."""
 KEEP_ALIVE_S: Final = 15.0
 BUFFER_BYTES_MAX: Final = 1_000_000
-"""Of what whoever reads has not taken yet; beyond, its stream is closed."""
+"""Of what whoever reads has not taken yet; beyond, nothing more is read for them."""
+CATCH_UP_S: Final = 5.0
+"""How long they may take for it; then the stream is closed. A burst alone closes none."""
 SEND_WAIT_S: Final = 30.0
 """How long whoever reads may take nothing at all."""
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
@@ -98,6 +100,8 @@ class EventStream(Response):
         frames: events, as `frame` writes them; closed at the end.
         leave: called once at the end, however that came.
         headers: beside the usual ones.
+        may_wait: what is read is kept where it comes from, so that reading may wait for whoever
+            reads too slowly.
     """
 
     media_type = "text/event-stream"
@@ -107,11 +111,15 @@ class EventStream(Response):
         frames: AsyncGenerator[bytes, None],
         leave: Callable[[], Awaitable[None]],
         headers: dict[str, str] | None = None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         super().__init__(headers={"x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]  # nobody knows it
         self._frames = frames
         self._leave = leave
+        self._may_wait = may_wait
+        self._room = asyncio.Event()  # set whenever all that waited was taken
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._news = asyncio.Event()  # set while something waits, or all has been read
@@ -138,9 +146,18 @@ class EventStream(Response):
             async for each in frames:
                 self._put(each)
                 if self._waiting_bytes > BUFFER_BYTES_MAX:
-                    raise TooSlow(f"its reader has left {self._waiting_bytes} bytes unread")
+                    await self._make_room()
         self._is_read = True
         self._news.set()
+
+    async def _make_room(self) -> None:
+        self._room.clear()
+        try:
+            async with asyncio.timeout(None if self._may_wait else CATCH_UP_S):
+                await self._room.wait()
+        except TimeoutError:
+            left = self._waiting_bytes
+            raise TooSlow(f"its reader has left {left} bytes unread for {CATCH_UP_S:g} s") from None
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -173,6 +190,7 @@ class EventStream(Response):
         body = b"".join(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._room.set()
         if not self._is_read:
             self._news.clear()
         return body

@@ -117,7 +117,17 @@ async def test_whoever_leaves_ends_what_the_events_come_from() -> None:
     assert reader.left == 1
 
 
-async def test_a_reader_that_does_not_keep_up_is_left() -> None:
+async def test_a_burst_that_is_larger_than_the_buffer_is_sent_whole() -> None:
+    reader = Reader()
+
+    await reader.read(frames_of(*[b"x" * BUFFER_BYTES_MAX] * 3))
+
+    assert len(b"".join(reader.bodies)) == 3 * BUFFER_BYTES_MAX
+    assert reader.is_whole
+
+
+async def test_a_reader_that_does_not_catch_up_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "CATCH_UP_S", 0.0)
     reader = Reader()
     reader.takes.clear()
 
