@@ -18,23 +18,23 @@ _MARK = re.compile(r"\[([0-9]{1,4})\](?!\()")
 _HAS_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
-class _Mark(NamedTuple):
+class _MarkAt(NamedTuple):
     start: int
     end: int
     citation: Citation
 
 
-def _marks(text: str, citations: Sequence[Citation]) -> Iterator[_Mark]:
+def _marks(text: str, citations: Sequence[Citation]) -> Iterator[_MarkAt]:
     """Yield each mark of a citation; one that has none is said to back the end of the text."""
     marked = set()
     for found in _MARK.finditer(text):
         number = int(found[1])
         if 1 <= number <= len(citations):
             marked.add(number)
-            yield _Mark(found.start(), found.end(), citations[number - 1])
+            yield _MarkAt(found.start(), found.end(), citations[number - 1])
     for number, citation in enumerate(citations, 1):
         if number not in marked:
-            yield _Mark(len(text), len(text), citation)
+            yield _MarkAt(len(text), len(text), citation)
 
 
 def url_citations(text: str, citations: Sequence[Citation]) -> list[JsonObject]:

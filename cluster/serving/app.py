@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cluster.serving.chat import add_chat_routes
 from cluster.serving.documents import add_document_routes
-from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
+from cluster.serving.edge import REQUEST_ID, BoundedBody, RequestEdge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
 from cluster.serving.kept_responses import add_kept_response_routes
@@ -76,4 +76,4 @@ def _surround(app: FastAPI, ingress: Ingress) -> None:
             expose_headers=[REQUEST_ID, "Retry-After"],
         )
     # The last one that is added is the first that a request meets.
-    app.add_middleware(Edge, requests_max=settings.streams_max, now=ingress.clock.now)
+    app.add_middleware(RequestEdge, requests_max=settings.streams_max, now=ingress.clock.now)

@@ -11,7 +11,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event
 from cluster.serving.chat_request import UNOFFERED_IN_CHATS, ChatRequest, messages_of
 from cluster.serving.completion import ChatCompletion, Completion
-from cluster.serving.following import Followed, begin, leaving
+from cluster.serving.following import TakenTask, begin, leaving
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.orders import order_of, refuse_unoffered, role_of_model
 from cluster.serving.ports import Caller, TaskOrder
@@ -57,7 +57,7 @@ async def _order(ingress: Ingress, caller: Caller, body: ChatRequest) -> TaskOrd
     return order_of(ingress, caller, messages, body.fleetmind, role=role, param="messages")
 
 
-def _completion(ingress: Ingress, body: ChatRequest, followed: Followed) -> Completion:
+def _completion(ingress: Ingress, body: ChatRequest, followed: TakenTask) -> Completion:
     return Completion(
         followed.live.id,
         body.model,
@@ -84,7 +84,11 @@ async def _whole(ingress: Ingress, caller: Caller, order: TaskOrder, body: ChatR
 async def _streamed(
     ingress: Ingress, caller: Caller, order: TaskOrder, body: ChatRequest, request: Request
 ) -> Response:
-    followed = await while_there(request.receive, begin(ingress, caller, order))
+    followed = await while_there(
+        request.receive,
+        begin(ingress, caller, order),
+        undo=lambda taken: leaving(ingress, taken.live)(),
+    )
     completion = _completion(ingress, body, followed)
     return EventStream(
         _frames(completion, followed.events), leaving(ingress, followed.live), _headers(followed)
@@ -113,5 +117,5 @@ async def _frames(
         yield _DONE
 
 
-def _headers(followed: Followed) -> dict[str, str]:
+def _headers(followed: TakenTask) -> dict[str, str]:
     return {"x-fleetmind-task": followed.live.id}

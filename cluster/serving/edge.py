@@ -34,7 +34,7 @@ _HEADERS: Final = {
 }
 
 
-class Edge:
+class RequestEdge:
     """The outermost layer: nothing gets past it without a status and a line in the log."""
 
     def __init__(self, app: ASGIApp, *, requests_max: int, now: Callable[[], float]) -> None:
@@ -89,14 +89,14 @@ class _Answering:
         self._send = send
         scope.setdefault("state", {})["request_id"] = self.request_id
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = MutableHeaders(scope=message)
+    async def __call__(self, sent: Message) -> None:
+        if sent["type"] == "http.response.start":
+            self.status = sent["status"]
+            headers = MutableHeaders(scope=sent)
             headers[REQUEST_ID] = self.request_id
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-        await self._send(message)
+        await self._send(sent)
 
     async def say(self, scope: Scope, receive: Receive, problem: Problem) -> None:
         """Answer with a problem, unless the answer has begun."""
@@ -140,14 +140,14 @@ class BoundedBody:
         size = 0
         is_more = True
         while is_more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
+            received = await receive()
+            if received["type"] == "http.disconnect":
                 return None
-            pieces.append(message.get("body", b""))
+            pieces.append(received.get("body", b""))
             size += len(pieces[-1])
             if size > self._bytes_max:
                 raise self._too_large()
-            is_more = message.get("more_body", False)
+            is_more = received.get("more_body", False)
         return b"".join(pieces)
 
     def _too_large(self) -> Problem:

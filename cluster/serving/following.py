@@ -19,7 +19,7 @@ from cluster.serving.problems import problem_of
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class TakenTask:
     """A task that was taken, and all of its events."""
 
     live: LiveTask
@@ -27,7 +27,7 @@ class Followed:
     """From the first on; it can be read once."""
 
 
-async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> Followed:
+async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> TakenTask:
     """Hand in a task and wait until it is taken, so that a status can be true.
 
     Whoever begins it sees to it that it is closed. Where this is cancelled, nothing is left of it.
@@ -53,7 +53,7 @@ async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> Followed:
         if isinstance(error, TimeoutError):
             raise DeadlinePassed("no Manager has taken the task before its deadline") from error
         raise
-    return Followed(live, _with_first(first, events))
+    return TakenTask(live, _with_first(first, events))
 
 
 async def start(ingress: Ingress, caller: Caller, order: TaskOrder, task: TaskId) -> None:

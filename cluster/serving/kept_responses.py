@@ -6,7 +6,7 @@ What is made in the background is read from its task's feed, at whichever replic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +18,7 @@ from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event
 from cluster.kernel.feed import BEFORE_ALL, TaskRecord
 from cluster.kernel.ids import TaskId
+from cluster.kernel.tasks.report import JsonObject
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.orders import TEAM
@@ -124,9 +125,8 @@ async def frames_of(
     """Yield the events that a task's events make, after the one of a number."""
     try:
         async for event, term in events:
-            for each in story.events(event, term):
-                if int(str(each["sequence_number"])) > after:
-                    yield frame(each, event=str(each["type"]))
+            for each in _following(story.events(event, term), after):
+                yield frame(each, event=str(each["type"]))
             if story.has_ended:
                 return
         raise Problem(410, GONE, code="gap")
@@ -134,6 +134,10 @@ async def frames_of(
         yield frame({"type": "error", **problem_of(error).to_json()}, event="error")
     except Problem as problem:
         yield frame({"type": "error", **problem.to_json()}, event="error")
+
+
+def _following(events: Iterator[JsonObject], after: int) -> list[JsonObject]:
+    return [each for each in events if int(str(each["sequence_number"])) > after]
 
 
 async def stay() -> None:

@@ -15,7 +15,7 @@ _CREATED: Final = 1_735_689_600
 """Some instant, as the API wants one: Unix seconds of 2025-01-01."""
 
 
-class Model(BaseModel):
+class ListedModel(BaseModel):
     """The team, or one role of it."""
 
     id: str
@@ -28,7 +28,7 @@ class ModelList(BaseModel):
     """All of them."""
 
     object: Literal["list"] = "list"
-    data: list[Model]
+    data: list[ListedModel]
 
 
 def add_model_routes(app: FastAPI, ingress: Ingress) -> None:
@@ -39,10 +39,12 @@ def add_model_routes(app: FastAPI, ingress: Ingress) -> None:
     async def models(_: Caller = caller_who_asks) -> ModelList:
         """List the models."""
         roles = await ingress.desk.roles()
-        return ModelList(data=[Model(id=TEAM), *(Model(id=f"{TEAM}/{role}") for role in roles)])
+        return ModelList(
+            data=[ListedModel(id=TEAM), *(ListedModel(id=f"{TEAM}/{role}") for role in roles)]
+        )
 
     @app.get("/v1/models/{model:path}", tags=["models"])
-    async def model(model: str, _: Caller = caller_who_asks) -> Model:
+    async def model(model: str, _: Caller = caller_who_asks) -> ListedModel:
         """Show one of them."""
         await role_of_model(ingress, model)
-        return Model(id=model)
+        return ListedModel(id=model)

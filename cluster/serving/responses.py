@@ -123,7 +123,11 @@ async def _whole(
 async def _streamed(
     ingress: Ingress, caller: Caller, order: TaskOrder, body: ResponseRequest, request: Request
 ) -> Response:
-    followed = await while_there(request.receive, begin(ingress, caller, order))
+    followed = await while_there(
+        request.receive,
+        begin(ingress, caller, order),
+        undo=lambda taken: leaving(ingress, taken.live)(),
+    )
     story = ResponseStory(_head(ingress, followed.live.id, body))
     frames = frames_of(story, _without_terms(followed.events))
     return EventStream(frames, leaving(ingress, followed.live))

@@ -24,7 +24,9 @@ HOLD_S: Final = 0.005
 """How long an event may be held for others to go with it."""
 KEEP_ALIVE_S: Final = 15.0
 BUFFER_BYTES_MAX: Final = 1_000_000
-"""Of what whoever reads has not taken yet; beyond, its stream is closed."""
+"""Of what whoever reads has not taken yet; beyond, nothing more is read for them."""
+CATCH_UP_S: Final = 5.0
+"""How long they may take for it; then the stream is closed. A burst alone closes none."""
 SEND_WAIT_S: Final = 30.0
 """How long whoever reads may take nothing at all."""
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
@@ -42,10 +44,20 @@ class Gone(Exception):
     """Whoever has sent a request waits for its answer no longer."""
 
 
-async def while_there(receive: Receive, work: Coroutine[object, object, _Result]) -> _Result:
+async def while_there(
+    receive: Receive,
+    work: Coroutine[object, object, _Result],
+    undo: Callable[[_Result], Awaitable[None]] | None = None,
+) -> _Result:
     """Await the result of work as long as whoever asked for it is there.
 
     Looks by itself: not every server cancels what nobody waits for any more.
+
+    Args:
+        receive: of the request, whose body was read.
+        work: what is awaited.
+        undo: what is done with a result that nobody gets, where this is cancelled just when it is
+            there.
 
     Raises:
         Gone: they have left, and the work was cancelled.
@@ -56,6 +68,11 @@ async def while_there(receive: Receive, work: Coroutine[object, object, _Result]
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise Gone
+    except asyncio.CancelledError:
+        if undo is not None and working.done() and working.exception() is None:
+            await undo(working.result())
+        raise
+    else:
         return working.result()
     finally:
         await _end(working, watching)
@@ -101,12 +118,12 @@ class EventStream(Response):
         del self.headers["content-length"]  # nobody knows it
         self._frames = frames
         self._leave = leave
+        self._may_wait = may_wait
+        self._room = asyncio.Event()  # set whenever all that waited was taken
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._news = asyncio.Event()  # set while something waits, or all has been read
         self._is_read = False  # no more is coming
-        self._may_wait = may_wait
-        self._room = asyncio.Event()  # set whenever all that waited was taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send them."""
@@ -128,14 +145,19 @@ class EventStream(Response):
         async with aclosing(self._frames) as frames:
             async for each in frames:
                 self._put(each)
-                if self._waiting_bytes <= BUFFER_BYTES_MAX:
-                    continue
-                if not self._may_wait:
-                    raise TooSlow(f"its reader has left {self._waiting_bytes} bytes unread")
-                self._room.clear()
-                await self._room.wait()
+                if self._waiting_bytes > BUFFER_BYTES_MAX:
+                    await self._make_room()
         self._is_read = True
         self._news.set()
+
+    async def _make_room(self) -> None:
+        self._room.clear()
+        try:
+            async with asyncio.timeout(None if self._may_wait else CATCH_UP_S):
+                await self._room.wait()
+        except TimeoutError:
+            left = self._waiting_bytes
+            raise TooSlow(f"its reader has left {left} bytes unread for {CATCH_UP_S:g} s") from None
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI
@@ -56,8 +57,8 @@ def application() -> tuple[FastAPI, FakeDesk]:
 @pytest.fixture
 async def server(application: tuple[FastAPI, FakeDesk]) -> AsyncIterator[Server]:
     app, desk = application
-    async with served(app) as port:
-        yield Server(port, desk)
+    async with served(app) as url:
+        yield Server(urlsplit(url).port or 0, desk)
     await desk.aclose()
 
 

@@ -12,13 +12,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from fastapi import FastAPI, Request
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Answered, StepStarted, Thought
@@ -30,8 +28,9 @@ from cluster.serving.pinned_post import pinned_post
 from cluster.serving.ports import Caller
 from cluster.serving.webhooks import Webhooks
 from cluster.settings.values import ServeSettings
+from tests.support.cut_link import cutting
 from tests.support.fake_desk import At, FakeDesk, FakeGate, app_of, ingress_of
-from tests.support.http_server import cutting, served
+from tests.support.http_server import served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -62,9 +61,14 @@ async def url() -> AsyncIterator[str]:
     thoughts = [Thought(f"thought {number}. ") for number in range(STEPS)]
     desk = FakeDesk([*steps, *thoughts, Answered(Answer("A heap is a tree."))])
     app = app_of(desk, FakeGate({"good": Caller("alice", frozenset({"ask"}))}))
-    async with served(app) as port, cutting(port, CUT_AFTER_BYTES) as cut:
+    async with served(app) as whole, cutting(port_of(whole), CUT_AFTER_BYTES) as cut:
         yield f"http://127.0.0.1:{cut}"
     await desk.aclose()
+
+
+def port_of(url: str) -> int:
+    """The port that a URL names."""
+    return urlsplit(url).port or 0
 
 
 async def ran(*command: str, **environment: str) -> str:
@@ -111,9 +115,11 @@ async def test_a_notice_is_one_that_the_docs_check_accepts() -> None:
     exec(compile(snippet, "http.md", "exec"), shown)  # noqa: S102 - it is our own page
     told: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
 
-    async def receive(request: Request) -> Response:
+    receiver = FastAPI()
+
+    @receiver.post("/hook", status_code=204)
+    async def receive(request: Request) -> None:
         await told.put((dict(request.headers), await request.body()))
-        return Response(status_code=204)
 
     desk = FakeDesk([Answered(Answer("A heap is a tree."))])
     clock = SystemClock()
@@ -121,13 +127,12 @@ async def test_a_notice_is_one_that_the_docs_check_accepts() -> None:
     webhooks = Webhooks(LocalStore(clock), desk, clock, post)
     settings = replace(ServeSettings(), webhook_hosts=("127.0.0.1",))
     ingress = replace(ingress_of(desk), webhooks=webhooks, settings=settings)
-    receiver = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
-    async with served(receiver) as hook, served(build_app(ingress)) as port:
+    async with served(receiver) as hook, served(build_app(ingress)) as url:
         order = {
             "goal": "What is a heap?",
-            "webhook": {"url": f"http://127.0.0.1:{hook}/hook", "secret": SECRET},
+            "webhook": {"url": f"{hook}/hook", "secret": SECRET},
         }
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(base_url=url) as client:
             made = (await client.post("/v1/tasks", json=order)).json()
             async with asyncio.timeout(WAIT_S):
                 headers, body = await told.get()

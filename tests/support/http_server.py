@@ -1,59 +1,56 @@
-"""An ASGI application behind a real HTTP server on loopback, and a link to it that is cut."""
+"""A real HTTP server on loopback before an application, in the test's own event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+import openai
 import uvicorn
-from starlette.types import ASGIApp
-
-WAIT_S = 20.0
-_PIECE_BYTES = 4096
+from fastapi import FastAPI
 
 
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[int]:
-    """Let the application answer on a port of loopback."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2)
-    )
-    running = asyncio.create_task(server._serve())  # noqa: SLF001 - `serve` takes over signals
-    async with asyncio.timeout(WAIT_S):
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await running
+class _Server(uvicorn.Server):
+    """Says when it listens, and leaves the signals of whoever runs it alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @asynccontextmanager
-async def cutting(port: int, bytes_max: int) -> AsyncIterator[int]:
-    """Pass connections on to a port, and cut each after so many bytes of what comes back."""
-
-    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, towards = await asyncio.open_connection("127.0.0.1", port)
-        sending = asyncio.create_task(_pass(reader, towards, -1))
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """Serve an application while the block runs; gives the URL of its root."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
+        serving = asyncio.create_task(server.serve([listener]))
         try:
-            await _pass(behind, writer, bytes_max)
+            await server.listens.wait()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            writer.transport.abort()
-            towards.transport.abort()
-
-    async with await asyncio.start_server(passed, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
+            server.should_exit = True
+            await serving
 
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int) -> None:
-    with suppress(OSError):
-        while left and (
-            data := await reader.read(left if 0 < left < _PIECE_BYTES else _PIECE_BYTES)
-        ):
-            left -= len(data) if left > 0 else 0
-            writer.write(data)
-            await writer.drain()
+@asynccontextmanager
+async def official_client(app: FastAPI) -> AsyncIterator[openai.AsyncOpenAI]:
+    """OpenAI's own client of a served application; it repeats nothing by itself."""
+    # Reading the certificates of the machine would take longer than most of the tests.
+    http_client = openai.DefaultAsyncHttpxClient(verify=False)
+    async with (
+        served(app) as url,
+        openai.AsyncOpenAI(
+            base_url=f"{url}/v1", api_key="none", max_retries=0, http_client=http_client
+        ) as client,
+    ):
+        yield client

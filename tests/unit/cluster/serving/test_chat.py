@@ -17,7 +17,7 @@ from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Failure
 from cluster.serving.ports import Caller
 from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
-from tests.support.http_server import served
+from tests.support.http_server import official_client, served
 
 TEXT = "Kestrels hover [1]. They eat voles.\n\n- and shrews"
 ANSWER = Answer(TEXT, (Citation("birds/kestrel.md", 3, 4, "hover in the wind"),))
@@ -38,16 +38,9 @@ async def desk() -> AsyncIterator[FakeDesk]:
 
 
 @pytest.fixture
-async def url(desk: FakeDesk) -> AsyncIterator[str]:
-    """Where the desk is reached by HTTP."""
-    async with served(app_of(desk)) as root:
-        yield root
-
-
-@pytest.fixture
-async def client(url: str) -> AsyncIterator[openai.AsyncOpenAI]:
+async def client(desk: FakeDesk) -> AsyncIterator[openai.AsyncOpenAI]:
     """The official client, which repeats nothing by itself."""
-    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+    async with official_client(app_of(desk)) as client:
         yield client
 
 
@@ -134,13 +127,14 @@ async def test_the_last_chunk_has_the_usage_where_it_is_asked_for(
     assert found[-1].model_extra["fleetmind"]["timing"]["wall_s"] > 0
 
 
-async def test_the_synchronous_client_reads_the_same_stream(url: str) -> None:
-    def read() -> str:
+async def test_the_synchronous_client_reads_the_same_stream(desk: FakeDesk) -> None:
+    def read(url: str) -> str:
         with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
             stream = client.chat.completions.create(model="fleetmind", messages=ASKED, stream=True)
             return content(list(stream))
 
-    assert await asyncio.to_thread(read) == TEXT
+    async with served(app_of(desk)) as url:
+        assert await asyncio.to_thread(read, url) == TEXT
 
 
 async def test_a_judged_sentence_comes_before_the_answer_is_there(

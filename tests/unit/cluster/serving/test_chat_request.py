@@ -23,8 +23,8 @@ DOCS = Path(__file__).parents[4] / "docs" / "http.md"
 def documented(heading: str) -> dict[str, str]:
     """The table of parameters under a heading of the docs: what becomes of each."""
     text = DOCS.read_text(encoding="utf-8").split(f"### {heading}\n", 1)[1].split("\n#", 1)[0]
-    found = {}
-    for names, handling in re.findall(r"^\| (`[^|]*) \| (\w+)", text, re.MULTILINE):
+    found: dict[str, str] = {}
+    for names, handling in re.findall(r"^\| (`[^|]*) \| (\w+) \|", text, re.MULTILINE):
         found |= dict.fromkeys(re.findall(r"`(\w+)`", names), handling)
     return found
 

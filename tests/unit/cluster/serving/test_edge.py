@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from cluster.kernel.events import Answered
 from cluster.kernel.vocabulary import Answer
 from cluster.serving import edge
-from cluster.serving.edge import BoundedBody, Edge
+from cluster.serving.edge import BoundedBody, RequestEdge
 from tests.support.fake_desk import FakeDesk, Until, app_of
 
 CHAT = "/v1/chat/completions"
@@ -30,7 +30,7 @@ async def desk() -> AsyncIterator[FakeDesk]:
 
 def client_of(desk: FakeDesk, **settings: object) -> httpx.AsyncClient:
     """A client on loopback."""
-    transport = httpx.ASGITransport(app_of(desk, **settings))
+    transport = httpx.ASGITransport(app_of(desk, None, **settings))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
@@ -109,9 +109,9 @@ async def test_a_crash_is_a_500_that_tells_nothing_and_a_trace_in_the_log(
 
 async def test_no_page_may_call_unless_its_origin_is_allowed(desk: FakeDesk) -> None:
     asked = {"origin": "https://chat.example.org", "access-control-request-method": "POST"}
-    allowed = {"origins": ("https://chat.example.org",)}
+    allowed = ("https://chat.example.org",)
 
-    async with client_of(desk) as closed, client_of(desk, **allowed) as opened:
+    async with client_of(desk) as closed, client_of(desk, origins=allowed) as opened:
         answers = [await each.options(CHAT, headers=asked) for each in (closed, opened)]
 
     assert "access-control-allow-origin" not in answers[0].headers
@@ -133,7 +133,7 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("it was reached")
 
 
-async def answer_of(app: BoundedBody | Edge, receive: Receive) -> list[Message]:
+async def answer_of(app: BoundedBody | RequestEdge, receive: Receive) -> list[Message]:
     """What an application sends for a request."""
     sent: list[Message] = []
 
@@ -177,7 +177,7 @@ async def test_what_is_no_http_passes() -> None:
     async def send(message: Message) -> None:
         """Take what nobody sends."""
 
-    surrounded = Edge(BoundedBody(app, bytes_max=1), requests_max=0, now=lambda: 0.0)
+    surrounded = RequestEdge(BoundedBody(app, bytes_max=1), requests_max=0, now=lambda: 0.0)
     await surrounded({"type": "lifespan"}, receive, send)
 
     assert seen == ["lifespan"]

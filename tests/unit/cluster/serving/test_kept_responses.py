@@ -14,7 +14,7 @@ from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer
 from cluster.serving.ports import Caller
 from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
-from tests.support.http_server import served
+from tests.support.http_server import official_client
 
 TEXT = "Kestrels hover. They eat voles."
 SCENE: Scene = (
@@ -36,10 +36,7 @@ async def desk() -> AsyncIterator[FakeDesk]:
 @pytest.fixture
 async def client(desk: FakeDesk) -> AsyncIterator[openai.AsyncOpenAI]:
     """The official client, which repeats nothing by itself."""
-    async with (
-        served(app_of(desk)) as url,
-        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
-    ):
+    async with official_client(app_of(desk)) as client:
         yield client
 
 

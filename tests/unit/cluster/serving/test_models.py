@@ -6,14 +6,11 @@ import openai
 import pytest
 
 from tests.support.fake_desk import FakeDesk, app_of
-from tests.support.http_server import served
+from tests.support.http_server import official_client
 
 
 async def test_the_team_and_each_role_are_models() -> None:
-    async with (
-        served(app_of(FakeDesk([]))) as url,
-        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
-    ):
+    async with official_client(app_of(FakeDesk([]))) as client:
         models = [model.id async for model in client.models.list()]
         one = await client.models.retrieve("fleetmind/researcher")
         with pytest.raises(openai.NotFoundError):

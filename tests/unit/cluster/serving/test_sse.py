@@ -117,7 +117,17 @@ async def test_whoever_leaves_ends_what_the_events_come_from() -> None:
     assert reader.left == 1
 
 
-async def test_a_reader_that_does_not_keep_up_is_left() -> None:
+async def test_a_burst_that_is_larger_than_the_buffer_is_sent_whole() -> None:
+    reader = Reader()
+
+    await reader.read(frames_of(*[b"x" * BUFFER_BYTES_MAX] * 3))
+
+    assert len(b"".join(reader.bodies)) == 3 * BUFFER_BYTES_MAX
+    assert reader.is_whole
+
+
+async def test_a_reader_that_does_not_catch_up_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "CATCH_UP_S", 0.0)
     reader = Reader()
     reader.takes.clear()
 
@@ -208,3 +218,21 @@ async def test_what_goes_wrong_with_the_work_is_raised() -> None:
 
     with pytest.raises(KeyError):
         await while_there(Reader().receive, work())
+
+
+async def test_a_result_that_nobody_gets_is_undone() -> None:
+    undone: list[int] = []
+
+    async def work() -> int:
+        waiting.cancel()  # arrives when the work is done
+        return 7
+
+    async def undo(result: int) -> None:
+        undone.append(result)
+
+    waiting = asyncio.create_task(while_there(Reader().receive, work(), undo))
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert undone == [7]
