@@ -13,6 +13,7 @@ from cluster.kernel.events import Answered
 from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Answer
 from cluster.memory.store.local import LocalStore
+from cluster.memory.store.port import NO_FENCE, Fence
 from cluster.serving.ports import TaskOrder
 from cluster.serving.webhooks import (
     ATTEMPTS_MAX,
@@ -50,6 +51,23 @@ class Receiver:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class OthersAreFaster(LocalStore):
+    """One where another replica tells between a look at a wish and the claim on it."""
+
+    async def put_once(
+        self,
+        name: str,
+        key: str,
+        epoch: int,
+        value: bytes,
+        ttl_s: float,
+        *,
+        fence: Fence = NO_FENCE,
+    ) -> bool:
+        await self.delete([key.replace("webhook-claim/", "webhook/")])
+        return await super().put_once(name, key, epoch, value, ttl_s, fence=fence)
 
 
 class Cluster:
@@ -135,6 +153,18 @@ async def test_two_replicas_tell_once(cluster: Cluster) -> None:
         await quiet()
 
     assert len(cluster.receiver.told) == 1
+    assert await cluster.wishes() == []
+
+
+async def test_what_another_has_told_meanwhile_is_not_told_again(cluster: Cluster) -> None:
+    cluster.store = OthersAreFaster(cluster.clock)
+    replica = cluster.replica()
+    cluster.end.set()
+    async with sending(replica):
+        await cluster.started(replica)
+        await quiet()
+
+    assert cluster.receiver.told == []
     assert await cluster.wishes() == []
 
 
