@@ -11,6 +11,7 @@ import pytest
 from tests.architecture.graph import sources, tree
 
 TWICE: Mapping[str, str] = {
+    "EventStream": "server-sent events: those of an endpoint are read, ours are written",
     "Note": "whoever tells a user what is done, and what a policy says of a model call",
 }
 """Names of several things all the same, each with its reason."""

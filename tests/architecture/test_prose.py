@@ -58,6 +58,10 @@ FOREIGN = {
     "_first(details.message or 'it left no result').partition(', last available')": (
         "Ray's text about a job, cut before what it shows of the log"
     ),
+    "_head(goal).startswith(_OF_A_TITLE)": (
+        "templates of chat clients, which say by nothing else that nobody has typed them"
+    ),
+    "_head(system).startswith(_OF_A_SYSTEM)": "as above",
     "reason == 'content_filter'": "an endpoint's finish reason, which is a code",
     "self.reason not in chat.REASONS": "as above",
     "finish.reason == 'length'": "the same, in our own two codes",
