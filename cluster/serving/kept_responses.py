@@ -74,7 +74,7 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         _refuse_foreground(record, "streamed again")
         head = _head_of(record)
         after = -1 if starting_after is None else starting_after
-        return EventStream(watched(ingress, head, after), stay)
+        return EventStream(watched(ingress, head, after), stay, may_wait=True)
 
     @app.post("/v1/responses/{response}/cancel", tags=["responses"])
     async def cancel(response: str, caller: Caller = asking) -> ResponseObject:

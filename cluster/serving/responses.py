@@ -140,7 +140,7 @@ async def _in_background(
     head = _head(ingress, task, body)
     await start(ingress, caller, order, task)
     if body.stream:
-        return EventStream(watched(ingress, head), stay)
+        return EventStream(watched(ingress, head), stay, may_wait=True)
     return JSONResponse(head.to_json("in_progress"))
 
 

@@ -137,6 +137,31 @@ async def test_a_reader_that_does_not_catch_up_is_left(monkeypatch: pytest.Monke
     assert reader.messages == []
 
 
+async def test_what_is_kept_elsewhere_waits_for_a_reader_that_does_not_keep_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sse, "CATCH_UP_S", 0.0)
+    reader, read = Reader(), asyncio.Event()
+    reader.takes.clear()
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        yield b"x" * BUFFER_BYTES_MAX
+        yield b"y"
+        read.set()
+        yield b"z"
+
+    stream = EventStream(frames(), reader.leave, may_wait=True)
+    reading = asyncio.create_task(stream(SCOPE, reader.receive, reader.send))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    was_read = read.is_set()
+    reader.takes.set()
+    await reading
+
+    assert not was_read
+    assert b"".join(reader.bodies).endswith(b"xyz")
+
+
 async def test_a_reader_that_takes_nothing_for_long_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
