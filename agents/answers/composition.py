@@ -30,7 +30,7 @@ from cluster.kernel.roles import CODER
 from cluster.kernel.vocabulary import Answer, Basis, Citation, Claim, StepProgram, Support
 
 OWN_WORDS = "What the answer explains beyond its program is the model's own; no documents back it."
-UNCITED = "Nothing in the model's answer is cited; what the findings cite was put before it."
+UNCITED = "Nothing in the model's answer is cited; what the findings cite was put after it."
 ASTRAY = (
     "Only sentences that stand in the sources are shown: too much of what the model cited is not "
     "there or says otherwise."
@@ -101,8 +101,9 @@ def _made(result: Judged, judge: _ResultJudge, outcomes: Outcomes) -> Answer:
     is_uncited = bool(outcomes.citations) and not citations
     if is_uncited and not judge.denials:
         backed = _backed(outcomes, {claim.text for claim in claims})
-        claims = (*backed, *(replace(claim, citations=()) for claim in claims))
-        prose, citations = "\n\n".join((*map(_line, backed), prose)), outcomes.citations
+        # Behind it: what was shown while it was written begins the answer.
+        claims = (*(replace(claim, citations=()) for claim in claims), *backed)
+        prose, citations = "\n\n".join((prose, *map(_line, backed))), outcomes.citations
         degraded.append(UNCITED)
     degraded += told(result.dropped, where="answer")
     if judge.has_own_words and not outcomes.findings:

@@ -57,7 +57,7 @@ class AnswerDraft:
 
     @property
     def shown(self) -> str:
-        """What has been shown: the answer's text has it as it is."""
+        """What has been shown: the answer's text begins with it."""
         return self._shown
 
     def read(self, text: str, *, is_embedded: bool, is_shown: bool = True) -> str:
@@ -92,7 +92,7 @@ class AnswerDraft:
         text = self._continued(text)
         is_embedded |= self._is_source_embedded
         answer = self._judged(text, is_embedded=is_embedded)
-        if answer is not None and self._shown in answer.text:
+        if answer is not None and answer.text.startswith(self._shown):
             return answer
         if not self._shown:
             return answer

@@ -39,7 +39,7 @@ USUAL = (
         "Nothing of what the model wrote could be confirmed; the documents' own lines stand in its"
         " place."
     ),
-    "Nothing in the model's answer is cited; what the findings cite was put before it.",
+    "Nothing in the model's answer is cited; what the findings cite was put after it.",
     "Sentences left out of the answer because no source says them: 1.",
 )
 """What is said of a report though nothing goes wrong: its words are no evidence."""

@@ -190,14 +190,14 @@ def test_what_a_program_did_not_print_is_dropped() -> None:
     assert "another number" in answer.degraded[0]
 
 
-def test_findings_are_put_before_an_answer_that_cites_nothing() -> None:
+def test_findings_are_put_after_an_answer_that_cites_nothing() -> None:
     answer = answer_of("The program printed 1024.", r1=FINDING, c1=PROGRAM)
 
     assert answer.text.startswith(
-        "The Zephyr cache holds 512 entries [1].\n\nThe program printed 1024."
+        "The program printed 1024.\n\nThe Zephyr cache holds 512 entries [1]."
     )
     assert answer.degraded == (UNCITED,)
-    assert answer.claims == (SIZE, Claim("The program printed 1024.", Support.QUOTED, (), (0,)))
+    assert answer.claims == (Claim("The program printed 1024.", Support.QUOTED, (), (0,)), SIZE)
 
 
 @pytest.mark.parametrize(
