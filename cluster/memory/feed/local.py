@@ -35,6 +35,8 @@ class _Kept:
     tail: FeedTail = field(default_factory=FeedTail)
     entries: deque[FeedEntry] = field(default_factory=deque)
     trimmed: Cursor = BEFORE_ALL
+    term: int = 0
+    """The latest that has begun."""
     expires_at: float = 0.0
 
 
@@ -52,6 +54,17 @@ class LocalTaskFeed:
         """Return how far a feed has got."""
         return self._kept(task).tail
 
+    async def begin_term(self, task: TaskId, term: int) -> FeedTail:
+        """Refuse from now on what older terms append, and return how far the feed has got."""
+        kept = self._kept(task)
+        if term < kept.term:
+            raise superseded(task, Cursor(term, 1))
+        kept.term = term
+        if not kept.tail.is_final:
+            kept.expires_at = self._clock.now() + SILENT_KEPT_S
+        self._feeds[task] = kept
+        return kept.tail
+
     async def append(
         self,
         task: TaskId,
@@ -68,7 +81,7 @@ class LocalTaskFeed:
         last = Cursor(first.term, first.number + len(entries) - 1)
         if last.term == tail.last.term and last <= tail.last:
             return
-        if first.term < tail.last.term or tail.is_final:
+        if first.term < kept.term or tail.is_final:
             raise superseded(task, first)
         number = tail.last.number + 1 if first.term == tail.last.term else 1
         if first.number != number:
@@ -76,6 +89,7 @@ class LocalTaskFeed:
         for place, event in enumerate(entries, first.number):
             kept.entries.append(FeedEntry(Cursor(first.term, place), event))
         kept.tail = FeedTail(last, max(tail.index, index), is_final)
+        kept.term = last.term
         while len(kept.entries) > ENTRIES_MAX:
             kept.trimmed = kept.entries.popleft().cursor
         kept.expires_at = self._clock.now() + (ENDED_KEPT_S if is_final else SILENT_KEPT_S)
