@@ -61,8 +61,8 @@ return 'done'
 
 _TAIL: Final = "return redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final')"
 
-# ARGV: the term, milliseconds to keep it. Returns what _TAIL does, or nothing where a later term has
-# begun.
+# ARGV: the term, milliseconds to keep it. Returns what _TAIL does, or nothing where a later term
+# has begun.
 _BEGIN: Final = """
 local facts = redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final', 'begun')
 local term = tonumber(ARGV[1])

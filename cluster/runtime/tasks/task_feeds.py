@@ -41,7 +41,7 @@ class TaskFeeds:
     def __init__(self, stores: FeedStores | None, claimant: Claimant) -> None:
         self._stores = stores
         self._claimant = claimant
-        self._writers: set[FeedWriter] = set()
+        self._writers: list[FeedWriter] = []
         """Those of tasks that run here, or have ended a moment ago."""
         self._unended: frozenset[TaskId] = frozenset()
         """Listed as running when last looked, though their journals were not open."""
@@ -50,9 +50,8 @@ class TaskFeeds:
         """Have all written that happens in a run; its term has just begun."""
         if self._stores is None:
             return
-        self._writers = {each for each in self._writers if not each.is_closed}
         writer = FeedWriter(self._stores, journal)
-        self._writers.add(writer)
+        self._writers = [*(each for each in self._writers if not each.is_closed), writer]
         run.story.attach(writer.view)
         run.ended.add_done_callback(lambda outcome: writer.finish(outcome.result()))
 
