@@ -118,7 +118,7 @@ def test_the_chain_is_never_longer_than_the_task(
 
 
 def test_a_step_that_an_unfinished_plan_only_names_held_nothing_up() -> None:
-    made = busy([(B, 1.0, 2.0)], {B: 0.5}, {B: 2.0})
+    made = busy([(B, 1.0, 2.0)], {B: 0.5}, {})
 
     assert made.critical_path_s({B: [A]}, 3.0) == pytest.approx(1.0)
 
