@@ -1,8 +1,10 @@
-"""What is appended to a task's feed, and when: facts at once, thoughts in pieces worth a write.
+"""What is appended to a task's feed, and when: in batches worth a write.
 
 Pure: `cluster.runtime.tasks.feed_writer` tells what happens and when it is, and appends what is
 handed out here. A model says a token at a time, of which each would be a write of its own: thoughts
-of one step that follow each other are one entry, kept back for `THOUGHTS_S` at most.
+of one step that follow each other are one entry, and all entries are kept back for `HELD_S` at
+most, but for the end. A fact that is written at once holds up the journal of what follows from it:
+the store is the same, and syncs its disk for each.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from cluster.kernel.events import Event, Thought
 from cluster.kernel.feed import Cursor
 from cluster.kernel.ids import StepId
 
-THOUGHTS_S: Final = 0.1
-"""How long thoughts are kept back, from the first of a batch."""
+HELD_S: Final = 0.1
+"""How long entries are kept back, from the first of a batch."""
 BATCH_MAX: Final = 64
 """Entries of one batch."""
 THOUGHT_CHARS_MAX: Final = 8_192
@@ -86,8 +88,6 @@ class FeedBatches:
         self._waiting: deque[Event | _Piece] = deque()
         self._open: dict[StepId, _Piece] = {}
         """The last entry of each step, where it is a thought and no fact has come since."""
-        self._facts = 0
-        """How many of what waits are facts."""
         self._since = 0.0
         """When the oldest that waits was added, or the batch before was taken."""
         self._chars = 0
@@ -111,7 +111,6 @@ class FeedBatches:
             self.index = max(self.index, event.index)
             self._is_ended = event.is_terminal
             self._open.clear()
-            self._facts += 1
             self._waiting.append(event)
 
     def _think(self, event: Event, thought: Thought) -> None:
@@ -148,8 +147,8 @@ class FeedBatches:
         """Return from when on there is a batch; None while nothing waits."""
         if not self._waiting:
             return None
-        is_due = self._facts or len(self._waiting) >= BATCH_MAX
-        return self._since if is_due else self._since + THOUGHTS_S
+        is_due = self._is_ended or len(self._waiting) >= BATCH_MAX
+        return self._since if is_due else self._since + HELD_S
 
     def take(self, now: float) -> FeedBatch | None:
         """Hand out the next batch; None where it is not due yet.
@@ -172,7 +171,6 @@ class FeedBatches:
                 self._chars -= each.chars
                 yield each.taken()
             else:
-                self._facts -= 1
                 yield each
 
 

@@ -141,9 +141,13 @@ class FeedWriter:
 
     async def _write_on(self) -> None:
         try:
-            await self._begin()
-            while (batch := await self._next()) is not None:
+            await self._take_over()
+            batch = await self._next()
+            summary = self._draft.summary()
+            await self._patiently(partial(self._stores.records.began, summary))
+            while batch is not None:
                 await self._patiently(partial(self._stores.append, self.task, batch))
+                batch = await self._next()
             if self._draft.is_ended:
                 record, tokens = self._draft.record(), self._draft.tokens
                 await self._patiently(partial(self._stores.records.ended, record, tokens=tokens))
@@ -156,18 +160,17 @@ class FeedWriter:
         finally:
             self.is_closed = True
 
-    async def _begin(self) -> None:
-        """Find out what an earlier owner has written, and list the task."""
-        if self._batches is None:
-            term, feed = self._journal.term, self._stores.feed
-            tail = await self._patiently(partial(feed.begin_term, self.task, term))
-            self._draft.count(in_all(journaled(self._before)))
-            await self._patiently(partial(self._stores.replay, self._draft, self._before, tail))
-            self._batches = FeedBatches(term, tail.index)
-            while self._early:
-                self._put(self._early.popleft())
-        summary = self._draft.summary()
-        await self._patiently(partial(self._stores.records.began, summary))
+    async def _take_over(self) -> None:
+        """Find out what an earlier owner has written, if there was one."""
+        if self._batches is not None:
+            return
+        term, feed = self._journal.term, self._stores.feed
+        tail = await self._patiently(partial(feed.begin_term, self.task, term))
+        self._draft.count(in_all(journaled(self._before)))
+        await self._patiently(partial(self._stores.replay, self._draft, self._before, tail))
+        self._batches = FeedBatches(term, tail.index)
+        while self._early:
+            self._put(self._early.popleft())
 
     async def _next(self) -> FeedBatch | None:
         """Wait for the next batch; return None where the run has ended and all of it is out."""
