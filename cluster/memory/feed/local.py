@@ -29,7 +29,7 @@ from cluster.memory.feed.port import (
 
 
 @dataclass(slots=True)
-class _Kept:
+class _KeptFeed:
     """What is kept of one feed."""
 
     tail: FeedTail = field(default_factory=FeedTail)
@@ -45,7 +45,7 @@ class LocalTaskFeed:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._feeds: dict[TaskId, _Kept] = {}
+        self._feeds: dict[TaskId, _KeptFeed] = {}
         self._waiting: set[asyncio.Event] = set()
         """One for each call of `wait`; set when anything was appended."""
         self._is_closed = False
@@ -139,9 +139,9 @@ class LocalTaskFeed:
         for news in self._waiting:
             news.set()
 
-    def _kept(self, task: TaskId) -> _Kept:
+    def _kept(self, task: TaskId) -> _KeptFeed:
         kept = self._feeds.get(task)
-        return _Kept() if kept is None or kept.expires_at <= self._clock.now() else kept
+        return _KeptFeed() if kept is None or kept.expires_at <= self._clock.now() else kept
 
     def _forget_expired(self) -> None:
         now = self._clock.now()
