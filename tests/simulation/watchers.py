@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from cluster.kernel.envelope import Kind, Trust
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Event
-from cluster.kernel.ids import NO_TASK, IdSource, TaskId
-from cluster.kernel.roles import MANAGER
+from cluster.kernel.ids import IdSource, TaskId
 from cluster.kernel.submission import CancelTask, Submission
-from cluster.kernel.trace import new_traceparent
 from cluster.runtime.driver.driver import Driver
-from cluster.runtime.messaging.sender import Unobserved
 from tests.simulation.feeds import Sight
 from tests.simulation.models import SLOWLY
 from tests.simulation.network import SimTransport
@@ -94,46 +90,36 @@ class Caller:
             world.clock(process.name),
             rng=random.Random(f"{process.name} {world.seed}"),
             observer=Onlooker(world, process),
+            feed=store.part(world.server.feed, "feed"),
+            records=store.part(world.server.records, "records"),
+            journal=store,
         )
-        await driver.start()
-        told = await self._told(driver)
+        await driver.open()
+        while not self.is_done:
+            try:
+                await self._ask(driver, self._message)
+            except UsageError as error:
+                world.ledger.violate("O8", f"{process} was told: {error}")
+                break
+            except ClusterError as error:
+                world.note(process, f"asks again: {error}")
+                await asyncio.sleep(RETRY_S)
+
+    async def _ask(self, driver: Driver, message: Submission | CancelTask) -> None:
+        if isinstance(message, CancelTask):
+            self._cast.on_end(message.task, await driver.cancel(message.task, message.reason))
+            self.is_done = True
+            return
+        await driver.start(
+            message.goal, collection="", timeout_s=LONG_S, owner=message.owner, task=message.task
+        )
         self.is_done = True
-        world.note(process, f"was told {told.kind} of {told.task[-4:]}")
-        self._cast.on_told(self._message, told)
-        if isinstance(self._message, Submission) and self._cast.crashes(self._message.task):
-            world.later(0.0, world.end, process)
+        self._world.note(self.process, f"has started {message.task[-4:]}")
+        self._cast.on_begun(message.task)
+        if self._cast.crashes(message.task):
+            self._world.later(0.0, self._world.end, self.process)
         else:
             await driver.close()
-
-    async def _told(self, driver: Driver) -> Event:
-        """Ask one Manager after another."""
-        sender, message = driver._sender, self._message
-        deadline_at = self._world.loop.time() + LONG_S
-        task = message.task if isinstance(message, Submission) else NO_TASK
-        traceparent = new_traceparent(random.Random(self._world.seed))
-        avoid: frozenset[Any] = frozenset()
-        while True:
-            try:
-                manager = await sender.replica_of(MANAGER, avoid)
-                avoid = frozenset({manager})
-                ask = sender.envelope(
-                    manager,
-                    Kind.ASK,
-                    message,
-                    task=task,
-                    deadline_at=deadline_at,
-                    trust=Trust.USER,
-                    traceparent=traceparent,
-                    outlives_recipient=True,
-                )
-                told = await sender.ask_replaceable(ask, Unobserved(), is_left=True)
-                assert isinstance(told, Event)
-                return told
-            except ClusterError as error:
-                self._world.note(self.process, f"asks again: {error}")
-                await asyncio.sleep(RETRY_S)
-            if isinstance(message, Submission):
-                message = replace(message, is_again=True)
 
     @property
     def is_over(self) -> bool:
@@ -180,7 +166,7 @@ class Watcher:
             return
         if self._process.is_alive:
             self._cuts -= 1
-            self._world.faults.counts["watcher cut"] += 1
+            self._world.faults.count("watcher cut")
             self._world.end(self._process)
         self._begin()
 
@@ -263,19 +249,19 @@ class Cast:
         """Say whether who has started a task crashes then."""
         return self._starts[task].crashes
 
-    def on_told(self, message: Submission | CancelTask, told: Event) -> None:
-        """A Manager has answered."""
-        feeds = self.world.feeds
-        if isinstance(message, CancelTask):
-            feeds.ends.setdefault(message.task, []).append(told)
-            return
-        if told.kind != "submitted" or told.index != 1:
-            self.world.ledger.violate("O8", f"who started {message.task} was told {told.kind}")
-        if message.task not in self._begun:
-            self._watch(message.task)
-            after_s = self._starts[message.task].cancelled_after_s
+    def on_end(self, task: TaskId, told: Event) -> None:
+        """Somebody was told how a task has ended."""
+        self.world.feeds.ends.setdefault(task, []).append(told)
+
+    def on_begun(self, task: TaskId) -> None:
+        """Somebody was told that a task was accepted: that is durable, and can be watched."""
+        if task not in self.world.ledger.journals:
+            self.world.ledger.violate("O8", f"{task} was said to be accepted, and isn't journaled")
+        if task not in self._begun:
+            self._watch(task)
+            after_s = self._starts[task].cancelled_after_s
             if after_s is not None:
-                self.world.later(after_s, self._cancel, message.task)
+                self.world.later(after_s, self._cancel, task)
 
     def _cancel(self, task: TaskId) -> None:
         if not self.world.is_ending:
