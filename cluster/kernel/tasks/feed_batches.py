@@ -95,10 +95,6 @@ class FeedBatches:
         self._cut: set[StepId] = set()
         """Steps whose judged text has lost a piece: what came after it would be read as one."""
 
-    def __len__(self) -> int:
-        """Return how many entries wait."""
-        return len(self._waiting)
-
     def add(self, event: Event, now: float) -> None:
         """Let an event wait for its batch; nothing follows the terminal one."""
         if self._is_ended:
