@@ -21,7 +21,7 @@ from cluster.kernel.delivery import sequence as delivery
 from cluster.kernel.tasks import feed_batches
 from cluster.memory.feed import local as local_feed
 from cluster.runtime.driver import driver
-from cluster.runtime.tasks import feed_writer, second_look, task_feeds
+from cluster.runtime.tasks import feed_writer, second_look
 from cluster.runtime.turns import preparations
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock, VirtualLoop
@@ -53,7 +53,6 @@ SCALED: tuple[Scale, ...] = (
     (feed_batches, "BATCH_MAX", 4),
     (feed_batches, "THOUGHT_CHARS_MAX", 40),
     (feed_writer, "PAGE", 7),
-    (task_feeds, "LISTED_MAX", 2),
     (local_feed, "ENTRIES_MAX", 24),
 )
 """Bounds that a short run would never reach, brought into reach; what is costly to make, shared."""

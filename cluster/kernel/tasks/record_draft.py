@@ -24,6 +24,8 @@ class RecordDraft:
 
     def __init__(self, task: TaskId) -> None:
         self.task = task
+        self.is_accepted = False
+        """Its submission has been seen."""
         self._report = TaskReport(task)
         self._submitted = Submitted("")
         self._thoughts: dict[tuple[StepId, AgentId, bool], list[str]] = {}
@@ -34,6 +36,11 @@ class RecordDraft:
     def is_ended(self) -> bool:
         """Say whether the terminal event has been seen."""
         return self._report.is_finished
+
+    @property
+    def is_detached(self) -> bool:
+        """Say whether it is a task that belongs to the cluster."""
+        return self._submitted.is_detached
 
     @property
     def tokens(self) -> int:
@@ -48,7 +55,7 @@ class RecordDraft:
         if isinstance(event.detail, Thought):
             self._think(event, event.detail)
         elif isinstance(event.detail, Submitted):
-            self._submitted = event.detail
+            self._submitted, self.is_accepted = event.detail, True
 
     def replay(self, event: Event) -> None:
         """Take in an event of an earlier owner, whose usage is told by `count`."""

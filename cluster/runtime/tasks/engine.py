@@ -337,7 +337,7 @@ class TaskEngine:
             try:
                 open_tasks = await self._claimant.journal.open_tasks()
                 await self._settling.sweep(self._claimant.journal, open_tasks, ENDED_KEPT_S)
-                await self._feeds.sweep(open_tasks)
+                await self._feeds.sweep()
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:

@@ -81,12 +81,24 @@ class FeedStores:
 
 
 class FeedWriter:
-    """The feed and the record of one task under one owner."""
+    """The feed and the record of one task under one owner.
 
-    def __init__(self, stores: FeedStores, journal: TaskJournal) -> None:
+    Args:
+        stores: where they are.
+        journal: of the term that has just begun.
+        on_recorded: called once both have the end of the task.
+    """
+
+    def __init__(
+        self,
+        stores: FeedStores,
+        journal: TaskJournal,
+        on_recorded: Callable[[TaskId], object],
+    ) -> None:
         self.task = journal.task
         self._stores = stores
         self._journal = journal
+        self._on_recorded = on_recorded
         self._draft = RecordDraft(journal.task)
         self._before = tuple(journal.events)
         self._early: deque[Event] = deque()
@@ -142,15 +154,17 @@ class FeedWriter:
     async def _write_on(self) -> None:
         try:
             await self._take_over()
-            batch = await self._next()
-            summary = self._draft.summary()
-            await self._patiently(partial(self._stores.records.began, summary))
-            while batch is not None:
+            batch = None if self._draft.is_detached else await self._next()
+            if batch is None or not batch.is_final:  # of what is over by now, the end is listed
+                summary = self._draft.summary()
+                await self._patiently(partial(self._stores.records.began, summary))
+            while (batch := batch or await self._next()) is not None:
                 await self._patiently(partial(self._stores.append, self.task, batch))
-                batch = await self._next()
+                batch = None
             if self._draft.is_ended:
                 record, tokens = self._draft.record(), self._draft.tokens
                 await self._patiently(partial(self._stores.records.ended, record, tokens=tokens))
+                self._on_recorded(self.task)
         except StaleEpoch as error:
             _log.info("the feed of task %s is somebody else's: %s", self.task, error)
         except (StoreUnavailable, UsageError) as error:

@@ -1,8 +1,8 @@
 """The feeds and records of a Manager's tasks, and the ends that others have left unwritten.
 
 Owned by the task engine. A Manager that dies, or can't reach the store, just after the journal has
-a task's end leaves a feed without one, and a record that says the task runs: any Manager finds
-that, and writes both from the journal.
+a task's end leaves a feed and a record without one: the journal tells of which tasks nobody has
+said that both are written, and any Manager writes them.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import replace
 
-from cluster.kernel.errors import AgentFailed, ClusterError, WireError
-from cluster.kernel.events import Answered, Event, Failed, shown
-from cluster.kernel.feed import TaskSummary
-from cluster.kernel.ids import NO_STEP, AgentId, TaskId
+from cluster.kernel.errors import ClusterError, WireError
+from cluster.kernel.events import Answered, Event, shown
+from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.feed_batches import FeedBatches
-from cluster.kernel.tasks.record_draft import RUNNING, RecordDraft
+from cluster.kernel.tasks.record_draft import RecordDraft
 from cluster.kernel.tasks.spending import in_all, journaled
 from cluster.kernel.usage import Usage
-from cluster.memory.task_records.port import TaskFilter
 from cluster.runtime.tasks.claimant import Claimant
 from cluster.runtime.tasks.feed_writer import FeedStores, FeedWriter
 from cluster.runtime.tasks.task_journal import EVENT, TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
-from cluster.wire.failure import failure_from_error
 
 FLUSH_S = 1.0
 """How long a Manager that stops writes on."""
-LISTED_MAX = 500
-"""Of the list of running tasks, read at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,59 +37,72 @@ class TaskFeeds:
         self._claimant = claimant
         self._writers: list[FeedWriter] = []
         """Those of tasks that run here, or have ended a moment ago."""
-        self._unended: frozenset[TaskId] = frozenset()
-        """Listed as running when last looked, though their journals were not open."""
+        self._recorded: dict[TaskId, None] = {}
+        """Tasks whose ends have been written, and the journal was not told so yet."""
+        self._unrecorded: frozenset[TaskId] = frozenset()
+        """What had ended when last looked, and its end had not been written."""
 
     def attach(self, run: TaskRun, journal: TaskJournal) -> None:
         """Have all written that happens in a run; its term has just begun."""
         if self._stores is None:
             return
-        writer = FeedWriter(self._stores, journal)
+        writer = FeedWriter(self._stores, journal, self._on_recorded)
         self._writers = [*(each for each in self._writers if not each.is_closed), writer]
         run.story.attach(writer.view)
         run.ended.add_done_callback(lambda outcome: writer.finish(outcome.result()))
 
+    def _on_recorded(self, task: TaskId) -> None:
+        self._recorded[task] = None
+
     async def close(self) -> None:
         """Write what can be written in a moment; the runs have ended."""
         await asyncio.gather(*[writer.close(FLUSH_S) for writer in self._writers])
+        try:
+            await self._tell()
+        except ClusterError as error:
+            _log.info("the next Manager looks again at what has ended: %s", error)
+
+    async def _tell(self) -> None:
+        """Tell the journal of ends that have been written: of many at once, for nobody waits."""
+        if told := list(self._recorded):
+            await self._claimant.journal.recorded(told)
+            for task in told:
+                self._recorded.pop(task, None)
 
     # ---- what others have left -------------------------------------------------------------
 
-    async def sweep(self, going_on: Collection[TaskId]) -> None:
+    async def sweep(self) -> None:
         """Write the ends of tasks that have ended, and of which nobody has written it.
 
         One that has only just ended is left to its own Manager until the next sweep.
-
-        Args:
-            going_on: those tasks that were open when last asked.
 
         Raises:
             StoreUnavailable: it can't be said now.
         """
         if self._stores is None:
             return
-        listed = await _listed(self._stores)
-        unended = listed.keys() - set(going_on) - {each.task for each in self._writers}
-        for task in sorted(unended & self._unended):
+        await self._tell()
+        unrecorded = await self._claimant.journal.unrecorded()
+        unrecorded -= {each.task for each in self._writers if not each.is_closed}
+        for task in sorted(unrecorded & self._unrecorded):
             try:
-                await self._complete(self._stores, listed[task])
+                await self._complete(self._stores, task)
+                self._on_recorded(task)
             except ClusterError as error:
                 _log.warning("the end of task %s was not written: %s", task, error)
-        self._unended = frozenset(unended)
+        self._unrecorded = unrecorded
 
-    async def _complete(self, stores: FeedStores, listed: TaskSummary) -> None:
+    async def _complete(self, stores: FeedStores, task: TaskId) -> None:
         """Add to a feed what the journal has and it has not, and write the record."""
-        task, owner, journal = TaskId(listed.task), self._claimant.owner, self._claimant.journal
-        if await journal.read(task):
-            claim = await journal.claim(task, owner)
-            assert claim is not None  # it was not asked for on a condition
-            term, events = claim.term, _readable(stores, claim.entries)
-        else:
-            term, events = (await stores.feed.tail(task)).last.term + 1, []
-        tail = await stores.feed.begin_term(task, term)
-        if not events or not events[-1].is_terminal:
-            events.append(_lost(task, owner.agent, max(len(events), tail.index) + 1))
-        draft, batches = RecordDraft(task), FeedBatches(term, tail.index)
+        owner, journal = self._claimant.owner, self._claimant.journal
+        if not await journal.read(task):
+            _log.warning("how task %s has ended is no longer kept", task)
+            return
+        claim = await journal.claim(task, owner)
+        assert claim is not None  # it was not asked for on a condition
+        events = _readable(stores, claim.entries)
+        tail = await stores.feed.begin_term(task, claim.term)
+        draft, batches = RecordDraft(task), FeedBatches(claim.term, tail.index)
         draft.count(_used(events))
         await stores.replay(draft, events, tail)
         for event in () if tail.is_final else map(shown, events):
@@ -104,24 +111,8 @@ class TaskFeeds:
                 batches.add(event, 0.0)
         while (batch := batches.take(0.0)) is not None:
             await stores.append(task, batch)
-        made = draft.record()
-        summary = replace(
-            listed, status=made.summary.status, ended_wall_s=made.summary.ended_wall_s
-        )
-        await stores.records.ended(replace(made, summary=summary), tokens=draft.tokens)
-
-
-async def _listed(stores: FeedStores) -> dict[TaskId, TaskSummary]:
-    """Return the tasks that are listed as running."""
-    found: dict[TaskId, TaskSummary] = {}
-    after = TaskId("")
-    while True:
-        which = TaskFilter(status=RUNNING, after=after, tasks_max=LISTED_MAX)
-        page = await stores.records.tasks(which)
-        found |= {TaskId(each.task): each for each in page}
-        if len(page) < LISTED_MAX:
-            return found
-        after = TaskId(page[-1].task)
+        if draft.is_accepted:
+            await stores.records.ended(draft.record(), tokens=draft.tokens)
 
 
 def _readable(stores: FeedStores, entries: Collection[bytes]) -> list[Event]:
@@ -143,9 +134,3 @@ def _used(events: Collection[Event]) -> Usage:
         if isinstance(event.detail, Answered) and event.detail.spent is not None:
             return event.detail.spent
     return in_all(journaled(events))
-
-
-def _lost(task: TaskId, agent: AgentId, index: int) -> Event:
-    """Return the end of a task whose journal is no longer kept."""
-    failure = failure_from_error(AgentFailed("how the task has ended is no longer kept"))
-    return Event(0.0, task, agent, NO_STEP, Failed(failure), index)
