@@ -45,7 +45,7 @@ class FeedBatch:
 
 
 @dataclass(slots=True, eq=False)
-class _Piece:
+class _Growing:
     """A thought that may still grow."""
 
     first: Event
@@ -85,8 +85,8 @@ class FeedBatches:
         """The highest number of the journal that the feed has, or is to get."""
         self._given = index
         """The highest of what was handed out."""
-        self._waiting: deque[Event | _Piece] = deque()
-        self._open: dict[StepId, _Piece] = {}
+        self._waiting: deque[Event | _Growing] = deque()
+        self._open: dict[StepId, _Growing] = {}
         """The last entry of each step, where it is a thought and no fact has come since."""
         self._since = 0.0
         """When the oldest that waits was added, or the batch before was taken."""
@@ -122,7 +122,7 @@ class FeedBatches:
                 piece.texts.append(text)
                 piece.chars += len(text)
             else:
-                piece = _Piece(event, thought, [text], len(text))
+                piece = _Growing(event, thought, [text], len(text))
                 self._open[event.step] = piece
                 self._waiting.append(piece)
 
@@ -133,7 +133,7 @@ class FeedBatches:
     def drop_thoughts(self) -> None:
         """Forget the thoughts that wait: the store has been away for long."""
         for each in self._waiting:
-            if isinstance(each, _Piece):
+            if isinstance(each, _Growing):
                 self._drop(each.first.step, each.detail)
         self._waiting = deque(each for each in self._waiting if isinstance(each, Event))
         self._open.clear()
@@ -163,7 +163,7 @@ class FeedBatches:
     def _taken(self) -> Iterator[Event]:
         for _ in range(min(len(self._waiting), BATCH_MAX)):
             each = self._waiting.popleft()
-            if isinstance(each, _Piece):
+            if isinstance(each, _Growing):
                 self._chars -= each.chars
                 yield each.taken()
             else:

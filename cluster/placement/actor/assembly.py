@@ -287,13 +287,7 @@ def _build_host(
             techniques=_techniques(settings),
             answers=_answers(settings, store, codec),
             calls_max=settings.role_calls_max,
-            feeds=FeedStores(
-                RedisTaskFeed(store, scope),
-                RedisTaskRecords(store, scope),
-                codec,
-                clock,
-                sender.directory.lease_s,
-            ),
+            feeds=_feeds(store, scope, sender),
         )
 
     return Host(
@@ -307,6 +301,16 @@ def _build_host(
         spans=spans,
         knowledge=knowledge.statistics,
         documents=documents,
+    )
+
+
+def _feeds(store: RedisStore, scope: str, sender: Sender) -> FeedStores:
+    return FeedStores(
+        RedisTaskFeed(store, scope),
+        RedisTaskRecords(store, scope),
+        sender.codec,
+        sender.clock,
+        sender.directory.lease_s,
     )
 
 

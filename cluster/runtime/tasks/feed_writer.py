@@ -20,10 +20,10 @@ from cluster.kernel.events import Event, Spent, Thought, shown
 from cluster.kernel.feed import BEFORE_ALL, Cursor
 from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.feed_batches import FeedBatch, FeedBatches
-from cluster.kernel.tasks.record_draft import RecordDraft
 from cluster.kernel.tasks.spending import in_all, journaled
 from cluster.memory.feed.port import FeedTail, TaskFeed
 from cluster.memory.task_records.port import TaskRecords
+from cluster.runtime.tasks.record_draft import RecordDraft
 from cluster.runtime.tasks.task_journal import EVENT, RETRY_S_MAX, RETRY_S_MIN, TaskJournal
 from cluster.wire.messages import MessageCodec
 

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event, Submitted, shown
-from cluster.runtime.tasks.task_run import TaskRun
-from cluster.runtime.tasks.task_story import View
+from cluster.runtime.tasks.task_story import TaskStory, View
 from cluster.runtime.turns.running_turn import RunningTurn
 
 
-async def terminal_event(run: TaskRun) -> Event:
+class Followed(Protocol):
+    """A run of a task, as those see it who follow it."""
+
+    story: TaskStory
+    ended: asyncio.Future[Event | ClusterError]
+    """Has its terminal event, or why it stopped."""
+
+
+async def terminal_event(run: Followed) -> Event:
     """Return the terminal event of a run; whoever waits for it may leave.
 
     Raises:
@@ -28,7 +35,7 @@ async def terminal_event(run: TaskRun) -> Event:
     return ended
 
 
-async def follow(run: TaskRun, turn: RunningTurn) -> Event:
+async def follow(run: Followed, turn: RunningTurn) -> Event:
     """Show a run to whoever asked and return its terminal event. Raises as `terminal_event`."""
     view: View = turn.show
     run.story.attach(view)
@@ -38,7 +45,7 @@ async def follow(run: TaskRun, turn: RunningTurn) -> Event:
         run.story.detach(view)
 
 
-async def begun(run: TaskRun) -> Event:
+async def begun(run: Followed) -> Event:
     """Return the event that says the task was accepted, once that is durable.
 
     Raises:
@@ -59,7 +66,7 @@ async def begun(run: TaskRun) -> Event:
     return accepted.result() if accepted.done() else await terminal_event(run)
 
 
-async def see_out(run: TaskRun, turn: RunningTurn, timeout_s: float) -> None:
+async def see_out(run: Followed, turn: RunningTurn, timeout_s: float) -> None:
     """Wait for the end of a run that was told to end, so that its driver hears of that end."""
     run.story.attach(turn.show)
     await asyncio.wait([run.ended], timeout=timeout_s)

@@ -15,13 +15,13 @@ from cluster.kernel.errors import ClusterError, WireError
 from cluster.kernel.events import Answered, Event, shown
 from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.feed_batches import FeedBatches
-from cluster.kernel.tasks.record_draft import RecordDraft
 from cluster.kernel.tasks.spending import in_all, journaled
 from cluster.kernel.usage import Usage
 from cluster.runtime.tasks.claimant import Claimant
 from cluster.runtime.tasks.feed_writer import FeedStores, FeedWriter
+from cluster.runtime.tasks.following import Followed
+from cluster.runtime.tasks.record_draft import RecordDraft
 from cluster.runtime.tasks.task_journal import EVENT, TaskJournal
-from cluster.runtime.tasks.task_run import TaskRun
 
 FLUSH_S = 1.0
 """How long a Manager that stops writes on."""
@@ -42,7 +42,7 @@ class TaskFeeds:
         self._unrecorded: frozenset[TaskId] = frozenset()
         """What had ended when last looked, and its end had not been written."""
 
-    def attach(self, run: TaskRun, journal: TaskJournal) -> None:
+    def attach(self, run: Followed, journal: TaskJournal) -> None:
         """Have all written that happens in a run; its term has just begun."""
         if self._stores is None:
             return

@@ -53,6 +53,7 @@ class UnsteadyFeed(LocalTaskFeed):
     def __init__(self) -> None:
         super().__init__(CLOCK)
         self.replies_lost = 0
+        self.refused = 0
         self.is_away = False
 
     async def append(
@@ -65,6 +66,7 @@ class UnsteadyFeed(LocalTaskFeed):
         is_final: bool = False,
     ) -> None:
         if self.is_away:
+            self.refused += 1
             raise StoreUnavailable("away")
         await super().append(task, first, entries, index=index, is_final=is_final)
         if self.replies_lost:
@@ -169,10 +171,10 @@ async def test_facts_outlast_an_absence_of_the_store_and_thoughts_need_not() -> 
     stores.feed.is_away = True
     writer = await stores.writer()
     writer.view(event(SUBMITTED, 1))
-    await asyncio.sleep(4 * SOON_S)
+    await until(lambda: stores.feed.refused >= 2)
     writer.view(event(Thought("lost"), step="a"))
     writer.view(event(StepStarted(), 2, "a"))
-    await asyncio.sleep(0.2)
+    await until(lambda: stores.feed.refused >= 5)
     stores.feed.is_away = False
     await stores.feed.wait({TASK: Cursor(1, 1)}, 10.0)
     await written(writer, END)

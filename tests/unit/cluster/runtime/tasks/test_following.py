@@ -22,12 +22,10 @@ async def start(cluster: MemoryCluster, task: TaskId = TASK) -> None:
 
 
 async def end_of(cluster: MemoryCluster, task: TaskId = TASK) -> object:
-    for _ in range(1000):
-        journal = await journal_of(cluster, task)
-        if journal and journal[-1].is_terminal:
-            return journal[-1].detail
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not end")
+    driver = await cluster.driver()
+    async with asyncio.timeout(20.0):
+        *_, (_, end) = [each async for each in driver.watch(task)]
+    return end.detail
 
 
 async def test_a_task_that_belongs_to_the_cluster_outlives_its_driver() -> None:
@@ -86,3 +84,18 @@ async def test_the_end_of_a_task_that_nobody_knows_is_a_usage_error() -> None:
         driver = await cluster.driver()
         with pytest.raises(UsageError, match="no such task"):
             await driver.cancel(TASK)
+
+
+async def test_a_task_that_somebody_follows_can_be_ended_by_another_driver() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        async with asyncio.timeout(5.0):
+            ended = await (await cluster.driver()).cancel(task.id, "enough")
+        events = [event async for event in task]
+
+    assert ended.detail == WasCancelled("enough")
+    assert events[-1].detail == ended.detail

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
+from cluster.kernel.clock import Clock
 from cluster.kernel.events import Event, Submitted, WasCancelled, shown
 from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskSummary
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.feed.port import FeedPage
+from cluster.memory.journal.local import LocalJournal
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
-from tests.support.hosts import MemoryCluster
+from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, find, step
 from tests.unit.cluster.runtime.tasks.test_engine import events_of as all_events
 
@@ -25,22 +28,33 @@ async def feed_of(cluster: MemoryCluster, task: TaskId) -> FeedPage:
     return await cluster.feed.read(task, BEFORE_ALL, 1000)
 
 
-async def ended(cluster: MemoryCluster, task: TaskId) -> None:
-    """Wait until a task has its record, and the journal was told of it."""
-    for _ in range(1000):
-        record = await cluster.records.record(task)
-        if record is not None and record.report_json and not await cluster.journal.unrecorded():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("its end was not written")
+class NotedJournal(LocalJournal):
+    """Remembers of which tasks it was told that their ends are written."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.told: set[TaskId] = set()
+
+    async def recorded(self, tasks: Collection[TaskId]) -> None:
+        await super().recorded(tasks)
+        self.told |= set(tasks)
+
+
+@asynccontextmanager
+async def noted() -> AsyncIterator[tuple[MemoryCluster, NotedJournal]]:
+    """Give a cluster whose Managers look often at what others have left."""
+    async with MemoryCluster(lease_s=0.3) as cluster:
+        journal = NotedJournal(cluster.clock)
+        cluster.journal = journal
+        yield cluster, journal
 
 
 async def test_every_task_has_its_facts_in_its_feed_and_its_outcome_in_its_record() -> None:
-    async with MemoryCluster() as cluster:
+    async with noted() as (cluster, noting):
         await cluster.add_manager(PlanningManager(step("a"), step("b", "a")))
         await cluster.add("researcher-0", find)
         task = (await all_events(cluster))[0].task
-        await ended(cluster, task)
+        await until(lambda: task in noting.told)
         journal = events_of(await cluster.journal.read(task), CODEC)
         page = await feed_of(cluster, task)
 
@@ -50,7 +64,7 @@ async def test_every_task_has_its_facts_in_its_feed_and_its_outcome_in_its_recor
 
 
 async def test_the_end_that_a_dead_manager_left_unwritten_is_written_by_another() -> None:
-    async with MemoryCluster(lease_s=0.3) as cluster:
+    async with noted() as (cluster, noting):
         # As if nothing but the journal had been written.
         entries = [CODEC.encode(each)[1] for each in (SUBMITTED, ENDED)]
         claim = await cluster.journal.claim(TASK, Owner(AgentId("manager-9"), 1))
@@ -59,7 +73,7 @@ async def test_the_end_that_a_dead_manager_left_unwritten_is_written_by_another(
         await cluster.journal.append(TASK, claim.term, 1, entries, is_final=True)
 
         await cluster.add_manager(PlanningManager(step("a")))
-        await ended(cluster, TASK)
+        await until(lambda: TASK in noting.told)
         page = await feed_of(cluster, TASK)
         record = await cluster.records.record(TASK)
 

@@ -7,9 +7,9 @@ import json
 from cluster.kernel.events import Answered, Detail, Event, Hedged, Spent, Submitted, Thought
 from cluster.kernel.feed import StepThoughts, TaskSummary
 from cluster.kernel.ids import AgentId, StepId, TaskId
-from cluster.kernel.tasks.record_draft import THOUGHT_CHARS_MAX, RecordDraft
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Answer
+from cluster.runtime.tasks.record_draft import THOUGHT_CHARS_MAX, RecordDraft
 
 TASK = TaskId("0" * 32)
 SUBMITTED = Submitted("why?", "", 100.0, 160.0, owner="ann", is_detached=True)
