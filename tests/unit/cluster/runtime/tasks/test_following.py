@@ -12,6 +12,7 @@ from cluster.kernel.ids import TaskId
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, step
 from tests.unit.cluster.runtime.tasks.test_recovery import Research, journal_of
+from tests.unit.cluster.runtime.tasks.test_task_feeds import NotedJournal, noted
 
 TASK = TaskId("0" * 31 + "1")
 
@@ -21,16 +22,15 @@ async def start(cluster: MemoryCluster, task: TaskId = TASK) -> None:
     await driver.start("why?", collection="", timeout_s=20.0, task=task)
 
 
-async def end_of(cluster: MemoryCluster, task: TaskId = TASK) -> object:
-    driver = await cluster.driver()
-    async with asyncio.timeout(20.0):
-        *_, (_, end) = [each async for each in driver.watch(task)]
-    return end.detail
+async def end_of(cluster: MemoryCluster, noting: NotedJournal) -> object:
+    """Wait until the end of the task is in its record as well."""
+    await until(lambda: TASK in noting.told)
+    return (await journal_of(cluster, TASK))[-1].detail
 
 
 async def test_a_task_that_belongs_to_the_cluster_outlives_its_driver() -> None:
     research = Research("a")
-    async with MemoryCluster() as cluster:
+    async with noted() as (cluster, noting):
         await cluster.add_manager(PlanningManager(step("a")))
         await cluster.add("researcher-0", research)
         await start(cluster)
@@ -39,19 +39,19 @@ async def test_a_task_that_belongs_to_the_cluster_outlives_its_driver() -> None:
         await cluster.abort_drivers()
         research.go_on.set()
 
-        assert isinstance(await end_of(cluster), Answered)
+        assert isinstance(await end_of(cluster, noting), Answered)
 
 
 async def test_a_task_is_begun_once_however_often_it_is_handed_in() -> None:
     research = Research("a")
-    async with MemoryCluster() as cluster:
+    async with noted() as (cluster, noting):
         for manager in ("manager-0", "manager-1"):
             await cluster.add_manager(PlanningManager(step("a")), manager)
         await cluster.add("researcher-0", research)
         await asyncio.gather(*[start(cluster) for _ in range(4)])
         await until(lambda: research.begun["a"] == 1)
         research.go_on.set()
-        await end_of(cluster)
+        await end_of(cluster, noting)
         await start(cluster)  # one that has ended is answered alike
 
         assert [e.kind for e in await journal_of(cluster, TASK)].count("submitted") == 1
