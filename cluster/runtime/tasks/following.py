@@ -15,7 +15,7 @@ from cluster.runtime.tasks.task_story import TaskStory, View
 from cluster.runtime.turns.running_turn import RunningTurn
 
 
-class Followed(Protocol):
+class FollowedRun(Protocol):
     """A run of a task, as those see it who follow it."""
 
     story: TaskStory
@@ -23,7 +23,7 @@ class Followed(Protocol):
     """Has its terminal event, or why it stopped."""
 
 
-async def terminal_event(run: Followed) -> Event:
+async def terminal_event(run: FollowedRun) -> Event:
     """Return the terminal event of a run; whoever waits for it may leave.
 
     Raises:
@@ -35,7 +35,7 @@ async def terminal_event(run: Followed) -> Event:
     return ended
 
 
-async def follow(run: Followed, turn: RunningTurn) -> Event:
+async def follow(run: FollowedRun, turn: RunningTurn) -> Event:
     """Show a run to whoever asked and return its terminal event. Raises as `terminal_event`."""
     view: View = turn.show
     run.story.attach(view)
@@ -45,7 +45,7 @@ async def follow(run: Followed, turn: RunningTurn) -> Event:
         run.story.detach(view)
 
 
-async def begun(run: Followed) -> Event:
+async def begun(run: FollowedRun) -> Event:
     """Return the event that says the task was accepted, once that is durable.
 
     Raises:
@@ -66,7 +66,7 @@ async def begun(run: Followed) -> Event:
     return accepted.result() if accepted.done() else await terminal_event(run)
 
 
-async def see_out(run: Followed, turn: RunningTurn, timeout_s: float) -> None:
+async def see_out(run: FollowedRun, turn: RunningTurn, timeout_s: float) -> None:
     """Wait for the end of a run that was told to end, so that its driver hears of that end."""
     run.story.attach(turn.show)
     await asyncio.wait([run.ended], timeout=timeout_s)

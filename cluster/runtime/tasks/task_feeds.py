@@ -19,7 +19,7 @@ from cluster.kernel.tasks.spending import in_all, journaled
 from cluster.kernel.usage import Usage
 from cluster.runtime.tasks.claimant import Claimant
 from cluster.runtime.tasks.feed_writer import FeedStores, FeedWriter
-from cluster.runtime.tasks.following import Followed
+from cluster.runtime.tasks.following import FollowedRun
 from cluster.runtime.tasks.record_draft import RecordDraft
 from cluster.runtime.tasks.task_journal import EVENT, TaskJournal
 
@@ -42,7 +42,7 @@ class TaskFeeds:
         self._unrecorded: frozenset[TaskId] = frozenset()
         """What had ended when last looked, and its end had not been written."""
 
-    def attach(self, run: Followed, journal: TaskJournal) -> None:
+    def attach(self, run: FollowedRun, journal: TaskJournal) -> None:
         """Have all written that happens in a run; its term has just begun."""
         if self._stores is None:
             return
