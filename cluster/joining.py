@@ -258,6 +258,8 @@ async def link_to(
         clock = SystemClock()
         transport = nearest_transport(secrets.token, settings.network.host, clock.now)
         scope = scope_of(secrets.token)
+        feed = RedisTaskFeed(store, scope)
+        stack.push_async_callback(feed.close)
         driver = Driver(
             store,
             transport,
@@ -266,7 +268,7 @@ async def link_to(
             sampled_share=settings.sampled_share,
             looks_again=settings.answer.verify == "background",
             why_over=why_over,
-            feed=RedisTaskFeed(store, scope),
+            feed=feed,
             records=RedisTaskRecords(store, scope),
             journal=RedisJournal(store, scope),
         )

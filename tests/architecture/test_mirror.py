@@ -95,6 +95,7 @@ ELSEWHERE = {
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
     "cluster.runtime.driver.access": "unit/cluster/test_client.py",
     "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
+    "cluster.runtime.driver.handover": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.driver.submitted": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.host": "unit/cluster/runtime/tasks/test_recovery.py",
     "cluster.runtime.messaging.arrivals": "unit/cluster/runtime/messaging/test_exchange.py",

@@ -73,8 +73,8 @@ class Driver:
     ) -> None:
         """With ``looks_again`` a Manager checks what nothing backs once an answer is out.
 
-        The last three are where the cluster keeps what `watch` and `cancel` look at; what waits in
-        the feed ends with the driver.
+        The last three are where the cluster keeps what `watch` and `cancel` look at; they stay
+        their owner's.
         """
         self._sampled_share = sampled_share
         self._looks_again = looks_again

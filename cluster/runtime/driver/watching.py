@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -101,7 +101,7 @@ class Watching:
     """All that this process follows.
 
     Args:
-        feed: where the events are; what waits in it is ended by `close`.
+        feed: where the events are; it stays its owner's.
         stores: what says whether a task is known that has no feed.
         codec: for the events.
         clock: for how long the store is away.
@@ -133,12 +133,9 @@ class Watching:
         """
         follower = _Follower(task, after, self)
         try:
-            while shown := await follower.more():
-                for cursor, event in shown:
-                    if not isinstance(event.detail, UnknownDetail):
-                        yield cursor, event
-                    if event.is_terminal:
-                        return
+            while not follower.has_ended:
+                for shown in await follower.more():
+                    yield shown
         finally:
             follower.leave()
 
@@ -149,7 +146,6 @@ class Watching:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        await self._feed.close()
 
     # ---- for followers ---------------------------------------------------------------------
 
@@ -207,13 +203,16 @@ class Watching:
         """Read whatever comes of what is followed, until nothing is."""
         try:
             while self._followed:
-                # At once: of two hundred feeds, the last would wait for as many round trips.
-                reads = [self._read_news(task) for task in await self._with_news()]
-                for failure in await asyncio.gather(*reads, return_exceptions=True):
-                    if failure is not None:
-                        raise failure
+                await self._read_all(await self._with_news())
         except ClusterError as error:
             self._fail_all(error)
+
+    async def _read_all(self, tasks: Iterable[TaskId]) -> None:
+        """Read at once: of two hundred feeds, the last would wait for as many round trips."""
+        reads = [self._read_news(task) for task in tasks]
+        for failure in await asyncio.gather(*reads, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def _with_news(self) -> frozenset[TaskId]:
         """Wait for news of anything followed; none where the wait has to begin anew."""
@@ -273,16 +272,19 @@ class _Follower:
         self._watching = watching
         self._followed: _FollowedFeed | None = None
         """Once it has read all that there was."""
-        self._has_ended = False
+        self.has_ended = False
+        """Nothing follows what was returned."""
 
     async def more(self) -> list[Shown]:
         """Return what follows, as soon as anything does; nothing where nothing will."""
-        shown: list[Shown] = []
-        while not shown and not self._has_ended:
+        known: list[Shown] = []
+        while not known and not self.has_ended:
             shown = await self._next()
-        if shown:
-            self._after = shown[-1][0]
-        return shown
+            if shown:
+                self._after, last = shown[-1]
+                self.has_ended |= last.is_terminal
+            known = [each for each in shown if not isinstance(each[1].detail, UnknownDetail)]
+        return known
 
     async def _next(self) -> list[Shown]:
         """Return what follows, if it is there already, or wait for it a while."""
@@ -303,7 +305,7 @@ class _Follower:
         if shown:
             return shown
         prospect = await self._watching.prospect(self._task, self._after)
-        self._has_ended = prospect is not _Prospect.MORE
+        self.has_ended = prospect is not _Prospect.MORE
         if prospect is _Prospect.GONE:
             return [self._gap(self._after, "")]
         if prospect is _Prospect.MORE and self._followed is None:
