@@ -144,14 +144,8 @@ async def _registered(owner: AgentId | None, sender: Sender, *, is_again: bool) 
 async def _ask_to_end(
     request: CancelTask, manager: AgentId, deadline_at: float, sender: Sender
 ) -> Event:
-    ask = sender.envelope(
-        manager,
-        Kind.ASK,
-        request,
-        task=request.task,
-        deadline_at=deadline_at,
-        trust=Trust.USER,
-    )
+    # Not as a message of the task: that would wait for its turn behind the task's submission.
+    ask = sender.envelope(manager, Kind.ASK, request, deadline_at=deadline_at, trust=Trust.USER)
     ended = await sender.ask_replaceable(ask, Unobserved())
     if not isinstance(ended, Event) or not ended.is_terminal:
         raise Unsupported(f"{manager} ended the task in a way newer than ours")
