@@ -95,6 +95,7 @@ ELSEWHERE = {
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",
     "cluster.runtime.driver.access": "unit/cluster/test_client.py",
     "cluster.runtime.driver.driver": "unit/cluster/runtime/driver/test_endings.py",
+    "cluster.runtime.driver.handover": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.driver.submitted": "unit/cluster/runtime/driver/test_endings.py",
     "cluster.runtime.host": "unit/cluster/runtime/tasks/test_recovery.py",
     "cluster.runtime.messaging.arrivals": "unit/cluster/runtime/messaging/test_exchange.py",
@@ -117,6 +118,8 @@ ELSEWHERE = {
     "cluster.wire.dead_letters": "unit/cluster/runtime/messaging/test_dead_letters.py",
     "cluster.wire.registration": "unit/cluster/memory/test_directory.py",
     # An adapter, held to its port's contract.
+    "cluster.memory.feed.local": "conformance/test_feed.py",
+    "cluster.memory.feed.redis": "conformance/test_feed.py",
     "cluster.memory.journal.redis": "conformance/test_journal.py",
     "cluster.memory.store.redis_server": "integration/test_redis_server.py",
     "cluster.memory.journal.quotes": "integration/test_quotes.py",
@@ -129,6 +132,8 @@ ELSEWHERE = {
     "cluster.memory.state.scripts": "conformance/test_state_log.py",
     "cluster.state.nodes": "unit/cluster/state/test_schema.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
+    "cluster.memory.task_records.local": "conformance/test_task_records.py",
+    "cluster.memory.task_records.redis": "conformance/test_task_records.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
     # A shell around processes, sockets or Ray: what could be tested without them is tested there.
