@@ -292,6 +292,20 @@ async def open_tasks_are_all_of_them(journal: Journal) -> None:
     assert set(await journal.open_tasks()) == set(tasks[1::2])
 
 
+async def what_has_ended_is_unrecorded_until_it_is_told(journal: Journal) -> None:
+    other = TaskId("1" * 32)
+    await journal.recorded([])
+    for task in (TASK, other):
+        term = (await claimed(journal, task=task)).term
+        assert task not in await journal.unrecorded()
+        await journal.append(task, term, 1, [b"end"], is_final=True)
+    await journal.append(other, term, 1, [b"end"], is_final=True)
+    assert await journal.unrecorded() == {TASK, other}
+    for _ in range(2):
+        await journal.recorded([TASK])
+        assert await journal.unrecorded() == {other}
+
+
 async def an_acknowledgement_changes_nothing_that_is_kept(journal: Journal) -> None:
     await claimed(journal)
     await journal.append(TASK, 1, 1, [b"one", b"two"])
@@ -360,6 +374,7 @@ PROMISES: tuple[Promise, ...] = (
     of_two_owners_that_end_a_task_only_the_newer_does,
     a_task_that_has_ended_can_be_claimed_to_read_its_end,
     open_tasks_are_all_of_them,
+    what_has_ended_is_unrecorded_until_it_is_told,
     an_acknowledgement_changes_nothing_that_is_kept,
     cancelled_appends_are_whole_or_not_there,
 )

@@ -14,10 +14,12 @@ from cluster.kernel.state.own_policies import FindFunction, Policies
 from cluster.kernel.tasks.budget import NO_BUDGET, Budget
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Coherence, Plan
+from cluster.memory.feed.local import LocalTaskFeed
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.store.local import LocalStore
+from cluster.memory.task_records.local import LocalTaskRecords
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import AgentProfile, Host
@@ -26,6 +28,7 @@ from cluster.runtime.observers.spans import Spans
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.context import Experience, Techniques
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.feed_writer import FeedStores
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.transport.in_memory import MemoryNetwork, MemoryTransport
@@ -74,6 +77,8 @@ class MemoryCluster:
         self.clock = SystemClock()
         self.store = LocalStore(self.clock)
         self.journal = LocalJournal(self.clock)
+        self.feed = LocalTaskFeed(self.clock)
+        self.records = LocalTaskRecords(self.clock)
         self.network = MemoryNetwork(self.clock.now)
         self.hosts: list[Host] = []
         self.senders: dict[str, Sender] = {}
@@ -132,6 +137,7 @@ class MemoryCluster:
                 calls_max=self._calls_max,
                 answers=self._answers,
                 experience=self._experience,
+                feeds=FeedStores(self.feed, self.records, self.codec(), self.clock, self._lease_s),
             )
             self.engines[agent] = engine
             return engine
@@ -192,6 +198,20 @@ class MemoryCluster:
             workflow=workflow,
             budget=budget,
         )
+
+    async def driver(self) -> Driver:
+        """Return a driver that may watch, begin and end tasks of the cluster."""
+        driver = Driver(
+            self.store,
+            self.transport(),
+            self.clock,
+            feed=self.feed,
+            records=self.records,
+            journal=self.journal,
+        )
+        self._drivers.append(driver)
+        await driver.open()
+        return driver
 
     async def abort_drivers(self) -> None:
         """End every driver as a crash does."""

@@ -7,7 +7,7 @@ handed in, and imports nothing outside the standard library.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from cluster.kernel.clock import Clock
@@ -43,6 +43,8 @@ class LocalJournal:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[TaskId, _Kept] = {}
+        self._unrecorded: dict[TaskId, float] = {}
+        """Until when each may be asked for."""
 
     async def claim(
         self, task: TaskId, owner: Owner, *, expected_term: int | None = None
@@ -95,6 +97,7 @@ class LocalJournal:
         if is_final:
             kept.is_ended = True
             kept.expires_at = self._clock.now() + ENDED_KEPT_S
+            self._unrecorded[task] = kept.expires_at
 
     async def confirm(self, task: TaskId, term: int) -> None:
         """Return where an append of this term would be taken now; nothing changes."""
@@ -113,6 +116,17 @@ class LocalJournal:
             for task, kept in self._tasks.items()
             if not kept.is_ended
         }
+
+    async def unrecorded(self) -> frozenset[TaskId]:
+        """Return the tasks that have ended, of which `recorded` was not told."""
+        now = self._clock.now()
+        self._unrecorded = {task: until for task, until in self._unrecorded.items() if until > now}
+        return frozenset(self._unrecorded)
+
+    async def recorded(self, tasks: Collection[TaskId]) -> None:
+        """The ends of some tasks have been written where people look for them."""
+        for task in tasks:
+            self._unrecorded.pop(task, None)
 
     async def acknowledge(self, task: TaskId, index: int) -> None:
         """The driver has seen everything up to ``index``."""

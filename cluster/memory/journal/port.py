@@ -9,7 +9,7 @@ only the newest may append (the fencing token of M. Kleppmann, "How to do distri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,6 +106,17 @@ class Journal(Protocol):
 
     async def open_tasks(self) -> dict[TaskId, OpenTask]:
         """Return every task that was claimed and has no final entry."""
+        ...
+
+    async def unrecorded(self) -> frozenset[TaskId]:
+        """Return the tasks that have ended, of which `recorded` was not told.
+
+        One that ended longer than `ENDED_KEPT_S` ago may be left out.
+        """
+        ...
+
+    async def recorded(self, tasks: Collection[TaskId]) -> None:
+        """The ends of some tasks have been written where people look for them."""
         ...
 
     async def acknowledge(self, task: TaskId, index: int) -> None:

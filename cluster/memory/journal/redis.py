@@ -9,7 +9,7 @@ enough: no Functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, cast
 
 from cluster.kernel.ids import AgentId, TaskId
@@ -26,7 +26,8 @@ from cluster.memory.journal.port import (
 from cluster.memory.store.redis import RedisStore
 
 # Every script has as KEYS: the task's facts (a hash: `term`, `final` once it has ended, and
-# `acknowledged` once its driver knows), its stream, the open tasks (a hash: `term epoch agent`).
+# `acknowledged` once its driver knows), its stream, the open tasks (a hash: `term epoch agent`),
+# and those that have ended and were not recorded (a sorted set, by when, in milliseconds).
 # Each writes first what Redis may refuse for want of memory: a script that is refused there has
 # changed nothing, one that has begun to write is not refused any more.
 
@@ -79,6 +80,11 @@ if kept_ms ~= '' then
   redis.call('PEXPIRE', KEYS[1], kept_ms)
   redis.call('PEXPIRE', KEYS[2], kept_ms)
   redis.call('HDEL', KEYS[3], ARGV[1])
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now_ms - tonumber(kept_ms))
+  redis.call('ZADD', KEYS[4], now_ms, ARGV[1])
+  redis.call('PEXPIRE', KEYS[4], kept_ms)
 end
 return 'done'
 """
@@ -93,6 +99,11 @@ _READ: Final = "return redis.call('XRANGE', KEYS[2], '-', '+')"
 
 _OPEN: Final = "return redis.call('HGETALL', KEYS[3])"
 
+_UNRECORDED: Final = "return redis.call('ZRANGE', KEYS[4], 0, -1)"
+
+# ARGV: tasks.
+_RECORDED: Final = "redis.call('ZREM', KEYS[4], unpack(ARGV))"
+
 # ARGV: index, milliseconds. Only the first acknowledgement counts: later ones prolong nothing.
 _ACKNOWLEDGE: Final = """
 local final = redis.call('HGET', KEYS[1], 'final')
@@ -102,6 +113,9 @@ if redis.call('HSETNX', KEYS[1], 'acknowledged', 1) == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
 """
+
+AT_ONCE_MAX = 1_000
+"""Tasks named in one call: Lua unpacks no more than some thousands."""
 
 _StreamEntry = tuple[bytes, tuple[bytes, bytes]]
 """The id, and one field: its name and its value."""
@@ -170,6 +184,18 @@ class RedisJournal:
             for task, claimed in zip(told[::2], told[1::2], strict=True)
         }
 
+    async def unrecorded(self) -> frozenset[TaskId]:
+        """Return the tasks that have ended, of which `recorded` was not told."""
+        told = await self._store.run_script(_UNRECORDED, self._keys(TaskId("")), [])
+        return frozenset(TaskId(task.decode()) for task in told)
+
+    async def recorded(self, tasks: Collection[TaskId]) -> None:
+        """The ends of some tasks have been written where people look for them."""
+        named = list(tasks)
+        for first in range(0, len(named), AT_ONCE_MAX):
+            some = named[first : first + AT_ONCE_MAX]
+            await self._store.run_script(_RECORDED, self._keys(TaskId("")), some)
+
     async def acknowledge(self, task: TaskId, index: int) -> None:
         """The driver has seen everything up to ``index``."""
         arguments = [index, round(ACKNOWLEDGED_KEPT_S * 1000)]
@@ -180,6 +206,7 @@ class RedisJournal:
             f"{self._prefix}facts:{task}",
             f"{self._prefix}stream:{task}",
             f"{self._prefix}open",
+            f"{self._prefix}unrecorded",
         ]
 
 

@@ -1,0 +1,88 @@
+"""A task may be followed, or begun and left; whoever wants its end is told what it was."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cluster.kernel.errors import UsageError
+from cluster.kernel.events import Answered, WasCancelled
+from cluster.kernel.ids import TaskId
+from tests.support.hosts import MemoryCluster, until
+from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, step
+from tests.unit.cluster.runtime.tasks.test_recovery import Research, journal_of
+
+TASK = TaskId("0" * 31 + "1")
+
+
+async def start(cluster: MemoryCluster, task: TaskId = TASK) -> None:
+    driver = await cluster.driver()
+    await driver.start("why?", collection="", timeout_s=20.0, task=task)
+
+
+async def end_of(cluster: MemoryCluster, task: TaskId = TASK) -> object:
+    for _ in range(1000):
+        journal = await journal_of(cluster, task)
+        if journal and journal[-1].is_terminal:
+            return journal[-1].detail
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not end")
+
+
+async def test_a_task_that_belongs_to_the_cluster_outlives_its_driver() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", research)
+        await start(cluster)
+        assert [e.kind for e in await journal_of(cluster, TASK)][:1] == ["submitted"]
+        await until(lambda: research.begun["a"] == 1)
+        await cluster.abort_drivers()
+        research.go_on.set()
+
+        assert isinstance(await end_of(cluster), Answered)
+
+
+async def test_a_task_is_begun_once_however_often_it_is_handed_in() -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        for manager in ("manager-0", "manager-1"):
+            await cluster.add_manager(PlanningManager(step("a")), manager)
+        await cluster.add("researcher-0", research)
+        await asyncio.gather(*[start(cluster) for _ in range(4)])
+        await until(lambda: research.begun["a"] == 1)
+        research.go_on.set()
+        await end_of(cluster)
+        await start(cluster)  # one that has ended is answered alike
+
+        assert [e.kind for e in await journal_of(cluster, TASK)].count("submitted") == 1
+    assert research.done == {"a": 1}
+
+
+@pytest.mark.parametrize("runs_here", [True, False])
+async def test_another_driver_ends_a_task_and_is_told_so(*, runs_here: bool) -> None:
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(PlanningManager(step("a")), "manager-0")
+        await cluster.add("researcher-0", research)
+        await start(cluster)
+        await until(lambda: research.begun["a"] == 1)
+        if not runs_here:
+            await first.abort()
+            await cluster.add_manager(PlanningManager(step("a")), "manager-1")
+
+        ended = await (await cluster.driver()).cancel(TASK, "enough")
+        again = await (await cluster.driver()).cancel(TASK, "still enough")
+
+        assert ended.detail == WasCancelled("enough")
+        assert again == ended
+        assert [e.is_terminal for e in await journal_of(cluster, TASK)].count(True) == 1
+
+
+async def test_the_end_of_a_task_that_nobody_knows_is_a_usage_error() -> None:
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager(step("a")))
+        driver = await cluster.driver()
+        with pytest.raises(UsageError, match="no such task"):
+            await driver.cancel(TASK)
