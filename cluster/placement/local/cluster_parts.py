@@ -49,6 +49,8 @@ class ClusterParts:
         self._models: list[AbstractAsyncContextManager[str]] = []
         self._ray: RaySession | None = None
         self._placed: list[PlacedAgent] = []
+        self._is_scope_kept = False
+        """Whether the next cluster finds the tasks of this one."""
 
     async def start(self) -> Ready:
         """Start everything and return where it is; what was started is left to `stop` or the end.
@@ -93,14 +95,18 @@ class ClusterParts:
             if self._redis is not None:
                 keeping.cancel()
 
-    async def stop(self) -> None:
+    async def stop(self, *, is_ordered: bool = True) -> None:
         """Stop in the reverse order, so that nothing loses what it still needs.
+
+        Tasks are cancelled, unless nobody has ordered this: then they are left to the next cluster
+        that has the scope, where there will be one.
 
         Ray of our own is left to the end of the session: it has nothing to save, and ending it in
         an orderly way takes a second and a half.
         """
         if self._ray is not None:
-            await stop(self._ray, self._placed)
+            ends_tasks = is_ordered or not self._is_scope_kept
+            await stop(self._ray, self._placed, ends_tasks=ends_tasks)
         for server in self._models:
             await server.__aexit__(None, None, None)
         if self._redis is not None:
@@ -147,6 +153,7 @@ class ClusterParts:
         secrets = Secrets.read_secrets(self._secrets_path)
         if not secrets.scope:
             return  # that of a new token is nobody's yet
+        self._is_scope_kept = True
         from cluster.memory.store.redis import RedisStore  # while Ray starts
 
         store = await RedisStore.connect(secrets.redis_url)

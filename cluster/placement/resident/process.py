@@ -33,6 +33,10 @@ from cluster.settings import Configuration, Secrets
 from cluster.wire.failure import failure_from_error
 
 ALREADY_UP = "a cluster is up already on this machine; `fleetmind down` stops it"
+OWN_SCOPE = (
+    "another cluster of yours runs on the same data folder: the tasks of this one are not found "
+    "any more when it has ended"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +50,8 @@ def main() -> int:
     try:
         configuration = _take_request(request_dir)
         with _only_one(), kept_scope() as scope:
+            if not scope:
+                reporter.send(Progress(OWN_SCOPE))
             secrets = dataclasses.replace(configuration.secrets, scope=scope)
             configuration = dataclasses.replace(configuration, secrets=secrets)
             asyncio.run(_stay(configuration, reporter))
