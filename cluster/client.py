@@ -34,6 +34,9 @@ Note = Callable[[str], None]
 class ClusterLink(Protocol):
     """An open way to a cluster, as `cluster.joining` makes it."""
 
+    is_resident: bool
+    """Whether the cluster goes on when its clients have left, so that tasks may belong to it."""
+
     async def knowledge(
         self, paths: Sequence[PathName], note: Note, namespace: str = ""
     ) -> KnowledgeRead:
@@ -53,11 +56,36 @@ class ClusterLink(Protocol):
         """Hand a goal to a Manager."""
         ...
 
+    async def start(
+        self,
+        goal: str,
+        *,
+        collection: str,
+        timeout_s: float,
+        coherence: Coherence,
+        budget: Budget,
+        workflow: Plan | None = None,
+    ) -> SubmittedTask:
+        """Hand a goal to the cluster, whose task it is then; returns when it is durable."""
+        ...
+
+    async def rejoin(self, task: TaskId) -> SubmittedTask:
+        """Follow a task from its first event, whoever submitted it.
+
+        Raises:
+            UsageError: nothing is known of it.
+        """
+        ...
+
     def sharing(self, task: TaskId) -> StateAccess:
         """Return a way to the documents of a task, and to those of the cluster."""
         ...
 
 
+NOT_RESIDENT = (
+    "a detached task needs a cluster that stays, and this one was started for the duration: run "
+    "`fleetmind up`"
+)
 Join = Callable[[Configuration, Note], AbstractAsyncContextManager[ClusterLink]]
 
 
@@ -120,7 +148,10 @@ class Cluster(SharesState):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cancel what still runs, leave the cluster, stop it where it was started for this."""
+        """Cancel what still runs here, leave the cluster, stop it where it was started for this.
+
+        Tasks that belong to the cluster go on.
+        """
         await uninterrupted(self._close())
 
     async def submit(
@@ -134,6 +165,7 @@ class Cluster(SharesState):
         cost_max: float | None = None,
         coherence: str | None = None,
         workflow: Workflow | PathName | None = None,
+        detached: bool = False,
     ) -> Task:
         """Hand a goal to the cluster.
 
@@ -147,20 +179,20 @@ class Cluster(SharesState):
             cost_max: what they may cost, by the models' prices.
             coherence: when steps begin, ``chained`` or ``broadcast``; see `Coherence`.
             workflow: the steps to run, or a file of them without inputs; else a model plans.
+            detached: it belongs to the cluster, and goes on when this program has left or died;
+                `task` rejoins it, and so does ``fleetmind watch``.
 
         Raises:
-            UsageError: the goal is empty, the knowledge or the workflow can't be read, or the
-                namespace or the coherence is not known.
+            UsageError: the goal is empty, the knowledge or the workflow can't be read, the
+                namespace or the coherence is not known, or a task is to be detached from a cluster
+                that was started for this block.
             DeadlinePassed: the knowledge was not read in time.
             ClusterError: the cluster can't be reached.
         """
         link = self._opened()
-        if workflow is not None and not isinstance(workflow, Workflow):
-            workflow = Workflow.load(workflow)
-        if workflow is not None and not goal.strip():
-            goal = workflow.goal
-        if not goal.strip():
-            raise UsageError("the goal is empty")
+        if detached and not link.is_resident:
+            raise UsageError(NOT_RESIDENT)
+        goal, plan = _asked(goal, workflow)
         if deadline_s is not None:
             check_deadline(deadline_s, "deadline_s")
         paths = (knowledge,) if isinstance(knowledge, str | os.PathLike) else tuple(knowledge)
@@ -184,15 +216,32 @@ class Cluster(SharesState):
                 f"the knowledge was not read within the task's {timeout_s:g} s: name fewer files, "
                 "or give it more time"
             ) from None
-        submitted = await link.submit(
+        submit = link.start if detached else link.submit
+        submitted = await submit(
             goal,
             collection=read.collection,
             timeout_s=timeout_s,
             coherence=Coherence(coherence),
             budget=budget,
-            workflow=workflow.plan if workflow is not None else None,
+            workflow=plan,
         )
-        task = Task(submitted, self._tasks.discard, read, link.sharing)
+        return self._followed(submitted, read, is_kept=detached)
+
+    async def task(self, task_id: str) -> Task:
+        """Return a task that was submitted before, by whomever, with its events from the first on.
+
+        It may run or have ended; leaving the cluster does not cancel it.
+
+        Raises:
+            UsageError: nothing is known of it: it was never submitted, or ended a week ago.
+            ClusterError: the cluster can't be reached.
+        """
+        link = self._opened()
+        return self._followed(await link.rejoin(TaskId(task_id)), KnowledgeRead(), is_kept=True)
+
+    def _followed(self, submitted: SubmittedTask, read: KnowledgeRead, *, is_kept: bool) -> Task:
+        link = self._opened()
+        task = Task(submitted, self._tasks.discard, read, link.sharing, is_kept=is_kept)
         self._tasks.add(task)
         return task
 
@@ -283,6 +332,17 @@ def run(
             )
 
     return asyncio.run(ask())
+
+
+def _asked(goal: str, workflow: Workflow | PathName | None) -> tuple[str, Plan | None]:
+    """Return the goal, the workflow's where none is given, and the plan where there is one."""
+    if workflow is not None and not isinstance(workflow, Workflow):
+        workflow = Workflow.load(workflow)
+    if workflow is not None and not goal.strip():
+        goal = workflow.goal
+    if not goal.strip():
+        raise UsageError("the goal is empty")
+    return goal, None if workflow is None else workflow.plan
 
 
 def _budget(tokens_max: int | None, cost_max: float | None) -> Budget:

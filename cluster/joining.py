@@ -10,42 +10,27 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
-from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias
 
 from cluster.client import Note
+from cluster.driver_link import DriverLink
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
-from cluster.kernel.ids import TaskId
-from cluster.kernel.tasks.budget import Budget
-from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.directory import scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
 from cluster.memory.journal.redis import RedisJournal
-from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
-from cluster.memory.knowledge.omissions import KnowledgeRead
-from cluster.memory.namespaces.redis import RedisNamespaces
+from cluster.memory.kept_scope import read_scope
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.task_records.redis import RedisTaskRecords
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.driver.driver import Driver
-from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
-from cluster.user_folders import user_name
-
-if TYPE_CHECKING:
-    from cluster.memory.state.host.attempt import EditAttempt
-    from cluster.memory.state.host.documents import Documents
-    from cluster.runtime.driver.persons_state import PersonsState
-
-    _Shared: TypeAlias = tuple[Documents, EditAttempt]
 
 _OF_THE_RUN = frozenset(
     {
@@ -59,105 +44,9 @@ _OF_THE_RUN = frozenset(
     }
 )
 """Settings that a resident cluster need not share with the run that uses it."""
-
-
-class DriverLink:
-    """An open way to a cluster: its store, and a driver that submits to its Managers."""
-
-    def __init__(self, store: RedisStore, driver: Driver, *, checks_policies: bool = False) -> None:
-        self._store = store
-        self._namespaces = RedisNamespaces(store)
-        self._driver = driver
-        self._checks_policies = checks_policies
-        self._is_adopted = False
-        self._shared: _Shared | None = None
-
-    async def knowledge(
-        self, paths: Sequence[str | PathLike[str]], note: Note, namespace: str = ""
-    ) -> KnowledgeRead:
-        """Return what the paths hold; without any, the namespace, or what `fleetmind learn` added.
-
-        Raises:
-            UsageError: a path can't be read, or holds no text; there is no such namespace.
-            StoreUnavailable: the store does not answer.
-        """
-        if not paths:
-            return KnowledgeRead(await self._learned(namespace))
-        # With its libraries it takes a third of a second to import.
-        from cluster.memory.knowledge.forgetting import forget_unused
-        from cluster.memory.knowledge.learning import LearningProgress, learn
-
-        def progress(done: LearningProgress) -> None:
-            note(f"reading the knowledge: {done.files} of {done.of_files} files")
-
-        result = await learn(self._namespaces, paths, progress=progress)
-        await forget_unused(self._namespaces, SystemClock().wall())
-        for text in result.news:
-            note(text)
-        return KnowledgeRead(result.collection, result.files, result.left_out)
-
-    async def _learned(self, namespace: str) -> str:
-        """Return a namespace at its version; nothing where nothing is learned by default.
-
-        It stands before each task's first event, so it is one round trip.
-        """
-        await self._adopt_once()
-        name = namespace or LEARNED
-        head = (await self._namespaces.heads([name]))[name]
-        if head.is_empty:
-            if not namespace:
-                return ""
-            from cluster.memory.knowledge.forgetting import known_namespace
-
-            await known_namespace(self._namespaces, namespace)
-        return str(KnowledgeVersion(name, head.version))
-
-    async def _adopt_once(self) -> None:
-        if self._is_adopted:
-            return
-        from cluster.memory.knowledge.catalog import adopt_collection
-
-        await adopt_collection(self._store, self._namespaces)
-        self._is_adopted = True
-
-    async def submit(
-        self,
-        goal: str,
-        *,
-        collection: str,
-        timeout_s: float,
-        coherence: Coherence,
-        budget: Budget,
-        workflow: Plan | None = None,
-    ) -> SubmittedTask:
-        """Hand a goal to a Manager; errors as of `Driver.submit`."""
-        return await self._driver.submit(
-            goal,
-            collection=collection,
-            timeout_s=timeout_s,
-            coherence=coherence,
-            budget=budget,
-            workflow=workflow,
-        )
-
-    def sharing(self, task: TaskId) -> PersonsState:
-        """Return a way to the documents of a task, and to those of the cluster."""
-        # With pydantic; whoever shares a document has imported it.
-        from cluster.kernel.state.own_policies import Policies
-        from cluster.memory.state.host.documents import Documents
-        from cluster.memory.state.redis import RedisStateLog
-        from cluster.runtime.driver.persons_state import PersonsState
-
-        if self._shared is None:
-            policies = Policies(is_checked=self._checks_policies)
-            documents = Documents(RedisStateLog(self._store), SystemClock(), policies)
-            self._shared = documents, documents.person(user_name())
-        return PersonsState(self._shared[0], task, self._shared[1])
-
-    async def close(self) -> None:
-        """Write what was edited and isn't durable yet, unless the store takes nothing."""
-        if self._shared is not None:
-            await self._shared[0].close()
+_PLACES = frozenset({"ray.address", "store.redis"})
+"""Settings that tell where a cluster's tasks are."""
+NOT_UP = "no cluster is up that could go on with a task when you have left: run `fleetmind up`"
 
 
 @asynccontextmanager
@@ -175,11 +64,8 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
     if resident is not None:
         differing = differences(configuration, resident.settings_json)
         if not differing:
-            secrets = Secrets.read_secrets(resident.secrets_path)
-            why_over = _why_stopped(resident)
-            with _in_our_words(why_over):
-                async with link_to(secrets, settings, why_over) as link:
-                    yield link
+            async with _link_to_resident(resident, settings) as link:
+                yield link
             return
         note(f"the resident cluster has another {', '.join(differing)}: starting one for this run")
     why_gone = None
@@ -194,6 +80,60 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
             secrets = Secrets.read_secrets(cluster.secrets_path)
             async with link_to(secrets, settings, why_gone) as link:
                 yield link
+
+
+@asynccontextmanager
+async def join_resident(configuration: Configuration, _note: Note) -> AsyncIterator[DriverLink]:
+    """Attach to the resident cluster, for a task that goes on when its client has left.
+
+    Raises:
+        UsageError: none is up, or it was started with other settings than are asked for now.
+    """
+    resident = read_resident()
+    if resident is None:
+        raise UsageError(NOT_UP)
+    if differing := differences(configuration, resident.settings_json):
+        raise UsageError(
+            f"the cluster that is up has another {', '.join(differing)}: leave it as it is, or run "
+            "`fleetmind down`, and `fleetmind up` with what you want"
+        )
+    async with _link_to_resident(resident, configuration.settings) as link:
+        yield link
+
+
+@asynccontextmanager
+async def attach(configuration: Configuration, note: Note) -> AsyncIterator[DriverLink]:
+    """Attach to the resident cluster, or, where none is up, to what the store has of its tasks.
+
+    Settings that only matter to new tasks are not looked at.
+
+    Raises:
+        StoreUnavailable: the store does not answer, or can't be started.
+        UsageError: the scope of this user's cluster can't be read.
+    """
+    resident = read_resident()
+    if resident is not None:
+        if _PLACES.isdisjoint(differences(configuration, resident.settings_json)):
+            async with _link_to_resident(resident, configuration.settings) as link:
+                yield link
+            return
+        note("the cluster that is up has another store: these are the tasks of before in this one")
+    with ExitStack() as stack:
+        url = configuration.secrets.redis_url or _users_store(stack, note)
+        secrets = Secrets(redis_url=url, scope=read_scope())
+        async with link_to(secrets, configuration.settings) as link:
+            yield link
+
+
+@asynccontextmanager
+async def _link_to_resident(
+    resident: ResidentRecord, settings: Settings
+) -> AsyncIterator[DriverLink]:
+    secrets = Secrets.read_secrets(resident.secrets_path)
+    why_over = _why_stopped(resident)
+    with _in_our_words(why_over):
+        async with link_to(secrets, settings, why_over, is_resident=True) as link:
+            yield link
 
 
 def _with_store_of(
@@ -243,7 +183,11 @@ def _in_our_words(why_over: WhyOver | None) -> Iterator[None]:
 
 @asynccontextmanager
 async def link_to(
-    secrets: Secrets, settings: Settings, why_over: WhyOver | None = None
+    secrets: Secrets,
+    settings: Settings,
+    why_over: WhyOver | None = None,
+    *,
+    is_resident: bool = False,
 ) -> AsyncIterator[DriverLink]:
     """Connect to a running cluster's store and be ready to talk to its agents.
 
@@ -257,8 +201,8 @@ async def link_to(
         stack.push_async_callback(store.close)
         clock = SystemClock()
         transport = nearest_transport(secrets.token, settings.network.host, clock.now)
-        scope = scope_of(secrets.token)
-        feed = RedisTaskFeed(store, scope)
+        scope = scope_of(secrets.token, secrets.scope)
+        feed, records = RedisTaskFeed(store, scope), RedisTaskRecords(store, scope)
         stack.push_async_callback(feed.close)
         driver = Driver(
             store,
@@ -269,12 +213,19 @@ async def link_to(
             looks_again=settings.answer.verify == "background",
             why_over=why_over,
             feed=feed,
-            records=RedisTaskRecords(store, scope),
+            records=records,
             journal=RedisJournal(store, scope),
         )
         await driver.open()
         stack.push_async_callback(driver.close)
-        link = DriverLink(store, driver, checks_policies=settings.state.check_policies)
+        link = DriverLink(
+            store,
+            driver,
+            records,
+            is_resident=is_resident,
+            why_over=why_over,
+            checks_policies=settings.state.check_policies,
+        )
         stack.push_async_callback(link.close)
         yield link
 
@@ -292,12 +243,7 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
         if resident is not None and not differences(configuration, resident.settings_json):
             url = Secrets.read_secrets(resident.secrets_path).redis_url
         elif not url:
-            from cluster.memory.store.users_store import users_store
-
-            note("starting the store")
-            url, is_others = stack.enter_context(users_store())
-            if is_others:
-                note("the store is that of a cluster or command of yours that runs beside")
+            url = _users_store(stack, note)
         store = await RedisStore.connect(url)
         if store.warning:
             note(store.warning)
@@ -305,6 +251,17 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
             yield store
         finally:
             await store.close()
+
+
+def _users_store(stack: ExitStack, note: Note) -> str:
+    """Return where the store with the user's data is, until the stack is left."""
+    from cluster.memory.store.users_store import users_store
+
+    note("starting the store")
+    url, is_others = stack.enter_context(users_store())
+    if is_others:
+        note("the store is that of a cluster or command of yours that runs beside")
+    return url
 
 
 def differences(configuration: Configuration, settings_json: str) -> list[str]:

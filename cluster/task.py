@@ -33,15 +33,20 @@ EVENTS_KEPT_MAX = 100_000
 """Events a task keeps for its readers; beyond, thoughts are left out (never other events)."""
 CANCEL_WAIT_S = 3.0
 """How long closing waits for the Manager to say that a task is cancelled."""
+REJOIN = "`await cluster.task(id)` rejoins it"
 
 
 class SubmittedTask(Protocol):
-    """A task as `cluster.runtime.driver.driver` hands it out: its events can be read once."""
+    """A task as `cluster.joining` hands it out: its events can be read once."""
 
     id: TaskId
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Return the events; nothing but corrections follows the terminal one."""
+        """Return the events; nothing but corrections follows the terminal one.
+
+        Raises:
+            ClusterError: it can't be followed any longer, which says nothing of the task.
+        """
         ...
 
     async def cancel(self, reason: str = "") -> None:
@@ -60,6 +65,7 @@ class Task(SharesState):
         on_ended: is called with the task when all events have been read.
         knowledge: what it may know.
         sharing: opens the documents that the agents of a task share.
+        is_kept: whether it goes on when its reader leaves: it belongs to the cluster.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class Task(SharesState):
         on_ended: Callable[[Task], None] | None = None,
         knowledge: KnowledgeRead | None = None,
         sharing: Callable[[TaskId], StateAccess] | None = None,
+        *,
+        is_kept: bool = False,
     ) -> None:
         self.id = submitted.id
         self.knowledge = knowledge or KnowledgeRead()
@@ -77,6 +85,9 @@ class Task(SharesState):
         self._sharing = sharing
         self._shared: StateAccess | None = None
         self._submitted = submitted
+        self._is_kept = is_kept
+        self._lost: ClusterError | None = None
+        """Why its events can't be read to their end, though it may have one."""
         self._events: list[Event] = []
         self._news = asyncio.Event()  # replaced whenever it is set
         self._reading = asyncio.create_task(self._read())
@@ -85,13 +96,19 @@ class Task(SharesState):
             self._reading.add_done_callback(lambda _: on_ended(self))
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the events from the first on; what corrects the answer follows the terminal one."""
+        """Yield the events from the first on; what corrects the answer follows the terminal one.
+
+        Raises:
+            ClusterError: it is followed no longer, and has not ended by then.
+        """
         position = 0
         while True:
             while position < len(self._events):
                 position += 1
                 yield self._events[position - 1]
             if self._reading.done():
+                if self._lost is not None:
+                    raise self._lost
                 return
             await self._news.wait()
 
@@ -102,6 +119,7 @@ class Task(SharesState):
             TaskFailed: it has none; ``failure`` says why. Where its ``kind`` is ``overloaded``,
                 nothing was begun, and ``failure.retry_after_s`` says when to try again.
             TaskCancelled: it was cancelled.
+            ClusterError: it is followed no longer, and has not ended by then.
         """
         return self._outcome().__await__()
 
@@ -126,10 +144,14 @@ class Task(SharesState):
             await self._submitted.cancel(reason)
 
     async def close(self) -> None:
-        """Cancel the task, or the second look at it, and wait a while for the end."""
-        with suppress(ClusterError):
-            await self.cancel("the driver is leaving")
-        await asyncio.wait({self._reading}, timeout=CANCEL_WAIT_S)
+        """Cancel the task, or the second look at it, and wait a while for the end.
+
+        One that belongs to the cluster is left as it is, and followed no longer.
+        """
+        if not self._is_kept:
+            with suppress(ClusterError):
+                await self.cancel("the driver is leaving")
+            await asyncio.wait({self._reading}, timeout=CANCEL_WAIT_S)
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
 
@@ -144,6 +166,8 @@ class Task(SharesState):
 
     async def _outcome(self) -> Answer:
         while not self.report.is_finished:
+            if self._lost is not None:
+                raise self._lost
             await self._news.wait()
         if self.report.answer is not None:
             return self.report.answer
@@ -159,10 +183,18 @@ class Task(SharesState):
                 self._take(event)
         except asyncio.CancelledError:
             ending = WasCancelled("the driver left before the task had ended")
+            if self._is_kept:
+                self._lose(UsageError(f"task {self.id} was left, and goes on: {REJOIN}"))
             raise
+        except ClusterError as error:
+            self._lose(error)
         finally:
-            if not self.report.is_finished:
+            if self._lost is None and not self.report.is_finished:
                 self._take(Event(0.0, self.id, NO_AGENT, NO_STEP, ending))
+
+    def _lose(self, error: ClusterError) -> None:
+        if not self.report.is_finished:
+            self._lost = error
 
     def _take(self, event: Event) -> None:
         self.report.observe(event)

@@ -12,6 +12,7 @@ from typing import TextIO
 
 FRAME_PREFIX = "fleetmind-result: "
 """Starts the last line of a ``--framed`` run; the rest of it is JSON."""
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _DIM, _NOT_DIM = "\33[2m", "\33[22m"
 """To a terminal; a library for this would take a tenth of a second and expand tabs."""
 
@@ -82,6 +83,14 @@ class Console:
 def counted(number: int, thing: str) -> str:
     """Return how many things there are, in words: `1 file`, `1,204 files`."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def duration_text(seconds: float) -> str:
+    """Return about how long that is, in words: `12 s`, `3 min`, `2 h`, `5 d`."""
+    for unit_s, unit in _UNITS:
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def printable(text: str, keep: str = "") -> str:

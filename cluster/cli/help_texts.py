@@ -13,6 +13,7 @@ EPILOG = """\
 examples:
   fleetmind run "How do I ... ? Show a program." --knowledge docs/
   fleetmind up                     keep a cluster running; `run` then starts in under a second
+  fleetmind run "..." --detach     leave the task to it; `fleetmind watch TASK` follows it
   fleetmind models pull smollm2-135m
 
 settings, lowest to highest: defaults, fleet.toml (or --config), environment, flags
@@ -114,4 +115,38 @@ examples:
 The token is printed once and kept nowhere: the store has a hash of it. A revoked one is refused
 within a second; the tasks that it asked for go on. Whoever gets a new token of the same name gets
 its tasks too.
+"""
+TASKS = """\
+List the tasks that the cluster has or had: id, age, status, and how the goal begins. Those that
+have ended stay listed for a week, also where the cluster was stopped meanwhile.
+"""
+TASKS_EPILOG = """\
+examples:
+  fleetmind tasks
+  fleetmind tasks --status running
+  fleetmind tasks --json
+"""
+WATCH = """\
+Follow a task that was left running (`fleetmind run --detach`), that another terminal or program
+follows, or that has ended: all that has happened since its beginning, then what happens, then the
+answer (Markdown) on stdout. Any number may watch.
+
+Ctrl-C ends the watching and leaves the task running. What has happened is kept for a day after the
+end of a task, its answer for a week.
+"""
+WATCH_EPILOG = """\
+examples:
+  fleetmind watch 019ad2f6b0
+  fleetmind watch 019ad2f6b0 --json
+  fleetmind watch "$(fleetmind run --detach '...')" --events events.jsonl
+
+exit status: 0 answered, 1 failed or cancelled, 2 wrong usage, 3 please rephrase,
+             124 the task's deadline passed, 130 interrupted, 143 terminated
+"""
+CANCEL = """\
+End a task, whoever has submitted it. All who follow it are told.
+"""
+CANCEL_EPILOG = """\
+example:
+  fleetmind cancel 019ad2f6b0
 """

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from cluster.cli import help_texts
+from cluster.cli.task_flags import add_display, add_task_commands
 from cluster.kernel.errors import UsageError
 
 
@@ -54,6 +56,9 @@ class Options:
     namespaces: tuple[str, ...] = ()
     tasks_max: int = 0
     tokens_a_day: int = 0
+    detach: bool = False
+    task: str = ""
+    status: str | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands, "run", "give a goal, get a cited answer", help_texts.RUN)
     _add_run(commands, "submit", "the same, as a job of a Ray cluster", help_texts.SUBMIT)
     _add_resident(commands)
+    add_task_commands(partial(_command, commands))
     _add_learn(commands)
     _add_forget(commands)
     _add_knowledge(commands)
@@ -165,15 +171,14 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         "(default: chained)",
     )
     _add_workflow(parser)
-    add(
-        "--thoughts",
-        choices=("none", "summary", "all"),
-        default="summary",
-        help="what progress shows of what models say: nothing; how much, and the sentences of the "
-        "answer as they become certain; or every word, reasoning too (default: summary)",
-    )
-    add("--json", action="store_true", help="print one JSON object instead of Markdown")
-    add("--events", metavar="FILE", help="write each event as a line of JSON; `-` is stdout")
+    add_display(parser)
+    if name == "run":
+        add(
+            "--detach",
+            action="store_true",
+            help="leave the task to the cluster that is up, and print its id: it goes on without "
+            "you, and `fleetmind watch` follows it",
+        )
     where = (
         "URL of the Ray dashboard, as for `ray job submit` (default: http://127.0.0.1:8265)"
         if name == "submit"

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
-from cluster.cli.console import Console
+from cluster.cli.console import Console, duration_text
 from cluster.cli.exits import Exit
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
@@ -20,7 +20,6 @@ from cluster.settings import Configuration, load
 
 _LETTERS_SHOWN = 5
 _MEGABYTE = 1_000_000
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def up(options: Options, console: Console) -> Coroutine[object, object, int]:
@@ -74,7 +73,7 @@ async def status(
 
 def _places(resident: ResidentRecord) -> Iterator[str]:
     settings = json.loads(resident.settings_json)
-    since = _duration(time.time() - resident.since_s)
+    since = duration_text(time.time() - resident.since_s)
     yield f"up         for {since}, process {resident.process.pid}"
     yield f"model      {settings['model']['uri']}"
     yield f"store      {settings['store']['redis'] or 'embedded'}"
@@ -116,13 +115,6 @@ def _dead_letters(found: ClusterStatus) -> Iterator[str]:
     if letters:
         yield f"given up   {letters[-1].number} messages so far; the last of them:"
     for letter in letters[-_LETTERS_SHOWN:]:
-        ago = _duration(time.time() - letter.at_s)
+        ago = duration_text(time.time() - letter.at_s)
         about = " ".join(filter(None, (letter.body_type, letter.task, letter.step)))
         yield f"  {ago} ago, {letter.sender} to {letter.recipient}, {about}: {letter.reason}"
-
-
-def _duration(seconds: float) -> str:
-    for unit_s, unit in _UNITS:
-        if seconds >= unit_s:
-            return f"{seconds / unit_s:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TextIO
 
 from cluster import Cluster
-from cluster.cli.answer import QUIET, correction_line, to_markdown
 from cluster.cli.board import Thoughts
 from cluster.cli.console import Console
-from cluster.cli.exits import exit_of_report
+from cluster.cli.exits import Exit, exit_of_report
+from cluster.cli.following import event_lines, follow
 from cluster.cli.options import Options
 from cluster.cli.progress import Display, open_display
 from cluster.cli.workflow import check_target, declared_workflow, dry_run, save_plan
 from cluster.client import Join
 from cluster.kernel.errors import ClusterError, UsageError
-from cluster.kernel.events import Answered, Corrected, Event
+from cluster.kernel.feed import RUNNING
 from cluster.kernel.submission import GOAL_CHARS_MAX
-from cluster.kernel.tasks.report import TaskReport, event_to_json
-from cluster.kernel.vocabulary import Answer
 from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.knowledge.sources import check_paths
 from cluster.settings import Configuration, Flag, load
-from cluster.task import Task
-from cluster.uninterrupted import uninterrupted
 from cluster.workflows import Workflow
-
-Write = Callable[[Event], None]
-STDOUT = "-"
 
 
 def run(
@@ -54,10 +44,13 @@ def run(
     configuration = load(options.config, flags_of(options))
     check_source(options)
     check_target(options)
+    _check_detached(options)
     if options.dry_run and workflow is not None:
         return dry_run(goal, workflow, options, configuration, console)
     check_paths(options.knowledge)  # before anything is started for them
     asked = Asked(goal, workflow, configuration)
+    if options.detach:
+        return _detached(asked, options, console, join=join)
     return _answer(asked, options, console, join=join)
 
 
@@ -136,7 +129,7 @@ async def _answer(asked: Asked, options: Options, console: Console, *, join: Joi
     try:
         if options.namespace and join is None:
             await _check_learned(options.namespace, configuration, display)
-        with _event_lines(options.events, console) as write:
+        with event_lines(options.events, console) as write:
             async with cluster:
                 task = await cluster.submit(
                     asked.goal,
@@ -146,7 +139,7 @@ async def _answer(asked: Asked, options: Options, console: Console, *, join: Joi
                 )
                 if line := left_out_line(task.knowledge.left_out):
                     display.keep(line)
-                await _follow(task, display, write, options, console)
+                await follow(task, display, write, options, console)
                 save_plan(lambda: task.workflow, options, console)
                 exit_code = exit_of_report(task.report)
                 if options.json:
@@ -158,6 +151,44 @@ async def _answer(asked: Asked, options: Options, console: Console, *, join: Joi
     finally:
         display.close()
     return exit_code
+
+
+def _check_detached(options: Options) -> None:
+    """Refuse what only somebody who follows a task can do."""
+    following = {"--events": options.events, "--save-plan": options.save_plan}
+    given = [flag for flag, value in following.items() if value is not None]
+    if options.detach and given:
+        raise UsageError(
+            f"{given[0]} and --detach exclude each other: a detached task is not followed; "
+            "`fleetmind watch` does that"
+        )
+
+
+async def _detached(asked: Asked, options: Options, console: Console, *, join: Join | None) -> int:
+    """Hand the goal to the cluster that stays, and say by which id its task is found again."""
+    display = open_display(console)
+    if join is None:
+        from cluster.joining import join_resident as join  # with grpc and redis
+    cluster = Cluster(configuration=asked.configuration, on_note=display.note, join=join)
+    try:
+        async with cluster:
+            task = await cluster.submit(
+                asked.goal,
+                knowledge=options.knowledge,
+                namespace=options.namespace or "",
+                workflow=asked.workflow,
+                detached=True,
+            )
+            if line := left_out_line(task.knowledge.left_out):
+                display.keep(line)
+    finally:
+        display.close()
+    if options.json:
+        console.write_object({"task": task.id, "status": RUNNING})
+    else:
+        console.write(f"{task.id}\n")
+    console.note(f"`fleetmind watch {task.id}` follows it, `fleetmind cancel {task.id}` ends it")
+    return Exit.DONE
 
 
 async def _check_learned(namespace: str, configuration: Configuration, display: Display) -> None:
@@ -176,59 +207,3 @@ async def _check_learned(namespace: str, configuration: Configuration, display: 
         namespaces = RedisNamespaces(store)
         await adopt_collection(store, namespaces)
         await known_namespace(namespaces, namespace)
-
-
-async def _follow(
-    task: Task, display: Display, write: Write, options: Options, console: Console
-) -> None:
-    """Show the events to the end; an interruption cancels the task and is passed on."""
-    said = Answer("")
-    try:
-        async for event in task:
-            write(event)
-            if isinstance(event.detail, Corrected):
-                # Markdown is out already, and is not printed again.
-                console.note(correction_line(event.detail, said))
-                continue
-            display.observe(event)
-            if event.is_terminal:
-                display.close()
-                # As it was: the report may have corrections in it by now, which follow here.
-                said = event.detail.answer if isinstance(event.detail, Answered) else said
-                _tell_end(said, task.report, options, console)
-    except asyncio.CancelledError:
-        display.close()
-        await uninterrupted(task.close())
-        if options.json:
-            console.write_object(task.report.to_json())
-        raise
-
-
-def _tell_end(answer: Answer, report: TaskReport, options: Options, console: Console) -> None:
-    """Print what a task has ended with; its JSON waits for what corrects the answer."""
-    if report.answer is not None and not options.json and options.events != STDOUT:
-        console.write(to_markdown(answer), QUIET)
-    if report.failure is not None:
-        console.note(report.failure.message)
-
-
-@contextmanager
-def _event_lines(target: str | None, console: Console) -> Iterator[Write]:
-    """Yield what writes an event as a line of JSON to a file, to stdout, or nowhere."""
-    if target is None:
-        yield lambda _: None
-    elif target == STDOUT:
-        yield lambda event: _write_line(event, console.write)
-    else:
-        try:
-            file = open(target, "w", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
-        except OSError as error:
-            raise UsageError(f"--events: {target} can't be written: {error.strerror}") from error
-        with file:
-            yield lambda event: _write_line(event, file.write)
-
-
-def _write_line(event: Event, write: Callable[[str], object]) -> None:
-    line = event_to_json(event)
-    if line is not None:
-        write(json.dumps(line) + "\n")

@@ -11,8 +11,9 @@ from typing import Any
 from cluster.cli.answer import QUIET, to_markdown
 from cluster.cli.board import Thoughts
 from cluster.cli.console import Console, printable
+from cluster.cli.following import STDOUT
 from cluster.cli.options import Options
-from cluster.cli.run import STDOUT, check_source, flags_of, read_goal
+from cluster.cli.run import check_source, flags_of, read_goal
 from cluster.cli.workflow import check_target, declared_workflow, dry_run, save_plan
 from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import StepId

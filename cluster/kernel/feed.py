@@ -40,6 +40,8 @@ class Cursor(NamedTuple):
 
 
 BEFORE_ALL: Final = Cursor(0, 0)
+RUNNING: Final = "running"
+"""The status of a task that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)

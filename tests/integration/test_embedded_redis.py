@@ -21,7 +21,7 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.store.slot import take_slot
-from cluster.memory.store.users_store import is_run_beside, users_store
+from cluster.memory.store.users_store import end_orphan, is_run_beside, users_store
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration
@@ -141,6 +141,17 @@ def test_a_holder_of_the_data_that_does_not_answer_is_given_up(tmp_path: Path) -
     ):
         pass
     holder.give_back()
+
+
+def test_a_store_that_has_outlived_its_cluster_is_ended_and_no_other_one(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "first")
+        end_orphan(tmp_path / "of another cluster", tmp_path)
+        assert is_run_beside(tmp_path)
+        end_orphan(socket_of(server.url).parent, tmp_path)
+        assert not is_run_beside(tmp_path)
+    with EmbeddedRedis(data_root=tmp_path) as again:
+        assert get(again.url, "a") == b"first"
 
 
 def test_temporary_data_leave_nothing_behind(tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ import pytest
 
 from cluster import Cluster
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import StoreUnavailable, TaskCancelled, UsageError
+from cluster.kernel.errors import (
+    PlacementError,
+    StoreUnavailable,
+    TaskCancelled,
+    UsageError,
+)
+from cluster.kernel.ids import agent_id
+from cluster.kernel.registration import Registration
 from cluster.memory.directory import Directory, scope_of
 from cluster.memory.store.redis import RedisStore
 from cluster.placement.local.local_cluster import LocalCluster
@@ -57,8 +64,34 @@ def run_dir_of(resident: ResidentRecord) -> Path:
 
 
 async def serving_agents(store: RedisStore, secrets: Secrets) -> set[str]:
-    directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+    directory = Directory(store, SystemClock(), scope=scope_of(secrets.token, secrets.scope))
     return {registration.agent for registration in await directory.all()}
+
+
+async def renewed(directory: Directory, registration: Registration) -> None:
+    while True:
+        await directory.put(registration)
+        await asyncio.sleep(directory.lease_s / 3)
+
+
+async def test_two_clusters_that_live_in_one_scope_are_told_apart_before_an_agent_starts(
+    configuration: Configuration, redis_url: str
+) -> None:
+    scope = "0123456789abcdef"
+    store = await RedisStore.connect(redis_url)
+    directory = Directory(store, SystemClock(), scope=scope)
+    epoch = await directory.next_epoch(agent_id("manager", 0))
+    other = Registration(agent_id("manager", 0), "10.1.2.3:4567;elsewhere", epoch)
+    renewing = asyncio.create_task(renewed(directory, other))
+    secrets = replace(configuration.secrets, redis_url=redis_url, scope=scope)
+
+    with pytest.raises(PlacementError, match=r"another cluster .*manager-0 at 10\.1\.2\.3:4567\)"):
+        async with LocalCluster(replace(configuration, secrets=secrets)):
+            pass
+
+    assert not renewing.done()
+    renewing.cancel()
+    await store.close()
 
 
 async def test_it_runs_as_long_as_its_context_starts_a_killed_store_again_and_leaves_nothing(

@@ -1,6 +1,6 @@
 """How knowledge is called: namespaces, those of `--knowledge` paths, and what a task is given.
 
-Called by the commands, `cluster.joining`, and whoever learns or searches.
+Called by the commands, `cluster.driver_link`, and whoever learns or searches.
 """
 
 from __future__ import annotations

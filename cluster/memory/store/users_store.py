@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.embedded import EmbeddedRedis
-from cluster.memory.store.server_socket import answers, url_of
+from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
 from cluster.memory.store.slot import first_socket
 
 OTHERS_S = 5.0
@@ -21,6 +21,24 @@ def is_run_beside(data_root: Path | None = None) -> bool:
     """Say whether somebody else runs the store with the user's data; blocks, up to a second."""
     others = first_socket(data_root)
     return others is not None and answers(others)
+
+
+def end_orphan(run_dir: Path, data_root: Path | None = None) -> None:
+    """End the store of a cluster that has died, where it has outlived it: its guard died as well.
+
+    It would hold the user's data, and the next cluster would have others. Blocks, some seconds.
+
+    Args:
+        run_dir: the dead cluster's folder, which its store's socket lies in.
+        data_root: as for `EmbeddedRedis`.
+    """
+    socket = first_socket(data_root)
+    if socket is None or run_dir not in socket.parents:
+        return
+    give_up_at = time.monotonic() + OTHERS_S
+    reply_to(b"SHUTDOWN", socket)
+    while accepts(socket) and time.monotonic() < give_up_at:
+        time.sleep(_POLL_S)
 
 
 @contextmanager

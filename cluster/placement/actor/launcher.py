@@ -69,14 +69,19 @@ async def launch(
         raise
 
 
-async def stop(session: RaySession, agents: Sequence[PlacedAgent]) -> None:
+async def stop(
+    session: RaySession, agents: Sequence[PlacedAgent], *, ends_tasks: bool = True
+) -> None:
     """End the tasks, let the agents leave the directory and end their actors.
+
+    Without ``ends_tasks`` the tasks are left to whoever adopts them.
 
     Raises:
         PlacementError: Ray did not answer.
     """
     handles = [placed.handle for placed in agents]
-    await session.call(_end_tasks, handles, timeout_s=2 * DRAIN_S)
+    if ends_tasks:
+        await session.call(_end_tasks, handles, timeout_s=2 * DRAIN_S)
     await session.call(_drain, handles, timeout_s=2 * DRAIN_S)
     await session.call(_kill, handles)
 

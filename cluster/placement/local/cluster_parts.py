@@ -14,11 +14,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelSettings
+from cluster.memory.directory import Directory
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
@@ -47,6 +49,8 @@ class ClusterParts:
         self._models: list[AbstractAsyncContextManager[str]] = []
         self._ray: RaySession | None = None
         self._placed: list[PlacedAgent] = []
+        self._is_scope_kept = False
+        """Whether the next cluster finds the tasks of this one."""
 
     async def start(self) -> Ready:
         """Start everything and return where it is; what was started is left to `stop` or the end.
@@ -60,6 +64,7 @@ class ClusterParts:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._open_models())
+                group.create_task(self._alone_in_scope())
                 opening = group.create_task(self._open_ray())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -90,14 +95,18 @@ class ClusterParts:
             if self._redis is not None:
                 keeping.cancel()
 
-    async def stop(self) -> None:
+    async def stop(self, *, is_ordered: bool = True) -> None:
         """Stop in the reverse order, so that nothing loses what it still needs.
+
+        Tasks are cancelled, unless nobody has ordered this: then they are left to the next cluster
+        that has the scope, where there will be one.
 
         Ray of our own is left to the end of the session: it has nothing to save, and ending it in
         an orderly way takes a second and a half.
         """
         if self._ray is not None:
-            await stop(self._ray, self._placed)
+            ends_tasks = is_ordered or not self._is_scope_kept
+            await stop(self._ray, self._placed, ends_tasks=ends_tasks)
         for server in self._models:
             await server.__aexit__(None, None, None)
         if self._redis is not None:
@@ -130,6 +139,34 @@ class ClusterParts:
         if self._redis.note:
             self._say(self._redis.note)
         dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
+
+    async def _alone_in_scope(self) -> None:
+        """Wait until the leases of a cluster that had this scope and has died are over.
+
+        Ray takes as long to start as that. New agents would fence the old ones in any case, but
+        they are not to dial the dead; and a cluster that lives renews its leases.
+
+        Raises:
+            PlacementError: another cluster lives in this scope.
+            StoreUnavailable: the store does not answer.
+        """
+        secrets = Secrets.read_secrets(self._secrets_path)
+        if not secrets.scope:
+            return  # that of a new token is nobody's yet
+        self._is_scope_kept = True
+        from cluster.memory.store.redis import RedisStore  # while Ray starts
+
+        store = await RedisStore.connect(secrets.redis_url)
+        try:
+            living = await Directory(store, SystemClock(), scope=secrets.scope).outlast()
+        finally:
+            await store.close()
+        if living:
+            where = living[0].address.partition(";")[0]  # what follows is the way on its machine
+            raise PlacementError(
+                f"another cluster works on the same tasks ({living[0].agent} at {where}): one data "
+                "folder is a copy of the other; remove the file `scope` in one of them"
+            )
 
     async def _open_models(self) -> None:
         """Serve the local models; to the agents they are then endpoints like any other."""

@@ -82,7 +82,7 @@ async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
 async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> None:
     # Ray and the client libraries take half a second to import: after the signals are in place.
     from cluster.placement.local.cluster_parts import ClusterParts
-    from cluster.placement.local.request import StartRequest
+    from cluster.placement.local.request import StartRequest, is_stop_ordered
 
     parts = ClusterParts(
         StartRequest.read(run_dir), run_dir, lambda text: reporter.send(Progress(text))
@@ -98,7 +98,7 @@ async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> N
         raise
     if await _is_lost(parts.lost(), over):
         raise PlacementError("Ray has died, and with it what restarts the agents")
-    await parts.stop()
+    await parts.stop(is_ordered=is_stop_ordered(run_dir))
 
 
 async def _is_lost(losing: Coroutine[object, object, None], over: asyncio.Task[bool]) -> bool:

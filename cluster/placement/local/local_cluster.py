@@ -20,7 +20,7 @@ from typing import Self
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Ready
-from cluster.placement.local.request import SECRETS_FILE, StartRequest
+from cluster.placement.local.request import SECRETS_FILE, StartRequest, order_stop
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.settings import Configuration, Settings
 
@@ -127,7 +127,8 @@ class LocalCluster:
         process, run_dir = self._process, self._run_dir
         self._process = self._run_dir = self._ready = None
         try:
-            if process is not None:
+            if process is not None and run_dir is not None:
+                order_stop(run_dir)
                 await process.stop(STOP_TIMEOUT_S)
         finally:
             if run_dir is not None:

@@ -1,4 +1,4 @@
-"""What a cluster's process is asked to start: a file in its run folder, its secrets beside it."""
+"""What a cluster's process is asked to start, and that it is to stop: files in its run folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cluster.settings.config_file import from_public_json
 
 SECRETS_FILE = "secrets.json"
 _REQUEST_FILE = "request.json"
+_STOP_FILE = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,13 @@ class StartRequest:
         """
         values = json.loads((run_dir / _REQUEST_FILE).read_text(encoding="utf-8"))
         return cls(**{**values, "settings": from_public_json(values["settings"])})
+
+
+def order_stop(run_dir: Path) -> None:
+    """Leave word in the run folder that the cluster is to stop; its lifeline is cut after that."""
+    (run_dir / _STOP_FILE).touch()
+
+
+def is_stop_ordered(run_dir: Path) -> bool:
+    """Say whether somebody wants the stop; else whoever held the lifeline has died."""
+    return (run_dir / _STOP_FILE).exists()

@@ -18,7 +18,7 @@ from cluster.kernel.delivery.dead_letters import DeadLetter
 from cluster.kernel.errors import ClusterError, PlacementError, UsageError
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import Registration
-from cluster.memory.store.users_store import is_run_beside
+from cluster.memory.store.users_store import end_orphan, is_run_beside
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
 from cluster.placement.local.process_table import ProcessId, kill_session
@@ -155,7 +155,7 @@ async def status() -> ClusterStatus | None:
         return None  # it is just being removed
     store = await RedisStore.connect(secrets.redis_url)
     try:
-        scope = scope_of(secrets.token)
+        scope = scope_of(secrets.token, secrets.scope)
         serving = await Directory(store, SystemClock(), scope=scope).all(is_fresh=True)
         dead_letters = await DeadLetterBox(store, scope).latest()
     finally:
@@ -208,5 +208,6 @@ async def _clean_up_after_the_dead() -> None:
     # the leader is dead, they are what it left.
     if await _gone(dead.session, STOP_TIMEOUT_S) and ProcessId.of(dead.session.pid) is None:
         await asyncio.to_thread(kill_session, dead.session.pid, _KILL_S)
+        await asyncio.to_thread(end_orphan, Path(dead.secrets_path).parent)
         shutil.rmtree(Path(dead.secrets_path).parent, ignore_errors=True)
     remove_file()

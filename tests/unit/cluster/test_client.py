@@ -45,7 +45,7 @@ from cluster.settings import Configuration, Secrets, Settings
 from cluster.workflows import Workflow
 from tests.support.boards import Board
 from tests.support.hosts import until
-from tests.support.scripted_link import ANSWERED, ScriptedLink, event
+from tests.support.scripted_link import ANSWERED, TASK, ScriptedLink, event
 
 CONFIGURATION = Configuration(Settings(), Secrets())
 
@@ -289,6 +289,87 @@ async def test_leaving_cancels_what_still_runs() -> None:
     assert link.tasks[0].reasons == ["the driver is leaving"]
     assert task.report.status == "cancelled"
     assert not link.is_open
+
+
+async def test_leaving_does_not_end_a_task_that_belongs_to_the_cluster() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")),), is_resident=True)
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?", detached=True)
+        first = await anext(aiter(task))
+
+    assert (first.kind, link.tasks[0].reasons) == ("submitted", [])
+    assert not task.report.is_finished
+    with pytest.raises(UsageError, match=f"{task.id} was left, and goes on"):
+        await task
+    with pytest.raises(UsageError, match="was left"):
+        [item async for item in task]
+
+
+async def test_a_task_that_belongs_to_the_cluster_is_followed_as_others_are() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")), *ANSWERED), is_resident=True)
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?", detached=True)
+        kinds = [item.kind async for item in task]
+        answer = await task
+    after = await task
+
+    assert (kinds, answer.text) == (["submitted", "answered"], "It is 42.")
+    assert after == answer
+
+
+async def test_a_task_can_not_belong_to_a_cluster_that_ends_with_its_client() -> None:
+    link = ScriptedLink(is_resident=False)
+
+    async with cluster_of(link) as cluster:
+        with pytest.raises(UsageError, match="run `fleetmind up`"):
+            await cluster.submit("why?", knowledge=["docs"], detached=True)
+
+    assert (link.goals, link.learned) == ([], [])
+
+
+async def test_any_task_is_rejoined_by_its_id_from_its_beginning_and_not_ended_by_leaving() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")),))
+    await link.list("why?")
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.task(TASK)
+        first = await anext(aiter(task))
+
+    assert (task.id, first.kind) == (TASK, "submitted")
+    assert link.tasks[0].reasons == []
+
+
+async def test_a_rejoined_task_is_ended_where_somebody_asks_for_it() -> None:
+    link = ScriptedLink(())
+    await link.list("why?")
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.task(TASK)
+        await task.cancel("changed my mind")
+        with pytest.raises(TaskCancelled, match="changed my mind"):
+            await task
+
+
+async def test_a_task_of_which_nothing_is_known_can_not_be_rejoined() -> None:
+    async with cluster_of(ScriptedLink()) as cluster:
+        with pytest.raises(UsageError, match="no task 0123 is known"):
+            await cluster.task("0123")
+
+
+async def test_a_task_that_can_not_be_followed_any_longer_has_not_failed_for_that() -> None:
+    link = ScriptedLink((event(0.0, Submitted("why?")),), is_resident=True)
+    link.lost = StoreUnavailable("redis://h:1 does not answer")
+
+    async with cluster_of(link) as cluster:
+        task = await cluster.submit("why?", detached=True)
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            await task
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            [item async for item in task]
+
+    assert not task.report.is_finished
 
 
 async def test_events_that_end_without_an_outcome_are_a_failure() -> None:

@@ -20,7 +20,13 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 print(json.dumps(sorted(sys.modules)))
 """
-ATTACH = ("cluster.cli.entry", "cluster.cli.run", "cluster.client", "cluster.joining")
+ATTACH = (
+    "cluster.cli.entry",
+    "cluster.cli.run",
+    "cluster.cli.tasks",
+    "cluster.client",
+    "cluster.joining",
+)
 
 
 def modules_after(*names: str) -> set[str]:

@@ -25,6 +25,7 @@ from cluster.kernel.events import (
     Thought,
     WasCancelled,
 )
+from cluster.kernel.feed import Gap
 from cluster.kernel.vocabulary import (
     Answer,
     Citation,
@@ -37,7 +38,7 @@ from cluster.kernel.vocabulary import (
     Support,
 )
 from cluster.memory.knowledge.omissions import LeftOut, Omission
-from tests.support.scripted_link import ANSWERED, ScriptedLink, event
+from tests.support.scripted_link import ANSWERED, TASK, ScriptedLink, event
 
 
 class Ran:
@@ -377,3 +378,51 @@ def test_a_framed_run_frames_its_errors_too() -> None:
     ran = Ran(failing("model"), "why?", "--framed")
 
     assert json.loads(ran.out.splitlines()[-1].removeprefix(FRAME_PREFIX))["exit_code"] == 1
+
+
+def test_a_detached_task_is_an_id_on_stdout_and_goes_on() -> None:
+    link = ScriptedLink((), is_resident=True)
+
+    ran = Ran(link, "why?", "--detach")
+
+    assert (ran.exit_code, ran.out) == (0, f"{TASK}\n")
+    assert ran.err.splitlines()[-1] == (
+        f"fleetmind: `fleetmind watch {TASK}` follows it, `fleetmind cancel {TASK}` ends it"
+    )
+    assert (link.goals, link.tasks[0].reasons) == (["why?"], [])
+
+
+def test_a_detached_task_as_json_is_an_object_with_its_id() -> None:
+    ran = Ran(ScriptedLink((), is_resident=True), "why?", "--detach", "--json")
+
+    assert (ran.exit_code, json.loads(ran.out)) == (0, {"task": TASK, "status": "running"})
+
+
+def test_a_task_is_not_detached_from_a_cluster_that_ends_with_the_run() -> None:
+    link = ScriptedLink(is_resident=False)
+
+    ran = Ran(link, "why?", "--detach")
+
+    assert (ran.exit_code, ran.out, link.goals) == (2, "", [])
+    assert "run `fleetmind up`" in ran.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--events", "events.jsonl"), ("--save-plan", "plan.toml")]
+)
+def test_who_does_not_follow_a_task_can_not_write_what_happens(flag: str, value: str) -> None:
+    link = ScriptedLink(is_resident=True)
+
+    ran = Ran(link, "why?", "--detach", flag, value)
+
+    assert (ran.exit_code, link.goals) == (2, [])
+    assert f"{flag} and --detach exclude each other" in ran.err
+
+
+def test_a_part_that_is_no_longer_kept_is_told() -> None:
+    link = ScriptedLink((event(0.0, Gap("1.2", "1.80")), *ANSWERED))
+
+    ran = Ran(link, "why?")
+
+    assert "a part of what happened is no longer kept: after 1.2, before 1.80" in ran.err
+    assert ran.out == "It is 42.\n"
