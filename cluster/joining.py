@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 from cluster.client import Note
 from cluster.driver_link import DriverLink
@@ -29,6 +29,7 @@ from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.messaging.sender import WhyOver
 from cluster.settings import Configuration, Secrets, Settings
+from cluster.settings.values import ServeSettings
 from cluster.supply import installed_agents
 from cluster.transport.nearest import nearest_transport
 
@@ -41,6 +42,7 @@ _OF_THE_RUN = frozenset(
         "network.host",
         "model.api_key_path",
         "answer.verify",
+        *(f"serve.{field.name}" for field in fields(ServeSettings)),
     }
 )
 """Settings that a resident cluster need not share with the run that uses it."""
