@@ -102,23 +102,30 @@ class FeedWriter:
         self._draft = RecordDraft(journal.task)
         self._before = tuple(journal.events)
         self._early: deque[Event] = deque()
-        """What came before it was known what the feed has."""
+        """What came before the first durable fact, or before it was known what the feed has."""
         self._batches: FeedBatches | None = None if journal.is_adopted else FeedBatches(1)
         """None until that is known."""
         self._ended_at: float | None = None
         """When the run ended: what waits is all that comes."""
         self._news = asyncio.Event()
         self.work: asyncio.Task[None] | None = None
-        """Runs from the first event on: before that, the task may be somebody else's."""
+        """Runs from the first durable fact on: before that, the task may be somebody else's, who
+        would number the same entries."""
         self.is_closed = False
 
     def view(self, event: Event) -> None:
         """Take an event of the task's story; never waits."""
         if self.is_closed or self._ended_at is not None:
             return
-        self._put(event)
-        if self.work is None:
+        if self.work is not None:
+            self._put(event)
+        elif not event.index:
+            self._hold(event)
+        else:
             self.work = asyncio.create_task(self._write_on(), name=f"feed {self.task}")
+            self._put(event)
+            if self._batches is not None:
+                self._put_early()
 
     def finish(self, outcome: Event | ClusterError) -> None:
         """The run has ended: with the terminal event, or because somebody else has the task."""
@@ -136,10 +143,17 @@ class FeedWriter:
             await asyncio.gather(self.work, return_exceptions=True)
         self.is_closed = True
 
+    def _hold(self, event: Event) -> None:
+        if len(self._early) < EARLY_MAX or not isinstance(event.detail, Thought):
+            self._early.append(event)
+
+    def _put_early(self) -> None:
+        while self._early:
+            self._put(self._early.popleft())
+
     def _put(self, event: Event) -> None:
         if self._batches is None:
-            if len(self._early) < EARLY_MAX or not isinstance(event.detail, Thought):
-                self._early.append(event)
+            self._hold(event)
             return
         if 0 < event.index <= self._batches.index:
             return
@@ -183,8 +197,7 @@ class FeedWriter:
         self._draft.count(in_all(journaled(self._before)))
         await self._patiently(partial(self._stores.replay, self._draft, self._before, tail))
         self._batches = FeedBatches(term, tail.index)
-        while self._early:
-            self._put(self._early.popleft())
+        self._put_early()
 
     async def _next(self) -> FeedBatch | None:
         """Wait for the next batch; return None where the run has ended and all of it is out."""

@@ -236,6 +236,28 @@ async def test_a_manager_that_stops_writes_what_waits_within_a_bound() -> None:
     assert late.is_closed
 
 
+async def test_what_is_shown_before_the_task_is_durable_follows_its_submission() -> None:
+    stores = desk()
+    writer = await stores.writer()
+    writer.view(event(Thought("a plan was declared")))
+    assert writer.work is None
+    writer.view(event(SUBMITTED, 1))
+    await written(writer, END)
+
+    assert [e.kind for _, e in await stores.events()] == ["submitted", "thought", "answered"]
+
+
+async def test_who_has_only_shown_something_when_it_loses_its_claim_writes_nothing() -> None:
+    stores = desk()
+    writer = await stores.writer()
+    writer.view(event(Thought("a plan was declared")))
+    writer.finish(Stopped("another Manager had claimed it"))
+    await writer.close(1.0)
+
+    assert await stores.events() == []
+    assert await stores.records.record(TASK) is None
+
+
 async def test_a_task_that_was_never_begun_here_is_in_no_list() -> None:
     stores = desk()
     writer = await stores.writer()
