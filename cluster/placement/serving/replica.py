@@ -1,0 +1,124 @@
+"""One replica of the ingress, and the Ray Serve deployment of several.
+
+A replica does nothing but input and output: it reserves no core. It refuses before Serve does, in
+the shape that its clients know; and Serve, which stops a replica after 20 s unless told otherwise,
+is told how long its streams may go on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ray import serve
+
+from cluster.kernel.errors import UsageError
+from cluster.settings import Settings
+
+APPLICATION = "fleetmind"
+DEPLOYMENT = "ingress"
+DEFAULT_OPENER = "cluster.placement.serving.assembly:open_ingress"
+PER_STREAM = 2
+"""Requests that Serve lets a replica have, for each that the replica accepts: what is beyond is
+there to be refused by it, which takes a millisecond."""
+WAIT_LOOP_S = 0.5
+"""How often a replica that is to stop looks whether it may; Serve's own 2 s are most of an end."""
+_ENVIRONMENT = {
+    # A second thread for our code would take each message over twice: nothing of ours blocks.
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSpec:
+    """What a replica gets: the public settings, where the secrets lie, and what opens its parts.
+
+    Secrets are a path, never a value: Ray shows arguments and environments (ray#28276).
+    """
+
+    settings_json: str
+    secrets_path: str
+    opener: str = DEFAULT_OPENER
+
+
+class OpenedIngress(Protocol):
+    """What an opener returns: an ASGI application that is ready to be asked."""
+
+    @property
+    def app(self) -> Callable[..., Awaitable[None]]:
+        """The application."""
+        ...
+
+    async def close(self) -> None:
+        """Give up its connections; no request is under way any more."""
+        ...
+
+
+class IngressReplica:
+    """Opens the application in its own event loop, and closes it when all requests have ended.
+
+    Raises:
+        ClusterError: from its construction, why it can't serve; Serve tries again.
+    """
+
+    async def __init__(self, spec: ReplicaSpec) -> None:
+        os.environ.update(_ENVIRONMENT)  # read when grpc is imported
+        module, _, function = spec.opener.partition(":")
+        opener = getattr(importlib.import_module(module), function)
+        self._opened: OpenedIngress = await opener(spec)
+
+    def __serve_build_asgi_app__(self) -> Callable[..., Awaitable[None]]:
+        """Return the application, which Serve asks for once this is constructed."""
+        return self._opened.app
+
+    async def __del__(self) -> None:
+        """Close, when Serve has drained the replica; it awaits this."""
+        await self._opened.close()
+
+
+def deployment_of(
+    spec: ReplicaSpec, settings: Settings, *, node_address: str = ""
+) -> serve.Application:
+    """Return the replicas as Ray Serve deploys them.
+
+    Args:
+        spec: what each replica gets.
+        settings: whose section [serve] says how many there are, and what each may hold.
+        node_address: of the machine that all of them stay on; empty for any.
+    """
+    own = settings.serve
+    options: dict[str, Any] = {"num_cpus": 0, "runtime_env": {"env_vars": dict(_ENVIRONMENT)}}
+    if node_address:
+        options["resources"] = {f"node:{node_address}": _TRACE_OF_A_NODE}
+    replica = serve.deployment(
+        name=DEPLOYMENT,
+        num_replicas=own.replicas,
+        max_ongoing_requests=PER_STREAM * own.streams_max,
+        max_queued_requests=PER_STREAM * own.streams_max,
+        graceful_shutdown_wait_loop_s=WAIT_LOOP_S,
+        graceful_shutdown_timeout_s=own.drain_s,
+        ray_actor_options=options,
+    )(serve.ingress()(IngressReplica))
+    return replica.bind(spec)
+
+
+_TRACE_OF_A_NODE = 0.001
+"""Every node has 1.0 of the resource with its address: next to nothing of it pins an actor there."""
+
+
+def check_files(settings: Settings) -> None:
+    """Say in good time what is wrong with the files for TLS.
+
+    Raises:
+        UsageError: one is missing, or can't be read.
+    """
+    own = settings.serve
+    if bool(own.tls_cert) != bool(own.tls_key):
+        raise UsageError("HTTPS needs both a certificate and its key: serve.tls_cert and tls_key")
+    for path in filter(None, (own.tls_cert, own.tls_key)):
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"{path} can't be read: it is to have the certificate or the key")
