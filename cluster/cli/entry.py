@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "knowledge": "cluster.cli.knowledge:knowledge",
     "state": "cluster.cli.state:state",
     "models": "cluster.cli.models:models",
+    "tokens": "cluster.cli.tokens:tokens",
 }
 """Where each command lives; only the one that is asked for is imported."""
 

@@ -95,3 +95,23 @@ A version that is reverted counts for nothing, and what was merged since stays. 
 the first part can't be undone any more. A program's own ways of merging are not known here: fields
 that merge by them are shown as far as that goes without.
 """
+TOKENS = """\
+Say who may use the HTTP ingress (`fleetmind serve`). Each token has a name; a task belongs to the
+name that asked for it, and no other token sees it. Before the first one is added, the ingress
+listens on this machine alone and asks for none; from then on it always does.
+"""
+TOKENS_EPILOG = """\
+scopes: ask    hand in tasks, follow and cancel its own
+        learn  add documents to the namespaces it may use
+        admin  see, cancel and delete the tasks of all
+
+examples:
+  fleetmind tokens add alice
+  fleetmind tokens add chat-ui --tasks-max 8 --tokens-a-day 2000000
+  fleetmind tokens add handbook-bot --scope ask --scope learn --namespace handbook
+  fleetmind tokens revoke alice
+
+The token is printed once and kept nowhere: the store has a hash of it. A revoked one is refused
+within a second; the tasks that it asked for go on. Whoever gets a new token of the same name gets
+its tasks too.
+"""

@@ -50,6 +50,10 @@ class Options:
     revert: int | None = None
     resolve: str | None = None
     delete: bool = False
+    scopes: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    tasks_max: int = 0
+    tokens_a_day: int = 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,7 +77,7 @@ def parse(arguments: Sequence[str]) -> Options:
         raise UsageError(
             f"unrecognized arguments: {' '.join(unknown)}; see `fleetmind {command} --help`"
         )
-    for name in ("knowledge", "paths", "inputs"):
+    for name in ("knowledge", "paths", "inputs", "scopes", "namespaces"):
         values[name] = tuple(values.get(name) or ())
     if values.get("goal", "") is None:
         if values["workflow"] is None:
@@ -109,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_knowledge(commands)
     _add_state(commands)
     _add_models(commands)
+    _add_tokens(commands)
     return parser
 
 
@@ -308,6 +313,39 @@ def _add_models(commands: _Commands[_Parser]) -> None:
     actions.add_parser("list", help="the same as no action", allow_abbrev=False)
     pull = actions.add_parser("pull", help="download an embedded model", allow_abbrev=False)
     pull.add_argument("name", metavar="NAME", help="for example smollm2-135m")
+
+
+def _add_tokens(commands: _Commands[_Parser]) -> None:
+    summary = "say who may use the HTTP ingress"
+    parser = _command(commands, "tokens", summary, help_texts.TOKENS, help_texts.TOKENS_EPILOG)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="make a token and print it, once", allow_abbrev=False)
+    add.add_argument("name", metavar="NAME", help="whose it is: its tasks belong to that name")
+    add.add_argument(
+        "--scope",
+        metavar="SCOPE",
+        action="append",
+        dest="scopes",
+        help="ask, learn or admin; may be given again (default: ask)",
+    )
+    add.add_argument(
+        "--namespace",
+        metavar="N",
+        action="append",
+        dest="namespaces",
+        help="knowledge it may use; may be given again (default: all)",
+    )
+    for flag, name, text in (
+        ("--tasks-max", "tasks_max", "tasks it may have running at once (default: any number)"),
+        ("--tokens-a-day", "tokens_a_day", "what its tasks may use in a day (default: any number)"),
+    ):
+        add.add_argument(flag, metavar="N", type=int, default=0, dest=name, help=text)
+    show = actions.add_parser("list", help="show them, without what is secret", allow_abbrev=False)
+    revoke = actions.add_parser("revoke", help="refuse a token from now on", allow_abbrev=False)
+    revoke.add_argument("name", metavar="NAME", help="as it was added")
+    for action in (add, show, revoke):
+        _add_config(action)
+        _add_redis(action)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

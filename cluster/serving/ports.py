@@ -135,6 +135,10 @@ class Gate(Protocol):
         StoreUnavailable: from every method.
     """
 
+    async def has_tokens(self) -> bool:
+        """Say whether a token was ever made: until then, whoever reaches loopback may do all."""
+        ...
+
     async def caller(self, token: str) -> Caller | None:
         """Return whose token it is, compared in constant time; None where nobody's."""
         ...

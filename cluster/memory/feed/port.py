@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cluster.kernel.errors import StaleEpoch, UsageError
 from cluster.kernel.feed import BEFORE_ALL, Cursor
 from cluster.kernel.ids import TaskId
 
@@ -70,7 +71,7 @@ class TaskFeed(Protocol):
         Args:
             task: whose feed.
             first: its number continues its term's, from 1.
-            entries: one or more events.
+            entries: one or more events; as many as before, where it is a repetition.
             index: the highest number of the journal among these and all before.
             is_final: the last of them is terminal; the feed is kept for `ENDED_KEPT_S` then.
 
@@ -95,8 +96,41 @@ class TaskFeed(Protocol):
         """Remove a feed."""
         ...
 
+    async def close(self) -> None:
+        """End all waiting; a call that waits, and later ones, raise `StoreUnavailable`."""
+        ...
+
 
 ENTRIES_MAX = 20_000
 """Of one feed; the oldest go first."""
 ENDED_KEPT_S = 24 * 3600.0
 """How long a feed is kept from the end of its task; its record stays longer."""
+SILENT_KEPT_S = 7 * 24 * 3600.0
+"""How long a feed is kept from its last entry, where its terminal event never came: its owner died
+between that of the journal and that of the feed."""
+
+
+def checked_append(task: TaskId, first: Cursor, entries: Sequence[bytes]) -> None:
+    """Look at what is to be appended.
+
+    Raises:
+        UsageError: there are no entries, or ``first`` is no entry's place.
+    """
+    if not entries or first.term < 1 or first.number < 1:
+        raise UsageError(
+            f"task {task}: a feed takes one entry or more, the first place 1.1 or later, "
+            f"not {len(entries)} from {first}"
+        )
+
+
+def superseded(task: TaskId, first: Cursor) -> StaleEpoch:
+    """Return the error of an owner that has been replaced, or of one that writes past the end."""
+    return StaleEpoch(
+        f"entry {first} of the feed of task {task} comes too late: another Manager has written to "
+        "it, or it has ended"
+    )
+
+
+def leaves_gap(task: TaskId, first: Cursor) -> UsageError:
+    """Return the error of entries that neither continue a feed nor repeat its end."""
+    return UsageError(f"entry {first} does not continue the feed of task {task}")

@@ -16,14 +16,17 @@ from cluster.kernel.ids import TaskId
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks are listed; the newest come first."""
+    """Which tasks are listed; the newest come first.
+
+    They are in the order of their ids, which begin with the time at which they were made.
+    """
 
     owner: str | None = None
     """Only those of this owner; None for all of them."""
     status: str = ""
     """Only those with this status, as in `TaskSummary`; empty for any."""
     after: TaskId = TaskId("")
-    """Only those that were submitted before this one; empty for the newest."""
+    """Only those that were submitted before this one, listed still or not; empty for the newest."""
     tasks_max: int = 50
 
 
@@ -45,7 +48,7 @@ class TaskRecords(Protocol):
     """
 
     async def began(self, summary: TaskSummary) -> None:
-        """List a task that runs; one that has ended stays so."""
+        """List a task that runs, for `RECORD_KEPT_S` from here; one that has ended stays so."""
         ...
 
     async def ended(self, record: TaskRecord, *, tokens: int) -> None:
@@ -72,7 +75,8 @@ class TaskRecords(Protocol):
     async def admit(self, task: TaskId, owner: str, until_wall_s: float, tasks_max: int) -> bool:
         """Count a task among its owner's that run, unless there are as many as there may be.
 
-        It counts until it has ended, or until that instant. Once it is counted, it stays so.
+        It counts until it has ended, or until that instant. Once it is counted, it stays so; one
+        that has ended already is let pass, and not counted.
         """
         ...
 
@@ -95,3 +99,9 @@ class TaskRecords(Protocol):
 
 RECORD_KEPT_S = 7 * 24 * 3600.0
 KEY_KEPT_S = 24 * 3600.0
+_DAY_S = 24 * 3600.0
+
+
+def day_of(wall_s: float) -> int:
+    """Return the day (UTC) of an instant, as a number of days since 1970."""
+    return int(wall_s // _DAY_S)

@@ -1,0 +1,48 @@
+"""The application: all routes of the ingress, and what surrounds them. It knows no Ray.
+
+`build_app` is called by whoever deploys it, once a replica.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
+from cluster.serving.health import add_health_routes
+from cluster.serving.ingress import Ingress
+from cluster.serving.problems import ErrorBody, add_problem_handlers
+
+
+def build_app(ingress: Ingress) -> FastAPI:
+    """Return the ASGI application of one replica."""
+    app = FastAPI(
+        title="Fleetmind",
+        version="1",
+        docs_url=None,  # its page would fetch scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={
+            "4XX": {"model": ErrorBody, "description": "What is wrong with the request."},
+            "5XX": {"model": ErrorBody, "description": "What went wrong with it."},
+        },
+    )
+    add_problem_handlers(app)
+    add_health_routes(app, ingress)
+    _surround(app, ingress)
+    return app
+
+
+def _surround(app: FastAPI, ingress: Ingress) -> None:
+    settings = ingress.settings
+    app.add_middleware(BoundedBody, bytes_max=settings.body_bytes_max)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=[REQUEST_ID, "Retry-After"],
+        )
+    # The last one that is added is the first that a request meets.
+    app.add_middleware(Edge, requests_max=settings.streams_max, now=ingress.clock.now)

@@ -1,0 +1,138 @@
+"""What the routes of the ingress share: the cluster, who may do what, the limits; who is calling.
+
+Made by whoever deploys the application, handed to `cluster.serving.app.build_app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from cluster.kernel.clock import Clock
+from cluster.kernel.ids import TaskId
+from cluster.kernel.loopback import is_loopback
+from cluster.kernel.vocabulary import Coherence
+from cluster.serving.ports import Caller, Desk, Gate
+from cluster.serving.problems import Problem, too_many
+from cluster.settings.values import ServeSettings
+
+_BEARER = HTTPBearer(auto_error=False, description="A token of `fleetmind tokens add`.")
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDefaults:
+    """What holds of a task where its request says nothing."""
+
+    deadline_s: float = 300.0
+    deadline_s_max: float = 24 * 3600.0
+    tokens_max: int = 0
+    cost_max: float = 0.0
+    """Of both, 0 is no bound; what a request asks for may be less, never more."""
+    coherence: Coherence = Coherence.CHAINED
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """What every route needs."""
+
+    desk: Desk
+    gate: Gate
+    settings: ServeSettings
+    defaults: OrderDefaults
+    clock: Clock
+
+    async def admit(self, caller: Caller, task: TaskId, timeout_s: float) -> None:
+        """Count a task that is about to begin; whoever counts it and begins it not, releases it.
+
+        Raises:
+            Problem: the caller may have no more of them just now.
+        """
+        until = self.clock.wall() + timeout_s
+        reason = await self.gate.refusal(caller, task, until)
+        if reason:
+            raise too_many(reason, code="limit_of_token")
+
+
+def namespace_for(caller: Caller, asked: str) -> str:
+    """Return the namespace of a task's knowledge; a token's first one where none is asked for.
+
+    Raises:
+        Problem: it is none of the caller's.
+    """
+    if not caller.namespaces or asked in caller.namespaces:
+        return asked
+    if asked:
+        raise Problem(
+            403,
+            "the token may not use this namespace",
+            kind="permission_error",
+            param="fleetmind.namespace",
+            code="namespace_not_allowed",
+        )
+    return caller.namespaces[0]
+
+
+def caller_with(ingress: Ingress, scope: str) -> Callable[..., Awaitable[Caller]]:
+    """Return the dependency that finds who is calling, and that they have a scope.
+
+    Where no token was ever made and the ingress listens on loopback, whoever calls may do all; but
+    no page of a browser may, which reaches loopback too, unless its origin is allowed.
+
+    Raises:
+        Problem: from the dependency: 401 for no token or a wrong one, 403 for a lack of scope.
+    """
+
+    async def caller(request: Request, credentials: _Credentials) -> Caller:
+        if credentials is not None:
+            found = await ingress.gate.caller(credentials.credentials)
+        elif await ingress.gate.has_tokens() or not is_loopback(ingress.settings.host):
+            found = None
+        else:
+            _refuse_pages(request, ingress.settings.origins)
+            found = Caller("")
+        if found is None:
+            raise _unknown(is_named=credentials is not None)
+        if scope not in found.scopes:
+            raise Problem(
+                403,
+                f"the token has no scope {scope!r}",
+                kind="permission_error",
+                code="insufficient_permissions",
+            )
+        return found
+
+    return caller
+
+
+def _unknown(*, is_named: bool) -> Problem:
+    message = (
+        "the token is not known, or was revoked"
+        if is_named
+        else "a token is needed, as in 'Authorization: Bearer TOKEN'"
+    )
+    return Problem(
+        401,
+        message,
+        kind="authentication_error",
+        code="invalid_api_key",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _refuse_pages(request: Request, origins: tuple[str, ...]) -> None:
+    """Refuse a page of elsewhere, and a name of elsewhere that was made to mean this machine."""
+    origin = request.headers.get("origin", "")
+    if origin and origin not in origins and "*" not in origins and not _is_own(request, origin):
+        raise Problem(403, "pages of this origin may not call", kind="permission_error")
+    if not is_loopback(request.url.hostname or ""):
+        raise Problem(403, "without a token, only localhost is answered", kind="permission_error")
+
+
+def _is_own(request: Request, origin: str) -> bool:
+    return urlsplit(origin).netloc == request.headers.get("host")
