@@ -1,0 +1,94 @@
+"""Opens what one replica of the ingress asks and answers with: the real opener of its parts."""
+
+from __future__ import annotations
+
+import random
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.ids import IdSource
+from cluster.kernel.vocabulary import Coherence
+from cluster.memory.directory import Directory, scope_of
+from cluster.memory.feed.redis import RedisTaskFeed
+from cluster.memory.namespaces.redis import RedisNamespaces
+from cluster.memory.store.redis import RedisStore
+from cluster.memory.task_records.redis import RedisTaskRecords
+from cluster.placement.serving.replica import ReplicaSpec
+from cluster.runtime.driver.driver import Driver
+from cluster.serving.app import build_app
+from cluster.serving.desk import ClusterDesk, ClusterParts
+from cluster.serving.gate import BookGate
+from cluster.serving.ingress import Ingress, OrderDefaults
+from cluster.settings import Secrets, Settings
+from cluster.settings.config_file import from_public_json
+from cluster.settings.values import TaskSettings
+from cluster.transport.nearest import nearest_transport
+
+
+@dataclass(frozen=True, slots=True)
+class ServedIngress:
+    """The application, with all that it holds open."""
+
+    app: FastAPI
+    stack: AsyncExitStack
+
+    async def close(self) -> None:
+        """Close everything in the reverse order of its opening."""
+        await self.stack.aclose()
+
+
+async def open_ingress(spec: ReplicaSpec) -> ServedIngress:
+    """Connect to the store, get ready to talk to the agents, and build the application.
+
+    Raises:
+        UsageError: the settings or the secrets can't be read.
+        StoreUnavailable: the store does not answer.
+    """
+    settings = from_public_json(spec.settings_json)
+    secrets = Secrets.read_secrets(spec.secrets_path)
+    clock = SystemClock()
+    async with AsyncExitStack() as opening:
+        store = await RedisStore.connect(secrets.redis_url)
+        opening.push_async_callback(store.close)
+        parts = await _parts(store, secrets, settings, opening)
+        gate = BookGate(store, parts.records, clock)
+        desk = ClusterDesk(parts)
+        ingress = Ingress(desk, gate, settings.serve, order_defaults(settings.task), clock)
+        app = build_app(ingress)
+        opened = opening.pop_all()
+    return ServedIngress(app, opened)
+
+
+async def _parts(
+    store: RedisStore, secrets: Secrets, settings: Settings, opening: AsyncExitStack
+) -> ClusterParts:
+    clock, scope = SystemClock(), scope_of(secrets.token)
+    feed, records = RedisTaskFeed(store, scope), RedisTaskRecords(store, scope)
+    transport = nearest_transport(secrets.token, settings.network.host, clock.now)
+    driver = Driver(
+        store, transport, clock, scope=scope, sampled_share=settings.sampled_share, feed=feed
+    )
+    await driver.open()
+    opening.push_async_callback(driver.close)
+    return ClusterParts(
+        store=store,
+        directory=Directory(store, clock, scope=scope),
+        driver=driver,
+        namespaces=RedisNamespaces(store),
+        feed=feed,
+        records=records,
+        ids=IdSource(clock.wall, random.Random()),
+    )
+
+
+def order_defaults(task: TaskSettings) -> OrderDefaults:
+    """Return what holds of a task whose request says nothing, by the section [task]."""
+    return OrderDefaults(
+        deadline_s=task.deadline_s,
+        tokens_max=task.tokens_max or 0,
+        cost_max=task.cost_max or 0.0,
+        coherence=Coherence(task.coherence),
+    )

@@ -1,0 +1,113 @@
+"""The process that keeps the ingress: ``python -m cluster.placement.serving.process --request-dir
+DIR``.
+
+It joins the cluster's Ray, deploys the replicas there, and takes them away when its lifeline
+(standard input) is cut. Started by `cluster.placement.serving.control`; it is apart for the reasons
+that `cluster.placement.local.local_cluster` has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn, Self
+
+from cluster.kernel.errors import ClusterError, PlacementError
+from cluster.placement.local.reports import Progress, Ready, Reporter
+from cluster.wire.failure import failure_from_error
+
+REQUEST_FILE = "request.json"
+NAMESPACE = "fleetmind-ingress"
+WITHDRAW_MARGIN_S = 15.0
+"""What Ray Serve may take for the end of replicas beyond that of their streams."""
+WATCH_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What is to be served, and where; secrets are the path of their file."""
+
+    ray_address: str
+    settings_json: str
+    secrets_path: str
+    is_pinned: bool
+    """Whether all replicas stay on this machine, where the secrets are."""
+
+    def write(self, folder: Path) -> None:
+        """Leave it in a folder."""
+        (folder / REQUEST_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return what `write` left."""
+        return cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
+
+
+def main() -> NoReturn:
+    """Serve until told to stop; never returns."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m cluster.placement.serving.process")
+    parser.add_argument("--request-dir", type=Path, required=True)
+    request = ServeRequest.read(parser.parse_args().request_dir)
+    reporter = Reporter.take_over_stdout()
+    lifeline = os.dup(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    code = asyncio.run(_reported(request, reporter, lifeline))
+    logging.shutdown()
+    os._exit(code)  # threads may hang in Ray
+
+
+async def _reported(request: ServeRequest, reporter: Reporter, lifeline: int) -> int:
+    is_over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, is_over.set)
+
+    def cut() -> None:
+        loop.remove_reader(lifeline)
+        is_over.set()
+
+    loop.add_reader(lifeline, cut)
+    try:
+        await _serve(request, reporter, is_over)
+    except ClusterError as error:
+        _log.error("%s", error)
+        reporter.send(failure_from_error(error))
+        return 1
+    return 0
+
+
+async def _serve(request: ServeRequest, reporter: Reporter, is_over: asyncio.Event) -> None:
+    # Ray takes a second to import: after the signals are in place.
+    from cluster.placement.ray.session import join_ray
+    from cluster.placement.serving import rollout
+    from cluster.placement.serving.replica import ReplicaSpec, deployment_of
+    from cluster.settings.config_file import from_public_json
+
+    settings = from_public_json(request.settings_json)
+    session = await join_ray(request.ray_address, namespace=NAMESPACE)
+    try:
+        reporter.send(Progress("starting Ray Serve"))
+        is_ours = await rollout.start_serve(session, settings.serve)
+        node = await _own_address(session) if request.is_pinned else ""
+        spec = ReplicaSpec(request.settings_json, request.secrets_path)
+        try:
+            reporter.send(Progress(f"placing {settings.serve.replicas} replicas of the ingress"))
+            await rollout.deploy(session, deployment_of(spec, settings, node_address=node))
+            reporter.send(Ready(request.ray_address, "", ()))
+            await _until(is_over, session)
+        finally:
+            await rollout.withdraw(session, settings.serve.drain_s + WITHDRAW_MARGIN_S)
+            if is_ours:
+                await rollout.stop_serve(session)
+    finally:
+        await session.close()
