@@ -258,7 +258,7 @@ async def link_to(
             store,
             transport,
             clock,
-            scope=scope_of(secrets.token),
+            scope=scope_of(secrets.token, secrets.scope),
             sampled_share=settings.sampled_share,
             looks_again=settings.answer.verify == "background",
             why_over=why_over,

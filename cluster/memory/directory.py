@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable
@@ -14,14 +15,21 @@ from cluster.wire.registration import registration_from_bytes, registration_to_b
 
 SCOPE_CHARS = 16
 CACHE_S = 0.5
+OUTLAST_POLL_S = 0.2
+OUTLAST_MARGIN_S = 1.0
+"""Beyond a lease: how long one is waited for that nobody renews."""
 
 
-def scope_of(token: str) -> str:
+def scope_of(token: str, kept: str = "") -> str:
     """Return the scope of the cluster with that token, which it does not give away.
 
-    Clusters that share a Redis thus share knowledge, and never each other's agents.
+    Clusters that share a Redis thus share knowledge, and never each other's agents or tasks.
+
+    Args:
+        token: of its streams, another one at each start.
+        kept: the scope that it has from one start to the next, where it has one.
     """
-    return hashlib.sha256(token.encode()).hexdigest()[:SCOPE_CHARS]
+    return kept or hashlib.sha256(token.encode()).hexdigest()[:SCOPE_CHARS]
 
 
 class Directory:
@@ -86,6 +94,20 @@ class Directory:
                 if not self._cached:
                     raise
         return list(self._cached.values())
+
+    async def outlast(
+        self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> list[Registration]:
+        """Wait until the leases of agents that have died are over; return those that are renewed.
+
+        For a cluster that starts in the scope of an earlier one, before its first agent does.
+        """
+        give_up_at = self._clock.now() + self.lease_s + OUTLAST_MARGIN_S
+        while living := await self.all(is_fresh=True):
+            if self._clock.now() > give_up_at:
+                break
+            await pause(OUTLAST_POLL_S)
+        return living
 
     async def _renew(self) -> None:
         """Read what is too old; whoever finds somebody reading waits for the same outcome."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster.kernel.errors import UsageError
 
-_TEXTS = frozenset({"token", "redis_url", "api_key"})
+_TEXTS = frozenset({"token", "redis_url", "api_key", "scope"})
 _KEYS = "model_keys"
 
 
@@ -22,6 +22,8 @@ class Secrets:
     """Token of the cluster's streams, URL of the store, keys of models; empty where unset."""
 
     token: str = field(default="", repr=False)
+    scope: str = ""
+    """Of a cluster that keeps it from one start to the next; see `cluster.memory.kept_scope`."""
     redis_url: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
     """Of [model]."""

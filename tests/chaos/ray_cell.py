@@ -91,7 +91,7 @@ async def _kill(
     rng = random.Random(seed)
     secrets = _secrets(cluster)
     store = await RedisStore.connect(secrets["redis_url"], timeout_s=20.0)
-    directory = Directory(store, SystemClock(), scope=scope_of(secrets["token"]))
+    directory = Directory(store, SystemClock(), scope=scope_of(secrets["token"], secrets["scope"]))
     session = cluster.resident["session"]["pid"]
     try:
         await _answered_since(events, 0.0)
@@ -164,7 +164,7 @@ async def _judge(cluster: ResidentCluster, events: EventReader, figures: Figures
     records = events.read()
     ended = judge_ends(records, figures)
     figures.redeliveries += sum(e["starts"] - e["steps"] for e in ended.values() if e)
-    scope = scope_of(secrets["token"])
+    scope = scope_of(secrets["token"], secrets["scope"])
     await judge_journals(ended, secrets["redis_url"], scope, figures)
     if not events.find("drained"):
         figures.stuck += 1

@@ -57,7 +57,7 @@ def run_dir_of(resident: ResidentRecord) -> Path:
 
 
 async def serving_agents(store: RedisStore, secrets: Secrets) -> set[str]:
-    directory = Directory(store, SystemClock(), scope=scope_of(secrets.token))
+    directory = Directory(store, SystemClock(), scope=scope_of(secrets.token, secrets.scope))
     return {registration.agent for registration in await directory.all()}
 
 

@@ -255,7 +255,7 @@ def _build_host(
     for handled in agent.handlers():
         if not is_dataclass(handled):  # the kernel's own are known, or never leave the host
             codec.register(handled)
-    concurrency, scope = role.concurrency, scope_of(secrets.token)
+    concurrency, scope = role.concurrency, scope_of(secrets.token, secrets.scope)
     is_manager = role_of(name) == MANAGER
     profile = AgentProfile(
         name,

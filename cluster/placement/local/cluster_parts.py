@@ -14,11 +14,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelSettings
+from cluster.memory.directory import Directory
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch, stop
@@ -60,6 +62,7 @@ class ClusterParts:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._open_models())
+                group.create_task(self._alone_in_scope())
                 opening = group.create_task(self._open_ray())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -130,6 +133,33 @@ class ClusterParts:
         if self._redis.note:
             self._say(self._redis.note)
         dataclasses.replace(secrets, redis_url=url).write_secrets(self._secrets_path)
+
+    async def _alone_in_scope(self) -> None:
+        """Wait until the leases of a cluster that had this scope and has died are over.
+
+        Ray takes as long to start as that. New agents would fence the old ones in any case, but
+        they are not to dial the dead; and a cluster that lives renews its leases.
+
+        Raises:
+            PlacementError: another cluster lives in this scope.
+            StoreUnavailable: the store does not answer.
+        """
+        secrets = Secrets.read_secrets(self._secrets_path)
+        if not secrets.scope:
+            return  # that of a new token is nobody's yet
+        from cluster.memory.store.redis import RedisStore  # while Ray starts
+
+        store = await RedisStore.connect(secrets.redis_url)
+        try:
+            living = await Directory(store, SystemClock(), scope=secrets.scope).outlast()
+        finally:
+            await store.close()
+        if living:
+            where = living[0].address.partition(";")[0]  # what follows is the way on its machine
+            raise PlacementError(
+                f"another cluster works on the same tasks ({living[0].agent} at {where}): one data "
+                "folder is a copy of the other; remove the file `scope` in one of them"
+            )
 
     async def _open_models(self) -> None:
         """Serve the local models; to the agents they are then endpoints like any other."""

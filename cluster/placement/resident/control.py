@@ -155,7 +155,7 @@ async def status() -> ClusterStatus | None:
         return None  # it is just being removed
     store = await RedisStore.connect(secrets.redis_url)
     try:
-        scope = scope_of(secrets.token)
+        scope = scope_of(secrets.token, secrets.scope)
         serving = await Directory(store, SystemClock(), scope=scope).all(is_fresh=True)
         dead_letters = await DeadLetterBox(store, scope).latest()
     finally:

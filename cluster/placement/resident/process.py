@@ -2,13 +2,15 @@
 
 Holds a `LocalCluster` open until SIGTERM or SIGINT, or until it ends by itself. As the starter of
 the cluster's process it notices that one's death and cleans up after it, and the other way round;
-so even SIGKILL to either leaves nothing behind.
+so even SIGKILL to either leaves nothing behind but what the store has: the next cluster has the
+same scope there, and goes on with the tasks.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import fcntl
 import logging
 import os
@@ -21,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.kernel.errors import ClusterError, UsageError
+from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Progress, Reporter
@@ -42,7 +45,9 @@ def main() -> int:
     reporter = Reporter.take_over_stdout()
     try:
         configuration = _take_request(request_dir)
-        with _only_one():
+        with _only_one(), kept_scope() as scope:
+            secrets = dataclasses.replace(configuration.secrets, scope=scope)
+            configuration = dataclasses.replace(configuration, secrets=secrets)
             asyncio.run(_stay(configuration, reporter))
     except ClusterError as error:
         _log.error("%s", error)

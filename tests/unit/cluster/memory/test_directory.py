@@ -118,3 +118,34 @@ async def test_without_the_store_what_was_known_is_told_unless_it_must_be_fresh(
     assert await directory.replicas("coder") == [CODER]
     with pytest.raises(StoreUnavailable):
         await directory.all(is_fresh=True)
+
+
+async def test_leases_of_the_dead_are_outlasted_and_those_of_the_living_are_named() -> None:
+    directory, store, clock = await opened()
+    store.go.set()
+
+    async def pass_s(seconds: float) -> None:
+        clock.advance(seconds)
+
+    async def pass_and_renew(seconds: float) -> None:
+        clock.advance(seconds)
+        await directory.put(CODER)
+
+    living = await directory.outlast(pass_and_renew)
+    asked_before = store.asked
+    dead = await directory.outlast(pass_s)
+
+    assert ([each.agent for each in living], dead) == ([CODER.agent], [])
+    assert store.asked > asked_before
+
+
+async def test_a_cluster_of_which_nothing_is_left_waits_for_nobody() -> None:
+    directory, store, _ = await opened()
+    store.go.set()
+    await directory.drop(CODER)
+
+    assert await directory.outlast(pause=never) == []
+
+
+async def never(_seconds: float) -> None:
+    raise AssertionError("there was nobody to wait for")
