@@ -58,6 +58,10 @@ _OF_THE_RUN = frozenset(
 """Settings that a resident cluster need not share with the run that uses it."""
 
 
+_OF_THE_INGRESS = "serve."
+"""What all keys of the section begin with that only the ingress reads."""
+
+
 class DriverLink:
     """An open way to a cluster: its store, and a driver that submits to its Managers."""
 
@@ -303,6 +307,7 @@ def differences(configuration: Configuration, settings_json: str) -> list[str]:
     theirs = json.loads(settings_json)
     ours = json.loads(json.dumps(asdict(configuration.settings)))
     given = sorted(configuration.given - _OF_THE_RUN)
+    given = [key for key in given if not key.startswith(_OF_THE_INGRESS)]
     if any(key.startswith("agents.") for key in given):
         given.append("python_path")
     return [key for key in given if _get(ours, key) != _get(theirs, key)]

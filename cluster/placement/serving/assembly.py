@@ -65,7 +65,7 @@ async def open_ingress(spec: ReplicaSpec) -> ServedIngress:
 async def _parts(
     store: RedisStore, secrets: Secrets, settings: Settings, opening: AsyncExitStack
 ) -> ClusterParts:
-    clock, scope = SystemClock(), scope_of(secrets.token)
+    clock, scope = SystemClock(), scope_of(secrets.token, secrets.scope)
     feed, records = RedisTaskFeed(store, scope), RedisTaskRecords(store, scope)
     transport = nearest_transport(secrets.token, settings.network.host, clock.now)
     driver = Driver(

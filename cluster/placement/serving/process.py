@@ -1,5 +1,4 @@
-"""The process that keeps the ingress: ``python -m cluster.placement.serving.process --request-dir
-DIR``.
+"""What keeps the ingress: ``python -m cluster.placement.serving.process --request-dir DIR``.
 
 It joins the cluster's Ray, deploys the replicas there, and takes them away when its lifeline
 (standard input) is cut. Started by `cluster.placement.serving.control`; it is apart for the reasons
@@ -14,13 +13,17 @@ import json
 import logging
 import os
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.placement.local.reports import Progress, Ready, Reporter
 from cluster.wire.failure import failure_from_error
+
+if TYPE_CHECKING:
+    from cluster.placement.ray.session import RaySession
 
 REQUEST_FILE = "request.json"
 NAMESPACE = "fleetmind-ingress"
@@ -38,8 +41,6 @@ class ServeRequest:
     ray_address: str
     settings_json: str
     secrets_path: str
-    is_pinned: bool
-    """Whether all replicas stay on this machine, where the secrets are."""
 
     def write(self, folder: Path) -> None:
         """Leave it in a folder."""
@@ -94,20 +95,37 @@ async def _serve(request: ServeRequest, reporter: Reporter, is_over: asyncio.Eve
     from cluster.settings.config_file import from_public_json
 
     settings = from_public_json(request.settings_json)
+    spec = ReplicaSpec(request.settings_json, request.secrets_path)
     session = await join_ray(request.ray_address, namespace=NAMESPACE)
-    try:
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(session.close)
         reporter.send(Progress("starting Ray Serve"))
-        is_ours = await rollout.start_serve(session, settings.serve)
-        node = await _own_address(session) if request.is_pinned else ""
-        spec = ReplicaSpec(request.settings_json, request.secrets_path)
-        try:
-            reporter.send(Progress(f"placing {settings.serve.replicas} replicas of the ingress"))
-            await rollout.deploy(session, deployment_of(spec, settings, node_address=node))
-            reporter.send(Ready(request.ray_address, "", ()))
-            await _until(is_over, session)
-        finally:
-            await rollout.withdraw(session, settings.serve.drain_s + WITHDRAW_MARGIN_S)
-            if is_ours:
-                await rollout.stop_serve(session)
-    finally:
-        await session.close()
+        if await rollout.start_serve(session, settings.serve):
+            ending.push_async_callback(rollout.stop_serve, session)
+        reporter.send(Progress(f"placing {settings.serve.replicas} replicas of the ingress"))
+        drain_s = settings.serve.drain_s + WITHDRAW_MARGIN_S
+        ending.push_async_callback(rollout.withdraw, session, drain_s)
+        node = await _own_address(session)  # where the secrets are
+        await rollout.deploy(session, deployment_of(spec, settings, node_address=node))
+        reporter.send(Ready(request.ray_address, "", ()))
+        while not await _is_set_within(is_over, WATCH_S):
+            if not await rollout.is_deployed(session):
+                raise PlacementError("the ingress was taken away, by `serve shutdown` or another")
+
+
+async def _own_address(session: RaySession) -> str:
+    """Return how Ray calls this machine."""
+    return next((node.address for node in await session.nodes() if node.is_ours), "")
+
+
+async def _is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

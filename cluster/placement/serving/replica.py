@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from ray import serve
 
-from cluster.kernel.errors import UsageError
 from cluster.settings import Settings
 
 APPLICATION = "fleetmind"
@@ -108,17 +107,3 @@ def deployment_of(
 
 _TRACE_OF_A_NODE = 0.001
 """Every node has 1.0 of the resource with its address: next to nothing of it pins an actor there."""
-
-
-def check_files(settings: Settings) -> None:
-    """Say in good time what is wrong with the files for TLS.
-
-    Raises:
-        UsageError: one is missing, or can't be read.
-    """
-    own = settings.serve
-    if bool(own.tls_cert) != bool(own.tls_key):
-        raise UsageError("HTTPS needs both a certificate and its key: serve.tls_cert and tls_key")
-    for path in filter(None, (own.tls_cert, own.tls_key)):
-        if not os.access(path, os.R_OK):
-            raise UsageError(f"{path} can't be read: it is to have the certificate or the key")

@@ -65,6 +65,15 @@ async def deploy(session: RaySession, application: serve.Application) -> None:
         await asyncio.sleep(POLL_S)
 
 
+async def is_deployed(session: RaySession) -> bool:
+    """Say whether the ingress is there.
+
+    Raises:
+        PlacementError: Ray, or Serve, does not answer.
+    """
+    return APPLICATION in await session.call(_applications)
+
+
 async def withdraw(session: RaySession, timeout_s: float) -> None:
     """Take no request any more, and return when those that are under way have ended.
 
