@@ -5,30 +5,47 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from cluster.serving.chat import add_chat_routes
 from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
+from cluster.serving.models import add_model_routes
 from cluster.serving.problems import ErrorBody, add_problem_handlers
+
+ENDINGS_S: Final = 5.0
+"""How long the process waits, at its end, for tasks that nobody follows any longer to be over."""
 
 
 def build_app(ingress: Ingress) -> FastAPI:
     """Return the ASGI application of one replica."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await ingress.endings.wait(ENDINGS_S)
+
     app = FastAPI(
         title="Fleetmind",
         version="1",
         docs_url=None,  # its page would fetch scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=lifespan,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong with the request."},
             "5XX": {"model": ErrorBody, "description": "What went wrong with it."},
         },
     )
     add_problem_handlers(app)
-    add_health_routes(app, ingress)
+    for add_routes in (add_health_routes, add_model_routes, add_chat_routes):
+        add_routes(app, ingress)
     _surround(app, ingress)
     return app
 

@@ -5,8 +5,9 @@ Made by whoever deploys the application, handed to `cluster.serving.app.build_ap
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -37,6 +38,33 @@ class OrderDefaults:
     coherence: Coherence = Coherence.CHAINED
 
 
+class Endings:
+    """What is still to be done for requests that are over; it is awaited before the process ends.
+
+    Whoever asked has gone, and a server may cancel again and again what runs for them.
+    """
+
+    __slots__ = ("_running",)
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def finish(self, work: Coroutine[None, None, None]) -> None:
+        """Do it to its end, even where whoever waits for it is cancelled."""
+        doing = asyncio.create_task(work)
+        self._running.add(doing)
+        doing.add_done_callback(self._running.discard)
+        await asyncio.shield(doing)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait for all of them; what is not done in time is cancelled."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_s)
+        for each in list(self._running):
+            each.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Ingress:
     """What every route needs."""
@@ -46,6 +74,7 @@ class Ingress:
     settings: ServeSettings
     defaults: OrderDefaults
     clock: Clock
+    endings: Endings = field(default_factory=Endings)
 
     async def admit(self, caller: Caller, task: TaskId, timeout_s: float) -> None:
         """Count a task that is about to begin; whoever counts it and begins it not, releases it.

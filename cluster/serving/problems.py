@@ -105,6 +105,7 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "cancelled": _Meaning(HTTPStatus.CONFLICT, INVALID),
     "task_cancelled": _Meaning(HTTPStatus.CONFLICT, INVALID),
     "deadline": _Meaning(HTTPStatus.GATEWAY_TIMEOUT),
+    "answer_changed": _Meaning(HTTPStatus.BAD_GATEWAY),
     "model": _Meaning(HTTPStatus.BAD_GATEWAY),
     "delivery": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
     "unknown_recipient": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
@@ -170,13 +171,18 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def _problem_of_input(error: RequestValidationError) -> Problem:
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"][1:]]
+    where = [str(part) for part in first["loc"][1:] if not _is_of_union(str(part))]
     if first["type"] == "json_invalid":
         return Problem(400, f"the body is no JSON: {first['ctx']['error']} at byte {where[0]}")
     if not where:
         return Problem(400, "the body must be a JSON object, sent as application/json")
     name = ".".join(where)
     return Problem(400, f"{name}: {_told(first)}", param=name, code=_code(first["type"]))
+
+
+def _is_of_union(part: str) -> bool:
+    """Say whether it names one of the types that a value may have, not a place in the body."""
+    return "[" in part or part in {"str", "int", "float", "bool"}
 
 
 def _told(fault: Mapping[str, object]) -> str:

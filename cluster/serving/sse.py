@@ -1,0 +1,173 @@
+"""Server-sent events: how one is written, and the response that sends them as they come.
+
+Every event is written by itself; those that come within 5 ms of each other leave as one message of
+ASGI. Where a proxy stands before the application, each message costs it about as much as a request:
+so it is the number of messages that decides how many streams there can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from typing import Final, TypeVar
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+HOLD_S: Final = 0.005
+"""How long an event may be held for others to go with it."""
+KEEP_ALIVE_S: Final = 15.0
+BUFFER_BYTES_MAX: Final = 1_000_000
+"""Of what whoever reads has not taken yet; beyond, its stream is closed."""
+SEND_WAIT_S: Final = 30.0
+"""How long whoever reads may take nothing at all."""
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+def frame(data: object, *, event: str = "", cursor: str = "") -> bytes:
+    """Return one event: its data as JSON, its name, and what Last-Event-ID will say."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    named = f"event: {event}\n" if event else ""
+    placed = f"id: {cursor}\n" if cursor else ""
+    return f"{placed}{named}data: {text}\n\n".encode()
+
+
+class Gone(Exception):
+    """Whoever has sent a request waits for its answer no longer."""
+
+
+async def while_there(receive: Receive, work: Coroutine[object, object, _Result]) -> _Result:
+    """Await the result of work as long as whoever asked for it is there.
+
+    Looks by itself: not every server cancels what nobody waits for any more.
+
+    Raises:
+        Gone: they have left, and the work was cancelled.
+    """
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Gone
+        return working.result()
+    finally:
+        await _end(working, watching)
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(*futures: asyncio.Future[_Result] | asyncio.Future[None]) -> None:
+    for each in futures:
+        each.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
+
+
+class TooSlow(Exception):
+    """Whoever reads a stream doesn't keep up with it."""
+
+
+class EventStream(Response):
+    """Sends events as they come, until they end, whoever reads has gone, or reads too slowly.
+
+    Args:
+        frames: events, as `frame` writes them; closed at the end.
+        leave: called once at the end, however that came.
+        headers: beside the usual ones.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        frames: AsyncGenerator[bytes, None],
+        leave: Callable[[], Awaitable[None]],
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(headers={"x-accel-buffering": "no", **(headers or {})})
+        del self.headers["content-length"]  # nobody knows it
+        self._frames = frames
+        self._leave = leave
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._news = asyncio.Event()  # set while something waits, or all has been read
+        self._is_read = False  # no more is coming
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send them."""
+        reading = asyncio.ensure_future(self._read())
+        watching = asyncio.ensure_future(_disconnect(receive))
+        sending = asyncio.ensure_future(self._send(send))
+        until: set[asyncio.Future[None]] = {sending, watching, reading}
+        try:
+            await asyncio.wait(until, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and reading.exception() is None:
+                until.discard(reading)
+                await asyncio.wait(until, return_when=asyncio.FIRST_COMPLETED)
+            _tell_of(reading, sending)
+        finally:
+            await _end(sending, watching, reading)
+            await self._leave()
+
+    async def _read(self) -> None:
+        async with aclosing(self._frames) as frames:
+            async for each in frames:
+                self._put(each)
+                if self._waiting_bytes > BUFFER_BYTES_MAX:
+                    raise TooSlow(f"its reader has left {self._waiting_bytes} bytes unread")
+        self._is_read = True
+        self._news.set()
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        now = asyncio.get_running_loop().time
+        sent_at = now() - HOLD_S
+        while self._waiting or not self._is_read:
+            await self._wait()
+            hold_s = sent_at + HOLD_S - now()
+            if hold_s > 0 and not self._is_read:
+                await asyncio.sleep(hold_s)
+            async with asyncio.timeout(SEND_WAIT_S):
+                await send({"type": "http.response.body", "body": self._taken(), "more_body": True})
+            sent_at = now()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _wait(self) -> None:
+        """Wait until there is something to send: a comment, where nothing else has come."""
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._news.wait()
+        except TimeoutError:
+            self._put(_KEEP_ALIVE)
+
+    def _put(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        self._news.set()
+
+    def _taken(self) -> bytes:
+        body = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if not self._is_read:
+            self._news.clear()
+        return body
+
+
+def _tell_of(*futures: asyncio.Future[None]) -> None:
+    """Log why a stream was cut; what was done is over by then, and whoever reads sees the cut."""
+    for each in futures:
+        error = each.exception() if each.done() and not each.cancelled() else None
+        if isinstance(error, TooSlow | TimeoutError | OSError):
+            _log.info("a stream was closed: %s", str(error) or "its reader takes nothing")
+        elif error is not None:
+            _log.error("a stream crashed", exc_info=error)
