@@ -101,3 +101,41 @@ class StoredCollection(_message.Message):
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     sources: _containers.RepeatedCompositeFieldContainer[CollectionSource]
     def __init__(self, sources: _Optional[_Iterable[_Union[CollectionSource, _Mapping]]] = ...) -> None: ...
+
+class TaskSummary(_message.Message):
+    __slots__ = ("task", "goal", "status", "owner", "is_detached", "submitted_wall_s", "ended_wall_s")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    IS_DETACHED_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    ENDED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    goal: str
+    status: str
+    owner: str
+    is_detached: bool
+    submitted_wall_s: float
+    ended_wall_s: float
+    def __init__(self, task: _Optional[str] = ..., goal: _Optional[str] = ..., status: _Optional[str] = ..., owner: _Optional[str] = ..., is_detached: _Optional[bool] = ..., submitted_wall_s: _Optional[float] = ..., ended_wall_s: _Optional[float] = ...) -> None: ...
+
+class StepThoughts(_message.Message):
+    __slots__ = ("step", "agent", "text", "is_reasoning")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    IS_REASONING_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    agent: str
+    text: str
+    is_reasoning: bool
+    def __init__(self, step: _Optional[str] = ..., agent: _Optional[str] = ..., text: _Optional[str] = ..., is_reasoning: _Optional[bool] = ...) -> None: ...
+
+class TaskRecord(_message.Message):
+    __slots__ = ("report_json", "thoughts")
+    REPORT_JSON_FIELD_NUMBER: _ClassVar[int]
+    THOUGHTS_FIELD_NUMBER: _ClassVar[int]
+    report_json: str
+    thoughts: _containers.RepeatedCompositeFieldContainer[StepThoughts]
+    def __init__(self, report_json: _Optional[str] = ..., thoughts: _Optional[_Iterable[_Union[StepThoughts, _Mapping]]] = ...) -> None: ...

@@ -117,6 +117,8 @@ ELSEWHERE = {
     "cluster.wire.dead_letters": "unit/cluster/runtime/messaging/test_dead_letters.py",
     "cluster.wire.registration": "unit/cluster/memory/test_directory.py",
     # An adapter, held to its port's contract.
+    "cluster.memory.feed.local": "conformance/test_feed.py",
+    "cluster.memory.feed.redis": "conformance/test_feed.py",
     "cluster.memory.journal.redis": "conformance/test_journal.py",
     "cluster.memory.store.redis_server": "integration/test_redis_server.py",
     "cluster.memory.journal.quotes": "integration/test_quotes.py",
@@ -129,6 +131,8 @@ ELSEWHERE = {
     "cluster.memory.state.scripts": "conformance/test_state_log.py",
     "cluster.state.nodes": "unit/cluster/state/test_schema.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
+    "cluster.memory.task_records.local": "conformance/test_task_records.py",
+    "cluster.memory.task_records.redis": "conformance/test_task_records.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
     # A shell around processes, sockets or Ray: what could be tested without them is tested there.

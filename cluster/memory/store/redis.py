@@ -283,18 +283,30 @@ class RedisStore:
     async def read_stream(
         self, key: str, after: bytes, *, wait_s: float, entries_max: int
     ) -> list[StreamEntry]:
-        """Return the entries of a stream after an id, at once if there are any.
+        """Return the entries of a stream after an id, as `read_streams` those of several."""
+        told = await self.read_streams({key: after}, wait_s=wait_s, entries_max=entries_max)
+        return told.get(key, [])
+
+    async def read_streams(
+        self, after: Mapping[str, bytes], *, wait_s: float, entries_max: int
+    ) -> dict[str, list[StreamEntry]]:
+        """Return the entries of streams after an id of each, at once if there are any.
 
         Otherwise it waits for the next one, up to ``wait_s`` beside the timeout, and holds one of
         the connections meanwhile.
+
+        Args:
+            after: one stream or more; those that have nothing new are not in the result.
+            wait_s: 0 to wait for nothing.
+            entries_max: of each stream.
         """
         # To the server, 0 ms are for ever.
         block = max(1, math.ceil(wait_s * 1000)) if wait_s > 0 else None
+        places = {self._prefix + key: place for key, place in after.items()}
         async with self._operation(max(wait_s, 0.0)) as client:
-            told = await client.xread({self._prefix + key: after}, entries_max, block)
-        # One stream was asked for: its name, and what is in it.
+            told = await client.xread(cast("dict[Any, Any]", places), entries_max, block)
         streams = cast("list[tuple[bytes, list[StreamEntry]]]", told)
-        return streams[0][1] if streams else []
+        return {name.decode().removeprefix(self._prefix): entries for name, entries in streams}
 
     async def ping(self) -> float:
         """Return the round trip in seconds."""

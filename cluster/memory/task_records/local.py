@@ -17,6 +17,7 @@ from cluster.memory.task_records.port import (
     RECORD_KEPT_S,
     KeyUse,
     TaskFilter,
+    checked_filter,
     day_of,
 )
 
@@ -65,6 +66,7 @@ class LocalTaskRecords:
 
     async def tasks(self, which: TaskFilter) -> tuple[TaskSummary, ...]:
         """Return a part of the list, the newest first."""
+        checked_filter(which)
         self._forget_expired()
         found = [
             summary

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from cluster.kernel.errors import UsageError
 from cluster.kernel.feed import TaskRecord, TaskSummary
 from cluster.kernel.ids import TaskId
 
@@ -65,7 +66,11 @@ class TaskRecords(Protocol):
         ...
 
     async def tasks(self, which: TaskFilter) -> tuple[TaskSummary, ...]:
-        """Return a part of the list, the newest first."""
+        """Return a part of the list, the newest first.
+
+        Raises:
+            UsageError: no task is asked for, or more than `LISTED_MAX`.
+        """
         ...
 
     async def forget(self, task: TaskId) -> None:
@@ -99,7 +104,21 @@ class TaskRecords(Protocol):
 
 RECORD_KEPT_S = 7 * 24 * 3600.0
 KEY_KEPT_S = 24 * 3600.0
+TOKENS_KEPT_S = 2 * 24 * 3600.0
+"""How long a day's tokens are counted on: the day, and whoever asks of it a little later."""
+LISTED_MAX = 100
+"""A goal may have 100,000 characters, and a list has them all."""
 _DAY_S = 24 * 3600.0
+
+
+def checked_filter(which: TaskFilter) -> None:
+    """Look at how much is asked for.
+
+    Raises:
+        UsageError: nothing, or too much.
+    """
+    if not 1 <= which.tasks_max <= LISTED_MAX:
+        raise UsageError(f"a list has 1 to {LISTED_MAX} tasks at a time, not {which.tasks_max}")
 
 
 def day_of(wall_s: float) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
 
 from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import UsageError
 from cluster.kernel.ids import IdSource
+from cluster.kernel.loopback import is_loopback
 from cluster.kernel.vocabulary import Coherence
 from cluster.memory.directory import Directory, scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
@@ -40,14 +42,20 @@ class ServedIngress:
         await self.stack.aclose()
 
 
-async def open_ingress(spec: ReplicaSpec) -> ServedIngress:
+async def open_ingress(spec: ReplicaSpec, host: str) -> ServedIngress:
     """Connect to the store, get ready to talk to the agents, and build the application.
 
+    Args:
+        spec: what the replica is given.
+        host: where Ray Serve listens, whatever the settings say: who may ask depends on it.
+
     Raises:
-        UsageError: the settings or the secrets can't be read.
+        UsageError: the settings or the secrets can't be read, or others than this machine could ask
+            and there is no token.
         StoreUnavailable: the store does not answer.
     """
     settings = from_public_json(spec.settings_json)
+    own = replace(settings.serve, host=host)
     secrets = Secrets.read_secrets(spec.secrets_path)
     clock = SystemClock()
     async with AsyncExitStack() as opening:
@@ -56,7 +64,9 @@ async def open_ingress(spec: ReplicaSpec) -> ServedIngress:
         parts = await _parts(store, secrets, settings, opening)
         gate = BookGate(store, parts.records, clock)
         desk = ClusterDesk(parts)
-        ingress = Ingress(desk, gate, settings.serve, order_defaults(settings.task), clock)
+        if not (is_loopback(host) or await gate.has_tokens()):
+            raise UsageError(f"there is no token yet, so nothing may be served at {host}")
+        ingress = Ingress(desk, gate, own, order_defaults(settings.task), clock)
         app = build_app(ingress)
         opened = opening.pop_all()
     return ServedIngress(app, opened)

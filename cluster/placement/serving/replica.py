@@ -7,6 +7,7 @@ is told how long its streams may go on.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ray import serve
+from ray.serve.context import _get_global_client
 
 from cluster.settings import Settings
 
@@ -45,7 +47,8 @@ class ReplicaSpec:
 
 
 class OpenedIngress(Protocol):
-    """What an opener returns: an ASGI application that is ready to be asked."""
+    """What an opener returns for a spec and the host that Ray Serve listens at: an ASGI application
+    that is ready to be asked."""
 
     @property
     def app(self) -> Callable[..., Awaitable[None]]:
@@ -68,7 +71,8 @@ class IngressReplica:
         os.environ.update(_ENVIRONMENT)  # read when grpc is imported
         module, _, function = spec.opener.partition(":")
         opener = getattr(importlib.import_module(module), function)
-        self._opened: OpenedIngress = await opener(spec)
+        host = await asyncio.to_thread(_listening_host)
+        self._opened: OpenedIngress = await opener(spec, host)
 
     def __serve_build_asgi_app__(self) -> Callable[..., Awaitable[None]]:
         """Return the application, which Serve asks for once this is constructed."""
@@ -77,6 +81,12 @@ class IngressReplica:
     async def __del__(self) -> None:
         """Close, when Serve has drained the replica; it awaits this."""
         await self._opened.close()
+
+
+def _listening_host() -> str:
+    """Return the host that Ray Serve's proxy listens at, whoever has started it."""
+    found: Any = _get_global_client()
+    return str(found.http_config.host)
 
 
 def deployment_of(
