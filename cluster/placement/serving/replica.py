@@ -27,6 +27,8 @@ PER_STREAM = 2
 there to be refused by it, which takes a millisecond."""
 WAIT_LOOP_S = 0.5
 """How often a replica that is to stop looks whether it may; Serve's own 2 s are most of an end."""
+_TRACE_OF_A_NODE = 0.001
+"""Of the resource with a node's address, which it has 1.0 of: so little pins an actor there."""
 _ENVIRONMENT = {
     # A second thread for our code would take each message over twice: nothing of ours blocks.
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -47,12 +49,11 @@ class ReplicaSpec:
 
 
 class OpenedIngress(Protocol):
-    """What an opener returns for a spec and the host that Ray Serve listens at: an ASGI application
-    that is ready to be asked."""
+    """What an opener returns, for a spec and the host that Ray Serve listens at."""
 
     @property
     def app(self) -> Callable[..., Awaitable[None]]:
-        """The application."""
+        """The ASGI application, ready to be asked."""
         ...
 
     async def close(self) -> None:
@@ -61,26 +62,29 @@ class OpenedIngress(Protocol):
 
 
 class IngressReplica:
-    """Opens the application in its own event loop, and closes it when all requests have ended.
+    """Opens the application in its own event loop, and closes it when all requests have ended."""
 
-    Raises:
-        ClusterError: from its construction, why it can't serve; Serve tries again.
-    """
-
-    async def __init__(self, spec: ReplicaSpec) -> None:
+    def __init__(self, spec: ReplicaSpec) -> None:
         os.environ.update(_ENVIRONMENT)  # read when grpc is imported
-        module, _, function = spec.opener.partition(":")
+        self._spec = spec
+        self._opened: OpenedIngress | None = None
+
+    async def __serve_build_asgi_app__(self) -> Callable[..., Awaitable[None]]:
+        """Return the application, which Serve asks for once; where it can't be opened, again later.
+
+        Raises:
+            ClusterError: why it can't be opened.
+        """
+        module, _, function = self._spec.opener.partition(":")
         opener = getattr(importlib.import_module(module), function)
         host = await asyncio.to_thread(_listening_host)
-        self._opened: OpenedIngress = await opener(spec, host)
-
-    def __serve_build_asgi_app__(self) -> Callable[..., Awaitable[None]]:
-        """Return the application, which Serve asks for once this is constructed."""
-        return self._opened.app
+        self._opened = opened = await opener(self._spec, host)
+        return opened.app
 
     async def __del__(self) -> None:
         """Close, when Serve has drained the replica; it awaits this."""
-        await self._opened.close()
+        if self._opened is not None:
+            await self._opened.close()
 
 
 def _listening_host() -> str:
@@ -113,7 +117,3 @@ def deployment_of(
         ray_actor_options=options,
     )(serve.ingress()(IngressReplica))
     return replica.bind(spec)
-
-
-_TRACE_OF_A_NODE = 0.001
-"""Every node has 1.0 of the resource with its address: next to nothing of it pins an actor there."""

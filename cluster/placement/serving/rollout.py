@@ -108,7 +108,8 @@ def _start(own: ServeSettings) -> bool:
     is_new = _get_global_client(raise_if_no_controller_running=False) is None
     serve.start(proxy_location=_HEAD_ONLY, http_options=wanted)
     if not is_new:
-        found: Any = _get_global_client().http_config
+        client: Any = _get_global_client()
+        found = client.http_config
         if any(getattr(found, name) != value for name, value in wanted.items()):
             raise PlacementError(
                 f"Ray Serve listens at {found.host}:{found.port} in this Ray cluster already, and "
@@ -132,5 +133,7 @@ def _progress() -> Progress:
         return Progress(is_running=False)
     if found.status is ApplicationStatus.DEPLOY_FAILED:
         said = [each.message for each in found.deployments.values() if each.message]
-        return Progress(is_running=False, failure=last_line(RuntimeError(said[-1] if said else found.message)))
+        return Progress(
+            is_running=False, failure=last_line(RuntimeError(said[-1] if said else found.message))
+        )
     return Progress(is_running=found.status is ApplicationStatus.RUNNING)
