@@ -195,7 +195,7 @@ class PlainCluster:
             token = self._secrets.token
             transport = nearest_transport(token, self.settings.network.host, clock.now)
             driver = Driver(store, transport, clock, scope=scope_of(token))
-            await driver.start()
+            await driver.open()
             try:
                 yield driver
             finally:

@@ -23,10 +23,13 @@ from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.budget import Budget
 from cluster.kernel.vocabulary import Coherence, Plan
 from cluster.memory.directory import scope_of
+from cluster.memory.feed.redis import RedisTaskFeed
+from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import KnowledgeRead
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
+from cluster.memory.task_records.redis import RedisTaskRecords
 from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.driver.driver import Driver
@@ -258,16 +261,20 @@ async def link_to(
         stack.push_async_callback(store.close)
         clock = SystemClock()
         transport = nearest_transport(secrets.token, settings.network.host, clock.now)
+        scope = scope_of(secrets.token, secrets.scope)
         driver = Driver(
             store,
             transport,
             clock,
-            scope=scope_of(secrets.token, secrets.scope),
+            scope=scope,
             sampled_share=settings.sampled_share,
             looks_again=settings.answer.verify == "background",
             why_over=why_over,
+            feed=RedisTaskFeed(store, scope),
+            records=RedisTaskRecords(store, scope),
+            journal=RedisJournal(store, scope),
         )
-        await driver.start()
+        await driver.open()
         stack.push_async_callback(driver.close)
         link = DriverLink(store, driver, checks_policies=settings.state.check_policies)
         stack.push_async_callback(link.close)

@@ -208,7 +208,7 @@ class Submitter:
 
     async def run(self, host: Host) -> None:
         """Submit at the rate until the process is to stop, then wait for every end."""
-        await self._driver.start()
+        await self._driver.open()
         storm = asyncio.ensure_future(self._storm())
         loop = asyncio.get_running_loop()
         due = loop.time()

@@ -72,6 +72,27 @@ async def tasks_do_not_touch_each_other(feed: TaskFeed) -> None:
     assert await feed.tail(TASK) == FeedTail(Cursor(1, 1), 1, is_final=True)
 
 
+async def an_older_term_is_refused_as_soon_as_a_later_one_has_begun(feed: TaskFeed) -> None:
+    await feed.append(TASK, Cursor(1, 1), [b"one"], index=1)
+    for _ in range(2):
+        assert await feed.begin_term(TASK, 2) == FeedTail(Cursor(1, 1), 1)
+    await feed.append(TASK, Cursor(1, 1), [b"one"], index=1)
+    for late in (feed.append(TASK, Cursor(1, 2), [b"two"], index=2), feed.begin_term(TASK, 1)):
+        with pytest.raises(StaleEpoch):
+            await late
+    await feed.append(TASK, Cursor(2, 1), [b"two"], index=2, is_final=True)
+    assert await feed.begin_term(TASK, 3) == FeedTail(Cursor(2, 1), 2, is_final=True)
+    assert await feed.read(TASK, BEFORE_ALL, 10) == page((1, 1, b"one"), (2, 1, b"two"))
+
+
+async def a_term_may_begin_before_anything_was_written(feed: TaskFeed) -> None:
+    assert await feed.begin_term(TASK, 3) == FeedTail()
+    with pytest.raises(StaleEpoch):
+        await feed.append(TASK, Cursor(2, 1), [b"late"], index=1)
+    await feed.append(TASK, Cursor(3, 1), [b"one"], index=1)
+    assert await feed.tail(TASK) == FeedTail(Cursor(3, 1), 1)
+
+
 async def the_tail_is_the_last_entry_and_the_highest_index(feed: TaskFeed) -> None:
     await feed.append(TASK, Cursor(1, 1), [b"one", b"two"], index=5)
     assert await feed.tail(TASK) == FeedTail(Cursor(1, 2), 5)
@@ -244,6 +265,8 @@ PROMISES: tuple[Promise, ...] = (
     an_event_is_any_bytes,
     a_feed_that_nobody_has_written_is_empty,
     tasks_do_not_touch_each_other,
+    an_older_term_is_refused_as_soon_as_a_later_one_has_begun,
+    a_term_may_begin_before_anything_was_written,
     the_tail_is_the_last_entry_and_the_highest_index,
     a_repeated_append_changes_nothing,
     a_later_term_fences_the_older_off,

@@ -142,7 +142,7 @@ class User:
             looks_again=world.looks_again,
             observer=Onlooker(world, process),
         )
-        await driver.start()
+        await driver.open()
         while True:
             try:
                 task = await driver.submit(

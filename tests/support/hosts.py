@@ -183,7 +183,7 @@ class MemoryCluster:
             why_over=why_over,
         )
         self._drivers.append(driver)
-        await driver.start()
+        await driver.open()
         return await driver.submit(
             goal,
             collection=collection,

@@ -74,21 +74,27 @@ def ask_failed(
         refused_by = state.refused_by | {state.manager}
         return replace(state, refused_by=refused_by, refusal=error), ChooseAgain()
     state = replace(state, was_sent=state.was_sent or attempts > 0)
-    may_pass = _may_pass(error)
+    wait_s = again_s(error, state.tries)
     bound_s = math.inf if state.was_sent else ACCEPT_WAIT_S
-    if may_pass and now >= state.deadline_at:  # of what another try may have mended, time is up
+    if wait_s is not None and now >= state.deadline_at:  # of what another try may have mended
         return state, GiveUp(DeadlinePassed(f"the deadline passed: {error}"))
-    if not may_pass or now - state.began_at > bound_s:
+    if wait_s is None or now - state.began_at > bound_s:
         return state, GiveUp(error)
-    wait_s = min(AGAIN_S_MIN * 2 ** min(state.tries, 10), AGAIN_S_MAX)
     return state, ChooseAgain(wait_s, is_lost=True)
 
 
-def _may_pass(error: ClusterError) -> bool:
-    """Say whether the same ask may do better later, or elsewhere."""
+def again_s(error: ClusterError, tries: int) -> float | None:
+    """Return in how many seconds the same ask may do better, or elsewhere; None where it won't.
+
+    Args:
+        error: why the last of the tries failed.
+        tries: how many there were.
+    """
     if isinstance(error, Unsupported):
-        return False  # another Manager may know it, and the user had better know of the mixture
-    return error.is_retryable or isinstance(error, UnknownRecipient)
+        return None  # another Manager may know it, and the user had better know of the mixture
+    if not error.is_retryable and not isinstance(error, UnknownRecipient):
+        return None
+    return min(AGAIN_S_MIN * 2.0 ** min(tries, 10), AGAIN_S_MAX)
 
 
 def manager_chosen(state: Failover, manager: AgentId) -> tuple[Failover, GiveUp | None]:

@@ -29,12 +29,14 @@ from cluster.memory.feed.port import (
 
 
 @dataclass(slots=True)
-class _Kept:
+class _KeptFeed:
     """What is kept of one feed."""
 
     tail: FeedTail = field(default_factory=FeedTail)
     entries: deque[FeedEntry] = field(default_factory=deque)
     trimmed: Cursor = BEFORE_ALL
+    term: int = 0
+    """The latest that has begun."""
     expires_at: float = 0.0
 
 
@@ -43,7 +45,7 @@ class LocalTaskFeed:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._feeds: dict[TaskId, _Kept] = {}
+        self._feeds: dict[TaskId, _KeptFeed] = {}
         self._waiting: set[asyncio.Event] = set()
         """One for each call of `wait`; set when anything was appended."""
         self._is_closed = False
@@ -51,6 +53,17 @@ class LocalTaskFeed:
     async def tail(self, task: TaskId) -> FeedTail:
         """Return how far a feed has got."""
         return self._kept(task).tail
+
+    async def begin_term(self, task: TaskId, term: int) -> FeedTail:
+        """Refuse from now on what older terms append, and return how far the feed has got."""
+        kept = self._kept(task)
+        if term < kept.term:
+            raise superseded(task, Cursor(term, 1))
+        kept.term = term
+        if not kept.tail.is_final:
+            kept.expires_at = self._clock.now() + SILENT_KEPT_S
+        self._feeds[task] = kept
+        return kept.tail
 
     async def append(
         self,
@@ -68,7 +81,7 @@ class LocalTaskFeed:
         last = Cursor(first.term, first.number + len(entries) - 1)
         if last.term == tail.last.term and last <= tail.last:
             return
-        if first.term < tail.last.term or tail.is_final:
+        if first.term < kept.term or tail.is_final:
             raise superseded(task, first)
         number = tail.last.number + 1 if first.term == tail.last.term else 1
         if first.number != number:
@@ -76,6 +89,7 @@ class LocalTaskFeed:
         for place, event in enumerate(entries, first.number):
             kept.entries.append(FeedEntry(Cursor(first.term, place), event))
         kept.tail = FeedTail(last, max(tail.index, index), is_final)
+        kept.term = last.term
         while len(kept.entries) > ENTRIES_MAX:
             kept.trimmed = kept.entries.popleft().cursor
         kept.expires_at = self._clock.now() + (ENDED_KEPT_S if is_final else SILENT_KEPT_S)
@@ -125,9 +139,9 @@ class LocalTaskFeed:
         for news in self._waiting:
             news.set()
 
-    def _kept(self, task: TaskId) -> _Kept:
+    def _kept(self, task: TaskId) -> _KeptFeed:
         kept = self._feeds.get(task)
-        return _Kept() if kept is None or kept.expires_at <= self._clock.now() else kept
+        return _KeptFeed() if kept is None or kept.expires_at <= self._clock.now() else kept
 
     def _forget_expired(self) -> None:
         now = self._clock.now()

@@ -57,6 +57,16 @@ class TaskFeed(Protocol):
         """Return how far a feed has got."""
         ...
 
+    async def begin_term(self, task: TaskId, term: int) -> FeedTail:
+        """Refuse from now on what older terms append, and return how far the feed has got.
+
+        Before an owner adds what its feed lacks, so that nobody else adds the same meanwhile.
+
+        Raises:
+            StaleEpoch: a later term has begun.
+        """
+        ...
+
     async def append(
         self,
         task: TaskId,
@@ -76,7 +86,7 @@ class TaskFeed(Protocol):
             is_final: the last of them is terminal; the feed is kept for `ENDED_KEPT_S` then.
 
         Raises:
-            StaleEpoch: a later term has written, or the feed has its terminal event.
+            StaleEpoch: a later term has begun, or the feed has its terminal event.
             UsageError: there are no entries, or ``first`` leaves a gap.
         """
         ...

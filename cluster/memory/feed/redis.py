@@ -28,18 +28,19 @@ from cluster.memory.feed.port import (
 from cluster.memory.store.redis import RedisStore
 
 # Every script has as KEYS: the feed's facts (a hash: `term` and `number` of its last entry,
-# `index`, `final` once it has ended, `trimmed`), and its stream.
+# `index`, `final` once it has ended, `trimmed`, and `begun`, the latest term that has begun before
+# it has written), and its stream.
 
 # ARGV: term, number, index, 1 where it is the end or "", milliseconds to keep it, entries it may
 # have, the new ones. It writes first what Redis may refuse for want of memory: a script that is
 # refused there has changed nothing.
 _APPEND: Final = """
-local facts = redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final')
+local facts = redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final', 'begun')
 local term, number, before = tonumber(ARGV[1]), tonumber(ARGV[2]), 6
 local newest, reached = tonumber(facts[1] or '0'), tonumber(facts[2] or '0')
 local last = number + #ARGV - before - 1
 if term == newest and last <= reached then return 'done' end
-if term < newest or facts[4] then return 'superseded' end
+if term < math.max(newest, tonumber(facts[5] or '0')) or facts[4] then return 'superseded' end
 if number ~= (term == newest and reached or 0) + 1 then return 'gap' end
 for i = before + 1, #ARGV do
   redis.call('XADD', KEYS[2], ARGV[1] .. '-' .. (number + i - before - 1), 'e', ARGV[i])
@@ -59,6 +60,17 @@ return 'done'
 """
 
 _TAIL: Final = "return redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final')"
+
+# ARGV: the term, milliseconds to keep it. Returns what _TAIL does, or nothing where a later term
+# has begun.
+_BEGIN: Final = """
+local facts = redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final', 'begun')
+local term = tonumber(ARGV[1])
+if term < math.max(tonumber(facts[1] or '0'), tonumber(facts[5] or '0')) then return {} end
+redis.call('HSET', KEYS[1], 'begun', ARGV[1])
+if not facts[4] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return {facts[1], facts[2], facts[3], facts[4]}
+"""
 
 # ARGV: the stream id to begin after, how many at most. Returns what was trimmed last, and entries.
 _READ: Final = """
@@ -87,9 +99,15 @@ class RedisTaskFeed:
 
     async def tail(self, task: TaskId) -> FeedTail:
         """Return how far a feed has got."""
-        told = await self._store.run_script(_TAIL, self._keys(task), [])
-        term, number, index = (int(each or 0) for each in told[:3])
-        return FeedTail(Cursor(term, number), index, told[3] is not None)
+        return _tail(await self._store.run_script(_TAIL, self._keys(task), []))
+
+    async def begin_term(self, task: TaskId, term: int) -> FeedTail:
+        """Refuse from now on what older terms append, and return how far the feed has got."""
+        arguments = (term, round(SILENT_KEPT_S * 1000))
+        told = await self._store.run_script(_BEGIN, self._keys(task), arguments)
+        if not told:
+            raise superseded(task, Cursor(term, 1))
+        return _tail(told)
 
     async def append(
         self,
@@ -144,6 +162,11 @@ class RedisTaskFeed:
 
     def _keys(self, task: TaskId) -> list[str]:
         return [f"{self._prefix}facts:{task}", f"{self._prefix}stream:{task}"]
+
+
+def _tail(told: Sequence[bytes | None]) -> FeedTail:
+    term, number, index = (int(each or 0) for each in told[:3])
+    return FeedTail(Cursor(term, number), index, told[3] is not None)
 
 
 def _stream_id(cursor: Cursor) -> str:

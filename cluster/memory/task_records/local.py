@@ -23,7 +23,7 @@ from cluster.memory.task_records.port import (
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptRecord:
     """What is kept of one task; the instant is on the wall clock."""
 
     record: TaskRecord
@@ -36,7 +36,7 @@ class LocalTaskRecords:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tasks: dict[str, _Kept] = {}
+        self._tasks: dict[str, _KeptRecord] = {}
         self._running: defaultdict[str, dict[TaskId, float]] = defaultdict(dict)
         """By owner: until when each task counts, on the wall clock."""
         self._tokens: Counter[tuple[str, int]] = Counter()
@@ -110,7 +110,7 @@ class LocalTaskRecords:
 
     def _keep(self, record: TaskRecord, *, is_ended: bool) -> None:
         until = self._clock.wall() + RECORD_KEPT_S
-        self._tasks[record.summary.task] = _Kept(record, is_ended, until)
+        self._tasks[record.summary.task] = _KeptRecord(record, is_ended, until)
 
     def _is_ended(self, task: str) -> bool:
         kept = self._tasks.get(task)

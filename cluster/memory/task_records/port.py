@@ -106,7 +106,7 @@ RECORD_KEPT_S = 7 * 24 * 3600.0
 KEY_KEPT_S = 24 * 3600.0
 TOKENS_KEPT_S = 2 * 24 * 3600.0
 """How long a day's tokens are counted on: the day, and whoever asks of it a little later."""
-LISTED_MAX = 100
+LISTED_MAX = 500
 """A goal may have 100,000 characters, and a list has them all."""
 _DAY_S = 24 * 3600.0
 

@@ -15,6 +15,7 @@ from cluster.kernel.loopback import is_loopback
 from cluster.kernel.vocabulary import Coherence
 from cluster.memory.directory import Directory, scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
+from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.task_records.redis import RedisTaskRecords
@@ -79,7 +80,14 @@ async def _parts(
     feed, records = RedisTaskFeed(store, scope), RedisTaskRecords(store, scope)
     transport = nearest_transport(secrets.token, settings.network.host, clock.now)
     driver = Driver(
-        store, transport, clock, scope=scope, sampled_share=settings.sampled_share, feed=feed
+        store,
+        transport,
+        clock,
+        scope=scope,
+        sampled_share=settings.sampled_share,
+        feed=feed,
+        records=records,
+        journal=RedisJournal(store, scope),
     )
     await driver.open()
     opening.push_async_callback(driver.close)

@@ -1,7 +1,4 @@
-"""A task on its way, as its driver sees it: its events, and the Manager that is asked for them.
-
-`cluster.kernel.tasks.failover` decides which Manager is asked, when, and until when.
-"""
+"""A task on its way, as its driver sees it: its events, and the Manager that is asked for them."""
 
 from __future__ import annotations
 
@@ -10,15 +7,10 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
-from cluster.kernel.envelope import Envelope, Kind, Trust
-from cluster.kernel.errors import (
-    Cancelled,
-    ClusterError,
-    StoreUnavailable,
-    UnknownRecipient,
-    Unsupported,
-)
+from cluster.kernel.envelope import Envelope, Kind
+from cluster.kernel.errors import Cancelled, ClusterError, Unsupported
 from cluster.kernel.events import (
     Detail,
     Event,
@@ -29,9 +21,8 @@ from cluster.kernel.events import (
     WasCancelled,
 )
 from cluster.kernel.ids import NO_AGENT, NO_STEP, VERIFY_STEP, AgentId, StepId
-from cluster.kernel.roles import MANAGER
 from cluster.kernel.submission import Seen, Submission
-from cluster.kernel.tasks.failover import Failover, GiveUp, ask_failed, manager_chosen
+from cluster.runtime.driver.handover import Handover
 from cluster.runtime.messaging.sender import Sender, Unobserved
 from cluster.runtime.tasks.second_look import is_doubtful, look_again
 from cluster.wire.failure import failure_from_error
@@ -57,10 +48,8 @@ class SubmittedTask(Unobserved):
     ) -> None:
         self.id = submission.task
         self._looks_again = looks_again
-        self._submission = submission
-        self._ask = ask
         self._sender = sender
-        self._failover = Failover(sender.clock.now(), ask.deadline_at or 0.0, ask.recipient)
+        self._handover = Handover(submission, ask, sender)
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
         self._at_s = 0.0
@@ -91,6 +80,11 @@ class SubmittedTask(Unobserved):
             for found in await look_again(self._sender, self._ask, self._corrected):
                 self._corrected(self._ask.recipient, found)
 
+    @property
+    def _ask(self) -> Envelope:
+        """The ask that counts, of the Manager that has the task now."""
+        return self._handover.ask
+
     def _corrected(self, agent: AgentId, detail: Detail) -> None:
         """Add what the second look at the answer says."""
         self._show(detail, agent, VERIFY_STEP)
@@ -101,27 +95,13 @@ class SubmittedTask(Unobserved):
             try:
                 ended = await self._ask_once()
             except ClusterError as error:
-                await self._go_on_after(error)
+                why = str(error)
+                await self._handover.go_on_after(error, partial(self._say_that_we_wait, why))
             else:
                 self._acknowledge(ended)
                 if isinstance(ended, Event) and ended.is_terminal:
                     return ended
                 raise Unsupported(f"{self._ask.recipient} ended the task in a way newer than ours")
-
-    async def _go_on_after(self, error: ClusterError) -> None:
-        """Address the ask anew after one that failed; raises what the user is told where not."""
-        attempts, now = self._ask.attempt, self._sender.clock.now()
-        self._failover, order = ask_failed(self._failover, error, attempts, now)
-        if isinstance(order, GiveUp):
-            raise order.error from error
-        if order.is_lost:
-            self._say_that_we_wait(str(error))
-            await asyncio.sleep(order.after_s)
-        manager = await self._choose()
-        self._failover, gives_up = manager_chosen(self._failover, manager)
-        if gives_up is not None:
-            raise gives_up.error
-        self._readdress(manager)
 
     async def _ask_once(self) -> object:
         """Ask the Manager; where it is lost and there is another one, leave the task to that one.
@@ -148,19 +128,6 @@ class SubmittedTask(Unobserved):
         """Say that the Manager can't be reached just now."""
         self._say_that_we_wait(f"{self._ask.recipient} can't be reached")
 
-    async def _choose(self) -> AgentId:
-        """Return another Manager; one that is being restarted may be the only one there is."""
-        try:
-            return await self._sender.replica_of(MANAGER, self._failover.avoid)
-        except (StoreUnavailable, UnknownRecipient):
-            return self._failover.manager
-
-    def _readdress(self, manager: AgentId) -> None:
-        submission = replace(self._submission, is_again=True)
-        # Not the deadline of the ask before: one that nobody waits for any more has lost it.
-        deadline_at, traceparent = self._failover.deadline_at, self._ask.traceparent
-        self._ask = addressed(self._sender, submission, manager, deadline_at, traceparent)
-
     def _acknowledge(self, ended: object) -> None:
         """Tell the Manager that the journal need not be kept for us any longer."""
         if not isinstance(ended, Event) or not ended.index:
@@ -173,7 +140,7 @@ class SubmittedTask(Unobserved):
 
     def _show(self, detail: Detail, agent: AgentId, step: StepId = NO_STEP) -> None:
         """Add an event of our own, which no journal has."""
-        at_s = self._sender.clock.now() - self._failover.began_at
+        at_s = self._sender.clock.now() - self._handover.began_at
         self._put(Event(at_s, self.id, agent, step, detail))
 
     def _put(self, event: object) -> None:
@@ -217,19 +184,3 @@ class SubmittedTask(Unobserved):
         """Stop waiting; a task that still runs is cancelled."""
         self.work.cancel()
         await asyncio.gather(self.work, return_exceptions=True)
-
-
-def addressed(
-    sender: Sender, submission: Submission, manager: AgentId, deadline_at: float, traceparent: str
-) -> Envelope:
-    """Return the ask that hands a submission to a Manager."""
-    return sender.envelope(
-        manager,
-        Kind.ASK,
-        submission,
-        task=submission.task,
-        deadline_at=deadline_at,
-        trust=Trust.USER,
-        traceparent=traceparent,
-        outlives_recipient=True,
-    )

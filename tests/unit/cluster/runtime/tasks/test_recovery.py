@@ -22,7 +22,8 @@ from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Assignment, Finding
 from cluster.memory.store.local import LocalStore
-from cluster.runtime.driver.submitted import SubmittedTask, addressed
+from cluster.runtime.driver.handover import addressed
+from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.runtime.host import AgentProfile
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
