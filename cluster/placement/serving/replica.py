@@ -78,7 +78,8 @@ class IngressReplica:
         module, _, function = self._spec.opener.partition(":")
         opener = getattr(importlib.import_module(module), function)
         host = await asyncio.to_thread(_listening_host)
-        self._opened = opened = await opener(self._spec, host)
+        opened: OpenedIngress = await opener(self._spec, host)
+        self._opened = opened
         return opened.app
 
     async def __del__(self) -> None:
