@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster.kernel.conversation import ChatMessage
+from cluster.kernel.events import Submitted
 from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Coherence, Plan
 
@@ -39,6 +40,22 @@ class Submission:
     """It belongs to the cluster: it goes on when whoever submitted it has gone."""
     conversation: tuple[ChatMessage, ...] = ()
     """What was said before the goal, the oldest first."""
+
+    def accepted(self, now_wall_s: float, allowed_s: float) -> Submitted:
+        """Return what says that it was accepted; both instants of that are Unix seconds."""
+        return Submitted(
+            self.goal,
+            self.collection,
+            now_wall_s,
+            now_wall_s + allowed_s,
+            self.coherence,
+            self.workflow,
+            self.tokens_max,
+            self.cost_max,
+            self.owner,
+            self.is_detached,
+            self.conversation,
+        )
 
 
 @dataclass(frozen=True, slots=True)

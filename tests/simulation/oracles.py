@@ -20,6 +20,8 @@ def judge(world: World, *, has_calmed: bool) -> None:
         HedgedSteps(view, ledger).judge()
     for task, events in ledger.journals.items():
         _read_back(world, task, events)
+    if world.has_feeds:
+        world.feeds.judge(has_calmed=has_calmed)
     if world.means.is_on:
         world.means.books.judge()
     for failure in world.loop.failures:

@@ -18,13 +18,16 @@ from typing import Protocol
 
 from cluster.kernel.delivery import reach
 from cluster.kernel.delivery import sequence as delivery
+from cluster.kernel.tasks import feed_batches
+from cluster.memory.feed import local as local_feed
 from cluster.runtime.driver import driver
-from cluster.runtime.tasks import second_look
+from cluster.runtime.tasks import feed_writer, second_look, task_feeds
 from cluster.runtime.turns import preparations
 from tests.simulation.ledger import CODEC
 from tests.simulation.loop import PROCESS, Deadlock, Livelock, VirtualLoop
 from tests.simulation.oracles import judge
 from tests.simulation.preparing import TIMEOUT_S
+from tests.simulation.watchers import Cast
 from tests.simulation.workload import User, wishes
 from tests.simulation.world import NAMES, World
 
@@ -47,6 +50,11 @@ SCALED: tuple[Scale, ...] = (
     (second_look, "VERIFY_S", 4.0),
     (preparations, "TIMEOUT_S", TIMEOUT_S),
     (driver, "MessageCodec", lambda: CODEC),
+    (feed_batches, "BATCH_MAX", 4),
+    (feed_batches, "THOUGHT_CHARS_MAX", 40),
+    (feed_writer, "PAGE", 7),
+    (task_feeds, "LISTED_MAX", 2),
+    (local_feed, "ENTRIES_MAX", 24),
 )
 """Bounds that a short run would never reach, brought into reach; what is costly to make, shared."""
 
@@ -195,6 +203,7 @@ def judged(world: World, seed: int, mode: str) -> Outcome:
             adopted=ledger.adopted,
             repeated=ledger.repeated,
             **world.means.books.tallies,
+            **{f"feeds: {what}": number for what, number in world.feeds.tallies.items()},
             **{f"prepare: {what}": number for what, number in ledger.preparing.items()},
             **{f"second replica: {what}": number for what, number in ledger.hedging.items()},
         ),
@@ -211,6 +220,7 @@ class _Course:
         has_short = random.Random(f"course {seed}").random() < 0.5
         made = wishes(seed, has_short=has_short)
         self._users = [User(world, number, wish) for number, wish in enumerate(made)]
+        self._cast = Cast(world, self._users)
         world.means.remember(world.server.local, [(wish.goal, wish.collection) for wish in made])
         self.recovered_s: float | None = None
 
@@ -221,6 +231,7 @@ class _Course:
             world.spawn(name)
         for user in self._users:
             user.start()
+        self._cast.start()
         for episode in world.faults.episodes:
             loop.call_at(episode.at, world.begin, episode)
         if self._mode == LIVENESS:
@@ -237,10 +248,13 @@ class _Course:
         await asyncio.sleep(SETTLE_S)
         for user in self._users:
             await user.stop()
+        await self._cast.stop()
         await world.stop()
         for user in self._users:
             for what in user.left():
                 world.ledger.violate("O7", f"{user.process} has stopped and left {what}")
+        for what in self._cast.left():
+            world.ledger.violate("O7", what)
 
     async def _wait(self, bound_s: float) -> bool:
         """Wait until all is quiet, within a bound; say whether it is."""
@@ -253,8 +267,10 @@ class _Course:
 
     def _is_quiet(self) -> bool:
         """Say whether every task has ended, for its driver and in its journal."""
-        return all(user.is_over for user in self._users) and all(
-            history.terminal is not None for history in self._world.ledger.histories.values()
+        return (
+            all(user.is_over for user in self._users)
+            and all(each.terminal is not None for each in self._world.ledger.histories.values())
+            and not self._cast.waits_for()
         )
 
     def _say_what_hangs(self) -> None:
@@ -262,6 +278,8 @@ class _Course:
         for user in self._users:
             if not user.is_over:
                 ledger.violate("O6", f"{user.process} still waits {RECOVER_S:g} s after the faults")
+        for what in self._cast.waits_for():
+            ledger.violate("O8", f"{what} has not come {RECOVER_S:g} s after the faults")
         for task, history in ledger.histories.items():
             if history.terminal is None:
                 ledger.violate("O6", f"task {task} is still open {RECOVER_S:g} s after the faults")

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.kernel.errors import ClusterError, StoreUnavailable
+from cluster.memory.feed.local import LocalTaskFeed
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.store.local import LocalStore
+from cluster.memory.task_records.local import LocalTaskRecords
 from tests.simulation.faults import Faults
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Note
@@ -54,6 +56,8 @@ class StoreServer:
         clock = _LoopClock(loop)
         self.local = LocalStore(clock)
         self.journal = LocalJournal(clock)
+        self.feed = LocalTaskFeed(clock)
+        self.records = LocalTaskRecords(clock)
         self.on_trouble: Callable[[Process], None] = lambda process: None
         self.on_effect: Callable[[Process, str, tuple[Any, ...], object], None] = (
             lambda process, name, arguments, result: None
@@ -72,7 +76,10 @@ class SimStore:
         self.server = server
         self.process = process
 
-    async def _call(self, target: object, name: str, *args: Any, **keywords: Any) -> Any:
+    async def call(
+        self, target: object, name: str, *args: Any, part: str = "", **keywords: Any
+    ) -> Any:
+        """Call a method of what the server has; ``part`` of it tells those of one name apart."""
         server, loop = self.server, self.server.loop
         server.calls += 1
         answer: asyncio.Future[Any] = loop.create_future()
@@ -81,7 +88,8 @@ class SimStore:
             bounds = LATE_S if late else DELAY_S
             if server.faults.happens("store delay"):
                 bounds = LONG_DELAY_S
-            call = _Call(self, target, name, args, keywords, answer, loop.time() + TIMEOUT_S)
+            method = getattr(target, name.removeprefix(part))
+            call = _Call(self, method, name, args, keywords, answer, loop.time() + TIMEOUT_S)
             delay_s = server.random.uniform(*bounds)
             if delay_s + DELAY_S[1] >= TIMEOUT_S:
                 call.leave_unanswered()
@@ -110,9 +118,13 @@ class SimStore:
         target = self._target(name)
 
         async def call(*args: Any, **keywords: Any) -> Any:
-            return await self._call(target, name, *args, **keywords)
+            return await self.call(target, name, *args, **keywords)
 
         return call
+
+    def part(self, target: object, name: str) -> Any:
+        """Return another thing at the other end of the network, its methods named after it."""
+        return _Part(self, target, f"{name} ")
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -124,12 +136,28 @@ class SimStore:
             answer.set_result(result)
 
 
+class _Part:
+    """A part of the store that has methods named as others of it are."""
+
+    def __init__(self, store: SimStore, target: object, name: str) -> None:
+        self._store, self._target, self._name = store, target, name
+
+    def __getattr__(self, name: str) -> Any:
+        """Return one of its methods."""
+
+        async def call(*args: Any, **keywords: Any) -> Any:
+            named = self._name + name
+            return await self._store.call(self._target, named, *args, part=self._name, **keywords)
+
+        return call
+
+
 @dataclass(slots=True)
 class _Call:
     """One call on its way."""
 
     store: SimStore
-    target: object
+    method: Callable[..., Coroutine[Any, Any, Any]]
     name: str
     args: tuple[Any, ...]
     keywords: dict[str, Any]
@@ -154,7 +182,7 @@ class _Call:
             self.leave_unanswered()
             return
         server.crc = zlib.crc32(repr((name, self.args)).encode(), server.crc)
-        result = run_at_once(getattr(self.target, name)(*self.args, **self.keywords))
+        result = run_at_once(self.method(*self.args, **self.keywords))
         server.on_effect(process, name, self.args, result)
         if not server.faults.boundary(process, f"after {name}, before its answer"):
             return

@@ -23,10 +23,12 @@ from cluster.runtime.host import AgentProfile, Host
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.feed_writer import FeedStores
 from cluster.runtime.turns.handler import Handler
 from cluster.runtime.turns.runner import QUEUED_MAX
 from tests.simulation.coverage import kind_of, plan_states
 from tests.simulation.faults import KEPT_SEEDS, Episode, Faults
+from tests.simulation.feeds import FeedBooks, has_feeds
 from tests.simulation.hedging import experience_of, has_hedges, pace_of
 from tests.simulation.ledger import CODEC, Ledger, describe
 from tests.simulation.loop import WORLD, Process, VirtualLoop
@@ -84,6 +86,8 @@ class World:
             each.on_crash = self.crash
             each.on_fault = self._cover
         self.ledger.is_gentle = self.faults.is_gentle
+        self.has_feeds = has_feeds(seed)
+        self.feeds = FeedBooks(self.ledger)
         self.story: list[str] = []
         self._has_story = has_story
         self._techniques = Techniques(prepares=prepares, hedges_steps=has_hedges(seed))
@@ -183,6 +187,7 @@ class World:
                 techniques=self._techniques,
                 answers=self.means.answers(store),
                 experience=experience_of(self.seed),
+                feeds=self._feed_stores(store, name) if self.has_feeds else None,
             )
 
         host = Host(
@@ -200,6 +205,13 @@ class World:
         )
         PrepareFaults(self, process, host)
         return host
+
+    def _feed_stores(self, store: SimStore, name: str) -> FeedStores:
+        feed, records = (
+            store.part(self.server.feed, "feed"),
+            store.part(self.server.records, "records"),
+        )
+        return FeedStores(feed, records, CODEC, self.clock(name), LEASE_S)
 
     def end(self, process: Process) -> None:
         """A process is gone; the supervisor starts another where none runs."""
@@ -317,6 +329,7 @@ class World:
         for event in self.ledger.on_effect(process, name, arguments, result, now):
             self.note(process, f"journal {event.task[-4:]}: {describe(event)}")
             self.means.books.on_event(process, event)
+        self.feeds.on_effect(name, arguments, result)
         if name == "put_many":
             self.means.books.on_put(arguments[0])
         if isinstance(result, ClusterError):

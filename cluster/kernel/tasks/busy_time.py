@@ -64,8 +64,9 @@ class BusyTime:
         while step != PLAN_STEP and step not in done:
             done.add(step)
             end_s, sealed_s = ended_s[step], self._sealed_s.get(step, 0.0)
-            # One that ended later was not waited for: the step ended without it.
-            waited = [each for each in needs[step] if ended_s.get(each, wall_s) <= end_s]
+            # One that ended later was not waited for: the step ended without it. Nor was one that a
+            # plan which was never whole has only named.
+            waited = [each for each in needs[step] if each in needs and ended_s[each] <= end_s]
             last = max(waited, key=lambda each: ended_s[each], default=PLAN_STEP)
             if last != PLAN_STEP and ended_s[last] < sealed_s:
                 last = PLAN_STEP

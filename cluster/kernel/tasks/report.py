@@ -32,7 +32,7 @@ from cluster.kernel.events import (
 from cluster.kernel.ids import PLAN_STEP, AgentId, StepId, TaskId
 from cluster.kernel.tasks.busy_time import BusyTime
 from cluster.kernel.tasks.corrections import corrected
-from cluster.kernel.tasks.spending import spent_too
+from cluster.kernel.tasks.spending import in_all, spent_too
 from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Answer, Citation, Failure, Finding, Step, StepProgram
 
@@ -108,6 +108,15 @@ class TaskReport:
     def is_finished(self) -> bool:
         """Say whether the terminal event has been seen."""
         return bool(self.status)
+
+    @property
+    def used(self) -> Usage:
+        """What its calls have used, as far as it was told."""
+        return self._used
+
+    def count(self, usage: Usage) -> None:
+        """Count what calls have used that no event tells of: an earlier owner has seen those."""
+        self._used = in_all((self._used, usage))
 
     def observe(self, event: Event) -> None:
         """Take in the next event; after the terminal one only corrections and what they took."""

@@ -32,6 +32,7 @@ from cluster.memory.cache.knowledge_cache import KnowledgeCache
 from cluster.memory.cache.segments import segments_folder
 from cluster.memory.directory import scope_of
 from cluster.memory.endpoint_speeds import StoredSpeeds
+from cluster.memory.feed.redis import RedisTaskFeed
 from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.kept_answers import StoredAnswers
 from cluster.memory.knowledge.names import LEARNED
@@ -39,6 +40,7 @@ from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.state.host.documents import Documents
 from cluster.memory.state.redis import RedisStateLog
 from cluster.memory.store.redis import RedisStore
+from cluster.memory.task_records.redis import RedisTaskRecords
 from cluster.placement.actor.host_spec import HostSpec
 from cluster.placement.actor.own_functions import OwnFunctions
 from cluster.placement.actor.own_modules import OwnModules
@@ -48,6 +50,7 @@ from cluster.runtime.observers.spans import Spans, open_spans
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
+from cluster.runtime.tasks.feed_writer import FeedStores
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
 from cluster.settings import Secrets, Settings
@@ -284,6 +287,13 @@ def _build_host(
             techniques=_techniques(settings),
             answers=_answers(settings, store, codec),
             calls_max=settings.role_calls_max,
+            feeds=FeedStores(
+                RedisTaskFeed(store, scope),
+                RedisTaskRecords(store, scope),
+                codec,
+                clock,
+                sender.directory.lease_s,
+            ),
         )
 
     return Host(

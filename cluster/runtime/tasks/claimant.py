@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cluster.kernel.errors import AgentFailed, WireError
+from cluster.kernel.errors import AgentFailed, Stopped, UsageError, WireError
 from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import NO_STEP, TaskId
 from cluster.kernel.submission import Submission
@@ -42,7 +42,7 @@ class Claimant:
         self.owner = Owner(sender.exchange.agent, 0)
         """Its epoch is known once the host has started."""
         self._sender = sender
-        self._journal = journal
+        self.journal = journal
         self._statistics = statistics
 
     def new(self, task: TaskId) -> TaskJournal:
@@ -57,14 +57,14 @@ class Claimant:
     async def take(self, submission: Submission) -> TaskJournal | list[Event] | None:
         """Claim a task that its driver hands over, for the first time or again."""
         task = submission.task
-        claim = await self._journal.claim(task, self.owner, expected_term=0)
+        claim = await self.journal.claim(task, self.owner, expected_term=0)
         if claim is None:
-            known = (await self._journal.open_tasks()).get(task)
+            known = (await self.journal.open_tasks()).get(task)
             if known is None:
                 return await self.events_of(task)
             if not (submission.is_again or await self.abandoned({task: known})):
                 return None
-            claim = await self._journal.claim(task, self.owner, expected_term=known.term)
+            claim = await self.journal.claim(task, self.owner, expected_term=known.term)
             if claim is None:
                 return None
             self._statistics.adopted += 1
@@ -77,10 +77,10 @@ class Claimant:
         self, task: TaskId, known: OpenTask
     ) -> TaskJournal | list[Event] | None:
         """Claim one of the `abandoned`; what was never accepted is ended after a while."""
-        is_accepted = bool(await self._journal.read(task))
+        is_accepted = bool(await self.journal.read(task))
         if not may_adopt(task, self._sender.clock.wall(), is_accepted=is_accepted):
             return None
-        claim = await self._journal.claim(task, self.owner, expected_term=known.term)
+        claim = await self.journal.claim(task, self.owner, expected_term=known.term)
         if claim is None:
             return None
         journal = await self._opened(task, claim)
@@ -101,9 +101,28 @@ class Claimant:
         owners = ((task, known.owner) for task, known in open_tasks.items())
         return [task for task, owner in owners if is_abandoned(owner, self.owner, leased)]
 
+    async def accepted(self, task: TaskId) -> Event | None:
+        """Return the first event of a task's journal; None where nobody has accepted it yet."""
+        entries = await self.journal.read(task)
+        return events_of(entries[:1], self._sender.codec)[0] if entries else None
+
+    async def ended(self, task: TaskId) -> list[Event]:
+        """Return the journal of a task that has ended.
+
+        Raises:
+            UsageError: there is no such task.
+            Stopped: it goes on, elsewhere.
+        """
+        events = events_of(await self.journal.read(task), self._sender.codec)
+        if not events:
+            raise UsageError(f"there is no task {task}, or it ended long ago")
+        if not events[-1].is_terminal:
+            raise Stopped(f"another Manager runs task {task}")
+        return events
+
     async def events_of(self, task: TaskId) -> list[Event]:
         """Return the journal of a task that has ended."""
-        events = events_of(await self._journal.read(task), self._sender.codec)
+        events = events_of(await self.journal.read(task), self._sender.codec)
         if not events or not events[-1].is_terminal:
             raise AgentFailed(f"task {task} has ended, and its journal is no longer kept")
         return events
@@ -120,7 +139,7 @@ class Claimant:
 
     def _journal_of(self, task: TaskId) -> TaskJournal:
         return TaskJournal(
-            self._journal,
+            self.journal,
             self._sender.codec,
             self._sender.clock,
             task,

@@ -23,7 +23,7 @@ from cluster.kernel.errors import (
 from cluster.kernel.events import Event, Submitted, shown
 from cluster.kernel.ids import TaskId, role_of
 from cluster.kernel.second_look import SecondLook
-from cluster.kernel.submission import Seen, Submission
+from cluster.kernel.submission import CancelTask, Seen, Submission
 from cluster.kernel.tasks.lookahead import Limits
 from cluster.kernel.tasks.ownership import Owner, retry_after_s, task_s_after
 from cluster.kernel.tasks.turn_life import Ending, TaskFate, task_fate
@@ -36,9 +36,12 @@ from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore
 from cluster.runtime.tasks.claimant import Claimant, EngineStatistics
 from cluster.runtime.tasks.context import Experience, TaskContext, Techniques, Trace
+from cluster.runtime.tasks.feed_writer import FeedStores
+from cluster.runtime.tasks.following import begun, follow, see_out, shown_end, terminal_event
 from cluster.runtime.tasks.freshness import Freshness
 from cluster.runtime.tasks.second_look import verify_request
 from cluster.runtime.tasks.settling import Settling
+from cluster.runtime.tasks.task_feeds import TaskFeeds
 from cluster.runtime.tasks.task_journal import TaskJournal
 from cluster.runtime.tasks.task_run import TaskRun
 from cluster.runtime.tasks.task_story import View
@@ -76,12 +79,16 @@ class TaskEngine:
         calls_max: Limits | None = None,
         answers: AnswersOfBefore | None = None,
         experience: Experience | None = None,
+        feeds: FeedStores | None = None,
     ) -> None:
-        """With ``calls_max`` the model calls that each role's agents have under way at once."""
+        """Own no task yet.
+
+        With ``calls_max`` the model calls that each role's agents have under way at once; with
+        ``feeds`` what happens can be watched by others than who submitted the task.
+        """
         self.statistics = EngineStatistics()
         self._manager = manager
         self._sender = sender
-        self._journal = journal
         self._tasks_max = tasks_max
         self._is_stopping = False
         self._random = rng or Random()
@@ -100,6 +107,7 @@ class TaskEngine:
             answers=answers,
         )
         self._claimant = Claimant(sender, journal, self.statistics)
+        self._feeds = TaskFeeds(feeds, self._claimant)
         self._runs: dict[TaskId, TaskRun] = {}
         self._claims: dict[TaskId, asyncio.Task[Taken]] = {}
         """Claims under way: whoever asks for the same task meanwhile waits for the same one."""
@@ -125,6 +133,7 @@ class TaskEngine:
         await asyncio.gather(*self._claims.values(), return_exceptions=True)
         await asyncio.gather(*[run.leave() for run in list(self._runs.values())])
         await self._settling.close()
+        await self._feeds.close()
 
     async def end_tasks(self, reason: str) -> None:
         """Cancel every task, for nobody will go on with it; return when the journals say so."""
@@ -149,45 +158,65 @@ class TaskEngine:
     async def handle(self, message: object, turn: Turn) -> object:
         """Follow a submission to its terminal event, or pass another message to the Manager."""
         if isinstance(message, Seen):
-            await self._journal.acknowledge(message.task, message.index)
+            await self._claimant.journal.acknowledge(message.task, message.index)
             self._settling.task_ended(message.task, ACKNOWLEDGED_KEPT_S)
             return None
         if isinstance(message, SecondLook):
             message = verify_request(await self._claimant.events_of(message.task))
+        if isinstance(message, CancelTask):
+            return await self._end(message)
         if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
             return await self._manager.handle(message, turn)
+        if message.is_detached:
+            return await self._start(message, turn)
         try:
-            run = await self._run_of(message, turn)
-            return _shown_end(run, turn) if isinstance(run, list) else await self._follow(run, turn)
+            taken = await self._run_of(message, turn)
+            return shown_end(taken, turn) if isinstance(taken, list) else await follow(taken, turn)
         except asyncio.CancelledError:
             fate = task_fate(turn.work.ending)
             if fate is TaskFate.CANCEL:
                 await self._cancel(message.task, turn)
-            elif fate is TaskFate.SEE_OUT:
-                await self._see_out(message.task, turn, LAST_WORD_S)
+            elif fate is TaskFate.SEE_OUT and (run := self._runs.get(message.task)) is not None:
+                await see_out(run, turn, LAST_WORD_S)
             raise
 
-    async def _follow(self, run: TaskRun, turn: RunningTurn) -> Event:
-        """Show a run to whoever asked and return its terminal event.
+    async def _start(self, submission: Submission, turn: RunningTurn) -> Event:
+        """Begin a task that goes on by itself; return what says that it was accepted.
+
+        Raises: as `_run_of`.
+        """
+        try:
+            run = await self._run_of(submission, turn)
+            return shown(run[0]) if isinstance(run, list) else await begun(run)
+        except Stopped:  # somebody else has it: then it has begun as well
+            accepted = await self._claimant.accepted(submission.task)
+            if accepted is None:
+                raise
+            return shown(accepted)
+
+    async def _end(self, wish: CancelTask) -> Event:
+        """End a task, whoever runs it; return its terminal event.
 
         Raises:
-            Stopped: this Manager has given the task up, and another one may have it.
+            UsageError: there is no such task.
+            Stopped: another Manager runs it, and is to be asked.
+            StoreUnavailable: it can't be said who has it.
         """
-        view: View = turn.show
-        run.story.attach(view)
-        try:
-            ended = await asyncio.shield(run.ended)
-        finally:
-            run.story.detach(view)
-        if isinstance(ended, ClusterError):
-            raise ended
-        return ended
+        task = wish.task
+        run: Taken = self._runs.get(task)
+        if run is None and not self._is_stopping:
+            claim = self._claims.get(task) or self._claiming(task, self._take_abandoned(task))
+            run = await asyncio.shield(claim)
+        if not isinstance(run, TaskRun):
+            return shown((run or await self._claimant.ended(task))[-1])
+        run.cancel(wish.reason)
+        return await terminal_event(run)
 
     async def cancelled(self, message: object, turn: Turn) -> None:
         """A submission was cancelled before its turn: end what an earlier owner began of it."""
         if not isinstance(message, Submission) or not isinstance(turn, RunningTurn):
             return
-        if message.task in await self._journal.open_tasks():
+        if not message.is_detached and message.task in await self._claimant.journal.open_tasks():
             await self._run_of(message, turn)
             await self._cancel(message.task, turn)
 
@@ -204,16 +233,7 @@ class TaskEngine:
         run = self._runs.get(task)
         if run is not None:
             run.cancel(reason)
-            await self._see_out(task, turn, CANCEL_WAIT_S)
-
-    async def _see_out(self, task: TaskId, turn: RunningTurn, timeout_s: float) -> None:
-        """Wait for the end of a run that was told to end, so that its driver hears of that end."""
-        run = self._runs.get(task)
-        if run is not None:
-            run.story.attach(turn.show)
-            await asyncio.wait([run.ended], timeout=timeout_s)
-            if run.ended.done() and isinstance(run.ended.result(), Event):
-                turn.work.last_word = run.ended.result()
+            await see_out(run, turn, CANCEL_WAIT_S)
 
     # ---- ownership -------------------------------------------------------------------------
 
@@ -273,23 +293,11 @@ class TaskEngine:
         submitted = None
         if taken.history.submitted is None:
             self.statistics.accepted += 1
-            now_wall = self._sender.clock.wall()
-            submitted = Submitted(
-                submission.goal,
-                submission.collection,
-                now_wall,
-                now_wall + turn.remaining_s(),
-                submission.coherence,
-                submission.workflow,
-                submission.tokens_max,
-                submission.cost_max,
-                submission.owner,
-                submission.is_detached,
-                submission.conversation,
-            )
+            submitted = submission.accepted(self._sender.clock.wall(), turn.remaining_s())
         asked = turn.work.asked
         trace = Trace(asked.task, asked.traceparent, asked.id)
-        return await self._begin(taken, turn.deadline, trace, submitted, turn.show)
+        view = None if submission.is_detached else turn.show
+        return await self._begin(taken, turn.deadline, trace, submitted, view)
 
     async def _begin(
         self,
@@ -315,6 +323,7 @@ class TaskEngine:
                 )
 
         run.ended.add_done_callback(ended)
+        self._feeds.attach(run, journal)
         if view is not None:
             run.story.attach(view)
         run.start(submitted)
@@ -326,8 +335,9 @@ class TaskEngine:
         """Adopt what nobody works on, now and every part of a lease; sweep shared state."""
         while True:
             try:
-                open_tasks = await self._journal.open_tasks()
-                await self._settling.sweep(self._journal, open_tasks, ENDED_KEPT_S)
+                open_tasks = await self._claimant.journal.open_tasks()
+                await self._settling.sweep(self._claimant.journal, open_tasks, ENDED_KEPT_S)
+                await self._feeds.sweep(open_tasks)
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
             except ClusterError as error:
@@ -337,7 +347,7 @@ class TaskEngine:
 
     async def _try_to_adopt(self, task: TaskId, known: OpenTask) -> None:
         """Adopt a task, unless it runs or is claimed here already."""
-        if task in self._runs or task in self._claims:
+        if task in self._runs or task in self._claims or len(self._runs) >= self._tasks_max:
             return
         try:
             await self._claiming(task, self._adopt(task, known))
@@ -346,10 +356,15 @@ class TaskEngine:
         except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
             _log.exception("task %s could not be adopted", task)
 
+    async def _take_abandoned(self, task: TaskId) -> Taken:
+        """Adopt a task if its owner is gone."""
+        known = (await self._claimant.journal.open_tasks()).get(task)
+        if known is None or not await self._claimant.abandoned({task: known}):
+            return None
+        return await self._adopt(task, known)
+
     async def _adopt(self, task: TaskId, known: OpenTask) -> Taken:
         """Go on with a task whose owner is gone."""
-        if len(self._runs) >= self._tasks_max:
-            return None
         taken = await self._claimant.take_abandoned(task, known)
         if not isinstance(taken, TaskJournal):
             return taken
@@ -369,13 +384,6 @@ class TaskEngine:
             if found.handles or not found.subscribes:
                 self._roles[found.role] = Role(found.role, found.purpose, found.handles)
         return tuple(role for name, role in sorted(self._roles.items()) if name != own_role)
-
-
-def _shown_end(events: list[Event], turn: RunningTurn) -> Event:
-    """Show a task that has ended to whoever asks, and return its terminal event."""
-    for event in events[:-1]:
-        turn.show(shown(event))
-    return shown(events[-1])
 
 
 def _cancel_claimed(reason: str, claim: asyncio.Task[Taken]) -> None:

@@ -120,6 +120,11 @@ class TaskJournal:
         self._claim.accepting = owner
 
     @property
+    def term(self) -> int:
+        """The owner's; of one that claims the task by its first append, what that makes it."""
+        return 1 if self._claim.accepting is not None else self._claim.term
+
+    @property
     def is_adopted(self) -> bool:
         """Whether somebody may have worked on the task before this term."""
         return self._claim.term > 1

@@ -117,6 +117,12 @@ def test_the_chain_is_never_longer_than_the_task(
     assert 0.0 <= made.critical_path_s(needs, wall_s) <= wall_s + 1e-6
 
 
+def test_a_step_that_an_unfinished_plan_only_names_held_nothing_up() -> None:
+    made = busy([(B, 1.0, 2.0)], {B: 0.5}, {})
+
+    assert made.critical_path_s({B: [A]}, 3.0) == pytest.approx(1.0)
+
+
 def test_a_task_without_a_plan_spent_nothing_on_one() -> None:
     assert BusyTime().critical_path_s({}, 1.0) == 0.0
     assert BusyTime().model_s == pytest.approx(0.0)
