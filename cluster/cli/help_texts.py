@@ -103,7 +103,7 @@ listens on this machine alone and asks for none; from then on it always does.
 TOKENS_EPILOG = """\
 scopes: ask    hand in tasks, follow and cancel its own
         learn  add documents to the namespaces it may use
-        admin  see, cancel and delete the tasks of all
+        admin  both, and see, cancel and delete the tasks of all
 
 examples:
   fleetmind tokens add alice

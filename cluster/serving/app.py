@@ -13,11 +13,14 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from cluster.serving.chat import add_chat_routes
+from cluster.serving.documents import add_document_routes
 from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
 from cluster.serving.models import add_model_routes
 from cluster.serving.problems import ErrorBody, add_problem_handlers
+from cluster.serving.tasks import add_task_routes
+from cluster.serving.webhooks import sending
 
 ENDINGS_S: Final = 5.0
 """How long the process waits, at its end, for tasks that nobody follows any longer to be over."""
@@ -28,7 +31,8 @@ def build_app(ingress: Ingress) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with sending(ingress.webhooks):
+            yield
         await ingress.endings.wait(ENDINGS_S)
 
     app = FastAPI(
@@ -44,7 +48,13 @@ def build_app(ingress: Ingress) -> FastAPI:
         },
     )
     add_problem_handlers(app)
-    for add_routes in (add_health_routes, add_model_routes, add_chat_routes):
+    for add_routes in (
+        add_health_routes,
+        add_model_routes,
+        add_chat_routes,
+        add_task_routes,
+        add_document_routes,
+    ):
         add_routes(app, ingress)
     _surround(app, ingress)
     return app

@@ -20,6 +20,7 @@ from cluster.kernel.loopback import is_loopback
 from cluster.kernel.vocabulary import Coherence
 from cluster.serving.ports import Caller, Desk, Gate
 from cluster.serving.problems import Problem, too_many
+from cluster.serving.webhooks import Webhooks
 from cluster.settings.values import ServeSettings
 
 _BEARER = HTTPBearer(auto_error=False, description="A token of `fleetmind tokens add`.")
@@ -75,6 +76,8 @@ class Ingress:
     defaults: OrderDefaults
     clock: Clock
     endings: Endings = field(default_factory=Endings)
+    webhooks: Webhooks | None = None
+    """None where nobody can be told of the end of a task."""
 
     async def admit(self, caller: Caller, task: TaskId, timeout_s: float) -> None:
         """Count a task that is about to begin; whoever counts it and begins it not, releases it.
@@ -88,7 +91,7 @@ class Ingress:
             raise too_many(reason, code="limit_of_token")
 
 
-def namespace_for(caller: Caller, asked: str) -> str:
+def namespace_for(caller: Caller, asked: str, param: str = "fleetmind.namespace") -> str:
     """Return the namespace of a task's knowledge; a token's first one where none is asked for.
 
     Raises:
@@ -101,7 +104,7 @@ def namespace_for(caller: Caller, asked: str) -> str:
             403,
             "the token may not use this namespace",
             kind="permission_error",
-            param="fleetmind.namespace",
+            param=param,
             code="namespace_not_allowed",
         )
     return caller.namespaces[0]

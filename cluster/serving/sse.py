@@ -83,6 +83,8 @@ class EventStream(Response):
         frames: events, as `frame` writes them; closed at the end.
         leave: called once at the end, however that came.
         headers: beside the usual ones.
+        may_wait: what is read is kept where it comes from, so that reading may wait for whoever
+            reads too slowly.
     """
 
     media_type = "text/event-stream"
@@ -92,6 +94,8 @@ class EventStream(Response):
         frames: AsyncGenerator[bytes, None],
         leave: Callable[[], Awaitable[None]],
         headers: dict[str, str] | None = None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         super().__init__(headers={"x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]  # nobody knows it
@@ -101,6 +105,8 @@ class EventStream(Response):
         self._waiting_bytes = 0
         self._news = asyncio.Event()  # set while something waits, or all has been read
         self._is_read = False  # no more is coming
+        self._may_wait = may_wait
+        self._room = asyncio.Event()  # set whenever all that waited was taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send them."""
@@ -122,8 +128,12 @@ class EventStream(Response):
         async with aclosing(self._frames) as frames:
             async for each in frames:
                 self._put(each)
-                if self._waiting_bytes > BUFFER_BYTES_MAX:
+                if self._waiting_bytes <= BUFFER_BYTES_MAX:
+                    continue
+                if not self._may_wait:
                     raise TooSlow(f"its reader has left {self._waiting_bytes} bytes unread")
+                self._room.clear()
+                await self._room.wait()
         self._is_read = True
         self._news.set()
 
@@ -158,6 +168,7 @@ class EventStream(Response):
         body = b"".join(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._room.set()
         if not self._is_read:
             self._news.clear()
         return body

@@ -1,0 +1,56 @@
+"""Waiting for the end of a task that somebody else may be following too.
+
+Called by `cluster.serving.tasks` and `cluster.serving.webhooks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+from cluster.kernel.errors import DeadlinePassed
+from cluster.kernel.events import Event
+from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord
+from cluster.kernel.ids import TaskId
+from cluster.serving.ports import Desk
+
+RUNNING = "running"
+RECORD_WAITS_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""A task's record is written after its terminal event: this is how often it is looked for."""
+
+
+async def ended_record(
+    desk: Desk, task: TaskId, timeout_s: float, sleep: Callable[[float], Awaitable[None]]
+) -> TaskRecord | None:
+    """Return the record of a task when it has ended; None where nothing is known of it.
+
+    Raises:
+        DeadlinePassed: it has not ended in time, or nothing tells how it has.
+        ClusterError: it can't be followed.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            await _end(desk.watch(task, BEFORE_ALL))
+            for wait_s in RECORD_WAITS_S:
+                record = await desk.record(task)
+                if record is None or record.summary.status != RUNNING:
+                    return record
+                await sleep(wait_s)
+    except TimeoutError:
+        raise DeadlinePassed("the task has not ended yet: ask again") from None
+    raise DeadlinePassed("the task has ended, and its record is not there yet: ask again")
+
+
+async def _end(events: AsyncIterator[tuple[Cursor, Event]]) -> None:
+    try:
+        async for _, event in events:
+            if event.is_terminal:
+                return
+    finally:
+        await let_go(events)
+
+
+async def let_go(events: AsyncIterator[tuple[Cursor, Event]]) -> None:
+    """Give back what a reader of a feed holds, wherever it is."""
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
