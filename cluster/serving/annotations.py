@@ -58,7 +58,7 @@ def file_citations(text: str, citations: Sequence[Citation]) -> list[JsonObject]
     return [
         {
             "type": "file_citation",
-            "file_id": mark.citation.document or mark.citation.source,
+            "file_id": mark.citation.source,
             "filename": mark.citation.source,
             "index": mark.start,
         }

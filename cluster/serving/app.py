@@ -17,8 +17,10 @@ from cluster.serving.documents import add_document_routes
 from cluster.serving.edge import REQUEST_ID, BoundedBody, Edge
 from cluster.serving.health import add_health_routes
 from cluster.serving.ingress import Ingress
+from cluster.serving.kept_responses import add_kept_response_routes
 from cluster.serving.models import add_model_routes
 from cluster.serving.problems import ErrorBody, add_problem_handlers
+from cluster.serving.responses import add_response_routes
 from cluster.serving.tasks import add_task_routes
 from cluster.serving.webhooks import sending
 
@@ -54,6 +56,8 @@ def build_app(ingress: Ingress) -> FastAPI:
         add_chat_routes,
         add_task_routes,
         add_document_routes,
+        add_response_routes,
+        add_kept_response_routes,
     ):
         add_routes(app, ingress)
     _surround(app, ingress)

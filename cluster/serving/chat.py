@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse, Response
 
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.events import Event
-from cluster.serving.chat_request import ChatRequest, messages_of, refuse_unoffered
+from cluster.serving.chat_request import UNOFFERED_IN_CHATS, ChatRequest, messages_of
 from cluster.serving.completion import ChatCompletion, Completion
 from cluster.serving.following import Followed, begin, leaving
 from cluster.serving.ingress import Ingress, caller_with
-from cluster.serving.orders import order_of, role_of_model
+from cluster.serving.orders import order_of, refuse_unoffered, role_of_model
 from cluster.serving.ports import Caller, TaskOrder
 from cluster.serving.problems import Problem, problem_of
 from cluster.serving.sse import EventStream, Gone, frame, while_there
@@ -52,7 +52,7 @@ def add_chat_routes(app: FastAPI, ingress: Ingress) -> None:
 
 async def _order(ingress: Ingress, caller: Caller, body: ChatRequest) -> TaskOrder:
     role = await role_of_model(ingress, body.model)
-    refuse_unoffered(body.model_extra or {})
+    refuse_unoffered(body.model_extra or {}, UNOFFERED_IN_CHATS)
     messages = messages_of(body.messages)
     return order_of(ingress, caller, messages, body.fleetmind, role=role, param="messages")
 

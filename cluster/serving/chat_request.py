@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.kernel.conversation import ChatMessage
-from cluster.serving.orders import FleetmindOptions, Handling
+from cluster.serving.orders import FleetmindOptions, Handling, Unoffered, is_nothing, is_one_of
 from cluster.serving.problems import Problem
 
 _LENIENT = ConfigDict(strict=True, extra="allow")
@@ -53,34 +53,23 @@ class ChatRequest(BaseModel):
     fleetmind: FleetmindOptions = FleetmindOptions()
 
 
-def _is_nothing(value: object) -> bool:
-    return value in (None, [], {}, False)
-
-
-def _is_one_of(*harmless: object) -> Callable[[object], bool]:
-    return lambda value: _is_nothing(value) or value in harmless
-
-
-_REFUSED: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
-    "tools": (_is_nothing, "tools of the caller are not offered: the team has its own"),
-    "tool_choice": (_is_one_of("none", "auto"), "tools of the caller are not offered"),
-    "functions": (_is_nothing, "functions of the caller are not offered"),
-    "function_call": (_is_one_of("none", "auto"), "functions of the caller are not offered"),
-    "n": (_is_one_of(1), "there is one answer to a request"),
-    "logprobs": (_is_nothing, "probabilities of tokens are not offered"),
-    "top_logprobs": (_is_one_of(0), "probabilities of tokens are not offered"),
-    "response_format": (_is_one_of({"type": "text"}), "answers are Markdown, in no other format"),
-    "modalities": (_is_one_of(["text"]), "answers are text"),
-    "audio": (_is_nothing, "answers are text"),
-    "stop": (_is_one_of(""), "an answer is judged as a whole, and is not cut at a text"),
+UNOFFERED_IN_CHATS: Final[Unoffered] = {
+    "tools": (is_nothing, "tools of the caller are not offered: the team has its own"),
+    "tool_choice": (is_one_of("none", "auto"), "tools of the caller are not offered"),
+    "functions": (is_nothing, "functions of the caller are not offered"),
+    "function_call": (is_one_of("none", "auto"), "functions of the caller are not offered"),
+    "n": (is_one_of(1), "there is one answer to a request"),
+    "logprobs": (is_nothing, "probabilities of tokens are not offered"),
+    "top_logprobs": (is_one_of(0), "probabilities of tokens are not offered"),
+    "response_format": (is_one_of({"type": "text"}), "answers are Markdown, in no other format"),
+    "modalities": (is_one_of(["text"]), "answers are text"),
+    "audio": (is_nothing, "answers are text"),
+    "stop": (is_one_of(""), "an answer is judged as a whole, and is not cut at a text"),
 }
-"""What asks for something that is not done: which values don't, and what the others are told."""
 
 CHAT_PARAMETERS: Final[Mapping[str, Handling]] = {
-    **dict.fromkeys(
-        ("messages", "model", "stream", "stream_options", "fleetmind"), Handling.HONOURED
-    ),
-    **dict.fromkeys(_REFUSED, Handling.REFUSED),
+    **dict.fromkeys(ChatRequest.model_fields, Handling.HONOURED),
+    **dict.fromkeys(UNOFFERED_IN_CHATS, Handling.REFUSED),
     **dict.fromkeys(
         (
             "frequency_penalty",
@@ -110,17 +99,6 @@ CHAT_PARAMETERS: Final[Mapping[str, Handling]] = {
     ),
 }
 """All parameters of OpenAI's API and our own; any that is not among them is ignored."""
-
-
-def refuse_unoffered(parameters: Mapping[str, object]) -> None:
-    """Refuse what asks for something that is not done.
-
-    Raises:
-        Problem: a parameter does.
-    """
-    for name, (is_harmless, why) in _REFUSED.items():
-        if not is_harmless(parameters.get(name)):
-            raise Problem(400, f"{name}: {why}", param=name, code="unsupported_parameter")
 
 
 def messages_of(turns: Sequence[ChatTurn]) -> list[ChatMessage]:

@@ -20,6 +20,7 @@ from cluster.kernel.events import (
     Thought,
     WasCancelled,
 )
+from cluster.kernel.feed import StepThoughts
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, AgentId, StepId
 from cluster.kernel.vocabulary import Answer, Failure
 
@@ -82,6 +83,10 @@ class ReasoningText:
         """Return what has not been said yet."""
         left, self._waiting = self._waiting, {}
         return "".join(self._said(speaker, "".join(said)) for speaker, said in left.items())
+
+    def whole(self, thoughts: StepThoughts) -> str:
+        """Return what is to be read of all that a step has thought."""
+        return self._said(_Speaker(StepId(thoughts.step), AgentId(thoughts.agent)), thoughts.text)
 
     def _said(self, speaker: _Speaker, text: str) -> str:
         if speaker == self._last:

@@ -6,8 +6,8 @@ Used by the routes of OpenAI's API. What belongs to the cluster is begun and wat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from cluster.kernel.errors import ClusterError, DeadlinePassed
@@ -54,6 +54,31 @@ async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> Followed:
             raise DeadlinePassed("no Manager has taken the task before its deadline") from error
         raise
     return Followed(live, _with_first(first, events))
+
+
+async def start(ingress: Ingress, caller: Caller, order: TaskOrder, task: TaskId) -> None:
+    """Hand in a task that belongs to the cluster; return when it is durable.
+
+    Raises:
+        Problem: it is refused, by the limits of the caller or by the cluster.
+        ClusterError: it can't be handed in; a repetition for the same id is harmless.
+    """
+    await ingress.admit(caller, task, order.timeout_s)
+    try:
+        await ingress.desk.start(order, task)
+    except ClusterError:
+        await ingress.endings.finish(_give_up(ingress, caller, None, task))
+        raise
+
+
+@asynccontextmanager
+async def closing(events: AsyncIterator[object]) -> AsyncIterator[None]:
+    """Leave what is iterated when the block ends, not whenever nobody refers to it any longer."""
+    try:
+        yield
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
 
 
 async def _give_up(ingress: Ingress, caller: Caller, live: LiveTask | None, task: TaskId) -> None:

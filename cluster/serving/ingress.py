@@ -6,6 +6,7 @@ Made by whoever deploys the application, handed to `cluster.serving.app.build_ap
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -15,6 +16,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cluster.kernel.clock import Clock
+from cluster.kernel.feed import TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.vocabulary import Coherence
@@ -23,6 +25,7 @@ from cluster.serving.problems import Problem, too_many
 from cluster.serving.webhooks import Webhooks
 from cluster.settings.values import ServeSettings
 
+_TASK = re.compile(r"[0-9a-f]{32}")
 _BEARER = HTTPBearer(auto_error=False, description="A token of `fleetmind tokens add`.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 
@@ -90,6 +93,17 @@ class Ingress:
         if reason:
             raise too_many(reason, code="limit_of_token")
 
+    async def record_for(self, caller: Caller, task: str) -> TaskRecord:
+        """Return the record of a task of a caller.
+
+        Raises:
+            Problem: there is none; another's is as good as none.
+        """
+        record = await self.desk.record(TaskId(task)) if _TASK.fullmatch(task) else None
+        if record is None or record.summary.owner != caller.name:
+            raise Problem(404, "there is no such task, or no longer", code="task_not_found")
+        return record
+
 
 def namespace_for(caller: Caller, asked: str, param: str = "fleetmind.namespace") -> str:
     """Return the namespace of a task's knowledge; a token's first one where none is asked for.
@@ -121,13 +135,12 @@ def caller_with(ingress: Ingress, scope: str) -> Callable[..., Awaitable[Caller]
     """
 
     async def caller(request: Request, credentials: _Credentials) -> Caller:
-        if credentials is not None:
-            found = await ingress.gate.caller(credentials.credentials)
-        elif await ingress.gate.has_tokens() or not is_loopback(ingress.settings.host):
-            found = None
-        else:
+        found = None
+        if is_loopback(ingress.settings.host) and not await ingress.gate.has_tokens():
             _refuse_pages(request, ingress.settings.origins)
-            found = Caller("")
+            found = Caller("")  # whatever they send as a token: clients can't do without one
+        elif credentials is not None:
+            found = await ingress.gate.caller(credentials.credentials)
         if found is None:
             raise _unknown(is_named=credentials is not None)
         if scope not in found.scopes:

@@ -5,7 +5,7 @@ Used by the routes of chat completions and of responses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -34,6 +34,31 @@ class Handling(StrEnum):
     """The answer is the same with it and without."""
     REFUSED = "refused"
     """400, except for values that ask for nothing."""
+
+
+Unoffered = Mapping[str, tuple[Callable[[object], bool], str]]
+"""What asks for something that is not done: which values don't, and what the others are told."""
+
+
+def is_nothing(value: object) -> bool:
+    """Say whether a value asks for nothing."""
+    return value in (None, [], {}, False)
+
+
+def is_one_of(*harmless: object) -> Callable[[object], bool]:
+    """Return what says whether a value asks for nothing but what is done anyway."""
+    return lambda value: is_nothing(value) or value in harmless
+
+
+def refuse_unoffered(parameters: Mapping[str, object], unoffered: Unoffered) -> None:
+    """Refuse what asks for something that is not done.
+
+    Raises:
+        Problem: a parameter does.
+    """
+    for name, (is_harmless, why) in unoffered.items():
+        if not is_harmless(parameters.get(name)):
+            raise Problem(400, f"{name}: {why}", param=name, code="unsupported_parameter")
 
 
 class FleetmindOptions(BaseModel):

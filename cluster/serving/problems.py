@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 INVALID: Final = "invalid_request_error"
 _LIMITED: Final = "rate_limit_error"
-_SERVERS: Final = "server_error"
+SERVERS: Final = "server_error"
 _UNTOLD: Final = "something went wrong inside of the server; its log has the request's id"
 
 
@@ -90,7 +90,7 @@ class _Meaning(NamedTuple):
     """What a kind of failure is over HTTP."""
 
     status: HTTPStatus
-    kind: str = _SERVERS
+    kind: str = SERVERS
     may_be_repeated: bool = False
     """Whether a client does well to send the same again by itself."""
 
@@ -141,7 +141,7 @@ def too_many(message: str, *, retry_after_s: float = 1.0, code: str = "overloade
 
 def problem_of_crash() -> Problem:
     """Return what is told of an error that nobody has foreseen: nothing."""
-    return Problem(500, _UNTOLD, kind=_SERVERS, code="internal")
+    return Problem(500, _UNTOLD, kind=SERVERS, code="internal")
 
 
 def problem_response(problem: Problem) -> JSONResponse:

@@ -100,9 +100,12 @@ class FakeLiveTask:
             yield event
 
     async def close(self) -> None:
-        if not self._played.is_over:
-            self._desk.closed.append(self.id)
+        is_left = not self._played.is_over
         await self._desk.stop(self._played, "whoever followed it has gone")
+        if is_left:
+            self._desk.closed.append(self.id)
+        async with self._desk.news:
+            self._desk.news.notify_all()
 
 
 class FakeDesk:
@@ -119,6 +122,8 @@ class FakeDesk:
         self.cancelled: list[tuple[TaskId, str]] = []
         self.learnt: list[tuple[str, str, str]] = []
         self.role_names: tuple[str, ...] = ("manager", "researcher", "coder")
+        self.news = asyncio.Condition()
+        """Told when a task has begun, and when one was closed."""
         self._ids = IdSource(SystemClock.wall, random.Random(7))
         self._played: dict[TaskId, _Played] = {}
         self._keys: dict[tuple[str, str], KeyUse] = {}
@@ -127,6 +132,16 @@ class FakeDesk:
     def running(self) -> list[TaskId]:
         """Tasks that have not ended."""
         return [task for task, played in self._played.items() if not played.is_over]
+
+    async def task_begun(self) -> None:
+        """Wait for the first order."""
+        async with self.news:
+            await self.news.wait_for(lambda: bool(self.orders))
+
+    async def task_closed(self) -> None:
+        """Wait until a task was ended by whoever followed it."""
+        async with self.news:
+            await self.news.wait_for(lambda: bool(self.closed))
 
     def new_task(self) -> TaskId:
         return self._ids.task_id()
@@ -227,6 +242,8 @@ class FakeDesk:
         )
         await played.happen(submitted)
         played.player = asyncio.create_task(self._play(played, scene))
+        async with self.news:
+            self.news.notify_all()
         return played
 
     async def _play(self, played: _Played, scene: Scene) -> None:

@@ -1,0 +1,157 @@
+"""`/v1/responses/{id}`: what has become of a response, its events again, its end.
+
+What is made in the background is read from its task's feed, at whichever replica is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Depends, FastAPI, Query
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
+
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.events import Event
+from cluster.kernel.feed import BEFORE_ALL, TaskRecord
+from cluster.kernel.ids import TaskId
+from cluster.serving.following import closing
+from cluster.serving.ingress import Ingress, caller_with
+from cluster.serving.orders import TEAM
+from cluster.serving.ports import Caller
+from cluster.serving.problems import Problem, problem_of
+from cluster.serving.response_story import GONE, ResponseHead, ResponseStory, response_of
+from cluster.serving.sse import EventStream, frame
+
+CANCEL_WAIT_S: Final = 3.0
+"""How long a cancellation is waited for; the response says what has become of it by then."""
+
+
+class ResponseObject(BaseModel):
+    """A response, as OpenAI's API has it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    object: Literal["response"]
+    status: Literal["in_progress", "completed", "failed", "cancelled"]
+
+
+class ResponseDeleted(BaseModel):
+    """A response that is kept no longer."""
+
+    id: str
+    object: Literal["response"] = "response"
+    deleted: bool = True
+
+
+STREAMED_OR_WHOLE: Final[dict[str, Any]] = {
+    "model": ResponseObject,
+    "description": "The response, or its events as server-sent events.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
+    """Add all routes of one response."""
+    asking = Depends(caller_with(ingress, "ask"))
+
+    @app.get("/v1/responses/{response}", tags=["responses"], responses={200: STREAMED_OR_WHOLE})
+    async def retrieve(
+        response: str,
+        stream: bool = False,  # noqa: FBT001, FBT002 - FastAPI calls it by name
+        starting_after: Annotated[int, Query(ge=0)] | None = None,
+        caller: Caller = asking,
+    ) -> Response:
+        """Show a response as it is, or stream what follows an event of it."""
+        record = await ingress.record_for(caller, response)
+        if not stream:
+            return JSONResponse(response_of(record, TEAM))
+        _refuse_foreground(record, "streamed again")
+        head = _head_of(record)
+        after = -1 if starting_after is None else starting_after
+        return EventStream(watched(ingress, head, after), stay)
+
+    @app.post("/v1/responses/{response}/cancel", tags=["responses"])
+    async def cancel(response: str, caller: Caller = asking) -> ResponseObject:
+        """End a response that is made in the background; one that has ended stays as it is."""
+        record = await ingress.record_for(caller, response)
+        _refuse_foreground(record, "cancelled")
+        if record.summary.status == "running":
+            await _cancel(ingress, TaskId(response))
+            record = await ingress.record_for(caller, response)
+        return ResponseObject.model_validate(response_of(record, TEAM))
+
+    @app.delete("/v1/responses/{response}", tags=["responses"])
+    async def delete(response: str, caller: Caller = asking) -> ResponseDeleted:
+        """Remove what is kept of a response that has ended."""
+        record = await ingress.record_for(caller, response)
+        if record.summary.status == "running":
+            raise Problem(
+                409,
+                "the response is still being made: cancel it first",
+                code="response_in_progress",
+                headers={"X-Should-Retry": "false"},
+            )
+        await ingress.desk.forget(TaskId(response))
+        return ResponseDeleted(id=response)
+
+
+def _head_of(record: TaskRecord) -> ResponseHead:
+    summary = record.summary
+    return ResponseHead(
+        TaskId(summary.task), TEAM, int(summary.submitted_wall_s), summary.is_detached
+    )
+
+
+async def watched(
+    ingress: Ingress, head: ResponseHead, after: int = -1
+) -> AsyncGenerator[bytes, None]:
+    """Yield what follows an event: the whole feed makes it, so that the numbers are its own."""
+    watching = ingress.desk.watch(head.task, BEFORE_ALL)
+    events = ((event, cursor.term) async for cursor, event in watching)
+    async with closing(watching), aclosing(frames_of(ResponseStory(head), events, after)) as frames:
+        async for each in frames:
+            yield each
+
+
+async def frames_of(
+    story: ResponseStory, events: AsyncIterator[tuple[Event, int]], after: int = -1
+) -> AsyncGenerator[bytes, None]:
+    """Yield the events that a task's events make, after the one of a number."""
+    try:
+        async for event, term in events:
+            for each in story.events(event, term):
+                if int(str(each["sequence_number"])) > after:
+                    yield frame(each, event=str(each["type"]))
+            if story.has_ended:
+                return
+        raise Problem(410, GONE, code="gap")
+    except ClusterError as error:
+        yield frame({"type": "error", **problem_of(error).to_json()}, event="error")
+    except Problem as problem:
+        yield frame({"type": "error", **problem.to_json()}, event="error")
+
+
+async def stay() -> None:
+    """Leave a task that belongs to the cluster as it is."""
+
+
+async def _cancel(ingress: Ingress, task: TaskId) -> None:
+    await ingress.desk.cancel(task, "its client asked for its end")
+    with suppress(TimeoutError):
+        watching = ingress.desk.watch(task, BEFORE_ALL)
+        async with asyncio.timeout(CANCEL_WAIT_S), closing(watching):
+            async for _, event in watching:
+                if event.is_terminal:
+                    return
+
+
+def _refuse_foreground(record: TaskRecord, what: str) -> None:
+    if not record.summary.is_detached:
+        raise Problem(
+            400, f"only a response in the background can be {what}", code="not_in_background"
+        )
