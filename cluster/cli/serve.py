@@ -27,7 +27,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class _ClusterPlace:
     """A cluster that is up: where its Ray is, and its secrets."""
 
     ray_address: str
@@ -68,7 +68,7 @@ async def _serve(configuration: Configuration, console: Console) -> int:
 
 
 @asynccontextmanager
-async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_Served]:
+async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_ClusterPlace]:
     """Give the resident cluster, or start one for as long as the context lasts.
 
     Raises:
@@ -82,11 +82,11 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_S
                 f"the resident cluster has another {', '.join(differing)}: `fleetmind down` stops "
                 "it, or leave that away to serve it as it is"
             )
-        yield _Served(resident.ray_address, resident.secrets_path)
+        yield _ClusterPlace(resident.ray_address, resident.secrets_path)
         return
     check_can_start(configuration)
     async with LocalCluster(configuration, on_progress=note) as cluster:
-        yield _Served(cluster.ready.ray_address, str(cluster.secrets_path))
+        yield _ClusterPlace(cluster.ready.ray_address, str(cluster.secrets_path))
 
 
 async def _check_tokens(configuration: Configuration, note: Note) -> None:

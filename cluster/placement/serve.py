@@ -14,7 +14,8 @@ from ray import serve
 
 from cluster.kernel.errors import UsageError
 from cluster.placement.resident.file import read_resident
-from cluster.placement.serving.replica import ReplicaSpec, deployment_of
+from cluster.placement.serving.replica import deployment_of
+from cluster.placement.serving.replica_spec import ReplicaSpec
 from cluster.settings import Settings, load
 from cluster.settings.config_file import from_public_json
 

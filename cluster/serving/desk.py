@@ -29,7 +29,7 @@ from cluster.serving.ports import TaskOrder
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterParts:
+class DeskParts:
     """What a desk does its work with."""
 
     store: Store
@@ -48,7 +48,7 @@ class ClusterDesk:
         ClusterError: from every method; its class says whose fault it is.
     """
 
-    def __init__(self, parts: ClusterParts) -> None:
+    def __init__(self, parts: DeskParts) -> None:
         self._parts = parts
         self._is_adopted = False
 

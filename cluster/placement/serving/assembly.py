@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -19,12 +20,14 @@ from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.task_records.redis import RedisTaskRecords
-from cluster.placement.serving.replica import ReplicaSpec
+from cluster.placement.serving.replica_spec import ReplicaSpec
 from cluster.runtime.driver.driver import Driver
 from cluster.serving.app import build_app
-from cluster.serving.desk import ClusterDesk, ClusterParts
+from cluster.serving.desk import ClusterDesk, DeskParts
 from cluster.serving.gate import BookGate
 from cluster.serving.ingress import Ingress, OrderDefaults
+from cluster.serving.pinned_post import pinned_post
+from cluster.serving.webhooks import Webhooks
 from cluster.settings import Secrets, Settings
 from cluster.settings.config_file import from_public_json
 from cluster.settings.values import TaskSettings
@@ -67,7 +70,15 @@ async def open_ingress(spec: ReplicaSpec, host: str) -> ServedIngress:
         desk = ClusterDesk(parts)
         if not (is_loopback(host) or await gate.has_tokens()):
             raise UsageError(f"there is no token yet, so nothing may be served at {host}")
-        ingress = Ingress(desk, gate, own, order_defaults(settings.task), clock)
+        post = partial(pinned_post, listed=own.webhook_hosts)
+        ingress = Ingress(
+            desk,
+            gate,
+            own,
+            order_defaults(settings.task),
+            clock,
+            webhooks=Webhooks(store, desk, clock, post),
+        )
         app = build_app(ingress)
         opened = opening.pop_all()
     return ServedIngress(app, opened)
@@ -75,7 +86,7 @@ async def open_ingress(spec: ReplicaSpec, host: str) -> ServedIngress:
 
 async def _parts(
     store: RedisStore, secrets: Secrets, settings: Settings, opening: AsyncExitStack
-) -> ClusterParts:
+) -> DeskParts:
     clock, scope = SystemClock(), scope_of(secrets.token, secrets.scope)
     feed, records = RedisTaskFeed(store, scope), RedisTaskRecords(store, scope)
     transport = nearest_transport(secrets.token, settings.network.host, clock.now)
@@ -91,7 +102,7 @@ async def _parts(
     )
     await driver.open()
     opening.push_async_callback(driver.close)
-    return ClusterParts(
+    return DeskParts(
         store=store,
         directory=Directory(store, clock, scope=scope),
         driver=driver,

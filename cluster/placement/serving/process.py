@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from cluster.kernel.errors import ClusterError, PlacementError
+from cluster.kernel.vocabulary import Failure
 from cluster.placement.local.reports import Progress, Ready, Reporter
 from cluster.wire.failure import failure_from_error
 
@@ -30,6 +31,7 @@ NAMESPACE = "fleetmind-ingress"
 WITHDRAW_MARGIN_S = 15.0
 """What Ray Serve may take for the end of replicas beyond that of their streams."""
 WATCH_S = 5.0
+MISSED_MAX = 3
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,10 @@ async def _reported(request: ServeRequest, reporter: Reporter, lifeline: int) ->
         _log.error("%s", error)
         reporter.send(failure_from_error(error))
         return 1
+    except Exception as error:  # noqa: BLE001 - contained: it is reported
+        _log.exception("the ingress failed")
+        reporter.send(Failure("internal", f"the ingress failed: {type(error).__name__}: {error}"))
+        return 1
     return 0
 
 
@@ -91,7 +97,8 @@ async def _serve(request: ServeRequest, reporter: Reporter, is_over: asyncio.Eve
     # Ray takes a second to import: after the signals are in place.
     from cluster.placement.ray.session import join_ray
     from cluster.placement.serving import rollout
-    from cluster.placement.serving.replica import ReplicaSpec, deployment_of
+    from cluster.placement.serving.replica import deployment_of
+    from cluster.placement.serving.replica_spec import ReplicaSpec
     from cluster.settings.config_file import from_public_json
 
     settings = from_public_json(request.settings_json)
@@ -108,9 +115,21 @@ async def _serve(request: ServeRequest, reporter: Reporter, is_over: asyncio.Eve
         node = await _own_address(session)  # where the secrets are
         await rollout.deploy(session, deployment_of(spec, settings, node_address=node))
         reporter.send(Ready(request.ray_address, "", ()))
-        while not await _is_set_within(is_over, WATCH_S):
-            if not await rollout.is_deployed(session):
-                raise PlacementError("the ingress was taken away, by `serve shutdown` or another")
+        missed = 0
+        while missed < MISSED_MAX and not await _is_set_within(is_over, WATCH_S):
+            missed = 0 if await _is_there(session) else missed + 1
+        if missed:
+            raise PlacementError("the ingress is no longer there: Ray Serve, or Ray, has ended")
+
+
+async def _is_there(session: RaySession) -> bool:
+    """Say whether the ingress is deployed; where Serve doesn't answer, it may be restarting."""
+    from cluster.placement.serving import rollout
+
+    try:
+        return await rollout.is_deployed(session)
+    except PlacementError:
+        return False
 
 
 async def _own_address(session: RaySession) -> str:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ray import serve
 from ray.serve.context import _get_global_client
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cluster.placement.serving.replica_spec import ReplicaSpec
 from cluster.settings import Settings
 
 APPLICATION = "fleetmind"
 DEPLOYMENT = "ingress"
-DEFAULT_OPENER = "cluster.placement.serving.assembly:open_ingress"
+_OPENER = "cluster.placement.serving.assembly:open_ingress"
 PER_STREAM = 2
 """Requests that Serve lets a replica have, for each that the replica accepts: what is beyond is
 there to be refused by it, which takes a millisecond."""
@@ -29,6 +29,8 @@ WAIT_LOOP_S = 0.5
 """How often a replica that is to stop looks whether it may; Serve's own 2 s are most of an end."""
 _TRACE_OF_A_NODE = 0.001
 """Of the resource with a node's address, which it has 1.0 of: so little pins an actor there."""
+_REQUEST_ID = b"x-request-id"
+_OVER = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 _ENVIRONMENT = {
     # A second thread for our code would take each message over twice: nothing of ours blocks.
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -36,23 +38,11 @@ _ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSpec:
-    """What a replica gets: the public settings, where the secrets lie, and what opens its parts.
-
-    Secrets are a path, never a value: Ray shows arguments and environments (ray#28276).
-    """
-
-    settings_json: str
-    secrets_path: str
-    opener: str = DEFAULT_OPENER
-
-
 class OpenedIngress(Protocol):
     """What an opener returns, for a spec and the host that Ray Serve listens at."""
 
     @property
-    def app(self) -> Callable[..., Awaitable[None]]:
+    def app(self) -> ASGIApp:
         """The ASGI application, ready to be asked."""
         ...
 
@@ -67,25 +57,43 @@ class IngressReplica:
     def __init__(self, spec: ReplicaSpec) -> None:
         os.environ.update(_ENVIRONMENT)  # read when grpc is imported
         self._spec = spec
-        self._opened: OpenedIngress | None = None
 
-    async def __serve_build_asgi_app__(self) -> Callable[..., Awaitable[None]]:
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
         """Return the application, which Serve asks for once; where it can't be opened, again later.
 
         Raises:
             ClusterError: why it can't be opened.
         """
-        module, _, function = self._spec.opener.partition(":")
+        module, _, function = (self._spec.opener or _OPENER).partition(":")
         opener = getattr(importlib.import_module(module), function)
         host = await asyncio.to_thread(_listening_host)
-        opened: OpenedIngress = await opener(self._spec, host)
-        self._opened = opened
-        return opened.app
+        return _Behind(await opener(self._spec, host))
 
-    async def __del__(self) -> None:
-        """Close, when Serve has drained the replica; it awaits this."""
-        if self._opened is not None:
-            await self._opened.close()
+
+class _Behind:
+    """What is opened, behind Serve's proxy, which adds the request's id to each answer by itself.
+
+    An object with `__call__` and no function: Serve takes a bound method for an ASGI 2 application.
+    """
+
+    def __init__(self, opened: OpenedIngress) -> None:
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request without the header that would be there twice; close at the end of all.
+
+        Serve ends an application when its replica has been drained, and waits for its word.
+        """
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                message["headers"] = [each for each in headers if each[0] != _REQUEST_ID]
+            elif message["type"] in _OVER:
+                await self._opened.close()
+            await send(message)
+
+        await self._opened.app(scope, receive, send_on)
 
 
 def _listening_host() -> str:

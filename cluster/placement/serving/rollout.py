@@ -27,10 +27,16 @@ STOP_TIMEOUT_S = 40.0
 """Above Serve's own deadline for its end."""
 POLL_S = 0.2
 _HEAD_ONLY = "HeadOnly"
+_ENVIRONMENT = {
+    # Of the proxy, which its controller hands it on to: one loop instead of two threads, and gRPC
+    # instead of a Ray generator, whose items cost twice as much at both ends.
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_PROXY_USE_GRPC": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RolloutState:
     """How far a deployment is."""
 
     is_running: bool
@@ -58,7 +64,7 @@ async def deploy(session: RaySession, application: serve.Application) -> None:
     """
     await session.call(_run, application, timeout_s=DEPLOY_TIMEOUT_S)
     give_up_at = time.monotonic() + DEPLOY_TIMEOUT_S
-    while not (found := await session.call(_progress)).is_running:
+    while not (found := await session.call(_state)).is_running:
         if found.failure or time.monotonic() > give_up_at:
             why = found.failure or f"it did not run within {DEPLOY_TIMEOUT_S:g} s"
             raise PlacementError(f"Ray Serve can't run the ingress: {why}")
@@ -106,7 +112,11 @@ def _start(own: ServeSettings) -> bool:
         "ssl_keyfile": own.tls_key or None,
     }
     is_new = _get_global_client(raise_if_no_controller_running=False) is None
-    serve.start(proxy_location=_HEAD_ONLY, http_options=wanted)
+    serve.start(
+        proxy_location=_HEAD_ONLY,
+        http_options=wanted,
+        controller_options={"runtime_env": {"env_vars": _ENVIRONMENT}},
+    )
     if not is_new:
         client: Any = _get_global_client()
         found = client.http_config
@@ -127,13 +137,13 @@ def _applications() -> dict[str, Any]:
     return dict(serve.status().applications)
 
 
-def _progress() -> Progress:
+def _state() -> RolloutState:
     found = _applications().get(APPLICATION)
     if found is None:
-        return Progress(is_running=False)
+        return RolloutState(is_running=False)
     if found.status is ApplicationStatus.DEPLOY_FAILED:
         said = [each.message for each in found.deployments.values() if each.message]
-        return Progress(
+        return RolloutState(
             is_running=False, failure=last_line(RuntimeError(said[-1] if said else found.message))
         )
-    return Progress(is_running=found.status is ApplicationStatus.RUNNING)
+    return RolloutState(is_running=found.status is ApplicationStatus.RUNNING)
