@@ -23,7 +23,7 @@ from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Answered, Event, Submitted, Thought
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, AgentId, IdSource, TaskId
 from cluster.kernel.vocabulary import Answer
-from cluster.placement.serving.replica import ReplicaSpec
+from cluster.placement.serving.replica_spec import ReplicaSpec
 from cluster.serving.app import build_app
 from cluster.serving.ingress import Ingress, OrderDefaults
 from cluster.serving.ports import Desk, Gate, TaskOrder
