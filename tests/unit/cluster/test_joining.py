@@ -33,6 +33,7 @@ mine = '[agents.reviewer]\\nclass = "mine:Reviewer"'
 print(json.dumps({
     "same": differing(plain, loaded("", {})),
     "deadline": differing(plain, loaded("[task]\\ndeadline_s = 5", {})),
+    "ingress": differing(plain, loaded("[serve]\\nport = 8001", {})),
     "second look": differing(plain, loaded("[answer]\\nverify = 'background'", {})),
     "model": differing(plain, loaded("", {"FLEETMIND_MODEL": "simulated:"})),
     "same model": differing(
@@ -80,6 +81,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     [
         ("same", []),
         ("deadline", []),
+        ("ingress", []),
         ("second look", []),
         ("model", ["model.uri"]),
         ("same model", []),
