@@ -45,6 +45,7 @@ LONG_GROUPS = {
     "cancel": "benchmarks.bench_cancel",
     "tail": "benchmarks.bench_tail",
     "speculation": "benchmarks.bench_speculation",
+    "serving": "benchmarks.bench_serving",
 }
 OUTPUT = Path("build/bench.json")
 VERSIONS_OF = ("ray", "grpcio", "protobuf", "redis", "uvloop", "numpy", "faiss-cpu", "openai")

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "state": "cluster.cli.state:state",
     "models": "cluster.cli.models:models",
     "tokens": "cluster.cli.tokens:tokens",
+    "serve": "cluster.cli.serve:serve",
 }
 """Where each command lives; only the one that is asked for is imported."""
 

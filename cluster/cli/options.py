@@ -13,6 +13,7 @@ from functools import partial
 from typing import NoReturn
 
 from cluster.cli import help_texts
+from cluster.cli.serve_options import SERVE, SERVE_EPILOG, add_serve_flags
 from cluster.cli.task_flags import add_display, add_task_commands
 from cluster.kernel.errors import UsageError
 
@@ -59,6 +60,11 @@ class Options:
     detach: bool = False
     task: str = ""
     status: str | None = None
+    serve_host: str | None = None
+    port: int | None = None
+    replicas: int | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_state(commands)
     _add_models(commands)
     _add_tokens(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -351,6 +358,13 @@ def _add_tokens(commands: _Commands[_Parser]) -> None:
     for action in (add, show, revoke):
         _add_config(action)
         _add_redis(action)
+
+
+def _add_serve(commands: _Commands[_Parser]) -> None:
+    parser = _command(commands, "serve", "answer over HTTP, as OpenAI's API", SERVE, SERVE_EPILOG)
+    add_serve_flags(parser)
+    _add_model(parser)
+    _add_redis(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -108,6 +108,11 @@ def flags_of(options: Options) -> list[Flag]:
         "task.coherence": ("--coherence", options.coherence),
         "task.tokens_max": ("--tokens-max", options.tokens_max),
         "task.cost_max": ("--cost-max", options.cost_max),
+        "serve.host": ("--host", options.serve_host),
+        "serve.port": ("--port", options.port),
+        "serve.replicas": ("--replicas", options.replicas),
+        "serve.tls_cert": ("--tls-cert", options.tls_cert),
+        "serve.tls_key": ("--tls-key", options.tls_key),
     }
     return [Flag(key, value, origin) for key, (origin, value) in given.items() if value is not None]
 

@@ -10,7 +10,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.settings.bounds import check_coherence, check_cost, check_deadline, check_tokens
+from cluster.settings.bounds import (
+    check_coherence,
+    check_cost,
+    check_deadline,
+    check_port,
+    check_replicas,
+    check_tokens,
+)
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _WEB_SCHEMES = ("http", "https")
@@ -73,5 +80,7 @@ CHECKS: Mapping[str, Callable[[object, str], None]] = {
     "task.coherence": check_coherence,
     "task.tokens_max": check_tokens,
     "task.cost_max": check_cost,
+    "serve.port": check_port,
+    "serve.replicas": check_replicas,
 }
 """By key of the settings; keys without a check take any text."""

@@ -10,6 +10,7 @@ import math
 from cluster.kernel.errors import UsageError
 from cluster.kernel.vocabulary import Coherence
 
+REPLICAS_MAX = 1_000
 TOKENS_MAX = 1 << 53
 """What every number of JSON and of our messages can hold exactly."""
 
@@ -34,6 +35,18 @@ def check_cost(value: object, origin: str) -> None:
     cost = value if isinstance(value, int | float) else math.nan
     if isinstance(value, bool) or not 0.0 < cost < math.inf:
         raise UsageError(f"{origin}: {value!r} is no sum above 0")
+
+
+def check_port(value: object, origin: str) -> None:
+    """Raise UsageError unless it is the number of a TCP port."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 16:
+        raise UsageError(f"{origin}: {value!r} is no port from 1 to 65535")
+
+
+def check_replicas(value: object, origin: str) -> None:
+    """Raise UsageError unless it is a number of processes that a machine may have."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= REPLICAS_MAX:
+        raise UsageError(f"{origin}: {value!r} is no number of replicas from 1 to {REPLICAS_MAX}")
 
 
 def check_share(value: object, origin: str) -> None:

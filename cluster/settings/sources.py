@@ -26,6 +26,8 @@ _VARIABLES: Mapping[str, Sequence[str]] = {
 }
 """By key: the variables that set it; the first that is not empty counts."""
 _API_KEY = "OPENAI_API_KEY"
+_SERVED_FILES = frozenset({"serve.tls_cert", "serve.tls_key"})
+"""Other processes read them, in other folders."""
 
 
 class Flag(NamedTuple):
@@ -81,10 +83,14 @@ def load(
     if settings.knowledge.cache:
         cache = str(base / Path(settings.knowledge.cache).expanduser())
         settings = _replaced(settings, "knowledge.cache", cache)
+    for key in _SERVED_FILES & given:
+        settings = _replaced(settings, key, str(base / Path(str(_get(settings, key))).expanduser()))
     for flag in (*_from_environment(variables), *flags):
         if flag.key in CHECKS:
             CHECKS[flag.key](flag.value, flag.origin)
         value = _anchored(str(flag.value), here) if flag.key == "model.uri" else flag.value
+        if flag.key in _SERVED_FILES:
+            value = str(here / Path(str(value)).expanduser())
         settings = _replaced(settings, flag.key, value)
         given |= {flag.key}
     settings = dataclasses.replace(

@@ -48,6 +48,7 @@ IMPORTS_WHAT_IT_IS_TOLD = {
     "cluster.placement.actor.actors": "the opener of a host, which tests replace",
     "cluster.placement.actor.assembly": "the agents' factory, from the settings",
     "cluster.placement.actor.own_functions": "a user's own ways of merging, from the log",
+    "cluster.placement.serving.replica": "the opener of the ingress, which tests replace",
 }
 CRUMB_LINES = 40
 CRUMBS = {

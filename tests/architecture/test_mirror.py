@@ -33,6 +33,7 @@ TYPES = {
     "cluster.memory.state.entries",
     "cluster.placement.actor.host_spec",
     "cluster.placement.local.request",
+    "cluster.placement.serving.replica_spec",
 }
 """Values with at most a line of behaviour, which the tests of all that uses them go through."""
 ELSEWHERE = {
@@ -58,6 +59,8 @@ ELSEWHERE = {
     "cluster.cli.knowledge": "integration/test_knowledge_commands.py",
     "cluster.cli.learn": "integration/test_knowledge_commands.py",
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
+    "cluster.cli.serve": "integration/test_serve_command.py",
+    "cluster.cli.serve_options": "integration/test_serve_command.py",
     "cluster.cli.state": "integration/test_state_command.py",
     "cluster.cli.tokens": "integration/test_tokens_command.py",
     "cluster.task": "unit/cluster/test_client.py",
@@ -161,6 +164,10 @@ ELSEWHERE = {
     "cluster.placement.local.local_cluster": "integration/test_local_cluster.py",
     "cluster.placement.ray.session": "integration/test_ray_placement.py",
     "cluster.placement.resident.process": "integration/test_local_cluster.py",
+    "cluster.placement.serve": "integration/test_serve_application.py",
+    "cluster.placement.serving.assembly": "integration/test_serving.py",
+    "cluster.placement.serving.replica": "integration/test_serve_replica.py",
+    "cluster.placement.serving.rollout": "integration/test_serving.py",
 }
 """Modules without a test of their own, and the file that tests them."""
 

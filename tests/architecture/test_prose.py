@@ -45,6 +45,8 @@ FOREIGN = {
         "h is)|calculate|compute|evaluate|work out|calc)(?: the (?:result|value"
         ') of)? (?:the )?)?")'
     ): "how a user asks for a calculation, of which every word has to be understood",
+    "message['type'] == 'http.response.start'": "ASGI's name of a message",
+    "message['type'] in _OVER": "as above",
     "output.startswith(_TRACEBACK)": "Python's word for an uncaught error, in a program's output",
     "re.compile(\"^ModuleNotFoundError: No module named '([\\\\w.]+)'\", re.MULTILINE)": (
         "Python says so on a program's stderr, and nothing else of it reaches us"

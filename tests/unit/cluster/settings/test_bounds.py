@@ -12,6 +12,8 @@ from cluster.settings.bounds import (
     TOKENS_MAX,
     check_cost,
     check_deadline,
+    check_port,
+    check_replicas,
     check_share,
     check_tokens,
 )
@@ -45,3 +47,15 @@ def test_more_tokens_than_a_message_can_say_are_refused() -> None:
 def test_a_share_is_from_zero_to_one(value: str) -> None:
     with pytest.raises(UsageError, match="no share from 0 to 1"):
         check_share(value, "OTEL")
+
+
+@pytest.mark.parametrize(("check", "value"), [(check_port, 65_535), (check_replicas, 1)])
+def test_a_port_and_a_number_of_replicas_are_taken(check: Check, value: object) -> None:
+    check(value, "--flag")
+
+
+@pytest.mark.parametrize("check", [check_port, check_replicas])
+@pytest.mark.parametrize("value", [0, -1, True, "8000", 1.5, 1 << 16])
+def test_what_is_no_port_or_number_of_replicas_is_refused(check: Check, value: object) -> None:
+    with pytest.raises(UsageError, match="--flag"):
+        check(value, "--flag")

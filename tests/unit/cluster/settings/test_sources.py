@@ -247,3 +247,23 @@ def test_the_environment_of_programs_is_found_beside_the_config(tmp_path: Path) 
     resolved = load(environment={}, folder=tmp_path)
 
     assert resolved.settings.sandbox.python == str(tmp_path / ".venv")
+
+
+def test_files_for_tls_are_found_from_where_they_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    path = config(folder, "[serve]\ntls_cert = 'cert.pem'\n")
+
+    flags = [Flag("serve.tls_key", "key.pem", "--tls-key")]
+    own = load(path, flags, environment={}, folder=tmp_path).settings.serve
+
+    assert own.tls_cert == str(folder / "cert.pem")
+    assert own.tls_key == str(tmp_path / "key.pem")
+
+
+@pytest.mark.parametrize(("key", "value"), [("serve.port", 70_000), ("serve.replicas", 0)])
+def test_a_number_that_the_ingress_can_t_have_is_refused(
+    tmp_path: Path, key: str, value: int
+) -> None:
+    with pytest.raises(UsageError, match="--flag"):
+        load(None, [Flag(key, value, "--flag")], environment={}, folder=tmp_path)

@@ -1,0 +1,115 @@
+"""``fleetmind serve``: the HTTP ingress, in front of the resident cluster or of one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from cluster.cli.console import Console
+from cluster.cli.options import Options
+from cluster.cli.progress import open_display
+from cluster.cli.run import flags_of
+from cluster.joining import check_can_start, differences, open_store
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import PlacementError, UsageError
+from cluster.kernel.loopback import is_loopback
+from cluster.placement.local.local_cluster import LocalCluster
+from cluster.placement.resident.file import read_resident
+from cluster.placement.serving.control import ServedHttp, check_can_serve
+from cluster.placement.serving.process import ServeRequest
+from cluster.serving.tokens import TokenBook
+from cluster.settings import Configuration, Settings, load
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _ClusterPlace:
+    """A cluster that is up: where its Ray is, and its secrets."""
+
+    ray_address: str
+    secrets_path: str
+
+
+def serve(options: Options, console: Console) -> Coroutine[object, object, int]:
+    """Return the work of ``fleetmind serve``; what can be known at once is raised at once.
+
+    Raises:
+        UsageError: a setting is wrong, or nothing can listen where the ingress is to.
+    """
+    configuration = load(options.config, flags_of(options))
+    check_can_serve(configuration.settings.serve)
+    return _serve(configuration, console)
+
+
+async def _serve(configuration: Configuration, console: Console) -> int:
+    settings = configuration.settings
+    display = open_display(console)
+    note = display.note
+    try:
+        if not is_loopback(settings.serve.host):
+            await _check_tokens(configuration, note)
+        async with AsyncExitStack() as stack:
+            cluster = await stack.enter_async_context(_cluster(configuration, note))
+            request = ServeRequest(
+                cluster.ray_address, settings.public_json(), cluster.secrets_path
+            )
+            served = await stack.enter_async_context(ServedHttp(request, settings.serve, note))
+            stack.callback(_let_a_second_signal_cut, note, settings.serve.drain_s)
+            url = url_of(settings)
+            note(f"OpenAI's clients: base_url={url}/v1")
+            console.write(f"{url}\n")
+            raise PlacementError(f"the ingress has ended: {await served.ended()}")
+    finally:
+        display.close()
+
+
+@asynccontextmanager
+async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_ClusterPlace]:
+    """Give the resident cluster, or start one for as long as the context lasts.
+
+    Raises:
+        UsageError: the resident one has other settings than are asked for.
+        ClusterError: why none can be started.
+    """
+    resident = None if configuration.settings.ray.address else read_resident()
+    if resident is not None:
+        if differing := differences(configuration, resident.settings_json):
+            raise UsageError(
+                f"the resident cluster has another {', '.join(differing)}: `fleetmind down` stops "
+                "it, or leave that away to serve it as it is"
+            )
+        yield _ClusterPlace(resident.ray_address, resident.secrets_path)
+        return
+    check_can_start(configuration)
+    async with LocalCluster(configuration, on_progress=note) as cluster:
+        yield _ClusterPlace(cluster.ready.ray_address, str(cluster.secrets_path))
+
+
+async def _check_tokens(configuration: Configuration, note: Note) -> None:
+    async with open_store(configuration, note) as store:
+        if not await TokenBook(store, SystemClock()).has_any():
+            raise UsageError(
+                f"at {configuration.settings.serve.host} others than this machine could ask, and "
+                "there is no token yet: `fleetmind tokens add NAME` makes one"
+            )
+
+
+def _let_a_second_signal_cut(note: Note, drain_s: float) -> None:
+    """Say what is waited for, and let the next signal end that: the first is on its way here."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    note(f"ending: what is under way may go on for {drain_s:g} s, a second Ctrl-C cuts it")
+
+
+def url_of(settings: Settings) -> str:
+    """Return where the ingress listens."""
+    own = settings.serve
+    host = own.host if ":" not in own.host or own.host.startswith("[") else f"[{own.host}]"
+    return f"http{'s' if own.tls_cert else ''}://{host}:{own.port}"

@@ -1,0 +1,127 @@
+"""The ingress from outside: starts the process that keeps it, and drains it in the end.
+
+Called by the command line; nothing here imports Ray.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cluster.kernel.errors import UsageError
+from cluster.placement.local.child_process import ChildProcess
+from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.serving.process import WITHDRAW_MARGIN_S, ServeRequest
+from cluster.settings.values import ServeSettings
+
+START_TIMEOUT_S = 200.0
+"""Above the sum of the deadlines of the phases, which name what took too long."""
+STOP_MARGIN_S = 60.0
+"""What the end of Ray Serve, and leaving Ray, may take beyond the streams."""
+_MODULE = "cluster.placement.serving.process"
+
+
+class ServedHttp:
+    """The ingress, for as long as the context lasts.
+
+    Args:
+        request: what is served, and in which Ray cluster.
+        own: the section [serve] of its settings.
+        on_progress: is told in one line what is being done.
+    """
+
+    def __init__(
+        self, request: ServeRequest, own: ServeSettings, on_progress: Callable[[str], None]
+    ) -> None:
+        self._request = request
+        self._own = own
+        self._on_progress = on_progress
+        self._run_dir: Path | None = None
+        self._process: ChildProcess | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start it and wait until every replica answers.
+
+        Raises:
+            ClusterError: what could not be started; nothing is left then.
+        """
+        run_dir = self._run_dir = make_run_dir()
+        try:
+            self._request.write(run_dir)
+            self._process = await ChildProcess.start(
+                _MODULE, "--request-dir", str(run_dir), log=run_dir / "log", has_lifeline=True
+            )
+            await self._process.ready(self._on_progress, START_TIMEOUT_S)
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take no request any more, let streams end, and stop everything.
+
+        Where it is cancelled, the streams are cut.
+
+        Raises:
+            PlacementError: something can't be stopped.
+        """
+        await self._stop()
+
+    async def ended(self) -> str:
+        """Return when it has ended by itself, with the reason it gave."""
+        assert self._process is not None, "it is not open"
+        return await self._process.ended()
+
+    async def _stop(self) -> None:
+        process, run_dir = self._process, self._run_dir
+        self._process = self._run_dir = None
+        try:
+            if process is not None:
+                await _stopped(process, self._own.drain_s + WITHDRAW_MARGIN_S + STOP_MARGIN_S)
+        finally:
+            if run_dir is not None:
+                await asyncio.to_thread(shutil.rmtree, run_dir, ignore_errors=True)
+
+
+async def _stopped(process: ChildProcess, timeout_s: float) -> None:
+    try:
+        await process.stop(timeout_s)
+    except asyncio.CancelledError:
+        await process.stop(0.0)
+        raise
+
+
+def check_can_serve(own: ServeSettings) -> None:
+    """Say in good time why nothing can listen where the ingress is to, or speak TLS there.
+
+    Raises:
+        UsageError: the port is in use, the host is none of this machine's, or a file can't be read.
+    """
+    if bool(own.tls_cert) != bool(own.tls_key):
+        raise UsageError("HTTPS needs both a certificate and its key: --tls-cert and --tls-key")
+    for path in filter(None, (own.tls_cert, own.tls_key)):
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"{path} can't be read: it is to hold the certificate or its key")
+    host = own.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, own.port))
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UsageError(
+            f"nothing can listen at {own.host}:{own.port} ({reason}): free it, or give another "
+            "--host or --port"
+        ) from error

@@ -1,0 +1,150 @@
+"""What keeps the ingress: ``python -m cluster.placement.serving.process --request-dir DIR``.
+
+It joins the cluster's Ray, deploys the replicas there, and takes them away when its lifeline
+(standard input) is cut. Started by `cluster.placement.serving.control`; it is apart for the reasons
+that `cluster.placement.local.local_cluster` has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from cluster.kernel.errors import ClusterError, PlacementError
+from cluster.kernel.vocabulary import Failure
+from cluster.placement.local.reports import Progress, Ready, Reporter
+from cluster.wire.failure import failure_from_error
+
+if TYPE_CHECKING:
+    from cluster.placement.ray.session import RaySession
+
+REQUEST_FILE = "request.json"
+NAMESPACE = "fleetmind-ingress"
+WITHDRAW_MARGIN_S = 15.0
+"""What Ray Serve may take for the end of replicas beyond that of their streams."""
+WATCH_S = 5.0
+MISSED_MAX = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What is to be served, and where; secrets are the path of their file."""
+
+    ray_address: str
+    settings_json: str
+    secrets_path: str
+
+    def write(self, folder: Path) -> None:
+        """Leave it in a folder."""
+        (folder / REQUEST_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return what `write` left."""
+        return cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
+
+
+def main() -> NoReturn:
+    """Serve until told to stop; never returns."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m cluster.placement.serving.process")
+    parser.add_argument("--request-dir", type=Path, required=True)
+    request = ServeRequest.read(parser.parse_args().request_dir)
+    reporter = Reporter.take_over_stdout()
+    lifeline = os.dup(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    code = asyncio.run(_reported(request, reporter, lifeline))
+    logging.shutdown()
+    os._exit(code)  # threads may hang in Ray
+
+
+async def _reported(request: ServeRequest, reporter: Reporter, lifeline: int) -> int:
+    is_over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, is_over.set)
+
+    def cut() -> None:
+        loop.remove_reader(lifeline)
+        is_over.set()
+
+    loop.add_reader(lifeline, cut)
+    try:
+        await _serve(request, reporter, is_over)
+    except ClusterError as error:
+        _log.error("%s", error)
+        reporter.send(failure_from_error(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 - contained: it is reported
+        _log.exception("the ingress failed")
+        reporter.send(Failure("internal", f"the ingress failed: {type(error).__name__}: {error}"))
+        return 1
+    return 0
+
+
+async def _serve(request: ServeRequest, reporter: Reporter, is_over: asyncio.Event) -> None:
+    # Ray takes a second to import: after the signals are in place.
+    from cluster.placement.ray.session import join_ray
+    from cluster.placement.serving import rollout
+    from cluster.placement.serving.replica import deployment_of
+    from cluster.placement.serving.replica_spec import ReplicaSpec
+    from cluster.settings.config_file import from_public_json
+
+    settings = from_public_json(request.settings_json)
+    spec = ReplicaSpec(request.settings_json, request.secrets_path)
+    session = await join_ray(request.ray_address, namespace=NAMESPACE)
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(session.close)
+        reporter.send(Progress("starting Ray Serve"))
+        if await rollout.start_serve(session, settings.serve):
+            ending.push_async_callback(rollout.stop_serve, session)
+        reporter.send(Progress(f"placing {settings.serve.replicas} replicas of the ingress"))
+        drain_s = settings.serve.drain_s + WITHDRAW_MARGIN_S
+        ending.push_async_callback(rollout.withdraw, session, drain_s)
+        node = await _own_address(session)  # where the secrets are
+        await rollout.deploy(session, deployment_of(spec, settings, node_address=node))
+        reporter.send(Ready(request.ray_address, "", ()))
+        missed = 0
+        while missed < MISSED_MAX and not await _is_set_within(is_over, WATCH_S):
+            missed = 0 if await _is_there(session) else missed + 1
+        if missed:
+            raise PlacementError("the ingress is no longer there: Ray Serve, or Ray, has ended")
+
+
+async def _is_there(session: RaySession) -> bool:
+    """Say whether the ingress is deployed; where Serve doesn't answer, it may be restarting."""
+    from cluster.placement.serving import rollout
+
+    try:
+        return await rollout.is_deployed(session)
+    except PlacementError:
+        return False
+
+
+async def _own_address(session: RaySession) -> str:
+    """Return how Ray calls this machine."""
+    return next((node.address for node in await session.nodes() if node.is_ours), "")
+
+
+async def _is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
