@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.cli.console import Console
 from cluster.cli.options import Options
@@ -16,6 +16,7 @@ from cluster.joining import check_can_start, differences, open_store
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, UsageError
 from cluster.kernel.loopback import is_loopback
+from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.resident.file import read_resident
 from cluster.placement.serving.control import ServedHttp, check_can_serve
@@ -85,8 +86,10 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
         yield _ClusterPlace(resident.ray_address, resident.secrets_path)
         return
     check_can_start(configuration)
-    async with LocalCluster(configuration, on_progress=note) as cluster:
-        yield _ClusterPlace(cluster.ready.ray_address, str(cluster.secrets_path))
+    with kept_scope() as scope:  # the ingress that is started next has the tasks of this one
+        secrets = replace(configuration.secrets, scope=scope)
+        async with LocalCluster(replace(configuration, secrets=secrets), on_progress=note) as own:
+            yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path))
 
 
 async def _check_tokens(configuration: Configuration, note: Note) -> None:
