@@ -68,14 +68,13 @@ async def while_there(
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise Gone
-    except asyncio.CancelledError:
-        if undo is not None and working.done() and working.exception() is None:
+        await _end(watching)
+    except BaseException:
+        await _end(working, watching)
+        if undo is not None and not working.cancelled() and working.exception() is None:
             await undo(working.result())
         raise
-    else:
-        return working.result()
-    finally:
-        await _end(working, watching)
+    return working.result()
 
 
 async def _disconnect(receive: Receive) -> None:
@@ -138,8 +137,10 @@ class EventStream(Response):
                 await asyncio.wait(until, return_when=asyncio.FIRST_COMPLETED)
             _tell_of(reading, sending)
         finally:
-            await _end(sending, watching, reading)
-            await self._leave()
+            try:  # a server may cancel us once more, just now
+                await _end(sending, watching, reading)
+            finally:
+                await self._leave()
 
     async def _read(self) -> None:
         async with aclosing(self._frames) as frames:
