@@ -67,6 +67,7 @@ class ClusterDesk:
             workflow=plan_alone(order),
             owner=order.owner,
             conversation=order.conversation,
+            is_aside=order.is_aside,
             task=task,
         )
 
@@ -81,6 +82,7 @@ class ClusterDesk:
             workflow=plan_alone(order),
             owner=order.owner,
             conversation=order.conversation,
+            is_aside=order.is_aside,
             task=task,
         )
 

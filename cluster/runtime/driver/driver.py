@@ -117,6 +117,7 @@ class Driver:
         workflow: Plan | None = None,
         owner: str = "",
         conversation: tuple[ChatMessage, ...] = (),
+        is_aside: bool = False,
         task: TaskId | None = None,
     ) -> SubmittedTask:
         """Hand a goal to a Manager, and a plan where none is to be made.
@@ -130,6 +131,7 @@ class Driver:
             workflow: the plan, where none is to be made.
             owner: whose task it is, as in `Submission`.
             conversation: what was said before the goal.
+            is_aside: a program that shows the conversation wants it, as in `Submission`.
             task: its id, where it has one already.
 
         Raises:
@@ -148,6 +150,7 @@ class Driver:
             cost_max=budget.cost_max,
             owner=owner,
             conversation=conversation,
+            is_aside=is_aside,
         )
         ask = await self._ask(submission, timeout_s)
         submitted = SubmittedTask(submission, ask, self._sender, looks_again=self._looks_again)
@@ -166,6 +169,7 @@ class Driver:
         workflow: Plan | None = None,
         owner: str = "",
         conversation: tuple[ChatMessage, ...] = (),
+        is_aside: bool = False,
         task: TaskId | None = None,
     ) -> TaskId:
         """Hand in a task that belongs to the cluster; return its id when it is durable.
@@ -188,6 +192,7 @@ class Driver:
             owner=owner,
             is_detached=True,
             conversation=conversation,
+            is_aside=is_aside,
         )
         ask = await self._ask(submission, timeout_s)
         await hand_in(submission, ask, self._sender)

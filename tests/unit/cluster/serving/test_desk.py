@@ -93,6 +93,15 @@ async def test_an_order_reaches_the_driver_whole(cluster: Cluster) -> None:
     assert sent["workflow"] is None
 
 
+async def test_an_aside_reaches_the_driver_as_one(cluster: Cluster) -> None:
+    order = TaskOrder("Title it", 20.0, is_aside=True)
+
+    await cluster.desk.submit(order, TASK)
+
+    (sent,) = cluster.driver.submitted
+    assert sent["is_aside"]
+
+
 async def test_a_task_that_belongs_to_the_cluster_is_begun_with_the_same(cluster: Cluster) -> None:
     order = TaskOrder("Is it deep?", 20.0, role="researcher")
 
