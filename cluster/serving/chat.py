@@ -16,7 +16,7 @@ from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.orders import order_of, refuse_unoffered, role_of_model
 from cluster.serving.ports import Caller, TaskOrder
 from cluster.serving.problems import Problem, problem_of
-from cluster.serving.sse import EventStream, Gone, frame, while_there
+from cluster.serving.sse import EventStream, Gone, frame, framed, while_there
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -102,7 +102,7 @@ async def _frames(
         yield frame(completion.first_chunk())
         async for event in events:
             for chunk in completion.chunks(event):
-                yield frame(chunk)
+                yield framed(chunk)
             if event.is_terminal:
                 break
         if completion.failure is not None:
@@ -112,8 +112,8 @@ async def _frames(
     except Problem as problem:
         yield frame(problem.to_json())
     else:
-        for chunk in completion.last_chunks():
-            yield frame(chunk)
+        for last in completion.last_chunks():
+            yield frame(last)
         yield _DONE
 
 

@@ -8,6 +8,7 @@ content like any other, and ``fleetmind.status`` is ``clarify`` then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from json.encoder import encode_basestring
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -18,9 +19,11 @@ from cluster.kernel.tasks.report import JsonObject, TaskReport
 from cluster.kernel.vocabulary import Failure
 from cluster.serving.annotations import url_citations
 from cluster.serving.content import AnswerText, Piece
+from cluster.serving.sse import one_line
 
 _TOLD: Final = ("task", "status", "citations", "programs", "claims", "degraded", "usage", "timing")
 """What of the FIXED object goes with a completion."""
+_TEXT: Final = "text"
 
 
 class CompletionUsage(BaseModel):
@@ -83,6 +86,9 @@ class Completion:
         self._report = TaskReport(task)
         self._content: list[str] = []
         self._reasoning: list[str] = []
+        before, _, after = one_line(self._chunk({_TEXT: ""})).partition(f'{{"{_TEXT}":""}}')
+        self._around = before, after
+        """What stands around the delta of each chunk."""
 
     @property
     def failure(self) -> Failure | None:
@@ -94,13 +100,17 @@ class Completion:
         for piece in self._observed(event):
             (self._content if piece.is_content else self._reasoning).append(piece.text)
 
-    def chunks(self, event: Event) -> Iterator[JsonObject]:
-        """Take the next event; yield the chunks it makes."""
+    def chunks(self, event: Event) -> Iterator[str]:
+        """Take the next event; yield the chunks it makes, as JSON.
+
+        All but the text of a chunk is the same each time, and there may be thousands a second.
+        """
+        before, after = self._around
         for piece in self._observed(event):
             if piece.is_content:
                 self._content.append(piece.text)
             name = "content" if piece.is_content else "reasoning_content"
-            yield self._chunk({name: piece.text})
+            yield f'{before}{{"{name}":{encode_basestring(piece.text)}}}{after}'
 
     def first_chunk(self) -> JsonObject:
         """Return the chunk that says that the task was taken."""

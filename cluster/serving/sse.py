@@ -30,11 +30,22 @@ CATCH_UP_S: Final = 5.0
 SEND_WAIT_S: Final = 30.0
 """How long whoever reads may take nothing at all."""
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def one_line(data: object) -> str:
+    """Return data as JSON without a line break, as short as it goes."""
+    return _JSON.encode(data)
+
+
+def framed(text: str) -> bytes:
+    """Return one event whose data is JSON already, on one line."""
+    return f"data: {text}\n\n".encode()
 
 
 def frame(data: object, *, event: str = "", cursor: str = "") -> bytes:
     """Return one event: its data as JSON, its name, and what Last-Event-ID will say."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = one_line(data)
     named = f"event: {event}\n" if event else ""
     placed = f"id: {cursor}\n" if cursor else ""
     return f"{placed}{named}data: {text}\n\n".encode()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ray import serve
 from ray.serve.context import _get_global_client
+from ray.serve.experimental.round_robin_router import RoundRobinRouter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.placement.serving.replica_spec import ReplicaSpec
@@ -116,6 +117,8 @@ def deployment_of(
     options: dict[str, Any] = {"num_cpus": 0, "runtime_env": {"env_vars": dict(_ENVIRONMENT)}}
     if node_address:
         options["resources"] = {f"node:{node_address}": _TRACE_OF_A_NODE}
+    # In turns: of a burst, the choice by queue lengths gives most to one replica, since those it
+    # knows are from before the burst; and a stream is long, however few there are just now.
     replica = serve.deployment(
         name=DEPLOYMENT,
         num_replicas=own.replicas,
@@ -123,6 +126,7 @@ def deployment_of(
         max_queued_requests=PER_STREAM * own.streams_max,
         graceful_shutdown_wait_loop_s=WAIT_LOOP_S,
         graceful_shutdown_timeout_s=own.drain_s,
+        request_router_config={"request_router_class": RoundRobinRouter},
         ray_actor_options=options,
     )(serve.ingress()(IngressReplica))
     return replica.bind(spec)
