@@ -154,7 +154,7 @@ class ClusterDesk:
 
 
 def plan_alone(order: TaskOrder) -> Plan | None:
-    """Return the plan of a task that one role works on alone; None where the team plans it."""
-    if not order.role:
+    """Return the plan of a task that one role works on alone; None for the team, and an aside."""
+    if not order.role or order.is_aside:
         return None
     return Plan((Step(StepId(order.role), order.role, order.goal),))

@@ -111,6 +111,12 @@ async def test_a_task_that_belongs_to_the_cluster_is_begun_with_the_same(cluster
     assert cluster.driver.submitted == cluster.driver.started
 
 
+async def test_an_aside_that_is_asked_of_one_role_has_no_plan_either(cluster: Cluster) -> None:
+    await cluster.desk.submit(TaskOrder("Title it", 20.0, role="researcher", is_aside=True), TASK)
+
+    assert cluster.driver.submitted[0]["workflow"] is None
+
+
 async def test_one_role_alone_is_a_workflow_of_one_step(cluster: Cluster) -> None:
     await cluster.desk.submit(TaskOrder("Is it deep?", 20.0, role="researcher"), TASK)
 
