@@ -103,6 +103,8 @@ async def _start(
     except ClusterError:
         await _take_back(ingress, caller, task)
         raise
+    if request.webhook is not None and ingress.webhooks is not None:
+        ingress.webhooks.follow(task)
 
 
 async def _task_of_key(
