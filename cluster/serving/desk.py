@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Event
 from cluster.kernel.feed import Cursor, TaskRecord, TaskSummary
 from cluster.kernel.ids import IdSource, StepId, TaskId
@@ -18,7 +18,6 @@ from cluster.kernel.vocabulary import Plan, Step
 from cluster.memory.directory import Directory
 from cluster.memory.feed.port import TaskFeed
 from cluster.memory.knowledge.catalog import adopt_collection
-from cluster.memory.knowledge.forgetting import known_namespace
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.namespaces.port import Namespaces
 from cluster.memory.store.port import Store
@@ -143,8 +142,9 @@ class ClusterDesk:
         head = (await self._parts.namespaces.heads([name]))[name]
         if not head.is_empty:
             return str(KnowledgeVersion(name, head.version))
-        if namespace:
-            await known_namespace(self._parts.namespaces, namespace)
+        if namespace and namespace not in await self._parts.namespaces.names():
+            # Without the names of others: a token may be told of its own alone.
+            raise UsageError(f"the namespace {namespace!r} is not known: nothing was learned there")
         return ""
 
     async def _adopt_once(self) -> None:

@@ -144,13 +144,16 @@ async def test_without_anything_learned_there_is_no_knowledge(cluster: Cluster) 
     assert cluster.driver.submitted[0]["collection"] == ""
 
 
-async def test_a_namespace_that_nobody_knows_is_refused_and_nothing_is_begun(
+async def test_an_unknown_namespace_is_refused_without_a_word_of_the_others(
     cluster: Cluster,
 ) -> None:
-    with pytest.raises(UsageError, match="'sea' is not known"):
+    await cluster.learn("tax")
+
+    with pytest.raises(UsageError, match="'sea' is not known") as refused:
         await cluster.desk.submit(TaskOrder("Is it deep?", 20.0, namespace="sea"), TASK)
 
     assert not cluster.driver.submitted
+    assert "tax" not in str(refused.value)
 
 
 async def test_the_roles_are_those_that_serve_but_for_the_managers(cluster: Cluster) -> None:
