@@ -5,6 +5,7 @@ Made once a replica by whoever deploys the application; all that it holds is its
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from cluster.memory.task_records.port import KeyUse, TaskFilter, TaskRecords
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.serving.ports import TaskOrder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ class ClusterDesk:
         try:
             managers = await self._parts.directory.replicas(MANAGER, is_fresh=True)
         except ClusterError as error:
-            return str(error)
+            _log.warning("no task is taken just now: %s", error)
+            return "the store of the cluster does not answer"  # whoever asks has shown no token
         return "" if managers else "no Manager serves just now"
 
     async def _collection(self, namespace: str) -> str:

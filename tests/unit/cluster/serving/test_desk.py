@@ -171,15 +171,15 @@ async def test_it_is_ready_once_a_manager_serves(cluster: Cluster) -> None:
     assert await cluster.desk.why_not_ready() == ""
 
 
-async def test_a_store_that_is_away_is_why_it_is_not_ready(
+async def test_a_store_that_is_away_is_why_it_is_not_ready_and_not_where_it_is(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object, **__: object) -> list[Registration]:
-        raise StoreUnavailable("the store is away")
+        raise StoreUnavailable("the store at 10.0.0.7:6379 is away")
 
     monkeypatch.setattr(cluster.directory, "replicas", away)
 
-    assert await cluster.desk.why_not_ready() == "the store is away"
+    assert await cluster.desk.why_not_ready() == "the store of the cluster does not answer"
 
 
 def test_no_two_new_tasks_have_one_id(cluster: Cluster) -> None:
