@@ -26,6 +26,8 @@ from cluster.serving.webhooks import sending
 
 ENDINGS_S: Final = 5.0
 """How long the process waits, at its end, for tasks that nobody follows any longer to be over."""
+_EXPOSED: Final = (REQUEST_ID, "Retry-After", "X-Should-Retry", "X-Fleetmind-Task")
+"""Headers that a page may read: an official client in one goes by the second and the third."""
 
 
 def build_app(ingress: Ingress) -> FastAPI:
@@ -73,7 +75,7 @@ def _surround(app: FastAPI, ingress: Ingress) -> None:
             allow_origins=settings.origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=[REQUEST_ID, "Retry-After"],
+            expose_headers=_EXPOSED,
         )
     # The last one that is added is the first that a request meets.
     app.add_middleware(RequestEdge, requests_max=settings.streams_max, now=ingress.clock.now)

@@ -5,10 +5,11 @@ Made once a replica by whoever deploys the application; all that it holds is its
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, UsageError
 from cluster.kernel.events import Event
 from cluster.kernel.feed import Cursor, TaskRecord, TaskSummary
 from cluster.kernel.ids import IdSource, StepId, TaskId
@@ -18,7 +19,6 @@ from cluster.kernel.vocabulary import Plan, Step
 from cluster.memory.directory import Directory
 from cluster.memory.feed.port import TaskFeed
 from cluster.memory.knowledge.catalog import adopt_collection
-from cluster.memory.knowledge.forgetting import known_namespace
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.namespaces.port import Namespaces
 from cluster.memory.store.port import Store
@@ -26,6 +26,8 @@ from cluster.memory.task_records.port import KeyUse, TaskFilter, TaskRecords
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.driver.submitted import SubmittedTask
 from cluster.serving.ports import TaskOrder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class ClusterDesk:
         try:
             managers = await self._parts.directory.replicas(MANAGER, is_fresh=True)
         except ClusterError as error:
-            return str(error)
+            _log.warning("no task is taken just now: %s", error)
+            return "the store of the cluster does not answer"  # whoever asks has shown no token
         return "" if managers else "no Manager serves just now"
 
     async def _collection(self, namespace: str) -> str:
@@ -143,8 +146,9 @@ class ClusterDesk:
         head = (await self._parts.namespaces.heads([name]))[name]
         if not head.is_empty:
             return str(KnowledgeVersion(name, head.version))
-        if namespace:
-            await known_namespace(self._parts.namespaces, namespace)
+        if namespace and namespace not in await self._parts.namespaces.names():
+            # Without the names of others: a token may be told of its own alone.
+            raise UsageError(f"the namespace {namespace!r} is not known: nothing was learned there")
         return ""
 
     async def _adopt_once(self) -> None:
@@ -154,7 +158,7 @@ class ClusterDesk:
 
 
 def plan_alone(order: TaskOrder) -> Plan | None:
-    """Return the plan of a task that one role works on alone; None where the team plans it."""
-    if not order.role:
+    """Return the plan of a task that one role works on alone; None for the team, and an aside."""
+    if not order.role or order.is_aside:
         return None
     return Plan((Step(StepId(order.role), order.role, order.goal),))

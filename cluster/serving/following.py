@@ -37,9 +37,9 @@ async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> TakenTask
         ClusterError: it can't be handed in.
     """
     task = ingress.desk.new_task()
-    await ingress.admit(caller, task, order.timeout_s)
     live: LiveTask | None = None
     try:
+        await ingress.admit(caller, task, order.timeout_s)
         async with asyncio.timeout(order.timeout_s):
             live = await ingress.desk.submit(order, task)
             events = aiter(live)
@@ -59,15 +59,23 @@ async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> TakenTask
 async def start(ingress: Ingress, caller: Caller, order: TaskOrder, task: TaskId) -> None:
     """Hand in a task that belongs to the cluster; return when it is durable.
 
+    Done to its end even if whoever asked goes: what is half begun is counted, and nobody's.
+
     Raises:
         Problem: it is refused, by the limits of the caller or by the cluster.
         ClusterError: it can't be handed in; a repetition for the same id is harmless.
     """
+    await ingress.endings.finish(_started(ingress, caller, order, task))
+
+
+async def _started(ingress: Ingress, caller: Caller, order: TaskOrder, task: TaskId) -> None:
     await ingress.admit(caller, task, order.timeout_s)
     try:
         await ingress.desk.start(order, task)
     except ClusterError:
-        await ingress.endings.finish(_give_up(ingress, caller, None, task))
+        with suppress(ClusterError):
+            if await ingress.desk.record(task) is None:  # else it has begun, and nobody said so
+                await ingress.gate.release(caller, task)
         raise
 
 

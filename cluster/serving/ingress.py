@@ -177,9 +177,20 @@ def _refuse_pages(request: Request, origins: tuple[str, ...]) -> None:
     origin = request.headers.get("origin", "")
     if origin and origin not in origins and "*" not in origins and not _is_own(request, origin):
         raise Problem(403, "pages of this origin may not call", kind="permission_error")
-    if not is_loopback(request.url.hostname or ""):
+    if not is_loopback(_named_host(request)):
         raise Problem(403, "without a token, only localhost is answered", kind="permission_error")
 
 
 def _is_own(request: Request, origin: str) -> bool:
-    return urlsplit(origin).netloc == request.headers.get("host")
+    return origin.partition("://")[2] == request.headers.get("host")
+
+
+def _named_host(request: Request) -> str:
+    """Return the host that a request names, empty where that can't be read.
+
+    Of such a request Starlette's URL has the server's own host, which is on loopback.
+    """
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""

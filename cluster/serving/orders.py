@@ -18,6 +18,7 @@ from cluster.serving.asides import is_aside
 from cluster.serving.ingress import Ingress, namespace_for
 from cluster.serving.ports import Caller, TaskOrder
 from cluster.serving.problems import Problem
+from cluster.serving.task_models import NAMESPACE
 
 TEAM: Final = "fleetmind"
 """The model that is the whole team; one role alone is ``fleetmind/ROLE``."""
@@ -66,7 +67,7 @@ class FleetmindOptions(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    namespace: Annotated[str, Field(max_length=200)] = ""
+    namespace: Annotated[str, Field(pattern=f"{NAMESPACE}|^$")] = ""
     """Of the knowledge to answer from."""
     deadline_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """How long it may take."""

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from cluster.kernel.conversation import ChatMessage
+from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Event, Submitted
 from cluster.kernel.feed import BEFORE_ALL
 from cluster.kernel.ids import TaskId
@@ -82,8 +83,11 @@ async def _conversation_before(
         message = f"{name}: this response has no answer that could be continued"
         raise Problem(400, message, param=name, code="invalid_value")
     watching = ingress.desk.watch(TaskId(response), BEFORE_ALL)
-    async with asyncio.timeout(FIRST_WAIT_S), closing(watching):
-        first = await anext(watching, None)
+    try:
+        async with asyncio.timeout(FIRST_WAIT_S), closing(watching):
+            first = await anext(watching, None)
+    except TimeoutError:
+        raise DeadlinePassed(f"{name}: it could not be read within {FIRST_WAIT_S:g} s") from None
     if first is None or not isinstance(submitted := first[1].detail, Submitted):
         message = f"{name}: what was said before this response is kept no longer: send it all"
         raise Problem(404, message, param=name, code="previous_response_not_found")

@@ -40,7 +40,7 @@ def one_line(data: object) -> str:
 
 def framed(text: str) -> bytes:
     """Return one event whose data is JSON already, on one line."""
-    return f"data: {text}\n\n".encode()
+    return f"data: {_whole(text)}\n\n".encode()
 
 
 def frame(data: object, *, event: str = "", cursor: str = "") -> bytes:
@@ -48,7 +48,16 @@ def frame(data: object, *, event: str = "", cursor: str = "") -> bytes:
     text = one_line(data)
     named = f"event: {event}\n" if event else ""
     placed = f"id: {cursor}\n" if cursor else ""
-    return f"{placed}{named}data: {text}\n\n".encode()
+    return f"{placed}{named}data: {_whole(text)}\n\n".encode()
+
+
+def _whole(text: str) -> str:
+    """Return JSON without what ends a line for Unicode, and for clients that read with it."""
+    if text.isascii():
+        return text
+    for end in "\x85\u2028\u2029":
+        text = text.replace(end, f"\\u{ord(end):04x}")
+    return text
 
 
 class Gone(Exception):

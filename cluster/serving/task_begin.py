@@ -66,7 +66,6 @@ async def begin(ingress: Ingress, caller: Caller, request: TaskRequest, key: str
         task = await _task_of_key(ingress, caller, request, key, task)
         if await ingress.desk.record(task) is not None:
             return task
-    await ingress.admit(caller, task, order.timeout_s)
     # Done to its end even if whoever asked goes: what is half begun is counted, and nobody's.
     starting = asyncio.create_task(_start(ingress, caller, request, order, task))
     try:
@@ -95,6 +94,7 @@ async def _done(starting: asyncio.Task[None]) -> None:
 async def _start(
     ingress: Ingress, caller: Caller, request: TaskRequest, order: TaskOrder, task: TaskId
 ) -> None:
+    await ingress.admit(caller, task, order.timeout_s)
     try:
         if request.webhook is not None and ingress.webhooks is not None:
             secret = key_of_secret(request.webhook.secret)
@@ -103,6 +103,8 @@ async def _start(
     except ClusterError:
         await _take_back(ingress, caller, task)
         raise
+    if request.webhook is not None and ingress.webhooks is not None:
+        ingress.webhooks.follow(task)
 
 
 async def _task_of_key(

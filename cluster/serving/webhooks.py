@@ -87,8 +87,11 @@ class Webhooks:
     async def keep(self, webhook: Webhook) -> None:
         """Keep a wish, before its task begins; raises StoreUnavailable."""
         await self._store.put_many({_PREFIX + webhook.task: webhook_to_bytes(webhook)}, KEPT_S)
+
+    def follow(self, task: TaskId) -> None:
+        """See a task of here end that has begun: before that, there is nothing to be followed."""
         if len(self._new) < FOLLOWED_MAX:
-            self._new.add(webhook.task)
+            self._new.add(task)
             self._has_new.set()
 
     async def drop(self, task: TaskId) -> None:

@@ -120,7 +120,6 @@ ELSEWHERE = {
     "cluster.runtime.turns.turn_body": "unit/cluster/runtime/turns/test_runner.py",
     "cluster.runtime.turns.work": "unit/cluster/runtime/turns/test_runner.py",
     "cluster.serving.completion": "unit/cluster/serving/test_chat.py",
-    "cluster.serving.following": "unit/cluster/serving/test_chat.py",
     "cluster.serving.orders": "unit/cluster/serving/test_app.py",
     "cluster.serving.response_story": "unit/cluster/serving/test_responses.py",
     "cluster.settings.addresses": "unit/cluster/settings/test_sources.py",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import sys
 import types
 from dataclasses import dataclass, field
 
 import pytest
 from ray import serve
+from ray.serve._private.http_util import MessageQueue
+from ray.serve._private.replica import UserCallableWrapper
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.placement.serving import replica
-from cluster.placement.serving.replica import IngressReplica, deployment_of
+from cluster.placement.serving.replica import QUEUED_MAX, IngressReplica, deployment_of
 from cluster.placement.serving.replica_spec import ReplicaSpec
 from cluster.settings.values import ServeSettings, Settings
 
@@ -97,6 +101,40 @@ async def test_the_id_of_a_request_is_left_to_serve_which_adds_it_too() -> None:
 
     assert start["headers"] == [(b"x-other", b"2")]
     assert body["body"] == b"well"
+
+
+async def test_what_serve_has_not_passed_on_yet_is_waited_for(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talks(_scope: Scope, _receive: Receive, send: Send) -> None:
+        for _ in range(5 * QUEUED_MAX):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    queue = MessageQueue()  # type: ignore[no-untyped-call] # it is Serve's
+
+    async def enqueue(message: Message) -> None:  # as Serve has it
+        queue.put_nowait(message)
+
+    monkeypatch.setattr(opened, "app", talks, raising=False)
+    app = await IngressReplica(SPEC).__serve_build_asgi_app__()
+    answering = asyncio.ensure_future(app({"type": "http"}, receive, enqueue))
+    taken = []
+    while not answering.done():
+        await asyncio.wait({answering}, timeout=0.01)
+        taken.append(len(queue.get_messages_nowait()))
+
+    assert max(taken) == QUEUED_MAX
+    assert sum(taken) == 5 * QUEUED_MAX
+
+
+def test_the_send_of_serve_has_its_queue_where_it_is_looked_for() -> None:
+    code = inspect.getsource(UserCallableWrapper.call_http_entrypoint)
+
+    assert "result_queue = MessageQueue()" in code
+    assert "async def enqueue(item: Any):\n                result_queue.put_nowait(item)" in code
 
 
 def test_serve_lets_in_more_than_a_replica_takes_so_that_it_refuses_by_itself() -> None:

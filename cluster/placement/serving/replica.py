@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+from collections.abc import Sized
 from typing import Any, Protocol
 
 from ray import serve
+from ray.serve._private.http_util import MessageQueue
 from ray.serve.context import _get_global_client
 from ray.serve.experimental.round_robin_router import RoundRobinRouter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +30,10 @@ PER_STREAM = 2
 there to be refused by it, which takes a millisecond."""
 WAIT_LOOP_S = 0.5
 """How often a replica that is to stop looks whether it may; Serve's own 2 s are most of an end."""
+QUEUED_MAX = 4
+"""Messages of one answer that may wait in a replica for Serve's proxy to take them."""
+_LOOK_S, _LOOK_S_MAX = 0.005, 0.25
+"""How often it is looked whether they are taken: at first, and later on."""
 _TRACE_OF_A_NODE = 0.001
 """Of the resource with a node's address, which it has 1.0 of: so little pins an actor there."""
 _REQUEST_ID = b"x-request-id"
@@ -74,6 +80,9 @@ class IngressReplica:
 class _Behind:
     """What is opened, behind Serve's proxy, which adds the request's id to each answer by itself.
 
+    Serve queues what is sent without a bound and returns at once, so that nobody would see that a
+    reader is slow: here it is waited for what is queued.
+
     An object with `__call__` and no function: Serve takes a bound method for an ASGI 2 application.
     """
 
@@ -85,6 +94,7 @@ class _Behind:
 
         Serve ends an application when its replica has been drained, and waits for its word.
         """
+        queued = _queue_of(send)
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -92,9 +102,26 @@ class _Behind:
                 message["headers"] = [each for each in headers if each[0] != _REQUEST_ID]
             elif message["type"] in _OVER:
                 await self._opened.close()
+            await _is_short(queued)
             await send(message)
 
         await self._opened.app(scope, receive, send_on)
+
+
+def _queue_of(send: Send) -> Sized:
+    """Return what Serve's `send` appends to, which it shows nowhere; nothing for any other."""
+    for cell in getattr(send, "__closure__", None) or ():
+        if isinstance(cell.cell_contents, MessageQueue):
+            return cell.cell_contents._message_queue  # noqa: SLF001 - it has no other reader
+    return ()
+
+
+async def _is_short(queued: Sized) -> None:
+    """Return when there is room for another message."""
+    wait_s = _LOOK_S
+    while len(queued) >= QUEUED_MAX:
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, _LOOK_S_MAX)
 
 
 def _listening_host() -> str:

@@ -70,6 +70,10 @@ BAD_CHATS: dict[str, tuple[object, str]] = {
     ),
     "a model that is a number": ({**ASKED, "model": 7}, "model"),
     "a stream that is a text": ({**ASKED, "stream": "yes"}, "stream"),
+    "knowledge by its path": (
+        {**ASKED, "fleetmind": {"namespace": "paths:0123456789abcdef"}},
+        "fleetmind.namespace",
+    ),
     "tools": ({**ASKED, "tools": [{"type": "function"}]}, "tools"),
     "a tool that has to be called": ({**ASKED, "tool_choice": "required"}, "tool_choice"),
     "functions": ({**ASKED, "functions": [{"name": "f"}]}, "functions"),

@@ -111,6 +111,12 @@ async def test_a_task_that_belongs_to_the_cluster_is_begun_with_the_same(cluster
     assert cluster.driver.submitted == cluster.driver.started
 
 
+async def test_an_aside_that_is_asked_of_one_role_has_no_plan_either(cluster: Cluster) -> None:
+    await cluster.desk.submit(TaskOrder("Title it", 20.0, role="researcher", is_aside=True), TASK)
+
+    assert cluster.driver.submitted[0]["workflow"] is None
+
+
 async def test_one_role_alone_is_a_workflow_of_one_step(cluster: Cluster) -> None:
     await cluster.desk.submit(TaskOrder("Is it deep?", 20.0, role="researcher"), TASK)
 
@@ -138,13 +144,16 @@ async def test_without_anything_learned_there_is_no_knowledge(cluster: Cluster) 
     assert cluster.driver.submitted[0]["collection"] == ""
 
 
-async def test_a_namespace_that_nobody_knows_is_refused_and_nothing_is_begun(
+async def test_an_unknown_namespace_is_refused_without_a_word_of_the_others(
     cluster: Cluster,
 ) -> None:
-    with pytest.raises(UsageError, match="'sea' is not known"):
+    await cluster.learn("tax")
+
+    with pytest.raises(UsageError, match="'sea' is not known") as refused:
         await cluster.desk.submit(TaskOrder("Is it deep?", 20.0, namespace="sea"), TASK)
 
     assert not cluster.driver.submitted
+    assert "tax" not in str(refused.value)
 
 
 async def test_the_roles_are_those_that_serve_but_for_the_managers(cluster: Cluster) -> None:
@@ -162,15 +171,15 @@ async def test_it_is_ready_once_a_manager_serves(cluster: Cluster) -> None:
     assert await cluster.desk.why_not_ready() == ""
 
 
-async def test_a_store_that_is_away_is_why_it_is_not_ready(
+async def test_a_store_that_is_away_is_why_it_is_not_ready_and_not_where_it_is(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object, **__: object) -> list[Registration]:
-        raise StoreUnavailable("the store is away")
+        raise StoreUnavailable("the store at 10.0.0.7:6379 is away")
 
     monkeypatch.setattr(cluster.directory, "replicas", away)
 
-    assert await cluster.desk.why_not_ready() == "the store is away"
+    assert await cluster.desk.why_not_ready() == "the store of the cluster does not answer"
 
 
 def test_no_two_new_tasks_have_one_id(cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.kernel.events import Answered
-from cluster.kernel.vocabulary import Answer
+from cluster.kernel.vocabulary import Answer, Failure
 from cluster.serving import edge
 from cluster.serving.edge import BoundedBody, RequestEdge
 from tests.support.fake_desk import FakeDesk, Until, app_of
@@ -126,6 +126,18 @@ async def test_an_error_too_may_be_read_by_an_allowed_page(desk: FakeDesk) -> No
 
     assert answer.status_code == 400
     assert answer.headers["access-control-allow-origin"] == "https://chat.example.org"
+
+
+async def test_a_client_in_a_page_may_read_whether_it_does_well_to_repeat(desk: FakeDesk) -> None:
+    desk.refusal = Failure("model", "the model has failed")
+    origin = "https://chat.example.org"
+    asked = {"model": "fleetmind", "messages": [{"role": "user", "content": "why?"}]}
+
+    async with client_of(desk, origins=(origin,)) as client:
+        answer = await client.post(CHAT, json=asked, headers={"origin": origin})
+
+    assert answer.headers["x-should-retry"] == "false"
+    assert "x-should-retry" in answer.headers["access-control-expose-headers"].lower()
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -63,6 +63,15 @@ async def test_no_name_of_elsewhere_may_mean_this_machine() -> None:
     assert (await asked({}, at="rebound.example")).status_code == 403
 
 
+@pytest.mark.parametrize("host", ["evil.example:", "evil.example:99999", "[", "a/b?c#d@localhost"])
+async def test_a_host_that_cannot_be_read_is_not_taken_for_this_machine(host: str) -> None:
+    assert (await asked({"host": host})).status_code == 403
+
+
+async def test_an_origin_that_cannot_be_read_is_refused_as_one_of_elsewhere() -> None:
+    assert (await asked({"origin": "http://["})).status_code == 403
+
+
 def test_a_token_without_namespaces_may_use_all() -> None:
     assert namespace_for(Caller("ann"), "birds") == "birds"
 

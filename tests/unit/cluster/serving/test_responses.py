@@ -13,6 +13,7 @@ from cluster.kernel.conversation import ChatMessage
 from cluster.kernel.events import Answered, Clarified, Failed, Spent, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Failure
+from cluster.serving import responses
 from tests.support.fake_desk import At, FakeDesk, Scene, Until, app_of, at_answer
 from tests.support.http_server import official_client
 
@@ -203,6 +204,23 @@ async def test_a_response_without_an_answer_is_not_continued(
 
     with pytest.raises(openai.BadRequestError, match="previous_response_id"):
         await asked(client, previous_response_id=running.id)
+
+
+async def test_a_response_before_that_cannot_be_read_in_time_is_said_to_be_late(
+    desk: FakeDesk, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await asked(client)
+
+    async def silent(*_: object) -> AsyncIterator[object]:
+        await asyncio.Event().wait()
+        yield None
+
+    monkeypatch.setattr(desk, "watch", silent)
+    monkeypatch.setattr(responses, "FIRST_WAIT_S", 0.01)
+
+    with pytest.raises(openai.InternalServerError) as late:
+        await asked(client, previous_response_id=first.id)
+    assert (late.value.status_code, late.value.code) == (504, "deadline")
 
 
 async def test_output_that_is_sent_back_is_read_as_the_conversation(

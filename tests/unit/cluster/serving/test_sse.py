@@ -10,7 +10,15 @@ import pytest
 from starlette.types import Message
 
 from cluster.serving import sse
-from cluster.serving.sse import BUFFER_BYTES_MAX, EventStream, Gone, frame, while_there
+from cluster.serving.sse import (
+    BUFFER_BYTES_MAX,
+    EventStream,
+    Gone,
+    frame,
+    framed,
+    one_line,
+    while_there,
+)
 
 SCOPE = {"type": "http"}
 
@@ -68,6 +76,17 @@ def test_an_event_has_its_data_its_name_and_its_place() -> None:
     assert written.startswith("id: 1.7\nevent: thought\ndata: ")
     assert written.endswith("\n\n")
     assert json.loads(written.splitlines()[2].removeprefix("data: ")) == {"text": "Käuze\nrufen"}
+
+
+@pytest.mark.parametrize("write", [frame, lambda data: framed(one_line(data))])
+def test_no_client_finds_the_end_of_a_line_in_the_middle_of_an_event(
+    write: Callable[[object], bytes],
+) -> None:
+    text = "".join(map(chr, range(0x3000)))
+
+    [line, *_] = write({"text": text}).decode().splitlines()
+
+    assert json.loads(line.removeprefix("data: ")) == {"text": text}
 
 
 async def test_all_events_are_sent_and_the_stream_is_ended() -> None:

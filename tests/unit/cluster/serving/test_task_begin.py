@@ -19,7 +19,7 @@ from cluster.memory.store.local import LocalStore
 from cluster.serving.app import build_app
 from cluster.serving.ingress import Ingress, OrderDefaults
 from cluster.serving.ports import Caller, TaskOrder
-from cluster.serving.webhooks import Webhooks
+from cluster.serving.webhooks import Webhooks, sending
 from tests.support.clock import ManualClock
 from tests.support.fake_desk import FakeDesk, FakeGate, Until, ingress_of
 
@@ -33,8 +33,12 @@ class Desk(FakeDesk):
         super().__init__([Until(end), Answered(Answer("done"))])
         self.refuses: Exception | None = None
         self.fails_after: Exception | None = None
+        self.turns = 0
+        """Of the event loop, that pass before a task is known."""
 
     async def start(self, order: TaskOrder, task: TaskId) -> None:
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         if self.refuses is not None:
             raise self.refuses
         await super().start(order, task)
@@ -182,6 +186,17 @@ async def test_a_task_that_may_have_begun_stays_counted(api: Api) -> None:
     assert answer.status_code == 503
     assert api.gate.counted == set(api.desk.running)
     assert len(await api.store.items("webhook/")) == 1
+
+
+async def test_the_end_of_a_task_that_takes_its_time_to_begin_is_told_too(api: Api) -> None:
+    api.desk.turns = 50
+    async with sending(api.ingress.webhooks):
+        await api.post(webhook=HOOK)
+        api.end.set()
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    assert await api.store.items("webhook/") == {}
 
 
 async def test_a_limit_of_the_token_is_said_and_nothing_is_started(api: Api) -> None:

@@ -92,6 +92,8 @@ class Cluster:
         for each in keepers:
             await each.keep(Webhook(task, URL, key_of_secret(SECRET)))
         await self.desk.start(TaskOrder("?", 60.0), task)
+        for each in keepers:
+            each.follow(task)
         return task
 
     async def wishes(self) -> list[str]:

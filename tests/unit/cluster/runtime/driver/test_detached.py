@@ -130,6 +130,15 @@ async def test_a_followed_task_has_an_owner_a_conversation_and_an_id_too(
     assert submission == Submission(TASK, "why?", owner="tool", conversation=said)
 
 
+async def test_what_is_asked_as_an_aside_is_handed_in_as_one(managers: Managers) -> None:
+    await managers.add(accept)
+
+    await managers.driver.start("title it", collection="", timeout_s=60.0, is_aside=True, task=TASK)
+
+    [(_, submission)] = managers.asked
+    assert submission == Submission(TASK, "title it", is_detached=True, is_aside=True)
+
+
 async def test_every_task_has_an_id_of_its_own(managers: Managers) -> None:
     await managers.add(accept)
 
