@@ -10,7 +10,7 @@ import hashlib
 from contextlib import suppress
 
 from cluster.kernel.conversation import ChatMessage
-from cluster.kernel.errors import ClusterError, UsageError
+from cluster.kernel.errors import ClusterError, Overloaded, UnknownRecipient, UsageError
 from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Coherence
 from cluster.memory.task_records.port import KeyUse
@@ -22,6 +22,9 @@ from cluster.serving.problems import Problem
 from cluster.serving.task_models import TaskRequest, WebhookRequest
 from cluster.serving.webhooks import key_of_secret
 from cluster.serving.wire import Webhook
+
+_NOT_BEGUN = (Overloaded, UnknownRecipient, UsageError)
+"""What says that no Manager has the task."""
 
 
 async def order_of_request(ingress: Ingress, caller: Caller, request: TaskRequest) -> TaskOrder:
@@ -100,7 +103,7 @@ async def _start(
             secret = key_of_secret(request.webhook.secret)
             await ingress.webhooks.keep(Webhook(task, request.webhook.url, secret))
         await ingress.desk.start(order, task)
-    except ClusterError:
+    except _NOT_BEGUN:  # after another error it may have been: its count ends with its deadline
         await _take_back(ingress, caller, task)
         raise
     if request.webhook is not None and ingress.webhooks is not None:

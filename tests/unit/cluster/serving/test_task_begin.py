@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cluster.kernel.conversation import ChatMessage
-from cluster.kernel.errors import Overloaded, StoreUnavailable, UsageError
+from cluster.kernel.errors import DeadlinePassed, Overloaded, StoreUnavailable, UsageError
 from cluster.kernel.events import Answered
 from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Answer, Coherence
@@ -186,6 +186,15 @@ async def test_a_task_that_may_have_begun_stays_counted(api: Api) -> None:
     assert answer.status_code == 503
     assert api.gate.counted == set(api.desk.running)
     assert len(await api.store.items("webhook/")) == 1
+
+
+async def test_a_task_that_may_yet_begin_keeps_its_count_and_its_webhook(api: Api) -> None:
+    api.desk.refuses = DeadlinePassed("nobody has said in time that it is durable")
+
+    failed = await api.post("k1", webhook=HOOK)
+
+    assert failed.status_code == 504
+    assert len(api.gate.counted) == len(await api.store.items("webhook/")) == 1
 
 
 async def test_the_end_of_a_task_that_takes_its_time_to_begin_is_told_too(api: Api) -> None:
