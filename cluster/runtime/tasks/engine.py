@@ -187,7 +187,9 @@ class TaskEngine:
         """
         try:
             run = await self._run_of(submission, turn)
-            return shown(run[0]) if isinstance(run, list) else await begun(run)
+            if isinstance(run, list):
+                return shown(run[0])
+            return await self._feeds.listed(await begun(run))
         except Stopped:  # somebody else has it: then it has begun as well
             accepted = await self._claimant.accepted(submission.task)
             if accepted is None:

@@ -107,6 +107,8 @@ class FeedWriter:
         """None until that is known."""
         self._ended_at: float | None = None
         """When the run ended: what waits is all that comes."""
+        self.listed = asyncio.Event()
+        """Set once the list of tasks has this one, or nothing more is written."""
         self._news = asyncio.Event()
         self.work: asyncio.Task[None] | None = None
         """Runs from the first durable fact on: before that, the task may be somebody else's, who
@@ -172,6 +174,7 @@ class FeedWriter:
             if batch is None or not batch.is_final:  # of what is over by now, the end is listed
                 summary = self._draft.summary()
                 await self._patiently(partial(self._stores.records.began, summary))
+            self.listed.set()
             while (batch := batch or await self._next()) is not None:
                 await self._patiently(partial(self._stores.append, self.task, batch))
                 batch = None
@@ -187,6 +190,7 @@ class FeedWriter:
             _log.exception("the feed of task %s could not be written", self.task)
         finally:
             self.is_closed = True
+            self.listed.set()
 
     async def _take_over(self) -> None:
         """Find out what an earlier owner has written, if there was one."""

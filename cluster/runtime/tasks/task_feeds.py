@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 
 from cluster.kernel.errors import ClusterError, WireError
 from cluster.kernel.events import Answered, Event, shown
@@ -50,6 +51,15 @@ class TaskFeeds:
         self._writers = [*(each for each in self._writers if not each.is_closed), writer]
         run.story.attach(writer.view)
         run.ended.add_done_callback(lambda outcome: writer.finish(outcome.result()))
+
+    async def listed(self, accepted: Event) -> Event:
+        """Return what says that a task was accepted once others find the task, if that is soon."""
+        for writer in self._writers:
+            if writer.task == accepted.task and self._stores is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._stores.patience_s):
+                        await writer.listed.wait()
+        return accepted
 
     def _on_recorded(self, task: TaskId) -> None:
         self._recorded[task] = None

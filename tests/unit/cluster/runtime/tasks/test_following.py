@@ -8,7 +8,9 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.events import Answered, WasCancelled
+from cluster.kernel.feed import TaskSummary
 from cluster.kernel.ids import TaskId
+from cluster.memory.task_records.local import LocalTaskRecords
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, step
 from tests.unit.cluster.runtime.tasks.test_recovery import Research, journal_of
@@ -40,6 +42,26 @@ async def test_a_task_that_belongs_to_the_cluster_outlives_its_driver() -> None:
         research.go_on.set()
 
         assert isinstance(await end_of(cluster, noting), Answered)
+
+
+class SlowRecords(LocalTaskRecords):
+    """Takes a while to list a task."""
+
+    async def began(self, summary: TaskSummary) -> None:
+        await asyncio.sleep(0.1)
+        await super().began(summary)
+
+
+async def test_whoever_has_handed_a_task_in_finds_it_in_the_list() -> None:
+    async with MemoryCluster() as cluster:
+        cluster.records = SlowRecords(cluster.clock)
+        await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", Research("a"))
+        await start(cluster)
+        record = await cluster.records.record(TASK)
+
+    assert record is not None
+    assert record.summary.is_detached
 
 
 async def test_a_task_is_begun_once_however_often_it_is_handed_in() -> None:
