@@ -378,7 +378,10 @@ class TaskEngine:
         )
         self.statistics.adopted += 1
         trace = Trace(task, new_traceparent(self._random))
-        return await self._begin(taken, deadline, trace)
+        run = await self._begin(taken, deadline, trace)
+        if not submitted.is_detached:
+            run.await_driver()
+        return run
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
         """Return the roles a plan may use: all but those that are only woken by topics."""

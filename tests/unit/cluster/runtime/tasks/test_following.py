@@ -11,6 +11,7 @@ from cluster.kernel.events import Answered, WasCancelled
 from cluster.kernel.feed import TaskSummary
 from cluster.kernel.ids import TaskId
 from cluster.memory.task_records.local import LocalTaskRecords
+from cluster.runtime.tasks import task_run
 from tests.support.hosts import MemoryCluster, until
 from tests.unit.cluster.runtime.tasks.test_engine import PlanningManager, step
 from tests.unit.cluster.runtime.tasks.test_recovery import Research, journal_of
@@ -121,3 +122,50 @@ async def test_a_task_that_somebody_follows_can_be_ended_by_another_driver() -> 
 
     assert ended.detail == WasCancelled("enough")
     assert events[-1].detail == ended.detail
+
+
+async def adopted(cluster: MemoryCluster, research: Research) -> None:
+    """Have the task's Manager die, and the next one take the task over."""
+    await until(lambda: research.begun["a"] == 1)
+    await cluster.hosts[0].abort()
+    await cluster.add_manager(PlanningManager(step("a")), "manager-0")
+    await until(lambda: cluster.engines["manager-0"].statistics.adopted == 1)
+
+
+async def test_a_task_whose_driver_died_with_its_manager_is_ended_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_run, "FORGET_AFTER_S", 0.2)
+    research = Research("a")
+    async with MemoryCluster() as cluster:
+        await cluster.add_manager(PlanningManager(step("a")), "manager-0")
+        await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        await cluster.abort_drivers()
+        await adopted(cluster, research)
+        await until(lambda: not cluster.engines["manager-0"].tasks_running)
+
+        ended = (await journal_of(cluster, task.id))[-1].detail
+    assert ended == WasCancelled("whoever asked can't be reached any longer")
+
+
+@pytest.mark.parametrize(("is_detached", "asked_within_s"), [(True, 0.05), (False, 2.0)])
+async def test_an_adopted_task_goes_on_that_is_the_clusters_or_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, asked_within_s: float, *, is_detached: bool
+) -> None:
+    monkeypatch.setattr(task_run, "FORGET_AFTER_S", asked_within_s)
+    research = Research("a")
+    async with noted() as (cluster, noting):
+        await cluster.add_manager(PlanningManager(step("a")), "manager-0")
+        await cluster.add("researcher-0", research)
+        if is_detached:
+            await start(cluster)
+            await cluster.abort_drivers()
+        else:
+            await (await cluster.driver()).submit("why?", collection="", timeout_s=20.0, task=TASK)
+        await adopted(cluster, research)
+        await asyncio.sleep(asked_within_s + 0.2)
+        research.go_on.set()
+
+        assert isinstance(await end_of(cluster, noting), Answered)
