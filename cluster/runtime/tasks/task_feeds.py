@@ -100,6 +100,9 @@ class TaskFeeds:
                 self._on_recorded(task)
             except ClusterError as error:
                 _log.warning("the end of task %s was not written: %s", task, error)
+            except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
+                _log.exception("the end of task %s could not be written", task)
+                self._on_recorded(task)  # nor come again at each sweep
         self._unrecorded = unrecorded
 
     async def _complete(self, stores: FeedStores, task: TaskId) -> None:
