@@ -136,6 +136,8 @@ class FeedWriter:
                 self.view(outcome)
             self._ended_at = self._stores.clock.now()
             self._news.set()
+            if self.work is None:  # no fact was durable under this owner
+                self._be_closed()
 
     async def close(self, timeout_s: float) -> None:
         """Write what can be written within a bound, and end."""
@@ -143,7 +145,11 @@ class FeedWriter:
             await asyncio.wait([self.work], timeout=timeout_s)
             self.work.cancel()
             await asyncio.gather(self.work, return_exceptions=True)
+        self._be_closed()
+
+    def _be_closed(self) -> None:
         self.is_closed = True
+        self.listed.set()
 
     def _hold(self, event: Event) -> None:
         if len(self._early) < EARLY_MAX or not isinstance(event.detail, Thought):
@@ -189,8 +195,7 @@ class FeedWriter:
         except Exception:  # noqa: BLE001 - the task itself must go on
             _log.exception("the feed of task %s could not be written", self.task)
         finally:
-            self.is_closed = True
-            self.listed.set()
+            self._be_closed()
 
     async def _take_over(self) -> None:
         """Find out what an earlier owner has written, if there was one."""
