@@ -339,9 +339,9 @@ class TaskEngine:
             try:
                 open_tasks = await self._claimant.journal.open_tasks()
                 await self._settling.sweep(self._claimant.journal, open_tasks, ENDED_KEPT_S)
-                await self._feeds.sweep()
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
+                await self._feeds.sweep()
             except ClusterError as error:
                 _log.warning("abandoned tasks can't be looked for: %s", error)
             pause_s = self._sender.directory.lease_s * SCAN_SHARE
