@@ -48,9 +48,12 @@ class TaskFeeds:
         if self._stores is None:
             return
         writer = FeedWriter(self._stores, journal, self._on_recorded)
-        self._writers = [*(each for each in self._writers if not each.is_closed), writer]
+        self._writers = [*self._open_writers(), writer]
         run.story.attach(writer.view)
         run.ended.add_done_callback(lambda outcome: writer.finish(outcome.result()))
+
+    def _open_writers(self) -> list[FeedWriter]:
+        return [each for each in self._writers if not each.is_closed]
 
     async def listed(self, accepted: Event) -> Event:
         """Return what says that a task was accepted once others find the task, if that is soon."""
@@ -92,8 +95,9 @@ class TaskFeeds:
         if self._stores is None:
             return
         await self._tell()
+        self._writers = self._open_writers()  # of an ended task it holds the journal
         unrecorded = await self._claimant.journal.unrecorded()
-        unrecorded -= {each.task for each in self._writers if not each.is_closed}
+        unrecorded -= {each.task for each in self._open_writers()}
         for task in sorted(unrecorded & self._unrecorded):
             try:
                 await self._complete(self._stores, task)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.events import Event, Submitted, WasCancelled, shown
@@ -14,6 +19,8 @@ from cluster.kernel.tasks.ownership import Owner
 from cluster.memory.feed.port import FeedPage
 from cluster.memory.journal.local import LocalJournal
 from cluster.memory.task_records.local import LocalTaskRecords
+from cluster.runtime.tasks import task_feeds
+from cluster.runtime.tasks.feed_writer import FeedWriter
 from cluster.runtime.tasks.task_journal import events_of
 from cluster.wire.messages import MessageCodec
 from tests.support.hosts import MemoryCluster, until
@@ -115,6 +122,24 @@ async def test_a_record_that_can_not_be_written_keeps_no_other_task_from_being_a
 
     assert record is not None
     assert record.summary.status == "failed"
+
+
+async def test_nothing_is_held_of_a_task_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Noted(FeedWriter):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(task_feeds, "FeedWriter", Noted)
+    async with noted() as (cluster, noting):
+        await cluster.add_manager(PlanningManager(step("a")))
+        await cluster.add("researcher-0", find)
+        task = (await all_events(cluster))[0].task
+        await until(lambda: task in noting.told)
+        [writer] = made
+        await until(lambda: gc.collect() >= 0 and writer() is None)
 
 
 async def test_a_manager_that_stops_tells_the_journal_what_is_written() -> None:
