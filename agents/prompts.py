@@ -132,6 +132,7 @@ _DATA = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"^([ \t]*)\[(\d+)\]", re.MULTILINE)
+_SAID = re.compile(r"^([ \t]*)(system|user|assistant)(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE)
 _PASSAGE_LENGTH_MAX = 2_400
 _NOTES_LENGTH_MAX = 3_000
 _EXAMPLE_LENGTH_MAX = 1_500
@@ -233,7 +234,7 @@ def continuing(conversation: Sequence[ChatMessage], prompt: str | Message) -> Me
     latest = len(conversation)
     told = [
         PromptPart(
-            f"{_line(each.role)}: {as_data(each.content[:_MESSAGE_LENGTH_MAX]).strip()}\n",
+            f"{_line(each.role)}: {_said(each.content)}\n",
             0 if each.role == _SYSTEM else latest - at,
             "conversation",
             may_be_cut=each.role != _SYSTEM,
@@ -304,6 +305,11 @@ def _example(passage: Passage) -> str:
 def _unnumbered(text: str) -> str:
     """Return a passage's text without what looks like the number of a passage."""
     return _NUMBERED.sub(r"\1(\2)", as_data(text[:_PASSAGE_LENGTH_MAX]))
+
+
+def _said(content: str) -> str:
+    """Return a message's text without what looks like the beginning of another one."""
+    return _SAID.sub(r"\1(\2)", as_data(content[:_MESSAGE_LENGTH_MAX]).strip())
 
 
 def _place(passage: Passage) -> str:

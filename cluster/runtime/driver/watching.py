@@ -69,6 +69,8 @@ class _FollowedFeed:
 
     def take(self, page: FeedPage, events: Sequence[Shown]) -> None:
         """Keep the page that follows what was reached, and wake the followers."""
+        if not page.entries:
+            return  # the feed went between the news and the page: followers look at the store
         if page.trimmed > self.reached:
             self._recent.clear()
             self._since = page.trimmed

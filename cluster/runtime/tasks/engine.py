@@ -187,7 +187,9 @@ class TaskEngine:
         """
         try:
             run = await self._run_of(submission, turn)
-            return shown(run[0]) if isinstance(run, list) else await begun(run)
+            if isinstance(run, list):
+                return shown(run[0])
+            return await self._feeds.listed(await begun(run))
         except Stopped:  # somebody else has it: then it has begun as well
             accepted = await self._claimant.accepted(submission.task)
             if accepted is None:
@@ -337,9 +339,9 @@ class TaskEngine:
             try:
                 open_tasks = await self._claimant.journal.open_tasks()
                 await self._settling.sweep(self._claimant.journal, open_tasks, ENDED_KEPT_S)
-                await self._feeds.sweep()
                 for task in await self._claimant.abandoned(open_tasks):
                     await self._try_to_adopt(task, open_tasks[task])
+                await self._feeds.sweep()
             except ClusterError as error:
                 _log.warning("abandoned tasks can't be looked for: %s", error)
             pause_s = self._sender.directory.lease_s * SCAN_SHARE
@@ -376,7 +378,10 @@ class TaskEngine:
         )
         self.statistics.adopted += 1
         trace = Trace(task, new_traceparent(self._random))
-        return await self._begin(taken, deadline, trace)
+        run = await self._begin(taken, deadline, trace)
+        if not submitted.is_detached:
+            run.await_driver()
+        return run
 
     async def roles(self, own_role: str) -> tuple[Role, ...]:
         """Return the roles a plan may use: all but those that are only woken by topics."""

@@ -107,6 +107,8 @@ class FeedWriter:
         """None until that is known."""
         self._ended_at: float | None = None
         """When the run ended: what waits is all that comes."""
+        self.listed = asyncio.Event()
+        """Set once the list of tasks has this one, or nothing more is written."""
         self._news = asyncio.Event()
         self.work: asyncio.Task[None] | None = None
         """Runs from the first durable fact on: before that, the task may be somebody else's, who
@@ -134,6 +136,8 @@ class FeedWriter:
                 self.view(outcome)
             self._ended_at = self._stores.clock.now()
             self._news.set()
+            if self.work is None:  # no fact was durable under this owner
+                self._be_closed()
 
     async def close(self, timeout_s: float) -> None:
         """Write what can be written within a bound, and end."""
@@ -141,7 +145,11 @@ class FeedWriter:
             await asyncio.wait([self.work], timeout=timeout_s)
             self.work.cancel()
             await asyncio.gather(self.work, return_exceptions=True)
+        self._be_closed()
+
+    def _be_closed(self) -> None:
         self.is_closed = True
+        self.listed.set()
 
     def _hold(self, event: Event) -> None:
         if len(self._early) < EARLY_MAX or not isinstance(event.detail, Thought):
@@ -172,6 +180,7 @@ class FeedWriter:
             if batch is None or not batch.is_final:  # of what is over by now, the end is listed
                 summary = self._draft.summary()
                 await self._patiently(partial(self._stores.records.began, summary))
+            self.listed.set()
             while (batch := batch or await self._next()) is not None:
                 await self._patiently(partial(self._stores.append, self.task, batch))
                 batch = None
@@ -186,7 +195,7 @@ class FeedWriter:
         except Exception:  # noqa: BLE001 - the task itself must go on
             _log.exception("the feed of task %s could not be written", self.task)
         finally:
-            self.is_closed = True
+            self._be_closed()
 
     async def _take_over(self) -> None:
         """Find out what an earlier owner has written, if there was one."""

@@ -38,6 +38,7 @@ async def terminal_event(run: FollowedRun) -> Event:
 async def follow(run: FollowedRun, turn: RunningTurn) -> Event:
     """Show a run to whoever asked and return its terminal event. Raises as `terminal_event`."""
     view: View = turn.show
+    run.story.has_driver = True
     run.story.attach(view)
     try:
         return await terminal_event(run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 
 from cluster.kernel.errors import ClusterError, WireError
 from cluster.kernel.events import Answered, Event, shown
@@ -47,9 +48,21 @@ class TaskFeeds:
         if self._stores is None:
             return
         writer = FeedWriter(self._stores, journal, self._on_recorded)
-        self._writers = [*(each for each in self._writers if not each.is_closed), writer]
+        self._writers = [*self._open_writers(), writer]
         run.story.attach(writer.view)
         run.ended.add_done_callback(lambda outcome: writer.finish(outcome.result()))
+
+    def _open_writers(self) -> list[FeedWriter]:
+        return [each for each in self._writers if not each.is_closed]
+
+    async def listed(self, accepted: Event) -> Event:
+        """Return what says that a task was accepted once others find the task, if that is soon."""
+        for writer in self._writers:
+            if writer.task == accepted.task and self._stores is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._stores.patience_s):
+                        await writer.listed.wait()
+        return accepted
 
     def _on_recorded(self, task: TaskId) -> None:
         self._recorded[task] = None
@@ -82,14 +95,18 @@ class TaskFeeds:
         if self._stores is None:
             return
         await self._tell()
+        self._writers = self._open_writers()  # of an ended task it holds the journal
         unrecorded = await self._claimant.journal.unrecorded()
-        unrecorded -= {each.task for each in self._writers if not each.is_closed}
+        unrecorded -= {each.task for each in self._open_writers()}
         for task in sorted(unrecorded & self._unrecorded):
             try:
                 await self._complete(self._stores, task)
                 self._on_recorded(task)
             except ClusterError as error:
                 _log.warning("the end of task %s was not written: %s", task, error)
+            except Exception:  # noqa: BLE001 - one task's trouble must not end the search for others
+                _log.exception("the end of task %s could not be written", task)
+                self._on_recorded(task)  # nor come again at each sweep
         self._unrecorded = unrecorded
 
     async def _complete(self, stores: FeedStores, task: TaskId) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from cluster.kernel.clock import Deadline
 from cluster.kernel.decisions import ConflictDecision, ConflictRequest
+from cluster.kernel.delivery.reach import FORGET_AFTER_S
 from cluster.kernel.errors import (
     AgentFailed,
     BudgetSpent,
@@ -39,6 +40,7 @@ from cluster.kernel.events import (
 )
 from cluster.kernel.ids import ANSWER_STEP, PLAN_STEP, StepId
 from cluster.kernel.tasks.history import Compose, DoStep, compose_request
+from cluster.kernel.tasks.turn_life import Ending
 from cluster.kernel.time_shares import ANSWER_SHARE, PLAN_SHARE
 from cluster.kernel.vocabulary import (
     Answer,
@@ -109,6 +111,16 @@ class TaskRun:
         """Ask for the end of the task; what runs is cancelled, and the journal says so."""
         if not self._wish.done():
             self._wish.set_result(reason)
+
+    def await_driver(self) -> None:
+        """End the task in time, unless whoever submitted it asks for it: they have gone as well."""
+
+        def end() -> None:
+            if not self.story.has_driver:
+                self.cancel(Ending.ASKER_GONE.value)
+
+        timer = asyncio.get_running_loop().call_later(FORGET_AFTER_S, end)
+        self.ended.add_done_callback(lambda _: timer.cancel())
 
     async def leave(self) -> None:
         """Stop without an end: another Manager, or the next incarnation, goes on."""

@@ -35,6 +35,8 @@ class TaskStory:
 
     def __init__(self, journal: TaskJournal, clock: Clock, owner: AgentId) -> None:
         self.journal = journal
+        self.has_driver = False
+        """Whoever submitted the task has followed it under this owner."""
         self._clock = clock
         self._owner = owner
         self._views: list[View] = []

@@ -229,6 +229,32 @@ async def test_a_feed_that_goes_while_it_is_followed_ends_in_a_gap(
     assert await following == ["1.1 a", "1.1 gap 1.1 "]
 
 
+async def test_a_feed_that_goes_between_its_news_and_their_reading_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = TaskId("other")
+    await stage.think("a")
+    await stage.think("a", task=other)
+    gone = asyncio.ensure_future(stage.seen())
+    sound = asyncio.ensure_future(stage.seen(task=other))
+    await until(lambda: stage.feed.waited_for == {TASK, other})
+    reads = stage.feed.read
+
+    async def read(task: TaskId, after: Cursor, entries_max: int) -> FeedPage:
+        if task == TASK:
+            await stage.feed.forget(TASK)
+        return await reads(task, after, entries_max)
+
+    monkeypatch.setattr(stage.feed, "read", read)
+    await stage.think("b")
+    await until(lambda: stage.feed.waits_now == 1 and stage.feed.calls["wait"] > 2)
+    await stage.end(other)
+    async with asyncio.timeout(5.0):
+        assert await sound == ["1.1 a", "1.2 cancelled"]
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+
+
 async def test_what_is_no_longer_kept_is_a_gap_with_its_bounds(stage: Stage) -> None:
     for _ in range(0, ENTRIES_MAX, 1000):
         await stage.think(*["x"] * 1000)

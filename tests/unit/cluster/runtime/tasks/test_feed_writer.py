@@ -154,6 +154,16 @@ async def test_a_task_that_goes_on_is_listed_and_can_be_watched() -> None:
     await writer.close(0.0)
 
 
+async def test_a_run_that_lost_its_task_before_any_fact_leaves_nothing_to_write() -> None:
+    stores = desk()
+    writer = await stores.writer()
+    writer.view(event(Thought("it "), step="a"))
+    writer.finish(Stopped("another Manager has it"))
+
+    assert writer.is_closed
+    assert await stores.events() == []
+
+
 async def test_a_batch_whose_reply_was_lost_is_in_the_feed_once() -> None:
     stores = desk()
     stores.feed.replies_lost = 2
