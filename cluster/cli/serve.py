@@ -19,6 +19,7 @@ from cluster.kernel.loopback import is_loopback
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.resident.file import read_resident
+from cluster.placement.resident.process import OWN_SCOPE
 from cluster.placement.serving.control import ServedHttp, check_can_serve
 from cluster.placement.serving.process import ServeRequest
 from cluster.serving.tokens import TokenBook
@@ -87,6 +88,8 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
         return
     check_can_start(configuration)
     with kept_scope() as scope:  # the ingress that is started next has the tasks of this one
+        if not scope:
+            note(OWN_SCOPE)
         secrets = replace(configuration.secrets, scope=scope)
         async with LocalCluster(replace(configuration, secrets=secrets), on_progress=note) as own:
             yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path))
