@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cluster.kernel.ids import StepId
+from cluster.kernel.usage import Usage
 
 ENTRIES_MAX = 64
 """Documents of shared state and namespaces of one turn."""
@@ -58,7 +59,7 @@ class SeenNamespace:
 
 @dataclass(frozen=True, slots=True)
 class Saw:
-    """What a result was made from, of all that others may have changed since."""
+    """What a result was made from, of all that others may have changed since, and how."""
 
     states: tuple[SeenState, ...] = ()
     namespaces: tuple[SeenNamespace, ...] = ()
@@ -70,6 +71,10 @@ class Saw:
     """Steps that it needs and whose results it did not have, where these count."""
     made_by: str = ""
     """The agent that has made the result: who passes it on may have found it in the store."""
+    spent: Usage | None = None
+    """What its turn has used: who gets the result may not have heard of it on the way."""
+    fell_back: tuple[str, ...] = ()
+    """Why plainer models have answered in its turn."""
 
     @property
     def is_empty(self) -> bool:

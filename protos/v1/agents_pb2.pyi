@@ -318,20 +318,24 @@ class SeenNamespace(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., version: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[SeenSource, _Mapping]]] = ...) -> None: ...
 
 class Saw(_message.Message):
-    __slots__ = ("states", "namespaces", "is_whole", "is_declared", "missing", "made_by")
+    __slots__ = ("states", "namespaces", "is_whole", "is_declared", "missing", "made_by", "spent", "fell_back")
     STATES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
     IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     MADE_BY_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
+    FELL_BACK_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedCompositeFieldContainer[SeenState]
     namespaces: _containers.RepeatedCompositeFieldContainer[SeenNamespace]
     is_whole: bool
     is_declared: bool
     missing: _containers.RepeatedScalarFieldContainer[str]
     made_by: str
-    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., made_by: _Optional[str] = ...) -> None: ...
+    spent: Usage
+    fell_back: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, states: _Optional[_Iterable[_Union[SeenState, _Mapping]]] = ..., namespaces: _Optional[_Iterable[_Union[SeenNamespace, _Mapping]]] = ..., is_whole: _Optional[bool] = ..., is_declared: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., made_by: _Optional[str] = ..., spent: _Optional[_Union[Usage, _Mapping]] = ..., fell_back: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TopicNews(_message.Message):
     __slots__ = ("step", "topic", "version", "known", "new")

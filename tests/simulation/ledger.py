@@ -98,8 +98,6 @@ class Ledger:
         """How much is being prepared for a task, by each process that lives."""
         self._made: defaultdict[tuple[TaskId, StepId], list[tuple[object, str]]] = defaultdict(list)
         """What each step came to, and with whom: there may have been several attempts."""
-        self._answered: set[tuple[TaskId, StepId, str]] = set()
-        """Of which agents the owner of a task has an answer to a step, redos apart."""
         self._step_ended_at: dict[tuple[TaskId, StepId], float] = {}
         self._terms: dict[TaskId, int] = {}
         self._records: dict[str, float] = {}
@@ -127,10 +125,6 @@ class Ledger:
     def is_adopted(self, task: TaskId) -> bool:
         """Say whether somebody else owned a task before."""
         return self._terms.get(task, 1) > 1
-
-    def has_answer_of(self, agent: str, task: TaskId, step: StepId) -> bool:
-        """Say whether an agent's own answer to a step has come, with all that it has said."""
-        return any((task, each, agent) in self._answered for each in (step, StepId(f"{step}#1")))
 
     def term_of(self, task: TaskId) -> int:
         """Return in which term of ownership a task is."""
@@ -345,8 +339,6 @@ class Ledger:
         self._epochs[known] = newest = max(self._epochs.get(known, 0), newest_epoch)
         if envelope.sender_epoch < newest:
             self.violate("O3", f"{process} applied what a fenced {envelope.sender} sent")
-        if envelope.kind is Kind.REPLY:
-            self._answered.add((envelope.task, envelope.step, envelope.sender))
         if envelope.kind is Kind.REPLY and envelope.body_type in RESULTS:
             trouble_at = self._trouble_at.get(envelope.sender, -STORE_TROUBLE_S)
             name = f"{envelope.task}/{envelope.step}"

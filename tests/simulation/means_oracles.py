@@ -1,11 +1,11 @@
 """What must hold of bounds, routes, plainer models and answers of before; told by `means`.
 
 B1 no step begins, and no model writes the answer, once the journal says that the task has used up
-its bound; what a step has used is journaled with it. B2 a task whose user is asked has no plan.
-B3 an answer of before is a whole one to the same question, and says so. B4 what was given up is
-told with the answer: by plainer models, the plan and the steps, whoever has journaled it. B5 a goal
-is answered where its journal says that it goes, and a function is called under one key. B6 what a
-model has taken back is nobody's result.
+its bound; what a step has used is journaled with it, whoever has its result and from where. B2 a
+task whose user is asked has no plan. B3 an answer of before is a whole one to the same question,
+and says so. B4 what was given up is told with the answer: by plainer models, the plan and the
+steps, whoever has journaled it. B5 a goal is answered where its journal says that it goes, and a
+function is called under one key. B6 what a model has taken back is nobody's result.
 """
 
 from __future__ import annotations
@@ -65,8 +65,6 @@ class MeansBooks:
         """The same, of the calls that a term of ownership has planned with."""
         self._sealed: defaultdict[TaskId, list[str]] = defaultdict(list)
         """The same, as the journal has it with steps of a plan that is not whole."""
-        self._begun: defaultdict[tuple[TaskId, StepId], list[int]] = defaultdict(list)
-        """The terms in which a step was begun."""
         self._remembered: list[Question] = []
         self._keys: dict[TaskId, str] = {}
         self._taken_back: set[int] = set()
@@ -121,16 +119,11 @@ class MeansBooks:
             case PlanReady(plan, degraded) if plan.steps:
                 self._told(task, self._planning.pop((process, task, term), ()), degraded)
                 self._told(task, self._sealed.pop(task, ()), degraded)
-            case StepStarted():
-                self._begun[task, event.step].append(term)
             case Answered(answer):
                 self._check_taken_back(task, answer.text)
             case StepFinished(failure=None) as finished:
                 self._check_taken_back(task, repr(finished.value))
-                # What one agent says to one owner gets there; else it may be lost with either.
-                has_said = self._ledger.has_answer_of(event.agent, task, event.step)
-                if self._begun[task, event.step] == [term] and has_said:
-                    self._on_finished(task, event.step, finished)
+                self._on_finished(task, event.step, finished)
 
     def _check_taken_back(self, task: TaskId, text: str) -> None:
         if used := self._taken_back & {int(call) for call in _CALL.findall(text)}:

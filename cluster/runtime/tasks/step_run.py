@@ -15,16 +15,14 @@ from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Envelope, Trust
 from cluster.kernel.errors import BudgetSpent, ClusterError, StoreUnavailable
 from cluster.kernel.events import (
-    Hedged,
-    Spent,
     StateMerged,
     StepFinished,
     StepStale,
     StepStarted,
-    is_model_fallback,
 )
 from cluster.kernel.ids import AgentId, StepId, role_of
 from cluster.kernel.reads import Saw
+from cluster.kernel.tasks.accounts import StepAccounts
 from cluster.kernel.tasks.history import DoStep
 from cluster.kernel.tasks.retries import (
     ROLE_POLL_S,
@@ -37,10 +35,8 @@ from cluster.kernel.tasks.retries import (
     step_stale,
 )
 from cluster.kernel.tasks.schedule import allowed_s, urgencies
-from cluster.kernel.tasks.spending import spent_too
 from cluster.kernel.tasks.staleness import NO_NEWS, Accepted, Redo, Verdict, is_fresh, verdict
 from cluster.kernel.tasks.step_hedging import other_replicas
-from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Assignment, Failure, Finding
 from cluster.runtime.messaging.sender import Unobserved
 from cluster.runtime.tasks.context import TaskContext
@@ -98,10 +94,8 @@ class StepRun(Unobserved):
         """What the latest answer was made from."""
         self._missing: tuple[StepId, ...] = ()
         """What the latest attempt was begun without."""
-        self._spent = Usage()
+        self._accounts = StepAccounts(order.step.id)
         """Of all attempts under this owner."""
-        self._fell_back: list[tuple[AgentId, str]] = []
-        """What is to be said of models that could not answer, each with whose that was."""
         self._stale: Outcome | None = None
         """What the step came to before it was done again, should that fail."""
 
@@ -244,10 +238,7 @@ class StepRun(Unobserved):
 
     def on_progress(self, agent: AgentId, detail: object, /) -> None:
         """Show what the agent says of its work, and count what it has used."""
-        if isinstance(detail, Spent | Hedged):
-            self._spent = spent_too(self._spent, detail)
-        elif is_model_fallback(detail):
-            self._fell_back.append((agent, f"Step {self._order.step.id}: {detail.reason}."))
+        self._accounts.hear(agent, detail, self._redo)
         self._story.progress(detail, self._order.step.id, agent)
 
     def on_restart(self, agent: AgentId, epoch: int, /) -> None:
@@ -257,8 +248,14 @@ class StepRun(Unobserved):
         self._story.begin(started, self._order.step.id, agent)
 
     def on_saw(self, saw: Saw, /) -> None:
-        """Note what the answer was made from."""
-        self._saw = saw
+        """Note what the answer was made from, and what of its making was not heard on the way.
+
+        It may be a record of before: of a turn that another owner has asked for, or whose agent
+        could not be reached any longer.
+        """
+        self._saw = replace(saw, spent=None, fell_back=())  # the journal has them beside it
+        for detail in self._accounts.unheard(saw, self._redo):
+            self.on_progress(AgentId(saw.made_by), detail)
 
     def _without(self) -> Saw | None:
         """Return what an attempt saw, of which nobody else says it: all but what was not there."""
@@ -280,7 +277,7 @@ class StepRun(Unobserved):
     async def _failed(self, failure: Failure) -> None:
         """Let the failure be the result; that of a redo leaves what there was before."""
         if self._stale is None:
-            failed = StepFinished("failed", self._tries.attempt, failure, spent=self._spent)
+            failed = StepFinished("failed", self._tries.attempt, failure, spent=self._accounts.used)
             await self._record(failed, self._tries.agent)
             return
         said = (
@@ -297,7 +294,6 @@ class StepRun(Unobserved):
         if accepted.merged:
             self._story.begin(StateMerged(accepted.merged), step, agent)
         text = value.text() if isinstance(value, Opaque) else ""
-        fell_back = [said for whose, said in self._fell_back if whose == agent]
         await self._record(
             StepFinished(
                 "finished",
@@ -306,8 +302,8 @@ class StepRun(Unobserved):
                 text,
                 value,
                 saw,
-                (*self._instead(agent), *dict.fromkeys(fell_back), *accepted.degraded),
-                self._spent,
+                (*self._instead(agent), *self._accounts.degraded(agent), *accepted.degraded),
+                self._accounts.used,
             ),
             agent,
         )

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from cluster.kernel.clock import Deadline
 from cluster.kernel.envelope import Kind
 from cluster.kernel.errors import DeadlinePassed, Overloaded
-from cluster.kernel.events import Event, Thought
+from cluster.kernel.events import Event, Spent, Thought, is_model_fallback
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.accounts import Account
 from cluster.kernel.turn import agent_detail
 from cluster.memory.state.marks import StepMarks
 from cluster.runtime.messaging.sender import AskObserver, Sender
@@ -45,6 +46,8 @@ class RunningTurn(SharingTurn):
     """Where the result of its step is recorded; None where it does none of a plan."""
     take_prepared: TakePrepared | None = None
     """Hands over what its agent has got ready for a step; None where it does no such thing."""
+    account: Account | None = None
+    """Of its models and tools; None where it has used none."""
 
     @property
     def task(self) -> TaskId:
@@ -91,6 +94,10 @@ class RunningTurn(SharingTurn):
             UsageError: an agent may not say that.
         """
         news = agent_detail(self.agent, detail)
+        if isinstance(news, Spent) or is_model_fallback(news):
+            if self.account is None:
+                self.account = Account()
+            self.account.note(news)
         self._tell(news, is_thought=isinstance(news, Thought))
 
     def show(self, event: Event) -> None:

@@ -1,8 +1,9 @@
 """What an agent's steps came to, kept in the central store under the step's id.
 
 Written before the answer is sent: whoever asks for the step again, whichever Manager and whichever
-replica, gets what was thought the first time. The store refuses what an older incarnation writes,
-and what an attempt writes that has a later one: that one has done away with its edits.
+replica, gets what was thought the first time, and what that has used. The store refuses what an
+older incarnation writes, and what an attempt writes that has a later one: that one has done away
+with its edits.
 """
 
 from __future__ import annotations

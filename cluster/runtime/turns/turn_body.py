@@ -176,6 +176,8 @@ class TurnBody:
             turn.reads.without(message.missing)
         reply = await self._handler.handle(message, turn)
         saw = replace(turn.saw(), made_by=turn.agent)
+        if turn.account is not None:
+            saw = turn.account.added_to(saw)
         result = self._replies.encoded(reply, saw)
         if reply is None or isinstance(reply, Failure):
             return result

@@ -88,7 +88,7 @@ class SimNamespaces(SimStore):
 
     async def feed(self) -> Feed:
         """Open a feed."""
-        inner = await self._call(self.server.namespaces, "feed")
+        inner = await self.call(self.server.namespaces, "feed")
         return SimFeed(self.server, self.process, inner)
 
 

@@ -36,5 +36,5 @@ class SimStateLog(SimStore):
 
     async def feed(self) -> Feed:
         """Open a feed."""
-        inner = await self._call(self.server.logs, "feed")
+        inner = await self.call(self.server.logs, "feed")
         return SimFeed(self.server, self.process, inner)

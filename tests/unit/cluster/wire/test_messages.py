@@ -15,6 +15,8 @@ from cluster.kernel import events, reads
 from cluster.kernel import vocabulary as tasks
 from cluster.kernel.errors import UsageError, WireError
 from cluster.kernel.ids import AgentId, StepId, TaskId
+from cluster.kernel.tasks.accounts import Account
+from cluster.wire.codec import NAME_CHARS_MAX, SAW_BYTES_MAX
 from cluster.wire.messages import MessageCodec, Opaque
 from protos.v1 import agents_pb2
 
@@ -219,3 +221,20 @@ def _simplest(cls: type) -> object:
         values["guess"] = StepId("~1")
     hints = typing.get_type_hints(cls)
     return cls(**{k: v for k, v in values.items() if k in hints and k != "kind"})
+
+
+def test_what_a_result_tells_of_its_making_has_room_beside_all_that_a_turn_may_read() -> None:
+    read, account, newest = reads.Reads(), Account(), 2**64 - 1
+    while read.saw().is_whole:
+        number = sum(len(state.fields) for state in read.saw().states)
+        read.state(f"cluster/Board/{number % 4}", newest, [f"{number:0100}"])
+    for number in range(100):
+        account.note(events.FellBack("model", f"{number}: the endpoint is gone"))
+    account.note(events.Spent("model", 1.1, newest, newest, newest, newest, 1.1, 1.1, 2**32 - 1))
+    account.note(events.Spent("tool", 1.1))
+    made_by = "x" * NAME_CHARS_MAX
+
+    saw = account.added_to(dataclasses.replace(read.saw(), made_by=made_by))
+
+    _, body = MessageCodec().encode(saw)
+    assert reads.NAMES_BYTES_MAX < len(body) <= SAW_BYTES_MAX

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from cluster.kernel.events import (
     Answered,
     Event,
+    FellBack,
+    Spent,
     StepFinished,
     StepStarted,
     WasCancelled,
@@ -20,6 +23,7 @@ from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.submission import Submission
 from cluster.kernel.tasks.ownership import Owner
 from cluster.kernel.turn import Turn
+from cluster.kernel.usage import Usage
 from cluster.kernel.vocabulary import Assignment, Finding
 from cluster.memory.store.local import LocalStore
 from cluster.runtime.driver.handover import addressed
@@ -106,6 +110,50 @@ async def test_what_an_agent_finished_while_its_manager_was_gone_is_not_thought_
         assert research.begun == {"a": 1}
         finished = [e.detail for e in events if isinstance(e.detail, StepFinished)]
         assert [detail.outcome for detail in finished] == ["finished"]
+
+
+class Frugal(Research):
+    """Says what it has used and given up before it is held, and after it."""
+
+    async def __call__(self, message: object, turn: Turn) -> object:
+        turn.emit(FellBack("model", "a small model answers"))
+        turn.emit(Spent("model", 1.0, 10, 20, cost=0.25))
+        found = await super().__call__(message, turn)
+        turn.emit(Spent("model", 2.0, 1, 2, cost=0.25))
+        turn.emit(Spent("tool", 0.5))
+        return found
+
+
+@pytest.mark.parametrize("is_done_before", [True, False])
+async def test_an_adopter_knows_what_a_step_has_used_and_given_up_before_it_asked(
+    *, is_done_before: bool
+) -> None:
+    research, manager = Frugal("a"), PlanningManager(step("a"))
+    async with MemoryCluster() as cluster:
+        first = await cluster.add_manager(manager, "manager-0")
+        host = await cluster.add("researcher-0", research)
+        task = await cluster.submit("why?", 20.0)
+        await until(lambda: research.begun["a"] == 1)
+        await first.abort()
+        if is_done_before:
+            research.go_on.set()
+            await until(lambda: host.turns.load == 0)
+
+        await cluster.add_manager(manager, "manager-1")
+        await until(lambda: is_done_before or host.turns.attached == 1)
+        research.go_on.set()
+        await events_until_end(task)
+        journal = await journal_of(cluster, task.id)
+
+    [finished] = [event.detail for event in journal if isinstance(event.detail, StepFinished)]
+    assert research.begun == {"a": 1}
+    assert finished.degraded == ("Step a: a small model answers.",)
+    assert finished.spent is not None
+    calls = finished.spent.model_calls
+    assert replace(finished.spent, model_calls=0) == Usage(
+        0, 11, 22, seconds=3.0, tool_s=0.5, cost=0.5
+    )
+    assert calls == (1 if is_done_before else 2)
 
 
 async def test_the_next_incarnation_of_the_only_manager_adopts_its_tasks() -> None:
