@@ -106,7 +106,6 @@ ELSEWHERE = {
     "cluster.runtime.host": "unit/cluster/runtime/tasks/test_recovery.py",
     "cluster.runtime.messaging.arrivals": "unit/cluster/runtime/messaging/test_exchange.py",
     "cluster.runtime.messaging.asks": "unit/cluster/runtime/messaging/test_exchange.py",
-    "cluster.runtime.messaging.dialler": "unit/cluster/runtime/messaging/test_links.py",
     "cluster.runtime.messaging.peers": "unit/cluster/runtime/messaging/test_links.py",
     "cluster.runtime.messaging.wanted": "unit/cluster/runtime/messaging/test_exchange.py",
     "cluster.runtime.messaging.watcher": "unit/cluster/runtime/messaging/test_links.py",

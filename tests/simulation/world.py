@@ -7,6 +7,7 @@ starts a dead one again, as Ray does. Time, network, store, models and tools are
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from agents.agent import Agent, Parts
 from agents.coder import Coder
 from agents.manager import Manager
 from agents.researcher import Researcher
+from cluster.kernel.delivery import reach
 from cluster.kernel.envelope import Envelope
 from cluster.kernel.errors import ClusterError
 from cluster.kernel.ids import AgentId, role_of
 from cluster.runtime.host import AgentProfile, Host
+from cluster.runtime.messaging.links import STOPPING
 from cluster.runtime.messaging.sender import Sender
 from cluster.runtime.tasks.context import Techniques
 from cluster.runtime.tasks.engine import TaskEngine
@@ -372,11 +375,23 @@ class Onlooker:
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
         self._process = process
+        self._met_at: dict[AgentId, float] = {}
+        """When a link to each agent was made last."""
 
     def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
         """O3: an incarnation that was replaced is not met again."""
+        self._met_at[agent] = self._world.loop.time()
         if self._process.is_alive and epoch < known_epoch:
             what = f"{self._process} met {agent} again, which was replaced"
+            self._world.ledger.violate("O3", what)
+
+    def on_unreachable(self, agent: AgentId, reason: str) -> None:
+        """O3: who was linked a moment ago, and has not left, is not given up."""
+        if not self._process.is_alive or reason == STOPPING:
+            return
+        ago_s = self._world.loop.time() - self._met_at.get(agent, -math.inf)
+        if ago_s < reach.LOST_AFTER_S:
+            what = f"{self._process} gave {agent} up {ago_s:.2f} s after a link to it was made"
             self._world.ledger.violate("O3", what)
 
     def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:

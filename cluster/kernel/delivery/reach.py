@@ -34,6 +34,13 @@ class Search:
         """Return a search that has just begun."""
         return cls(now + LOST_AFTER_S)
 
+    def again(self, now: float) -> Search:
+        """Return a search for a peer that was reached since this one began, and is lost again.
+
+        The wait between dials goes on growing: a peer may lose each link as soon as it stands.
+        """
+        return replace(Search.begin(now), backoff_s=self.backoff_s)
+
     def has_ended(self, now: float) -> bool:
         """Say whether the peer is given up."""
         return now >= self.gives_up_at

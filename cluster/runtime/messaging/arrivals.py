@@ -169,6 +169,8 @@ class Arrivals:
     def on_unreachable(self, peer: Peer, reason: str) -> None:
         """Tell those who wait for a peer that it can't be reached; end what it waits for."""
         assert self.recipient is not None
+        if self._observer is not None:
+            self._observer.on_unreachable(peer.agent, reason)
         self._wanted.drop_of(peer)
         self.recipient.on_asker_gone(peer.agent)
         self._asks.fail(peer, PeerUnavailable(f"{peer.agent} can't be reached: {reason}"))

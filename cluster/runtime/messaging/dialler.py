@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from cluster.kernel.clock import Clock
@@ -37,6 +38,17 @@ class LinkOpener(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _LookedFor:
+    """Whom a search is for, which dials and waits."""
+
+    peer: Peer
+    search: Search
+    is_over: bool = False
+    """A link was made since, by the peer maybe: the search, which may be waiting, ends when it
+    looks again. Who loses that link before then has it begin anew."""
+
+
 class Dialler:
     """One search for each peer that has to be found.
 
@@ -59,58 +71,79 @@ class Dialler:
         self._directory = directory
         self._clock = clock
         self._rng = rng
-        self._searches: dict[AgentId, asyncio.Task[None]] = {}
+        self._looked_for: dict[AgentId, _LookedFor] = {}
+        self._searching: dict[AgentId, asyncio.Task[None]] = {}
         self._is_stopping = False
 
     def is_looking_for(self, agent: AgentId) -> bool:
         """Say whether an agent is looked for."""
-        return agent in self._searches
+        looked_for = self._looked_for.get(agent)
+        return looked_for is not None and not looked_for.is_over
 
     def look_for(self, peer: Peer, delay_s_max: float = 0.0) -> None:
         """Look for a peer, unless that is done already; after a wait by chance."""
-        if peer.agent not in self._searches and not self._is_stopping:
-            self._searches[peer.agent] = asyncio.ensure_future(self._find(peer, delay_s_max))
+        if self._is_stopping:
+            return
+        agent, now = peer.agent, self._clock.now()
+        looked_for = self._looked_for.get(agent)
+        if looked_for is None:
+            self._looked_for[agent] = _LookedFor(peer, Search.begin(now))
+            self._searching[agent] = asyncio.ensure_future(self._find(agent, delay_s_max))
+        elif looked_for.is_over:
+            looked_for.peer, looked_for.search = peer, looked_for.search.again(now)
+            looked_for.is_over = False
+
+    def reached(self, agent: AgentId) -> None:
+        """A link to an agent stands: the search for it is over, however soon that one is lost."""
+        looked_for = self._looked_for.get(agent)
+        if looked_for is not None:
+            looked_for.is_over = True
 
     async def stop(self) -> None:
         """Look for nobody any more."""
         self._is_stopping = True
-        searches = list(self._searches.values())
-        for search in searches:
-            search.cancel()
-        await asyncio.gather(*searches, return_exceptions=True)
+        searching = list(self._searching.values())
+        for each in searching:
+            each.cancel()
+        await asyncio.gather(*searching, return_exceptions=True)
 
-    async def _find(self, peer: Peer, delay_s_max: float) -> None:
+    async def _find(self, agent: AgentId, delay_s_max: float) -> None:
         try:
             if delay_s_max:
                 await asyncio.sleep(delay_s_max * self._rng.uniform(0.0, 1.0))
-            await self._search(peer)
+            await self._search(self._looked_for[agent])
         finally:  # not a moment later: a link that is lost then must be looked for again
-            del self._searches[peer.agent]
+            del self._looked_for[agent], self._searching[agent]
 
-    async def _search(self, peer: Peer) -> None:
+    async def _search(self, looked_for: _LookedFor) -> None:
         """Dial until a link stands or the peer has been gone for too long."""
-        search = Search.begin(self._clock.now())
         trouble: ClusterError | None = None
-        while not self._links.is_linked(peer.agent):
-            if search.has_ended(self._clock.now()):
-                self._on_given_up(peer, str(trouble or ""))
-                return
+        while self._is_missing(looked_for):
+            if looked_for.search.has_ended(self._clock.now()):
+                looked_for.is_over = True
+                self._on_given_up(looked_for.peer, str(trouble or ""))
+                continue  # who hears of it may have something for the peer at once
             has_failed = False
             try:
-                await self._dial(peer)
+                await self._dial(looked_for.peer.agent)
             except ClusterError as error:
                 trouble, has_failed = error, True
-            if self._links.is_linked(peer.agent):
+            if not self._is_missing(looked_for):
                 return
             chance = self._rng.random()
-            search, order = not_reached(search, has_failed=has_failed, chance=chance)
+            looked_for.search, order = not_reached(
+                looked_for.search, has_failed=has_failed, chance=chance
+            )
             if order.is_first_failure:
-                self._links.on_not_reached(peer)
+                self._links.on_not_reached(looked_for.peer)
             await asyncio.sleep(order.after_s)
 
-    async def _dial(self, peer: Peer) -> None:
-        registration = await self._directory.lookup(peer.agent)
+    def _is_missing(self, looked_for: _LookedFor) -> bool:
+        return not looked_for.is_over and not self._links.is_linked(looked_for.peer.agent)
+
+    async def _dial(self, agent: AgentId) -> None:
+        registration = await self._directory.lookup(agent)
         if registration is None or not registration.address:
             raise PeerUnavailable("it is not registered")
         connection = await self._transport.dial(registration.address, DIAL_TIMEOUT_S)
-        await self._links.open_link(connection, peer.agent)
+        await self._links.open_link(connection, agent)

@@ -27,6 +27,8 @@ from cluster.runtime.messaging.watcher import Watcher
 from cluster.transport.port import Connection, Transport
 
 DRAIN_S = 2.0
+STOPPING = "the host is stopping"
+"""What a host says when it leaves."""
 
 
 class LinkOwner(Protocol):
@@ -111,7 +113,7 @@ class Links:
         """Send what is queued, say goodbye, close the transport."""
         await self._stop_connecting()
         for link in list(self._links):
-            link.finish("the host is stopping")
+            link.finish(STOPPING)
         if self._links:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
@@ -226,6 +228,7 @@ class Links:
                 other.fail(f"{peer.agent} is reached over a newer link")
         link.peers[peer.agent] = link.outgoing.peers[peer.agent] = peer
         self._sending[peer.agent] = link
+        self._dialler.reached(peer.agent)
         self.peers.keep(peer.agent)
         self._owner.on_met(peer, known_epoch)
         if has_lost_ours:

@@ -46,6 +46,10 @@ class DeliveryObserver(Protocol):
         """An incarnation was linked; ``known_epoch`` is the highest of before, 0 where none was."""
         ...
 
+    def on_unreachable(self, agent: AgentId, reason: str) -> None:
+        """An agent was given up, or has left, and is forgotten with all that it asked for."""
+        ...
+
     def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
         """An envelope is about to have its effect; news of an ask only where that is awaited."""
         ...

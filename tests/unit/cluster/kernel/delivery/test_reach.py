@@ -54,6 +54,28 @@ def test_a_peer_that_stays_away_is_given_up() -> None:
     assert search.has_ended(100.0 + LOST_AFTER_S)
 
 
+def test_a_peer_that_was_reached_meanwhile_is_looked_for_as_long_again() -> None:
+    search, _ = not_reached(Search.begin(100.0), has_failed=True, chance=1.0)
+    search = search.again(100.0 + LOST_AFTER_S)
+
+    assert not search.has_ended(100.0 + 2 * LOST_AFTER_S - 0.1)
+    assert search.has_ended(100.0 + 2 * LOST_AFTER_S)
+
+
+def test_those_who_wait_are_told_again_of_a_peer_that_was_reached_meanwhile() -> None:
+    search, _ = not_reached(Search.begin(0.0), has_failed=True, chance=1.0)
+    _, order = not_reached(search.again(1.0), has_failed=True, chance=1.0)
+
+    assert order.is_first_failure
+
+
+def test_the_wait_goes_on_growing_though_a_link_stood_for_a_moment() -> None:
+    search, first = not_reached(Search.begin(0.0), has_failed=True, chance=1.0)
+    _, second = not_reached(search.again(1.0), has_failed=True, chance=1.0)
+
+    assert second.after_s == 2 * first.after_s
+
+
 @pytest.mark.parametrize(
     ("lost", "expected"),
     [

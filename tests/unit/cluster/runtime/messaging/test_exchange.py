@@ -9,7 +9,7 @@ import pytest
 
 from cluster.kernel.delivery import pace
 from cluster.kernel.delivery.peer import DISPENSABLE_MAX
-from cluster.kernel.envelope import Batch, Envelope, Kind
+from cluster.kernel.envelope import Batch, Envelope, Goodbye, Kind
 from cluster.kernel.errors import Cancelled, TooLarge
 from cluster.kernel.events import FellBack, Thought
 from cluster.kernel.ids import AgentId, StepId, TaskId
@@ -181,10 +181,14 @@ class Onlooker:
 
     def __init__(self) -> None:
         self.met: list[tuple[str, int, int]] = []
+        self.gone: list[tuple[str, str]] = []
         self.applied: list[tuple[Kind, bool]] = []
 
     def on_met(self, agent: AgentId, epoch: int, known_epoch: int) -> None:
         self.met.append((agent, epoch, known_epoch))
+
+    def on_unreachable(self, agent: AgentId, reason: str) -> None:
+        self.gone.append((agent, reason))
 
     def on_applied(self, envelope: Envelope, known_epoch: int, *, is_awaited: bool) -> None:
         self.applied.append((envelope.kind, is_awaited))
@@ -197,8 +201,9 @@ async def test_whoever_looks_on_is_told_what_is_met_and_what_has_an_effect() -> 
         connection.say(Batch((puppet.envelope(1), puppet.envelope(1, Kind.REPLY))))
         connection.say(Batch((puppet.envelope(1),)))
         puppet.epoch = 2
-        puppet.connect()
+        puppet.connect().say(Goodbye("the host is stopping"))
 
+    assert onlooker.gone == [("puppet-0", "the host is stopping")]
     assert onlooker.met == [("puppet-0", 1, 0), ("puppet-0", 2, 1)]
     assert onlooker.applied == [(Kind.TELL, True), (Kind.REPLY, False)]
 

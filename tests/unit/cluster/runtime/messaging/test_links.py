@@ -12,9 +12,20 @@ from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.ids import AgentId
 from cluster.kernel.registration import LEASE_S
 from cluster.runtime.messaging import links, peers, watcher
+from cluster.runtime.messaging.sender import Unobserved
 from tests.support.clock import ManualClock
 from tests.support.hosts import until
 from tests.support.puppet import PUPPET, US, Puppet, settle
+
+
+class LossCounter(Unobserved):
+    """Counts how often an ask is told that its recipient can't be reached."""
+
+    def __init__(self) -> None:
+        self.losses = 0
+
+    def on_link_lost(self) -> None:
+        self.losses += 1
 
 
 async def test_who_dials_hears_which_record_of_it_we_keep() -> None:
@@ -170,6 +181,28 @@ async def test_who_waits_for_a_peer_that_stays_away_is_told(
 
         with pytest.raises(PeerUnavailable):
             await asking
+
+
+async def test_a_peer_whose_link_broke_a_moment_ago_is_not_given_up_for_being_lost_before() -> None:
+    clock, seen = ManualClock(), LossCounter()
+    async with Puppet(clock=clock) as puppet:
+        connection = puppet.connect()
+        connection.say(Batch((puppet.envelope(1, Kind.ASK),)))
+        asking = asyncio.ensure_future(puppet.exchange.ask(puppet.make_ask(1), seen))
+        await settle()
+
+        connection.end()
+        await until(lambda: seen.losses == 1)
+        clock.advance(reach.LOST_AFTER_S)
+        puppet.connect().end()
+        await until(lambda: asking.done() or seen.losses == 2)
+
+        assert not asking.done()
+        assert puppet.recorder.gone == []
+        clock.advance(reach.LOST_AFTER_S)
+        with pytest.raises(PeerUnavailable):
+            await asking
+        assert puppet.recorder.gone == [PUPPET]
 
 
 @pytest.mark.parametrize(
