@@ -270,7 +270,7 @@ def _add_forget(commands: _Commands[_Parser]) -> None:
         help_texts.FORGET_EPILOG,
     )
     add = parser.add_argument
-    add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned")
+    add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned, or text:NAME")
     add("--all", action="store_true", dest="everything", help="all that was learned")
     _add_namespace(parser, "only there (default: wherever it was learned)")
     add(

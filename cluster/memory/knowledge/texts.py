@@ -15,7 +15,12 @@ from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.documents import DocumentWriter, FileReading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.formats import PACKED, format_of
-from cluster.memory.knowledge.names import KnowledgeVersion, check_namespace, source_key
+from cluster.memory.knowledge.names import (
+    OF_TEXTS,
+    KnowledgeVersion,
+    check_namespace,
+    source_key,
+)
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.sources import SourceFile
 from cluster.memory.knowledge.wire import record_to_bytes
@@ -24,8 +29,6 @@ from cluster.memory.namespaces.port import Namespaces, SourceChange
 ROUNDS_MAX = 8
 """So often somebody else may change the same source meanwhile; the latest text stays."""
 SOURCE_CHARS_MAX = 1_000
-_PREFIX = "text:"
-"""What the path of such a source begins with: no path of a file does, so none is ever replaced."""
 
 
 async def learn_text(
@@ -99,7 +102,7 @@ def _path_of(source: str) -> Path:
             f"a document's source is what citations call it: 1 to {SOURCE_CHARS_MAX} characters "
             "on one line"
         )
-    return Path(f"{_PREFIX}{source}")
+    return Path(f"{OF_TEXTS}{source}")
 
 
 def _format_of(source: str) -> str:
