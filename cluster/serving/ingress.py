@@ -89,9 +89,14 @@ class Ingress:
             Problem: the caller may have no more of them just now.
         """
         until = self.clock.wall() + timeout_s
-        reason = await self.gate.refusal(caller, task, until)
-        if reason:
-            raise too_many(reason, code="limit_of_token")
+        reached = await self.gate.refusal(caller, task, until)
+        if reached is not None:
+            raise too_many(
+                reached.message,
+                retry_after_s=reached.retry_after_s,
+                may_be_repeated=reached.may_pass_soon,
+                code="limit_of_token",
+            )
 
     async def known_record(
         self, caller: Caller, task: str, *, may_be_anothers: bool = False

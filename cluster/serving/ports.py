@@ -128,6 +128,18 @@ class Caller:
     """Of their ended tasks; 0 for any number."""
 
 
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """Why a task of a caller may not begin."""
+
+    message: str
+    """One sentence."""
+    retry_after_s: float
+    """From when on it is worth asking again."""
+    may_pass_soon: bool
+    """Whether a client does well to ask again by itself."""
+
+
 class Gate(Protocol):
     """Knows who may do what.
 
@@ -143,8 +155,10 @@ class Gate(Protocol):
         """Return whose token it is, compared in constant time; None where nobody's."""
         ...
 
-    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> str:
-        """Count a task that is about to begin; return why it may not, empty where it may."""
+    async def refusal(
+        self, caller: Caller, task: TaskId, until_wall_s: float
+    ) -> LimitReached | None:
+        """Count a task that is about to begin; return why it may not, None where it may."""
         ...
 
     async def release(self, caller: Caller, task: TaskId) -> None:
