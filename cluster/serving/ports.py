@@ -104,6 +104,10 @@ class Desk(Protocol):
         """Let a namespace have a text as one of its sources; return the version it has then."""
         ...
 
+    async def forget_text(self, namespace: str, source: str) -> bool:
+        """Take a text that was learned so out of a namespace; say whether it was there."""
+        ...
+
     async def roles(self) -> tuple[str, ...]:
         """Return the roles that can be asked for alone."""
         ...

@@ -206,6 +206,12 @@ class FakeDesk:
         self.learnt.append((namespace, source, text))
         return f"v{len(self.learnt)}"
 
+    async def forget_text(self, namespace: str, source: str) -> bool:
+        left = [each for each in self.learnt if each[:2] != (namespace, source)]
+        was_there = len(left) < len(self.learnt)
+        self.learnt = left
+        return was_there
+
     async def roles(self) -> tuple[str, ...]:
         return self.role_names
 

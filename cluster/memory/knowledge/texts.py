@@ -1,4 +1,4 @@
-"""Learns a text that is no file of this machine, as one source of a namespace.
+"""Learns a text that is no file of this machine, as one source of a namespace, or forgets it.
 
 The twin of `cluster.memory.knowledge.learning` for whoever has a text and a name for it, as the
 HTTP ingress has: it looks at no folder, and removes nothing.
@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.knowledge.catalog import read_catalog
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION
 from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.documents import DocumentWriter, FileReading
@@ -67,6 +68,25 @@ async def learn_text(
             version = await _put(namespaces, name, reading, writer, own.name)
             if version:
                 return KnowledgeVersion(name, version)
+    raise StoreUnavailable(f"others change {source!r} of the namespace {name} all the time")
+
+
+async def forget_text(namespaces: Namespaces, name: str, source: str) -> bool:
+    """Take a text out of a namespace; say whether it was there.
+
+    Raises:
+        UsageError: the namespace or the source can't be called that.
+        StoreUnavailable: the store does not answer, or others change the source all the time.
+    """
+    check_namespace(name)
+    key = source_key(str(_path_of(source)))
+    for _ in range(ROUNDS_MAX):
+        catalog = await read_catalog(namespaces, name)
+        if key not in catalog.sources:
+            return False
+        applied = await namespaces.apply(name, [SourceChange(key, catalog.version)])
+        if not applied.refused:
+            return True
     raise StoreUnavailable(f"others change {source!r} of the namespace {name} all the time")
 
 
