@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 GOAL = "What is a heap?"
 ENDS = {"answered", "clarify", "failed", "cancelled"}
 ATTEMPTS_MAX = 50
+SERVERS_FAULT = 500
 TIMEOUT_S = 30.0  # the server says something every 15 s at least
 
 
@@ -45,6 +47,8 @@ class Api:
                     if event["kind"] in ENDS:
                         return
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, HTTPError) and error.code < SERVERS_FAULT:
+                    raise
                 print(f"cut after {last or 'nothing'}: {error}")
             time.sleep(1.0)
 
@@ -61,10 +65,26 @@ def _parsed(stream: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, A
             fields = {}
 
 
+def _sentence(error: HTTPError) -> str:
+    """Return what the server says of a request that it refuses."""
+    try:
+        return f"{error.code}: {json.load(error)['error']['message']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return str(error)  # what has answered is another server
+
+
 def main() -> None:
-    """Ask, show what happens, print the answer."""
+    """Ask, show what happens, print the answer; or say in one sentence why there is none."""
     url, token = (*sys.argv[1:], *["http://127.0.0.1:8000", "none"][len(sys.argv) - 1 :])[:2]
-    api = Api(url, token)
+    try:
+        _follow(Api(url, token))
+    except HTTPError as error:
+        sys.exit(f"{url} refuses: {_sentence(error)}")
+    except (OSError, http.client.HTTPException) as error:
+        sys.exit(f"{url} does not answer: {error}")
+
+
+def _follow(api: Api) -> None:
     task = json.load(api.open("/v1/tasks", {"goal": GOAL}, Idempotency_Key="follow-over-http-1"))
     for event in api.events(task["events_url"]):
         if event["kind"] != "thought":

@@ -61,11 +61,13 @@ FORGET = """\
 Take files and folders out of what was learned. From then on no look-up finds their text, in running
 tasks either; the text itself leaves the store within a minute, unless another namespace has it.
 
-The files themselves are not touched, and need not be there any more.
+The files themselves are not touched, and need not be there any more. What was learned over HTTP is
+text:NAME (a file of such a name is ./text:NAME).
 """
 FORGET_EPILOG = """\
 examples:
   fleetmind forget docs/old.md
+  fleetmind forget text:kestrels.md --namespace birds
   fleetmind forget --all --namespace handbook
   fleetmind forget secrets.txt --purge
 

@@ -17,7 +17,7 @@ from cluster.memory.kept_answers import purge_answers
 from cluster.memory.knowledge import forgetting
 from cluster.memory.knowledge.catalog import adopt_collection
 from cluster.memory.knowledge.forgetting import NamespaceSummary
-from cluster.memory.knowledge.names import check_namespace
+from cluster.memory.knowledge.names import OF_TEXTS, check_namespace
 from cluster.memory.knowledge.sources import shown
 from cluster.memory.namespaces.port import UNNAMED_KEPT_S
 from cluster.memory.namespaces.redis import RedisNamespaces
@@ -45,6 +45,8 @@ def forget(options: Options, console: Console) -> Coroutine[object, object, int]
 
 def _top(path: str) -> str:
     try:
+        if path.startswith(OF_TEXTS):
+            return str(Path(path))  # as it was learned over HTTP: no file of any folder
         return shown(Path(path).resolve())
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"{shown(path)!r} is no path ({error})") from error
@@ -68,7 +70,8 @@ async def _forget(
             purged = None
             if options.purge:
                 # What was forgotten earlier, without --purge, is known by its path alone.
-                names = {*forgotten.sources, *forgotten.paths, *(tops or ())}
+                earlier = {name for top in tops or () for name in (top, top.removeprefix(OF_TEXTS))}
+                names = {*forgotten.sources, *forgotten.paths, *earlier}
                 purged = await purge_quotes(store, sorted(names))
                 await purge_answers(store)
     finally:

@@ -55,8 +55,8 @@ class Options:
     delete: bool = False
     scopes: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
-    tasks_max: int = 0
-    tokens_a_day: int = 0
+    tasks_max: int | None = None
+    tokens_a_day: int | None = None
     detach: bool = False
     task: str = ""
     status: str | None = None
@@ -270,7 +270,7 @@ def _add_forget(commands: _Commands[_Parser]) -> None:
         help_texts.FORGET_EPILOG,
     )
     add = parser.add_argument
-    add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned")
+    add("paths", metavar="PATH", nargs="*", help="a file or folder that was learned, or text:NAME")
     add("--all", action="store_true", dest="everything", help="all that was learned")
     _add_namespace(parser, "only there (default: wherever it was learned)")
     add(
@@ -348,10 +348,10 @@ def _add_tokens(commands: _Commands[_Parser]) -> None:
         help="knowledge it may use; may be given again (default: all)",
     )
     for flag, name, text in (
-        ("--tasks-max", "tasks_max", "tasks it may have running at once (default: any number)"),
-        ("--tokens-a-day", "tokens_a_day", "what its tasks may use in a day (default: any number)"),
+        ("--tasks-max", "tasks_max", "tasks at once, from 1 (without it: any number)"),
+        ("--tokens-a-day", "tokens_a_day", "tokens in a day, from 1 (without it: any number)"),
     ):
-        add.add_argument(flag, metavar="N", type=int, default=0, dest=name, help=text)
+        add.add_argument(flag, metavar="N", type=int, dest=name, help=text)
     show = actions.add_parser("list", help="show them, without what is secret", allow_abbrev=False)
     revoke = actions.add_parser("revoke", help="refuse a token from now on", allow_abbrev=False)
     revoke.add_argument("name", metavar="NAME", help="as it was added")

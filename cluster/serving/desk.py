@@ -122,6 +122,12 @@ class ClusterDesk:
         name = namespace or LEARNED
         return str(await learn_text(self._parts.namespaces, name, source, text))
 
+    async def forget_text(self, namespace: str, source: str) -> bool:
+        """Take a text that was learned so out of a namespace; say whether it was there."""
+        from cluster.memory.knowledge.texts import forget_text  # late, as for `learn`
+
+        return await forget_text(self._parts.namespaces, namespace or LEARNED, source)
+
     async def roles(self) -> tuple[str, ...]:
         """Return the roles that can be asked for alone: all that serve, but for the Manager's."""
         serving = {each.role for each in await self._parts.directory.all()}

@@ -10,13 +10,16 @@ from cluster.kernel.clock import Clock
 from cluster.kernel.ids import TaskId
 from cluster.memory.store.port import Store
 from cluster.memory.task_records.port import TaskRecords
-from cluster.serving.ports import Caller
+from cluster.serving.ports import Caller, LimitReached
 from cluster.serving.tokens import TokenBook, is_token_of, name_in
 from cluster.serving.wire import AccessToken
 
 CACHED_S = 1.0
 NAMES_MAX = 1_000
 """Of which the book's answer is remembered."""
+TASKS_RETRY_S = 1.0
+"""When a task may have ended, nobody knows: clients that ask again by themselves wait longer."""
+_DAY_S = 24 * 3600.0
 
 
 class BookGate:
@@ -68,8 +71,10 @@ class BookGate:
             tokens_a_day_max=entry.tokens_a_day_max,
         )
 
-    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> str:
-        """Count a task that is about to begin; return why it may not, empty where it may.
+    async def refusal(
+        self, caller: Caller, task: TaskId, until_wall_s: float
+    ) -> LimitReached | None:
+        """Count a task that is about to begin; return why it may not, None where it may.
 
         The day's tokens are those of tasks that have ended: what runs as the limit is reached may
         go over it, and what begins then may not.
@@ -78,17 +83,24 @@ class BookGate:
             StoreUnavailable: nothing can be counted.
         """
         if caller.tokens_a_day_max:
-            used = await self._records.tokens_of_day(caller.name, self._clock.wall())
+            now = self._clock.wall()
+            used = await self._records.tokens_of_day(caller.name, now)
             if used >= caller.tokens_a_day_max:
-                return (
+                return LimitReached(
                     f"{caller.name} has used {used} of its {caller.tokens_a_day_max} tokens of "
-                    "today (UTC)"
+                    "today (UTC)",
+                    _DAY_S - now % _DAY_S,
+                    may_pass_soon=False,
                 )
         if caller.tasks_max and not await self._records.admit(
             task, caller.name, until_wall_s, caller.tasks_max
         ):
-            return f"{caller.name} has as many tasks running as it may: {caller.tasks_max}"
-        return ""
+            return LimitReached(
+                f"{caller.name} has as many tasks running as it may: {caller.tasks_max}",
+                TASKS_RETRY_S,
+                may_pass_soon=True,
+            )
+        return None
 
     async def release(self, caller: Caller, task: TaskId) -> None:
         """Count a task no longer that was refused by the cluster; raises StoreUnavailable."""

@@ -89,21 +89,22 @@ class Ingress:
             Problem: the caller may have no more of them just now.
         """
         until = self.clock.wall() + timeout_s
-        reason = await self.gate.refusal(caller, task, until)
-        if reason:
-            raise too_many(reason, code="limit_of_token")
+        reached = await self.gate.refusal(caller, task, until)
+        if reached is not None:
+            raise too_many(
+                reached.message,
+                retry_after_s=reached.retry_after_s,
+                may_be_repeated=reached.may_pass_soon,
+                code="limit_of_token",
+            )
 
-    async def record_for(
+    async def known_record(
         self, caller: Caller, task: str, *, may_be_anothers: bool = False
-    ) -> TaskRecord:
-        """Return the record of a task of a caller.
-
-        Raises:
-            Problem: there is none; another's is as good as none.
-        """
+    ) -> TaskRecord | None:
+        """Return the record of a task of a caller; None where there is none, or it is another's."""
         record = await self.desk.record(TaskId(task)) if _TASK.fullmatch(task) else None
         if record is None or not (may_be_anothers or record.summary.owner == caller.name):
-            raise Problem(404, "there is no such task, or no longer", code="task_not_found")
+            return None
         return record
 
 

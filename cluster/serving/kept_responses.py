@@ -68,7 +68,7 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         caller: Caller = asking,
     ) -> Response:
         """Show a response as it is, or stream what follows an event of it."""
-        record = await ingress.record_for(caller, response)
+        record = await _record(ingress, caller, response)
         if not stream:
             return JSONResponse(response_of(record, TEAM))
         _refuse_foreground(record, "streamed again")
@@ -79,17 +79,17 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
     @app.post("/v1/responses/{response}/cancel", tags=["responses"])
     async def cancel(response: str, caller: Caller = asking) -> ResponseObject:
         """End a response that is made in the background; one that has ended stays as it is."""
-        record = await ingress.record_for(caller, response)
+        record = await _record(ingress, caller, response)
         _refuse_foreground(record, "cancelled")
         if record.summary.status == "running":
             await _cancel(ingress, TaskId(response))
-            record = await ingress.record_for(caller, response)
+            record = await _record(ingress, caller, response)
         return ResponseObject.model_validate(response_of(record, TEAM))
 
     @app.delete("/v1/responses/{response}", tags=["responses"])
     async def delete(response: str, caller: Caller = asking) -> ResponseDeleted:
         """Remove what is kept of a response that has ended."""
-        record = await ingress.record_for(caller, response)
+        record = await _record(ingress, caller, response)
         if record.summary.status == "running":
             raise Problem(
                 409,
@@ -99,6 +99,15 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
             )
         await ingress.desk.forget(TaskId(response))
         return ResponseDeleted(id=response)
+
+
+async def _record(ingress: Ingress, caller: Caller, response: str) -> TaskRecord:
+    """Return the record of a caller's response; raises Problem where there is none."""
+    record = await ingress.known_record(caller, response)
+    if record is None:
+        message = "there is no such response, or no longer"
+        raise Problem(404, message, code="response_not_found")
+    return record
 
 
 def _head_of(record: TaskRecord) -> ResponseHead:

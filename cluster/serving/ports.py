@@ -104,6 +104,10 @@ class Desk(Protocol):
         """Let a namespace have a text as one of its sources; return the version it has then."""
         ...
 
+    async def forget_text(self, namespace: str, source: str) -> bool:
+        """Take a text that was learned so out of a namespace; say whether it was there."""
+        ...
+
     async def roles(self) -> tuple[str, ...]:
         """Return the roles that can be asked for alone."""
         ...
@@ -128,6 +132,18 @@ class Caller:
     """Of their ended tasks; 0 for any number."""
 
 
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """Why a task of a caller may not begin."""
+
+    message: str
+    """One sentence."""
+    retry_after_s: float
+    """From when on it is worth asking again."""
+    may_pass_soon: bool
+    """Whether a client does well to ask again by itself."""
+
+
 class Gate(Protocol):
     """Knows who may do what.
 
@@ -143,8 +159,10 @@ class Gate(Protocol):
         """Return whose token it is, compared in constant time; None where nobody's."""
         ...
 
-    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> str:
-        """Count a task that is about to begin; return why it may not, empty where it may."""
+    async def refusal(
+        self, caller: Caller, task: TaskId, until_wall_s: float
+    ) -> LimitReached | None:
+        """Count a task that is about to begin; return why it may not, None where it may."""
         ...
 
     async def release(self, caller: Caller, task: TaskId) -> None:

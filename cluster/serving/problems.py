@@ -133,9 +133,18 @@ def problem_of(error: ClusterError | Failure) -> Problem:
     return Problem(meaning.status, message, kind=meaning.kind, code=error.kind, headers=headers)
 
 
-def too_many(message: str, *, retry_after_s: float = 1.0, code: str = "overloaded") -> Problem:
+def too_many(
+    message: str,
+    *,
+    retry_after_s: float = 1.0,
+    may_be_repeated: bool = True,
+    code: str = "overloaded",
+) -> Problem:
     """Return the refusal of what is right in itself, and too much just now."""
-    headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
+    headers = {
+        "Retry-After": str(max(1, math.ceil(retry_after_s))),
+        "X-Should-Retry": str(may_be_repeated).lower(),
+    }
     return Problem(429, message, kind=_LIMITED, code=code, headers=headers)
 
 

@@ -77,7 +77,10 @@ async def _conversation_before(
     The first event of its task has the conversation that it continued, and is kept for a day.
     """
     name = "previous_response_id"
-    record = await ingress.record_for(caller, response)
+    record = await ingress.known_record(caller, response)
+    if record is None:
+        message = f"{name}: there is no such response, or no longer"
+        raise Problem(404, message, param=name, code="previous_response_not_found")
     report = json.loads(record.report_json) if record.report_json else {"status": "running"}
     if report["status"] not in {"answered", "clarify"}:
         message = f"{name}: this response has no answer that could be continued"

@@ -203,7 +203,10 @@ def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
 async def _record(ingress: Ingress, caller: Caller, task: str) -> TaskRecord:
     """Return the record of a task that the caller may see; raises Problem where there is none."""
     may_be_anothers = "admin" in caller.scopes
-    return await ingress.record_for(caller, task, may_be_anothers=may_be_anothers)
+    record = await ingress.known_record(caller, task, may_be_anothers=may_be_anothers)
+    if record is None:
+        raise _unknown()
+    return record
 
 
 def _unknown() -> Problem:

@@ -48,10 +48,12 @@ class TokenBook:
         *,
         scopes: Sequence[str] = ("ask",),
         namespaces: Sequence[str] = (),
-        tasks_max: int = 0,
-        tokens_a_day_max: int = 0,
+        tasks_max: int | None = None,
+        tokens_a_day_max: int | None = None,
     ) -> str:
         """Add a token and return it, which nobody can do a second time.
+
+        A limit of None is none; 0 is refused, since whoever says it may mean either.
 
         Raises:
             UsageError: the name is taken or can't be one, or there is no such scope or limit.
@@ -135,7 +137,10 @@ def _checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
     return SCOPES if "admin" in scopes else tuple(each for each in SCOPES if each in scopes)
 
 
-def _checked_limit(flag: str, number: int, highest: int) -> int:
-    if 0 <= number <= highest:
-        return number
-    raise UsageError(f"{flag} is a number from 0 (any number) to {highest}, not {number}")
+def _checked_limit(flag: str, number: int | None, highest: int) -> int:
+    """Return a limit as an entry has it: 0 for none."""
+    if number is None or 1 <= number <= highest:
+        return number or 0
+    raise UsageError(
+        f"{flag} is a number from 1 to {highest}, not {number}: leave it away for no limit"
+    )

@@ -73,6 +73,13 @@ def port_of(url: str) -> int:
 
 async def ran(*command: str, **environment: str) -> str:
     """What a program has printed, which has to end well."""
+    code, out, err = await ended(*command, **environment)
+    assert (code, err) == (0, "")
+    return out
+
+
+async def ended(*command: str, **environment: str) -> tuple[int | None, str, str]:
+    """How a program has ended, and what it has printed."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
     )
@@ -83,8 +90,7 @@ async def ran(*command: str, **environment: str) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (process.returncode, err.decode()) == (0, "")
-    return out.decode()
+    return process.returncode, out.decode(), err.decode()
 
 
 async def test_a_program_that_is_cut_off_sees_each_event_once(url: str) -> None:
@@ -93,6 +99,24 @@ async def test_a_program_that_is_cut_off_sees_each_event_once(url: str) -> None:
     assert "cut after 1." in out
     assert re.findall(r"(r\d) +step_started", out) == [f"r{number}" for number in range(STEPS)]
     assert out.endswith("A heap is a tree.\n")
+
+
+async def test_a_program_with_a_wrong_token_ends_with_one_sentence(url: str) -> None:
+    program = str(EXAMPLES / "follow_over_http.py")
+
+    code, out, err = await ended(sys.executable, program, url, "wrong")
+
+    said = f"{url} refuses: 401: the token is not known, or was revoked\n"
+    assert (code, out, err) == (1, "", said)
+
+
+async def test_a_program_without_a_server_ends_with_one_sentence() -> None:
+    program, nowhere = str(EXAMPLES / "follow_over_http.py"), "http://127.0.0.1:1"
+
+    code, out, err = await ended(sys.executable, program, nowhere)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"{nowhere} does not answer: ")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page")

@@ -100,6 +100,10 @@ REFUSED = {
         ["forget", "/never"],
         "nothing was learned from '/never': `fleetmind knowledge` shows what was",
     ),
+    "a text that was never learned": (
+        ["forget", "text:never.md"],
+        "nothing was learned from 'text:never.md': `fleetmind knowledge` shows what was",
+    ),
     "a namespace to forget that is not there": (
         ["forget", "--all", "--namespace", "none"],
         "the namespace 'none' is not known, there are default",

@@ -68,6 +68,7 @@ async def caller(here: Surroundings, token: str) -> Caller | None:
         ["tokens", "add", "bot", "--scope", "root"],
         ["tokens", "add", "bot", "--tasks-max", "many"],
         ["tokens", "add", "bot", "--tokens-a-day", "-1"],
+        ["tokens", "add", "bot", "--tasks-max", "0"],
         ["tokens", "add", "bot", "--namespace", "../x"],
         ["tokens", "revoke", "nobody"],
         ["tokens", "list", "--verbose"],

@@ -19,7 +19,7 @@ from cluster.kernel.vocabulary import Failure
 from cluster.memory.task_records.port import KeyUse, TaskFilter
 from cluster.serving.app import build_app
 from cluster.serving.ingress import Ingress, OrderDefaults
-from cluster.serving.ports import Caller, TaskOrder
+from cluster.serving.ports import Caller, LimitReached, TaskOrder
 from cluster.settings.values import ServeSettings
 
 
@@ -206,6 +206,12 @@ class FakeDesk:
         self.learnt.append((namespace, source, text))
         return f"v{len(self.learnt)}"
 
+    async def forget_text(self, namespace: str, source: str) -> bool:
+        left = [each for each in self.learnt if each[:2] != (namespace, source)]
+        was_there = len(left) < len(self.learnt)
+        self.learnt = left
+        return was_there
+
     async def roles(self) -> tuple[str, ...]:
         return self.role_names
 
@@ -265,7 +271,7 @@ class FakeGate:
 
     def __init__(self, callers: dict[str, Caller] | None = None) -> None:
         self.callers = callers or {}
-        self.reason = ""
+        self.reached: LimitReached | None = None
         """Where it is set, no task may begin."""
         self.counted: set[TaskId] = set()
 
@@ -275,10 +281,12 @@ class FakeGate:
     async def caller(self, token: str) -> Caller | None:
         return self.callers.get(token)
 
-    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> str:
-        if not self.reason:
+    async def refusal(
+        self, caller: Caller, task: TaskId, until_wall_s: float
+    ) -> LimitReached | None:
+        if self.reached is None:
             self.counted.add(task)
-        return self.reason
+        return self.reached
 
     async def release(self, caller: Caller, task: TaskId) -> None:
         self.counted.discard(task)

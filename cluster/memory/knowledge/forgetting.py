@@ -11,7 +11,7 @@ from os.path import commonpath
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.catalog import KnownSource, below, read_catalog
-from cluster.memory.knowledge.names import LEARNED, OF_PATHS
+from cluster.memory.knowledge.names import LEARNED, OF_PATHS, OF_TEXTS
 from cluster.memory.namespaces.port import UNNAMED_KEPT_S, Namespaces, SourceChange
 
 ROUNDS_MAX = 8
@@ -33,7 +33,7 @@ class NamespaceSummary:
     passages: int
     stored_bytes: int
     place: str
-    """The folder that all its files are in, or the only file."""
+    """The folder that all its files are in, or the only file; the same of its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def forget(
 
     Args:
         namespaces: of the central store.
-        tops: absolute paths of files and folders; None for everything.
+        tops: absolute paths of files and folders, and texts as ``text:NAME``; None for everything.
         name: of the only namespace to look in.
         kept_s: how long the store keeps documents that nothing names any more.
         may_be_unknown: nothing needs to have been learned from the paths.
@@ -173,5 +173,15 @@ async def _summary(namespaces: Namespaces, name: str) -> NamespaceSummary:
         documents=len(sizes),
         passages=sum(each.passages for each in records),
         stored_bytes=sum(sizes.values()),
-        place=commonpath([each.path for each in records]) if records else "",
+        place=_place([each.path for each in records]),
     )
+
+
+def _place(paths: Sequence[str]) -> str:
+    """Return where some sources are; texts have no folder in common with files."""
+    texts = [each for each in paths if each.startswith(OF_TEXTS)]
+    files = [each for each in paths if not each.startswith(OF_TEXTS)]
+    places = [commonpath(files)] if files else []
+    if texts:
+        places.append(commonpath(texts) or OF_TEXTS)
+    return " and ".join(places)

@@ -19,6 +19,8 @@ LEARNED = "default"
 """The namespace that `fleetmind learn` adds to, and that runs answer from, unless told."""
 OF_PATHS = "paths:"
 """What the namespaces of `--knowledge` begin with; no name that a user gives does."""
+OF_TEXTS = "text:"
+"""What the path of a source that is no file begins with: no absolute path does."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

@@ -1,4 +1,4 @@
-"""Learns a text that is no file of this machine, as one source of a namespace.
+"""Learns a text that is no file of this machine, as one source of a namespace, or forgets it.
 
 The twin of `cluster.memory.knowledge.learning` for whoever has a text and a name for it, as the
 HTTP ingress has: it looks at no folder, and removes nothing.
@@ -10,12 +10,18 @@ from contextlib import closing
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable, UsageError
+from cluster.memory.knowledge.catalog import read_catalog
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION
 from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.documents import DocumentWriter, FileReading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.formats import PACKED, format_of
-from cluster.memory.knowledge.names import KnowledgeVersion, check_namespace, source_key
+from cluster.memory.knowledge.names import (
+    OF_TEXTS,
+    KnowledgeVersion,
+    check_namespace,
+    source_key,
+)
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.sources import SourceFile
 from cluster.memory.knowledge.wire import record_to_bytes
@@ -24,8 +30,6 @@ from cluster.memory.namespaces.port import Namespaces, SourceChange
 ROUNDS_MAX = 8
 """So often somebody else may change the same source meanwhile; the latest text stays."""
 SOURCE_CHARS_MAX = 1_000
-_PREFIX = "text:"
-"""What the path of such a source begins with: no path of a file does, so none is ever replaced."""
 
 
 async def learn_text(
@@ -67,6 +71,25 @@ async def learn_text(
     raise StoreUnavailable(f"others change {source!r} of the namespace {name} all the time")
 
 
+async def forget_text(namespaces: Namespaces, name: str, source: str) -> bool:
+    """Take a text out of a namespace; say whether it was there.
+
+    Raises:
+        UsageError: the namespace or the source can't be called that.
+        StoreUnavailable: the store does not answer, or others change the source all the time.
+    """
+    check_namespace(name)
+    key = source_key(str(_path_of(source)))
+    for _ in range(ROUNDS_MAX):
+        catalog = await read_catalog(namespaces, name)
+        if key not in catalog.sources:
+            return False
+        applied = await namespaces.apply(name, [SourceChange(key, catalog.version)])
+        if not applied.refused:
+            return True
+    raise StoreUnavailable(f"others change {source!r} of the namespace {name} all the time")
+
+
 async def _put(
     namespaces: Namespaces, name: str, reading: FileReading, writer: DocumentWriter, embedder: str
 ) -> int:
@@ -99,7 +122,7 @@ def _path_of(source: str) -> Path:
             f"a document's source is what citations call it: 1 to {SOURCE_CHARS_MAX} characters "
             "on one line"
         )
-    return Path(f"{_PREFIX}{source}")
+    return Path(f"{OF_TEXTS}{source}")
 
 
 def _format_of(source: str) -> str:

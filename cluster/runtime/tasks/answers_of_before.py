@@ -22,7 +22,10 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
 class AnswersOfBefore:
-    """Keeps good answers and finds them again.
+    """Keeps good answers of the team and finds them again.
+
+    A task with a declared workflow, or of one role alone, has none: the same goal may be another
+    question to other steps, and nothing that is kept tells them apart.
 
     Args:
         kept: where they are.
@@ -35,7 +38,7 @@ class AnswersOfBefore:
 
     async def keep(self, submitted: Submitted, answer: Answer, at_wall_s: float) -> None:
         """Keep an answer from which nothing was left out."""
-        if answer.degraded:
+        if answer.degraded or submitted.workflow is not None:
             return
         try:
             await self._kept.keep(self._question(submitted), KeptAnswer(answer, at_wall_s))
@@ -44,6 +47,8 @@ class AnswersOfBefore:
 
     async def find(self, submitted: Submitted, why: str, now_wall_s: float) -> Answer | None:
         """Return the answer of before, which says that it is one, and why."""
+        if submitted.workflow is not None:
+            return None
         try:
             async with asyncio.timeout(FIND_S_MAX):
                 found = await self._kept.find(self._question(submitted))

@@ -145,10 +145,12 @@ BAD_RESPONSES: dict[str, tuple[dict[str, object], int, str]] = {
     ),
     "an unknown model": ({"model": "gpt-4", "input": "hi"}, 404, "model"),
     "an unknown response before": (
-        {"model": "fleetmind", "input": "hi", "previous_response_id": NOWHERE}, 404, ""
+        {"model": "fleetmind", "input": "hi", "previous_response_id": NOWHERE}, 404,
+        "previous_response_id",
     ),
     "a response before that is no id": (
-        {"model": "fleetmind", "input": "hi", "previous_response_id": "../x"}, 404, ""
+        {"model": "fleetmind", "input": "hi", "previous_response_id": "../x"}, 404,
+        "previous_response_id",
     ),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.events import Answered, Clarified, Failed, Spent, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer, Citation, Failure
-from cluster.serving.ports import Caller
+from cluster.serving.ports import Caller, LimitReached
 from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
 from tests.support.http_server import official_client, served
 
@@ -302,11 +302,11 @@ async def test_a_task_that_is_refused_is_not_counted(
     assert (desk.orders[0].owner, desk.orders[0].namespace) == ("ann", "birds")
 
 
-async def test_whoever_has_all_their_tasks_gets_a_429_before_anything_begins(
+async def test_whoever_has_reached_a_limit_gets_a_429_before_anything_begins(
     desk: FakeDesk,
 ) -> None:
     gate = FakeGate({"t0ken": Caller("ann")})
-    gate.reason = "the token has 3 tasks at once already"
+    gate.reached = LimitReached("ann has used its tokens of today", 7_200.5, may_pass_soon=False)
     transport = httpx.ASGITransport(app_of(desk, gate))
 
     async with httpx.AsyncClient(transport=transport, base_url="http://fleet") as client:
@@ -317,5 +317,6 @@ async def test_whoever_has_all_their_tasks_gets_a_429_before_anything_begins(
         )
 
     assert refused.status_code == 429
-    assert refused.headers["retry-after"]
+    assert refused.headers["retry-after"] == "7201"
+    assert refused.headers["x-should-retry"] == "false"
     assert desk.orders == []

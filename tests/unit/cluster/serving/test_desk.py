@@ -186,3 +186,7 @@ def test_no_two_new_tasks_have_one_id(cluster: Cluster) -> None:
     new: Callable[[], TaskId] = cluster.desk.new_task
 
     assert new() != new()
+
+
+async def test_a_text_that_is_not_there_is_not_forgotten(cluster: Cluster) -> None:
+    assert not await cluster.desk.forget_text("", "sea.md")

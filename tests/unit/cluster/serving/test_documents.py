@@ -34,6 +34,14 @@ class Api:
             headers={"authorization": f"Bearer {caller}"},
         )
 
+    async def delete(
+        self, source: str, name: str = "handbook", caller: str = "teacher"
+    ) -> httpx.Response:
+        return await self.client.delete(
+            f"/v1/namespaces/{name}/documents/{source}",
+            headers={"authorization": f"Bearer {caller}"},
+        )
+
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
@@ -50,6 +58,47 @@ async def test_a_text_is_learned_and_its_version_said(api: Api) -> None:
         {"object": "document", "namespace": "handbook", "source": "retries.md", "version": "v1"},
     )
     assert api.desk.learnt == [("handbook", "retries.md", "Try again.")]
+
+
+async def test_a_text_is_forgotten_once_and_then_there_is_none(api: Api) -> None:
+    await api.post({"source": "faq/retries.md", "text": "Try again."})
+    await api.post({"source": "faq", "text": "Ask."})
+
+    first, again = await api.delete("faq/retries.md"), await api.delete("faq/retries.md")
+
+    assert (first.status_code, first.json()) == (
+        200,
+        {
+            "object": "document",
+            "namespace": "handbook",
+            "source": "faq/retries.md",
+            "deleted": True,
+        },
+    )
+    assert (again.status_code, again.json()["error"]["code"]) == (404, "document_not_found")
+    assert api.desk.learnt == [("handbook", "faq", "Ask.")]
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "token", "status"),
+    [
+        ("a", "secrets", "teacher", 403),
+        ("a", "handbook", "alice", 403),
+        ("a", "handbook", "nobody", 401),
+        ("a%09b", "handbook", "teacher", 400),
+        ("a" * (SOURCE_CHARS_MAX + 1), "handbook", "teacher", 400),
+        ("a", "paths:0123", "teacher", 400),
+    ],
+)
+async def test_what_may_not_be_forgotten_stays(
+    api: Api, source: str, name: str, token: str, status: int
+) -> None:
+    await api.post({"source": "a", "text": "b"})
+
+    answer = await api.delete(source, name, token)
+
+    assert (answer.status_code, set(answer.json())) == (status, {"error"})
+    assert api.desk.learnt == [("handbook", "a", "b")]
 
 
 @pytest.mark.parametrize(

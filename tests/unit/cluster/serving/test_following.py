@@ -41,10 +41,9 @@ class SlowDesk(FakeDesk):
 class SlowGate(FakeGate):
     """One that counts a task, and is not heard of then."""
 
-    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> str:
+    async def refusal(self, caller: Caller, task: TaskId, until_wall_s: float) -> None:
         await super().refusal(caller, task, until_wall_s)
         await asyncio.Event().wait()
-        return ""
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from cluster.kernel.feed import TaskRecord, TaskSummary
 from cluster.kernel.ids import TaskId
 from cluster.memory.store.local import LocalStore
 from cluster.memory.task_records.local import LocalTaskRecords
-from cluster.serving.gate import CACHED_S, NAMES_MAX, BookGate
-from cluster.serving.ports import Caller
+from cluster.serving.gate import CACHED_S, NAMES_MAX, TASKS_RETRY_S, BookGate
+from cluster.serving.ports import Caller, LimitReached
 from cluster.serving.tokens import TokenBook
 from tests.support.clock import ManualClock
 
@@ -99,8 +99,10 @@ async def test_so_many_tasks_run_at_once_and_no_more(here: Surroundings) -> None
     await here.gate.release(caller, ONE)
     third = await here.gate.refusal(caller, OTHER, until)
 
-    assert (first, again, third) == ("", "", "")
-    assert second == "bot has as many tasks running as it may: 1"
+    assert (first, again, third) == (None, None, None)
+    assert second == LimitReached(
+        "bot has as many tasks running as it may: 1", TASKS_RETRY_S, may_pass_soon=True
+    )
 
 
 async def test_a_task_counts_no_longer_than_it_may_take(here: Surroundings) -> None:
@@ -108,7 +110,7 @@ async def test_a_task_counts_no_longer_than_it_may_take(here: Surroundings) -> N
     await here.gate.refusal(caller, ONE, here.clock.wall() + 60.0)
     here.clock.advance(61.0)
 
-    assert await here.gate.refusal(caller, OTHER, here.clock.wall() + 60.0) == ""
+    assert await here.gate.refusal(caller, OTHER, here.clock.wall() + 60.0) is None
 
 
 async def test_the_tokens_of_a_day_are_those_of_its_tasks(here: Surroundings) -> None:
@@ -117,19 +119,23 @@ async def test_the_tokens_of_a_day_are_those_of_its_tasks(here: Surroundings) ->
     before = await here.gate.refusal(caller, ONE, until)
     await here.ended(ONE, "bot", 100)
     after = await here.gate.refusal(caller, OTHER, until)
-    here.clock.advance(24 * 3600.0)
 
-    assert before == ""
-    assert after == "bot has used 100 of its 100 tokens of today (UTC)"
-    assert await here.gate.refusal(caller, OTHER, until) == ""
+    assert before is None
+    assert after is not None
+    assert after.message == "bot has used 100 of its 100 tokens of today (UTC)"
+    assert not after.may_pass_soon
+    here.clock.advance(after.retry_after_s - 1.0)
+    assert await here.gate.refusal(caller, OTHER, until) is not None
+    here.clock.advance(1.0)
+    assert await here.gate.refusal(caller, OTHER, until) is None
 
 
 async def test_who_has_no_limits_is_not_counted(here: Surroundings) -> None:
     caller = Caller("bot")
 
     for task in (ONE, OTHER):
-        assert await here.gate.refusal(caller, task, here.clock.wall() + 60.0) == ""
+        assert await here.gate.refusal(caller, task, here.clock.wall() + 60.0) is None
     await here.gate.release(caller, ONE)
 
     limited = Caller("bot", tasks_max=1)
-    assert await here.gate.refusal(limited, ONE, here.clock.wall() + 60.0) == ""
+    assert await here.gate.refusal(limited, ONE, here.clock.wall() + 60.0) is None

@@ -66,6 +66,13 @@ def test_what_is_wrong_inside_is_logged_and_not_told(caplog: pytest.LogCaptureFi
     assert "KeyError" in caplog.text
 
 
+def test_what_is_too_much_says_when_and_whether_to_ask_again() -> None:
+    soon, later = too_many("no more"), too_many("no", retry_after_s=9.1, may_be_repeated=False)
+
+    assert soon.headers == {"Retry-After": "1", "X-Should-Retry": "true"}
+    assert later.headers == {"Retry-After": "10", "X-Should-Retry": "false"}
+
+
 def test_an_error_has_openais_shape() -> None:
     assert too_many("no more").to_json() == {
         "error": {

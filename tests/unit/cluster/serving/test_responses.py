@@ -196,6 +196,22 @@ async def test_a_response_goes_on_where_the_one_before_has_ended(
     )
 
 
+async def test_a_response_that_was_deleted_is_said_to_be_none_by_all_that_name_it(
+    client: openai.AsyncOpenAI,
+) -> None:
+    first = await asked(client)
+    await client.responses.delete(first.id)
+
+    with pytest.raises(openai.NotFoundError) as continued:
+        await asked(client, previous_response_id=first.id)
+    with pytest.raises(openai.NotFoundError, match="no such response") as retrieved:
+        await client.responses.retrieve(first.id)
+
+    before = continued.value
+    assert (before.code, before.param) == ("previous_response_not_found", "previous_response_id")
+    assert retrieved.value.code == "response_not_found"
+
+
 async def test_a_response_without_an_answer_is_not_continued(
     desk: FakeDesk, client: openai.AsyncOpenAI
 ) -> None:

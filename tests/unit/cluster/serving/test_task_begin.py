@@ -18,7 +18,7 @@ from cluster.kernel.vocabulary import Answer, Coherence
 from cluster.memory.store.local import LocalStore
 from cluster.serving.app import build_app
 from cluster.serving.ingress import Ingress, OrderDefaults
-from cluster.serving.ports import Caller, TaskOrder
+from cluster.serving.ports import Caller, LimitReached, TaskOrder
 from cluster.serving.webhooks import Webhooks, sending
 from tests.support.clock import ManualClock
 from tests.support.fake_desk import FakeDesk, FakeGate, Until, ingress_of
@@ -209,11 +209,12 @@ async def test_the_end_of_a_task_that_takes_its_time_to_begin_is_told_too(api: A
 
 
 async def test_a_limit_of_the_token_is_said_and_nothing_is_started(api: Api) -> None:
-    api.gate.reason = "alice has as many tasks running as it may: 2"
+    said = "alice has as many tasks running as it may: 2"
+    api.gate.reached = LimitReached(said, 1.0, may_pass_soon=True)
 
     answer = await api.post()
 
-    assert (answer.status_code, answer.json()["error"]["message"]) == (429, api.gate.reason)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (429, said)
     assert api.desk.orders == []
 
 

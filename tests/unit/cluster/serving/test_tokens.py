@@ -89,8 +89,14 @@ async def test_the_scope_admin_holds_the_others(book: TokenBook) -> None:
         ("alice", {"scopes": ("root",)}, "no scope 'root'"),
         ("alice", {"scopes": ()}, "needs a scope"),
         ("alice", {"namespaces": ("No Such",)}, "namespace 'No Such'"),
-        ("alice", {"tasks_max": -1}, "--tasks-max is a number from 0"),
-        ("alice", {"tokens_a_day_max": 10**16}, "--tokens-a-day is a number from 0"),
+        ("alice", {"tasks_max": -1}, "--tasks-max is a number from 1"),
+        (
+            "alice",
+            {"tasks_max": 0},
+            "--tasks-max is a number from 1 to .* leave it away for no limit",
+        ),
+        ("alice", {"tokens_a_day_max": 10**16}, "--tokens-a-day is a number from 1"),
+        ("alice", {"tokens_a_day_max": 0}, "--tokens-a-day is a number from 1"),
     ],
 )
 async def test_what_can_not_be_added_is_said_and_nothing_is_kept(

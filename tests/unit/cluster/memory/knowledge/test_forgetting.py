@@ -17,6 +17,7 @@ from cluster.memory.knowledge.forgetting import (
 )
 from cluster.memory.knowledge.learning import learn
 from cluster.memory.knowledge.names import LEARNED
+from cluster.memory.knowledge.texts import learn_text
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import UNNAMED_KEPT_S, document_key
 from cluster.memory.store.local import LocalStore
@@ -125,6 +126,29 @@ async def test_what_was_named_as_knowledge_is_forgotten_when_nobody_names_it_any
 
     assert kept == used == [(LEARNED, 2), ("other", 1), ("paths", 1)]
     assert await counts(namespaces) == [(LEARNED, 2), ("other", 1)]
+
+
+async def test_a_text_is_forgotten_by_its_name_and_the_files_stay(
+    namespaces: LocalNamespaces,
+) -> None:
+    await learn_text(namespaces, "other", "a.md", "No sand.", embedder=HashingEmbedder())
+
+    forgotten = await forget(namespaces, ["text:a.md"], name="other")
+
+    assert (forgotten.sources, forgotten.paths) == (("a.md",), ("text:a.md",))
+    assert await counts(namespaces) == [(LEARNED, 2), ("other", 1), ("paths", 1)]
+
+
+async def test_a_summary_says_where_files_are_and_what_texts_are_called(
+    namespaces: LocalNamespaces, tmp_path: Path
+) -> None:
+    for name, source in (("other", "a.md"), ("texts", "a.md"), ("texts", "b.md")):
+        await learn_text(namespaces, name, source, "No sand.", embedder=HashingEmbedder())
+
+    places = {each.name: each.place for each in await summaries(namespaces)}
+
+    assert places["other"] == f"{tmp_path}/a.md and text:a.md"
+    assert places["texts"] == "text:"
 
 
 async def test_a_summary_counts_what_a_namespace_has(

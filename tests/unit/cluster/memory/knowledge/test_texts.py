@@ -9,7 +9,7 @@ import pytest
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.catalog import read_catalog
 from cluster.memory.knowledge.names import KnowledgeVersion
-from cluster.memory.knowledge.texts import ROUNDS_MAX, learn_text
+from cluster.memory.knowledge.texts import ROUNDS_MAX, forget_text, learn_text
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, SourceChange
 from cluster.memory.store.local import LocalStore
@@ -107,3 +107,35 @@ async def test_the_latest_text_stays_where_somebody_came_between() -> None:
 async def test_it_is_given_up_where_others_come_between_all_the_time() -> None:
     with pytest.raises(StoreUnavailable):
         await learned(BusyNamespaces(ROUNDS_MAX), "sea.md", "It is deep.")
+
+
+async def test_a_text_is_forgotten_by_its_very_name(namespaces: BusyNamespaces) -> None:
+    for source in ("sea", "sea/deep.md"):
+        await learned(namespaces, source, "It is deep.")
+
+    first = await forget_text(namespaces, "sea", "sea")
+    again = await forget_text(namespaces, "sea", "sea")
+
+    (left,) = (await read_catalog(namespaces, "sea")).citable()
+    assert (first, again, left.record.source) == (True, False, "sea/deep.md")
+
+
+async def test_a_text_that_others_change_meanwhile_is_forgotten_all_the_same(
+    namespaces: BusyNamespaces,
+) -> None:
+    await learned(namespaces, "sea.md", "It is deep.")
+    namespaces.times = 2
+
+    was_there = await forget_text(namespaces, "sea", "sea.md")
+
+    assert (was_there, (await read_catalog(namespaces, "sea")).sources) == (True, {})
+
+
+async def test_a_text_that_others_change_all_the_time_is_said_to_be_left(
+    namespaces: BusyNamespaces,
+) -> None:
+    await learned(namespaces, "sea.md", "It is deep.")
+    namespaces.times = ROUNDS_MAX
+
+    with pytest.raises(StoreUnavailable, match="all the time"):
+        await forget_text(namespaces, "sea", "sea.md")

@@ -9,7 +9,8 @@ import pytest
 
 from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.events import Submitted
-from cluster.kernel.vocabulary import Answer
+from cluster.kernel.ids import StepId
+from cluster.kernel.vocabulary import Answer, Plan, Step
 from cluster.memory.kept_answers import KeptAnswer, Question
 from cluster.runtime.tasks import answers_of_before
 from cluster.runtime.tasks.answers_of_before import AnswersOfBefore, ago
@@ -63,6 +64,20 @@ async def test_an_answer_from_which_something_was_left_out_is_not_kept() -> None
     await AnswersOfBefore(shelf, "m").keep(ASKED, Answer("So.", degraded=("a step failed",)), 0.0)
 
     assert shelf.kept == {}
+
+
+async def test_a_declared_workflow_neither_gives_nor_gets_an_answer_of_before() -> None:
+    shelf = Shelf()
+    answers = AnswersOfBefore(shelf, "m")
+    alone = replace(ASKED, workflow=Plan((Step(StepId("coder"), "coder", "why?"),)))
+
+    await answers.keep(alone, ANSWER, 0.0)
+    kept = dict(shelf.kept)
+    await answers.keep(ASKED, ANSWER, 0.0)
+
+    assert kept == {}
+    assert await answers.find(ASKED, "it is down", 1.0) is not None
+    assert await answers.find(alone, "it is down", 1.0) is None
 
 
 async def test_a_store_that_is_away_costs_nothing_but_the_answer() -> None:
