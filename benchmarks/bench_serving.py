@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import shutil
@@ -59,6 +60,8 @@ EARLY_SHARE = 0.2
 """Of the streams' time: when memory is looked at first, which is a minute of five."""
 DEADLINE_S = 600.0
 GOAL = "What is known of the sea?"
+STEP_TOKENS_MAX = 800
+"""Below what a Researcher lets its model write at once."""
 _SERVED = Settings(serve=ServeSettings(port=PORT, replicas=2))
 
 
@@ -185,10 +188,11 @@ class Lasting:
 async def served_agents(
     session: RaySession, seconds: float
 ) -> AsyncIterator[tuple[PlainCluster, ModelServerProcess]]:
-    """Serve a cluster of real agents whose Researcher thinks aloud for so long."""
-    tokens = int(TOKENS_PER_S * seconds)
+    """Serve a cluster of real agents whose Researcher thinks aloud for so long, step after step."""
+    steps = math.ceil(TOKENS_PER_S * seconds / STEP_TOKENS_MAX)
+    tokens = math.ceil(TOKENS_PER_S * seconds / steps)
     script = {
-        "manager": {"plan": {"text": json.dumps(_PLAN), "tokens": 4}},
+        "manager": {"plan": {"text": json.dumps(_plan(steps)), "tokens": 4}},
         "researcher": {"*": {"text": "It is known of the sea. " * tokens, "tokens": tokens}},
     }
     with tempfile.TemporaryDirectory() as name:
@@ -209,7 +213,21 @@ async def served_agents(
 
 
 _AGENTS = ("manager-0", "researcher-0")
-_PLAN = {"steps": [{"id": "r1", "agent": "researcher", "instruction": GOAL, "needs": []}]}
+
+
+def _plan(steps: int) -> dict[str, object]:
+    """Return the plan of so many steps, one after another."""
+    return {
+        "steps": [
+            {
+                "id": f"r{number}",
+                "agent": "researcher",
+                "instruction": f"{GOAL} Part {number}.",
+                "needs": [f"r{number - 1}"] if number > 1 else [],
+            }
+            for number in range(1, steps + 1)
+        ]
+    }
 
 
 async def lasting(cluster: PlainCluster, seconds: float) -> Lasting:
