@@ -28,7 +28,8 @@ class RecordDraft:
         """Its submission has been seen."""
         self._report = TaskReport(task)
         self._submitted = Submitted("")
-        self._thoughts: dict[tuple[StepId, AgentId, bool], list[str]] = {}
+        self._thoughts: dict[tuple[StepId, AgentId, bool], bytearray] = {}
+        """As UTF-8: a token as a string of its own takes three times as much."""
         self._chars = 0
         self._ended_s = 0.0
 
@@ -72,7 +73,7 @@ class RecordDraft:
         if text and not thought.is_final:
             self._chars += len(text)
             key = (event.step, event.agent, thought.is_reasoning)
-            self._thoughts.setdefault(key, []).append(text)
+            self._thoughts.setdefault(key, bytearray()).extend(text.encode(errors="replace"))
 
     def summary(self) -> TaskSummary:
         """Return its line in the list of tasks."""
@@ -90,7 +91,7 @@ class RecordDraft:
     def record(self) -> TaskRecord:
         """Return what is kept of it, once it has ended."""
         thoughts = tuple(
-            StepThoughts(step, agent, "".join(texts), is_reasoning)
-            for (step, agent, is_reasoning), texts in self._thoughts.items()
+            StepThoughts(step, agent, text.decode(), is_reasoning)
+            for (step, agent, is_reasoning), text in self._thoughts.items()
         )
         return TaskRecord(self.summary(), json.dumps(self._report.to_json()), thoughts)
