@@ -85,9 +85,8 @@ class OpenGate:
         """Say that there is none."""
         return False
 
-    async def refusal(self, *_: object) -> str:
+    async def refusal(self, *_: object) -> None:
         """Refuse nothing."""
-        return ""
 
 
 @dataclass(frozen=True, slots=True)

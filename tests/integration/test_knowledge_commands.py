@@ -8,8 +8,12 @@ import pytest
 
 from cluster.cli.learn import pace
 from cluster.memory.knowledge.learning import LearningProgress
+from cluster.memory.knowledge.texts import learn_text
+from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.redis import RedisStore
 from tests.support.commands import Ended, Surroundings, surroundings
+from tests.support.hashing_embedder import HashingEmbedder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -81,6 +85,24 @@ async def test_everything_can_be_forgotten_with_the_journals_that_quote_it(
     ]
     assert first_line(again) == "nothing was known"
     assert first_line(left) == "nothing was learned yet; `fleetmind learn PATH` does it"
+
+
+async def test_a_text_of_http_is_shown_beside_files_and_forgotten_by_its_name(
+    here: Surroundings, url: str
+) -> None:
+    await here.fleetmind("learn", "docs")
+    store = await RedisStore.connect(url)
+    namespaces = RedisNamespaces(store)
+    await learn_text(namespaces, "default", "a.md", "A dune.", embedder=HashingEmbedder())
+    await store.close()
+
+    listed = await here.fleetmind("knowledge")
+    forgotten = await here.fleetmind("forget", "text:a.md", "--namespace", "default")
+    left = await here.fleetmind("knowledge")
+
+    assert first_line(listed).endswith(f", {here.folder}/docs and text:a.md")
+    assert first_line(forgotten) == "forgot 1 file in default"
+    assert first_line(left).startswith("default  2 files, ")
 
 
 REFUSED = {
