@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -106,13 +107,13 @@ def check_can_serve(own: ServeSettings) -> None:
     """Say in good time why nothing can listen where the ingress is to, or speak TLS there.
 
     Raises:
-        UsageError: the port is in use, the host is none of this machine's, or a file can't be read.
+        UsageError: the port is in use, the host is none of this machine's, or the certificate and
+            its key are no pair that TLS can be spoken with.
     """
     if bool(own.tls_cert) != bool(own.tls_key):
         raise UsageError("HTTPS needs both a certificate and its key: --tls-cert and --tls-key")
-    for path in filter(None, (own.tls_cert, own.tls_key)):
-        if not os.access(path, os.R_OK):
-            raise UsageError(f"{path} can't be read: it is to hold the certificate or its key")
+    if own.tls_cert:
+        _check_certificate(own.tls_cert, own.tls_key)
     host = own.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -125,3 +126,31 @@ def check_can_serve(own: ServeSettings) -> None:
             f"nothing can listen at {own.host}:{own.port} ({reason}): free it, or give another "
             "--host or --port"
         ) from error
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    """Load them as Ray Serve's proxy will, which says only to its log that it can't."""
+    for path in (certificate, key):
+        if not (Path(path).is_file() and os.access(path, os.R_OK)):
+            raise UsageError(f"{path} can't be read: it is to hold the certificate or its key")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _no_password)
+    except _EncryptedKeyError as error:
+        raise UsageError(
+            f"{key} is encrypted, and nobody could type its password at every start: give a key "
+            "without one"
+        ) from error
+    except OSError as error:  # ssl.SSLError is one
+        reason = (getattr(error, "reason", None) or error.strerror or str(error)).lower()
+        raise UsageError(
+            f"{certificate} and {key} are no certificate in PEM and its key "
+            f"({reason.replace('_', ' ')})"
+        ) from error
+
+
+class _EncryptedKeyError(Exception):
+    """OpenSSL has asked for the password of a key."""
+
+
+def _no_password() -> str:
+    raise _EncryptedKeyError
