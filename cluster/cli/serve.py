@@ -15,17 +15,21 @@ from cluster.cli.run import flags_of
 from cluster.joining import check_can_start, differences, open_store
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, UsageError
-from cluster.kernel.loopback import is_loopback
+from cluster.kernel.loopback import is_every_address, is_loopback, reached_at
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
-from cluster.placement.resident.file import read_resident
+from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.placement.resident.process import OWN_SCOPE
 from cluster.placement.serving.control import ServedHttp, check_can_serve
 from cluster.placement.serving.process import ServeRequest
 from cluster.serving.tokens import TokenBook
 from cluster.settings import Configuration, Settings, load
+from cluster.settings.config_file import from_public_json
 
 Note = Callable[[str], None]
+
+_GONE_POLL_S = 0.1
+_GONE_POLLS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class _ClusterPlace:
 
     ray_address: str
     secrets_path: str
+    is_private: bool
+    """Whether no other user and no other machine has to do with that Ray."""
+    resident: ResidentRecord | None = None
 
 
 def serve(options: Options, console: Console) -> Coroutine[object, object, int]:
@@ -43,7 +50,8 @@ def serve(options: Options, console: Console) -> Coroutine[object, object, int]:
         UsageError: a setting is wrong, or nothing can listen where the ingress is to.
     """
     configuration = load(options.config, flags_of(options))
-    check_can_serve(configuration.settings.serve)
+    is_resident = not configuration.settings.ray.address and read_resident() is not None
+    check_can_serve(configuration.settings.serve, may_be_in_use=is_resident)
     return _serve(configuration, console)
 
 
@@ -57,14 +65,19 @@ async def _serve(configuration: Configuration, console: Console) -> int:
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(_cluster(configuration, note))
             request = ServeRequest(
-                cluster.ray_address, settings.public_json(), cluster.secrets_path
+                cluster.ray_address,
+                settings.public_json(),
+                cluster.secrets_path,
+                is_private=cluster.is_private,
             )
             served = await stack.enter_async_context(ServedHttp(request, settings.serve, note))
             stack.callback(_let_a_second_signal_cut, note, settings.serve.drain_s)
             url = url_of(settings)
             note(f"OpenAI's clients: base_url={url}/v1")
+            if is_every_address(settings.serve.host):
+                note(f"it listens at every address of this machine, port {settings.serve.port}")
             console.write(f"{url}\n")
-            raise PlacementError(f"the ingress has ended: {await served.ended()}")
+            raise PlacementError(await _why_ended(await served.ended(), cluster.resident))
     finally:
         display.close()
 
@@ -84,7 +97,8 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
                 f"the resident cluster has another {', '.join(differing)}: `fleetmind down` stops "
                 "it, or leave that away to serve it as it is"
             )
-        yield _ClusterPlace(resident.ray_address, resident.secrets_path)
+        is_private = not from_public_json(resident.settings_json).ray.address
+        yield _ClusterPlace(resident.ray_address, resident.secrets_path, is_private, resident)
         return
     check_can_start(configuration)
     with kept_scope() as scope:  # the ingress that is started next has the tasks of this one
@@ -92,7 +106,18 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
             note(OWN_SCOPE)
         secrets = replace(configuration.secrets, scope=scope)
         async with LocalCluster(replace(configuration, secrets=secrets), on_progress=note) as own:
-            yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path))
+            is_private = not configuration.settings.ray.address
+            yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path), is_private)
+
+
+async def _why_ended(said: str, resident: ResidentRecord | None) -> str:
+    """Return why the ingress has ended: it can't say itself that its Ray was taken away."""
+    if resident is not None:
+        for _ in range(_GONE_POLLS):  # it may notice before the cluster's own process does
+            if read_resident() != resident:
+                return "the cluster was stopped: start `fleetmind serve` again"
+            await asyncio.sleep(_GONE_POLL_S)
+    return f"the ingress has ended, the reason: {said}"
 
 
 async def _check_tokens(configuration: Configuration, note: Note) -> None:
@@ -115,7 +140,8 @@ def _let_a_second_signal_cut(note: Note, drain_s: float) -> None:
 
 
 def url_of(settings: Settings) -> str:
-    """Return where the ingress listens."""
+    """Return where this machine reaches the ingress."""
     own = settings.serve
-    host = own.host if ":" not in own.host or own.host.startswith("[") else f"[{own.host}]"
+    host = reached_at(own.host)
+    host = f"[{host}]" if ":" in host else host
     return f"http{'s' if own.tls_cert else ''}://{host}:{own.port}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Self
 from cluster.kernel.errors import UsageError
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.run_dir import make_run_dir
-from cluster.placement.serving.process import WITHDRAW_MARGIN_S, ServeRequest
+from cluster.placement.serving.listening import check_can_listen
+from cluster.placement.serving.process import CUT, WITHDRAW_MARGIN_S, ServeRequest
 from cluster.settings.values import ServeSettings
 
 START_TIMEOUT_S = 200.0
@@ -99,12 +99,22 @@ async def _stopped(process: ChildProcess, timeout_s: float) -> None:
     try:
         await process.stop(timeout_s)
     except asyncio.CancelledError:
-        await process.stop(0.0)
+        process.id.send(CUT)
+        try:
+            await process.stop(STOP_MARGIN_S)  # else Ray Serve stays in the resident cluster
+        except asyncio.CancelledError:
+            await process.stop(0.0)
+            raise
         raise
 
 
-def check_can_serve(own: ServeSettings) -> None:
+def check_can_serve(own: ServeSettings, *, may_be_in_use: bool = False) -> None:
     """Say in good time why nothing can listen where the ingress is to, or speak TLS there.
+
+    Args:
+        own: the section [serve] of the settings.
+        may_be_in_use: whether the port may be that of a `fleetmind serve` that is gone, which the
+            start of this one ends; it looks then.
 
     Raises:
         UsageError: the port is in use, the host is none of this machine's, or the certificate and
@@ -114,18 +124,7 @@ def check_can_serve(own: ServeSettings) -> None:
         raise UsageError("HTTPS needs both a certificate and its key: --tls-cert and --tls-key")
     if own.tls_cert:
         _check_certificate(own.tls_cert, own.tls_key)
-    host = own.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind((host, own.port))
-    except (OSError, OverflowError, UnicodeError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(
-            f"nothing can listen at {own.host}:{own.port} ({reason}): free it, or give another "
-            "--host or --port"
-        ) from error
+    check_can_listen(own, may_be_in_use=may_be_in_use)
 
 
 def _check_certificate(certificate: str, key: str) -> None:
