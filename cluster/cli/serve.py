@@ -15,15 +15,16 @@ from cluster.cli.run import flags_of
 from cluster.joining import check_can_start, differences, open_store
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, UsageError
-from cluster.kernel.loopback import is_every_address, is_loopback, reached_at
+from cluster.kernel.loopback import is_every_address, is_loopback
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.placement.resident.process import OWN_SCOPE
 from cluster.placement.serving.control import ServedHttp, check_can_serve
+from cluster.placement.serving.listening import url_of
 from cluster.placement.serving.process import ServeRequest
 from cluster.serving.tokens import TokenBook
-from cluster.settings import Configuration, Settings, load
+from cluster.settings import Configuration, load
 from cluster.settings.config_file import from_public_json
 
 Note = Callable[[str], None]
@@ -72,7 +73,7 @@ async def _serve(configuration: Configuration, console: Console) -> int:
             )
             served = await stack.enter_async_context(ServedHttp(request, settings.serve, note))
             stack.callback(_let_a_second_signal_cut, note, settings.serve.drain_s)
-            url = url_of(settings)
+            url = url_of(settings.serve)
             note(f"OpenAI's clients: base_url={url}/v1")
             if is_every_address(settings.serve.host):
                 note(f"it listens at every address of this machine, port {settings.serve.port}")
@@ -137,11 +138,3 @@ def _let_a_second_signal_cut(note: Note, drain_s: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     note(f"ending: what is under way may go on for {drain_s:g} s, a second Ctrl-C cuts it")
-
-
-def url_of(settings: Settings) -> str:
-    """Return where this machine reaches the ingress."""
-    own = settings.serve
-    host = reached_at(own.host)
-    host = f"[{host}]" if ":" in host else host
-    return f"http{'s' if own.tls_cert else ''}://{host}:{own.port}"

@@ -2,7 +2,7 @@
 
 Asked by `cluster.placement.serving.control` before anything is started, and by
 `cluster.placement.serving.process` around the start of Ray Serve, whose proxy tells only its own
-log that it can't listen.
+log that it can't listen. The command line prints the URL.
 """
 
 from __future__ import annotations
@@ -76,3 +76,10 @@ async def is_listening_within(own: ServeSettings, timeout_s: float) -> bool:
         else:
             writer.close()
             return True
+
+
+def url_of(own: ServeSettings) -> str:
+    """Return where this machine reaches the ingress."""
+    host = reached_at(own.host)
+    host = f"[{host}]" if ":" in host else host
+    return f"http{'s' if own.tls_cert else ''}://{host}:{own.port}"

@@ -183,7 +183,7 @@ def _kill_replicas() -> None:
 
 
 def _proxy_log() -> Path:
-    node: Any = ray._private.worker.global_worker.node  # type: ignore[attr-defined]  # noqa: SLF001
+    node: Any = ray._private.worker.global_worker.node  # noqa: SLF001
     folder = Path(node.get_logs_dir_path()) / "serve"
     return next(iter(sorted(folder.glob("proxy_*.log"))), folder)
 
