@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cluster.cli.console import Console
 from cluster.cli.options import Options
@@ -29,8 +30,7 @@ from cluster.settings.config_file import from_public_json
 
 Note = Callable[[str], None]
 
-_GONE_POLL_S = 0.1
-_GONE_POLLS = 30
+_GONE_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ async def _serve(configuration: Configuration, console: Console) -> int:
                 is_private=cluster.is_private,
             )
             served = await stack.enter_async_context(ServedHttp(request, settings.serve, note))
-            stack.callback(_let_a_second_signal_cut, note, settings.serve.drain_s)
+            stack.push(partial(_let_a_second_signal_cut, note, settings.serve.drain_s))
             url = url_of(settings.serve)
             note(f"OpenAI's clients: base_url={url}/v1")
             if is_every_address(settings.serve.host):
                 note(f"it listens at every address of this machine, port {settings.serve.port}")
             console.write(f"{url}\n")
-            raise PlacementError(await _why_ended(await served.ended(), cluster.resident))
+            raise PlacementError(await _why_ended(served, cluster.resident))
     finally:
         display.close()
 
@@ -111,14 +111,28 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
             yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path), is_private)
 
 
-async def _why_ended(said: str, resident: ResidentRecord | None) -> str:
-    """Return why the ingress has ended: it can't say itself that its Ray was taken away."""
-    if resident is not None:
-        for _ in range(_GONE_POLLS):  # it may notice before the cluster's own process does
-            if read_resident() != resident:
-                return "the cluster was stopped: start `fleetmind serve` again"
-            await asyncio.sleep(_GONE_POLL_S)
-    return f"the ingress has ended, the reason: {said}"
+async def _why_ended(served: ServedHttp, resident: ResidentRecord | None) -> str:
+    """Return why the ingress has ended, when it has.
+
+    That its Ray was taken away it can't say itself, and finds out late.
+    """
+    ending = asyncio.create_task(served.ended())
+    try:
+        while not (await asyncio.wait((ending,), timeout=_GONE_POLL_S))[0]:
+            if _is_gone(resident):
+                break
+        else:
+            await asyncio.sleep(_GONE_POLL_S)  # it may notice before the cluster's own process does
+        if _is_gone(resident):
+            await served.kill()
+            return "the cluster was stopped: start `fleetmind serve` again"
+        return f"the ingress has ended, the reason: {await ending}"
+    finally:
+        ending.cancel()
+
+
+def _is_gone(resident: ResidentRecord | None) -> bool:
+    return resident is not None and read_resident() != resident
 
 
 async def _check_tokens(configuration: Configuration, note: Note) -> None:
@@ -130,8 +144,12 @@ async def _check_tokens(configuration: Configuration, note: Note) -> None:
             )
 
 
-def _let_a_second_signal_cut(note: Note, drain_s: float) -> None:
+def _let_a_second_signal_cut(
+    note: Note, drain_s: float, kind: type[BaseException] | None, *_: object
+) -> None:
     """Say what is waited for, and let the next signal end that: the first is on its way here."""
+    if kind is not asyncio.CancelledError:
+        return  # it has ended by itself
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()

@@ -84,6 +84,16 @@ class ServedHttp:
         assert self._process is not None, "it is not open"
         return await self._process.ended()
 
+    async def kill(self) -> None:
+        """End it at once: its Ray is gone, and nothing of it is there to be taken away.
+
+        Raises:
+            PlacementError: it can't be killed.
+        """
+        process, self._process = self._process, None
+        if process is not None:
+            await process.stop(0.0)
+
     async def _stop(self) -> None:
         process, run_dir = self._process, self._run_dir
         self._process = self._run_dir = None
