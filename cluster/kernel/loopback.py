@@ -30,6 +30,22 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
+def is_every_address(host: str) -> bool:
+    """Say whether what listens there does so at every address of its machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
+
+
+def reached_at(host: str) -> str:
+    """Return where this machine reaches what listens at a host of its own; without brackets."""
+    bare = host.strip("[]")
+    if not is_every_address(bare):
+        return bare
+    return "::1" if ":" in bare else "127.0.0.1"
+
+
 def is_loopback_url(url: str) -> bool:
     """Say whether a URL's host is one that only this machine can reach."""
     return is_loopback(urlsplit(url).hostname or "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,8 @@ from typing import Self
 from cluster.kernel.errors import UsageError
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.run_dir import make_run_dir
-from cluster.placement.serving.process import WITHDRAW_MARGIN_S, ServeRequest
+from cluster.placement.serving.listening import check_can_listen
+from cluster.placement.serving.process import CUT, WITHDRAW_MARGIN_S, ServeRequest
 from cluster.settings.values import ServeSettings
 
 START_TIMEOUT_S = 200.0
@@ -83,6 +84,16 @@ class ServedHttp:
         assert self._process is not None, "it is not open"
         return await self._process.ended()
 
+    async def kill(self) -> None:
+        """End it at once: its Ray is gone, and nothing of it is there to be taken away.
+
+        Raises:
+            PlacementError: it can't be killed.
+        """
+        process, self._process = self._process, None
+        if process is not None:
+            await process.stop(0.0)
+
     async def _stop(self) -> None:
         process, run_dir = self._process, self._run_dir
         self._process = self._run_dir = None
@@ -98,30 +109,57 @@ async def _stopped(process: ChildProcess, timeout_s: float) -> None:
     try:
         await process.stop(timeout_s)
     except asyncio.CancelledError:
-        await process.stop(0.0)
+        process.id.send(CUT)
+        try:
+            await process.stop(STOP_MARGIN_S)  # else Ray Serve stays in the resident cluster
+        except asyncio.CancelledError:
+            await process.stop(0.0)
+            raise
         raise
 
 
-def check_can_serve(own: ServeSettings) -> None:
+def check_can_serve(own: ServeSettings, *, may_be_in_use: bool = False) -> None:
     """Say in good time why nothing can listen where the ingress is to, or speak TLS there.
 
+    Args:
+        own: the section [serve] of the settings.
+        may_be_in_use: whether the port may be that of a `fleetmind serve` that is gone, which the
+            start of this one ends; it looks then.
+
     Raises:
-        UsageError: the port is in use, the host is none of this machine's, or a file can't be read.
+        UsageError: the port is in use, the host is none of this machine's, or the certificate and
+            its key are no pair that TLS can be spoken with.
     """
     if bool(own.tls_cert) != bool(own.tls_key):
         raise UsageError("HTTPS needs both a certificate and its key: --tls-cert and --tls-key")
-    for path in filter(None, (own.tls_cert, own.tls_key)):
-        if not os.access(path, os.R_OK):
+    if own.tls_cert:
+        _check_certificate(own.tls_cert, own.tls_key)
+    check_can_listen(own, may_be_in_use=may_be_in_use)
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    """Load them as Ray Serve's proxy will, which says only to its log that it can't."""
+    for path in (certificate, key):
+        if not (Path(path).is_file() and os.access(path, os.R_OK)):
             raise UsageError(f"{path} can't be read: it is to hold the certificate or its key")
-    host = own.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind((host, own.port))
-    except (OSError, OverflowError, UnicodeError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _no_password)
+    except _EncryptedKeyError as error:
         raise UsageError(
-            f"nothing can listen at {own.host}:{own.port} ({reason}): free it, or give another "
-            "--host or --port"
+            f"{key} is encrypted, and nobody could type its password at every start: give a key "
+            "without one"
         ) from error
+    except OSError as error:  # ssl.SSLError is one
+        reason = (getattr(error, "reason", None) or error.strerror or str(error)).lower()
+        raise UsageError(
+            f"{certificate} and {key} are no certificate in PEM and its key "
+            f"({reason.replace('_', ' ')})"
+        ) from error
+
+
+class _EncryptedKeyError(Exception):
+    """OpenSSL has asked for the password of a key."""
+
+
+def _no_password() -> str:
+    raise _EncryptedKeyError

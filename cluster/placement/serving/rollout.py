@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import ray
 from ray import serve
+from ray.serve._private.common import REPLICA_ID_FULL_ID_STR_PREFIX
+from ray.serve._private.constants import SERVE_NAMESPACE
 from ray.serve.context import _get_global_client
 from ray.serve.schema import ApplicationStatus
 
@@ -80,8 +85,35 @@ async def is_deployed(session: RaySession) -> bool:
     return APPLICATION in await session.call(_applications)
 
 
-async def withdraw(session: RaySession, timeout_s: float) -> None:
+async def is_left_over(session: RaySession) -> bool | None:
+    """Say whether Ray Serve is there for nothing but an ingress; None where it is not there.
+
+    Raises:
+        PlacementError: Ray, or Serve, does not answer.
+    """
+    if not await session.call(_is_there):
+        return None
+    return not set(await session.call(_applications)) - {APPLICATION}
+
+
+async def proxy_log(session: RaySession) -> Path:
+    """Return the log that Ray Serve's proxy writes on this machine, or the folder it is to be in.
+
+    Raises:
+        PlacementError: Ray does not answer.
+    """
+    return await session.call(_proxy_log)
+
+
+async def withdraw(
+    session: RaySession, timeout_s: float, is_cut: Callable[[], bool] = lambda: False
+) -> None:
     """Take no request any more, and return when those that are under way have ended.
+
+    Args:
+        session: the connection to Ray.
+        timeout_s: how long they may go on, in seconds.
+        is_cut: asked again and again whether they may not go on at all.
 
     Raises:
         PlacementError: Ray does not answer, or they have not ended in time.
@@ -91,6 +123,8 @@ async def withdraw(session: RaySession, timeout_s: float) -> None:
     while APPLICATION in await session.call(_applications):
         if time.monotonic() > give_up_at:
             raise PlacementError(f"the ingress had streams for longer than {timeout_s:g} s")
+        if is_cut():
+            await session.call(_kill_replicas)
         await asyncio.sleep(POLL_S)
 
 
@@ -98,10 +132,12 @@ async def stop_serve(session: RaySession) -> None:
     """End Ray Serve, unless it serves others.
 
     Raises:
-        PlacementError: Ray does not answer.
+        PlacementError: Ray does not answer, or Serve has not ended in time.
     """
-    if not await session.call(_applications):
+    if await is_left_over(session):
         await session.call(serve.shutdown, timeout_s=STOP_TIMEOUT_S)
+        if await session.call(_is_there):
+            raise PlacementError("Ray Serve has not ended in time: `serve shutdown` ends it")
 
 
 def _start(own: ServeSettings) -> bool:
@@ -111,7 +147,7 @@ def _start(own: ServeSettings) -> bool:
         "ssl_certfile": own.tls_cert or None,
         "ssl_keyfile": own.tls_key or None,
     }
-    is_new = _get_global_client(raise_if_no_controller_running=False) is None
+    is_new = not _is_there()
     serve.start(
         proxy_location=_HEAD_ONLY,
         http_options=wanted,
@@ -126,6 +162,30 @@ def _start(own: ServeSettings) -> bool:
                 "can listen at one place only: serve there, or end it with `serve shutdown`"
             )
     return is_new
+
+
+def _is_there() -> bool:
+    return _get_global_client(raise_if_no_controller_running=False) is not None
+
+
+def _kill_replicas() -> None:
+    """End the ingress's replicas with whatever they stream; while it is there Serve makes others.
+
+    Their names are Serve's: it has no call for this.
+    """
+    prefix = f"{REPLICA_ID_FULL_ID_STR_PREFIX}{APPLICATION}#"
+    for found in ray.util.list_named_actors(all_namespaces=True):
+        if found["namespace"] == SERVE_NAMESPACE and found["name"].startswith(prefix):
+            try:
+                ray.kill(ray.get_actor(found["name"], SERVE_NAMESPACE))
+            except ValueError:
+                continue  # it has ended meanwhile
+
+
+def _proxy_log() -> Path:
+    node: Any = ray._private.worker.global_worker.node  # noqa: SLF001
+    folder = Path(node.get_logs_dir_path()) / "serve"
+    return next(iter(sorted(folder.glob("proxy_*.log"))), folder)
 
 
 def _run(application: serve.Application) -> None:

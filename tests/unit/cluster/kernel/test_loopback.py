@@ -6,7 +6,7 @@ from urllib.request import ProxyHandler
 
 import pytest
 
-from cluster.kernel.loopback import except_from_proxies, is_loopback, opener_for
+from cluster.kernel.loopback import except_from_proxies, is_loopback, opener_for, reached_at
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,18 @@ def test_exceptions_for_all_stay_as_they_are() -> None:
     except_from_proxies("http://127.0.0.1:8265", environment)
 
     assert environment == {"NO_PROXY": "*"}
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing listens
+        ("::", "::1"),
+        ("[::]", "::1"),
+        ("[::1]", "::1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("box.example", "box.example"),
+    ],
+)
+def test_what_listens_everywhere_is_reached_by_loopback(host: str, reached: str) -> None:
+    assert reached_at(host) == reached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,61 @@ def free_port() -> int:
         return port
 
 
+def made_pair(folder: Path, name: str, *more: str) -> tuple[str, str]:
+    """Return a self-signed certificate and its key, made by OpenSSL."""
+    certificate, key = str(folder / f"{name}.pem"), str(folder / f"{name}-key.pem")
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=localhost"
+    password = more or ("-nodes",)
+    command = [*made.split(), "-days", "2", "-out", certificate, "-keyout", key, *password]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[str, str]:
+    return made_pair(tmp_path, "own")
+
+
 @pytest.fixture
 def pem(tmp_path: Path) -> str:
     path = tmp_path / "file.pem"
-    path.write_text("", encoding="utf-8")
+    path.write_text("none", encoding="utf-8")
     return str(path)
 
 
-def test_a_free_port_will_do_with_files_that_can_be_read(pem: str) -> None:
-    check_can_serve(ServeSettings(port=free_port(), tls_cert=pem, tls_key=pem))
+def with_files(certificate: str, key: str) -> ServeSettings:
+    return ServeSettings(port=free_port(), tls_cert=certificate, tls_key=key)
+
+
+def test_a_free_port_will_do_with_a_certificate_and_its_key(pair: tuple[str, str]) -> None:
+    check_can_serve(with_files(*pair))
+
+
+def test_a_file_that_is_no_certificate_is_refused(pair: tuple[str, str], pem: str) -> None:
+    with pytest.raises(UsageError, match="no certificate in PEM and its key"):
+        check_can_serve(with_files(pem, pair[1]))
+
+
+def test_a_file_that_is_no_key_is_refused(pair: tuple[str, str], pem: str) -> None:
+    with pytest.raises(UsageError, match="no certificate in PEM and its key"):
+        check_can_serve(with_files(pair[0], pem))
+
+
+def test_the_key_of_another_certificate_is_refused(pair: tuple[str, str], tmp_path: Path) -> None:
+    other = made_pair(tmp_path, "other")
+    with pytest.raises(UsageError, match="key values mismatch"):
+        check_can_serve(with_files(pair[0], other[1]))
+
+
+def test_a_key_with_a_password_is_refused(tmp_path: Path) -> None:
+    pair = made_pair(tmp_path, "locked", "-passout", "pass:secret")
+    with pytest.raises(UsageError, match=r"locked-key\.pem is encrypted"):
+        check_can_serve(with_files(*pair))
+
+
+def test_a_folder_is_no_certificate(pair: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        check_can_serve(with_files(str(tmp_path), pair[1]))
 
 
 def test_a_port_in_use_is_named() -> None:
