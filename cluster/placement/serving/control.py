@@ -150,10 +150,11 @@ def _check_certificate(certificate: str, key: str) -> None:
             "without one"
         ) from error
     except OSError as error:  # ssl.SSLError is one
-        reason = (getattr(error, "reason", None) or error.strerror or str(error)).lower()
+        # Where OpenSSL has no reason, the text is a line of Python's source.
+        reason = getattr(error, "reason", None) or "one of them is something else"
         raise UsageError(
-            f"{certificate} and {key} are no certificate in PEM and its key "
-            f"({reason.replace('_', ' ')})"
+            f"{certificate} and {key} are no certificate in PEM and its key: "
+            f"{reason.lower().replace('_', ' ')}"
         ) from error
 
 
