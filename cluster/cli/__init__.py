@@ -51,9 +51,16 @@ def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) ->
         from cluster.cli.entry import execute
 
         return execute(arguments)
-    except Terminated:
-        sys.stderr.write("fleetmind: terminated\n")
-        return 143
-    except KeyboardInterrupt:
-        sys.stderr.write("fleetmind: interrupted\n")
-        return 130
+    except KeyboardInterrupt as signalled:
+        return _ended(signalled)
+    except RuntimeError as error:
+        # Python 3.11 wraps so what is raised while it makes a class, as in a module being imported.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return _ended(error.__cause__)
+
+
+def _ended(signalled: KeyboardInterrupt) -> int:
+    is_terminated = isinstance(signalled, Terminated)
+    sys.stderr.write(f"fleetmind: {'terminated' if is_terminated else 'interrupted'}\n")
+    return 143 if is_terminated else 130

@@ -70,6 +70,7 @@ async def test_journals_of_running_tasks_are_kept_and_those_of_ended_ones_expire
     )
 
     await journal.append(TASK, 1, 2, [b"end"], is_final=True)
+    await journal.recorded([TASK])
     await journal.acknowledge(TASK, 1)
     left = await times_left_s(admin, redis_prefix)
     assert left.keys() == {facts, stream}

@@ -13,6 +13,7 @@ import pytest
 
 from cluster.cli import main
 from cluster.cli.console import Console
+from cluster.cli.ending import Terminated
 from cluster.cli.entry import execute
 from cluster.cli.options import Options
 from cluster.kernel.errors import ModelError
@@ -128,3 +129,22 @@ def test_as_a_process_it_exits_with_the_code_and_all_it_wrote() -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "fleetmind: the goal is empty: say what you want to know or have done\n"
+
+
+@pytest.mark.parametrize(
+    ("signalled", "exit_code"), [(Terminated(), 143), (KeyboardInterrupt(), 130)]
+)
+def test_a_signal_while_a_module_makes_a_class_ends_the_command_as_at_any_other_moment(
+    signalled: KeyboardInterrupt, exit_code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Named:
+        def __set_name__(self, *_: object) -> None:
+            raise signalled
+
+    def execute(_: object) -> int:
+        type("Made", (), {"name": Named()})
+        return 0
+
+    monkeypatch.setattr("cluster.cli.entry.execute", execute)
+
+    assert main([]) == exit_code
