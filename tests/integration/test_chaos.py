@@ -62,7 +62,7 @@ def messages(fault: str, runs: int = 1) -> RunCell:
 
 CELLS: dict[str, RunCell] = {
     **{name: tasks(*faults) for name, faults in BOUNDARIES.items()},
-    "cancels": lambda zygote, folder: run_storm_cell(zygote, 800, 1, folder),
+    "cancels": lambda zygote, folder: run_storm_cell(zygote, 500, 1, folder),
     "restarts": tasks(*KILLS, has_standby=False),
     "zombie": tasks("zombie manager", has_standby=False),
     "store": tasks("redis killed"),

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATION = ROOT / "tests" / "simulation"
-SEEDS = 120
+SEEDS = 80
 DIGESTS = 6
 
 
