@@ -9,6 +9,7 @@ the store is the same, and syncs its disk for each.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from cluster.kernel.feed import Cursor
 from cluster.kernel.ids import StepId
 
 HELD_S: Final = 0.1
-"""How long entries are kept back, from the first of a batch."""
+"""How long entries are kept back at most, from the first of a batch."""
 BATCH_MAX: Final = 64
 """Entries of one batch."""
 THOUGHT_CHARS_MAX: Final = 8_192
@@ -144,7 +145,11 @@ class FeedBatches:
         if not self._waiting:
             return None
         is_due = self._is_ended or len(self._waiting) >= BATCH_MAX
-        return self._since if is_due else self._since + HELD_S
+        if is_due:
+            return self._since
+        # The batches of all tasks of a process are due together: each write that comes alone has
+        # the store sync its file once, and what other tasks journal waits for that.
+        return (math.floor(self._since / HELD_S) + 1) * HELD_S
 
     def take(self, now: float) -> FeedBatch | None:
         """Hand out the next batch; None where it is not due yet.

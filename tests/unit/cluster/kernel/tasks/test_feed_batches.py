@@ -29,16 +29,24 @@ def texts(events: tuple[Event, ...]) -> list[str]:
 
 def test_thoughts_of_a_step_are_one_entry_that_is_held_back_for_a_while() -> None:
     batches = FeedBatches(3)
-    batches.add(thought("one "), 10.0)
+    batches.add(thought("one "), 10.01)
     batches.add(thought("two"), 10.05)
 
-    assert batches.take(10.0 + HELD_S / 2) is None
-    batch = batches.take(10.0 + HELD_S)
+    assert batches.take(10.09) is None
+    batch = batches.take(10.01 + HELD_S)
 
     assert batch is not None
     assert batch.first == Cursor(3, 1)
     assert batch.events == (thought("one two"),)
     assert batches.due_at() is None
+
+
+def test_what_several_tasks_think_is_due_at_the_same_moment() -> None:
+    one, other = FeedBatches(1), FeedBatches(1)
+    one.add(thought("a"), 10.01)
+    other.add(thought("b"), 10.07)
+
+    assert one.due_at() == other.due_at() == pytest.approx(10.1)
 
 
 def test_steps_that_think_at_once_have_an_entry_each() -> None:
