@@ -14,12 +14,12 @@ import pytest
 from redis.asyncio import Redis
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.errors import StaleEpoch, StoreUnavailable, UsageError
 from cluster.kernel.events import Event, Thought, WasCancelled
 from cluster.kernel.feed import BEFORE_ALL, Cursor
 from cluster.kernel.ids import NO_STEP, AgentId, TaskId
 from cluster.memory.feed.port import FeedTail
-from cluster.memory.feed.redis import RedisTaskFeed
+from cluster.memory.feed.redis import APPENDS_MAX, RedisTaskFeed
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
 from cluster.runtime.driver.detached import TaskStores
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 TASK = TaskId("task")
 CUTS = 50
+TASKS = 200
 CODEC = MessageCodec()
 
 
@@ -160,3 +161,58 @@ async def test_a_server_that_is_full_refuses_an_append_whole() -> None:
         assert await feed.tail(TASK) == FeedTail(Cursor(1, 3), 2, is_final=True)
         await feed.close()
         await store.close()
+
+
+async def test_appends_of_one_moment_are_few_commands_and_have_each_its_own_outcome(
+    redis_store: RedisStore, redis_url: str
+) -> None:
+    feed = RedisTaskFeed(redis_store, "c")
+    tasks = [TaskId(f"task-{number}") for number in range(TASKS)]
+    await feed.append(tasks[0], Cursor(2, 1), [entry(1)], index=1)
+    async with Redis.from_url(redis_url) as admin:
+        await admin.config_resetstat()
+        outcomes = await asyncio.gather(
+            *(
+                feed.append(task, Cursor(1, 1), [entry(1), entry(2)], index=2)
+                for task in tasks[:-1]
+            ),
+            feed.append(tasks[-1], Cursor(1, 5), [entry(1)], index=1),
+            return_exceptions=True,
+        )
+        commands = (await admin.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert commands <= TASKS / APPENDS_MAX + 2  # the first goes alone
+    assert [type(each) for each in (outcomes[0], outcomes[-1])] == [StaleEpoch, UsageError]
+    assert set(outcomes[1:-1]) == {None}
+    for task in tasks[1:-1]:
+        assert len((await feed.read(task, BEFORE_ALL, 9)).entries) == 2
+    assert await feed.tail(tasks[-1]) == FeedTail()
+    await feed.close()
+
+
+async def test_an_append_that_is_given_up_takes_no_other_along(redis_store: RedisStore) -> None:
+    feed = RedisTaskFeed(redis_store, "c")
+    tasks = [TaskId(f"task-{number}") for number in range(TASKS)]
+    appends = [
+        asyncio.ensure_future(feed.append(task, Cursor(1, 1), [entry(1)], index=1))
+        for task in tasks
+    ]
+    await asyncio.sleep(0)
+    for each in appends[::2]:
+        each.cancel()
+    outcomes = await asyncio.gather(*appends, return_exceptions=True)
+    assert set(outcomes[1::2]) == {None}
+    for task in tasks[1::2]:
+        assert await feed.tail(task) == FeedTail(Cursor(1, 1), 1)
+    await feed.close()
+
+
+async def test_a_feed_that_is_closed_answers_those_who_append(redis_store: RedisStore) -> None:
+    feed = RedisTaskFeed(redis_store, "c")
+    appends = [
+        asyncio.ensure_future(feed.append(TaskId(f"{n}"), Cursor(1, 1), [entry(1)], index=1))
+        for n in range(TASKS)
+    ]
+    await asyncio.sleep(0)
+    await feed.close()
+    outcomes = await asyncio.gather(*appends, return_exceptions=True)
+    assert {type(each) for each in outcomes} == {StoreUnavailable}

@@ -9,9 +9,12 @@ which entry was trimmed last. Redis 6.2 is enough: it has ranges that exclude th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, cast
 
+from cluster.kernel.errors import StoreUnavailable
 from cluster.kernel.feed import BEFORE_ALL, Cursor
 from cluster.kernel.ids import TaskId
 from cluster.memory.feed.port import (
@@ -31,33 +34,48 @@ from cluster.memory.store.redis import RedisStore
 # `index`, `final` once it has ended, `trimmed`, and `begun`, the latest term that has begun before
 # it has written), and its stream.
 
-# ARGV: term, number, index, 1 where it is the end or "", milliseconds to keep it, entries it may
-# have, the new ones. It writes first what Redis may refuse for want of memory: a script that is
-# refused there has changed nothing.
+# KEYS: those of several feeds in turn. ARGV: entries a feed may have, then for each feed: term,
+# number, index, 1 where it is the end or "", milliseconds to keep it, how many entries, and these.
+# Returns what came of each. It writes first what Redis may refuse for want of memory: a script that
+# is refused there has changed nothing, and one that has written is refused nothing.
 _APPEND: Final = """
-local facts = redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final', 'begun')
-local term, number, before = tonumber(ARGV[1]), tonumber(ARGV[2]), 6
-local newest, reached = tonumber(facts[1] or '0'), tonumber(facts[2] or '0')
-local last = number + #ARGV - before - 1
-if term == newest and last <= reached then return 'done' end
-if term < math.max(newest, tonumber(facts[5] or '0')) or facts[4] then return 'superseded' end
-if number ~= (term == newest and reached or 0) + 1 then return 'gap' end
-for i = before + 1, #ARGV do
-  redis.call('XADD', KEYS[2], ARGV[1] .. '-' .. (number + i - before - 1), 'e', ARGV[i])
+local at = 2
+local function append(facts_key, stream_key)
+  local term, number, kept_ms = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 4]
+  local index, final, entries = tonumber(ARGV[at + 2]), ARGV[at + 3], tonumber(ARGV[at + 5])
+  local begin = at + 6
+  at = begin + entries
+  local facts = redis.call('HMGET', facts_key, 'term', 'number', 'index', 'final', 'begun')
+  local newest, reached = tonumber(facts[1] or '0'), tonumber(facts[2] or '0')
+  local last, ours = number + entries - 1, tonumber(term)
+  if ours == newest and last <= reached then return 'done' end
+  if ours < math.max(newest, tonumber(facts[5] or '0')) or facts[4] then return 'superseded' end
+  if number ~= (ours == newest and reached or 0) + 1 then return 'gap' end
+  for i = 0, entries - 1 do
+    redis.call('XADD', stream_key, term .. '-' .. (number + i), 'e', ARGV[begin + i])
+  end
+  index = math.max(index, tonumber(facts[3] or '0'))
+  redis.call('HSET', facts_key, 'term', term, 'number', last, 'index', index)
+  if final ~= '' then redis.call('HSET', facts_key, 'final', 1) end
+  local excess = redis.call('XLEN', stream_key) - tonumber(ARGV[1])
+  if excess > 0 then
+    local gone = redis.call('XRANGE', stream_key, '-', '+', 'COUNT', excess)
+    redis.call('HSET', facts_key, 'trimmed', gone[#gone][1])
+    redis.call('XTRIM', stream_key, 'MAXLEN', ARGV[1])
+  end
+  redis.call('PEXPIRE', facts_key, kept_ms)
+  redis.call('PEXPIRE', stream_key, kept_ms)
+  return 'done'
 end
-local index = math.max(tonumber(ARGV[3]), tonumber(facts[3] or '0'))
-redis.call('HSET', KEYS[1], 'term', ARGV[1], 'number', last, 'index', index)
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'final', 1) end
-local excess = redis.call('XLEN', KEYS[2]) - tonumber(ARGV[6])
-if excess > 0 then
-  local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', excess)
-  redis.call('HSET', KEYS[1], 'trimmed', gone[#gone][1])
-  redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[6])
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return 'done'
+local outcomes = {}
+for i = 1, #KEYS, 2 do outcomes[#outcomes + 1] = append(KEYS[i], KEYS[i + 1]) end
+return outcomes
 """
+
+APPENDS_MAX: Final = 64
+"""Of one script: the server does nothing else while it runs."""
+APPENDED_BYTES_MAX: Final = 1_000_000
+"""Of the entries of one script; a single append may have more."""
 
 _TAIL: Final = "return redis.call('HMGET', KEYS[1], 'term', 'number', 'index', 'final')"
 
@@ -84,6 +102,87 @@ _StreamEntry = tuple[bytes, tuple[bytes, bytes]]
 """The id, and one field: its name and its value."""
 
 
+_CLOSED: Final = StoreUnavailable("the feed has been closed here")
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    """What is added to one feed, as the script takes it."""
+
+    keys: list[str]
+    arguments: tuple[bytes | int | str, ...]
+    size: int
+    """Bytes."""
+    outcome: asyncio.Future[bytes]
+
+
+class _Appends:
+    """Has all appends that come while one is under way sent together, as a log commits in groups.
+
+    The owner of two hundred tasks adds to all their feeds at the same moments. One by one they
+    would hold every connection to the store, and have it sync its file for each, while the journal
+    of a task that has just begun waits.
+    """
+
+    def __init__(self, store: RedisStore) -> None:
+        self._store = store
+        self._waiting: deque[_Append] = deque()  # one for each caller, who waits for it
+        self._work: asyncio.Task[None] | None = None
+
+    async def append(self, keys: list[str], arguments: tuple[bytes | int | str, ...]) -> bytes:
+        """Return what came of one append; raises `StoreUnavailable`."""
+        outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        size = sum(len(each) for each in arguments if isinstance(each, bytes))
+        self._waiting.append(_Append(keys, arguments, size, outcome))
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._send_all(), name="feed appends")
+        return await outcome
+
+    async def _send_all(self) -> None:
+        while group := self._next_group():
+            keys = [key for each in group for key in each.keys]
+            arguments = [argument for each in group for argument in each.arguments]
+            try:
+                outcomes = await self._store.run_script(_APPEND, keys, [ENTRIES_MAX, *arguments])
+            except StoreUnavailable as error:
+                # Those that wait would wait for as long again.
+                self._fail([*group, *self._waiting], error)
+                self._waiting.clear()
+            else:
+                for each, outcome in zip(group, outcomes, strict=True):
+                    if not each.outcome.done():
+                        each.outcome.set_result(outcome)
+            finally:  # where this is cancelled, they have not been answered
+                self._fail(group, _CLOSED)
+
+    def _next_group(self) -> list[_Append]:
+        group: list[_Append] = []
+        size = 0
+        while self._waiting and len(group) < APPENDS_MAX:
+            each = self._waiting[0]
+            if group and size + each.size > APPENDED_BYTES_MAX:
+                break
+            self._waiting.popleft()
+            if not each.outcome.done():  # else its caller has gone
+                group.append(each)
+                size += each.size
+        return group
+
+    @staticmethod
+    def _fail(appends: Iterable[_Append], error: StoreUnavailable) -> None:
+        for each in appends:
+            if not each.outcome.done():
+                each.outcome.set_exception(StoreUnavailable(str(error)))
+
+    async def close(self) -> None:
+        """End; callers that wait are told that the store is not there."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+        self._fail(self._waiting, _CLOSED)
+        self._waiting.clear()
+
+
 class RedisTaskFeed:
     """`cluster.memory.feed.port.TaskFeed` on the server of a `RedisStore`.
 
@@ -94,6 +193,7 @@ class RedisTaskFeed:
 
     def __init__(self, store: RedisStore, scope: str) -> None:
         self._store = store
+        self._appends = _Appends(store)
         self._waiting = store.apart()  # or all that wait would hold connections that others need
         self._prefix = f"feed:{scope}:"
 
@@ -121,9 +221,8 @@ class RedisTaskFeed:
         """Add entries at ``first`` and the following numbers, all or none; a repetition is once."""
         checked_append(task, first, entries)
         kept_ms = round((ENDED_KEPT_S if is_final else SILENT_KEPT_S) * 1000)
-        final = 1 if is_final else ""
-        arguments = (first.term, first.number, index, final, kept_ms, ENTRIES_MAX, *entries)
-        outcome = await self._store.run_script(_APPEND, self._keys(task), arguments)
+        facts = (first.term, first.number, index, 1 if is_final else "", kept_ms, len(entries))
+        outcome = await self._appends.append(self._keys(task), (*facts, *entries))
         if outcome == b"superseded":
             raise superseded(task, first)
         if outcome != b"done":
@@ -158,6 +257,7 @@ class RedisTaskFeed:
 
     async def close(self) -> None:
         """Close the connection it waits on; the store stays open."""
+        await self._appends.close()
         await self._waiting.close()
 
     def _keys(self, task: TaskId) -> list[str]:
