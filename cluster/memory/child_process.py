@@ -32,8 +32,9 @@ def start_child(module: str, *arguments: str) -> subprocess.Popen[bytes]:
         # Nothing that is secret, and nothing of the working directory.
         env={"PYTHONPATH": os.pathsep.join(dict.fromkeys([*path, ROOT])), "PYTHONUTF8": "1"},
         cwd="/",
-        # Ctrl-C in the terminal is the starter's business.
-        start_new_session=True,
+        # Ctrl-C in the terminal is the starter's business. A session of its own would put it at a
+        # disadvantage where Linux schedules by sessions (see `cluster.memory.store.embedded`).
+        process_group=0,
     )
 
 

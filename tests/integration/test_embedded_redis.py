@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -201,7 +202,20 @@ def test_it_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 
 def test_an_interrupt_from_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
     with EmbeddedRedis(data_root=tmp_path) as server:
-        assert os.getsid(server_pid(server.url)) != os.getsid(0)
+        assert os.getpgid(server_pid(server.url)) != os.getpgid(0)
+
+
+def test_it_shares_the_session_of_those_it_shares_the_machine_with(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        assert os.getsid(server_pid(server.url)) == os.getsid(0)
+
+
+def test_its_socket_is_where_whoever_ends_all_of_it_looks(tmp_path: Path) -> None:
+    run_root = Path(tempfile.mkdtemp(prefix="fm-"))
+    with EmbeddedRedis(data_root=tmp_path, run_root=run_root) as server:
+        assert socket_of(server.url).parent.parent == run_root
+    assert not list(run_root.iterdir())
+    run_root.rmdir()
 
 
 def test_a_server_that_hangs_is_killed(tmp_path: Path) -> None:

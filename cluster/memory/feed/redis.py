@@ -72,7 +72,7 @@ for i = 1, #KEYS, 2 do outcomes[#outcomes + 1] = append(KEYS[i], KEYS[i + 1]) en
 return outcomes
 """
 
-APPENDS_MAX: Final = 64
+APPENDS_MAX: Final = 256
 """Of one script: the server does nothing else while it runs."""
 APPENDED_BYTES_MAX: Final = 1_000_000
 """Of the entries of one script; a single append may have more."""

@@ -89,6 +89,9 @@ class EmbeddedRedis:
     Args:
         data_root: folder for the data; the user's own data folder where not given.
         is_temporary: keep the data beside the socket and remove both when stopped.
+        run_root: folder for its run folder, where that of the socket is short enough in it; the
+            temporary one where not given. Whoever ends the server together with its guard has to
+            remove it.
         start_timeout_s: how long loading may take, in seconds.
         path: folders to look for ``redis-server`` in, as in PATH; PATH itself where not given.
     """
@@ -98,11 +101,13 @@ class EmbeddedRedis:
         *,
         data_root: Path | None = None,
         is_temporary: bool = False,
+        run_root: Path | None = None,
         start_timeout_s: float = 30.0,
         path: str | None = None,
     ) -> None:
         self._data_root = data_root
         self._is_temporary = is_temporary
+        self._run_root = run_root
         self._start_timeout_s = start_timeout_s
         self._path = path
         self._slot: Slot | None = None
@@ -146,7 +151,12 @@ class EmbeddedRedis:
         if self._process is not None:
             return self.url
         self._executable, major = _find_server(self._path)
-        self._slot = take_slot(self._data_root, is_temporary=self._is_temporary, major=major)
+        self._slot = take_slot(
+            self._data_root,
+            is_temporary=self._is_temporary,
+            major=major,
+            run_root=self._run_root,
+        )
         try:
             self._lifeline = _Lifeline()
             self._process = _spawn(self._executable, self._slot, self._lifeline)
@@ -307,8 +317,10 @@ def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen
             stdin=lifeline.reader,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Its own session: Ctrl-C in the terminal is for the launcher, which then stops it.
-            start_new_session=True,
+            # Ctrl-C in the terminal is for the launcher, which then stops it. No session of its
+            # own: where Linux schedules by sessions (sched_autogroup_enabled), a server that is
+            # alone in one waited up to 1.8 s for a core that the others kept busy.
+            process_group=0,
             # A copy: Ray changes the environment from its own thread, and exec fails in the middle.
             env=dict(os.environ),
             # The server holds its slot as well: a launcher that is killed frees it no sooner than

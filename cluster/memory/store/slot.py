@@ -73,20 +73,23 @@ class Slot:
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
-def take_slot(data_root: Path | None, *, is_temporary: bool, major: int) -> Slot:
+def take_slot(
+    data_root: Path | None, *, is_temporary: bool, major: int, run_root: Path | None = None
+) -> Slot:
     """Return a slot nobody else uses, the lowest that is free, so that data are found again.
 
     Args:
         data_root: folder of the slots; ``fleetmind`` in the user's data folder where not given.
         is_temporary: keep the data in the run folder instead.
         major: version of the server, whose files another major version may not read.
+        run_root: folder for the run folder; the temporary one where not given.
 
     Raises:
         StoreUnavailable: no folder could be made or locked.
     """
     run_dir = None
     try:
-        run_dir = _new_run_dir()
+        run_dir = _new_run_dir(run_root)
         if is_temporary:
             return Slot(run_dir, _private(run_dir / "data"))
         return _take_persistent(run_dir, data_root or _user_data_root(), f"redis-{major}")
@@ -142,8 +145,8 @@ def _try_lock(path: Path) -> int | None:
     return descriptor
 
 
-def _new_run_dir() -> Path:
-    run_dir = Path(tempfile.mkdtemp(prefix="fleetmind-store-"))
+def _new_run_dir(root: Path | None) -> Path:
+    run_dir = Path(tempfile.mkdtemp(prefix="fleetmind-store-", dir=root))
     if len(os.fsencode(run_dir / "redis.sock")) <= _SOCKET_PATH_BYTES_MAX:
         return run_dir
     run_dir.rmdir()

@@ -134,7 +134,7 @@ class ClusterParts:
             await store.close()
             return
         self._say("starting the store")
-        self._redis = EmbeddedRedis()
+        self._redis = EmbeddedRedis(run_root=self._run_dir)
         url = await asyncio.to_thread(self._redis.start)
         if self._redis.note:
             self._say(self._redis.note)
