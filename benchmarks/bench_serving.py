@@ -60,6 +60,8 @@ EARLY_SHARE = 0.2
 """Of the streams' time: when memory is looked at first, which is a minute of five."""
 DEADLINE_S = 600.0
 GOAL = "What is known of the sea?"
+_SENTENCE, _SENTENCE_TOKENS = "It is known of the sea. ", 6
+"""A token is about four characters long, as those of real models are."""
 STEP_TOKENS_MAX = 800
 """Below what a Researcher lets its model write at once."""
 _SERVED = Settings(serve=ServeSettings(port=PORT, replicas=2))
@@ -193,7 +195,7 @@ async def served_agents(
     tokens = math.ceil(TOKENS_PER_S * seconds / steps)
     script = {
         "manager": {"plan": {"text": json.dumps(_plan(steps)), "tokens": 4}},
-        "researcher": {"*": {"text": "It is known of the sea. " * tokens, "tokens": tokens}},
+        "researcher": {"*": {"text": _SENTENCE * (tokens // _SENTENCE_TOKENS), "tokens": tokens}},
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
