@@ -225,11 +225,13 @@ class OpenAIModel:
                 async with asyncio.timeout_at(min(until, stalls_at)):
                     block = await response.content.readany()
             except TimeoutError:
-                if reading.may_end:
+                if reading.is_done or reading.is_ending:
                     break
                 if until <= stalls_at:  # not by the clock: a timer may be early by its resolution
                     was_speaking = reading.spoken > 0
                     raise self._endpoint.late(timeout_s, was_speaking=was_speaking) from None
+                if reading.may_end:
+                    break
                 raise self._endpoint.stalled(wait_s) from None
             if not block:
                 break

@@ -72,8 +72,8 @@ class StreamReading:
 
     @property
     def may_end(self) -> bool:
-        """Whether the text is whole where nothing more comes, though the stream is not over."""
-        return self.is_done or self.is_ending or (bool(self._reason) and self.spoken == 1)
+        """Whether the text may be taken for whole after a long silence: all of it in one chunk."""
+        return self.is_ending or (bool(self._reason) and self.spoken == 1)
 
     def feed(self, block: bytes) -> Iterator[Delta]:
         """Yield what a block says; to be read to its end before the next one.
