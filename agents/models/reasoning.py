@@ -1,7 +1,8 @@
 """Reasoning that stands in a model's text between tags: told apart while it streams.
 
-Used by `agents.models.call` alone. Some servers leave ``<think>...</think>`` in the text; with some
-templates the reply begins inside the thought, and only its end is marked. Pure.
+Used by `agents.models.call` and `agents.models.policies.uncapped`. Some servers leave
+``<think>...</think>`` in the text; with some templates the reply begins inside the thought, and
+only its end is marked. Pure.
 
 What counts, decided here once:
 
