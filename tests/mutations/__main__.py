@@ -34,11 +34,11 @@ def _summary(tally: campaign.Tally) -> str:
     """Return what a campaign came to, for people."""
     lines = [f"--- seed {seed}\n{story}" for seed, story in tally.failing.items()]
     lines += [f"{count:>10,}  {kind}" for kind, count in tally.kinds.most_common()]
-    grew_mib = (tally.peak_kib - tally.warm_kib) / 1024
+    memory = [kib / 1024 for kib in (tally.warm_kib, tally.resident_kib, tally.peak_kib)]
     lines.append(
         f"{tally.work}: {tally.count:,} cases, {tally.bytes_read:,} bytes,"
-        f" {len(tally.failing)} crashed or hung; memory {tally.peak_kib / 1024:.0f} MiB,"
-        f" {grew_mib:.0f} MiB of them since a tenth of the cases"
+        f" {len(tally.failing)} crashed or hung; MiB of memory: {memory[0]:.0f} after a tenth of"
+        f" the cases, {memory[1]:.0f} after all, {memory[2]:.0f} at most"
     )
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import resource
 import signal
@@ -9,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 WORKS = {
@@ -50,9 +52,11 @@ class Tally:
     failing: dict[int, str] = field(default_factory=dict)
     """Seed -> what was raised, with where."""
     warm_kib: int = 0
-    """The most memory that the process had had after a tenth of the cases."""
-    peak_kib: int = 0
+    """What memory the process had after a tenth of the cases; it should need no more later."""
+    resident_kib: int = 0
     """And after all so far."""
+    peak_kib: int = 0
+    """The most that it had at any time."""
 
     def add(self, seed: int, case: Callable[[int], Outcome]) -> None:
         """Run a case, and count it."""
@@ -76,12 +80,13 @@ def run(work: str, first: int, count: int) -> Iterator[Tally]:
     for seed in range(first, first + count):
         tally.add(seed, case)
         if tally.count == warm_after:
-            tally.warm_kib = _peak_kib()
+            tally.warm_kib = _resident_kib()
         if len(tally.failing) >= FAILURES_MAX:
             break
         if tally.count % TOLD_EVERY == 0 and tally.count < count:
             yield tally
-    tally.peak_kib = _peak_kib()
+    tally.resident_kib = _resident_kib()
+    tally.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield tally
 
 
@@ -113,5 +118,7 @@ def _bounded(seed: int, case: Callable[[int], Outcome]) -> Outcome:
     return outcome
 
 
-def _peak_kib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _resident_kib() -> int:
+    gc.collect()
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize() // 1024
