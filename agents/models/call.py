@@ -163,7 +163,8 @@ class Thinking:
         self._bill.finish = finish
         if self._bill.tail is None:
             self._take(self._inline.close())
-            self.has_plain_reply = finish.reason == "stop" and not self.has_hidden_thought
+            is_cut = finish.reason == "length"
+            self.has_plain_reply = not (is_cut or self.has_hidden_thought)
 
     def _let_go(self) -> None:
         """Let the turn go on with the text, where nothing of it is open."""

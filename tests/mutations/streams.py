@@ -98,10 +98,10 @@ def _read(reading: StreamReading, body: bytes, kind: str, rng: random.Random) ->
         for delta in reading.feed(block):
             delta.text.encode()
             assert delta.text, "a delta without text"
-    *deltas, finish = reading.finish(kind)
-    for delta in deltas:
-        if isinstance(delta, Delta):
-            delta.text.encode()
+    *items, finish = reading.finish(kind)
+    for item in items:
+        if isinstance(item, Delta):
+            item.text.encode()
     assert isinstance(finish, Finish), f"ends with {finish!r}"
     assert finish.reason in {"stop", "length"}, finish.reason
     assert 0 <= finish.cached_tokens <= finish.prompt_tokens, finish

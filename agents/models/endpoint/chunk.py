@@ -19,7 +19,8 @@ _TOKENS_MAX = 1 << 32
 """More than any call has; a count beyond it counts nothing."""
 _DEPTH_MAX = 4
 """Of parts within parts of a text."""
-_NO_REASONS = ("null", "none")
+_NOTHINGS = ("null", "none")
+"""As what some write that there is no finish reason."""
 _REASONINGS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 """Where reasoning stands; some send it twice, so the first one counts that has any."""
 _TEXTS = ("content", "refusal")
@@ -27,7 +28,7 @@ _CODES = ("code", "status", "status_code", "error_code", "error_type")
 """What says that words without a choice are of an error."""
 
 
-class End(Enum):
+class AnswerEnd(Enum):
     """What a finish reason says of the text before it."""
 
     WHOLE = auto()
@@ -43,27 +44,30 @@ class End(Enum):
     """Nobody has said; the text counts all the same."""
 
 
-_ENDS: Mapping[str, End] = {
+_ENDS: Mapping[str, AnswerEnd] = {
     **dict.fromkeys(
         ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete"),
-        End.WHOLE,
+        AnswerEnd.WHOLE,
     ),
-    **dict.fromkeys(("completed", "done", "end", "finished"), End.WHOLE),
-    **dict.fromkeys(("tool_calls", "tool_call", "tool_use", "function_call"), End.TOOLS),
+    **dict.fromkeys(("completed", "done", "end", "finished"), AnswerEnd.WHOLE),
+    **dict.fromkeys(("tool_calls", "tool_call", "tool_use", "function_call"), AnswerEnd.TOOLS),
     **dict.fromkeys(
-        ("length", "max_tokens", "max_output_tokens", "max_length", "model_length"), End.LENGTH
+        ("length", "max_tokens", "max_output_tokens", "max_length", "model_length"),
+        AnswerEnd.LENGTH,
     ),
-    **dict.fromkeys(("content_filter", "content_filtered", "safety", "refusal"), End.FILTERED),
-    **dict.fromkeys(("recitation", "prohibited_content", "blocklist", "spii"), End.FILTERED),
-    **dict.fromkeys(("sensitive", "guardrail_intervened"), End.FILTERED),
-    **dict.fromkeys(("error", "abort", "aborted", "cancelled", "network_error"), End.BROKEN),
-    "insufficient_system_resource": End.BROKEN,
+    **dict.fromkeys(
+        ("content_filter", "content_filtered", "safety", "refusal"), AnswerEnd.FILTERED
+    ),
+    **dict.fromkeys(("recitation", "prohibited_content", "blocklist", "spii"), AnswerEnd.FILTERED),
+    **dict.fromkeys(("sensitive", "guardrail_intervened"), AnswerEnd.FILTERED),
+    **dict.fromkeys(("error", "abort", "aborted", "cancelled", "network_error"), AnswerEnd.BROKEN),
+    "insufficient_system_resource": AnswerEnd.BROKEN,
 }
 
 
-def end_of(reason: str) -> End:
+def end_of(reason: str) -> AnswerEnd:
     """Return what a finish reason says, however it is written."""
-    return _ENDS.get(reason.lower().replace("-", "_").replace(" ", "_"), End.UNKNOWN)
+    return _ENDS.get(reason.lower().replace("-", "_").replace(" ", "_"), AnswerEnd.UNKNOWN)
 
 
 def error(chunk: object, *, is_named: bool = False) -> object:
@@ -119,8 +123,9 @@ def deltas(chunk: object, *, may_be_whole: bool = True) -> Iterator[Delta]:
         for text, is_reasoning in _pieces(_field(delta, name), is_reasoning=False):
             yield Delta(text, is_reasoning=is_reasoning)
     # As of completions that are no chats.
-    if delta is None and isinstance(text := _field(choice, "text"), str) and text:
-        yield Delta(text)
+    plain = _field(choice, "text")
+    if delta is None and isinstance(plain, str) and plain:
+        yield Delta(plain)
 
 
 def _pieces(value: object, *, is_reasoning: bool, depth: int = 0) -> Iterator[tuple[str, bool]]:
@@ -148,8 +153,8 @@ def finish_reason(chunk: object) -> str:
     found = _field(_choice(chunk), "finish_reason")
     if isinstance(found, dict):
         found = found.get("type")
-    reason = found.strip() if isinstance(found, str) else ""
-    return "" if reason.lower() in _NO_REASONS else reason
+    named = found.strip() if isinstance(found, str) else ""
+    return "" if named.lower() in _NOTHINGS else named
 
 
 def usage(chunk: object) -> tuple[int, int, int] | None:

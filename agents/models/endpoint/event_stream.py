@@ -15,7 +15,7 @@ _FIELD = b"data:"
 _ERROR = b"error"
 
 
-class Event(NamedTuple):
+class StreamEvent(NamedTuple):
     """What an event says."""
 
     data: bytes
@@ -37,7 +37,7 @@ class EventStream:
         """Bytes of the event whose end has not come."""
         return len(self._held)
 
-    def feed(self, block: bytes) -> Iterator[Event]:
+    def feed(self, block: bytes) -> Iterator[StreamEvent]:
         """Yield each event that has ended; those without any data are passed over."""
         held, block = self._held, self._with_plain_ends(block)
         looked_at = max(0, len(held) - 1)
@@ -51,7 +51,7 @@ class EventStream:
             if event := _event(lines):
                 yield event
 
-    def close(self) -> Event | None:
+    def close(self) -> StreamEvent | None:
         """Return the event that ends with the stream, without the blank line it should have."""
         rest = bytes(self._held)
         self._held.clear()
@@ -68,7 +68,7 @@ class EventStream:
         return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _event(lines: bytes) -> Event | None:
+def _event(lines: bytes) -> StreamEvent | None:
     """Return what an event says; None where it has no data, as one that only keeps alive."""
     data: list[bytes] = []
     is_error = False
@@ -83,4 +83,4 @@ def _event(lines: bytes) -> Event | None:
         elif line.startswith(b"event:"):
             is_error |= line[len(b"event:") :].strip() == _ERROR
     joined = b"\n".join(data) if len(data) > 1 else b"".join(data)
-    return Event(joined, is_error) if joined.strip() else None
+    return StreamEvent(joined, is_error) if joined.strip() else None

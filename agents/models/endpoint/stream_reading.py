@@ -18,8 +18,8 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from agents.models.endpoint import chunk
-from agents.models.endpoint.chunk import End
-from agents.models.endpoint.event_stream import Event, EventStream
+from agents.models.endpoint.chunk import AnswerEnd
+from agents.models.endpoint.event_stream import EventStream, StreamEvent
 from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, MALFORMED, Endpoint
 from agents.models.port import Deed, Delta, Finish, Note
 
@@ -106,19 +106,19 @@ class StreamReading:
         for is_reasoning, halves in enumerate(self._halves):
             if text := halves.left():
                 yield Delta(text, is_reasoning=bool(is_reasoning))
-        end = chunk.end_of(self._reason) if self._reason else End.UNKNOWN
+        end = chunk.end_of(self._reason) if self._reason else AnswerEnd.UNKNOWN
         is_answer = self._has_text and (self._reason or self.is_done)
-        if end is End.FILTERED:
+        if end is AnswerEnd.FILTERED:
             raise self._endpoint.stopped_for(self._reason, is_filter=True)
-        if end is End.BROKEN:
+        if end is AnswerEnd.BROKEN:
             raise self._endpoint.gave_up(self._reason)
-        if end in {End.UNKNOWN, End.TOOLS} and not is_answer:
+        if end in {AnswerEnd.UNKNOWN, AnswerEnd.TOOLS} and not is_answer:
             raise self._unanswered(content_type)
-        if end is End.UNKNOWN and self._reason:
+        if end is AnswerEnd.UNKNOWN and self._reason:
             yield Note(Deed.FELL_BACK, self._endpoint.unknown_end(self._reason))
         prompt, completion, cached = self._used
         # An endpoint that keeps its usage to itself: a delta is about a token.
-        reason = "length" if end is End.LENGTH else "stop"
+        reason = "length" if end is AnswerEnd.LENGTH else "stop"
         yield Finish(reason, prompt, completion or self.spoken, cached_tokens=cached)
 
     def _begun(self, block: bytes) -> bytes:
@@ -136,7 +136,7 @@ class StreamReading:
             self._form = _Form.JSON if block.startswith((b"{", b"[")) else _Form.EVENTS
         return block
 
-    def _heard(self, event: Event) -> Iterator[Delta]:
+    def _heard(self, event: StreamEvent) -> Iterator[Delta]:
         try:
             values = _values(event.data)
         except MALFORMED:

@@ -41,18 +41,18 @@ class UncappedModel:
         now = asyncio.get_running_loop().time
         until = now() + request.timeout_s
         first = self._unbound(request) if self._reasons_long else request
-        heard = _Heard()
+        said = _SaidSoFar()
         wasted: Finish | None = None
         async with aclosing(self._model.stream(first)) as items:
             async for item in items:
-                heard.take(item)
-                if isinstance(item, Finish) and self._may_ask_again(first, item, heard, until):
+                said.take(item)
+                if isinstance(item, Finish) and self._may_ask_again(first, item, said, until):
                     wasted = item
                     break
                 yield item
         if wasted is None:
             return
-        yield heard.void(wasted)
+        yield said.void(wasted)
         again = replace(self._unbound(first), timeout_s=until - now())
         async with aclosing(self._model.stream(again)) as items:
             async for item in items:
@@ -73,14 +73,16 @@ class UncappedModel:
     def _unbound(self, request: Request) -> Request:
         return replace(request, tokens_max=self._tokens_max)
 
-    def _may_ask_again(self, request: Request, finish: Finish, heard: _Heard, until: float) -> bool:
+    def _may_ask_again(
+        self, request: Request, finish: Finish, said: _SaidSoFar, until: float
+    ) -> bool:
         """Say whether a call came to nothing by its bound, and there is time for another; learn."""
-        if finish.reason != "length":
-            return False
-        self._reasons_long |= heard.has_thought or not heard.has_text
+        is_cut = finish.reason == "length"
+        self._reasons_long |= is_cut and (said.has_thought or not said.has_text)
         left_s = until - asyncio.get_running_loop().time()
         return (
-            not heard.has_text
+            is_cut
+            and not said.has_text
             and request.tokens_max is not None
             and request.tokens_max != self._tokens_max
             and not request.commitment.is_made
@@ -89,7 +91,7 @@ class UncappedModel:
         )
 
 
-class _Heard:
+class _SaidSoFar:
     """What has come of a call."""
 
     def __init__(self) -> None:

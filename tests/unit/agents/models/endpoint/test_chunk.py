@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.models.endpoint import chunk
-from agents.models.endpoint.chunk import End
+from agents.models.endpoint.chunk import AnswerEnd
 from agents.models.port import Delta
 
 
@@ -86,15 +86,15 @@ def test_what_names_no_reason_is_none(none: object) -> None:
 @pytest.mark.parametrize(
     ("reason", "end"),
     [
-        ("Stop-Sequence", End.WHOLE),
-        ("MAX_TOKENS", End.LENGTH),
-        ("Content Filter", End.FILTERED),
-        ("aborted", End.BROKEN),
-        ("tool_calls", End.TOOLS),
-        ("moonset", End.UNKNOWN),
+        ("Stop-Sequence", AnswerEnd.WHOLE),
+        ("MAX_TOKENS", AnswerEnd.LENGTH),
+        ("Content Filter", AnswerEnd.FILTERED),
+        ("aborted", AnswerEnd.BROKEN),
+        ("tool_calls", AnswerEnd.TOOLS),
+        ("moonset", AnswerEnd.UNKNOWN),
     ],
 )
-def test_a_reason_means_the_same_however_it_is_written(reason: str, end: End) -> None:
+def test_a_reason_means_the_same_however_it_is_written(reason: str, end: AnswerEnd) -> None:
     assert chunk.end_of(reason) is end
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.models.endpoint.event_stream import Event, EventStream
+from agents.models.endpoint.event_stream import EventStream, StreamEvent
 
 WHOLE = (
     b'data: {"a": 1}\n\n: alive\n\nevent: x\ndata:two\ndata:  lines\n\n\ndata: [DONE]\n\ndata: half'
@@ -40,7 +40,7 @@ def test_an_event_whose_end_never_came_is_told_at_the_end() -> None:
     events = EventStream()
 
     assert [event.data for event in events.feed(b"data: 1\n\nid: 7\ndata: 2\n")] == [b"1"]
-    assert events.close() == Event(b"2")
+    assert events.close() == StreamEvent(b"2")
     assert events.close() is None
 
 
@@ -65,7 +65,7 @@ def test_a_comment_within_data_is_no_part_of_it() -> None:
 
 @pytest.mark.parametrize("said", [b"event: error\ndata: {}\n\n", b"error: {}\n\n"])
 def test_an_event_may_be_named_an_error(said: bytes) -> None:
-    assert list(EventStream().feed(said)) == [Event(b"{}", is_error=True)]
+    assert list(EventStream().feed(said)) == [StreamEvent(b"{}", is_error=True)]
 
 
 def test_an_object_where_a_field_should_stand_is_data() -> None:

@@ -35,7 +35,13 @@ class Content:
         if not self._blocks:
             return b""
         after_s, block = self._blocks.pop(0)
-        await asyncio.sleep(after_s)
+        loop = asyncio.get_running_loop()
+        due = loop.create_future()
+        timer = loop.call_later(after_s, due.set_result, None)
+        try:
+            await due
+        finally:
+            timer.cancel()
         return block
 
 
