@@ -220,14 +220,13 @@ class OpenAIModel:
         heard_at, chunks = now(), 0
         while True:
             wait_s = _wait_s(reading, timeout_s)
-            stalls_at = heard_at + wait_s
             try:
-                async with asyncio.timeout_at(min(until, stalls_at)):
-                    block = await response.content.readany()
+                async with asyncio.timeout_at(min(until, heard_at + wait_s)):
+                    block = await _block(response, reading)
             except TimeoutError:
                 if reading.is_done or reading.is_ending:
                     break
-                if until <= stalls_at:  # not by the clock: a timer may be early by its resolution
+                if until <= heard_at + wait_s:  # not by the clock: a timer may be early
                     was_speaking = reading.spoken > 0
                     raise self._endpoint.late(timeout_s, was_speaking=was_speaking) from None
                 if reading.may_end:
@@ -241,6 +240,21 @@ class OpenAIModel:
                 heard_at, chunks = now(), reading.chunks
         for item in reading.finish(response.content_type):
             yield item
+
+
+async def _block(response: aiohttp.ClientResponse, reading: StreamReading) -> bytes:
+    """Return what comes next of a body; nothing at its end.
+
+    Where the answer has ended, it does not matter how its connection does.
+    """
+    from agents.models.endpoint.trouble import FAILURES
+
+    try:
+        return await response.content.readany()
+    except FAILURES:
+        if reading.is_done or reading.is_ending:
+            return b""
+        raise
 
 
 def _wait_s(reading: StreamReading, timeout_s: float) -> float:

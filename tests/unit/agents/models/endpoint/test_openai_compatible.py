@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
 
 from agents.models.endpoint.http_client import HttpClient
@@ -17,6 +18,7 @@ from tests.simulation.loop import VirtualLoop
 
 ALIVE = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
+BROKEN = b"the connection breaks"
 NEVER_S = 1e6
 Blocks = Sequence[tuple[float, bytes]]
 """After how long each comes; the body ends after the last one."""
@@ -42,6 +44,8 @@ class Content:
             await due
         finally:
             timer.cancel()
+        if block == BROKEN:
+            raise aiohttp.ClientPayloadError
         return block
 
 
@@ -167,6 +171,16 @@ def test_a_stream_that_breaks_off_is_asked_for_again_and_nothing_of_it_kept(
     assert asked.text == "Nine rows"
     assert asked.requests == 3
     assert asked.failure == ""
+
+
+def test_an_answer_that_has_ended_is_whole_however_its_connection_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = [(0.1, said("Ni")), (0.1, said("ne", "stop")), (0.1, BROKEN)]
+
+    asked = Asked(monkeypatch, body)
+
+    assert (asked.text, asked.requests) == ("Nine", 1)
 
 
 def test_a_stream_that_always_breaks_off_is_given_up_after_three_attempts(
