@@ -77,27 +77,29 @@ def error(chunk: object, *, is_named: bool = False) -> object:
         chunk: what it sent.
         is_named: whether the event was named an error.
     """
-    for found in (_field(chunk, "error"), _field(_choice(chunk), "error")):
-        if isinstance(found, dict) and found:
-            return found
-        if found:
-            # TGI says it in a word, with its kind beside it.
-            return {**chunk, "message": worded(found)} if isinstance(chunk, dict) else found
+    found = _field(chunk, "error") or _field(_choice(chunk), "error")
+    if isinstance(found, dict):
+        return found
+    if found and isinstance(chunk, dict):
+        # TGI says it in a word, with its kind beside it.
+        return {**chunk, "message": worded(found)}
     errors = _field(chunk, "errors")
     if isinstance(errors, list) and errors:
         return errors[0]
+    if is_named:
+        return chunk
     is_told = remark(chunk) and (
         "error" in (_field(chunk, "object"), _field(chunk, "type"))
         or any(_field(chunk, name) for name in _CODES)
     )
-    return chunk if is_named or is_told else None
+    return chunk if is_told else None
 
 
 def remark(chunk: object) -> str:
     """Return the words of what is no chunk of an answer, such as a gateway's; empty without any."""
     if isinstance(chunk, str):
         return chunk
-    if not isinstance(chunk, dict) or {"choices", "usage"} & chunk.keys():
+    if not isinstance(chunk, dict) or "choices" in chunk or "usage" in chunk:
         return ""
     found = next((chunk[name] for name in ("message", "detail", "msg") if chunk.get(name)), "")
     return worded(found)
@@ -114,18 +116,25 @@ def deltas(chunk: object, *, may_be_whole: bool = True) -> Iterator[Delta]:
     delta = _field(choice, "delta")
     if delta is None and may_be_whole:
         delta = _field(choice, "message")
-    for name in _REASONINGS:
-        pieces = [text for text, _ in _pieces(_field(delta, name), is_reasoning=True)]
-        if any(pieces):
-            yield Delta("".join(pieces), is_reasoning=True)
-            break
+    if thought := _reasoning(delta):
+        yield Delta(thought, is_reasoning=True)
     for name in _TEXTS:
-        for text, is_reasoning in _pieces(_field(delta, name), is_reasoning=False):
-            yield Delta(text, is_reasoning=is_reasoning)
+        # Looked for before it is looked into: this is done for each token of an answer.
+        if found := _field(delta, name):
+            for text, is_reasoning in _pieces(found, is_reasoning=False):
+                yield Delta(text, is_reasoning=is_reasoning)
     # As of completions that are no chats.
     plain = _field(choice, "text")
     if delta is None and isinstance(plain, str) and plain:
         yield Delta(plain)
+
+
+def _reasoning(delta: object) -> str:
+    for name in _REASONINGS:
+        found = _field(delta, name)
+        if found and (said := "".join(text for text, _ in _pieces(found, is_reasoning=True))):
+            return said
+    return ""
 
 
 def _pieces(value: object, *, is_reasoning: bool, depth: int = 0) -> Iterator[tuple[str, bool]]:
@@ -162,8 +171,10 @@ def usage(chunk: object) -> tuple[int, int, int] | None:
 
     The third number is how many of the prompt's the endpoint had read before, where it says so.
     """
-    places = (chunk, _field(chunk, "x_groq"), _choice(chunk))
-    found = next((use for place in places if (use := _field(place, "usage"))), None)
+    found = _field(chunk, "usage") or _field(_choice(chunk), "usage")
+    found = found or _field(_field(chunk, "x_groq"), "usage")
+    if not found:
+        return None
     details = _field(found, "prompt_tokens_details")
     tokens = [_field(found, name) for name in ("prompt_tokens", "completion_tokens")]
     tokens.append(_field(details, "cached_tokens") or _field(found, "prompt_cache_hit_tokens"))

@@ -25,6 +25,8 @@ from agents.models.port import Deed, Delta, Finish, Note
 
 _BOM = b"\xef\xbb\xbf"
 _DONE = "[DONE]"
+_JSON = json.JSONDecoder(strict=False)
+"""Strings may have line feeds in them: those of an event stream were joined by some."""
 
 
 class _Form(Enum):
@@ -194,7 +196,7 @@ class StreamReading:
             if text := self._halves[delta.is_reasoning].joined(delta.text):
                 self.spoken += 1
                 self._has_text |= not (delta.is_reasoning or text.isspace())
-                yield replace(delta, text=text)
+                yield delta if text is delta.text else replace(delta, text=text)
         self._reason = reason or self._reason
         self._used = chunk.usage(value) or self._used
 
@@ -241,8 +243,6 @@ def _paired(text: str) -> str:
 def _values(data: bytes) -> list[object]:
     """Return what stands in an event or a body: one JSON value, or one a line; and the end's mark.
 
-    Strings may have line feeds in them: those of an event stream were joined by some.
-
     Raises:
         ValueError, RecursionError: it is neither.
     """
@@ -250,7 +250,7 @@ def _values(data: bytes) -> list[object]:
     if text.startswith(_DONE):
         return [_DONE]
     try:
-        return [json.loads(text, strict=False)]
+        return [_JSON.decode(text)]
     except ValueError:
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) == 1:
