@@ -187,6 +187,8 @@ class _Call:
         elif isinstance(item, Delta | Finish):
             self._take_words(number, at, item)
         elif number == self._call.committed or (isinstance(item, Note) and self._may_tell(item)):
+            if isinstance(item, Restarted):  # by whoever retries at the endpoint
+                self._spoke_at, self._deltas = at, 0
             self._said.append(item)
 
     def _may_tell(self, note: Note) -> bool:
