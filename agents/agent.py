@@ -176,6 +176,8 @@ class Agent:
         """Where easy goals go, of the agent that plans; None where all go to the team."""
         self.has_hidden_thoughts = False
         """Whether a reply of its model has begun as a thought whose beginning nothing told."""
+        self.has_plain_replies = False
+        """Whether a whole one has shown that none does: that is a matter of the template."""
 
     def __init_subclass__(cls, **keywords: object) -> None:
         """Read the table of handled types; raises UsageError where two methods want the same."""
@@ -310,11 +312,9 @@ class Agent:
         timeout_s = turn.remaining_s() * CALL_SHARE
         if timeout_s <= 0:
             raise DeadlinePassed(f"no time was left for the model in step {turn.step!r}")
+        asked = user if isinstance(user, Message) else Message("user", user)
         request = Request(
-            messages=(
-                Message("system", system),
-                user if isinstance(user, Message) else Message("user", user),
-            ),
+            messages=(Message("system", system), asked),
             asker=Asker(turn.task, role_of(turn.agent), turn.step, turn.traceparent),
             timeout_s=timeout_s,
             tokens_max=_least(tokens_max, self.parts.tokens_max),
@@ -327,12 +327,16 @@ class Agent:
             commitment=commitment or Commitment(),
         )
         cuts_loops = self.parts.cuts_loops
-        thinking = Thinking(turn, request, is_enough, cuts_loops=cuts_loops, author=author)
+        is_plain = self.has_plain_replies and not self.has_hidden_thoughts
+        thinking = Thinking(
+            turn, request, is_enough, cuts_loops=cuts_loops, has_preface=is_plain, author=author
+        )
         tails = self._tails.of(turn) if self.parts.returns_early else None
         try:
             return await thinking.run(self.parts.model, tails)
         finally:
             self.has_hidden_thoughts |= thinking.has_hidden_thought
+            self.has_plain_replies |= thinking.has_plain_reply
 
     def speeds(self) -> Mapping[str, EndpointSpeed]:
         """Return what is known of the model endpoints, which its host keeps for the next day."""

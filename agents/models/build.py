@@ -1,8 +1,9 @@
 """The model that an agent asks, made of the settings: the adapters, and the policies around them.
 
 Called by `agents.factory`. From the inside out: the endpoint's client, what it is shown of a
-prompt, how many calls it takes at once, whether it is left alone for a while, what it costs; then a
-tier's replicas, measured and hedged; around all of them, which tier answers where one can't.
+prompt, whether its reasoning needs more room, how many calls it takes at once, whether it is left
+alone for a while, what it costs; then a tier's replicas, measured and hedged; around all of them,
+which tier answers where one can't.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agents.models.policies.fitted import FittedModel
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.priced import PricedModel
+from agents.models.policies.uncapped import UncappedModel
 from agents.models.port import Delta, Model, Request, StreamItem
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import (
@@ -113,9 +115,10 @@ def model_of(
     Raises:
         UsageError: a URI or a key is wrong.
     """
-    singles = [_single("[model]", main, tier_of(main), api_key, adapter)]
+    bound = tokens_max_of(main)  # no agent asks for more, whoever answers
+    singles = [_single("[model]", main, tier_of(main), api_key, adapter, tokens_max=bound)]
     singles += [
-        _single(name, entry, entry.tier, keys.get(name, ""), adapter)
+        _single(name, entry, entry.tier, keys.get(name, ""), adapter, tokens_max=bound)
         for name, entry in others.items()
     ]
     rungs = [
@@ -155,7 +158,13 @@ def _rung(replicas: Sequence[_Single], *, is_hedging: bool) -> Rung:
 
 
 def _single(
-    name: str, settings: ModelSettings, tier: ModelTier, api_key: str, adapter: Adapter
+    name: str,
+    settings: ModelSettings,
+    tier: ModelTier,
+    api_key: str,
+    adapter: Adapter,
+    *,
+    tokens_max: int | None,
 ) -> _Single:
     """Return one endpoint's model with the policies that are its own."""
     speed = EndpointSpeed()
@@ -166,6 +175,8 @@ def _single(
         model = EmbeddedModel(model)
     if settings.fit:
         model = FittedModel(model, speed, _window_of(settings))
+    bounds = [bound for bound in (tokens_max, tokens_max_of(settings)) if bound is not None]
+    model = UncappedModel(model, min(bounds, default=None))
     if settings.calls_max is not None:
         model = LimitedModel(model, settings.calls_max)
     if settings.breaker:

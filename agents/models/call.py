@@ -28,7 +28,8 @@ _TAIL_WAIT_S = 2.0
 """How long a stream may go on once there is enough: its end tells only what the call cost."""
 _SENTENCE_END = re.compile(r".*(?:[.!?:](?=\s)|[。！？]|\n)", re.DOTALL)  # noqa: RUF001
 _PREFACE_LENGTH_MAX = 300
-"""Of a reply, before what was asked for begins: who says more may be thinking aloud."""
+"""Of a reply, before what was asked for begins: who says more may be thinking aloud. So may whoever
+says anything, until a whole reply of the model has shown that its thoughts are told apart."""
 
 
 class Thinking:
@@ -41,6 +42,7 @@ class Thinking:
         is_enough: IsEnough | None = None,
         *,
         cuts_loops: bool = False,
+        has_preface: bool = True,
         author: Author | None = None,
     ) -> None:
         self._turn = turn
@@ -48,7 +50,8 @@ class Thinking:
         self._author = author
         self._cuts_loops = cuts_loops
         self._inline = InlineReasoning()
-        self._reply = Reply(is_enough, 0 if request.wants_json else _PREFACE_LENGTH_MAX)
+        has_preface &= not request.wants_json
+        self._reply = Reply(is_enough, _PREFACE_LENGTH_MAX if has_preface else 0)
         if cuts_loops:
             # The weak models that need this don't think, and run on after what they were asked for.
             self._reply.trust()
@@ -60,6 +63,8 @@ class Thinking:
         self._is_accounted = False
         self.has_hidden_thought = False
         """Whether what came as text has turned out to be a thought."""
+        self.has_plain_reply = False
+        """Whether it was heard to its end, and has not."""
 
     async def run(self, model: Model, tails: TurnTails | None = None) -> str:
         """Return the text as soon as it is whole; `Spent` is emitted however it ends.
@@ -158,6 +163,8 @@ class Thinking:
         self._bill.finish = finish
         if self._bill.tail is None:
             self._take(self._inline.close())
+            is_cut = finish.reason == "length"
+            self.has_plain_reply = not (is_cut or self.has_hidden_thought)
 
     def _let_go(self) -> None:
         """Let the turn go on with the text, where nothing of it is open."""

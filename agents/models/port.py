@@ -197,8 +197,8 @@ class Model(Protocol):
         Raises:
             ModelError: the endpoint refused or failed after the adapter's retries, the time is up,
                 or the stream ended without a finish reason; with `is_withdrawal` where it
-                took its answer back. Never after a Finish. A retry happens
-                only before the first delta: text of two attempts is never joined.
+                took its answer back. Never after a Finish. Text of two attempts is never
+                joined: after the first delta, `Restarted` comes before a retry.
         """
         ...
 

@@ -1,7 +1,8 @@
 """Reasoning that stands in a model's text between tags: told apart while it streams.
 
-Used by `agents.models.call` alone. Some servers leave ``<think>...</think>`` in the text; with some
-templates the reply begins inside the thought, and only its end is marked. Pure.
+Used by `agents.models.call` and `agents.models.policies.uncapped`. Some servers leave
+``<think>...</think>`` in the text; with some templates the reply begins inside the thought, and
+only its end is marked. Pure.
 
 What counts, decided here once:
 
@@ -21,10 +22,15 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
-_NAMES = ("think", "thinking", "reasoning")
-_TAGS = tuple(f"<{slash}{name}>" for name in _NAMES for slash in ("", "/"))
-_MARK = re.compile(rf"\n|<(?P<slash>/?)(?:{'|'.join(_NAMES)})>", re.IGNORECASE)
-_TAG_START = re.compile(r"<[/a-z]*\Z", re.IGNORECASE)
+_NAMES = ("think", "thinking", "thought", "reasoning", "seed:think")
+_TAGS = (
+    *(f"<{slash}{name}>" for name in _NAMES for slash in ("", "/")),
+    *("[THINK]", "[/THINK]"),
+    *("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+)
+"""Of Qwen, DeepSeek, Gemini, Seed and those like them; of Mistral; of Kimi."""
+_MARK = re.compile(rf"\n|(?i:</?(?:{'|'.join(_NAMES)})>)|\[/?THINK\]|\u25c1/?think\u25b7")
+_TAG_START = re.compile(r"(?i:<[/a-z:]*|\[[/A-Z]*|\u25c1[/a-z]*)\Z")
 _QUOTES = {"`": "`", "'": "'", '"': '"', "(": ")", "[": "]", "*": "*", "\u201c": "\u201d"}
 _FENCE = re.compile(r"```(?=`*[^`]*\Z)|~~~")
 _SENTENCE_ENDS = frozenset(".!?\u3002\uff01\uff1f")
@@ -91,10 +97,10 @@ class InlineReasoning:
                 if is_open and not is_end:
                     self._held = text[at:]
                     return _joined(parts)
-                self._tag(mark.group(), after, parts, is_closing=bool(mark["slash"]))
+                self._tag(mark.group(), after, parts, is_closing="/" in mark.group())
             at = mark.end()
         begun = None if is_end else _TAG_START.search(text, at)
-        if begun and any(tag.startswith(begun.group().lower()) for tag in _TAGS):
+        if begun and any(tag.startswith((begun[0], begun[0].lower())) for tag in _TAGS):
             self._held = text[begun.start() :]
             text = text[: begun.start()]
         self._pass(text[at:], parts)

@@ -65,7 +65,6 @@ FOREIGN = {
     ),
     "_head(system).startswith(_OF_A_SYSTEM)": "as above",
     "reason == 'content_filter'": "an endpoint's finish reason, which is a code",
-    "self.reason not in chat.REASONS": "as above",
     "finish.reason == 'length'": "the same, in our own two codes",
     "reason in found.faults": "members of the enum `Reason`",
 }

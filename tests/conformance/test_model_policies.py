@@ -11,11 +11,13 @@ from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.limited import LimitedModel
 from agents.models.policies.measured import MeasuredModel
 from agents.models.policies.priced import PricedModel
+from agents.models.policies.uncapped import UncappedModel
 from tests.conformance.model_contract import PROMISES, Promise, Wrap
 
 WRAPS: dict[str, Wrap] = {
     "bare": lambda model: model,
     "fitted": lambda model: FittedModel(model, window=4_096),
+    "uncapped": UncappedModel,
     "limited": lambda model: LimitedModel(model, 20),
     "measured": MeasuredModel,
     "breaking": BreakerModel,
@@ -23,7 +25,7 @@ WRAPS: dict[str, Wrap] = {
     "priced": lambda model: PricedModel(model, 0.0, 0.0),
     "fallback": lambda model: FallbackModel([Rung("m", "deep", model)]),
     "all": lambda model: HedgedModel(
-        [BreakerModel(MeasuredModel(LimitedModel(FittedModel(model), 20)))]
+        [BreakerModel(MeasuredModel(LimitedModel(UncappedModel(FittedModel(model)), 20)))]
     ),
 }
 

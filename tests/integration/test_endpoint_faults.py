@@ -72,11 +72,11 @@ FAULTS = {
     "429-after-3600": (1, "it asks to wait 3600 s and "),
     "500": (3, "failed (500: scripted to answer 500), 3 times; try again later"),
     "garbage": (1, "sent text/html instead of an event stream; check that the base URL"),
-    "bad-json": (1, "sent what is no event stream of chat chunks; check that the base URL"),
+    "bad-json": (1, 'sent what is no event stream of chat chunks ({"choices": [); check that'),
     "odd-json": (3, "ended its stream without an answer, 3 times; look at the endpoint's log"),
-    "cut": (1, "broke the connection off; look at the endpoint's log"),
-    "cut-clean": (1, "cut its stream off before the end of the answer; look at the endpoint's log"),
-    "error-event": (1, "reported an error instead of going on (the model ran out of memory)"),
+    "cut": (3, "broke the connection off, 3 times; look at the endpoint's log"),
+    "cut-clean": (3, "cut its stream off before the end of the answer, 3 times; look at the"),
+    "error-event": (3, "reported an error instead of going on (the model ran out of memory), 3"),
     "error-first": (3, "reported an error instead of going on (the model crashed), 3 times"),
     "empty": (3, "ended its stream without an answer, 3 times; look at the endpoint's log"),
     "content-filter": (1, "stopped its answer by its content filter; rephrase the goal"),
@@ -156,6 +156,19 @@ async def test_an_endpoint_that_wants_a_key_says_which_variable_gives_it(
     assert outcome.failure.message.endswith("; set OPENAI_API_KEY to one it accepts")
 
 
+@pytest.mark.parametrize("fault", ["cutx1", "cut-cleanx2", "error-eventx1"])
+async def test_a_plan_that_breaks_off_is_asked_for_again(
+    cluster: AgentCluster, page: Path, fault: str
+) -> None:
+    async with model_server() as server:
+        outcome = await ask(cluster, page, endpoint(server.fault_url(fault)))
+
+    assert LIFTS in outcome.answer.text
+    assert outcome.answer.citations
+    assert [entry.step for entry in server.log[:2]] == ["plan", "plan"]
+    assert "asked again from the beginning" in outcome.degraded
+
+
 @pytest.mark.parametrize("fault", ["429x2", "429-after-0.01x2", "500x2", "emptyx2"])
 async def test_a_fault_that_passes_costs_nothing_but_another_attempt(
     cluster: AgentCluster, page: Path, fault: str
@@ -208,7 +221,9 @@ async def check_what_is_known(cluster: AgentCluster, page: Path, fault: str, ste
     assert "lighthouse" not in outcome.answer.text
     assert f"{MADE_OF[step]} " in outcome.degraded
     assert f"the model endpoint {url} " in outcome.degraded
-    assert len(outcome.answer.degraded) == 1
+    again = [said for said in outcome.answer.degraded if "asked again from the beginning" in said]
+    assert len(outcome.answer.degraded) - len(again) == 1
+    assert bool(again) == (fault in {"cut", "cut-clean", "error-event"})
 
 
 # ---- plans -----------------------------------------------------------------------------------

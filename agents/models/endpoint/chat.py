@@ -1,20 +1,13 @@
-"""A request as an endpoint wants it, and a chunk of its stream as we want it.
-
-Pure. Chunks come from outside, as JSON that nobody has checked: what isn't as it should be counts
-as absent.
-"""
+"""A request as an endpoint wants it. Pure; its answer is read by `agents.models.endpoint.chunk`."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from typing import TypeGuard
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from agents.models.port import Asker, Delta, Request
+from agents.models.port import Asker, Request
 
-_TOKENS_MAX = 1 << 32
-"""More than any call has; a count beyond it counts nothing."""
 _HEADER_SAFE = " !#$&'()*+,/:;=?@[]~"
 
 # Parts of a request that an endpoint may refuse, each with the name it may go by instead.
@@ -27,16 +20,6 @@ _OPTIONAL = {
 }
 # Those that old and small endpoints refuse without saying which it was.
 _OFTEN_REFUSED = ("prediction", "response_format", "stream_options")
-
-# What finish reasons of endpoints mean; with any other one there is no whole answer.
-REASONS: Mapping[str, str] = {
-    "stop": "stop",
-    "eos": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "length": "length",
-    "max_tokens": "length",
-}
 
 
 def messages(request: Request) -> list[dict[str, str]]:
@@ -93,48 +76,3 @@ def refused_part(said: str, sent: Mapping[str, object]) -> str | None:
     named = [part for part in _OPTIONAL if part in sent and part in said]
     likely = [part for part in _OFTEN_REFUSED if part in sent]
     return next(iter(named or likely), None)
-
-
-def error(chunk: object) -> object:
-    """Return what an endpoint reports instead of going on; None where it goes on."""
-    return _field(chunk, "error") or None
-
-
-def deltas(chunk: object) -> Iterator[Delta]:
-    """Yield the texts of a chunk, the reasoning first."""
-    delta = _field(_choice(chunk), "delta")
-    for field in ("reasoning_content", "content"):
-        text = _field(delta, field)
-        if isinstance(text, str) and text:
-            yield Delta(text, is_reasoning=field == "reasoning_content")
-
-
-def finish_reason(chunk: object) -> str:
-    """Return the finish reason of a chunk; empty where it has none."""
-    return str(_field(_choice(chunk), "finish_reason") or "")
-
-
-def usage(chunk: object) -> tuple[int, int, int] | None:
-    """Return the tokens of prompt and completion, where a chunk has them.
-
-    The third number is how many of the prompt's the endpoint had read before, where it says so.
-    """
-    found = _field(chunk, "usage")
-    details = _field(found, "prompt_tokens_details")
-    tokens = [_field(found, name) for name in ("prompt_tokens", "completion_tokens")]
-    tokens.append(_field(details, "cached_tokens"))
-    prompt, completion, cached = (count if _is_count(count) else 0 for count in tokens)
-    return (prompt, completion, min(cached, prompt)) if found else None
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value < _TOKENS_MAX
-
-
-def _choice(chunk: object) -> object:
-    choices = _field(chunk, "choices")
-    return choices[0] if isinstance(choices, list) and choices else None
-
-
-def _field(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None

@@ -18,9 +18,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.models.endpoint import chat
-from agents.models.port import Delta, Finish, Request
+from agents.models.port import Delta, Finish, Note, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import NO_ENGINE, EngineSettings
+from cluster.kernel.time_shares import CALL_ANEW_SHARE
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 PUBLIC_BASE_URL = "https://api.openai.com/v1"
 STALL_S = 30.0
-"""Silence between two tokens after which an endpoint is given up."""
+"""Silence in an answer after which an endpoint is given up: no token, and no sign of life."""
 WARM_TIMEOUT_S = 10.0
 _BACKOFF_S = 0.5
 _USAGE_WAIT_S = 1.0
@@ -97,8 +98,12 @@ class OpenAIModel:
         """Close the connections."""
         await self._client.close()
 
-    async def stream(self, request: Request) -> AsyncGenerator[Delta | Finish, None]:
-        """Yield deltas, then one Finish; as `agents.models.port.Model` promises."""
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Yield deltas, then one Finish; as `agents.models.port.Model` promises.
+
+        An answer that breaks off is begun anew where nothing of it is in use yet, and enough time
+        is left for another one; what was streamed of it is void then, and `Restarted` says so.
+        """
         from agents.models.endpoint.trouble import FAILURES
 
         now = asyncio.get_running_loop().time
@@ -110,17 +115,22 @@ class OpenAIModel:
                 async with aclosing(self._attempt(request, until)) as items:
                     async for item in items:
                         first_s = first_s or now() - began_at
-                        has_spoken = True
+                        has_spoken |= isinstance(item, Delta)
                         yield replace(item, first_s=first_s) if isinstance(item, Finish) else item
                 return
             except FAILURES as error:
                 trouble = self._endpoint.trouble(error)
-            pause_s = self._pause_s(trouble, attempt)
-            may_ask = request.tally.made < request.attempts_max
-            is_last = has_spoken or not trouble.is_retryable or not may_ask
-            if is_last or now() + pause_s >= until:
+            pause_s, left_s = self._pause_s(trouble, attempt), until - now()
+            may_ask = trouble.is_retryable and request.tally.made < request.attempts_max
+            if has_spoken:
+                may_ask &= not request.commitment.is_made
+            needed_s = request.timeout_s * CALL_ANEW_SHARE if has_spoken else 0.0
+            if not may_ask or pause_s + needed_s >= left_s:
                 # Without the cause, which may quote the key.
-                raise _failed(trouble, attempt, until - now()) from None
+                raise _failed(trouble, attempt, left_s) from None
+            if has_spoken:
+                # At once: whoever has enough of the text by now needs no other attempt.
+                yield Restarted(f"{trouble.what}, and was asked again from the beginning")
             await self._sleep(pause_s)
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:
@@ -131,7 +141,7 @@ class OpenAIModel:
 
     async def _attempt(
         self, request: Request, until: float
-    ) -> AsyncGenerator[Delta | Finish, None]:
+    ) -> AsyncGenerator[Delta | Note | Finish, None]:
         """Yield the items of one request; raises whatever goes wrong."""
         from agents.models.endpoint.trouble import FAILURES
 
@@ -200,38 +210,58 @@ class OpenAIModel:
 
     async def _read(
         self, response: aiohttp.ClientResponse, timeout_s: float, until: float
-    ) -> AsyncGenerator[Delta | Finish, None]:
-        """Yield what a stream says; raises where it doesn't end as it should."""
+    ) -> AsyncGenerator[Delta | Note | Finish, None]:
+        """Yield what a stream says; raises where it doesn't end as it should.
+
+        Whatever comes is a sign of life, until the answer has ended: then only the usage is.
+        """
         now = asyncio.get_running_loop().time
         reading = self._reading(self._endpoint)
         heard_at, chunks = now(), 0
         while True:
             wait_s = _wait_s(reading, timeout_s)
-            stalls_at = heard_at + wait_s
             try:
-                async with asyncio.timeout_at(min(until, stalls_at)):
-                    block = await response.content.readany()
+                async with asyncio.timeout_at(min(until, heard_at + wait_s)):
+                    block = await _block(response, reading)
             except TimeoutError:
-                if reading.reason or reading.is_done:
+                if reading.is_done or reading.is_ending:
                     break
-                if until <= stalls_at:  # not by the clock: a timer may be early by its resolution
+                if until <= heard_at + wait_s:  # not by the clock: a timer may be early
                     was_speaking = reading.spoken > 0
                     raise self._endpoint.late(timeout_s, was_speaking=was_speaking) from None
+                if reading.may_end:
+                    break
                 raise self._endpoint.stalled(wait_s) from None
             if not block:
                 break
             for delta in reading.feed(block):
                 yield delta
-            if reading.chunks > chunks:
+            if reading.chunks > chunks or not reading.is_ending:
                 heard_at, chunks = now(), reading.chunks
-        yield reading.finish(response.content_type)
+        for item in reading.finish(response.content_type):
+            yield item
+
+
+async def _block(response: aiohttp.ClientResponse, reading: StreamReading) -> bytes:
+    """Return what comes next of a body; nothing at its end.
+
+    Where the answer has ended, it does not matter how its connection does.
+    """
+    from agents.models.endpoint.trouble import FAILURES
+
+    try:
+        return await response.content.readany()
+    except FAILURES:
+        if reading.is_done or reading.is_ending:
+            return b""
+        raise
 
 
 def _wait_s(reading: StreamReading, timeout_s: float) -> float:
     """Return how long a stream may be silent now."""
     if reading.is_done:
         return _END_WAIT_S
-    if reading.reason:
+    if reading.is_ending:
         return _USAGE_WAIT_S
     return STALL_S if reading.spoken else timeout_s
 

@@ -1,19 +1,41 @@
 """The reading of one stream: blocks of bytes in; deltas, then a finish, or trouble out. Pure.
 
-Fed by `agents.models.endpoint.openai_compatible`, which minds connections and time.
+Fed by `agents.models.endpoint.openai_compatible`, which minds connections and time. Here alone is
+decided what ends an answer:
+
+* a finish reason ends it as `chunk.end_of` says, unless more text follows: some send one with
+  every chunk;
+* the mark ``[DONE]`` ends it where there is text, also without a reason;
+* a whole completion in place of a stream is an answer as it stands;
+* a stream that is over without any of these was cut off.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from enum import Enum, auto
 
-from agents.models.endpoint import chat
-from agents.models.endpoint.event_stream import EventStream
-from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, Endpoint
-from agents.models.port import Delta, Finish
+from agents.models.endpoint import chunk
+from agents.models.endpoint.chunk import AnswerEnd
+from agents.models.endpoint.event_stream import EventStream, StreamEvent
+from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, MALFORMED, Endpoint
+from agents.models.port import Deed, Delta, Finish, Note
 
-_DONE = b"[DONE]"
+_BOM = b"\xef\xbb\xbf"
+_DONE = "[DONE]"
+_JSON = json.JSONDecoder(strict=False)
+"""Strings may have line feeds in them: those of an event stream were joined by some."""
+
+
+class _Form(Enum):
+    """What a body is made of; its first byte tells."""
+
+    UNTOLD = auto()
+    EVENTS = auto()
+    JSON = auto()
+    """One completion, or one a line."""
 
 
 class StreamReading:
@@ -21,60 +43,216 @@ class StreamReading:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._form = _Form.UNTOLD
+        self._start = b""
+        """What may be the beginning of a mark of UTF-8's byte order."""
         self._events = EventStream()
+        self._body = bytearray()
+        """Of a body that is no event stream; read when all of it is there."""
+        self._halves = (_Halves(), _Halves())
+        """Of the text, and of the reasoning."""
         self._used = (0, 0, 0)
         self._bytes = 0
-        self.reason = ""
+        self._remark = ""
+        """The last words that were no part of an answer."""
+        self._reason = ""
         """Why the model stopped, in the endpoint's words; empty while it goes on."""
+        self._is_reason_early = False
+        """Whether the reason came with the first text, or text came after it: it tells no end."""
+        self._has_text = False
         self.spoken = 0
         """Deltas so far."""
         self.chunks = 0
-        """Chunks so far: an endpoint that only keeps its connection alive is silent."""
+        """Chunks so far: an endpoint that only keeps its connection alive sends none."""
         self.is_done = False
         """The endpoint has said that nothing more will come."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether only the usage may still come."""
+        return bool(self._reason) and not self._is_reason_early
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the text may be taken for whole after a long silence: all of it in one chunk."""
+        return self.is_ending or (bool(self._reason) and self.spoken == 1)
 
     def feed(self, block: bytes) -> Iterator[Delta]:
         """Yield what a block says; to be read to its end before the next one.
 
         Raises:
-            Trouble: the endpoint reports an error, or sends more than any answer has.
-            ValueError, RecursionError: it sends what is no JSON.
+            Trouble: the endpoint reports an error, or sends what is no answer, or more than any is.
         """
         self._bytes += len(block)
         if self._bytes > BODY_BYTES_MAX:
             raise self._endpoint.too_talkative(BODY_BYTES_MAX, "answer")
-        for data in self._events.feed(block):
-            if self.is_done:
-                return
-            if data.startswith(_DONE):
-                self.is_done = True
-            else:
-                yield from self._chunk(json.loads(data.decode()))
-        if self._events.held > EVENT_BYTES_MAX:
+        if self._form is _Form.UNTOLD:
+            block = self._begun(block)
+        if self._form is _Form.JSON:
+            self._body += block
+        elif self._form is _Form.EVENTS:
+            for event in self._events.feed(block):
+                if self.is_done:
+                    return
+                yield from self._heard(event)
+        if max(self._events.held, len(self._body)) > EVENT_BYTES_MAX:
             raise self._endpoint.too_talkative(EVENT_BYTES_MAX, "event")
 
-    def _chunk(self, chunk: object) -> Iterator[Delta]:
-        self.chunks += 1
-        error = chat.error(chunk)
-        if error is not None:
-            raise self._endpoint.failed_midway(error)
-        for delta in chat.deltas(chunk):
-            self.spoken += 1
-            yield delta
-        self.reason = chat.finish_reason(chunk) or self.reason
-        self._used = chat.usage(chunk) or self._used
-
-    def finish(self, content_type: str) -> Finish:
-        """Return how the stream has ended, once nothing more comes.
+    def finish(self, content_type: str) -> Iterator[Delta | Note | Finish]:
+        """Yield what was held back, and how the stream has ended, once nothing more comes.
 
         Raises:
             Trouble: it is no whole answer.
         """
-        if not self.reason:
-            raise self._endpoint.cut_short(was_speaking=self.spoken > 0, content_type=content_type)
-        if self.reason not in chat.REASONS:
-            raise self._endpoint.stopped_for(self.reason)
+        yield from self._rest()
+        for is_reasoning, halves in enumerate(self._halves):
+            if text := halves.left():
+                yield Delta(text, is_reasoning=bool(is_reasoning))
+        end = chunk.end_of(self._reason) if self._reason else AnswerEnd.UNKNOWN
+        is_answer = self._has_text and (self._reason or self.is_done)
+        if end is AnswerEnd.FILTERED:
+            raise self._endpoint.stopped_for(self._reason, is_filter=True)
+        if end is AnswerEnd.BROKEN:
+            raise self._endpoint.gave_up(self._reason)
+        if end in {AnswerEnd.UNKNOWN, AnswerEnd.TOOLS} and not is_answer:
+            raise self._unanswered(content_type)
+        if end is AnswerEnd.UNKNOWN and self._reason:
+            yield Note(Deed.FELL_BACK, self._endpoint.unknown_end(self._reason))
         prompt, completion, cached = self._used
         # An endpoint that keeps its usage to itself: a delta is about a token.
-        reason = chat.REASONS[self.reason]
-        return Finish(reason, prompt, completion or self.spoken, cached_tokens=cached)
+        reason = "length" if end is AnswerEnd.LENGTH else "stop"
+        yield Finish(reason, prompt, completion or self.spoken, cached_tokens=cached)
+
+    def _begun(self, block: bytes) -> bytes:
+        """Return what is to be read of the first bytes; some endpoints keep alive by blank lines.
+
+        No line of an event stream begins with a bracket.
+        """
+        block = self._start + block
+        self._start = b""
+        if len(block) < len(_BOM) and _BOM.startswith(block):
+            self._start = block
+            return b""
+        block = block.removeprefix(_BOM).lstrip()
+        if block:
+            self._form = _Form.JSON if block.startswith((b"{", b"[")) else _Form.EVENTS
+        return block
+
+    def _heard(self, event: StreamEvent) -> Iterator[Delta]:
+        try:
+            values = _values(event.data)
+        except MALFORMED:
+            said = event.data.decode(errors="replace")
+            if event.is_error:
+                raise self._endpoint.failed_midway(said) from None
+            raise self._endpoint.unreadable(said, was_speaking=self.spoken > 0) from None
+        for value in values:
+            yield from self._chunk(value, is_named_error=event.is_error)
+
+    def _rest(self) -> Iterator[Delta]:
+        """Yield what stands in an event without an end, or in a body that is no event stream."""
+        if self._form is _Form.JSON:
+            yield from self._completion()
+            return
+        event = self._events.close()
+        if event is None or self.is_done:
+            return
+        try:
+            values = _values(event.data)
+        except MALFORMED:  # it was cut off, with all that follows
+            return
+        for value in values:
+            yield from self._chunk(value, is_named_error=event.is_error)
+
+    def _completion(self) -> Iterator[Delta]:
+        body = bytes(self._body)
+        self._body.clear()
+        try:
+            values = _values(body)
+        except MALFORMED:
+            if not body.rstrip().endswith((b"}", b"]")):
+                raise self._endpoint.cut_short(was_speaking=True) from None
+            said = body.decode(errors="replace")
+            raise self._endpoint.unreadable(said, was_speaking=False) from None
+        for value in values:
+            yield from self._chunk(value)
+        self.is_done = True
+
+    def _chunk(self, value: object, *, is_named_error: bool = False) -> Iterator[Delta]:
+        if value == _DONE:
+            self.is_done = True
+        if self.is_done:
+            return
+        if isinstance(value, list):  # Gemini puts an error in a list
+            value = value[0] if value else None
+        self.chunks += 1
+        error = chunk.error(value, is_named=is_named_error)
+        if error is not None:
+            raise self._endpoint.failed_midway(error)
+        self._remark = chunk.remark(value) or self._remark
+        had_spoken, reason = self.spoken > 0, chunk.finish_reason(value)
+        for delta in chunk.deltas(value, may_be_whole=not had_spoken):
+            self._is_reason_early |= bool(self._reason or (reason and not had_spoken))
+            if text := self._halves[delta.is_reasoning].joined(delta.text):
+                self.spoken += 1
+                self._has_text |= not (delta.is_reasoning or text.isspace())
+                yield delta if text is delta.text else replace(delta, text=text)
+        self._reason = reason or self._reason
+        self._used = chunk.usage(value) or self._used
+
+    def _unanswered(self, content_type: str) -> Exception:
+        """Return the trouble of a stream that has ended without a whole answer."""
+        if self._reason:
+            return self._endpoint.stopped_for(self._reason)
+        if self.spoken:
+            return self._endpoint.cut_short(was_speaking=True)
+        is_stream = self._form is not _Form.UNTOLD and bool(self.chunks)
+        kind = "event-stream" if is_stream else content_type
+        return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=self._remark)
+
+
+class _Halves:
+    """Puts the halves of surrogate pairs together that were sent apart; one alone is replaced."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def joined(self, text: str) -> str:
+        """Return a text with what was held before it; a first half at its end is held."""
+        if not self._held and text.isascii():
+            return text
+        text, self._held = self._held + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._held = text[:-1], text[-1]
+        return _paired(text)
+
+    def left(self) -> str:
+        """Return what is held at the end."""
+        held, self._held = self._held, ""
+        return _paired(held)
+
+
+def _paired(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _values(data: bytes) -> list[object]:
+    """Return what stands in an event or a body: one JSON value, or one a line; and the end's mark.
+
+    Raises:
+        ValueError, RecursionError: it is neither.
+    """
+    text = data.decode(errors="replace").strip()
+    if text.startswith(_DONE):
+        return [_DONE]
+    try:
+        return [_JSON.decode(text)]
+    except ValueError:
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) == 1:
+            raise
+        return [_DONE if line.startswith(_DONE) else json.loads(line) for line in lines]

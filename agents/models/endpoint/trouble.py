@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from agents.models.endpoint.reported import reported
 from agents.models.endpoint.too_long import TooLong, too_long
 
 CONNECT_TIMEOUT_S = 10.0
@@ -26,6 +27,8 @@ BODY_BYTES_MAX = 64 << 20
 EVENT_BYTES_MAX = 4 << 20
 """Of what is read as one JSON: 64 MB of empty objects are 1.7 GB in memory, and take 1.4 s."""
 _QUOTE_MAX = 300
+_DATA_QUOTE_MAX = 60
+"""Of what is no sentence."""
 _BAD_CONTENT = (400, 422)
 _KEY_REFUSED = (401, 403)
 _NOT_FOUND = 404
@@ -90,10 +93,10 @@ class Refused(Exception):
         return body.get("error", body) if isinstance(body, dict) else body
 
 
-_MALFORMED = (ValueError, RecursionError)
+MALFORMED = (ValueError, RecursionError)
 """What a body comes to that is no JSON, or nested without end."""
 
-FAILURES = (Trouble, Refused, aiohttp.ClientError, *_MALFORMED)
+FAILURES = (Trouble, Refused, aiohttp.ClientError, *MALFORMED)
 """What an attempt may raise."""
 
 
@@ -133,28 +136,56 @@ class Endpoint:
         return Trouble(f"{self} sent what is no event stream of chat chunks", _NOT_THE_API)
 
     def failed_midway(self, error: object) -> Trouble:
-        """Return the trouble of a stream that tells of an error."""
+        """Return the trouble of a stream, or of an answer under 200, that tells of an error.
+
+        One that names a status is what it would be under that status.
+        """
+        found = reported(error)
+        said = self.quote(found.said)
         if (length := too_long(error)) is not None:
-            return self._too_long(f"({self.quote(_message(error))})", length)
-        said = error.get("message") if isinstance(error, Mapping) else error
-        what = f"{self} reported an error instead of going on ({self.quote(said)})"
+            return self._too_long(f"({said})", length)
+        if found.is_filter:
+            return self.stopped_for(found.said, is_filter=True)
+        if found.status:
+            return self._refused(Refused(found.status, found.body, {}))
+        what = f"{self} reported an error instead of going on" + (f" ({said})" if said else "")
         return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+
+    def unreadable(self, said: str, *, was_speaking: bool) -> Trouble:
+        """Return the trouble of what is no JSON; where chunks came before, it was damaged."""
+        words = self.quote(said)[:_DATA_QUOTE_MAX]
+        if was_speaking:
+            what = f"{self} sent a chunk that can't be read ({words})"
+            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        quoted = f" ({words})" if words else ""
+        return Trouble(f"{self} sent what is no event stream of chat chunks{quoted}", _NOT_THE_API)
 
     def too_talkative(self, bytes_max: int, of: str) -> Trouble:
         """Return the trouble of an answer, or a part of it, that is longer than any is."""
         what = f"{self} sent more than {bytes_max >> 20} MB for one {of}"
         return Trouble(what, _NOT_THE_API)
 
-    def cut_short(self, *, was_speaking: bool, content_type: str) -> Trouble:
-        """Return the trouble of a stream that ended without a finish reason."""
+    def cut_short(self, *, was_speaking: bool, content_type: str = "", said: str = "") -> Trouble:
+        """Return the trouble of a stream that ended before its answer; ``said`` is all it told."""
         if was_speaking:
             what = f"{self} cut its stream off before the end of the answer"
             return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        words = self.quote(said)
+        quoted = f" ({words})" if words else ""
         if "event-stream" not in content_type:
             kind = self.quote(content_type.partition(";")[0]) or "an unnamed type"
-            return Trouble(f"{self} sent {kind} instead of an event stream", _NOT_THE_API)
-        what = f"{self} ended its stream without an answer"
+            return Trouble(f"{self} sent {kind} instead of an event stream{quoted}", _NOT_THE_API)
+        what = f"{self} ended its stream without an answer{quoted}"
         return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+
+    def gave_up(self, reason: str) -> Trouble:
+        """Return the trouble of a finish reason that says that the endpoint itself stopped."""
+        what = f"{self} broke its answer off (finish reason {self.quote(reason)!r})"
+        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+
+    def unknown_end(self, reason: str) -> str:
+        """Return what is to be said of a finish reason that is none of those that are known."""
+        return f"{self} ended its answer for an unknown reason ({self.quote(reason)}); it is used"
 
     def late(self, timeout_s: float, *, was_speaking: bool) -> Trouble:
         """Return the trouble of an endpoint that did not finish in the time there was."""
@@ -173,19 +204,19 @@ class Endpoint:
         """Return the trouble of an endpoint that has no model to choose."""
         return Trouble(f"{self} lists no model", "load one there, or name one as in openai:NAME")
 
-    def stopped_for(self, reason: str) -> Trouble:
-        """Return the trouble of a finish reason that leaves no whole answer."""
-        if reason == "content_filter":
+    def stopped_for(self, reason: str, *, is_filter: bool = False) -> Trouble:
+        """Return the trouble of a finish reason that leaves no answer."""
+        if is_filter:
+            named = "" if reason == "content_filter" else f" ({self.quote(reason)})"
             return Trouble(
-                f"{self} stopped its answer by its content filter",
+                f"{self} stopped its answer by its content filter{named}",
                 "rephrase the goal",
                 is_withdrawal=True,
                 is_askers_fault=True,
             )
         return Trouble(
-            f"{self} ended its answer for a reason that leaves it unusable ({self.quote(reason)})",
+            f"{self} ended its answer without any text (finish reason {self.quote(reason)!r})",
             "use another model",
-            is_withdrawal=True,
         )
 
     def _unreachable(self, error: aiohttp.ClientError) -> Trouble:

@@ -187,6 +187,8 @@ class _Call:
         elif isinstance(item, Delta | Finish):
             self._take_words(number, at, item)
         elif number == self._call.committed or (isinstance(item, Note) and self._may_tell(item)):
+            if isinstance(item, Restarted):  # by whoever retries at the endpoint
+                self._spoke_at, self._deltas = at, 0
             self._said.append(item)
 
     def _may_tell(self, note: Note) -> bool:
@@ -217,13 +219,14 @@ class _Call:
             self._why_void = f"another attempt answers in place of one that failed: {error}"
         now = self._now()
         has_time = self._until - now >= self._request.timeout_s * CALL_ANEW_SHARE
+        may_ask = self._request.tally.made < self._request.attempts_max
         step = self._hedger.failed(
             self._call,
             number,
             now,
             by_asker=error.is_askers_fault,
-            may_ask=self._refusal is None and self._request.tally.made < self._request.attempts_max,
-            may_restart=self._may_restart() and has_time,
+            may_ask=self._refusal is None and may_ask,
+            may_restart=self._may_restart() and has_time and may_ask,
         )
         self._carry_out(step, str(error))
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agents.models.endpoint.openai_compatible import OpenAIModel
-from agents.models.port import Asker, Delta, Finish, Message, Request
+from agents.models.port import Asker, Delta, Finish, Message, Request, Restarted
 from agents.models.simulated.model import Timing
 from agents.models.simulated.script import Line
 from benchmarks.model_faults import CHARACTERS_PER_TOKEN, WINDOW
@@ -73,7 +73,10 @@ async def all_of(model: OpenAIModel, request: Request) -> tuple[str, Finish]:
     async for item in model.stream(request):
         if isinstance(item, Finish):
             return text, item
-        text += item.text
+        if isinstance(item, Restarted):
+            text = ""
+        elif isinstance(item, Delta):
+            text += item.text
     raise AssertionError("no finish")
 
 
@@ -243,6 +246,10 @@ async def test_a_passing_failure_is_tried_again_after_a_growing_pause(
         ("error-first", "reported an error instead of going on (the model crashed), 3 times; look"),
         ("empty", "ended its stream without an answer, 3 times; look at the endpoint's log"),
         ("done-only", "ended its stream without an answer, 3 times; look at the endpoint's log"),
+        ("cut", "broke the connection off, 3 times; look at the endpoint's log"),
+        ("cut-clean", "cut its stream off before the end of the answer, 3 times; look at the"),
+        ("half-line", "cut its stream off before the end of the answer, 3 times; look at the"),
+        ("error-event", "reported an error instead of going on (the model ran out of memory), 3"),
     ],
 )
 async def test_a_lasting_failure_is_reported_after_three_attempts(
@@ -260,14 +267,10 @@ async def test_a_lasting_failure_is_reported_after_three_attempts(
         ("401", "refused the API key (401: Incorrect API key provided: [key]); set OPENAI_API_KEY"),
         ("403", "refused the API key (403: scripted to answer 403); set OPENAI_API_KEY"),
         ("404", "knows no model 'simulated', or is no such API (404: scripted to answer 404);"),
-        ("cut", "broke the connection off; look at the endpoint's log"),
-        ("cut-clean", "cut its stream off before the end of the answer; look at the endpoint's"),
-        ("half-line", "cut its stream off before the end of the answer; look at the endpoint's"),
-        ("error-event", "reported an error instead of going on (the model ran out of memory);"),
         ("content-filter", "stopped its answer by its content filter; rephrase the goal"),
         ("garbage", "sent text/html instead of an event stream; check that the base URL is"),
-        ("bad-json", "sent what is no event stream of chat chunks; check that the base URL"),
-        ("deep-json", "sent what is no event stream of chat chunks; check that the base URL"),
+        ("bad-json", 'sent what is no event stream of chat chunks ({"choices": [); check that'),
+        ("deep-json", "sent what is no event stream of chat chunks ([[[[[[[[[[[[[[[[[[[[[[[[[[["),
         ("endless", "sent more than 4 MB for one event; check that the base URL is that"),
     ],
 )
@@ -321,15 +324,69 @@ async def test_a_call_makes_no_more_requests_than_it_may_wherever_they_go(
     assert request.tally.made == len(server.log) == 3
 
 
-async def test_two_attempts_are_never_joined(server: ModelServer) -> None:
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("cutx1", "broke the connection off"),
+        ("cut-cleanx2", "cut its stream off before the end of the answer"),
+        ("error-eventx1", "reported an error instead of going on (the model ran out of memory)"),
+    ],
+)
+async def test_an_answer_that_breaks_off_is_begun_anew_and_nothing_of_it_is_kept(
+    server: ModelServer, fault: str, why: str
+) -> None:
+    async with a_model(server.fault_url(fault)) as model:
+        items = [item async for item in model.stream(a_request())]
+
+    voids = [at for at, item in enumerate(items) if isinstance(item, Restarted)]
+    assert len(voids) == len(server.log) - 1
+    for at in voids:
+        void = items[at]
+        assert isinstance(void, Restarted)
+        assert f"{why}, and was asked again from the beginning" in void.reason
+    said = [item.text for item in items[voids[-1] + 1 :] if isinstance(item, Delta)]
+    assert "".join(said) == TEXT
+    assert "".join(item.text for item in items[: voids[0]] if isinstance(item, Delta)) == TEXT[:33]
+    assert isinstance(items[-1], Finish)
+
+
+async def test_an_answer_that_is_in_use_is_not_begun_anew(server: ModelServer) -> None:
+    request = a_request()
     async with a_model(server.fault_url("cut-cleanx1")) as model:
-        items = model.stream(a_request())
+        items = model.stream(request)
         said = [await anext(items) for _ in range(7)]
+        request.commitment.make()
         with pytest.raises(ModelError, match="cut its stream off"):
             await anext(items)
 
     assert "".join(item.text for item in said if isinstance(item, Delta)) == TEXT[:33]
     assert len(server.log) == 1
+
+
+async def test_an_answer_that_breaks_off_at_the_end_of_its_time_is_not_begun_anew(
+    server: ModelServer,
+) -> None:
+    pauses = Pauses()
+    async with a_model(server.fault_url("cut-clean"), pauses=pauses) as model:
+        with pytest.raises(ModelError, match="cut its stream off before the end of the answer; "):
+            await all_of(model, a_request(timeout_s=0.25))
+
+    assert len(server.log) == 1
+    assert pauses.taken == []
+
+
+async def test_a_whole_completion_in_place_of_a_stream_is_an_answer(server: ModelServer) -> None:
+    async with a_model(server.fault_url("whole-json")) as model:
+        text, finish = await all_of(model, a_request())
+
+    assert (text, finish) == ("Nine", replace(Finish("stop", 0, 1), first_s=finish.first_s))
+
+
+async def test_the_end_mark_ends_an_answer_without_a_finish_reason(server: ModelServer) -> None:
+    async with a_model(server.fault_url("no-reason")) as model:
+        text, finish = await all_of(model, a_request())
+
+    assert (text, finish.reason) == (TEXT, "stop")
 
 
 @pytest.mark.parametrize(

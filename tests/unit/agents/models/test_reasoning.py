@@ -11,7 +11,25 @@ from hypothesis import strategies as st
 from agents.models.reasoning import InlineReasoning, ReplyPart
 
 TAGS = ["<think>", "</think>", "<THINKING>", "</thinking>", "<reasoning>", "</reasoning>"]
-PIECES = [*TAGS, "<", "</th", "<thin", " ", "\n", "`", '"', "a", "Done.", "```", "```py\n", "{}"]
+TAGS += ["[THINK]", "[/THINK]", "\u25c1think\u25b7", "\u25c1/think\u25b7"]
+PIECES = [
+    *TAGS,
+    "<",
+    "</th",
+    "<thin",
+    "[TH",
+    "[/",
+    "\u25c1",
+    " ",
+    "\n",
+    "`",
+    '"',
+    "a",
+    "Done.",
+    "```",
+    "```py\n",
+    "{}",
+]
 texts = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
@@ -28,12 +46,27 @@ def answer_of(*pieces: str) -> str:
     return text.strip()
 
 
-@pytest.mark.parametrize("name", ["think", "thinking", "reasoning", "Think"])
-def test_a_thought_is_reasoning_with_its_tags(name: str) -> None:
-    assert parts_of(f"<{name}>\nhm</{name}>Blue.") == [
-        ReplyPart(f"<{name}>\nhm</{name}>", is_reasoning=True),
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("<think>", "</think>"),
+        ("<Thinking>", "</Thinking>"),
+        ("<thought>", "</thought>"),
+        ("<reasoning>", "</reasoning>"),
+        ("<seed:think>", "</seed:think>"),
+        ("[THINK]", "[/THINK]"),
+        ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+    ],
+)
+def test_a_thought_is_reasoning_with_its_tags(opening: str, closing: str) -> None:
+    text = f"{opening}\nhm{closing}Blue."
+    parts = [
+        ReplyPart(f"{opening}\nhm{closing}", is_reasoning=True),
         ReplyPart("Blue.", is_reasoning=False),
     ]
+
+    assert parts_of(text) == parts
+    assert joined(parts_of(*text)) == joined(parts)
 
 
 def test_a_thought_that_is_not_closed_lasts_to_the_end() -> None:
@@ -65,6 +98,8 @@ def test_all_text_before_a_closing_tag_was_reasoning(before: str, after: str) ->
         '{"steps": [{"instruction": "Remove all up to </think> from it"}]}',
         "a < b, <thinker>, <th> and </thead>",
         "Use <reasoning> in the prompt.",
+        "See [THINK] and [think](a.md), a[TH] and [/T].",
+        "[think] is a link.",
     ],
 )
 def test_a_tag_that_is_only_mentioned_is_text(text: str) -> None:

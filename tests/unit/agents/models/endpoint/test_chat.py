@@ -1,4 +1,4 @@
-"""A request as an endpoint wants it, and what of its chunks can be taken for what it seems."""
+"""A request as an endpoint wants it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,6 @@ def test_a_schema_that_is_refused_is_not_sent_again() -> None:
     refused = frozenset({"response_format"})
 
     assert "response_format" not in chat.parts(ASKED, refused, with_schema=True)
-
-
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -7, 1 << 40, True, "9", None, [9]])
-def test_a_usage_that_counts_nothing_counts_as_none(odd: object) -> None:
-    chunk = {"usage": {"prompt_tokens": odd, "completion_tokens": 5}}
-
-    assert chat.usage(chunk) == (0, 5, 0)
 
 
 def test_what_an_answer_will_be_is_sent_where_the_endpoint_takes_it() -> None:

@@ -136,6 +136,27 @@ def test_an_answer_that_is_cut_off_is_replaced_once() -> None:
         virtually(said(hedged(endpoint(CUT))))
 
 
+def test_an_answer_that_is_cut_off_is_not_replaced_where_no_request_is_left() -> None:
+    model, request = endpoint(CUT, spoken(0.5, "second")), replace(REQUEST, tally=AttemptTally())
+    for _ in range(request.attempts_max):
+        request.tally.count()
+
+    with pytest.raises(ModelError, match="cut its stream off"):
+        virtually(said(hedged(model), request))
+
+    assert len(model.requests) == 1
+
+
+def test_what_the_endpoint_s_own_retry_makes_void_is_passed_on_as_void() -> None:
+    void = Restarted("it broke off, and was asked again from the beginning")
+    begun: Timed = [Due(0.5, Delta("first")), Due(0.1, void), *spoken(0.5, "second")]
+
+    items, _ = virtually(said(hedged(endpoint(begun))))
+
+    assert items[:2] == [Delta("first"), void]
+    assert texts(items[2:]) == ["second"] * 3
+
+
 @pytest.mark.parametrize("script", [CUT, STALLED])
 def test_an_answer_that_is_in_use_never_begins_anew(script: Timed) -> None:
     model, request = endpoint(script, spoken(0.5, "second")), replace(REQUEST, timeout_s=10.0)

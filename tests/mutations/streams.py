@@ -1,0 +1,230 @@
+"""Mutated streams through the reading of an endpoint's answer.
+
+A case takes a recorded stream, changes it a few times, cuts it into blocks and reads it as the
+adapter does. Whatever comes out, it is deltas of sound text and then one finish, or trouble with a
+sentence: any other exception has crashed it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+
+from agents.models.endpoint.stream_reading import StreamReading
+from agents.models.endpoint.trouble import Endpoint, Trouble
+from agents.models.port import Delta, Finish
+from tests.mutations.campaign import Outcome
+from tests.streams.index import RECORDED
+
+KEY = "sk-very-secret"
+ENDPOINT = Endpoint("http://models.example/v1", "m", KEY)
+CHANGES_MAX = 4
+BLOCKS_MAX = 12
+REPEATS_MAX = 200
+BYTES_MAX = 1 << 18
+"""Of a body: what more there is, is left out."""
+DEPTH = 20_000
+"""Of what is nested: deeper than any reader follows."""
+ODD_VALUES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1 << 70,
+    1e308,
+    float("nan"),
+    "",
+    " ",
+    "null",
+    "[DONE]",
+    "stop",
+    "length",
+    "\ud83d",
+    "\udf31\ud83c",
+    "\x00\n\r",
+    KEY,
+    [],
+    [None],
+    [[["x"]]],
+    {},
+    {"text": "x"},
+    {"message": "x", "code": 503},
+    [{"type": "text", "text": "x"}, {"type": "thinking", "thinking": ["y"]}],
+)
+ODD_LINES = (
+    b"",
+    b":",
+    b": ping",
+    b"data",
+    b"data:",
+    b"data: [DONE]",
+    b'data: {"error": "gone"}',
+    b"data: 7",
+    b'data: "words"',
+    b"event: error",
+    b"error: {}",
+    b"id: 1",
+    b"retry: x",
+    b"{}",
+    b"\xef\xbb\xbf",
+    b"<html>",
+    b"data: " + b"[" * DEPTH,
+    b'data: {"a":' * DEPTH,
+    b"data: " + b"9" * 5_000,
+    b'data: {"error": {"message": "' + KEY.encode() + b'"}}',
+)
+ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "gb18030", "cp037")
+
+
+def run(seed: int) -> Outcome:
+    """Read one mutated stream; raises what is wrong with what comes out."""
+    rng = random.Random(seed)
+    body = rng.choice(RECORDED).body
+    for _ in range(rng.randint(1, CHANGES_MAX)):
+        body = rng.choice(CHANGES)(body, rng)[:BYTES_MAX]
+    reading = StreamReading(ENDPOINT)
+    kind = rng.choice(("text/event-stream", "application/json", ""))
+    try:
+        finish = _read(reading, body, kind, rng)
+    except Trouble as trouble:
+        _check(trouble)
+        return Outcome("trouble, asked again" if trouble.is_retryable else "trouble", len(body))
+    return Outcome(f"finish {finish.reason}", len(body))
+
+
+def _read(reading: StreamReading, body: bytes, kind: str, rng: random.Random) -> Finish:
+    for block in _blocks(body, rng):
+        for delta in reading.feed(block):
+            delta.text.encode()
+            assert delta.text, "a delta without text"
+    *items, finish = reading.finish(kind)
+    for item in items:
+        if isinstance(item, Delta):
+            item.text.encode()
+    assert isinstance(finish, Finish), f"ends with {finish!r}"
+    assert finish.reason in {"stop", "length"}, finish.reason
+    assert 0 <= finish.cached_tokens <= finish.prompt_tokens, finish
+    return finish
+
+
+def _check(trouble: Trouble) -> None:
+    for said in (trouble.what, trouble.remedy):
+        assert said.isprintable(), said
+        assert KEY not in said, said
+    assert len(trouble.what) < 1_000, len(trouble.what)
+
+
+def _blocks(body: bytes, rng: random.Random) -> list[bytes]:
+    cuts = sorted(rng.randint(0, len(body)) for _ in range(rng.randint(0, BLOCKS_MAX)))
+    ends = [*cuts, len(body)]
+    return [body[start:end] for start, end in zip([0, *cuts], ends, strict=True)]
+
+
+# ---- changes of the bytes ------------------------------------------------------------------------
+
+
+def _cut(body: bytes, rng: random.Random) -> bytes:
+    return body[: rng.randint(0, len(body))]
+
+
+def _drop(body: bytes, rng: random.Random) -> bytes:
+    start = rng.randint(0, len(body))
+    return body[:start] + body[start + rng.randint(1, 40) :]
+
+
+def _flip(body: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(body)
+    for _ in range(rng.randint(1, 8)):
+        if changed:
+            changed[rng.randrange(len(changed))] = rng.choice((0, 10, 13, 34, 92, 123, 195, 255))
+    return bytes(changed)
+
+
+def _repeat(body: bytes, rng: random.Random) -> bytes:
+    events = body.split(b"\n\n")
+    at = rng.randrange(len(events))
+    return b"\n\n".join([*events[:at], *[events[at]] * rng.randint(1, REPEATS_MAX), *events[at:]])
+
+
+def _shuffle(body: bytes, rng: random.Random) -> bytes:
+    events = body.split(b"\n\n")
+    rng.shuffle(events)
+    return b"\n\n".join(events)
+
+
+def _merge(body: bytes, rng: random.Random) -> bytes:
+    """Put another stream behind it, or into it."""
+    other, at = rng.choice(RECORDED).body, rng.randint(0, len(body))
+    return body + other if rng.random() < 0.5 else body[:at] + other + body[at:]
+
+
+def _insert(body: bytes, rng: random.Random) -> bytes:
+    lines = body.split(b"\n")
+    lines.insert(rng.randint(0, len(lines)), rng.choice(ODD_LINES))
+    return b"\n".join(lines)
+
+
+def _line_ends(body: bytes, rng: random.Random) -> bytes:
+    return body.replace(rng.choice((b"\n", b"\n\n")), rng.choice((b"\r\n", b"\r", b"\n", b"")))
+
+
+def _encode(body: bytes, rng: random.Random) -> bytes:
+    return body.decode(errors="replace").encode(rng.choice(ENCODINGS), errors="replace")
+
+
+# ---- changes of the chunks -----------------------------------------------------------------------
+
+
+def _alter(body: bytes, rng: random.Random) -> bytes:
+    """Change some values within the chunks: other types, missing fields, another order."""
+    lines = body.split(b"\n")
+    whole = [at for at, line in enumerate(lines) if line.startswith(b"data:")]
+    for at in rng.sample(whole, min(len(whole), rng.randint(1, 3))):
+        try:
+            chunk = json.loads(lines[at][5:])
+        except (ValueError, RecursionError):
+            continue
+        lines[at] = b"data: " + json.dumps(_altered(chunk, rng)).encode()
+    return b"\n".join(lines)
+
+
+def _altered(value: object, rng: random.Random) -> object:
+    """Return a value with one thing in it changed; goes down a path of it at random."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        fields = list(value.items())
+        name, found = rng.choice(fields)
+        way = rng.random()
+        if way < 0.1:
+            del value[name]
+        elif way < 0.2:
+            rng.shuffle(fields)
+            return dict(fields)
+        elif way < 0.3:
+            other, _ = rng.choice(fields)
+            value[name], value[other] = value[other], value[name]
+        else:
+            value[name] = _altered(found, rng)
+        return value
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        at = rng.randrange(len(value))
+        value[at] = _altered(value[at], rng)
+        return value * rng.choice((1, 1, 2))
+    return rng.choice(ODD_VALUES)
+
+
+CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+    _cut,
+    _drop,
+    _flip,
+    _repeat,
+    _shuffle,
+    _merge,
+    _insert,
+    _line_ends,
+    _encode,
+    _alter,
+    _alter,
+    _alter,
+    _alter,
+)
