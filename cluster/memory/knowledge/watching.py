@@ -17,7 +17,7 @@ from typing import Protocol
 
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.errors import ClusterError
-from cluster.memory.knowledge.sources import is_foreign_name
+from cluster.memory.knowledge.folders import is_foreign_name
 
 TICK_MS = 1_000
 """How often the paths themselves are looked at."""
