@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 WORKS = {
+    "files": "tests.mutations.files",
     "streams": "tests.mutations.streams",
 }
 """What can be run, and the module whose ``run`` takes the seed of a case."""
