@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 UTF_8 = "utf-8"
 SURE_MIN = 0.1
-"""Below this, 8 of 105 guesses of chardet were wrong; above it, 3 of 1,095 (texts of 40 to 2,000
-characters in 14 languages)."""
+"""Below this, 6 of 128 guesses of chardet were wrong, from it on 4 of 1,072: texts of 40 to 2,000
+characters in 14 languages."""
 SHORT_BYTES = 4_000
 """A text up to this size is told by all of it, a larger one by its lines that are beyond ASCII."""
 SAMPLE_BYTES = 64_000

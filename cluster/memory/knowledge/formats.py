@@ -34,8 +34,8 @@ _BY_EXTENSION = {
 }
 _DATA_BY_EXTENSION = {"table": "csv tsv", "source": "json jsonl ndjson geojson log"}
 _BY_NAME = {
-    "text": "readme license licence copying changes changelog history news authors contributing"
-    " notice install todo faq",
+    "text": "readme license licence copyright copying changes changelog history news authors"
+    " contributing notice install todo faq",
     "source": "makefile dockerfile justfile rakefile gemfile vagrantfile jenkinsfile",
 }
 _KIND_BY_EXTENSION = {
@@ -189,10 +189,16 @@ def _sized(choice: Choice, size: int, bytes_max: int) -> Choice:
 
 
 def format_of(file_name: str) -> str:
-    """Return the format to read a file in, empty for data and for what no text is expected in."""
-    if extension := _extension(file_name):
-        return _FORMATS.get(extension, "")
-    return _FORMATS_OF_NAMES.get(file_name.lower(), "")
+    """Return the format to read a file in, empty for data and for what no text is expected in.
+
+    ``README.Debian`` and ``Makefile.am`` are what their first words say.
+    """
+    extension = _extension(file_name)
+    if extension in _FORMATS:
+        return _FORMATS[extension]
+    if extension in _DATA or extension in _KINDS:
+        return ""
+    return _FORMATS_OF_NAMES.get(file_name.lower().partition(".")[0], "")
 
 
 def format_of_content(data: bytes, file_format: str) -> str:
