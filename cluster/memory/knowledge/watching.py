@@ -151,7 +151,12 @@ class _Interest:
     def __call__(self, path: str) -> bool:
         """Say whether a path is one of them, or below one and in no hidden or foreign folder."""
         return path in self._tops or any(
-            not any(map(is_foreign_name, Path(path.removeprefix(folder)).parts))
+            not any(map(_is_passed_over, Path(path.removeprefix(folder)).parts))
             for folder in self._folders
             if path.startswith(folder)
         )
+
+
+def _is_passed_over(name: str) -> bool:
+    # A mounted ConfigMap changes by its link `..data`, which all others lead through.
+    return is_foreign_name(name) and not name.startswith("..")

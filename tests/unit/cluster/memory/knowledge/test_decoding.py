@@ -61,7 +61,7 @@ WRITTEN = written()
 def told(data: bytes) -> str | None:
     """The text that is read, None where it is none."""
     encoding = encoding_of(data)
-    return encoding and text_of(data, encoding.name)
+    return text_of(data, encoding.name) if encoding else None
 
 
 @pytest.mark.parametrize(
