@@ -19,7 +19,7 @@ from cluster.memory.knowledge.learning import Learned, LearningProgress
 from cluster.memory.knowledge.learning import learn as read
 from cluster.memory.knowledge.names import LEARNED, check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
-from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.knowledge.reading import check_paths, check_watchable
 from cluster.memory.knowledge.watching import POLL_MS, changes_below
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.settings import Configuration, load
@@ -40,6 +40,8 @@ def learn(options: Options, console: Console) -> Coroutine[object, object, int]:
     """
     configuration = load(options.config, flags_of(options))
     namespace = check_namespace(LEARNED if options.namespace is None else options.namespace)
+    if options.watch:
+        check_watchable(options.paths)
     check_paths(options.paths)
     # Absolute, since later runs are in other folders: what they cite must be found from there too.
     paths = tuple(str(Path(path).absolute()) for path in options.paths)

@@ -21,7 +21,7 @@ from cluster.kernel.feed import RUNNING
 from cluster.kernel.submission import GOAL_CHARS_MAX
 from cluster.memory.knowledge.names import check_namespace
 from cluster.memory.knowledge.omissions import left_out_line
-from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.knowledge.reading import check_paths
 from cluster.settings import Configuration, Flag, load
 from cluster.workflows import Workflow
 

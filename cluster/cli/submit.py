@@ -28,7 +28,7 @@ from cluster.kernel.vocabulary import (
     StepProgram,
     Support,
 )
-from cluster.memory.knowledge.sources import check_paths
+from cluster.memory.knowledge.reading import check_paths
 from cluster.placement.jobs import submit as jobs
 from cluster.placement.jobs.files import JobRequest
 from cluster.settings import load

@@ -328,7 +328,8 @@ class VerifyRequest:
 class Passage:
     """A piece of knowledge as it lies in its source: its lines (from 1) and its plain text.
 
-    ``text`` is what may be quoted: a verbatim run of the file, or of HTML the tag-free runs.
+    ``text`` is what may be quoted: a verbatim run of the file, or of HTML the tag-free runs as a
+    browser shows them.
     """
 
     source: str

@@ -96,6 +96,7 @@ ELSEWHERE = {
     "cluster.memory.knowledge.chunking.syntax": (
         "unit/cluster/memory/knowledge/chunking/test_examples.py"
     ),
+    "cluster.memory.knowledge.folders": "unit/cluster/memory/knowledge/test_sources.py",
     "cluster.memory.knowledge.conversion.child": "integration/test_conversion.py",
     "cluster.memory.knowledge.conversion.converter": "integration/test_conversion.py",
     "cluster.placement.jobs.client": "unit/cluster/placement/jobs/test_submit.py",

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 WORKS = {
+    "files": "tests.mutations.files",
     "streams": "tests.mutations.streams",
 }
 """What can be run, and the module whose ``run`` takes the seed of a case."""

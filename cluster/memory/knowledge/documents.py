@@ -19,9 +19,10 @@ from cluster.memory.knowledge.conversion.converter import Converter
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.formats import PACKED, format_of_content
 from cluster.memory.knowledge.omissions import Omission
+from cluster.memory.knowledge.reading import FileContent
 from cluster.memory.knowledge.records import Chunk, StoredDocument
 from cluster.memory.knowledge.side_thread import in_side_thread
-from cluster.memory.knowledge.sources import SourceFile, decoded
+from cluster.memory.knowledge.sources import SourceFile
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
 from cluster.memory.namespaces.port import DOCUMENT_CHARS, Namespaces
 
@@ -39,18 +40,18 @@ class FileReading:
 
     file: SourceFile
     """Its format is the one that its content tells."""
-    data: bytes
+    content: FileContent
     content_hash: bytes
     document: str
 
     @classmethod
-    def of(cls, file: SourceFile, data: bytes, embedder: str) -> FileReading:
-        """Name the document that these bytes make, read in the file's format."""
-        file = replace(file, format=format_of_content(data, file.format))
-        content_hash = hashlib.sha256(data).digest()
-        how = f"{CHUNKER_VERSION}\0{file.format}\0{embedder}\0".encode()
+    def of(cls, file: SourceFile, content: FileContent, embedder: str) -> FileReading:
+        """Name the document that a content makes, read in the file's format."""
+        file = replace(file, format=format_of_content(content.data, file.format))
+        content_hash = hashlib.sha256(content.data).digest()
+        how = f"{CHUNKER_VERSION}\0{file.format}\0{embedder}\0{content.encoding}\0".encode()
         document = hashlib.sha256(how + content_hash).hexdigest()[:DOCUMENT_CHARS]
-        return cls(file, data, content_hash, document)
+        return cls(file, content, content_hash, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +201,10 @@ def _split(
 
 def _passages(reading: FileReading, converter: Converter) -> tuple[tuple[Chunk, ...], str]:
     if reading.file.format not in PACKED:
-        chunks = tuple(chunks_of(decoded(reading.data) or "", reading.file.format))
+        chunks = tuple(chunks_of(reading.content.text, reading.file.format))
         return chunks, "" if chunks else Omission.NO_TEXT
     try:
-        return _unpacked(reading.data, reading.file.format, converter)
+        return _unpacked(reading.content.data, reading.file.format, converter)
     except Unconvertible as error:
         return (), error.omission
 

@@ -34,8 +34,8 @@ _BY_EXTENSION = {
 }
 _DATA_BY_EXTENSION = {"table": "csv tsv", "source": "json jsonl ndjson geojson log"}
 _BY_NAME = {
-    "text": "readme license licence copying changes changelog history news authors contributing"
-    " notice install todo faq",
+    "text": "readme license licence copyright copying changes changelog history news authors"
+    " contributing notice install todo faq",
     "source": "makefile dockerfile justfile rakefile gemfile vagrantfile jenkinsfile",
 }
 _KIND_BY_EXTENSION = {
@@ -73,18 +73,35 @@ _KINDS_OF_FORMATS = {
 }
 PACKED = frozenset(_KINDS_OF_FORMATS)
 """Formats whose text has to be taken out of the file by `cluster.memory.knowledge.conversion`."""
-_PDF_MARK = b"%PDF-"
+_PDF_MARK = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,16}%PDF-")
+_KINDS_BY_MARK = {
+    b"%!PS": "PostScript files",
+    b"{\\rtf": "Office files",
+}
+"""Files that are mostly ASCII, and not for reading; what else isn't is binary."""
 _EXTENSION_CHARS_MAX = 8
 
 
 class EntryType(StrEnum):
-    """What an entry of a folder is; a link is none of what it leads to."""
+    """What an entry of a folder is; a link that is followed is what it leads to."""
 
     FILE = "file"
     LINK = "link"
+    """One whose name is hidden, so that it is not followed."""
+    OUTSIDE_LINK = "outside link"
+    """It leads out of the folder that was named."""
+    BROKEN_LINK = "broken link"
+    REPEATED_LINK = "repeated link"
+    """It leads to a folder that is found without it, or by another one."""
     FOLDER = "folder"
     """One that is not looked into: hidden, made by a tool, or somebody else's code."""
     OTHER = "other"
+    CLOSED_FILE = "closed file"
+    """Not even what it is can be told."""
+    CLOSED_FOLDER = "closed folder"
+
+
+REPEATED_LINKS = f"{EntryType.REPEATED_LINK.value}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +152,9 @@ def _named(entry: FolderEntry, bytes_max: int) -> Choice:
 
 
 def _found(entry: FolderEntry, bytes_max: int, *, reads_data: bool) -> Choice:
-    is_hidden = entry.name.startswith(".")
-    match entry.type:
-        case EntryType.LINK:
-            return Choice("", "links", Omission.KIND)
-        case EntryType.FOLDER:
-            kind = "hidden folders" if is_hidden else "folders of tools"
-            return Choice("", kind, Omission.KIND)
-        case EntryType.OTHER:
-            return Choice("", "special files", Omission.KIND)
-    if is_hidden:
+    if entry.type is not EntryType.FILE:
+        return _no_file(entry)
+    if entry.name.startswith("."):
         return Choice("", "hidden files", Omission.KIND)
     file_format = format_of(entry.name)
     if reads_data and not file_format:
@@ -154,6 +164,24 @@ def _found(entry: FolderEntry, bytes_max: int, *, reads_data: bool) -> Choice:
     return _sized(Choice(file_format, kind_of_format(file_format)), entry.size, bytes_max)
 
 
+def _no_file(entry: FolderEntry) -> Choice:
+    """Return as what an entry is left out that is no file, or can't be told to be one."""
+    is_hidden = entry.name.startswith(".")
+    match entry.type:
+        case EntryType.CLOSED_FILE:
+            return Choice("", "files", Omission.UNREADABLE)
+        case EntryType.CLOSED_FOLDER:
+            return Choice("", "folders", Omission.UNREADABLE)
+        case EntryType.FOLDER:
+            return Choice("", "hidden folders" if is_hidden else "folders of tools", Omission.KIND)
+        case EntryType.LINK:
+            return Choice("", "hidden files", Omission.KIND)
+        case EntryType.OTHER:
+            return Choice("", "special files", Omission.KIND)
+        case link:
+            return Choice("", f"{link.value}s", Omission.KIND)
+
+
 def _sized(choice: Choice, size: int, bytes_max: int) -> Choice:
     if size <= bytes_max:
         return choice
@@ -161,10 +189,16 @@ def _sized(choice: Choice, size: int, bytes_max: int) -> Choice:
 
 
 def format_of(file_name: str) -> str:
-    """Return the format to read a file in, empty for data and for what no text is expected in."""
-    if extension := _extension(file_name):
-        return _FORMATS.get(extension, "")
-    return _FORMATS_OF_NAMES.get(file_name.lower(), "")
+    """Return the format to read a file in, empty for data and for what no text is expected in.
+
+    ``README.Debian`` and ``Makefile.am`` are what their first words say.
+    """
+    extension = _extension(file_name)
+    if extension in _FORMATS:
+        return _FORMATS[extension]
+    if extension in _DATA or extension in _KINDS:
+        return ""
+    return _FORMATS_OF_NAMES.get(file_name.lower().partition(".")[0], "")
 
 
 def format_of_content(data: bytes, file_format: str) -> str:
@@ -172,7 +206,12 @@ def format_of_content(data: bytes, file_format: str) -> str:
 
     A PDF may be mostly text, so it isn't told by being binary.
     """
-    return "pdf" if data.startswith(_PDF_MARK) else file_format
+    return "pdf" if _PDF_MARK.match(data) else file_format
+
+
+def kind_of_content(data: bytes) -> str:
+    """Return as one of which kind a file is left out for its first bytes; empty where it isn't."""
+    return next((kind for mark, kind in _KINDS_BY_MARK.items() if data.startswith(mark)), "")
 
 
 def kind_of_format(file_format: str) -> str:

@@ -28,15 +28,16 @@ from cluster.memory.knowledge.names import (
     source_key,
 )
 from cluster.memory.knowledge.omissions import LeftOut, Omission, Omissions, left_out_line
+from cluster.memory.knowledge.reading import FileReader
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import (
     NO_TEXT,
     SourceFile,
     find_files,
-    read_file,
     refuse_named,
     shown,
+    stream_descriptor,
 )
 from cluster.memory.knowledge.upkeep import FoundFile, Method, Upkeep, batches, gone, settled_ns
 from cluster.memory.knowledge.wire import record_to_bytes
@@ -45,6 +46,8 @@ from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, Namespaces, So
 ROUNDS_MAX = 8
 """So often others may change the same sources meanwhile; then the files are looked at again."""
 REMOVALS_PER_WRITE = 1_000
+PROGRESS_S = 3.0
+"""How far the reading is, is told so often: where no line replaces the one before, it stays."""
 
 PathName = str | os.PathLike[str]
 
@@ -179,6 +182,8 @@ class _Learning:
         self._removed = 0
         self._changed = 0
         self._news: dict[str, None] = {}
+        self._reader = FileReader()
+        self._told_at: float | None = None
 
     async def learn(self, paths: Sequence[PathName], tops: Sequence[str] | None) -> Learned:
         """Look at the files until nobody else has changed what this changes."""
@@ -231,7 +236,14 @@ class _Learning:
             await self._put(readings, done)
             files_done += len(batch)
             size_done += sum(each.size for each in batch)
-            self._progress(LearningProgress(files_done, len(files), size_done, of_size))
+            self._tell(LearningProgress(files_done, len(files), size_done, of_size))
+
+    def _tell(self, progress: LearningProgress) -> None:
+        """Tell of the first batch, and then every few seconds."""
+        now = self._clock.now()
+        if self._told_at is None or now - self._told_at >= PROGRESS_S:
+            self._told_at = now
+            self._progress(progress)
 
     def _read_batch(
         self, batch: Sequence[FoundFile], omissions: Omissions
@@ -240,9 +252,9 @@ class _Learning:
         read = []
         for each in batch:
             now_ns = round(self._clock.wall() * 1e9)
-            data = read_file(each.file, omissions)
-            if data is not None:
-                reading = FileReading.of(each.file, data, self._embedder.name)
+            content = self._reader.read(each.file, omissions)
+            if content is not None:
+                reading = FileReading.of(each.file, content, self._embedder.name)
                 read.append((each, settled_ns(each.modified_ns, now_ns), reading))
         return read
 
@@ -324,13 +336,16 @@ class _Learning:
             removed=self._removed,
             left_out=done.omissions.left_out(),
             changed=self._changed,
-            news=tuple(self._news),
+            news=(*self._news, *filter(None, [self._reader.guesses()])),
         )
 
 
 def _find(paths: Sequence[PathName], omissions: Omissions) -> list[FoundFile]:
     found = []
     for file in find_files(paths, omissions):
+        if stream_descriptor(file.path) is not None:
+            found.append(FoundFile(file, source_key(shown(file.path)), 0, 0))
+            continue
         try:
             status = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 - of 10,000 files
         except OSError:

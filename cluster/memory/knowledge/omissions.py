@@ -23,6 +23,8 @@ class Omission(StrEnum):
     """Files of its kind are not read."""
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
+    CHANGING = "changing"
+    """It is not the same for as long as reading it takes."""
     EMPTY = "empty"
     BINARY = "binary"
     ENCRYPTED = "encrypted"
@@ -38,6 +40,7 @@ _WORDS = {
     Omission.KIND: ("", ""),
     Omission.TOO_LARGE: ("", " over 20 MB"),
     Omission.UNREADABLE: ("unreadable ", ""),
+    Omission.CHANGING: ("changing ", ""),
     Omission.EMPTY: ("empty ", ""),
     Omission.BINARY: ("binary ", ""),
     Omission.ENCRYPTED: ("encrypted ", ""),

@@ -22,6 +22,7 @@ from cluster.memory.knowledge.names import (
     check_namespace,
     source_key,
 )
+from cluster.memory.knowledge.reading import FileContent
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.sources import SourceFile
 from cluster.memory.knowledge.wire import record_to_bytes
@@ -59,7 +60,7 @@ async def learn_text(
     check_namespace(name)
     file = SourceFile(_path_of(source), source, _format_of(source), named=source)
     own = embedder or WordLlamaEmbedder()
-    reading = FileReading.of(file, text.encode(), own.name)
+    reading = FileReading.of(file, FileContent(text.encode()), own.name)
     if reading.file.format in PACKED:
         raise UsageError(f"the document {source!r} is to be text, and begins as a PDF does")
     with closing(Converter()) as converter:
@@ -108,7 +109,7 @@ async def _put(
         embedder=embedder,
         passages=size.passages,
         stored_bytes=size.stored_bytes,
-        size=len(reading.data),
+        size=len(reading.content.data),
     )
     change = SourceChange(source_key(path), base, reading.document, record_to_bytes(record))
     applied = await namespaces.apply(name, [change], documents=written.unstored)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.errors import ClusterError
-from cluster.memory.knowledge.sources import is_foreign_name
+from cluster.memory.knowledge.folders import is_foreign_name
 
 TICK_MS = 1_000
 """How often the paths themselves are looked at."""
@@ -151,7 +151,12 @@ class _Interest:
     def __call__(self, path: str) -> bool:
         """Say whether a path is one of them, or below one and in no hidden or foreign folder."""
         return path in self._tops or any(
-            not any(map(is_foreign_name, Path(path.removeprefix(folder)).parts))
+            not any(map(_is_passed_over, Path(path.removeprefix(folder)).parts))
             for folder in self._folders
             if path.startswith(folder)
         )
+
+
+def _is_passed_over(name: str) -> bool:
+    # A mounted ConfigMap changes by its link `..data`, which all others lead through.
+    return is_foreign_name(name) and not name.startswith("..")

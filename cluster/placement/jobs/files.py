@@ -20,8 +20,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.omissions import Omissions, left_out_line
-from cluster.memory.knowledge.sources import SourceFile, find_files
+from cluster.memory.knowledge.formats import kind_of_format
+from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
+from cluster.memory.knowledge.reading import read_stream
+from cluster.memory.knowledge.sources import find_files, stream_descriptor
 from cluster.settings import Configuration
 from cluster.settings.sources import FILE_NAME
 
@@ -142,25 +144,27 @@ def _stage_knowledge(paths: Sequence[str], folder: Path, omissions: Omissions) -
     """
     places = {path: _place(path, number) for number, path in enumerate(paths)}
     for file in find_files(paths, omissions):
-        target = folder / places[file.named] / _below_named(file)
+        target = folder / places[file.named] / file.below
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copyfile(file.path, target)
+            if stream_descriptor(file.path) is None:
+                shutil.copyfile(file.path, target)
+            else:
+                target.write_bytes(read_stream(file.path))
         except OSError as error:
-            raise UsageError(f"{file.source} can't be read: {error.strerror}") from error
+            if file.is_named:
+                raise UsageError(f"{file.source} can't be read: {error.strerror}") from error
+            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.source)
     return {path: str(place) for path, place in places.items()}
 
 
 def _place(path: str, number: int) -> Path:
     named = Path(path)
+    if stream_descriptor(path) is not None:
+        return Path(_KNOWLEDGE, str(number), named.name)
     if named.is_absolute() or ".." in named.parts:
         return Path(_KNOWLEDGE, str(number), named.resolve().name or "files")
     return named
-
-
-def _below_named(file: SourceFile) -> Path:
-    """Return where below the path that was named a file lies."""
-    return file.path.relative_to(Path(file.named).resolve())
 
 
 def _stage_code(configuration: Configuration, folder: Path) -> None:

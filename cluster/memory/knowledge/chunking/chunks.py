@@ -3,8 +3,9 @@
 Called by `cluster.memory.knowledge.documents`. What holds for every format: the text of a passage
 of kind ``text`` is a verbatim run of the file's lines ``start_line`` to ``end_line``, white space
 at its ends left out; together they hold every character that isn't white space, in order, none
-twice. Of HTML that is said of the page without its tags, comments, scripts and styles. Passages of
-kind ``code`` come on top: programs that can be run, made from the listings of the same file. Pure.
+twice. Of HTML that is said of the page as a browser shows it: without its tags, comments, scripts
+and styles, and with the characters that its references stand for. Passages of kind ``code`` come on
+top: programs that can be run, made from the listings of the same file. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cluster.memory.knowledge.chunking.rst import rst
 from cluster.memory.knowledge.chunking.source import python, source, table
 from cluster.memory.knowledge.records import Chunk
 
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 """To be raised with every change of what a file is split into, the text of packed ones included:
 stored documents are split anew."""
 

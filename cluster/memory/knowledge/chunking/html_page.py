@@ -3,8 +3,9 @@
 Every tag, comment, script and style is replaced by the line breaks within it, so that lines keep
 their numbers; a tag that ends a line of text for the reader and has no line break becomes a space.
 The places where something was left out are the page's breaks: between two of them the text stands
-in the file as it is, its entities included. Called by `cluster.memory.knowledge.chunking.chunks`.
-Pure.
+in the file as a browser shows it, character references replaced. Where a tag ends is decided as the
+HTML standard's tokenizer does, but for what never ends: a browser drops the rest of the file, here
+it is text. Called by `cluster.memory.knowledge.chunking.chunks`. Pure.
 """
 
 from __future__ import annotations
@@ -34,13 +35,31 @@ _INLINE = frozenset(
 )
 _CELLS = frozenset({"br", "dd", "dt", "td", "th"})
 """They end a word, not a block."""
-_HIDDEN = frozenset({"script", "style", "template", "svg"})
+_HIDDEN = frozenset({"script", "style", "template", "svg", "iframe", "noembed", "noframes"})
+_PLAIN = frozenset({"title", "textarea"})
+"""What they hold is text, whatever looks like a tag in it."""
 _TITLES = {"title": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _NEAR_CHARS = 400
 """How much of the tags right before a listing is asked for its language."""
-_TAG_START = re.compile(r"<(?:(?P<mark>[!?])|(?P<slash>/?)(?P<name>[a-zA-Z][^\s/>]*))")
-_TAG_PART = re.compile(r"[>\"']")
+_SPACE = r"[\t\n\f\r ]"
+_TAG_START = re.compile(
+    r"<(?:(?P<comment>!--)|(?P<mark>[!?]|/(?=[^a-zA-Z]))"
+    r"|(?P<slash>/?)(?P<name>[a-zA-Z][^\t\n\f\r />]*))"
+)
+_XML_DECLARATION = re.compile(r"\s*<\?xml\s")
+_COMMENT_END = re.compile(r"--!?>")
+_EMPTY_COMMENT = re.compile(r"-?>")
+# Possessive: an attribute without its closing quote is a name only, and no other way is tried.
+_ATTRIBUTE = re.compile(
+    rf"(?:{_SPACE}|/)*+(?:(?P<end>>)"
+    rf"|=?[^\t\n\f\r />=]*+{_SPACE}*+"
+    rf"(?:={_SPACE}*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)?+)?+)"
+)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_LINES = re.compile(r"(\r\n|\n|\r)")
+_LEADING_ZEROS = re.compile(r"&#0+(?=[0-9])")
+_HUGE_REFERENCE = re.compile(r"&#[0-9]{8,};?")
+"""Beyond all characters; `html.unescape` can't convert a number of 4,300 digits."""
 _PYTHON_CLASS = re.compile(r"python|pycon|ipython|doctest", re.IGNORECASE)
 _OTHER_CLASS = re.compile(r"(?:language|highlight|lang|brush)[-: ]+(?P<name>[\w+#]+)")
 
@@ -54,53 +73,103 @@ class _Tag:
     is_closing: bool
 
 
-def _tags(content: str) -> Iterator[_Tag]:
-    """Find what is no text; what a script, style or template holds is part of its opening tag."""
-    at = 0
-    unclosed: set[int] = set()
-    while match := _TAG_START.search(content, at):
-        start = match.start()
-        name = (match["name"] or "").lower()
-        if match["mark"]:
-            end = _after(content, "-->" if content.startswith("<!--", start) else ">", start)
-        else:
-            end = _tag_end(content, match.end(), unclosed)
-        if end > start and name in _HIDDEN and not match["slash"]:
-            end = max(end, _closing_tag(content, name, end))
-        if end <= start:
-            # A tag that never ends is text.
-            return
-        yield _Tag(start, end, name, bool(match["slash"]))
-        at = end
+class _Tags:
+    """Finds what is no text; what a script, style or template holds is part of its opening tag."""
 
+    def __init__(self, content: str) -> None:
+        self._content = content
+        self._is_xml = _XML_DECLARATION.match(content) is not None
+        """As in an EPUB, where any tag may close its element itself."""
+        self._endless: set[int] = set()
+        """Offsets from which on no tag ends: looked at once, however many tags lead to them."""
+        self._unclosed: set[str] = set()
+        """Elements, and the mark of comments, that are closed nowhere in the rest of the file."""
 
-def _after(content: str, mark: str, at: int) -> int:
-    found = content.find(mark, at)
-    return found + len(mark) if found >= 0 else -1
+    def __iter__(self) -> Iterator[_Tag]:
+        """Yield them in their order."""
+        at = 0
+        while match := _TAG_START.search(self._content, at):
+            start = match.start()
+            name = (match["name"] or "").lower()
+            end = self._end(match)
+            if end < 0:
+                at = match.end()  # it never ends, so it is text
+                continue
+            is_opening = bool(name) and not match["slash"]
+            is_empty = self._content[end - 2] == "/" and (self._is_xml or name == "svg")
+            if is_opening and name in _HIDDEN and not is_empty:
+                end = self._after_element(name, end)
+            yield _Tag(start, end, name, bool(match["slash"]))
+            at = end
+            if is_opening and name in _PLAIN and not is_empty:
+                at = max(at, self._closing(name, end))
 
+    def _end(self, match: re.Match[str]) -> int:
+        """Return the offset after a tag or comment; -1 if it never ends."""
+        if match["name"]:
+            return self._tag_end(match.end())
+        if not match["comment"]:
+            return self._after_mark(match.end())
+        if empty := _EMPTY_COMMENT.match(self._content, match.end()):
+            return empty.end()
+        closing = None
+        if "!--" not in self._unclosed:
+            closing = _COMMENT_END.search(self._content, match.end())
+        if closing is None:
+            self._unclosed.add("!--")
+        return closing.end() if closing else -1
 
-def _tag_end(content: str, at: int, unclosed: set[int]) -> int:
-    """Return the offset after the tag's ``>``, looking past quoted ones; -1 if it has none.
+    def _after_mark(self, at: int) -> int:
+        if ">" in self._unclosed:
+            return -1
+        found = self._content.find(">", at)
+        if found < 0:
+            self._unclosed.add(">")
+        return found + 1 if found >= 0 else -1
 
-    ``unclosed`` keeps the quotes from which on no ``>`` was found: the next tag doesn't look again.
-    """
-    first = _after(content, ">", at)
-    seen: list[int] = []
-    while part := _TAG_PART.search(content, at):
-        if part[0] == ">":
-            return part.end()
-        seen.append(part.start())
-        closing = -1 if part.start() in unclosed else content.find(part[0], part.end())
+    def _tag_end(self, at: int) -> int:
+        """Return the offset after a tag's ``>``; one within a value counts if there is no other."""
+        first = at
+        seen: list[int] = []
+        while at not in self._endless:
+            part = _ATTRIBUTE.match(self._content, at)
+            assert part is not None, "each of its parts may be empty"
+            if part["end"]:
+                return part.end()
+            seen.append(at)
+            if part.end() == len(self._content):
+                break
+            at = part.end()
+        self._endless.update(seen)
+        return self._after_mark(first)
+
+    def _after_element(self, name: str, at: int) -> int:
+        """Return the offset after the closing tag of an element, or the end of the file."""
+        closing = self._closing(name, at)
         if closing < 0:
-            break
-        at = closing + 1
-    unclosed.update(seen)
-    return first
+            return len(self._content)
+        end = self._tag_end(closing + len(name) + 2)
+        return end if end >= 0 else len(self._content)
+
+    def _closing(self, name: str, at: int) -> int:
+        """Return where an element is closed; -1 where it isn't."""
+        if name in self._unclosed:
+            return -1
+        tag = re.compile(rf"</{name}(?={_SPACE}|/|>)", re.IGNORECASE)
+        closing = tag.search(self._content, at)
+        if closing is None:
+            self._unclosed.add(name)
+        return closing.start() if closing else -1
 
 
-def _closing_tag(content: str, name: str, at: int) -> int:
-    closing = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(content, at)
-    return closing.end() if closing else len(content)
+def _as_shown(text: str) -> str:
+    """Return text with its character references replaced; one for a line break becomes a space."""
+    if "&" not in text:
+        return text
+    text = _HUGE_REFERENCE.sub("\ufffd", _LEADING_ZEROS.sub("&#", text))
+    parts = _LINES.split(text)
+    parts[::2] = [_LINE_BREAK.sub(" ", html.unescape(part)) for part in parts[::2]]
+    return "".join(parts)
 
 
 @dataclass(slots=True)
@@ -135,8 +204,8 @@ def html_page(content: str) -> tuple[Page, Layout, list[int]]:
     shadow = _Shadow()
     marks: list[tuple[int, int, _Tag]] = []
     at = 0
-    for tag in _tags(content):
-        shadow.add(content[at : tag.start])
+    for tag in _Tags(content):
+        shadow.add(_as_shown(content[at : tag.start]))
         before = shadow.length
         is_block = bool(tag.name) and tag.name not in _INLINE
         is_space = is_block and not content[tag.end : tag.end + 1].isspace()
@@ -144,7 +213,7 @@ def html_page(content: str) -> tuple[Page, Layout, list[int]]:
         if is_block or tag.name == "code":
             marks.append((before, shadow.length, tag))
         at = tag.end
-    shadow.add(content[at:])
+    shadow.add(_as_shown(content[at:]))
     page = replace(Page.of("".join(shadow.parts)), keeps_indent=False)
     return page, _layout(content, page, marks), shadow.breaks
 
@@ -184,7 +253,7 @@ def _close(
     name, end, start, raw = element
     if name not in _TITLES and name != "pre":
         return
-    text = html.unescape(page.content[start:end])
+    text = page.content[start:end]
     if not text.strip():
         return
     if name in _TITLES:
@@ -199,7 +268,7 @@ def _close(
                 source="\n".join(text.strip("\r\n").splitlines()),
                 language=_language(raw),
                 path=outline.path,
-                context=html.unescape(page.content[max(0, start - CONTEXT_CHARS) : start]),
+                context=page.content[max(0, start - CONTEXT_CHARS) : start],
             )
         )
 

@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 from cluster.memory.knowledge.conversion.converted import TEXT_CHARS_MAX, Converted, Unconvertible
 from cluster.memory.knowledge.conversion.package import Attributes, Package, joined, parse_xml
+from cluster.memory.knowledge.decoding import UTF_8, encoding_of, text_of
 from cluster.memory.knowledge.omissions import Omission
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def epub(data: bytes) -> Converted:
@@ -84,6 +84,5 @@ def _locked(package: Package) -> frozenset[str]:
 
 
 def _decoded(chapter: bytes) -> str:
-    if chapter.startswith(_UTF_16):
-        return chapter.decode("utf-16", "replace")
-    return chapter.decode("utf-8-sig", "replace")
+    told = encoding_of(chapter)
+    return text_of(chapter, told.name if told else UTF_8)

@@ -12,6 +12,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 
 from cluster.memory.knowledge.conversion.converted import Converted, Unconvertible
+from cluster.memory.knowledge.decoding import UTF_8, encoding_of, text_of
 from cluster.memory.knowledge.omissions import Omission
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -72,7 +73,7 @@ def _decoded(part: Message) -> str:
     if not isinstance(data, bytes):
         return ""
     try:
-        text = data.decode(part.get_content_charset("utf-8"), "strict")
+        return data.decode(part.get_content_charset("utf-8"), "strict").replace("\r\n", "\n")
     except (LookupError, ValueError):
-        text = data.decode("utf-8", "replace")
-    return text.replace("\r\n", "\n")
+        told = encoding_of(data)
+        return text_of(data, told.name if told else UTF_8)

@@ -7,6 +7,7 @@ import pytest
 from cluster.memory.knowledge.chunking.chunks import FORMATS
 from cluster.memory.knowledge.formats import (
     PACKED,
+    REPEATED_LINKS,
     Choice,
     EntryType,
     FolderEntry,
@@ -46,6 +47,14 @@ def chosen(*names: str, is_named: bool = False) -> dict[str, str]:
         ("a.b.toml", "source"),
         ("LICENSE", "text"),
         ("Makefile", "source"),
+        ("copyright", "text"),
+        ("README.Debian", "text"),
+        ("CHANGES.2.4", "text"),
+        ("Makefile.am", "source"),
+        ("readme.png", ""),
+        ("changelog.Debian.gz", ""),
+        ("news.json", ""),
+        ("readme-not.x", ""),
         ("a.PDF", "pdf"),
         ("a.docx", "docx"),
         ("a.epub", "epub"),
@@ -119,7 +128,10 @@ def test_data_is_read_where_it_is_most_of_what_a_folder_has(
 @pytest.mark.parametrize(
     ("entry", "kind"),
     [
-        (FolderEntry("a.md", type=EntryType.LINK), "links"),
+        (FolderEntry(".a.md", type=EntryType.LINK), "hidden files"),
+        (FolderEntry("a.md", type=EntryType.OUTSIDE_LINK), "outside links"),
+        (FolderEntry("a.md", type=EntryType.BROKEN_LINK), "broken links"),
+        (FolderEntry("a", type=EntryType.REPEATED_LINK), REPEATED_LINKS),
         (FolderEntry("a.md", type=EntryType.OTHER), "special files"),
         (FolderEntry(".git", type=EntryType.FOLDER), "hidden folders"),
         (FolderEntry("node_modules", type=EntryType.FOLDER), "folders of tools"),
@@ -127,6 +139,15 @@ def test_data_is_read_where_it_is_most_of_what_a_folder_has(
 )
 def test_what_is_no_file_is_left_out(entry: FolderEntry, kind: str) -> None:
     assert choose([entry], 100, is_named=False) == [Choice("", kind, Omission.KIND)]
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"), [(EntryType.CLOSED_FILE, "files"), (EntryType.CLOSED_FOLDER, "folders")]
+)
+def test_what_can_not_be_looked_at_is_left_out_as_that(type_: EntryType, kind: str) -> None:
+    (choice,) = choose([FolderEntry("a", type=type_)], 100, is_named=False)
+
+    assert choice == Choice("", kind, Omission.UNREADABLE)
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -144,7 +165,9 @@ def test_data_that_is_too_large_does_not_make_a_folder_one_of_data() -> None:
 
 def test_a_pdf_is_told_by_its_first_bytes() -> None:
     assert format_of_content(b"%PDF-1.4\n", "text") == "pdf"
+    assert format_of_content(b"\xef\xbb\xbf\r\n%PDF-1.4\n", "text") == "pdf"
     assert format_of_content(b"% a comment in TeX", "text") == "text"
+    assert format_of_content(b"It begins with %PDF-1.4", "text") == "text"
     assert format_of_content(b"not yet", "pdf") == "pdf"
 
 

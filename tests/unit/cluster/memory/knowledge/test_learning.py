@@ -12,9 +12,9 @@ import pytest
 
 from cluster.kernel.clock import Clock
 from cluster.kernel.errors import StoreUnavailable, UsageError
-from cluster.memory.knowledge import documents, sources, upkeep
+from cluster.memory.knowledge import documents, reading, upkeep
 from cluster.memory.knowledge.catalog import read_catalog
-from cluster.memory.knowledge.learning import Learned, LearningProgress, learn
+from cluster.memory.knowledge.learning import PROGRESS_S, Learned, LearningProgress, learn
 from cluster.memory.knowledge.names import LEARNED, KnowledgeVersion
 from cluster.memory.knowledge.omissions import left_out_line
 from cluster.memory.namespaces.local import LocalNamespaces
@@ -80,13 +80,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read."""
     read: list[str] = []
-    really = sources._read  # noqa: SLF001 - each opening of a file goes through it
+    really = reading._read  # noqa: SLF001 - each opening of a file goes through it
 
     def counted(path: Path) -> bytes:
         read.append(path.name)
         return really(path)
 
-    monkeypatch.setattr(sources, "_read", counted)
+    monkeypatch.setattr(reading, "_read", counted)
     return read
 
 
@@ -267,12 +267,31 @@ async def test_progress_is_told_of_what_has_to_be_read(
     await learn(namespaces, ["docs"], embedder=embedder)
     for at in range(20):
         (here / "docs" / f"{at}.md").write_text(f"Page {at:2}")
+    clock = ManualClock()
     heard: list[LearningProgress] = []
 
-    await learn(namespaces, ["docs"], name="other", embedder=embedder, progress=heard.append)
+    def hear(progress: LearningProgress) -> None:
+        heard.append(progress)
+        clock.advance(PROGRESS_S)
+
+    await learn(namespaces, ["docs"], name="other", embedder=embedder, progress=hear, clock=clock)
 
     assert [(each.files, each.of_files) for each in heard] == [(16, 22), (22, 22)]
     assert [(each.size, each.of_size) for each in heard][-1] == (178, 178)
+
+
+async def test_progress_is_told_every_few_seconds_and_not_with_every_batch(
+    here: Path,
+    namespaces: ScriptedNamespaces,
+    embedder: HashingEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "BATCH_FILES", 1)
+    heard: list[LearningProgress] = []
+
+    await learn(namespaces, ["docs"], embedder=embedder, progress=heard.append, clock=ManualClock())
+
+    assert [each.files for each in heard] == [1]
 
 
 async def test_many_passages_are_embedded_and_written_in_parts(

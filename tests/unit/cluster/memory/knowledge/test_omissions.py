@@ -37,6 +37,7 @@ def test_kinds_are_counted_and_the_most_frequent_come_first() -> None:
     [
         (Omission.TOO_LARGE, "1 PDF over 20 MB (a.pdf)"),
         (Omission.UNREADABLE, "1 unreadable PDF (a.pdf)"),
+        (Omission.CHANGING, "1 changing PDF (a.pdf)"),
         (Omission.EMPTY, "1 empty PDF"),
         (Omission.BINARY, "1 binary PDF"),
         (Omission.ENCRYPTED, "1 encrypted PDF (a.pdf)"),

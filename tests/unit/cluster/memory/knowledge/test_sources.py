@@ -10,7 +10,7 @@ import pytest
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import sources
 from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
-from cluster.memory.knowledge.sources import check_paths, decoded, find_files, read_file
+from cluster.memory.knowledge.sources import find_files, stream_descriptor
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def line(omissions: Omissions) -> str:
 
 
 def refusal(path: str | Path) -> str:
-    """The sentence with which a named path is refused, by its name or by its content."""
+    """The sentence with which a named path is refused."""
     with pytest.raises(UsageError) as caught:
-        [read_file(file, Omissions()) for file in find_files([path], Omissions())]
+        find_files([path], Omissions())
     return str(caught.value)
 
 
@@ -88,33 +88,11 @@ def test_what_a_folder_holds_besides_knowledge_is_left_out_and_counted(here: Pat
     )
 
 
-def test_links_in_a_folder_are_not_followed(here: Path) -> None:
-    write(here / "outside" / "secret.md")
-    write(here / "docs" / "a.md")
-    (here / "docs" / "file.md").symlink_to(here / "outside" / "secret.md")
-    (here / "docs" / "folder").symlink_to(here / "outside")
-    (here / "docs" / "loop").symlink_to(here / "docs")
-
-    assert names("docs") == ["docs/a.md"]
-
-
 def test_a_link_that_is_named_is_followed(here: Path) -> None:
     write(here / "real" / "a.md")
     (here / "link").symlink_to(here / "real")
 
     assert names("link") == ["link/a.md"]
-
-
-def test_a_link_put_in_the_place_of_a_found_file_is_not_followed(here: Path) -> None:
-    write(here / "secret.txt")
-    path = write(here / "docs" / "a.md")
-    (file,) = find_files(["docs"], Omissions())
-    path.unlink()
-    path.symlink_to(here / "secret.txt")
-    omissions = Omissions()
-
-    assert read_file(file, omissions) is None
-    assert line(omissions) == "Left out: 1 unreadable file (docs/a.md)"
 
 
 @pytest.mark.parametrize(
@@ -126,17 +104,11 @@ def test_a_link_put_in_the_place_of_a_found_file_is_not_followed(here: Path) -> 
         ("nul\0byte", "can't be read (embedded null byte)"),
         ("x" * 300, "can't be read (File name too long)"),
         ("pipe", "is neither a file nor a folder"),
-        ("empty.md", "'empty.md' is empty"),
-        ("blank.md", "'blank.md' is empty"),
-        ("binary.md", "'binary.md' is binary"),
         ("huge.md", "has 100.0 MB, more than the 20 MB"),
     ],
 )
 def test_a_named_path_that_is_no_knowledge_is_refused(here: Path, path: str, why: str) -> None:
     write(here / "a.md")
-    write(here / "empty.md", "")
-    write(here / "blank.md", " \n\n")
-    write(here / "binary.md", b"\x7fELF\0\0")
     with (here / "huge.md").open("wb") as huge:
         huge.truncate(100_000_000)
     os.mkfifo(here / "pipe")
@@ -145,48 +117,12 @@ def test_a_named_path_that_is_no_knowledge_is_refused(here: Path, path: str, why
     assert "\n" not in refusal(path)
 
 
-def test_a_named_file_of_any_extension_is_read(here: Path) -> None:
-    write(here / "data.json", '{"a": 1}')
-    write(here / "data.strange", "some text")
-    files = find_files(["data.json", "data.strange"], Omissions())
-
-    assert [(file.format, read_file(file, Omissions())) for file in files] == [
-        ("source", b'{"a": 1}'),
-        ("text", b"some text"),
-    ]
-
-
 def test_a_folder_of_data_is_read(here: Path) -> None:
     write(here / "data" / "a.csv", "name,age")
     write(here / "data" / "deep" / "b.log", "started")
     write(here / "data" / "README.md")
 
     assert names("data") == ["data/README.md", "data/a.csv", "data/deep/b.log"]
-
-
-def test_packed_files_need_not_be_text(here: Path) -> None:
-    write(here / "docs" / "a.docx", b"PK\x03\x04\0")
-    write(here / "docs" / "really.txt", b"%PDF-1.4\0")
-    files = find_files(["docs"], Omissions())
-
-    assert all(read_file(file, Omissions()) for file in files)
-
-
-def test_files_in_a_folder_that_are_no_text_are_left_out(here: Path) -> None:
-    write(here / "docs" / "empty.md", "")
-    write(here / "docs" / "binary.md", b"a\0b")
-    with (here / "docs" / "huge.md").open("wb") as huge:
-        huge.truncate(100_000_000)
-    gone = write(here / "docs" / "gone.md")
-    omissions = Omissions()
-    files = find_files(["docs"], omissions)
-    gone.unlink()
-
-    assert [read_file(file, omissions) for file in files] == [None, None, None]
-    assert line(omissions) == (
-        "Left out: 1 file over 20 MB (docs/huge.md), 1 unreadable file (docs/gone.md), "
-        "1 binary file, 1 empty file"
-    )
 
 
 def test_the_limit_that_is_told_is_the_one_that_holds() -> None:
@@ -235,42 +171,123 @@ def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:
     assert name == "docs/caf\ufffd.md"
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"plain\r\n", "plain\r\n"),
-        ("\ufeffcaf\u00e9".encode(), "caf\u00e9"),
-        ("caf\u00e9".encode("utf-16"), "caf\u00e9"),
-        (b"caf\xe9", "caf\u00e9"),
-        (b"\xff\xfe\x00", None),
-        (b"a\0b", None),
-        ("a\0b".encode("utf-16"), None),
-        (bytes(range(1, 256)), None),
-    ],
-)
-def test_text_is_told_from_other_bytes(data: bytes, expected: str | None) -> None:
-    assert decoded(data) == expected
+def found_and_left_out(*paths: str | Path) -> tuple[list[str], int]:
+    """The names of what is read, and how many others there are."""
+    omissions = Omissions()
+    found = find_files(paths, omissions)
+    return [file.source for file in found], omissions.count
 
 
-def test_paths_are_checked_before_they_are_read(here: Path) -> None:
-    write(here / "docs" / "a.md", b"")
-    write(here / "docs" / "b.md")
-    write(here / "bare" / "a.md", b"")
-    write(here / "bare" / "b.png")
+def test_what_a_link_leads_to_within_the_folder_is_read_by_its_name(here: Path) -> None:
+    write(here / "docs" / ".store" / "v2.md")
+    write(here / "docs" / ".store" / "deep" / "b.md")
+    (here / "docs" / "a.md").symlink_to(".store/v2.md")
+    (here / "docs" / "latest").symlink_to(here / "docs" / ".store" / "v2.md")
+    (here / "docs" / "folder").symlink_to(".store/deep")
+    omissions = Omissions()
 
-    check_paths(["docs", "docs/b.md"])
-    with pytest.raises(UsageError, match="'bare' holds no text that can be read"):
-        check_paths(["docs", "bare"])
-    with pytest.raises(UsageError, match=r"'docs/a\.md' is empty"):
-        check_paths(["docs", "docs/a.md"])
+    found = find_files(["docs"], omissions)
+
+    assert [file.source for file in found] == ["docs/a.md", "docs/folder/b.md"]
+    assert [file.below for file in found] == ["a.md", "folder/b.md"]
+    assert found[0].path == here / "docs" / ".store" / "v2.md"
+    assert line(omissions) == "Left out: 1 hidden folder, 1 repeated link"
 
 
-def test_paths_that_are_too_much_together_are_refused_early(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "FILES_MAX", 1)
-    write(here / "a.md")
-    write(here / "b.md")
+def test_a_mounted_config_map_is_read(here: Path) -> None:
+    write(here / "config" / "..2024_05_01" / "app.md")
+    write(here / "config" / "..2024_05_01" / "limits.yaml")
+    (here / "config" / "..data").symlink_to("..2024_05_01")
+    (here / "config" / "app.md").symlink_to("..data/app.md")
+    (here / "config" / "limits.yaml").symlink_to("..data/limits.yaml")
 
-    with pytest.raises(UsageError, match="more than 1 files"):
-        check_paths(["a.md", "b.md"])
+    assert found_and_left_out("config") == (["config/app.md", "config/limits.yaml"], 2)
+
+
+def test_a_link_that_leads_nowhere_or_elsewhere_is_left_out(here: Path) -> None:
+    write(here / "outside" / "secret.md")
+    write(here / "docs" / "a.md")
+    (here / "docs" / "file.md").symlink_to(here / "outside" / "secret.md")
+    (here / "docs" / "folder").symlink_to(here / "outside")
+    (here / "docs" / "prefix").symlink_to(write(here / "docs-too" / "b.md").parent)
+    (here / "docs" / "gone.md").symlink_to("nowhere.md")
+    (here / "docs" / "self.md").symlink_to("self.md")
+    omissions = Omissions()
+
+    assert [file.source for file in find_files(["docs"], omissions)] == ["docs/a.md"]
+    assert line(omissions) == "Left out: 3 outside links, 2 broken links"
+
+
+def test_loops_of_links_end(here: Path) -> None:
+    write(here / "docs" / "a" / "x.md")
+    write(here / "docs" / "b" / "y.md")
+    (here / "docs" / "a" / "up").symlink_to("..")
+    (here / "docs" / "a" / "over").symlink_to("../b")
+    (here / "docs" / "b" / "over").symlink_to("../a")
+
+    assert found_and_left_out("docs") == (["docs/a/x.md", "docs/b/y.md"], 3)
+
+
+def test_links_among_hidden_folders_are_followed_once(here: Path) -> None:
+    write(here / "docs" / ".a" / "x.md")
+    (here / "docs" / ".a" / "again").symlink_to("../.a")
+    for name in ("first", "second"):
+        (here / "docs" / name).symlink_to(".a")
+
+    assert found_and_left_out("docs") == (["docs/first/x.md"], 3)
+
+
+def test_a_link_to_a_special_file_or_a_folder_of_tools_is_left_out(here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    write(here / "docs" / "a.md")
+    os.mkfifo(here / "docs" / "pipe")
+    (here / "docs" / "pipe.md").symlink_to("pipe")
+    write(here / "docs" / ".venv" / "pyvenv.cfg")
+    (here / "docs" / "env").symlink_to(".venv")
+
+    assert found_and_left_out("docs") == (["docs/a.md"], 4)
+
+
+def test_what_two_paths_lead_to_is_counted_once(here: Path) -> None:
+    write(here / "docs" / "a.md")
+    write(here / "docs" / "sub" / "data.json", "{}")
+    write(here / "docs" / "sub" / "b.md")
+
+    assert found_and_left_out("docs", "docs/sub")[1] == 1
+    assert found_and_left_out("docs/sub/data.json", "docs")[1] == 0
+    assert found_and_left_out("docs", "docs/sub/data.json")[1] == 0
+
+
+def test_found_and_left_out_add_up_to_what_is_there(here: Path) -> None:
+    for at, name in enumerate(("a.md", "b.png", "c.json", "d", ".e", "f.tar.gz", "g.md")):
+        write(here / "docs" / str(at % 3) / name)
+    os.mkfifo(here / "docs" / "pipe")
+    (here / "docs" / "link.md").symlink_to("0/a.md")
+
+    found, left_out = found_and_left_out("docs")
+
+    assert len(found) + left_out == 9
+
+
+def test_a_pipe_of_a_shell_is_read_by_the_path_it_is_given_by(here: Path) -> None:
+    reading, writing = os.pipe()
+    path = f"/dev/fd/{reading}"
+
+    (file,) = find_files([path], Omissions())
+
+    assert (str(file.path), file.source, file.is_named) == (path, path, True)
+    assert stream_descriptor(path) == stream_descriptor(f"/proc/self/fd/{reading}") == reading
+    os.close(reading)
+    os.close(writing)
+    assert stream_descriptor(path) is None
+    assert "doesn't exist" in refusal(path)
+
+
+def test_a_file_behind_a_descriptor_is_a_stream_only_where_it_has_no_name(here: Path) -> None:
+    path = write(here / "here-document")
+
+    with path.open("rb") as file:
+        assert stream_descriptor(f"/dev/fd/{file.fileno()}") is None
+        path.unlink()
+        assert stream_descriptor(f"/dev/fd/{file.fileno()}") == file.fileno()
+    assert stream_descriptor("/dev/fd/x") is stream_descriptor("a.md") is None

@@ -143,6 +143,7 @@ async def test_what_is_never_read_is_not_watched(tmp_path: Path) -> None:
     for name in (".git/index", "sub/.a.md.swp", "node_modules/a/README.md"):
         assert not watch.is_interesting(str(tmp_path / name))
     assert not watch.is_interesting(f"{tmp_path}-other/a.md")
+    assert watch.is_interesting(str(tmp_path / "..data"))
 
 
 def test_a_link_is_watched_where_it_leads(tmp_path: Path) -> None:

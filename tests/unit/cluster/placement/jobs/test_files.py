@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +86,56 @@ def test_knowledge_from_elsewhere_is_sent_too(here: Path, staged: Path, tmp_path
     assert (staged / "_files" / "_knowledge" / "0" / "a.md").read_text() == "one"
     assert (staged / "_files" / "_knowledge" / "1" / "b.md").read_text() == "two"
     assert "_knowledge/1/b.md" in words(job)
+
+
+def test_links_within_a_folder_are_sent_as_what_they_lead_to(here: Path, staged: Path) -> None:
+    (here / "docs" / "..data").mkdir(parents=True)
+    (here / "docs" / "..data" / "a.md").write_text("A")
+    (here / "docs" / "a.md").symlink_to("..data/a.md")
+
+    prepare(replace(request(), knowledge=("docs",)), staged, "python")
+
+    sent = staged / "_files" / "docs" / "a.md"
+    assert (sent.read_text(), sent.is_symlink()) == ("A", False)
+
+
+def test_what_comes_from_a_pipe_is_sent_as_a_file(here: Path, staged: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"from a pipe")
+    os.close(write_end)
+
+    job = prepare(replace(request(), knowledge=(f"/dev/fd/{read_end}",)), staged, "python")
+    os.close(read_end)
+
+    at = words(job).index("--knowledge")
+    assert (staged / "_files" / words(job)[at + 1]).read_text() == "from a pipe"
+    assert job.as_named(words(job)[at + 1]) == f"/dev/fd/{read_end}"
+
+
+def test_a_file_of_a_folder_that_can_not_be_sent_is_left_out(
+    here: Path, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "docs").mkdir()
+    for name in ("a.md", "b.md"):
+        (here / "docs" / name).write_text(name)
+    really = shutil.copyfile
+
+    def copied(source: Path, target: Path) -> None:
+        if source.name == "a.md":
+            raise PermissionError(13, "Permission denied")
+        really(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copied)
+
+    job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
+
+    assert job.notes == ("Left out: 1 unreadable file (docs/a.md)",)
+    assert (staged / "_files" / "docs" / "b.md").exists()
+
+    (staged / "again").mkdir()
+    named = replace(request(), knowledge=("docs/a.md",))
+    with pytest.raises(UsageError, match=r"docs/a\.md can't be read"):
+        prepare(named, staged / "again", "python")
 
 
 def test_knowledge_that_is_not_there_is_refused_here(here: Path, staged: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from cluster.memory.knowledge.chunking.chunks import chunks_of
@@ -19,6 +22,17 @@ def test_chapters_are_read_in_their_order_without_their_tags() -> None:
 
     (chunk,) = chunks_of(read.parts[0], read.format)
     assert " ".join(chunk.text.split()) == "One A heap is a tree. Two Sorting takes time."
+
+
+def test_a_chapter_is_read_in_the_encoding_it_declares() -> None:
+    chapter = '<?xml version="1.0" encoding="koi8-r"?><p>\u043a\u0443\u0447\u0430</p>'
+    with zipfile.ZipFile(io.BytesIO(epub_of("x"))) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    (name,) = (each for each in members if each.endswith(".xhtml"))
+
+    read = epub(zip_of({**members, name: chapter.encode("koi8-r")}))
+
+    assert "\u043a\u0443\u0447\u0430" in read.parts[0]
 
 
 def test_encrypted_chapters_are_refused_and_encrypted_fonts_are_not() -> None:

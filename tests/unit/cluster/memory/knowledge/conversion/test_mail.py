@@ -61,7 +61,7 @@ def test_letters_of_other_encodings_are_read() -> None:
 def test_a_charset_that_is_wrong_is_no_reason_to_read_nothing(charset: str) -> None:
     raw = f"Subject: x\nContent-Type: text/plain; charset={charset}\n\n".encode() + b"caf\xe9"
 
-    assert "caf" in mail(raw).parts[0]
+    assert mail(raw).parts[0].endswith("caf\u00e9")
 
 
 def test_bytes_that_are_no_mail_are_broken() -> None:

@@ -1,0 +1,146 @@
+"""Lists what lies below a folder: each folder is looked into once, links within it are followed.
+
+Called by `cluster.memory.knowledge.sources`. A link is followed where it leads to something below
+the folder that was named; so nothing outside is read, and no loop is walked twice.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.memory.knowledge.formats import EntryType, FolderEntry, format_of
+
+_FOREIGN_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "CVS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry, and where it lies."""
+
+    path: str
+    """Absolute, and free of links but for one that isn't followed."""
+    below: str
+    """Its path from the folder that was named, by way of the links that lead to it."""
+    entry: FolderEntry
+
+
+def is_foreign_name(name: str) -> bool:
+    """Say whether a folder of that name is hidden, made by a tool, or somebody else's code."""
+    return name.startswith(".") or name in _FOREIGN_FOLDERS
+
+
+def walk(root: str) -> Iterator[Listed]:
+    """Yield what lies below a folder, but for the folders that are looked into.
+
+    What a link leads to has the link's name. A file may come twice, and first by its own name.
+
+    Args:
+        root: absolute and free of links.
+
+    Raises:
+        OSError: the folder itself can't be listed.
+    """
+    walking = _Walk(root)
+    yield from walking.tree(root, "")
+    while walking.links:
+        yield from walking.follow(*walking.links.popleft())
+
+
+class _Walk:
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._seen: set[str] = set()
+        """Folders that were looked into."""
+        self.links: deque[tuple[str, str]] = deque()
+        """Links that are to be followed, with their names; last, so that real names come first."""
+
+    def tree(self, top: str, below: str) -> Iterator[Listed]:
+        todo = [(top, below)]
+        while todo:
+            folder, name = todo.pop()
+            if folder in self._seen:
+                continue
+            self._seen.add(folder)
+            try:
+                with os.scandir(folder) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except OSError:
+                if folder == self._root:
+                    raise
+                base = os.path.basename(name)  # noqa: PTH119 - text, as all names here
+                yield Listed(folder, name, FolderEntry(base, type=EntryType.CLOSED_FOLDER))
+                continue
+            folders = []
+            for each in listed:
+                place = os.path.join(name, each.name)  # noqa: PTH118 - of 100,000 files a second
+                entry = _entry(each)
+                if entry.type is EntryType.LINK and not each.name.startswith("."):
+                    self.links.append((each.path, place))
+                elif entry.type is EntryType.FOLDER and not _is_foreign(each.path, each.name):
+                    folders.append((each.path, place))
+                else:
+                    yield Listed(each.path, place, entry)
+            todo.extend(reversed(folders))
+
+    def follow(self, link: str, below: str) -> Iterator[Listed]:
+        name = os.path.basename(below)  # noqa: PTH119 - text, as all names here
+        target, entry = self._target(link, name)
+        if entry.type is EntryType.FOLDER and not _is_foreign(target, name):
+            yield from self.tree(target, below)
+            return
+        yield Listed(target, below, entry)
+
+    def _target(self, link: str, name: str) -> tuple[str, FolderEntry]:
+        """Return what a link leads to; the link itself where that isn't to be read."""
+        try:
+            target = os.path.realpath(link, strict=True)
+            status = os.stat(target)  # noqa: PTH116 - text, as all names here
+        except OSError as error:
+            is_closed = isinstance(error, PermissionError)
+            why = EntryType.CLOSED_FILE if is_closed else EntryType.BROKEN_LINK
+            return link, FolderEntry(name, type=why)
+        kind = self._type_of(target, status.st_mode)
+        if kind is EntryType.FOLDER:
+            return target, FolderEntry(name, type=kind)
+        if kind is not EntryType.FILE:
+            return link, FolderEntry(name, type=kind)
+        # `latest` may be a link to `v2.md`.
+        told = name if format_of(name) else os.path.basename(target)  # noqa: PTH119 - as above
+        return target, FolderEntry(told, status.st_size)
+
+    def _type_of(self, target: str, mode: int) -> EntryType:
+        """Return what the target of a link is."""
+        if target in self._seen:
+            return EntryType.REPEATED_LINK
+        if not target.startswith(f"{self._root.rstrip(os.sep)}{os.sep}"):
+            return EntryType.OUTSIDE_LINK
+        if stat.S_ISDIR(mode):
+            return EntryType.FOLDER
+        return EntryType.FILE if stat.S_ISREG(mode) else EntryType.OTHER
+
+
+def _entry(entry: os.DirEntry[str]) -> FolderEntry:
+    try:
+        if entry.is_symlink():
+            return FolderEntry(entry.name, type=EntryType.LINK)
+        if entry.is_dir(follow_symlinks=False):
+            return FolderEntry(entry.name, type=EntryType.FOLDER)
+        if not entry.is_file(follow_symlinks=False):
+            return FolderEntry(entry.name, type=EntryType.OTHER)
+        return FolderEntry(entry.name, entry.stat(follow_symlinks=False).st_size)
+    except OSError:
+        return FolderEntry(entry.name, type=EntryType.CLOSED_FILE)
+
+
+def _is_foreign(folder: str, name: str) -> bool:
+    if is_foreign_name(name):
+        return True
+    try:
+        return Path(folder, "pyvenv.cfg").exists()
+    except OSError:
+        return False  # looking into it will say why it can't be read

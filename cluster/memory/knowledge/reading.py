@@ -1,0 +1,251 @@
+"""Reads the files that were found, and tells in which encoding each is written.
+
+Called by `cluster.memory.knowledge.learning`, in a worker thread: everything here blocks. A file of
+a folder that can't be read is left out and counted, one that was named is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.kernel.errors import UsageError
+from cluster.memory.knowledge.decoding import (
+    SAMPLE_BYTES,
+    UTF_8,
+    Encoding,
+    encoding_of,
+    fits,
+    text_of,
+)
+from cluster.memory.knowledge.formats import (
+    PACKED,
+    format_of,
+    format_of_content,
+    kind_of_content,
+    kind_of_format,
+)
+from cluster.memory.knowledge.omissions import NAMES_MAX, Omission, Omissions
+from cluster.memory.knowledge.sources import (
+    FILE_BYTES_MAX,
+    NO_TEXT,
+    SourceFile,
+    find_files,
+    refuse,
+    refuse_named,
+    stream_descriptor,
+    too_large,
+)
+
+ATTEMPTS_MAX = 3
+"""So often a file is read that changes meanwhile."""
+NEIGHBOURS_MAX = 32
+"""Files of a folder that are asked for their encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What was read of a file."""
+
+    data: bytes
+    encoding: str = UTF_8
+    """Of its text; empty where that has to be taken out of it."""
+
+    @property
+    def text(self) -> str:
+        """The text, where the bytes are one."""
+        return text_of(self.data, self.encoding)
+
+
+class _ChangingError(Exception):
+    """A file is not the same for as long as reading it takes."""
+
+
+class FileReader:
+    """Reads files, and remembers what can be read only once."""
+
+    def __init__(self) -> None:
+        self._streams: dict[Path, bytes] = {}
+        self._common: dict[Path, tuple[str, ...]] = {}
+        """Encodings that files of a folder surely have, the most frequent first."""
+        self._guessed: dict[str, str] = {}
+
+    def read(self, file: SourceFile, omissions: Omissions) -> FileContent | None:
+        """Return what a file holds; None where it is left out.
+
+        Raises:
+            UsageError: the user named this file, and it can't be read, is empty, or is no text.
+        """
+        try:
+            data = self._bytes(file)
+        except _ChangingError:
+            _leave_out(file, omissions, Omission.CHANGING, "changes whenever it is read")
+            return None
+        except OSError as error:
+            _leave_out(file, omissions, Omission.UNREADABLE, f"can't be read ({error.strerror})")
+            return None
+        if len(data) > FILE_BYTES_MAX:
+            _leave_out(file, omissions, Omission.TOO_LARGE, too_large(len(data)))
+        elif not data.strip():
+            _leave_out(file, omissions, Omission.EMPTY, "is empty")
+        elif kind := kind_of_content(data):
+            refuse_named(file, f"can't be read as text: {kind} are not")
+            omissions.add(kind, Omission.KIND, file.source)
+        elif format_of_content(data, file.format) in PACKED:
+            return FileContent(data, "")
+        elif (encoding := encoding_of(data)) is None:
+            why = "is binary, and of no format that knowledge is read from"
+            _leave_out(file, omissions, Omission.BINARY, why)
+        else:
+            content = FileContent(data, self._settled(file, data, encoding))
+            if content.text.strip():
+                return content
+            _leave_out(file, omissions, Omission.EMPTY, "is empty")
+        return None
+
+    def guesses(self) -> str:
+        """Return a sentence on the encodings that were guessed from too little; may be empty."""
+        named = [f"{source} as {name}" for source, name in self._guessed.items()]
+        if not named:
+            return ""
+        more = ", ..." if len(named) > NAMES_MAX else ""
+        files = "1 file" if len(named) == 1 else f"{len(named):,} files"
+        return (
+            f"too short to tell the encoding for certain, guessed: {files} "
+            f"({', '.join(named[:NAMES_MAX])}{more})"
+        )
+
+    def _bytes(self, file: SourceFile) -> bytes:
+        if stream_descriptor(file.path) is None and file.path not in self._streams:
+            return _read(file.path)
+        if file.path not in self._streams:
+            self._streams[file.path] = read_stream(file.path)
+        return self._streams[file.path]
+
+    def _settled(self, file: SourceFile, data: bytes, told: Encoding) -> str:
+        """Return the encoding; a text that is too short for a sure one follows its folder."""
+        if told.is_sure:
+            return told.name
+        folder = file.path.parent
+        if folder not in self._common:
+            self._common[folder] = _encodings_in(folder)
+        for name in self._common[folder]:
+            if fits(data, name):
+                return name
+        self._guessed[file.source] = told.name
+        return told.name
+
+
+def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Say early what is wrong with the paths; reads named files, and of a folder the first text.
+
+    What can be read only once is left for whoever learns it.
+
+    Raises:
+        UsageError: as `find_files` and `FileReader.read`, or a path leads to no text at all.
+    """
+    unsaid = Omissions()
+    reader = FileReader()
+    for path in paths:
+        files = find_files([path], unsaid)
+        if stream_descriptor(path) is not None:
+            continue
+        if not any(reader.read(file, unsaid) is not None for file in files):
+            refuse(os.fspath(path), NO_TEXT)
+    if len(paths) > 1:
+        find_files(paths, unsaid)  # together they may be too much
+
+
+def check_watchable(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Refuse to watch what can be read only once.
+
+    Raises:
+        UsageError: a path is such.
+    """
+    for path in paths:
+        if stream_descriptor(path) is not None:
+            raise UsageError(
+                f"the knowledge path {os.fspath(path)!r} can be read only once: name files and "
+                "folders with --watch"
+            )
+
+
+def read_stream(path: Path) -> bytes:
+    """Read what can be read only once, at most one byte over the limit of a file.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    descriptor = stream_descriptor(path)
+    if descriptor is None:
+        raise OSError(errno.EBADF, "it has been closed")
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        return _whole(stream.read(FILE_BYTES_MAX + 1))
+
+
+def _read(path: Path) -> bytes:
+    """Read a regular file, at most one byte over the limit; a pipe or a link raises OSError.
+
+    Of one that is appended to meanwhile, as a log is, it is what was there before.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise OSError(errno.EINVAL, "it is no longer a file")
+        for _ in range(ATTEMPTS_MAX):
+            file.seek(0)
+            data = _whole(file.read(FILE_BYTES_MAX + 1))
+            after = os.fstat(file.fileno())
+            if _is_same(before, after) or not before.st_size:
+                return data  # what the kernel makes up as it is read has no size
+            if before.st_size < after.st_size and len(data) >= before.st_size:
+                data = data[: before.st_size]
+                file.seek(0)
+                if _whole(file.read(len(data))) == data:
+                    return data
+            before = os.fstat(file.fileno())
+    raise _ChangingError
+
+
+def _whole(data: bytes | None) -> bytes:
+    """Return what was read; nothing comes where reading would have to wait, as of ``/proc/kmsg``.
+
+    Raises:
+        OSError: it was nothing.
+    """
+    if data is None:
+        raise OSError(errno.EAGAIN, "it has nothing to be read at present")
+    return data
+
+
+def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+
+
+def _encodings_in(folder: Path) -> tuple[str, ...]:
+    """Return the encodings other than UTF-8 that files of a folder surely have."""
+    votes: Counter[str] = Counter()
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except OSError:
+        return ()
+    for name in [name for name in names if format_of(name) not in PACKED | {""}][:NEIGHBOURS_MAX]:
+        try:
+            with (folder / name).open("rb") as file:
+                told = encoding_of(file.read(SAMPLE_BYTES))
+        except OSError:
+            continue
+        if told is not None and told.is_sure and not told.name.startswith("utf"):
+            votes[told.name] += 1
+    return tuple(name for name, _ in votes.most_common())
+
+
+def _leave_out(file: SourceFile, omissions: Omissions, omission: Omission, why: str) -> None:
+    refuse_named(file, why)
+    omissions.add(kind_of_format(file.format), omission, file.source)
