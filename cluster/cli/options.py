@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_tokens(commands)
     _add_serve(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -318,13 +319,20 @@ def _add_models(commands: _Commands[_Parser]) -> None:
         commands,
         "models",
         "show which model is configured, reachable, downloaded",
-        epilog="examples:\n  fleetmind models\n  fleetmind models pull smollm2-135m\n",
+        epilog=help_texts.MODELS_EPILOG,
     )
     _add_model(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     actions.add_parser("list", help="the same as no action", allow_abbrev=False)
-    pull = actions.add_parser("pull", help="download an embedded model", allow_abbrev=False)
-    pull.add_argument("name", metavar="NAME", help="for example smollm2-135m")
+    pull = actions.add_parser(
+        "pull",
+        help="download a local model",
+        description=help_texts.PULL,
+        epilog=help_texts.PULL_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    pull.add_argument("name", metavar="NAME", help="smollm2-135m, or hf:OWNER/NAME/FILE.gguf")
 
 
 def _add_tokens(commands: _Commands[_Parser]) -> None:
@@ -364,6 +372,15 @@ def _add_serve(commands: _Commands[_Parser]) -> None:
     parser = _command(commands, "serve", "answer over HTTP, as OpenAI's API", SERVE, SERVE_EPILOG)
     add_serve_flags(parser)
     _add_model(parser)
+    _add_redis(parser)
+
+
+def _add_doctor(commands: _Commands[_Parser]) -> None:
+    summary = "say what is wrong with this machine"
+    parser = _command(commands, "doctor", summary, help_texts.DOCTOR, help_texts.DOCTOR_EPILOG)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_model(parser)
+    parser.add_argument("--address", metavar="RAY", help="the Ray cluster to be joined")
     _add_redis(parser)
 
 

@@ -32,9 +32,12 @@ def up(options: Options, console: Console) -> Coroutine[object, object, int]:
 
 
 async def _up(configuration: Configuration, console: Console) -> int:
+    from cluster.joining import of_start
+
     display = open_display(console)
     try:
-        resident = await resident_control.up(configuration, display.note)
+        with of_start():
+            resident = await resident_control.up(configuration, display.note)
     finally:
         display.close()
     console.write("".join(f"{line}\n" for line in _places(resident)))

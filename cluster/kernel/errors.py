@@ -42,6 +42,8 @@ class ClusterError(Exception):
 
     kind: ClassVar[str] = "internal"
     is_retryable: ClassVar[bool] = False
+    is_of_start = False
+    """A cluster, or its store, could not be started: what this machine lacks may be why."""
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message, retry_after_s)

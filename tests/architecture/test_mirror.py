@@ -52,6 +52,7 @@ ELSEWHERE = {
     "cluster.cli.following": "unit/cluster/cli/test_run.py",
     "cluster.cli.task_flags": "unit/cluster/cli/test_tasks.py",
     "cluster.driver_link": "integration/test_left_tasks.py",
+    "cluster.doctor.services": "integration/test_doctor.py",
     "cluster.cli.documents": "unit/cluster/cli/test_sharing.py",
     "cluster.cli.exits": "unit/cluster/cli/test_entry.py",
     "cluster.cli.help_texts": "unit/cluster/cli/test_entry.py",
