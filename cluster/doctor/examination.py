@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from cluster.doctor import looking, services
+from cluster.doctor import looking, looking_out, services
 from cluster.doctor.diagnosis import Diagnosis, Severity
 from cluster.doctor.installed import judge_python
 from cluster.doctor.machine import judge_disk, judge_limits, judge_ports
@@ -70,7 +70,7 @@ def all_checks(configuration: Configuration) -> list[Check]:
     model_s = TRY_TIMEOUT_S * _MODEL_SHARE
     models = [
         Check(name, _asked(name, model, key, model_s), TRY_TIMEOUT_S)
-        for name, model, key in looking.models_of(configuration)
+        for name, model, key in looking_out.models_of(configuration)
     ]
     return [
         python,
@@ -78,7 +78,7 @@ def all_checks(configuration: Configuration) -> list[Check]:
         Check("store", lambda: services.try_store(configuration), TRY_TIMEOUT_S),
         Check("sandbox", lambda: services.try_sandbox(settings), TRY_TIMEOUT_S),
         *models,
-        Check("tokens", _look(lambda: judge_tokens(looking.token_facts(configuration)))),
+        Check("tokens", _look(lambda: judge_tokens(looking_out.token_facts(configuration)))),
         ports,
         disk,
         limits,
@@ -133,4 +133,6 @@ def _judged_disk() -> Diagnosis:
 
 
 def _judged_proxies(configuration: Configuration) -> Diagnosis:
-    return judge_proxies(looking.proxy_facts(configuration), looking.certificate_complaint())
+    return judge_proxies(
+        looking_out.proxy_facts(configuration), looking_out.certificate_complaint()
+    )

@@ -11,17 +11,32 @@ from dataclasses import dataclass
 from cluster.doctor.diagnosis import Diagnosis
 
 _MB = 1_000_000
-THREADS_NEEDED = 500
-"""Of its 27 processes, Ray's dashboard included; more cores have more."""
-FILES_NEEDED = 81
-"""Of the process that has the most, with one task; each task and each link adds to it."""
-FILES_WANTED = 4096
-"""Below that Ray itself warns of connections that fail."""
-MEMORY_NEEDED_BYTES = 1000 * _MB
-"""Of all processes together, what they share counted once; a local model comes on top."""
-ROOM_NEEDED_BYTES = 87 * _MB
-"""Ray's object store (80 MiB) lies in the temporary folder where /dev/shm is too small for it; the
-rest is logs, sockets and journals after one task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a cluster uses, its model apart."""
+
+    threads: int
+    """Of its 27 processes, Ray's dashboard included; more cores have more."""
+    files: int
+    """Of the process that has the most, with one task; each task and each link adds to it."""
+    wanted_files: int
+    """Below that Ray itself warns of connections that fail."""
+    memory_bytes: int
+    """Of all processes together, what they share counted once."""
+    room_bytes: int
+    """Ray's object store (80 MiB) lies in the temporary folder where /dev/shm is too small for it;
+    the rest is logs, sockets and journals after one task."""
+
+
+NEEDS = Needs(
+    threads=500,
+    files=81,
+    wanted_files=4096,
+    memory_bytes=1000 * _MB,
+    room_bytes=87 * _MB,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +96,9 @@ def judge_disk(folders: Sequence[FolderFacts], complaint: str = "") -> Diagnosis
     ]
     full = [
         f"{each.free_bytes / _MB:,.0f} MB are free in {each.path}, and {each.purpose} may need "
-        f"{ROOM_NEEDED_BYTES / _MB:,.0f}: make room, or set {each.variable} to another disk"
+        f"{NEEDS.room_bytes / _MB:,.0f}: make room, or set {each.variable} to another disk"
         for each in folders
-        if not each.problem and each.free_bytes < ROOM_NEEDED_BYTES
+        if not each.problem and each.free_bytes < NEEDS.room_bytes
     ]
     least = min((each.free_bytes for each in folders), default=0)
     paths = ", ".join(dict.fromkeys(each.path for each in folders))
@@ -96,21 +111,21 @@ def judge_limits(facts: LimitFacts) -> Diagnosis:
     """Say which limit is below what a cluster uses."""
     wrong = []
     warnings = []
-    if facts.files is not None and facts.files < FILES_WANTED:
-        (wrong if facts.files < FILES_NEEDED else warnings).append(
+    if facts.files is not None and facts.files < NEEDS.wanted_files:
+        (wrong if facts.files < NEEDS.files else warnings).append(
             f"a process may have {facts.files} open files at most (`ulimit -Hn`), a cluster with "
-            f"one task has {FILES_NEEDED}, and Ray wants {FILES_WANTED}: raise `nofile` in "
+            f"one task has {NEEDS.files}, and Ray wants {NEEDS.wanted_files}: raise `nofile` in "
             "limits.conf, or with the container's --ulimit"
         )
-    if facts.threads is not None and facts.threads < THREADS_NEEDED:
+    if facts.threads is not None and facts.threads < NEEDS.threads:
         wrong.append(
             f"{facts.threads} more threads are allowed by {facts.threads_by}, and a cluster has "
-            f"{THREADS_NEEDED}: raise it, or end what else runs"
+            f"{NEEDS.threads}: raise it, or end what else runs"
         )
-    if facts.memory_bytes is not None and facts.memory_bytes < MEMORY_NEEDED_BYTES:
+    if facts.memory_bytes is not None and facts.memory_bytes < NEEDS.memory_bytes:
         warnings.append(
             f"{facts.memory_bytes / _MB:,.0f} MB of memory are left by {facts.memory_by}, and a "
-            f"cluster uses {MEMORY_NEEDED_BYTES / _MB:,.0f} without its model: make room, or what "
+            f"cluster uses {NEEDS.memory_bytes / _MB:,.0f} without its model: make room, or what "
             "runs may be killed"
         )
     return Diagnosis.of("limits", wrong, warnings, _left(facts))

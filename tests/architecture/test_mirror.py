@@ -50,6 +50,7 @@ ELSEWHERE = {
     "cluster.cli.board": "unit/cluster/cli/test_progress.py",
     "cluster.cli.console": "unit/cluster/cli/test_entry.py",
     "cluster.cli.following": "unit/cluster/cli/test_run.py",
+    "cluster.cli.machine_flags": "unit/cluster/cli/test_doctor.py",
     "cluster.cli.task_flags": "unit/cluster/cli/test_tasks.py",
     "cluster.driver_link": "integration/test_left_tasks.py",
     "cluster.doctor.services": "integration/test_doctor.py",

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.doctor import machine
 from cluster.doctor.diagnosis import Severity
 from cluster.doctor.machine import (
+    NEEDS,
     FolderFacts,
     LimitFacts,
     PortFacts,
@@ -17,8 +17,8 @@ from cluster.doctor.machine import (
     judge_ports,
 )
 
-ROOM = 10 * machine.ROOM_NEEDED_BYTES
-DATA = FolderFacts("what was learned", "/home/me/data", "XDG_DATA_HOME", "", ROOM)
+ROOM = 10 * NEEDS.room_bytes
+DATA = FolderFacts("what was learned", "/srv/data", "XDG_DATA_HOME", "", ROOM)
 UNLIMITED = LimitFacts(None, None, "the container", None, "what else runs here")
 PORTS = PortFacts("", "", "", "127.0.0.1, 127.0.0.1:8000")
 
@@ -29,7 +29,7 @@ def test_room_in_all_folders_is_told_by_the_least() -> None:
     found = judge_disk([DATA, temp])
 
     assert found.severity is Severity.OK
-    assert found.says == "at least 870 MB are free in each of /home/me/data, /temp"
+    assert found.says == "at least 870 MB are free in each of /srv/data, /temp"
 
 
 def test_a_folder_that_can_not_be_written_is_named_with_the_variable_that_moves_it() -> None:
@@ -37,7 +37,7 @@ def test_a_folder_that_can_not_be_written_is_named_with_the_variable_that_moves_
 
     assert found.severity is Severity.WRONG
     assert found.says == (
-        "what was learned can't be kept in /home/me/data (Read-only file system): make that "
+        "what was learned can't be kept in /srv/data (Read-only file system): make that "
         "possible, or set XDG_DATA_HOME to another folder"
     )
 
@@ -46,7 +46,7 @@ def test_a_disk_that_is_nearly_full_is_a_warning() -> None:
     found = judge_disk([replace(DATA, free_bytes=1_000_000)])
 
     assert found.severity is Severity.WARNING
-    assert "1 MB are free in /home/me/data" in found.says
+    assert "1 MB are free in /srv/data" in found.says
 
 
 def test_why_no_cluster_can_have_its_folder_is_told() -> None:
@@ -65,22 +65,22 @@ def test_without_limits_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("facts", "severity", "said"),
     [
-        (replace(UNLIMITED, files=machine.FILES_NEEDED - 1), Severity.WRONG, "`ulimit -Hn`"),
-        (replace(UNLIMITED, files=machine.FILES_NEEDED), Severity.WARNING, "raise `nofile`"),
-        (replace(UNLIMITED, files=machine.FILES_WANTED), Severity.OK, "4,096 open files"),
+        (replace(UNLIMITED, files=NEEDS.files - 1), Severity.WRONG, "`ulimit -Hn`"),
+        (replace(UNLIMITED, files=NEEDS.files), Severity.WARNING, "raise `nofile`"),
+        (replace(UNLIMITED, files=NEEDS.wanted_files), Severity.OK, "4,096 open files"),
         (
-            replace(UNLIMITED, threads=machine.THREADS_NEEDED - 1),
+            replace(UNLIMITED, threads=NEEDS.threads - 1),
             Severity.WRONG,
             "499 more threads are allowed by the container",
         ),
-        (replace(UNLIMITED, threads=machine.THREADS_NEEDED), Severity.OK, "500 more threads"),
+        (replace(UNLIMITED, threads=NEEDS.threads), Severity.OK, "500 more threads"),
         (
-            replace(UNLIMITED, memory_bytes=machine.MEMORY_NEEDED_BYTES - 1),
+            replace(UNLIMITED, memory_bytes=NEEDS.memory_bytes - 1),
             Severity.WARNING,
             "of memory are left by what else runs here",
         ),
         (
-            replace(UNLIMITED, memory_bytes=machine.MEMORY_NEEDED_BYTES),
+            replace(UNLIMITED, memory_bytes=NEEDS.memory_bytes),
             Severity.OK,
             "1,000 MB of memory",
         ),
