@@ -17,7 +17,7 @@ from dataclasses import asdict, fields, replace
 from cluster.client import Note
 from cluster.driver_link import DriverLink
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable, UsageError
+from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError, of_start
 from cluster.memory.directory import scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
 from cluster.memory.journal.redis import RedisJournal
@@ -171,16 +171,6 @@ def _why_without_store(resident: ResidentRecord) -> WhyOver:
         return "the resident cluster was stopped, and the store that this run uses went with it"
 
     return why_over
-
-
-@contextmanager
-def of_start() -> Iterator[None]:
-    """Mark what goes wrong as that of a start, so that the machine is looked at."""
-    try:
-        yield
-    except ClusterError as error:
-        error.is_of_start = True
-        raise
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.kernel.cache_statistics import CacheStatistics
-from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.errors import StoreUnavailable, of_start
 from cluster.placement.resident import control as resident_control
 from cluster.placement.resident.control import ClusterStatus
 from cluster.placement.resident.file import ResidentRecord, read_resident
@@ -32,8 +32,6 @@ def up(options: Options, console: Console) -> Coroutine[object, object, int]:
 
 
 async def _up(configuration: Configuration, console: Console) -> int:
-    from cluster.joining import of_start
-
     display = open_display(console)
     try:
         with of_start():

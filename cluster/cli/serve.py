@@ -13,9 +13,9 @@ from cluster.cli.console import Console
 from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
-from cluster.joining import check_can_start, differences, of_start, open_store
+from cluster.joining import check_can_start, differences, open_store
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import PlacementError, UsageError
+from cluster.kernel.errors import PlacementError, UsageError, of_start
 from cluster.kernel.loopback import is_every_address, is_loopback
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster

@@ -32,6 +32,8 @@ same tuple on, so that instances survive pickling; the sentence is built in `__s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from cluster.kernel.vocabulary import Failure
@@ -53,6 +55,16 @@ class ClusterError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+@contextmanager
+def of_start() -> Iterator[None]:
+    """Mark what goes wrong in a block as that of a start."""
+    try:
+        yield
+    except ClusterError as error:
+        error.is_of_start = True
+        raise
 
 
 class UsageError(ClusterError):
