@@ -17,7 +17,7 @@ from dataclasses import asdict, fields, replace
 from cluster.client import Note
 from cluster.driver_link import DriverLink
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError
+from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError, of_start
 from cluster.memory.directory import scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
 from cluster.memory.journal.redis import RedisJournal
@@ -78,10 +78,12 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
     from cluster.placement.local.local_cluster import LocalCluster
 
     with _in_our_words(why_gone):
-        async with LocalCluster(configuration, on_progress=note) as cluster:
+        async with AsyncExitStack() as stack:
+            starting = LocalCluster(configuration, on_progress=note)
+            with of_start():
+                cluster = await stack.enter_async_context(starting)
             secrets = Secrets.read_secrets(cluster.secrets_path)
-            async with link_to(secrets, settings, why_gone) as link:
-                yield link
+            yield await stack.enter_async_context(link_to(secrets, settings, why_gone))
 
 
 @asynccontextmanager
@@ -260,7 +262,8 @@ def _users_store(stack: ExitStack, note: Note) -> str:
     from cluster.memory.store.users_store import users_store
 
     note("starting the store")
-    url, is_others = stack.enter_context(users_store())
+    with of_start():
+        url, is_others = stack.enter_context(users_store())
     if is_others:
         note("the store is that of a cluster or command of yours that runs beside")
     return url

@@ -1,12 +1,13 @@
 """The port to the agents: which models there are, whether they and the sandbox can be used.
 
 `cluster` never imports `agents`: that package fills the port, and is named here and in the defaults
-of the settings only. Used by `cluster.joining`, `cluster.cli.models` and `cluster.placement`.
+of the settings only. Used by `cluster.joining`, `cluster.doctor`, `cluster.cli.models` and
+`cluster.placement`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
-from cluster.kernel.sections import NO_ENGINE, EngineSettings, SandboxSettings
+from cluster.kernel.sections import NO_ENGINE, EngineSettings, ModelSettings, SandboxSettings
 
 _AGENTS = "agents"
 _SUPPLY = "agents.supply"
 
 
 class LocalModel(Protocol):
-    """A model that can be fetched by name."""
+    """A model that can be fetched by name, or that was."""
 
     @property
     def name(self) -> str:
@@ -41,6 +42,22 @@ class LocalModel(Protocol):
     @property
     def is_here(self) -> bool:
         """Whether it has been fetched."""
+        ...
+
+
+class TriedSandbox(Protocol):
+    """A sandbox that nothing has been run in yet."""
+
+    @property
+    def unavailable_because(self) -> str:
+        """Why nothing can be run here and how to change it; empty where programs can run.
+
+        To find that out may block.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End what was started to find it out."""
         ...
 
 
@@ -67,16 +84,28 @@ class Supply(Protocol):
         """
         ...
 
-    def check_sandbox(self, settings: SandboxSettings) -> object:
+    def check_sandbox(self, settings: SandboxSettings) -> TriedSandbox:
         """Say in good time whether programs can be run as the settings say.
+
+        Whether they can on this machine is said by what is returned.
 
         Raises:
             UsageError: its limits or its environment will not do.
         """
         ...
 
-    def catalog(self) -> Sequence[LocalModel]:
-        """Return the local models that can be fetched by name."""
+    async def ask_one_token(self, settings: ModelSettings, api_key: str, timeout_s: float) -> float:
+        """Have a model say one token, as every call is made; return how many seconds that took.
+
+        A local model is loaded for it, which counts too.
+
+        Raises:
+            ClusterError: it can't be used, or did not answer; says why.
+        """
+        ...
+
+    def local_models(self) -> Iterable[LocalModel]:
+        """Return the local models that can be fetched by a name of ours, and those of the hub."""
         ...
 
     def pull(self, name: str, progress: Callable[[int, int], None] | None = None) -> Path:

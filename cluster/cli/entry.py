@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "models": "cluster.cli.models:models",
     "tokens": "cluster.cli.tokens:tokens",
     "serve": "cluster.cli.serve:serve",
+    "doctor": "cluster.cli.doctor:doctor",
 }
 """Where each command lives; only the one that is asked for is imported."""
 
@@ -76,14 +77,22 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
         return Exit.FAILED
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - nobody above could say it
         exit_code = _told(error, console)
-        if not wants_object:
-            return exit_code
         ended = error
-    try:
-        console.write_object(_whole(ended))
-    except BrokenPipeError:
-        console.abandon_stdout()
+    if wants_object:
+        try:
+            console.write_object(_whole(ended))
+        except BrokenPipeError:
+            console.abandon_stdout()
+    if isinstance(ended, ClusterError) and ended.is_of_start:
+        _look_at_machine(options, console)  # the last: all else is told by then
     return exit_code
+
+
+def _look_at_machine(options: Options, console: Console) -> None:
+    """Say what is wrong with this machine, where a cluster could not be started on it."""
+    from cluster.cli.doctor import say_what_is_wrong
+
+    _interruptible(say_what_is_wrong(options, console))
 
 
 def _told(error: BaseException, console: Console) -> int:

@@ -15,6 +15,7 @@ examples:
   fleetmind up                     keep a cluster running; `run` then starts in under a second
   fleetmind run "..." --detach     leave the task to it; `fleetmind watch TASK` follows it
   fleetmind models pull smollm2-135m
+  fleetmind doctor                 something doesn't work: what is wrong, and how to mend it
 
 settings, lowest to highest: defaults, fleet.toml (or --config), environment, flags
 environment: OPENAI_API_KEY, OPENAI_BASE_URL, FLEETMIND_MODEL, FLEETMIND_REDIS_URL (else REDIS_URL),
@@ -98,6 +99,26 @@ A version that is reverted counts for nothing, and what was merged since stays. 
 the first part can't be undone any more. A program's own ways of merging are not known here: fields
 that merge by them are shown as far as that goes without.
 """
+MODELS_EPILOG = """\
+examples:
+  fleetmind models
+  fleetmind models pull smollm2-135m
+  fleetmind models pull --help
+"""
+PULL = """\
+Fetch a model that runs on this machine: one of our own by its name, or any GGUF file of the Hugging
+Face Hub. What was fetched is compared with the size and the SHA-256 that the hub tells of it, and
+kept in ~/.cache/fleetmind/models ($XDG_CACHE_HOME where it is set). A fetch that was interrupted
+goes on where it was.
+"""
+PULL_EPILOG = """\
+examples:
+  fleetmind models pull smollm2-135m
+  fleetmind models pull hf:OWNER/NAME/FILE.gguf
+  fleetmind run "..." --model llama:hf:OWNER/NAME/FILE.gguf
+
+environment: HF_ENDPOINT, another hub; HF_TOKEN, or what `hf auth login` keeps, for what is private
+"""
 TOKENS = """\
 Say who may use the HTTP ingress (`fleetmind serve`). Each token has a name; a task belongs to the
 name that asked for it, and no other token sees it. Before the first one is added, the ingress
@@ -151,4 +172,24 @@ End a task, whoever has submitted it. All who follow it are told.
 CANCEL_EPILOG = """\
 example:
   fleetmind cancel 019ad2f6b0
+"""
+DOCTOR = """\
+Look at all that a run needs, and try it with the settings that a run would have: Python and its
+packages, Ray, the store, the sandbox, each model (one call of one token), keys and tokens, ports,
+disks, limits, proxies. One line each: it is well, or what is wrong and how to mend it.
+
+Nothing is changed, and nothing stays. It takes some seconds, at most 20: what hangs is said to. A
+start that fails has the quick ones of these checks follow its error by itself.
+"""
+DOCTOR_EPILOG = """\
+examples:
+  fleetmind doctor
+  fleetmind doctor --model openai:NAME --redis redis://10.0.0.2:6379/0
+  fleetmind doctor --json | jq '.checks[] | select(.severity != "ok")'
+
+ok       it works
+warning  it works, and something of it may surprise
+wrong    it will not work before that is mended
+
+exit status: 0 nothing is wrong, 1 something is, 2 wrong usage, also of fleet.toml
 """

@@ -38,6 +38,7 @@ def models(options: Options, console: Console) -> int:
     if options.action == "pull":
         path = supply.pull(options.name, _PullProgress(options.name, console))
         console.write(f"{options.name} is at {path}\n")
+        console.note(f"`--model llama:{options.name}` uses it")
         return Exit.DONE
     configuration = load(options.config, flags_of(options))
     console.write(f"configured  {configuration.settings.model.uri}\n")
@@ -51,7 +52,7 @@ def models(options: Options, console: Console) -> int:
 
 
 def _local(supply: Supply) -> Iterator[str]:
-    for model in supply.catalog():
+    for model in supply.local_models():
         where = (
             model.path if model.is_here else f"fetch it with `fleetmind models pull {model.name}`"
         )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NoReturn
 
 from cluster.cli import help_texts
+from cluster.cli.machine_flags import add_config, add_machine_commands, add_model, add_redis
 from cluster.cli.serve_options import SERVE, SERVE_EPILOG, add_serve_flags
 from cluster.cli.task_flags import add_display, add_task_commands
 from cluster.kernel.errors import UsageError
@@ -124,9 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_forget(commands)
     _add_knowledge(commands)
     _add_state(commands)
-    _add_models(commands)
     _add_tokens(commands)
     _add_serve(commands)
+    add_machine_commands(partial(_command, commands))
     return parser
 
 
@@ -168,7 +169,7 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         metavar="N",
         help="answer from what `fleetmind learn --namespace N` has read (default: default)",
     )
-    _add_model(parser)
+    add_model(parser)
     add("--deadline", metavar="SECONDS", type=float, help="time the task may take (default: 300)")
     _add_bounds(parser)
     add(
@@ -192,7 +193,7 @@ def _add_run(commands: _Commands[_Parser], name: str, summary: str, description:
         else "the Ray cluster to join (default: the resident one, else one for this run)"
     )
     add("--address", metavar="RAY", help=where)
-    _add_redis(parser)
+    add_redis(parser)
     add("--framed", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -237,9 +238,9 @@ def _add_resident(commands: _Commands[_Parser]) -> None:
         "start a cluster that stays",
         "Start a resident cluster on this machine, which `run`, `learn` and `status` then use.",
     )
-    _add_model(parser)
+    add_model(parser)
     parser.add_argument("--host", metavar="HOST", help="address to listen on (default: 127.0.0.1)")
-    _add_redis(parser)
+    add_redis(parser)
     _command(commands, "down", "stop the cluster that `up` started")
     _command(commands, "status", "show the resident cluster and its agents")
 
@@ -257,8 +258,8 @@ def _add_learn(commands: _Commands[_Parser]) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="go on, and learn again what changes, until Ctrl-C"
     )
-    _add_config(parser)
-    _add_redis(parser)
+    add_config(parser)
+    add_redis(parser)
 
 
 def _add_forget(commands: _Commands[_Parser]) -> None:
@@ -278,8 +279,8 @@ def _add_forget(commands: _Commands[_Parser]) -> None:
         action="store_true",
         help="remove the text at once, and the journals of ended tasks that quote it",
     )
-    _add_config(parser)
-    _add_redis(parser)
+    add_config(parser)
+    add_redis(parser)
 
 
 def _add_knowledge(commands: _Commands[_Parser]) -> None:
@@ -290,8 +291,8 @@ def _add_knowledge(commands: _Commands[_Parser]) -> None:
         help_texts.KNOWLEDGE,
         "example:\n  fleetmind knowledge",
     )
-    _add_config(parser)
-    _add_redis(parser)
+    add_config(parser)
+    add_redis(parser)
 
 
 def _add_state(commands: _Commands[_Parser]) -> None:
@@ -305,26 +306,12 @@ def _add_state(commands: _Commands[_Parser]) -> None:
     add("--resolve", metavar="PLACE=VALUE", help="decide a conflict: by a number of it, or by JSON")
     add("--delete", action="store_true", help="delete it, for everybody and for good")
     add("--json", action="store_true", help="print one JSON object")
-    _add_config(parser)
-    _add_redis(parser)
+    add_config(parser)
+    add_redis(parser)
 
 
 def _add_namespace(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--namespace", metavar="N", help=text)
-
-
-def _add_models(commands: _Commands[_Parser]) -> None:
-    parser = _command(
-        commands,
-        "models",
-        "show which model is configured, reachable, downloaded",
-        epilog="examples:\n  fleetmind models\n  fleetmind models pull smollm2-135m\n",
-    )
-    _add_model(parser)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="the same as no action", allow_abbrev=False)
-    pull = actions.add_parser("pull", help="download an embedded model", allow_abbrev=False)
-    pull.add_argument("name", metavar="NAME", help="for example smollm2-135m")
 
 
 def _add_tokens(commands: _Commands[_Parser]) -> None:
@@ -356,32 +343,15 @@ def _add_tokens(commands: _Commands[_Parser]) -> None:
     revoke = actions.add_parser("revoke", help="refuse a token from now on", allow_abbrev=False)
     revoke.add_argument("name", metavar="NAME", help="as it was added")
     for action in (add, show, revoke):
-        _add_config(action)
-        _add_redis(action)
+        add_config(action)
+        add_redis(action)
 
 
 def _add_serve(commands: _Commands[_Parser]) -> None:
     parser = _command(commands, "serve", "answer over HTTP, as OpenAI's API", SERVE, SERVE_EPILOG)
     add_serve_flags(parser)
-    _add_model(parser)
-    _add_redis(parser)
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", metavar="URI", help="openai:NAME, llama:NAME-or-GGUF-path or simulated:"
-    )
-    _add_config(parser)
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="settings to read instead of ./fleet.toml")
-
-
-def _add_redis(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--redis", metavar="URL", help="the central store (default: an embedded one)"
-    )
+    add_model(parser)
+    add_redis(parser)
 
 
 class _Version(argparse.Action):

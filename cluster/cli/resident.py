@@ -12,7 +12,7 @@ from cluster.cli.options import Options
 from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.kernel.cache_statistics import CacheStatistics
-from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.errors import StoreUnavailable, of_start
 from cluster.placement.resident import control as resident_control
 from cluster.placement.resident.control import ClusterStatus
 from cluster.placement.resident.file import ResidentRecord, read_resident
@@ -34,7 +34,8 @@ def up(options: Options, console: Console) -> Coroutine[object, object, int]:
 async def _up(configuration: Configuration, console: Console) -> int:
     display = open_display(console)
     try:
-        resident = await resident_control.up(configuration, display.note)
+        with of_start():
+            resident = await resident_control.up(configuration, display.note)
     finally:
         display.close()
     console.write("".join(f"{line}\n" for line in _places(resident)))

@@ -15,7 +15,7 @@ from cluster.cli.progress import open_display
 from cluster.cli.run import flags_of
 from cluster.joining import check_can_start, differences, open_store
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import PlacementError, UsageError
+from cluster.kernel.errors import PlacementError, UsageError, of_start
 from cluster.kernel.loopback import is_every_address, is_loopback
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
@@ -106,7 +106,10 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
         if not scope:
             note(OWN_SCOPE)
         secrets = replace(configuration.secrets, scope=scope)
-        async with LocalCluster(replace(configuration, secrets=secrets), on_progress=note) as own:
+        async with AsyncExitStack() as stack:
+            starting = LocalCluster(replace(configuration, secrets=secrets), on_progress=note)
+            with of_start():
+                own = await stack.enter_async_context(starting)
             is_private = not configuration.settings.ray.address
             yield _ClusterPlace(own.ready.ray_address, str(own.secrets_path), is_private)
 

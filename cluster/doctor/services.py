@@ -1,0 +1,90 @@
+"""Tries what a cluster is made of, each as a run would: Ray, the store, the sandbox, the models.
+
+What fails says so itself, as `ClusterError`; here it becomes a diagnosis. Called by
+`cluster.doctor.examination`, which cuts off what takes too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cluster.doctor.diagnosis import Diagnosis
+from cluster.kernel.clock import SystemClock
+from cluster.kernel.errors import ClusterError
+from cluster.kernel.loopback import is_loopback
+from cluster.kernel.sections import ModelSettings
+from cluster.placement.ray import probe
+from cluster.serving.tokens import TokenBook
+from cluster.settings import Configuration, Settings
+from cluster.supply import installed_agents
+
+_AUTO = "auto"
+
+
+async def try_ray(settings: Settings) -> Diagnosis:
+    """Import Ray, in a process of its own, and knock at the address of the settings."""
+    check, address = "ray", settings.ray.address
+    try:
+        loaded = f"Ray {await probe.load_version()} can be loaded"
+        if address not in {"", _AUTO}:
+            await probe.check_answers(address)
+            loaded += f", and a cluster answers at {address}"
+    except ClusterError as error:
+        return Diagnosis.of(check, [str(error)], [], "")
+    return Diagnosis.of(check, [], [], loaded)
+
+
+async def try_store(configuration: Configuration) -> Diagnosis:
+    """Open the store as a run would, and look whether the ingress finds the tokens it needs."""
+    warnings: list[str] = []
+    try:
+        # On a thread: to start the embedded server blocks.
+        count = await asyncio.to_thread(asyncio.run, _tokens_in_store(configuration, warnings))
+    except ClusterError as error:
+        return Diagnosis.of("store", [str(error)], [], "")
+    host = configuration.settings.serve.host
+    if not (count or is_loopback(host)):
+        warnings.append(
+            f"`fleetmind serve` at {host} would refuse to start, for there is no token yet: "
+            "`fleetmind tokens add NAME` makes one"
+        )
+    named = configuration.settings.store.redis
+    where = f"Redis at {named}" if named else "the embedded Redis"
+    tokens = f"it has {count} tokens for the ingress" if count else "no token for the ingress"
+    return Diagnosis.of("store", [], warnings, f"{where} answers, {tokens}")
+
+
+async def _tokens_in_store(configuration: Configuration, warnings: list[str]) -> int:
+    """Return how many tokens the store has; what it may lose on purpose is added to warnings."""
+    from cluster.joining import open_store  # with grpc and redis
+
+    async with open_store(configuration, lambda _text: None) as store:
+        if store.warning:
+            warnings.append(store.warning)
+        return len(await TokenBook(store, SystemClock()).entries())
+
+
+async def try_sandbox(settings: Settings) -> Diagnosis:
+    """Run a program of one line as any program is run."""
+    check = "sandbox"
+    if not settings.sandbox.enabled:
+        return Diagnosis.of(check, [], [], "running programs is switched off in the settings")
+    try:
+        sandbox = installed_agents().check_sandbox(settings.sandbox)
+        because = await asyncio.to_thread(lambda: sandbox.unavailable_because)
+        await sandbox.close()
+    except ClusterError as error:
+        because = str(error)
+    return Diagnosis.of(check, [because] if because else [], [], "a program ran in it")
+
+
+async def try_model(name: str, model: ModelSettings, key: str, timeout_s: float) -> Diagnosis:
+    """Have a model say one token, by the way that every call takes."""
+    try:
+        asked = await installed_agents().ask_one_token(model, key, timeout_s)
+    except ClusterError as error:
+        return Diagnosis.of(name, [f"{model.uri}: {error}"], [], "")
+    where = f" at {model.base_url}" if model.base_url else ""
+    return Diagnosis.of(
+        name, [], [], f"{model.uri}{where} answered a call of one token in {asked:.2f} s"
+    )

@@ -1,0 +1,1 @@
+"""Unit tests, file by file as the source."""
