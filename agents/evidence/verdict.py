@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
 
 from agents.evidence.alignment import Alignment, Reason, align
+from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import WINDOW, Measured, Sources
+from agents.evidence.numerals import as_written_there
+from agents.evidence.row_verdict import cells_saying
 from agents.evidence.words import Word, words
 
 NEAR = 0.75
@@ -28,10 +30,6 @@ MIDDLE = 0.6
 STRICT = 0.82
 OVERLAP = 0.99
 """From here on a sentence says otherwise what one of a source says with the same words."""
-_REACH = 2
-"""Words with content that a negation may deny."""
-_SHARED_MIN = 3
-"""So many words must a unit share with a sentence for its negation to be missed there."""
 _ORDINAL = ("st", "nd", "rd", "th")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 JOINED = 0.93
@@ -119,9 +117,31 @@ class Judge:
         return found
 
     def _verdict(self, sentence: str, cited: Sequence[int]) -> Verdict:
-        claim = words(sentence, self.sources.language)
+        language = self.sources.language
+        claim = words(as_written_there(sentence, language, self.sources.has_digits), language)
         if not any(word.has_content for word in claim) or not self.sources.units:
             return Verdict(Level.UNVERIFIED)
+        return self._by_rows(claim, self._by_text(claim, cited))
+
+    def _by_rows(self, claim: tuple[Word, ...], found: Verdict) -> Verdict:
+        """Return the level of a sentence that may be one about data, which has no sentences.
+
+        What only rows seem to say must be said by one of them.
+        """
+        of_data = len(self.sources.data_units.intersection(found.units))
+        is_data = bool(of_data) and 2 * of_data >= len(found.units)
+        if not self.sources.rows or (found.level.is_backed and not is_data):
+            return found
+        for source, rows in self.sources.rows.items():
+            said = cells_saying(claim, rows, self._known | self.sources.prose_keys(source))
+            if said is not None:
+                units = self.sources.units_of(source, said)
+                return found if found.level.is_backed else Verdict(Level.PARAPHRASED, units)
+        if not is_data or not found.level.is_backed:
+            return found
+        return replace(found, level=Level.UNVERIFIED, reason=found.reason or Reason.WORD)
+
+    def _by_text(self, claim: tuple[Word, ...], cited: Sequence[int]) -> Verdict:
         mask = sum(1 << at for at in set(cited) if 0 <= at < len(self.sources.titles))
         found = self._by(claim, mask) if mask else Verdict(Level.UNVERIFIED)
         if found.level is Level.QUOTED or mask == self._all:
@@ -238,7 +258,8 @@ class Judge:
         there = {key for at in units for key in self._keys(at - 2, at + 2)}
         if "not" not in there and any(word.guard == "not" for word in claim):
             return Reason.NEGATION
-        if self._is_denied_otherwise(claim, units):
+        window = [self.sources.units[at].words for at in units]
+        if is_denied_otherwise(claim, window, self._known):
             return Reason.NEGATION
         after = [word.raw for word in claim[1:]] + [""]
         if any(self._is_new_number(*each) for each in zip(claim, after, strict=True)):
@@ -250,21 +271,6 @@ class Judge:
         if names and near and not self._is_about(names, claim, near[0]):
             return Reason.NAME
         return None
-
-    def _is_denied_otherwise(self, claim: Sequence[Word], units: Sequence[int]) -> bool:
-        """Say whether a word is denied in a sentence and never in its window, or the reverse."""
-        said = _denials(claim)
-        window = [_denials(self.sources.units[at].words) for at in units]
-        plain = {key for each in window for key in each.plain}
-        never = {key for each in window for key in each.reach}
-        must = {
-            key
-            for each in window
-            if len((each.plain | each.reach) & (said.plain | said.reach)) >= _SHARED_MIN
-            for key in each.denied
-        }
-        is_denied_here = said.denied & (plain - never - self._known)
-        return bool(is_denied_here or (said.plain - said.reach) & (must - plain))
 
     def _is_new_number(self, word: Word, after: str) -> bool:
         """Say whether a number stands nowhere in the sources.
@@ -322,30 +328,6 @@ def _joint(found: Verdict, others: Verdict) -> Verdict:
     if found.level.is_backed:
         return found if others.reason is None else others
     return max(found, others, key=lambda each: _ORDER[each.level])
-
-
-class _Denials(NamedTuple):
-    """Words with content by how they stand to the negations of their sentence."""
-
-    plain: set[str]
-    denied: set[str]
-    """Right behind a negation, little words between them aside."""
-    reach: set[str]
-    """Those, and the next ones: 'not even begun'."""
-
-
-def _denials(said: Sequence[Word]) -> _Denials:
-    found = _Denials(set(), set(), set())
-    since = _REACH
-    for word in said:
-        if word.guard == "not":
-            since = 0
-        elif word.has_content and not word.guard:
-            if since == 0:
-                found.denied.add(word.key)
-            (found.reach if since < _REACH else found.plain).add(word.key)
-            since += 1
-    return found
 
 
 def _is_decided(alone: Alignment) -> bool:

@@ -1,0 +1,307 @@
+"""The rows of a text that is data: of tables and logs, objects of JSON, sections of settings.
+
+Pure. A row says its parts in any order and without a verb, so a sentence about it is judged by
+`agents.evidence.row_verdict`: by which cells it names and which values it gives them. Rows are told
+by their form, not by the name of a file: a table may stand in any document, and a passage may begin
+in the midst of one.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agents.evidence.words import Word, name_keys, words
+
+YES = "yes"
+"""Key of a cell that says that its name holds; of one that denies it, it is that of a negation."""
+_TRUTHS = {
+    **dict.fromkeys(("true", "yes", "on", "enabled", "ja", "sí", "oui"), Word(YES, YES, "word")),
+    **dict.fromkeys(
+        ("false", "no", "off", "disabled", "nein", "non"), Word("not", "no", "word", "not")
+    ),
+}
+CELLS_MAX = 400
+"""Of one row no more is read."""
+_CELL_WORDS_MAX = 24
+_TABLE_CELLS_MIN = 6
+"""Cells of lines that are parted by the same mark: fewer may be prose with a comma in each line."""
+_SETTINGS_SHARE = 0.6
+_SETTINGS_MIN = 2
+_DELIMITERS = "\t;|,"
+_TIME = re.compile(
+    r"\[?(?:DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|TRACE)\b|.{0,80}?\d\d:\d\d:\d\d"
+)
+_PIPED = re.compile(r"\s{0,3}\|.*\|\s*$")
+_RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*$")
+_SETTING = re.compile(
+    r"(?P<indent>\s*)(?P<item>- )?(?:export |set |--)?(?P<q>[\"'`]?)"
+    r"(?P<name>[^\W\d](?:[\w./ -]{0,60}?[\w])?)(?P=q)\s*(?::=|=>|=(?!=)|:(?=\s))\s*(?P<value>\S.*)$"
+)
+_PARENT = re.compile(r"(?P<indent>\s*)(?P<item>- )?[\"']?(?P<name>[^\W\d][\w./-]{0,60})[\"']?:\s*$")
+_SECTION = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]{1,80}?)\s*\]{1,2}\s*$")
+_PAIR = re.compile(r"(?<![\w.])([^\W\d][\w.]*)=(\"[^\"]*\"|[^\s,;]+)")
+_PAIRS_MIN = 2
+_REMARK = re.compile(r"\s*(?:#|;|//|--(?!\w))")
+_JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+_JSON_KEY = re.compile(r'"[^"\n]{0,80}"\s*:')
+_KEYS_MIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value and what it is called."""
+
+    names: frozenset[str]
+    """Keys of its column's title, or of its own name and those of what it is part of."""
+    words: tuple[Word, ...]
+    values: frozenset[str]
+    """Keys of its words with content."""
+    start: int
+    """Where it stands in the passage's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells that belong together."""
+
+    cells: tuple[Cell, ...]
+    keys: frozenset[str]
+    """Of all names and values."""
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], start: int, end: int) -> Row:
+        """Return the row of these cells, which stands between two offsets."""
+        found = tuple(cells[:CELLS_MAX])
+        keys = {key for cell in found for key in (*cell.names, *(w.key for w in cell.words))}
+        return cls(found, frozenset(keys), start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    text: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def rows_of(text: str, titles: Sequence[str], language: str) -> list[Row]:
+    """Return the rows of a passage in their order.
+
+    Args:
+        text: the passage.
+        titles: what stands above it; the head of a large table may be among them.
+        language: of its words.
+    """
+    if len(_JSON_KEY.findall(text)) >= _KEYS_MIN and text.lstrip()[:1] in '{["}]':
+        return _Json(language).rows(text)
+    found: list[Row] = []
+    for block in _blocks(text):
+        found += _block_rows(block, titles, language)
+    return found
+
+
+def _blocks(text: str) -> Iterator[list[_Line]]:
+    """Yield runs of lines that may be one table, log or list of settings.
+
+    A blank line ends all but settings, whose sections have blank lines between them.
+    """
+    block: list[_Line] = []
+    start = 0
+    for line in text.splitlines(keepends=True):
+        bare = line.rstrip("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+        is_fence = bare.lstrip().startswith(("```", "~~~"))
+        if not bare.strip() or is_fence:
+            is_between = block and not is_fence and _is_setting(block[-1].text)
+            if block and not is_between:
+                yield block
+                block = []
+        else:
+            block.append(_Line(start, bare))
+        start += len(line)
+    if block:
+        yield block
+
+
+def _block_rows(block: list[_Line], titles: Sequence[str], language: str) -> list[Row]:
+    piped = [line for line in block if _PIPED.match(line.text)]
+    if piped:
+        return _piped(piped, language)
+    logged = [line for line in block if _TIME.match(line.text)]
+    if logged:
+        return [_plain(line, language) for line in logged]
+    settings = [line for line in block if _is_setting(line.text)]
+    remarks = sum(bool(_REMARK.match(line.text)) for line in block)
+    share = _SETTINGS_SHARE * (len(block) - remarks)
+    if len(settings) >= _SETTINGS_MIN and len(settings) >= share:
+        return [_settings(block, language)]
+    table = _parted(block, titles, language)
+    if table:
+        return table
+    paired = (line for line in block if len(_PAIR.findall(line.text)) >= _PAIRS_MIN)
+    return [_plain(line, language) for line in paired]
+
+
+def _cell(name: str, value: str, start: int, language: str) -> Cell:
+    bare = value.strip().strip("\"'`,;")
+    truth = _TRUTHS.get(bare.lower())
+    said = (truth,) if truth and name else words(bare, language)[: _CELL_WORDS_MAX * 4]
+    values = frozenset(word.key for word in said if word.has_content)
+    return Cell(name_keys(name, language), said, values, start)
+
+
+def _plain(line: _Line, language: str) -> Row:
+    """Return the row of a line whose words have no names but those of its pairs."""
+    cells = [
+        _cell(pair.group(1), pair.group(2), line.start + pair.start(), language)
+        for pair in _PAIR.finditer(line.text)
+    ]
+    rest = _PAIR.sub(" ", line.text)
+    return Row.of([_cell("", rest, line.start, language), *cells], line.start, line.end)
+
+
+def _piped(lines: list[_Line], language: str) -> list[Row]:
+    """Return the rows of a table of Markdown, without its head where it has one."""
+    split = [re.split(r"(?<!\\)\|", line.text.strip().strip("|")) for line in lines]
+    ruled = next((at for at, line in enumerate(lines) if _RULE.match(line.text)), 0)
+    heads = split[ruled - 1] if ruled else []
+    return [
+        _table_row(line, cells, heads, language)
+        for line, cells in list(zip(lines, split, strict=True))[ruled + 1 if ruled else 0 :]
+        if not _RULE.match(line.text)
+    ]
+
+
+def _table_row(line: _Line, cells: Sequence[str], heads: Sequence[str], language: str) -> Row:
+    names = [*heads, *[""] * len(cells)]
+    return Row.of(
+        [_cell(name, value, line.start, language) for name, value in zip(names, cells, strict=False)],
+        line.start,
+        line.end,
+    )
+
+
+def _parted(block: list[_Line], titles: Sequence[str], language: str) -> list[Row]:
+    """Return the rows of lines whose cells are parted by one mark; its head may be a title."""
+    for mark in _DELIMITERS:
+        if mark not in block[0].text:
+            continue
+        split = [_parts(line.text, mark) for line in block]
+        width = len(split[0])
+        if width < 2 or any(len(cells) != width for cells in split):  # noqa: PLR2004 - a table has two
+            continue
+        above = [_parts(each, mark) for each in titles if mark in each]
+        heads = next((cells for cells in above if len(cells) == width), [])
+        is_long = any(len(cell.split()) > _CELL_WORDS_MAX for cells in split for cell in cells)
+        if is_long or (not heads and width * len(block) < _TABLE_CELLS_MIN):
+            continue
+        begins = [cell.strip() for cell in split[0]]
+        if not heads and not any(cell.replace(".", "").isdigit() for cell in begins):
+            heads = begins
+        is_head = begins == [cell.strip() for cell in heads]
+        lines = list(zip(block, split, strict=True))[1 if is_head else 0 :]
+        return [_table_row(line, cells, heads, language) for line, cells in lines]
+    return []
+
+
+def _parts(line: str, mark: str) -> list[str]:
+    """Return the cells of a line, in quotes or not; what is no table has one."""
+    try:
+        return next(csv.reader([line], delimiter=mark), [line])
+    except csv.Error:  # A line break within it, or a cell beyond the reader's own limit.
+        return [line]
+
+
+def _is_setting(line: str) -> bool:
+    if _SECTION.match(line) or _PARENT.match(line):
+        return True
+    found = _SETTING.match(line)
+    return bool(found) and len(found.group("value").split()) <= _CELL_WORDS_MAX // 2
+
+
+def _settings(block: list[_Line], language: str) -> Row:
+    """Return the settings of a text as one row: what they are part of is in their names."""
+    section = ""
+    above: list[tuple[int, str]] = []
+    cells: list[Cell] = []
+    for line in block:
+        if found := _SECTION.match(line.text):
+            section, above = found.group("name"), []
+            continue
+        found = _SETTING.match(line.text) or _PARENT.match(line.text)
+        if found is None:
+            continue
+        depth = len(found.group("indent")) + len(found.group("item") or "")
+        above = [(at, name) for at, name in above if at < depth]
+        path = " ".join([section, *(name for _, name in above)])
+        if "value" in found.groupdict():
+            value = re.sub(r"\s+#.*$", "", found.group("value"))
+            cells.append(_cell(f"{path} {found.group('name')}", value, line.start, language))
+            if found.group("item"):
+                # An item of a list is called by its first value, and the rest of it by that too.
+                above.append((depth - 1, value))
+        else:
+            above.append((depth, found.group("name")))
+    return Row.of(cells, block[0].start, block[-1].end)
+
+
+@dataclass
+class _Frame:
+    """An object or a list of JSON that isn't closed yet."""
+
+    is_list: bool
+    path: str
+    key: str = ""
+    own: list[Cell] = field(default_factory=list)
+
+
+class _Json:
+    """Reads the objects of JSON, also of a part of one, and of one a line."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._found: list[Row] = []
+        self._open: list[_Frame] = [_Frame(is_list=True, path="")]
+
+    def rows(self, text: str) -> list[Row]:
+        """Return the objects that stand in a list or alone; those that are values are parts."""
+        tokens = list(_JSON.finditer(text))
+        for at, token in enumerate(tokens):
+            said = token.group()
+            after = tokens[at + 1].group() if at + 1 < len(tokens) else ""
+            if said in "{[":
+                self._opened(is_list=said == "[")
+            elif said in "}]":
+                self._closed(token.end())
+            elif after == ":":
+                self._open[-1].key = said.strip('"')
+            elif said not in ":,":
+                self._valued(said, token.start())
+        while self._open:
+            self._closed(len(text))
+        return self._found
+
+    def _opened(self, *, is_list: bool) -> None:
+        top = self._open[-1]
+        self._open.append(_Frame(is_list, f"{top.path} {top.key}" if top.key else top.path))
+
+    def _valued(self, said: str, start: int) -> None:
+        top = self._open[-1]
+        top.own.append(_cell(f"{top.path} {top.key}", said, start, self._language))
+
+    def _closed(self, end: int) -> None:
+        frame = self._open.pop()
+        parent = self._open[-1] if self._open else None
+        is_part = parent is not None and not (parent.is_list and not frame.is_list)
+        if is_part and parent is not None:
+            parent.own += frame.own
+        elif frame.own:
+            outer = [cell for each in self._open for cell in each.own if not each.is_list]
+            start = min(cell.start for cell in frame.own)
+            self._found.append(Row.of([*frame.own, *outer], start, end))
