@@ -30,6 +30,8 @@ those in one pair of neighbouring sentences; of pairs of such words next to each
 stand near each other somewhere; of all words, those that one window has in the same order."""
 _DIGITS = re.compile(r"(?:(?<![^\W\d_])|(?<=\bv))\d+(?:[.:/]\d+)*")
 """A number in a word; one behind letters, as in `ResNet50`, is a part of a name."""
+_HITS_MIN = 3
+"""So many little words must tell that a passage is in another language than most are."""
 _REACH = 3
 """Words with content that two of a pair may lie apart."""
 _NEAR_MAX = 3
@@ -72,18 +74,21 @@ class Sources:
     def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
         """Take the passages, each with its title."""
         self.language = language_of("\n".join(text for text, _ in texts))
+        self.languages = [language_of(text, self.language, _HITS_MIN) for text, _ in texts]
+        """Of each passage; of one that has hardly any little words, that of them all."""
         self.units: list[Unit] = []
-        self.titles = [words(title.replace(" > ", ". "), self.language) for _, title in texts]
-        for source, (text, _) in enumerate(texts):
-            for span in sentences(text, self.language):
-                found = words(text[span.start : span.end], self.language)
-                if found:
-                    self.units.append(Unit.of(source, span, found))
+        self.titles: list[tuple[Word, ...]] = []
         self.rows: dict[int, list[Row]] = {}
         """Of each passage that has data in it, by its position."""
         for source, (text, title) in enumerate(texts):
-            if found_rows := rows_of(text, title.split(" > "), self.language):
-                self.rows[source] = found_rows
+            language = self.languages[source]
+            self.titles.append(words(title.replace(" > ", ". "), language))
+            for span in sentences(text, language):
+                found = words(text[span.start : span.end], language)
+                if found:
+                    self.units.append(Unit.of(source, span, found))
+            if rows := rows_of(text, title.split(" > "), language):
+                self.rows[source] = rows
         self._lay_out()
         placed = {
             at
@@ -97,6 +102,13 @@ class Sources:
             if unit.source in self.rows and unit.span.place in (Place.ROW, Place.CODE)
         )
         """Units that are parts of rows, or heads above them."""
+
+    def masks(self) -> dict[str, int]:
+        """Return the passages of each language, as a bit mask."""
+        found: dict[str, int] = {}
+        for source, language in enumerate(self.languages):
+            found[language] = found.get(language, 0) | 1 << source
+        return found
 
     def units_of(self, source: int, cells: Iterable[Cell]) -> tuple[int, ...]:
         """Return the units of a passage that cells stand in, in their order."""

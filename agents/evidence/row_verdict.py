@@ -72,7 +72,8 @@ def _is_as_told(row: Row, claim: Sequence[Word]) -> bool:
     told = [word for cell in row.cells if not cell.names for word in cell.words]
     said = [word.key for word in claim if word.has_content]
     in_order = LCSseq.similarity(said, [word.key for word in told])
-    is_near = in_order >= _IN_ORDER_MIN * sum(key in row.keys for key in said)
+    there = {word.key for word in told}
+    is_near = in_order >= _IN_ORDER_MIN * sum(key in there for key in said)
     return is_near and not is_denied_otherwise(claim, [told], frozenset(), shared_min=1)
 
 

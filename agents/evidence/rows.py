@@ -25,15 +25,23 @@ _TRUTHS = {
 }
 CELLS_MAX = 400
 """Of one row no more is read."""
-_CELL_WORDS_MAX = 24
-_TABLE_CELLS_MIN = 6
-"""Cells of lines that are parted by the same mark: fewer may be prose with a comma in each line."""
+_CELL_WORDS_MAX = 96
+_TABLE_WORDS_MAX = 6
+"""Words of a cell, on average, and of each where a table has only two columns: half of it."""
+_COLUMNS = 3
+_LINES_MIN = 2
+_VALUE_WORDS_MAX = 4
+"""More are prose, as below 'Args:' in a docstring."""
 _SETTINGS_SHARE = 0.6
 _SETTINGS_MIN = 2
 _DELIMITERS = "\t;|,"
-_TIME = re.compile(
-    r"\[?(?:DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|TRACE)\b|.{0,80}?\d\d:\d\d:\d\d"
+_LOGGED = re.compile(
+    r"[^\w\s]?(?:\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d|\d{1,2}[-/. ]\w{2,3}[-/. ]\d{2,4}[ :]+\d\d:\d\d"
+    r"|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d|[IWEF]\d{4} \d\d:\d\d"
+    r"|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|TRACE)(?:\W| .*\d\d:\d\d))"
+    r"|\S{3,60} \S{1,60} \S{1,60} \[\d"
 )
+"""Begins a line of a log: a time, a level, or the address of an access log."""
 _PIPED = re.compile(r"\s{0,3}\|.*\|\s*$")
 _RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*$")
 _SETTING = re.compile(
@@ -133,25 +141,25 @@ def _block_rows(block: list[_Line], titles: Sequence[str], language: str) -> lis
     piped = [line for line in block if _PIPED.match(line.text)]
     if piped:
         return _piped(piped, language)
-    logged = [line for line in block if _TIME.match(line.text)]
+    logged = [line for line in block if _LOGGED.match(line.text)]
     if logged:
         return [_plain(line, language) for line in logged]
-    settings = [line for line in block if _is_setting(line.text)]
+    settings = sum(_is_setting(line.text) for line in block)
+    valued = sum(_is_setting(line.text) and bool(_SETTING.match(line.text)) for line in block)
     remarks = sum(bool(_REMARK.match(line.text)) for line in block)
-    share = _SETTINGS_SHARE * (len(block) - remarks)
-    if len(settings) >= _SETTINGS_MIN and len(settings) >= share:
+    if valued >= _SETTINGS_MIN and settings >= _SETTINGS_SHARE * (len(block) - remarks):
         return [_settings(block, language)]
     table = _parted(block, titles, language)
     if table:
         return table
-    paired = (line for line in block if len(_PAIR.findall(line.text)) >= _PAIRS_MIN)
+    paired = (line for line in block if _is_paired(line.text))
     return [_plain(line, language) for line in paired]
 
 
 def _cell(name: str, value: str, start: int, language: str) -> Cell:
     bare = value.strip().strip("\"'`,;")
     truth = _TRUTHS.get(bare.lower())
-    said = (truth,) if truth and name else words(bare, language)[: _CELL_WORDS_MAX * 4]
+    said = (truth,) if truth and name else words(bare, language)[:_CELL_WORDS_MAX]
     values = frozenset(word.key for word in said if word.has_content)
     return Cell(name_keys(name, language), said, values, start)
 
@@ -198,8 +206,7 @@ def _parted(block: list[_Line], titles: Sequence[str], language: str) -> list[Ro
             continue
         above = [_parts(each, mark) for each in titles if mark in each]
         heads = next((cells for cells in above if len(cells) == width), [])
-        is_long = any(len(cell.split()) > _CELL_WORDS_MAX for cells in split for cell in cells)
-        if is_long or (not heads and width * len(block) < _TABLE_CELLS_MIN):
+        if not heads and not _is_table(split, mark):
             continue
         begins = [cell.strip() for cell in split[0]]
         if not heads and not any(cell.replace(".", "").isdigit() for cell in begins):
@@ -208,6 +215,16 @@ def _parted(block: list[_Line], titles: Sequence[str], language: str) -> list[Ro
         lines = list(zip(block, split, strict=True))[1 if is_head else 0 :]
         return [_table_row(line, cells, heads, language) for line, cells in lines]
     return []
+
+
+def _is_table(split: Sequence[Sequence[str]], mark: str) -> bool:
+    """Say whether lines with as many marks each are a table and no prose with commas."""
+    lengths = [len(cell.split()) for cells in split for cell in cells]
+    is_short = sum(lengths) <= _TABLE_WORDS_MAX * len(lengths)
+    if len(split[0]) < _COLUMNS:
+        is_short = max(lengths) <= _TABLE_WORDS_MAX // 2 and mark != "|"
+    is_spaced = mark == "," and all(cell[:1] == " " for cells in split for cell in cells[1:])
+    return is_short and len(split) >= _LINES_MIN + is_spaced
 
 
 def _parts(line: str, mark: str) -> list[str]:
@@ -222,7 +239,14 @@ def _is_setting(line: str) -> bool:
     if _SECTION.match(line) or _PARENT.match(line):
         return True
     found = _SETTING.match(line)
-    return bool(found) and len(found.group("value").split()) <= _CELL_WORDS_MAX // 2
+    return found is not None and (
+        found.group("value")[:1] in "\"'[{" or len(found.group("value").split()) <= _VALUE_WORDS_MAX
+    )
+
+
+def _is_paired(line: str) -> bool:
+    """Say whether a line has pairs such as `loss=0.2` that are no arguments of a call."""
+    return "(" not in line and len(_PAIR.findall(line)) >= _PAIRS_MIN
 
 
 def _settings(block: list[_Line], language: str) -> Row:

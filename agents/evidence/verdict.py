@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
@@ -32,6 +32,7 @@ OVERLAP = 0.99
 """From here on a sentence says otherwise what one of a source says with the same words."""
 _ORDINAL = ("st", "nd", "rd", "th")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_FREE_ORDER = frozenset("cs el fi hu ja ko pl ru tr".split())
 JOINED = 0.93
 """From here on neighbours that were laid together are judged like one sentence."""
 
@@ -97,7 +98,8 @@ class Judge:
     def __init__(self, sources: Sources, known: str = "", weights: Weights | None = None) -> None:
         self.sources = sources
         self._weights = weights or shipped_weights()
-        said = [words(known, sources.language), *sources.titles]
+        self._masks = sources.masks() or {sources.language: 0}
+        said = [*(words(known, language) for language in self._masks), *sources.titles]
         self._known = frozenset(word.key for each in said for word in each if word.has_content)
         self._all = (1 << len(sources.titles)) - 1
         self._verdicts: dict[tuple[str, tuple[int, ...]], Verdict] = {}
@@ -117,13 +119,24 @@ class Judge:
         return found
 
     def _verdict(self, sentence: str, cited: Sequence[int]) -> Verdict:
-        language = self.sources.language
-        claim = words(as_written_there(sentence, language, self.sources.has_digits), language)
-        if not any(word.has_content for word in claim) or not self.sources.units:
+        mask = sum(1 << at for at in set(cited) if 0 <= at < len(self.sources.titles))
+        claims: dict[str, tuple[Word, ...]] = {}
+        found: list[Verdict] = []
+        for language, there in self._masks.items():
+            settled = as_written_there(sentence, language, self.sources.has_digits)
+            claim = claims[language] = words(settled, language)
+            if any(word.has_content for word in claim) and self.sources.units:
+                found.append(self._by_text(claim, mask & there, there))
+        if not found:
             return Verdict(Level.UNVERIFIED)
-        return self._by_rows(claim, self._by_text(claim, cited))
+        backed = [each for each in found if each.level.is_backed]
+        if backed:
+            best = min(backed, key=lambda each: _ORDER[each.level])
+        else:
+            best = max(found, key=lambda each: (_ORDER[each.level], each.score))
+        return self._by_rows(claims, best)
 
-    def _by_rows(self, claim: tuple[Word, ...], found: Verdict) -> Verdict:
+    def _by_rows(self, claims: Mapping[str, tuple[Word, ...]], found: Verdict) -> Verdict:
         """Return the level of a sentence that may be one about data, which has no sentences.
 
         What only rows seem to say must be said by one of them.
@@ -133,7 +146,8 @@ class Judge:
         if not self.sources.rows or (found.level.is_backed and not is_data):
             return found
         for source, rows in self.sources.rows.items():
-            said = cells_saying(claim, rows, self._known | self.sources.prose_keys(source))
+            given = self._known | self.sources.prose_keys(source)
+            said = cells_saying(claims[self.sources.languages[source]], rows, given)
             if said is not None:
                 units = self.sources.units_of(source, said)
                 return found if found.level.is_backed else Verdict(Level.PARAPHRASED, units)
@@ -141,12 +155,12 @@ class Judge:
             return found
         return replace(found, level=Level.UNVERIFIED, reason=found.reason or Reason.WORD)
 
-    def _by_text(self, claim: tuple[Word, ...], cited: Sequence[int]) -> Verdict:
-        mask = sum(1 << at for at in set(cited) if 0 <= at < len(self.sources.titles))
+    def _by_text(self, claim: tuple[Word, ...], mask: int, there: int) -> Verdict:
+        """Return the level by the passages of one language: those that are cited, and all."""
         found = self._by(claim, mask) if mask else Verdict(Level.UNVERIFIED)
-        if found.level is Level.QUOTED or mask == self._all:
+        if found.level is Level.QUOTED or mask == there:
             return found
-        others = self._by(claim, self._all)
+        others = self._by(claim, there)
         return others if not mask else _joint(found, others)
 
     def _by(self, claim: tuple[Word, ...], mask: int) -> Verdict:
@@ -165,7 +179,8 @@ class Judge:
                 exchanged = exchanged or found.exchanged
             if len(units) > 1 and closest is not None and not _may_join(closest, found):
                 continue
-            verdict = _near(found, units)
+            language = self.sources.languages[self.sources.units[units[0]].source]
+            verdict = _near(found, units, may_order=language in _FREE_ORDER)
             if verdict is not None and (best is None or _ORDER[verdict.level] < _ORDER[best.level]):
                 best = verdict
                 if best.level.is_backed:
@@ -342,8 +357,12 @@ def _may_join(alone: Alignment, joined: Alignment) -> bool:
     return not alone.faults - _SOFT and joined.closeness > alone.closeness
 
 
-def _near(found: Alignment, units: tuple[int, ...]) -> Verdict | None:
-    """Return what a near-verbatim match decides; None where it is none."""
+def _near(found: Alignment, units: tuple[int, ...], *, may_order: bool = False) -> Verdict | None:
+    """Return what a near-verbatim match decides; None where it is none.
+
+    ``may_order``: its language tells by the ends of words who does what, so that another order
+    contradicts nothing.
+    """
     is_strict = found.closeness >= STRICT or (len(units) == 1 and found.missing <= 1)
     if found.closeness < NEAR and not is_strict:
         return None
@@ -351,6 +370,8 @@ def _near(found: Alignment, units: tuple[int, ...]) -> Verdict | None:
     hard = found.faults - (_SOFT | {Reason.ORDER} if is_joined else _SOFT)
     if found.faults and is_joined and (not hard or found.closeness < STRICT):
         return None
+    if hard == {Reason.ORDER} and may_order:
+        return Verdict(Level.UNVERIFIED, units, Reason.ORDER)
     if hard:
         return Verdict(Level.CONTRADICTED, units, min(hard))
     if found.faults:

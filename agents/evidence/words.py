@@ -11,6 +11,7 @@ import re
 import threading
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
@@ -38,6 +39,8 @@ _ZU = re.compile(r"(?<![必まわは])ず(?=[、。]|$)")
 _KOREAN_NOT = re.compile(r"(?<![가-힣])안(?=\s[가-힣])")
 _KOREAN_ONLY = re.compile(r"(?<=[가-힣])(?<![지천백십억])만(?=[\s,.]|[이을]\s)")
 """Korean 'not' and 'only' where they are words; in others the same signs are parts."""
+_THAI_BLANK = re.compile(r"(?<=[\u0e01-\u0e4e])\s+(?=[\u0e01-\u0e4e])")
+"""Thai has no commas and full stops: a blank parts clauses."""
 _PART = re.compile(r"\w+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NOT_ONLY = re.compile(
@@ -129,14 +132,20 @@ _GLUE: Final = MappingProxyType(
         for language, text in _LEXICON["glue"].items()
     }
 )
+_LANGUAGES_OF: Final = MappingProxyType(
+    {
+        word: tuple(name for name, little in _GLUE.items() if word in little)
+        for word in frozenset().union(*_GLUE.values())
+    }
+)
+"""The languages that have a word for a little one."""
 _GUARDS: Final = MappingProxyType(
     {language: _named(table) for language, table in _LEXICON["guards"].items()}
 )
 _NUMBERS: Final = MappingProxyType(
     {
-        word: str(number)
-        for text in _LEXICON["numbers"].values()
-        for number, word in enumerate(text.split())
+        language: {word: str(number) for number, word in enumerate(text.split())}
+        for language, text in _LEXICON["numbers"].items()
     }
 )
 _UNITS: Final = _named(_LEXICON["units"])
@@ -215,6 +224,8 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
         text = _SHORT.sub(_spelled_out, text)
     if language in _UNSPACED:
         text = _ZU.sub("ずに", text)
+    if language == "th":
+        text = _THAI_BLANK.sub(", ", text)
     if language == "ko":
         text = _KOREAN_ONLY.sub("뿐", _KOREAN_NOT.sub("않", text))
     text = in_one_spelling(_SEAM.sub(" ", _NOT_ONLY.sub(" ", text)), language)
@@ -269,8 +280,9 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
         )
     if kind == "mixed":
         return (Word(stem(lower, language), raw, "mixed", "", opens),)
-    if kind == "number" or (lower in _NUMBERS and after):
-        key = _NUMBERS.get(lower, raw.replace("−", "-"))  # noqa: RUF001
+    numbers = _NUMBERS.get(language, _NUMBERS["en"])
+    if kind == "number" or (lower in numbers and after):
+        key = numbers.get(lower, raw.replace("−", "-"))  # noqa: RUF001
         return (Word(key, raw, "number", "", opens),)
     lower = _UNITS.get(lower, lower) if after == "number" else lower
     guard = _GUARDS.get(language, {}).get(lower, "")
@@ -325,7 +337,8 @@ def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
     for language, script, share in _BY_SCRIPT:
         if len(script.findall(sample)) * share > len(sample.strip()) > 0:
             return language
-    found = [word.lower() for word in _LETTERS.findall(sample)]
-    hits = {name: sum(word in little for word in found) for name, little in _GLUE.items()}
-    best = max(hits, key=lambda name: (hits[name], name == default))
+    hits: Counter[str] = Counter()
+    for word in _LETTERS.findall(sample):
+        hits.update(_LANGUAGES_OF.get(word.lower(), ()))
+    best = max(_GLUE, key=lambda name: (hits[name], name == default))
     return best if hits[best] >= hits_min else default
