@@ -170,8 +170,10 @@ class Researcher(Agent):
         if finding.citations:
             is_short = finding.degraded if is_strict else _is_doubtful(finding)
             return with_best(finding, found) if is_short else finding
-        if not is_strict:
-            found = found or nearest_lines(passages, sources)
+        found = found or nearest_lines(passages, sources)
+        if is_strict:
+            # Nothing vouches for the model, not even that the documents have to do with it.
+            found = [each for each in found if each.relevance or _is_on(each, assignment, passages)]
         certain = _CERTAIN_RELEVANCE if is_strict else RELEVANCE_MIN
         return self._floor(finding, found, passages, turn, certain)
 
@@ -315,6 +317,14 @@ def _is_relevant(judge: PassageJudge, known: str) -> bool:
         not asked.isdisjoint(topic_of(f"{passage.text}\n{place_of(passage)}"))
         for passage in judge.passages
     )
+
+
+def _is_on(found: Extract, assignment: Assignment, passages: Sequence[Passage]) -> bool:
+    """Say whether the passage of a line has enough of the question's words, anywhere in it."""
+    asked = topic_of(assignment.instruction)
+    passage = next(each for each in passages if lies_in(found.citation, each))
+    there = topic_of(f"{passage.text}\n{place_of(passage)}")
+    return bool(asked) and len(asked & there) >= RELEVANCE_MIN * len(asked)
 
 
 def _is_doubtful(finding: Finding) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from agents.evidence.alignment import Reason
-from agents.evidence.extraction import quote_of
+from agents.evidence.extraction import cite, quote_of
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Dropped, Ruling
 from agents.evidence.sentences import Place, is_code
@@ -92,9 +92,10 @@ class PassageJudge:
         if is_denial(text):
             self.denials += 1
             return _HIDDEN if self._is_strict else _FREE
-        if self._is_asked(text) or (is_code(text) and len(text.split()) <= _NO_WORDS):
-            return _HIDDEN
         verdict = self.verdict(text, cited)
+        is_remnant = is_code(text) and len(text.split()) <= _NO_WORDS
+        if self._is_asked(text) or (is_remnant and not verdict.level.is_backed):
+            return _HIDDEN
         exists = any(0 < number <= len(self._passages) for number in cited)
         self._cited += bool(cited)
         self._wrong += bool(cited) and (not exists or verdict.level is Level.CONTRADICTED)
@@ -115,7 +116,7 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where each of its lines stands in a passage.
+        """Rule on a code block: it is quoted where each of its lines stands in one passage.
 
         Where only quotes are shown it is left out: without its citation and its run it would read
         like a program that is offered.
@@ -123,9 +124,15 @@ class PassageJudge:
         if self._is_strict:
             return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
-        if lines and all(line in self._lines for line in lines):
-            return _FREE
-        return Ruling(Support.UNVERIFIED)
+        if not lines or any(line not in self._lines for line in lines):
+            return Ruling(Support.UNVERIFIED)
+        for at, passage in enumerate(self._passages):
+            there = {line.strip() for line in passage.text.splitlines()}
+            if there.issuperset(lines):
+                self._used.setdefault(at)
+                quote = _quote_of_lines(passage, lines)
+                return Ruling(Support.QUOTED, (self.citations.number(quote),))
+        return _FREE
 
     def ruling(self, verdict: Verdict) -> Ruling:
         """Return what follows from a level."""
@@ -154,6 +161,18 @@ class PassageJudge:
         """Say whether a sentence only repeats a question that was asked."""
         said = topic_of(without_citations(text))
         return "?" in text and bool(said) and any(said <= asked for asked in self._asked)
+
+
+def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation:
+    """Return the citation of lines of a passage, where they stand in a row, else of the first."""
+    start = passage.text.index(lines[0])
+    end = start
+    for line in lines:
+        at = passage.text.find(line, end)
+        if at < 0 or passage.text[end:at].strip():
+            return cite(passage, start, start + len(lines[0]))
+        end = at + len(line)
+    return cite(passage, start, end)
 
 
 def _said_in(text: str) -> list[str]:
