@@ -1,6 +1,6 @@
 """How right sentences about what people have beside English prose fare, and wrong ones.
 
-`benchmarks/data/kinds.json` has passages of other scripts and inflections, of tables, logs, records,
+`benchmarks/data/kinds.json` has passages of other scripts and inflections, of tables, logs, JSON,
 settings and notebooks. Figures of `benchmarks.bench_evidence`;
 `tests/unit/benchmarks/test_evidence_kinds.py` holds them.
 """
@@ -54,9 +54,7 @@ def kind_rows() -> tuple[KindRow, ...]:
     return tuple(
         KindRow(
             row["kind"],
-            Passage(
-                row["source"], 1, row["text"].count("\n") + 1, row["text"], title=row["title"]
-            ),
+            Passage(row["source"], 1, row["text"].count("\n") + 1, row["text"], title=row["title"]),
             row["question"],
             tuple(row["true"]),
             tuple(row["false"]),

@@ -113,7 +113,9 @@ class Sources:
     def units_of(self, source: int, cells: Iterable[Cell]) -> tuple[int, ...]:
         """Return the units of a passage that cells stand in, in their order."""
         first = bisect_left(self._source_list, source)
-        ends = [unit.span.end for unit in self.units[first : bisect_right(self._source_list, source)]]
+        ends = [
+            unit.span.end for unit in self.units[first : bisect_right(self._source_list, source)]
+        ]
         found = {first + bisect_right(ends, cell.start) for cell in cells} if ends else set()
         return tuple(sorted(at for at in found if at < first + len(ends)))
 

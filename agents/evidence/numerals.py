@@ -10,12 +10,16 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_COMMA_IS_DECIMAL = frozenset("cs da de el es fi fr hu it nl pl pt ro ru sv tr".split())
+_COMMA_IS_DECIMAL = frozenset(
+    ("cs", "da", "de", "el", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "ro", "ru", "sv", "tr")
+)
 """Languages that write 1.250,5 for a thousand and so on; there 1.250 is a whole number."""
-_SPACE_PARTS = frozenset("cs fi fr hu pl ru sv".split())
+_SPACE_PARTS = frozenset(("cs", "fi", "fr", "hu", "pl", "ru", "sv"))
 """Languages that part thousands by a plain blank; in others two columns of a table would join."""
 _ALWAYS_PARTS = "'’\u00a0\u202f\u2009"  # noqa: RUF001
-_GROUPS = re.compile(rf"(?<![\w.,:/])[1-9]\d{{0,2}}(?:(?P<by>[.,{_ALWAYS_PARTS} ])\d{{3}})(?:(?P=by)\d{{3}})*(?!\d)")
+_GROUPS = re.compile(
+    rf"(?<![\w.,:/])[1-9]\d{{0,2}}(?:(?P<by>[.,{_ALWAYS_PARTS} ])\d{{3}})(?:(?P=by)\d{{3}})*(?!\d)"
+)
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,9})(?![\w,]|\.\d)")
 _SHORT_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,2})(?![\w,]|\.\d)")
 _YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d|[-–]\d)")  # noqa: RUF001

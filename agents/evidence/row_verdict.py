@@ -17,7 +17,22 @@ from agents.evidence.rows import YES, Cell, Row
 from agents.evidence.words import UNIT_NAMES, Word
 
 _TURNS = frozenset(
-    "not only unless all most few more less above below former about least at-most".split()
+    (
+        "not",
+        "only",
+        "unless",
+        "all",
+        "most",
+        "few",
+        "more",
+        "less",
+        "above",
+        "below",
+        "former",
+        "about",
+        "least",
+        "at-most",
+    )
 )
 """What a row has to say too: it has no tense and no verbs, so may, must and was are let through."""
 _HARD = frozenset({"number", "name", "mixed", "code"})

@@ -36,7 +36,8 @@ _SETTINGS_SHARE = 0.6
 _SETTINGS_MIN = 2
 _DELIMITERS = "\t;|,"
 _LOGGED = re.compile(
-    r"[^\w\s]?(?:\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d|\d{1,2}[-/. ]\w{2,3}[-/. ]\d{2,4}[ :]+\d\d:\d\d"
+    r"[^\w\s]?(?:\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d"
+    r"|\d{1,2}[-/. ]\w{2,3}[-/. ]\d{2,4}[ :]+\d\d:\d\d"
     r"|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d|[IWEF]\d{4} \d\d:\d\d"
     r"|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|TRACE)(?:\W| .*\d\d:\d\d))"
     r"|\S{3,60} \S{1,60} \S{1,60} \[\d"
@@ -189,7 +190,10 @@ def _piped(lines: list[_Line], language: str) -> list[Row]:
 def _table_row(line: _Line, cells: Sequence[str], heads: Sequence[str], language: str) -> Row:
     names = [*heads, *[""] * len(cells)]
     return Row.of(
-        [_cell(name, value, line.start, language) for name, value in zip(names, cells, strict=False)],
+        [
+            _cell(name, value, line.start, language)
+            for name, value in zip(names, cells, strict=False)
+        ],
         line.start,
         line.end,
     )

@@ -1,8 +1,8 @@
 """A text as the words it is compared by, in any language.
 
 Pure. Words carry their Snowball stem, numbers one spelling, code its parts; Korean and scripts that
-put no spaces between words are read sign by sign. What a word does to the truth of its sentence (it denies, limits,
-binds to a time) is looked up here and nowhere else, in `lexicon.toml`.
+put no spaces between words are read sign by sign. What a word does to the truth of its sentence (it
+denies, limits, binds to a time) is looked up here and nowhere else, in `lexicon.toml`.
 """
 
 from __future__ import annotations
@@ -299,8 +299,6 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
 
 _VERB_END = re.compile(r"(?<=..[^aeiouy])t$")
 """Of German verbs, which Snowball leaves: 'geht' is 'gehen'; so is 'bricht', with its vowel."""
-
-
 
 
 _KANA = re.compile(r"[぀-ヿ]")
