@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agents.evidence.alignment import Reason
 from agents.evidence.extraction import cite, quote_of
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Dropped, Ruling
+from agents.evidence.row_verdict import RowJudge
 from agents.evidence.sentences import Place, is_code
 from agents.evidence.topic import is_denial, topic_of
 from agents.evidence.verdict import Judge, Level, Verdict
@@ -71,6 +73,7 @@ class PassageJudge:
         self._passages = passages
         self._is_strict = is_strict
         self._judge = judge or Judge(sources, known)
+        self._rows = RowJudge([(each.text, place_of(each)) for each in passages], sources, known)
         self._asked = [topic_of(line) for line in known.splitlines()]
         self._lines = {line.strip(): p for p in passages for line in p.text.splitlines()}
         self._used: dict[int, None] = {}
@@ -104,8 +107,23 @@ class PassageJudge:
     def verdict(self, text: str, cited: Sequence[int]) -> Verdict:
         """Return the level of a sentence; ``cited`` are numbers of passages, from 1."""
         named = [number - 1 for number in cited]
-        found = [self._judge.verdict(each, named) for each in _said_in(text)]
+        found = [self._with_rows(each, self._judge.verdict(each, named)) for each in _said_in(text)]
         return max(found, key=lambda verdict: _WORSE.index(verdict.level))
+
+    def _with_rows(self, text: str, found: Verdict) -> Verdict:
+        """Return the level of a sentence that may be one about data, which has no sentences.
+
+        What only rows seem to say must be said by one of them.
+        """
+        is_data = self._rows.is_data(found.units)
+        if found.level.is_backed and not is_data:
+            return found
+        units = self._rows.units_saying(text)
+        if units:
+            return found if found.level.is_backed else Verdict(Level.PARAPHRASED, units)
+        if not found.level.is_backed:
+            return found
+        return replace(found, level=Level.UNVERIFIED, reason=found.reason or Reason.WORD)
 
     def lead_in(self, text: str) -> Ruling:
         """Rule on what introduces what follows: it needs no backing, and is shown with it."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
-from agents.evidence.rows import Cell, Row, rows_of
-from agents.evidence.sentences import Place, Span, sentences
+from agents.evidence.sentences import Span, sentences
 from agents.evidence.words import Word, language_of, words
 
 WINDOW = 3
@@ -78,8 +76,6 @@ class Sources:
         """Of each passage; of one that has hardly any little words, that of them all."""
         self.units: list[Unit] = []
         self.titles: list[tuple[Word, ...]] = []
-        self.rows: dict[int, list[Row]] = {}
-        """Of each passage that has data in it, by its position."""
         for source, (text, title) in enumerate(texts):
             language = self.languages[source]
             self.titles.append(words(title.replace(" > ", ". "), language))
@@ -87,21 +83,7 @@ class Sources:
                 found = words(text[span.start : span.end], language)
                 if found:
                     self.units.append(Unit.of(source, span, found))
-            if rows := rows_of(text, title.split(" > "), language):
-                self.rows[source] = rows
         self._lay_out()
-        placed = {
-            at
-            for source, rows in self.rows.items()
-            for row in rows
-            for at in self.units_of(source, row.cells)
-        }
-        self.data_units = placed.union(
-            at
-            for at, unit in enumerate(self.units)
-            if unit.source in self.rows and unit.span.place in (Place.ROW, Place.CODE)
-        )
-        """Units that are parts of rows, or heads above them."""
 
     def masks(self) -> dict[str, int]:
         """Return the passages of each language, as a bit mask."""
@@ -109,25 +91,6 @@ class Sources:
         for source, language in enumerate(self.languages):
             found[language] = found.get(language, 0) | 1 << source
         return found
-
-    def units_of(self, source: int, cells: Iterable[Cell]) -> tuple[int, ...]:
-        """Return the units of a passage that cells stand in, in their order."""
-        first = bisect_left(self._source_list, source)
-        ends = [
-            unit.span.end for unit in self.units[first : bisect_right(self._source_list, source)]
-        ]
-        found = {first + bisect_right(ends, cell.start) for cell in cells} if ends else set()
-        return tuple(sorted(at for at in found if at < first + len(ends)))
-
-    def prose_keys(self, source: int) -> frozenset[str]:
-        """Return the keys of a passage's titles and of its units that are no data."""
-        if source not in self._prose:
-            keys = {word.key for word in self.titles[source]}
-            for at, unit in enumerate(self.units):
-                if unit.source == source and at not in self.data_units:
-                    keys |= unit.there
-            self._prose[source] = frozenset(keys)
-        return self._prose[source]
 
     def _lay_out(self) -> None:
         """Fill the inverted index; units and passages are known by their positions, from 0.
@@ -149,8 +112,6 @@ class Sources:
                 for other in said[first + 1 : first + 1 + _REACH]:
                     self._pairs[_pair(key, other)] |= bit
         self._digits: set[str] | None = None
-        self._prose: dict[int, frozenset[str]] = {}
-        self._source_list = [unit.source for unit in self.units]
         count = len(self.units)
         self._source_of = np.array([unit.source for unit in self.units], dtype=np.int64)
         self._places = {key: np.array(sorted(at), dtype=np.int64) for key, at in places.items()}

@@ -1,6 +1,6 @@
 """Whether a row of data says what a sentence says: the values it gives to the cells it names.
 
-Pure; used by `agents.evidence.verdict`. A row has no order of words to be held against, so nothing
+Pure; used by `agents.evidence.backing`. A row has no order of words to be held against, so nothing
 is weighed: all that a sentence has from the data must stand in one row, and each value must be that
 of the cell that the sentence names for it.
 """
@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from rapidfuzz.distance import LCSseq
 
 from agents.evidence.denials import is_denied_otherwise
-from agents.evidence.rows import YES, Cell, Row
-from agents.evidence.words import UNIT_NAMES, Word
+from agents.evidence.features import Sources
+from agents.evidence.rows import YES, Cell, Data, DataRow
+from agents.evidence.words import UNITS, Word, as_written_there, stem, words
 
 _TURNS = frozenset(
     (
@@ -37,14 +38,51 @@ _TURNS = frozenset(
 """What a row has to say too: it has no tense and no verbs, so may, must and was are let through."""
 _HARD = frozenset({"number", "name", "mixed", "code"})
 _TRUTHS = frozenset({YES, "not"})
+_UNIT_KEYS = frozenset(stem(name, "en") for name in UNITS.values()).union(UNITS.values())
+"""Keys of units, as they stand behind a number."""
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
 _IN_ORDER_MIN = 0.6
 
 
+class RowJudge:
+    """Holds sentences against the rows of passages that were laid out."""
+
+    def __init__(self, texts: Sequence[tuple[str, str]], sources: Sources, known: str) -> None:
+        """Take the passages with their titles, as `sources` were made of them, and the question."""
+        places = [(unit.source, unit.span) for unit in sources.units]
+        self._data = Data.of(texts, sources.languages, places)
+        self._sources = sources
+        self._given = {source: self._keys_around(source, known) for source in self._data.rows}
+
+    def _keys_around(self, source: int, known: str) -> frozenset[str]:
+        """Return the keys of the question, of a passage's titles and of what in it is no data."""
+        said = [*words(known, self._sources.languages[source]), *self._sources.titles[source]]
+        keys = {word.key for word in said if word.has_content}
+        for at, unit in enumerate(self._sources.units):
+            if unit.source == source and at not in self._data.units:
+                keys |= unit.there
+        return frozenset(keys)
+
+    def is_data(self, units: Sequence[int]) -> bool:
+        """Say whether at least half of these units are parts of rows."""
+        found = len(self._data.units.intersection(units))
+        return bool(found) and 2 * found >= len(units)
+
+    def units_saying(self, sentence: str) -> tuple[int, ...]:
+        """Return the units of the row that says what a sentence says; empty where none does."""
+        for source, rows in self._data.rows.items():
+            language = self._sources.languages[source]
+            settled = as_written_there(sentence, language, self._sources.has_digits)
+            said = cells_saying(words(settled, language), rows, self._given[source])
+            if said is not None:
+                return self._data.units_of(source, said)
+        return ()
+
+
 def cells_saying(
-    claim: Sequence[Word], rows: Sequence[Row], given: frozenset[str]
+    claim: Sequence[Word], rows: Sequence[DataRow], given: frozenset[str]
 ) -> tuple[Cell, ...] | None:
     """Return the cells of one row that say what a sentence says; None where no row does.
 
@@ -66,21 +104,21 @@ def cells_saying(
 
 
 def _may_say(
-    row: Row, said: Sequence[Word], elsewhere: Counter[str], given: frozenset[str]
+    row: DataRow, said: Sequence[Word], elsewhere: Counter[str], given: frozenset[str]
 ) -> bool:
     known = unknown = 0
     for word in said:
         if word.key in row.keys:
             known += 1
             continue
-        is_hard = word.kind in _HARD or word.guard in _TURNS or word.key in UNIT_NAMES
+        is_hard = word.kind in _HARD or word.guard in _TURNS or word.key in _UNIT_KEYS
         if elsewhere[word.key] or (is_hard and word.key not in given):
             return False
         unknown += not word.guard and word.key not in given
     return known >= _SAID_MIN and unknown <= known and not _is_repeated(row, said)
 
 
-def _is_as_told(row: Row, claim: Sequence[Word]) -> bool:
+def _is_as_told(row: DataRow, claim: Sequence[Word]) -> bool:
     """Say whether a sentence tells a line without names in its order, and denies what it denies."""
     if all(cell.names for cell in row.cells):
         return True
@@ -92,14 +130,14 @@ def _is_as_told(row: Row, claim: Sequence[Word]) -> bool:
     return is_near and not is_denied_otherwise(claim, [told], frozenset(), shared_min=1)
 
 
-def _is_repeated(row: Row, said: Sequence[Word]) -> bool:
+def _is_repeated(row: DataRow, said: Sequence[Word]) -> bool:
     """Say whether a number is said more often than the row has it."""
     there = Counter(word.key for cell in row.cells for word in cell.words)
     counts = Counter(word.key for word in said if word.kind == "number")
     return any(count > max(1, there[key]) for key, count in counts.items())
 
 
-def _valued(row: Row, said: Sequence[Word]) -> tuple[Cell, ...]:
+def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     """Return the cells whose values a sentence gives; empty where it gives them to others."""
     keys = frozenset(word.key for word in said)
     given = [cell for cell in row.cells if _is_given(cell, keys)]

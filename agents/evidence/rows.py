@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from agents.evidence.words import Word, name_keys, words
+from agents.evidence.sentences import Place, Span
+from agents.evidence.words import UNITS, Word, stem, words
 
 YES = "yes"
 """Key of a cell that says that its name holds; of one that denies it, it is that of a negation."""
@@ -44,7 +47,7 @@ _LOGGED = re.compile(
 )
 """Begins a line of a log: a time, a level, or the address of an access log."""
 _PIPED = re.compile(r"\s{0,3}\|.*\|\s*$")
-_RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*$")
+_RULE = re.compile(r"(?=[^-]{0,80}-)[\s|:+=-]+$")
 _SETTING = re.compile(
     r"(?P<indent>\s*)(?P<item>- )?(?:export |set |--)?(?P<q>[\"'`]?)"
     r"(?P<name>[^\W\d](?:[\w./ -]{0,60}?[\w])?)(?P=q)\s*(?::=|=>|=(?!=)|:(?=\s))\s*(?P<value>\S.*)$"
@@ -57,6 +60,7 @@ _REMARK = re.compile(r"\s*(?:#|;|//|--(?!\w))")
 _JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _JSON_KEY = re.compile(r'"[^"\n]{0,80}"\s*:')
 _KEYS_MIN = 2
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +77,28 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DataRow:
     """Cells that belong together."""
 
     cells: tuple[Cell, ...]
     keys: frozenset[str]
     """Of all names and values."""
-    start: int
-    end: int
 
     @classmethod
-    def of(cls, cells: Sequence[Cell], start: int, end: int) -> Row:
-        """Return the row of these cells, which stands between two offsets."""
+    def of(cls, cells: Sequence[Cell]) -> DataRow:
+        """Return the row of these cells."""
         found = tuple(cells[:CELLS_MAX])
         keys = {key for cell in found for key in (*cell.names, *(w.key for w in cell.words))}
-        return cls(found, frozenset(keys), start, end)
+        return cls(found, frozenset(keys))
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _TextLine:
     start: int
     text: str
 
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
 
-
-def rows_of(text: str, titles: Sequence[str], language: str) -> list[Row]:
+def rows_of(text: str, titles: Sequence[str], language: str) -> list[DataRow]:
     """Return the rows of a passage in their order.
 
     Args:
@@ -110,18 +108,72 @@ def rows_of(text: str, titles: Sequence[str], language: str) -> list[Row]:
     """
     if len(_JSON_KEY.findall(text)) >= _KEYS_MIN and text.lstrip()[:1] in '{["}]':
         return _Json(language).rows(text)
-    found: list[Row] = []
+    found: list[DataRow] = []
     for block in _blocks(text):
         found += _block_rows(block, titles, language)
     return found
 
 
-def _blocks(text: str) -> Iterator[list[_Line]]:
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The rows of passages, and the units of their texts that rows stand in."""
+
+    rows: Mapping[int, list[DataRow]]
+    """By the position of their passage."""
+    units: frozenset[int]
+    """Positions of the units that are parts of rows, or heads above them."""
+    _ends: Mapping[int, tuple[int, list[int]]]
+    """Of each passage the position of its first unit, and where its units end."""
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[tuple[str, str]],
+        languages: Sequence[str],
+        units: Sequence[tuple[int, Span]],
+    ) -> Data:
+        """Find the rows of passages.
+
+        Args:
+            texts: each with its titles, parted by ' > '.
+            languages: of each.
+            units: of each sentence or line of them, in order, its passage and its place there.
+        """
+        rows = {
+            source: found
+            for source, (text, title) in enumerate(texts)
+            if (found := rows_of(text, title.split(" > "), languages[source]))
+        }
+        ends: dict[int, tuple[int, list[int]]] = {}
+        for at, (source, span) in enumerate(units):
+            ends.setdefault(source, (at, []))[1].append(span.end)
+        bare = cls(rows, frozenset(), ends)
+        placed = {
+            at
+            for source, found in rows.items()
+            for row in found
+            for at in bare.units_of(source, row.cells)
+        }
+        heads = (
+            at
+            for at, (source, span) in enumerate(units)
+            if source in rows and span.place in (Place.ROW, Place.CODE)
+        )
+        return cls(rows, frozenset(placed.union(heads)), ends)
+
+    def units_of(self, source: int, cells: Iterable[Cell]) -> tuple[int, ...]:
+        """Return the units of a passage that cells stand in, in their order."""
+        first, ends = self._ends.get(source, (0, []))
+        found = {bisect_right(ends, cell.start) for cell in cells}
+        return tuple(sorted(first + at for at in found if at < len(ends)))
+
+
+def _blocks(text: str) -> Iterator[list[_TextLine]]:
     """Yield runs of lines that may be one table, log or list of settings.
 
     A blank line ends all but settings, whose sections have blank lines between them.
     """
-    block: list[_Line] = []
+    block: list[_TextLine] = []
     start = 0
     for line in text.splitlines(keepends=True):
         bare = line.rstrip("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
@@ -132,23 +184,23 @@ def _blocks(text: str) -> Iterator[list[_Line]]:
                 yield block
                 block = []
         else:
-            block.append(_Line(start, bare))
+            block.append(_TextLine(start, bare))
         start += len(line)
     if block:
         yield block
 
 
-def _block_rows(block: list[_Line], titles: Sequence[str], language: str) -> list[Row]:
+def _block_rows(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
     piped = [line for line in block if _PIPED.match(line.text)]
     if piped:
         return _piped(piped, language)
     logged = [line for line in block if _LOGGED.match(line.text)]
     if logged:
         return [_plain(line, language) for line in logged]
-    settings = sum(_is_setting(line.text) for line in block)
-    valued = sum(_is_setting(line.text) and bool(_SETTING.match(line.text)) for line in block)
+    settings = [line.text for line in block if _is_setting(line.text)]
+    valued = sum(bool(_SETTING.match(text)) for text in settings)
     remarks = sum(bool(_REMARK.match(line.text)) for line in block)
-    if valued >= _SETTINGS_MIN and settings >= _SETTINGS_SHARE * (len(block) - remarks):
+    if valued >= _SETTINGS_MIN and len(settings) >= _SETTINGS_SHARE * (len(block) - remarks):
         return [_settings(block, language)]
     table = _parted(block, titles, language)
     if table:
@@ -162,20 +214,30 @@ def _cell(name: str, value: str, start: int, language: str) -> Cell:
     truth = _TRUTHS.get(bare.lower())
     said = (truth,) if truth and name else words(bare, language)[:_CELL_WORDS_MAX]
     values = frozenset(word.key for word in said if word.has_content)
-    return Cell(name_keys(name, language), said, values, start)
+    return Cell(_name_keys(name, language), said, values, start)
 
 
-def _plain(line: _Line, language: str) -> Row:
+@lru_cache(maxsize=4096)
+def _name_keys(name: str, language: str) -> frozenset[str]:
+    """Return the keys of a column's or a setting's name, and of its parts; units have their own."""
+    parts = _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
+    said = [*words(name, language), *words(parts, language)]
+    units = {UNITS[each] for word in said if (each := word.raw.lower()) in UNITS}
+    keys = {word.key for word in said if word.has_content}
+    return frozenset(keys.union(stem(unit, language) for unit in units))
+
+
+def _plain(line: _TextLine, language: str) -> DataRow:
     """Return the row of a line whose words have no names but those of its pairs."""
     cells = [
         _cell(pair.group(1), pair.group(2), line.start + pair.start(), language)
         for pair in _PAIR.finditer(line.text)
     ]
     rest = _PAIR.sub(" ", line.text)
-    return Row.of([_cell("", rest, line.start, language), *cells], line.start, line.end)
+    return DataRow.of([_cell("", rest, line.start, language), *cells])
 
 
-def _piped(lines: list[_Line], language: str) -> list[Row]:
+def _piped(lines: list[_TextLine], language: str) -> list[DataRow]:
     """Return the rows of a table of Markdown, without its head where it has one."""
     split = [re.split(r"(?<!\\)\|", line.text.strip().strip("|")) for line in lines]
     ruled = next((at for at, line in enumerate(lines) if _RULE.match(line.text)), 0)
@@ -187,19 +249,15 @@ def _piped(lines: list[_Line], language: str) -> list[Row]:
     ]
 
 
-def _table_row(line: _Line, cells: Sequence[str], heads: Sequence[str], language: str) -> Row:
+def _table_row(
+    line: _TextLine, cells: Sequence[str], heads: Sequence[str], language: str
+) -> DataRow:
     names = [*heads, *[""] * len(cells)]
-    return Row.of(
-        [
-            _cell(name, value, line.start, language)
-            for name, value in zip(names, cells, strict=False)
-        ],
-        line.start,
-        line.end,
-    )
+    named = zip(names, cells, strict=False)
+    return DataRow.of([_cell(name, value, line.start, language) for name, value in named])
 
 
-def _parted(block: list[_Line], titles: Sequence[str], language: str) -> list[Row]:
+def _parted(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
     """Return the rows of lines whose cells are parted by one mark; its head may be a title."""
     for mark in _DELIMITERS:
         if mark not in block[0].text:
@@ -253,7 +311,7 @@ def _is_paired(line: str) -> bool:
     return "(" not in line and len(_PAIR.findall(line)) >= _PAIRS_MIN
 
 
-def _settings(block: list[_Line], language: str) -> Row:
+def _settings(block: list[_TextLine], language: str) -> DataRow:
     """Return the settings of a text as one row: what they are part of is in their names."""
     section = ""
     above: list[tuple[int, str]] = []
@@ -276,12 +334,12 @@ def _settings(block: list[_Line], language: str) -> Row:
                 above.append((depth - 1, value))
         else:
             above.append((depth, found.group("name")))
-    return Row.of(cells, block[0].start, block[-1].end)
+    return DataRow.of(cells)
 
 
 @dataclass
-class _Frame:
-    """An object or a list of JSON that isn't closed yet."""
+class _OpenJson:
+    """An object or a list that isn't closed yet."""
 
     is_list: bool
     path: str
@@ -294,36 +352,39 @@ class _Json:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._found: list[Row] = []
-        self._open: list[_Frame] = [_Frame(is_list=True, path="")]
+        self._found: list[DataRow] = []
+        self._open: list[_OpenJson] = [_OpenJson(is_list=True, path="")]
 
-    def rows(self, text: str) -> list[Row]:
+    def rows(self, text: str) -> list[DataRow]:
         """Return the objects that stand in a list or alone; those that are values are parts."""
         tokens = list(_JSON.finditer(text))
         for at, token in enumerate(tokens):
             said = token.group()
             after = tokens[at + 1].group() if at + 1 < len(tokens) else ""
+            if not self._open:
+                # The passage begins within what is closed here.
+                self._open.append(_OpenJson(is_list=True, path=""))
             if said in "{[":
                 self._opened(is_list=said == "[")
             elif said in "}]":
-                self._closed(token.end())
+                self._closed()
             elif after == ":":
                 self._open[-1].key = said.strip('"')
             elif said not in ":,":
                 self._valued(said, token.start())
         while self._open:
-            self._closed(len(text))
+            self._closed()
         return self._found
 
     def _opened(self, *, is_list: bool) -> None:
         top = self._open[-1]
-        self._open.append(_Frame(is_list, f"{top.path} {top.key}" if top.key else top.path))
+        self._open.append(_OpenJson(is_list, f"{top.path} {top.key}" if top.key else top.path))
 
     def _valued(self, said: str, start: int) -> None:
         top = self._open[-1]
         top.own.append(_cell(f"{top.path} {top.key}", said, start, self._language))
 
-    def _closed(self, end: int) -> None:
+    def _closed(self) -> None:
         frame = self._open.pop()
         parent = self._open[-1] if self._open else None
         is_part = parent is not None and not (parent.is_list and not frame.is_list)
@@ -331,5 +392,4 @@ class _Json:
             parent.own += frame.own
         elif frame.own:
             outer = [cell for each in self._open for cell in each.own if not each.is_list]
-            start = min(cell.start for cell in frame.own)
-            self._found.append(Row.of([*frame.own, *outer], start, end))
+            self._found.append(DataRow.of([*frame.own, *outer]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
@@ -19,9 +19,7 @@ from importlib import resources
 from agents.evidence.alignment import Alignment, Reason, align
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import WINDOW, Measured, Sources
-from agents.evidence.numerals import as_written_there
-from agents.evidence.row_verdict import cells_saying
-from agents.evidence.words import Word, words
+from agents.evidence.words import Word, as_written_there, words
 
 NEAR = 0.75
 """From this closeness on a sentence is judged by its differences alone."""
@@ -122,40 +120,20 @@ class Judge:
 
     def _verdict(self, sentence: str, cited: Sequence[int]) -> Verdict:
         mask = sum(1 << at for at in set(cited) if 0 <= at < len(self.sources.titles))
-        claims: dict[str, tuple[Word, ...]] = {}
         found: list[Verdict] = []
         for language, there in self._masks.items():
             settled = as_written_there(sentence, language, self.sources.has_digits)
-            claim = claims[language] = words(settled, language)
+            claim = words(settled, language)
             if any(word.has_content for word in claim) and self.sources.units:
                 found.append(self._by_text(claim, mask & there, there))
-        if not found:
-            return Verdict(Level.UNVERIFIED)
         backed = [each for each in found if each.level.is_backed]
         if backed:
-            best = min(backed, key=lambda each: _ORDER[each.level])
-        else:
-            best = max(found, key=lambda each: (_ORDER[each.level], each.score))
-        return self._by_rows(claims, best)
-
-    def _by_rows(self, claims: Mapping[str, tuple[Word, ...]], found: Verdict) -> Verdict:
-        """Return the level of a sentence that may be one about data, which has no sentences.
-
-        What only rows seem to say must be said by one of them.
-        """
-        of_data = len(self.sources.data_units.intersection(found.units))
-        is_data = bool(of_data) and 2 * of_data >= len(found.units)
-        if not self.sources.rows or (found.level.is_backed and not is_data):
-            return found
-        for source, rows in self.sources.rows.items():
-            given = self._known | self.sources.prose_keys(source)
-            said = cells_saying(claims[self.sources.languages[source]], rows, given)
-            if said is not None:
-                units = self.sources.units_of(source, said)
-                return found if found.level.is_backed else Verdict(Level.PARAPHRASED, units)
-        if not is_data or not found.level.is_backed:
-            return found
-        return replace(found, level=Level.UNVERIFIED, reason=found.reason or Reason.WORD)
+            return min(backed, key=lambda each: _ORDER[each.level])
+        return max(
+            found,
+            key=lambda each: (_ORDER[each.level], each.score),
+            default=Verdict(Level.UNVERIFIED),
+        )
 
     def _by_text(self, claim: tuple[Word, ...], mask: int, there: int) -> Verdict:
         """Return the level by the passages of one language: those that are cited, and all."""

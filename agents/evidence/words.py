@@ -12,15 +12,13 @@ import threading
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from Stemmer import Stemmer
-
-from agents.evidence.numerals import in_one_spelling
 
 TOKENS_MAX = 400
 """Of one sentence no more is read."""
@@ -42,12 +40,30 @@ _KOREAN_ONLY = re.compile(r"(?<=[가-힣])(?<![지천백십억])만(?=[\s,.]|[�
 _THAI_BLANK = re.compile(r"(?<=[\u0e01-\u0e4e])\s+(?=[\u0e01-\u0e4e])")
 """Thai has no commas and full stops: a blank parts clauses."""
 _PART = re.compile(r"\w+")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NOT_ONLY = re.compile(
     r"\b(?:not only|nicht nur|no s[oó]lo|non seulement)\b|不仅|不但|だけでなく", re.IGNORECASE
 )
 """Denies nothing and limits nothing."""
 _UNSPACED = ("ja", "zh")
+_COMMA_IS_DECIMAL = frozenset(
+    ("cs", "da", "de", "el", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "ro", "ru", "sv", "tr")
+)
+"""Languages that write 1.250,5 for a thousand and so on; there 1.250 is a whole number."""
+_SPACE_PARTS = frozenset(("cs", "fi", "fr", "hu", "pl", "ru", "sv"))
+"""Languages that part thousands by a plain blank; in others two columns of a table would join."""
+_ALWAYS_PARTS = "'’\u00a0\u202f\u2009"  # noqa: RUF001
+_GROUPS = re.compile(
+    rf"(?<![\w.,:/])[1-9]\d{{0,2}}(?:(?P<by>[.,{_ALWAYS_PARTS} ])\d{{3}})(?:(?P=by)\d{{3}})*(?!\d)"
+)
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,9})(?![\w,]|\.\d)")
+_SHORT_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,2})(?![\w,]|\.\d)")
+_YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d|[-–]\d)")  # noqa: RUF001
+_STAMP = re.compile(
+    r"(?<=\d)T(?=\d\d:\d\d)|(?<=:\d\d)[.,](?=\d{1,9}(?!\d))|(?<=:\d\d)(?=Z\b)|(?<=/\d{4}):(?=\d\d:)"
+)
+"""What joins a date to a time, or a time to its fraction: '2026-05-02T08:00:01.250Z'."""
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_DIGIT = re.compile(r"\d")
 _HIRAGANA = re.compile(r"[぀-ゟー]")
 _ALGORITHMS: Final = MappingProxyType(
     {
@@ -96,7 +112,7 @@ _MARKS = (
 )
 """Vowels and tones that are written above, below or behind a letter and belong to it."""
 _SIGN = rf"[{_SIGNS}][{_MARKS}]*"
-_IS_SIGN = re.compile(_SIGN)
+SIGN: Final = re.compile(_SIGN)
 
 
 def _signed(lexicon: Mapping[str, Any]) -> str:
@@ -106,7 +122,7 @@ def _signed(lexicon: Mapping[str, Any]) -> str:
     several = [
         word
         for word in (unicodedata.normalize("NFKC", each) for each in found)
-        if re.match(f"[{_SIGNS}]", word) and not _IS_SIGN.fullmatch(word)
+        if re.match(f"[{_SIGNS}]", word) and not SIGN.fullmatch(word)
     ]
     return "|".join(sorted(several, key=len, reverse=True))
 
@@ -148,7 +164,7 @@ _NUMBERS: Final = MappingProxyType(
         for language, text in _LEXICON["numbers"].items()
     }
 )
-_UNITS: Final = _named(_LEXICON["units"])
+UNITS: Final = _named(_LEXICON["units"])
 
 
 class _Stemmers(threading.local):
@@ -166,12 +182,6 @@ def stem(word: str, language: str) -> str:
     """Return the Snowball stem of a lower-case word; the word itself in other languages."""
     stemmer = _STEMMERS.by_language.get(language)
     return str(stemmer.stemWord(word)) if stemmer else word
-
-
-UNIT_NAMES: Final = frozenset(
-    stem(name, language) for language in _ALGORITHMS for name in _LEXICON["units"]
-)
-"""Keys of units, as they stand behind a number."""
 
 
 class Word(NamedTuple):
@@ -228,7 +238,7 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
         text = _THAI_BLANK.sub(", ", text)
     if language == "ko":
         text = _KOREAN_ONLY.sub("뿐", _KOREAN_NOT.sub("않", text))
-    text = in_one_spelling(_SEAM.sub(" ", _NOT_ONLY.sub(" ", text)), language)
+    text = _in_one_spelling(_SEAM.sub(" ", _NOT_ONLY.sub(" ", text)), language)
     found: list[Word] = []
     opens = False
     for match in _TOKEN.finditer(text):
@@ -245,19 +255,58 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
     return tuple(found[:TOKENS_MAX])
 
 
-@lru_cache(maxsize=4096)
-def name_keys(name: str, language: str) -> frozenset[str]:
-    """Return the keys of a column's or a setting's name, and of its parts; units have their own."""
-    parts = _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
-    said = [*words(name, language), *words(parts, language)]
-    units = {_UNITS[each] for word in said if (each := word.raw.lower()) in _UNITS}
-    keys = {word.key for word in said if word.has_content}
-    return frozenset(keys.union(stem(unit, language) for unit in units))
+def _in_one_spelling(text: str, language: str) -> str:
+    """Return a text with its numbers in ASCII digits, none parted, decimals behind a point."""
+    if _DIGIT.search(text) is None:
+        return text
+    if not text.isascii():
+        text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), text)
+    if ":" in text:
+        text = _STAMP.sub(" ", text)
+    text = _GROUPS.sub(lambda found: _joined(found, language), text)
+    decimal = _DECIMAL_COMMA if language in _COMMA_IS_DECIMAL else _SHORT_DECIMAL_COMMA
+    return _YEARS.sub(_ranged, decimal.sub(r"\1.\2", text))
 
 
-def is_sign(raw: str) -> bool:
-    """Say whether a word is one sign of a script that is read sign by sign."""
-    return _IS_SIGN.fullmatch(raw) is not None
+def as_written_there(text: str, language: str, has: Callable[[str], bool]) -> str:
+    """Return a sentence with each number that may be read in two ways read as its sources have it.
+
+    An English sentence about a German text has 1,250 where that has 1.250.
+
+    Args:
+        text: the sentence.
+        language: of the sources.
+        has: says whether a number stands in them.
+    """
+
+    def settled(found: re.Match[str]) -> str:
+        if has(_in_one_spelling(found.group(), language)):
+            return found.group()
+        whole = re.sub(r"\D", "", found.group())
+        if has(whole):
+            return whole
+        parts = re.split(r"\D", found.group())
+        is_decimal = len(parts) == 2 and found.group("by") in ".,"  # noqa: PLR2004 - whole and rest
+        return ".".join(parts) if is_decimal and has(".".join(parts)) else found.group()
+
+    return _GROUPS.sub(settled, text)
+
+
+def _ranged(found: re.Match[str]) -> str:
+    """Return years from one to another, both in full; a year and its month are none."""
+    century, first, last = found.groups()
+    return f"{century}{first}-{century}{last}" if first < last else found.group()
+
+
+def _joined(found: re.Match[str], language: str) -> str:
+    by, said = found.group("by"), found.group()
+    is_many = said.count(by) > 1
+    is_whole = {
+        ".": is_many or language in _COMMA_IS_DECIMAL,
+        ",": is_many or language not in _COMMA_IS_DECIMAL,
+        " ": language in _SPACE_PARTS,
+    }.get(by, True)
+    return said.replace(by, "") if is_whole else said
 
 
 def _spelled_out(short: re.Match[str]) -> str:
@@ -284,7 +333,7 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
     if kind == "number" or (lower in numbers and after):
         key = numbers.get(lower, raw.replace("−", "-"))  # noqa: RUF001
         return (Word(key, raw, "number", "", opens),)
-    lower = _UNITS.get(lower, lower) if after == "number" else lower
+    lower = UNITS.get(lower, lower) if after == "number" else lower
     guard = _GUARDS.get(language, {}).get(lower, "")
     if guard:
         return (Word(guard, raw, "word", guard, opens),)
