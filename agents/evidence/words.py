@@ -385,7 +385,11 @@ def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
         if len(script.findall(sample)) * share > len(sample.strip()) > 0:
             return language
     hits: Counter[str] = Counter()
+    telling = {default}
     for word in _LETTERS.findall(sample):
-        hits.update(_LANGUAGES_OF.get(word.lower(), ()))
-    best = max(_GLUE, key=lambda name: (hits[name], name == default))
+        names = _LANGUAGES_OF.get(word.lower(), ())
+        hits.update(names)
+        # A single letter may be a name or a unit of measurement.
+        telling.update(names if len(word) > 1 else ())
+    best = max(telling, key=lambda name: (hits[name], name == default))
     return best if hits[best] >= hits_min else default
