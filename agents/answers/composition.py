@@ -297,5 +297,7 @@ class _ResultJudge:
         if self._grounds.printed and all(line in self._grounds.lines for line in lines):
             return _FREE
         ruling = self._by_passages.code(body)
+        if ruling.citations:
+            return self._numbered(ruling)
         is_coded = any(step.agent == CODER for step in self._outcomes.plan)
         return _HIDDEN if is_coded and ruling.support is Support.UNVERIFIED else ruling
