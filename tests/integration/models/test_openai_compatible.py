@@ -361,7 +361,7 @@ async def test_an_endpoint_that_takes_no_connection_is_tried_three_times(
 ) -> None:
     """As of a machine that drops packets: a queue of connections that is full and never emptied."""
     monkeypatch.setattr("agents.models.endpoint.http_client.CONNECT_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("agents.models.endpoint.trouble.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agents.models.endpoint.unreached.CONNECT_TIMEOUT_S", 0.1)
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
