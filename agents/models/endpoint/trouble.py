@@ -272,7 +272,7 @@ class Endpoint:
         what = "failed"
         if error.status in _BUSY:
             is_full = error.status == _TOO_MANY
-            what = "wants fewer requests" if is_full else "has no room or is not ready yet"
+            what = "wants fewer requests" if is_full else "is not ready yet"
         return Trouble(
             f"{self} {what} {answer}",
             "try again later",
