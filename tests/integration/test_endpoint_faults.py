@@ -68,7 +68,6 @@ async def ask(
 
 FAULTS = {
     "401": (1, "refused the API key (401: Incorrect API key provided: [key])"),
-    "429": (3, "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
     "429-after-3600": (1, "it asks to wait 3600 s and "),
     "500": (3, "failed (500: scripted to answer 500), 3 times; try again later"),
     "garbage": (1, "sent text/html instead of an event stream; check that the base URL"),

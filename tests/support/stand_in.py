@@ -1,4 +1,4 @@
-"""A stand-in of an endpoint on loopback that answers as a test says, and keeps what it was asked."""
+"""A stand-in of an endpoint on loopback: answers as a test says, and keeps what it was asked."""
 
 from __future__ import annotations
 

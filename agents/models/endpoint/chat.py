@@ -62,11 +62,6 @@ def messages(request: Request, refused: Collection[str] = frozenset()) -> list[d
     return [{"role": role, "content": text} for role, text in said]
 
 
-def has_system_role(request: Request) -> bool:
-    """Say whether a message of a request is the system's."""
-    return any(message.role == "system" for message in request.messages)
-
-
 def _folded(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
     rules = [("user", text) for role, text in said if role == "system"]
     rest = [each for each in said if each[0] != "system"]

@@ -71,7 +71,8 @@ class HttpClient:
         """
         self._base_url = base_url
         self.proxy = proxy_of(base_url)
-        self._trusted = trust() if urlsplit(base_url).scheme == "https" else True
+        is_tls = urlsplit(base_url).scheme == "https"
+        self._trusted = _trust(os.environ.get(_CERT_FILE, "")) if is_tls else True
         self._headers = {
             # Compressed tokens would wait for others.
             "Accept-Encoding": "identity",
@@ -174,7 +175,7 @@ def _tracing() -> aiohttp.TraceConfig:
 
 
 @cache
-def trust() -> ssl.SSLContext:
+def _trust(named: str) -> ssl.SSLContext:
     """Return whom to trust, whoever is asked: those whom the system does, or SSL_CERT_FILE names.
 
     To read who they are takes 20 ms.
@@ -183,7 +184,6 @@ def trust() -> ssl.SSLContext:
         UsageError: SSL_CERT_FILE names what holds no certificates, and would trust nobody.
     """
     context = ssl.create_default_context()
-    named = os.environ.get(_CERT_FILE, "")
     if named:
         _load(context, named)
     paths = ssl.get_default_verify_paths()

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -131,7 +132,7 @@ class OpenAIModel:
         from agents.models.endpoint.trouble import NO_LIST, Refused
 
         try:
-            await self._client.get("/models")
+            await self._listed()
         except Refused as error:
             if error.status not in NO_LIST:
                 raise
@@ -241,11 +242,18 @@ class OpenAIModel:
 
     async def _ask_model(self) -> None:
         if not self._endpoint.model:
-            listed = listed_models(await self._client.get("/models"))
+            listed = await self._listed()
             name = first_chat_model(listed)
             if not name:
                 raise self._endpoint.without_models(len(listed))
             self._endpoint = replace(self._endpoint, model=name)
+
+    async def _listed(self) -> Sequence[object]:
+        """Return the models that the endpoint lists."""
+        try:
+            return listed_models(await self._client.get("/models"))
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            raise self._endpoint.without_list() from None
 
     async def _read(
         self, response: aiohttp.ClientResponse, timeout_s: float, until: float

@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from agents.models.endpoint.unreached import SocksFailed
 from cluster.kernel.errors import UsageError
 from cluster.kernel.loopback import is_loopback_url
 
@@ -41,17 +42,6 @@ class Proxy:
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS, and not HTTP."""
         return urlsplit(self.url).scheme in _SOCKS
-
-
-class SocksFailed(aiohttp.ClientConnectionError):
-    """A SOCKS proxy can't be reached, or opened no connection to the endpoint.
-
-    ``said`` is what it gave as its reason; empty where it wasn't reached.
-    """
-
-    def __init__(self, said: str) -> None:
-        super().__init__(said)
-        self.said = said
 
 
 def proxy_of(url: str) -> Proxy | None:

@@ -16,11 +16,11 @@ _TYPE = "exceed_context_size_error"
 _CODE = "context_length_exceeded"
 _CODES = ("code", "type")
 _WINDOW = (
+    re.compile(r"\bn_ctx\W{1,4}(\d[\d,]*)"),
     re.compile(r"context[\s_](?:length|window|size)\D{0,24}(\d[\d,]*)", re.IGNORECASE),
     re.compile(r"(\d[\d,]*)\smaximum\scontext\slength", re.IGNORECASE),
-    re.compile(r"\bn_ctx\W{1,4}(\d[\d,]*)"),
-    re.compile(r"`inputs`[^.]{0,60}(?:must be <=|must have less than)\s(\d[\d,]*)"),
-    re.compile(r"[Rr]ange of input length should be \[\d+,\s?(\d[\d,]*)\]"),
+    re.compile(r"`inputs`[^.]{0,60}(?:must\sbe\s<=|must\shave\sless\sthan)\s(\d[\d,]*)"),
+    re.compile(r"[Rr]ange\sof\sinput\slength\sshould\sbe\s\[\d+,\s?(\d[\d,]*)\]"),
 )
 """What stands where the model's window is told."""
 _PROMPT = (

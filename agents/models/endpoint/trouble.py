@@ -113,6 +113,8 @@ class Refused(Exception):
             body = json.loads(self.text)
         except (ValueError, RecursionError):
             return self.text
+        if isinstance(body, list) and len(body) == 1:  # as Gemini's
+            [body] = body
         return body.get("error", body) if isinstance(body, dict) else body
 
 
@@ -201,6 +203,10 @@ class Endpoint:
         """Return the trouble of an endpoint that stopped in the middle and kept the connection."""
         what = f"{self} stopped in the middle of its answer and was silent for {silent_s:.3g} s"
         return Trouble(what, LOOK_AT_LOG)
+
+    def without_list(self) -> Trouble:
+        """Return the trouble of an endpoint that answers something else than its models."""
+        return Trouble(f"{self} sent what is no list of models", _NOT_THE_API)
 
     def without_models(self, others: int = 0) -> Trouble:
         """Return the trouble of an endpoint that has no model to choose, but others that many."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from agents.models.endpoint.proxies import SocksFailed
-
 CONNECT_TIMEOUT_S = 10.0
 CHECK_URL = "check the base URL"
 LOOK_AT_LOG = "look at the endpoint's log if it happens again"
@@ -23,6 +21,17 @@ _CHECK_PROXY = (
     "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the endpoint's host in NO_PROXY"
 )
 _TRUST = "where an authority of your own has signed it, set SSL_CERT_FILE to its certificate"
+
+
+class SocksFailed(aiohttp.ClientConnectionError):
+    """A SOCKS proxy can't be reached, or opened no connection to the endpoint.
+
+    ``said`` is what it gave as its reason; empty where it wasn't reached.
+    """
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ class Wording:
         if not is_broken and self._lower(answer_tokens_max(refusal.body)):
             return True
         sent = set(self._parts())
-        if chat.SYSTEM_ROLE not in self._refused and chat.has_system_role(self._request):
+        has_system = any(message.role == "system" for message in self._request.messages)
+        if has_system and chat.SYSTEM_ROLE not in self._refused:
             sent.add(chat.SYSTEM_ROLE)
         part = chat.refused_part(refusal.complaint, sent, is_broken=is_broken)
         if part is None:

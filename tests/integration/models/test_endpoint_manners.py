@@ -141,11 +141,13 @@ async def test_a_system_message_that_is_refused_begins_the_users_and_is_not_sent
     provider: str,
 ) -> None:
     asked = a_request(wants_json=True, temperature=0.2)
-    async with stand_in(takes_no_system(*SYSTEM_REFUSED[provider])) as server:
-        async with a_model(server) as model:
-            first, _ = await heard(model, asked)
-            requests = len(server.asked)
-            await heard(model, asked)
+    async with (
+        stand_in(takes_no_system(*SYSTEM_REFUSED[provider])) as server,
+        a_model(server) as model,
+    ):
+        first, _ = await heard(model, asked)
+        requests = len(server.asked)
+        await heard(model, asked)
 
     assert first == SAID
     assert requests == 2

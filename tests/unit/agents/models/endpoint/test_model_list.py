@@ -26,8 +26,8 @@ OTHERS = (
     *("Qwen/Qwen3-Embedding-8B", "BAAI/bge-reranker-v2-m3", "jina-reranker-v2", "gte-rerank"),
     *("intfloat/e5-mistral-7b-instruct", "gemini-embedding-001", "models/text-embedding-004"),
 )
-"""Names from the lists of OpenAI, DeepSeek, DashScope, Mistral, Groq, Ollama, LM Studio, OpenRouter,
-Gemini and of servers of one's own, by what they are."""
+"""Names from the lists of OpenAI, DeepSeek, DashScope, Mistral, Groq, Ollama, LM Studio, OpenRouter
+and Gemini and of servers of one's own, by what they are."""
 
 
 def listed(*names: str) -> dict[str, object]:
