@@ -167,6 +167,18 @@ async def test_a_fault_that_passes_costs_nothing_but_another_attempt(
     assert outcome.degraded == ""
 
 
+async def test_an_endpoint_without_room_is_waited_for_and_the_answer_says_so(
+    cluster: AgentCluster, page: Path
+) -> None:
+    async with model_server() as server:
+        url = server.fault_url("503x7")
+        outcome = await ask(cluster, page, endpoint(url))
+
+    assert LIFTS in outcome.answer.text
+    said = f"the model endpoint {url} is not ready yet (503: scripted to answer 503)"
+    assert [each for each in outcome.answer.degraded if said in each]
+
+
 MADE_OF = {"r1": "The research shows", "answer": "The answer"}
 """By step, how it is said that the model did not make it."""
 
