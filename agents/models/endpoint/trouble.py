@@ -38,8 +38,10 @@ NO_LIST = frozenset({404, 405})
 """What an endpoint answers that lists no models."""
 _REDIRECTS = range(300, 400)
 _TOO_MANY = 429
-_BUSY = (_TOO_MANY, 503, 529)
-"""The endpoint works and has no room, or isn't ready yet: 529 is what Anthropic's says of that."""
+_NOT_PAID = 402
+_BUSY = (_TOO_MANY, 498, 503, 529)
+"""The endpoint works and has no room, or isn't ready yet: 498 is what Groq's says of that, 529
+Anthropic's."""
 _TRY_AGAIN = (408, 409, 425, _TOO_MANY)
 _SERVER_ERRORS = 500
 _HIDDEN_LENGTH_MIN = 4
@@ -94,7 +96,7 @@ class Refused(Exception):
         return self.status in _BAD_CONTENT and not is_too_long(self.body)
 
     @property
-    def complaint(self) -> str:
+    def words(self) -> str:
         """What the endpoint says, without the request that some quote in full."""
         try:
             body = json.loads(self.text)
@@ -261,9 +263,10 @@ class Endpoint:
         length = too_long(body)
         if length is not None:
             return self._too_long(answer, length)
-        if isinstance(body, Mapping) and body.get("code") == "insufficient_quota":
+        is_spent = isinstance(body, Mapping) and body.get("code") == "insufficient_quota"
+        if is_spent or status == _NOT_PAID:
             return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
-        if status in _TRY_AGAIN or status >= _SERVER_ERRORS:
+        if status in (*_TRY_AGAIN, *_BUSY) or status >= _SERVER_ERRORS:
             return self._failed(error, answer)
         if is_too_long(body) or "context" in answer.lower():
             return self._too_long(answer, None)

@@ -7,6 +7,7 @@ what they take, two clients of one model don't.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from agents.models.endpoint import chat
@@ -20,18 +21,22 @@ if TYPE_CHECKING:  # it imports the client
 _KNOWN_MAX = 256
 """Models of endpoints that manners are kept of: more than the settings of one process name."""
 _FAILED = frozenset({500, 501})
+_WORDLESS = frozenset({"", HTTPStatus.INTERNAL_SERVER_ERROR.phrase})
+_UNEXPLAINED_MIN = 2
 
 
 class Manners:
     """What is known of how an endpoint wants one of its models asked."""
 
-    __slots__ = ("answer_tokens_max", "refused")
+    __slots__ = ("answer_tokens_max", "refused", "unexplained")
 
     def __init__(self) -> None:
         self.refused: frozenset[str] = frozenset()
         """Parts of a request that it refuses; only grows."""
         self.answer_tokens_max: int | None = None
         """The largest bound of an answer that it takes, where it has refused one; only falls."""
+        self.unexplained = 0
+        """How often in a row it has failed without a word of its own."""
 
 
 def manners_of(base_url: str, model: str) -> Manners:
@@ -88,15 +93,29 @@ class Wording:
         has_system = any(message.role == "system" for message in self._request.messages)
         if has_system and chat.SYSTEM_ROLE not in self._refused:
             sent.add(chat.SYSTEM_ROLE)
-        part = chat.refused_part(refusal.complaint, sent, is_broken=is_broken)
+        part = chat.refused_part(refusal.words, sent, is_broken=is_broken)
+        if part is None and self._fails_unexplained(refusal):
+            part = chat.SYSTEM_ROLE if chat.SYSTEM_ROLE in sent else None
         if part is None:
             return False
         self._refused |= {part}
         return True
 
+    def _fails_unexplained(self, refusal: Refused) -> bool:
+        """Count a failure without a word; say whether it is one of several in a row.
+
+        Some servers' own error page is all that they answer where a chat template refuses a role.
+        A single one tells nothing: anything may have failed for once.
+        """
+        if refusal.status not in _FAILED or refusal.words not in _WORDLESS:
+            return False
+        self._manners.unexplained += 1
+        return self._manners.unexplained >= _UNEXPLAINED_MIN
+
     def remember(self) -> None:
         """Keep what was changed: only where it is accepted was that at fault, and not the rest."""
         known = self._manners
+        known.unexplained = 0
         known.refused |= self._refused
         if self._bound is not None:
             known.answer_tokens_max = min(self._bound, known.answer_tokens_max or self._bound)

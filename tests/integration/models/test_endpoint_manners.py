@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.policies.breaking import BreakerModel
@@ -171,6 +172,32 @@ async def test_what_one_client_has_learnt_all_of_the_process_know_of_that_model(
     ]
 
 
+@pytest.mark.parametrize("page", ["", "Internal Server Error"])
+async def test_an_endpoint_that_fails_without_a_word_is_asked_without_a_system_message_too(
+    page: str,
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return web.Response(status=500, text=page) if "system" in asked.roles else None
+
+    async with stand_in(answer) as server, a_model(server) as model:
+        text, _ = await heard(model, a_request())
+        await heard(model, a_request())
+
+    assert text == SAID
+    plain, folded = ["system", "user"], ["user"]
+    assert [asked.roles for asked in server.asked] == [plain, plain, folded, folded]
+
+
+async def test_what_has_failed_once_without_a_word_is_asked_as_it_was() -> None:
+    answers: list[Answer] = [web.Response(status=500), None, web.Response(status=500), None]
+
+    async with stand_in(lambda _: answers.pop(0)) as server, a_model(server) as model:
+        await heard(model, a_request())
+        await heard(model, a_request())
+
+    assert [asked.roles for asked in server.asked] == [["system", "user"]] * 4
+
+
 async def test_a_failure_that_speaks_of_its_system_is_a_failure() -> None:
     broken = {"error": {"message": "the system is out of memory"}}
     async with stand_in(lambda _: refusal(500, broken)) as server, a_model(server) as model:
@@ -281,7 +308,9 @@ async def test_a_window_that_is_told_with_a_failure_is_heard_too() -> None:
     assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize(("status", "error"), [(503, LOADING), (429, FULL), (529, FULL)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(503, LOADING), (429, FULL), (498, FULL), (529, FULL)]
+)
 async def test_an_endpoint_that_is_not_ready_is_waited_for_and_said_to_be(
     status: int, error: object
 ) -> None:
@@ -335,6 +364,18 @@ async def test_an_endpoint_without_room_does_not_count_as_one_that_fails() -> No
 
     assert text == SAID
     assert len(server.asked) == 10
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(402, "invalid_request_error"), (429, "insufficient_quota")]
+)
+async def test_an_account_without_means_is_not_waited_for(status: int, code: str) -> None:
+    spent = {"error": {"message": "Insufficient Balance", "code": code}}
+    async with stand_in(lambda _: refusal(status, spent)) as server, a_model(server) as model:
+        error = await failure(model, a_request())
+
+    assert f"quota is used up ({status}: Insufficient Balance); see to the acc" in str(error)
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("page", ["object", "array"])
