@@ -6,7 +6,7 @@ from agents.models.endpoint.openai_compatible import PUBLIC_BASE_URL
 from agents.models.local.catalog import local_models, pull
 from agents.models.local.command import local_server
 from agents.models.one_token import timed_token
-from agents.models.uri import build_model, check_model
+from agents.models.uri import build_model, check_model, why_unreachable
 from agents.tools.sandbox.bubblewrap import build_sandbox as check_sandbox
 from cluster.kernel.sections import ModelSettings
 
@@ -18,6 +18,7 @@ __all__ = [
     "local_models",
     "local_server",
     "pull",
+    "why_unreachable",
 ]
 
 

@@ -18,6 +18,7 @@ from cluster.client import Note
 from cluster.driver_link import DriverLink
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError, of_start
+from cluster.kernel.sections import ModelSettings
 from cluster.memory.directory import scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
 from cluster.memory.journal.redis import RedisJournal
@@ -28,9 +29,9 @@ from cluster.placement.ray import probe as ray_probe
 from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.runtime.driver.driver import Driver
 from cluster.runtime.messaging.sender import WhyOver
-from cluster.settings import Configuration, Secrets, Settings
+from cluster.settings import Configuration, Secrets, Settings, with_header_values
 from cluster.settings.values import ServeSettings
-from cluster.supply import installed_agents
+from cluster.supply import Supply, installed_agents
 from cluster.transport.nearest import nearest_transport
 
 _OF_THE_RUN = frozenset(
@@ -299,18 +300,28 @@ def check_can_start(configuration: Configuration) -> None:
         check_can_listen(configuration.settings.network.host)
     if address not in {"", "auto"}:
         ray_probe.split(address)
-    model = configuration.settings.model
-    api_key = configuration.secrets.api_key
-    supply.check_model(model.uri, base_url=model.base_url, api_key=api_key, engine=model.engine)
-    for name, entry in configuration.settings.models.items():
-        key = configuration.secrets.model_keys.get(name, "")
-        try:
-            supply.check_model(entry.uri, base_url=entry.base_url, api_key=key, engine=entry.engine)
-        except UsageError as error:
-            raise UsageError(f"[models.{name}]: {error}") from error
+    _check_models(configuration, supply)
     if not address:
         # Elsewhere the agents' machines have to have it, not this one: they look for themselves.
         supply.check_sandbox(configuration.settings.sandbox)
+
+
+def _check_models(configuration: Configuration, supply: Supply) -> None:
+    """Say in good time why a model of the settings can't be used; raises UsageError then."""
+    secrets = configuration.secrets
+    settings = with_header_values(configuration.settings, secrets)
+    _check_model(settings.model, secrets.api_key, supply)
+    for name, entry in settings.models.items():
+        try:
+            _check_model(entry, secrets.model_keys.get(name, ""), supply)
+        except UsageError as error:
+            raise UsageError(f"[models.{name}]: {error}") from error
+
+
+def _check_model(model: ModelSettings, key: str, supply: Supply) -> None:
+    supply.check_model(
+        model.uri, base_url=model.base_url, api_key=key, engine=model.engine, headers=model.headers
+    )
 
 
 def check_can_listen(host: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, cast
 
 from cluster.kernel.errors import UsageError
@@ -64,11 +65,6 @@ class TriedSandbox(Protocol):
 class Supply(Protocol):
     """What agents need, as far as the cluster has to know it."""
 
-    @property
-    def PUBLIC_BASE_URL(self) -> str:  # noqa: N802 - a constant of the module that fills the port
-        """Of the endpoint that ``openai:`` means where none is named."""
-        ...
-
     def check_model(
         self,
         uri: str,
@@ -76,11 +72,28 @@ class Supply(Protocol):
         base_url: str = "",
         api_key: str = "",
         engine: EngineSettings = NO_ENGINE,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> ModelUri:
         """Say in good time whether a model can be used.
 
         Raises:
             UsageError: it can't; says why.
+        """
+        ...
+
+    async def why_unreachable(
+        self,
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        timeout_s: float,
+    ) -> str:
+        """Return why the endpoint of an ``openai:`` model can't be asked; empty where it can.
+
+        Raises:
+            UsageError: as `check_model`.
         """
         ...
 

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from agents.models.endpoint.options import NO_HEADERS
 from agents.models.local.server import context_per_slot
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fallback import FallbackModel, Rung
@@ -48,6 +49,7 @@ class Adapter(Protocol):
         base_url: str = "",
         api_key: str = "",
         engine: EngineSettings = NO_ENGINE,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Model:
         """Return it; raises UsageError where the URI, the URL, the key or an option is wrong."""
         ...
@@ -169,7 +171,11 @@ def _single(
     """Return one endpoint's model with the policies that are its own."""
     speed = EndpointSpeed()
     model = adapter(
-        settings.uri, base_url=settings.base_url, api_key=api_key, engine=settings.engine
+        settings.uri,
+        base_url=settings.base_url,
+        api_key=api_key,
+        engine=settings.engine,
+        headers=settings.headers,
     )
     if ModelUri.parse(settings.uri).is_embedded:
         model = EmbeddedModel(model)

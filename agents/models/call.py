@@ -200,7 +200,7 @@ class Thinking:
         self._bill.note(note)
         if note.deed is Deed.HEDGED:
             self._turn.emit(Hedged(MODEL, note.after_s, note.reason))
-        elif note.deed in {Deed.FELL_BACK, Deed.FITTED}:
+        elif note.deed in {Deed.FELL_BACK, Deed.FITTED, Deed.WAITED}:
             self._turn.emit(FellBack(MODEL, note.reason))
 
     def _restart(self, restarted: Restarted) -> None:

@@ -84,6 +84,10 @@ class AttemptTally:
         """Count one more, which begins now."""
         self.made += 1
 
+    def give_back(self) -> None:
+        """Count the last one as not made: its endpoint had no room for it and did nothing."""
+        self.made -= 1
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -112,6 +116,9 @@ class Request:
     attempts_max: int = ATTEMPTS_MAX
     """Of the requests that the tally counts: after so many none is made in place of one that has
     failed. A model that is asked at all makes one, whatever was made before."""
+    may_wait: bool = True
+    """Whether an endpoint that has no room now is asked until it has, as long as there is time;
+    not where a replica of it is left, which is asked at once."""
 
     @property
     def characters(self) -> int:
@@ -157,6 +164,8 @@ class Deed(StrEnum):
     """The rest was not waited for."""
     FITTED = "fitted"
     """Parts of the prompt were left out."""
+    WAITED = "waited"
+    """The endpoint has no room yet, or still loads its model: it is asked again until it has."""
 
 
 @dataclass(frozen=True, slots=True)

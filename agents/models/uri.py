@@ -6,11 +6,18 @@ Called by the command line to check a setting early and by the agents' factory t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from agents.models.endpoint.openai_compatible import PUBLIC_BASE_URL, OpenAIModel
-from agents.models.endpoint.options import check_options
+from agents.models.endpoint.options import (
+    NO_HEADERS,
+    check_headers,
+    check_key,
+    check_options,
+    has_key,
+)
 from agents.models.local.catalog import find
 from agents.models.local.command import server_command
 from agents.models.port import Model
@@ -25,18 +32,24 @@ PUBLIC_MODEL = "gpt-5.4-mini"
 
 
 def check_model(
-    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    uri: str,
+    *,
+    base_url: str = "",
+    api_key: str = "",
+    engine: EngineSettings = NO_ENGINE,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> ModelUri:
     """Say early and cheaply whether a model can be built here; imports no client.
 
     Raises:
-        UsageError: a wrong URI, base URL or option, a missing key, package or file; or what is to
-            be passed on can't be.
+        UsageError: a wrong URI, base URL, option or header, a missing or broken key, a missing
+            package or file; or what is to be passed on can't be.
     """
     parsed = ModelUri.parse(uri)
     _check_engine(parsed, engine)
+    _check_headers(parsed, headers)
     if parsed.is_endpoint:
-        _check_endpoint(base_url, api_key)
+        _check_endpoint(base_url, api_key, headers)
     elif parsed.is_local:
         server_command(parsed.name, engine.server_options)
     else:
@@ -45,11 +58,17 @@ def check_model(
 
 
 def build_model(
-    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    uri: str,
+    *,
+    base_url: str = "",
+    api_key: str = "",
+    engine: EngineSettings = NO_ENGINE,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Model:
     """Return the model that a URI names.
 
-    ``base_url`` is the endpoint's; of a ``llama:`` model that of its node's server.
+    ``base_url`` is the endpoint's; of a ``llama:`` model that of its node's server. The headers are
+    part of every request of an endpoint.
 
     Raises:
         UsageError: as `check_model`.
@@ -63,10 +82,41 @@ def build_model(
         return OpenAIModel(name, base_url, takes_schemas=True, engine=engine)
     if not parsed.is_endpoint:
         return _simulated(parsed.name)
-    _check_endpoint(base_url, api_key)
+    _check_headers(parsed, headers)
+    _check_endpoint(base_url, api_key, headers)
     is_public = base_url.rstrip("/") in {"", PUBLIC_BASE_URL}
     name = parsed.name or (PUBLIC_MODEL if is_public else "")
-    return OpenAIModel(name, base_url, api_key, engine=engine)
+    return OpenAIModel(name, base_url, api_key, headers=headers, engine=engine)
+
+
+async def why_unreachable(
+    uri: str,
+    *,
+    base_url: str = "",
+    api_key: str = "",
+    headers: Mapping[str, str] = NO_HEADERS,
+    timeout_s: float,
+) -> str:
+    """Ask the endpoint of an ``openai:`` model for its models, as every request of it is asked.
+
+    Returns:
+        why it can't be asked, in a sentence; empty where it answers, as one does that lists none.
+
+    Raises:
+        UsageError: as `check_model`.
+    """
+    model = build_model(uri, base_url=base_url, api_key=api_key, headers=headers)
+    assert isinstance(model, OpenAIModel)
+    try:
+        return await model.why_unreachable(timeout_s)
+    finally:
+        await model.close()
+
+
+def _check_headers(uri: ModelUri, headers: Mapping[str, str]) -> None:
+    check_headers(headers)
+    if headers and not uri.is_endpoint:
+        raise UsageError(f"headers are for openai: models, not for {uri}")
 
 
 def _check_engine(uri: ModelUri, engine: EngineSettings) -> None:
@@ -86,14 +136,15 @@ def _check_engine(uri: ModelUri, engine: EngineSettings) -> None:
         raise UsageError(f"engine.predicted_outputs is for openai: models, not for {uri}")
 
 
-def _check_endpoint(base_url: str, api_key: str) -> None:
+def _check_endpoint(base_url: str, api_key: str, headers: Mapping[str, str]) -> None:
+    check_key(api_key)
     if base_url:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(
                 f"OPENAI_BASE_URL is {base_url!r}; it must be a URL like http://localhost:8000/v1"
             )
-    elif not api_key:
+    elif not api_key and not has_key(headers):
         raise UsageError(
             "the public endpoint of openai: models needs a key; set OPENAI_API_KEY, or set "
             "OPENAI_BASE_URL to an endpoint of your own"

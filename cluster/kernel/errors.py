@@ -181,6 +181,8 @@ class ModelError(ClusterError):
     is_askers_fault = False
     """The request itself was refused: another attempt or replica would refuse it too, and nothing
     is wrong with the endpoint."""
+    is_busy = False
+    """The endpoint works and had no room for the request in all the time there was."""
     context_tokens = 0
     """Where the prompt was too long: what the model takes in at once, as its endpoint says."""
     prompt_tokens = 0

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 _NAME = "localhost"
+_NAMES = frozenset(
+    {
+        *(_NAME, "localhost.localdomain", "localhost4", "localhost4.localdomain4"),
+        *("localhost6", "localhost6.localdomain6", "ip6-localhost", "ip6-loopback"),
+    }
+)
+"""What systems call it in their file of hosts."""
+_NET = "127"
+_OCTETS = 3
 _EXCEPTIONS = ("no_proxy", "NO_PROXY")
 """Of the environment's proxies; where both are set, most libraries read the first only."""
 
@@ -25,9 +34,15 @@ def is_loopback(host: str) -> bool:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         name = host.lower().removesuffix(".")
-        return name == _NAME or name.endswith(f".{_NAME}")
+        return name in _NAMES or name.endswith(f".{_NAME}") or _is_short_loopback(name)
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+def _is_short_loopback(name: str) -> bool:
+    """Say whether a name is a loopback address as only C's `inet_aton` reads it, such as 127.1."""
+    first, *others = name.split(".")
+    return first == _NET and 0 < len(others) < _OCTETS and all(map(str.isdecimal, others))
 
 
 def is_every_address(host: str) -> bool:
@@ -47,8 +62,9 @@ def reached_at(host: str) -> str:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Say whether a URL's host is one that only this machine can reach."""
-    return is_loopback(urlsplit(url).hostname or "")
+    """Say whether a URL leads to this machine whoever asks; 0.0.0.0 does, since it is asked for."""
+    host = urlsplit(url).hostname or ""
+    return is_loopback(host) or is_every_address(host)
 
 
 def opener_for(url: str) -> OpenerDirector:

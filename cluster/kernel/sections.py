@@ -62,6 +62,10 @@ class ModelSettings(Section):
     """Of an OpenAI-compatible endpoint; empty for the provider's own."""
     api_key_path: str = ""
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of each request, such as ``api-key``; ``${NAME}`` in a value stands for a variable of the
+    environment. Public settings have the values only as far as they are such names: what is sent is
+    kept with the secrets."""
     tokens_max: int | None = None
     """Where a call is to stop at the latest; the embedded model's stop at 120 without it."""
     calls_max: int | None = None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _NOT_IN_A_FILE = frozenset({"python_path", "telemetry"})
+_HEADERS = "headers"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -142,6 +143,8 @@ def _check_agent(role: str, agent: AgentSettings, origin: str) -> None:
 def _sentence(origin: str, error: ErrorDetails) -> str:
     """Turn pydantic's first finding into one sentence with the key and what is allowed."""
     key = ".".join(_place(error))
+    if _HEADERS in error["loc"]:  # without what is there, which may be a secret
+        return f'{origin}: {key} must be texts, as in headers = {{ api-key = "${{NAME}}" }}'
     if error["type"] == "dataclass_type":
         return f"{origin}: {key} must be a section, as in [{key}]"
     return f"{origin}: {wrong_value(key, error)}"

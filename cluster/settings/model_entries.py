@@ -6,15 +6,26 @@ Called by `cluster.settings.sources`.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelEntry, ModelSettings
 from cluster.settings.addresses import check_base_url, check_model_uri
+from cluster.settings.secrets import Secrets
+from cluster.settings.values import Settings
 
+HIDDEN = ""
+"""What a header has in public settings whose value is a secret."""
+_MAIN = ""
 _KEY_FILE_BYTES_MAX = 64 * 1024
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_NAMED_ONLY = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{[A-Za-z_]\w*\}")
+_Model = TypeVar("_Model", ModelSettings, ModelEntry)
 
 
 def checked_entries(entries: Mapping[str, ModelEntry], origin: str) -> None:
@@ -64,6 +75,69 @@ def entry_keys(
     return keys
 
 
+def sent_headers(
+    entries: Mapping[str, ModelEntry],
+    model: ModelSettings,
+    variables: Mapping[str, str],
+    origin: str,
+) -> dict[str, dict[str, str]]:
+    """Return the headers of each model that has any, as they are sent; of ``model`` by no name.
+
+    A further model at the same endpoint that has none of its own has those of ``model``.
+
+    Raises:
+        UsageError: a variable that a value names is not set; never has a value.
+    """
+    sent = {_MAIN: _resolved(model.headers, variables, f"{origin}: model.headers")}
+    for name, entry in entries.items():
+        key = f"{origin}: models.{name}.headers"
+        is_same = entry.base_url.rstrip("/") == model.base_url.rstrip("/")
+        is_asked = ModelUri.parse(entry.uri).is_endpoint
+        inherited = sent[_MAIN] if is_same and is_asked else {}
+        sent[name] = _resolved(entry.headers, variables, key) or inherited
+    return {name: headers for name, headers in sent.items() if headers}
+
+
+def _resolved(
+    headers: Mapping[str, str], variables: Mapping[str, str], origin: str
+) -> dict[str, str]:
+    def value_of(name: str, named: re.Match[str]) -> str:
+        value = variables.get(named[1], "").strip()
+        if not value:
+            raise UsageError(f"{origin}.{name}: the variable {named[1]} is not set")
+        return value
+
+    return {
+        name: _VARIABLE.sub(partial(value_of, name), value).strip()
+        for name, value in headers.items()
+    }
+
+
+def without_header_values(settings: Settings) -> Settings:
+    """Return settings that may be shown: of headers, only the names of variables are left."""
+    models = {name: _bare(entry) for name, entry in settings.models.items()}
+    return dataclasses.replace(settings, model=_bare(settings.model), models=models)
+
+
+def with_header_values(settings: Settings, secrets: Secrets) -> Settings:
+    """Return settings with the headers that are sent: to ask the models, and for nothing else."""
+    sent = secrets.headers
+    model = dataclasses.replace(settings.model, headers=dict(sent.get(_MAIN, {})))
+    models = {
+        name: dataclasses.replace(entry, headers=dict(sent.get(name, {})))
+        for name, entry in settings.models.items()
+    }
+    return dataclasses.replace(settings, model=model, models=models)
+
+
+def _bare(model: _Model) -> _Model:
+    shown = {
+        name: value if _NAMED_ONLY.fullmatch(value) else HIDDEN
+        for name, value in model.headers.items()
+    }
+    return dataclasses.replace(model, headers=shown)
+
+
 def check_priced(model: ModelSettings, entries: Mapping[str, ModelEntry]) -> None:
     """Look whether what a task costs is known: a bound on it would hold nothing else.
 
@@ -87,7 +161,7 @@ def key_in(name: str, base: Path, setting: str) -> str:
     """
     path = base / Path(name).expanduser()
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             key = file.read(_KEY_FILE_BYTES_MAX).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{setting}: {path} can't be read: {error}") from error

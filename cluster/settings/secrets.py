@@ -15,6 +15,7 @@ from cluster.kernel.errors import UsageError
 
 _TEXTS = frozenset({"token", "redis_url", "api_key", "scope"})
 _KEYS = "model_keys"
+_HEADERS = "headers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class Secrets:
     """Of [model]."""
     model_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of each [models.NAME] that has one."""
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """What is sent beside the key: by the NAME of each [models.NAME], and of [model] by an empty
+    one; only of those that have any."""
 
     def write_secrets(self, path: str | os.PathLike[str]) -> None:
         """Write them to ``path``, readable by this user only; an older file is replaced whole.
@@ -61,11 +65,14 @@ class Secrets:
                 values = json.load(file)
         except (OSError, ValueError) as error:
             raise UsageError(f"the secrets in {path} can't be read: {error}") from error
-        keys = values.get(_KEYS, {}) if isinstance(values, dict) else None
-        if not isinstance(keys, dict) or any(
-            not isinstance(value, str)
-            for value in [*keys.values(), *(values[key] for key in values.keys() & _TEXTS)]
-        ):
-            raise UsageError(f"{path} is no file of secrets")
+        values = values if isinstance(values, dict) else {_KEYS: None}
+        keys, headers = values.get(_KEYS, {}), values.get(_HEADERS, {})
         texts = {key: value for key, value in values.items() if key in _TEXTS}
-        return cls(**texts, model_keys=keys)
+        has_headers = isinstance(headers, dict) and all(map(_are_texts, headers.values()))
+        if not (has_headers and _are_texts(keys) and _are_texts(texts)):
+            raise UsageError(f"{path} is no file of secrets")
+        return cls(**texts, model_keys=keys, headers=headers)
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, dict) and all(isinstance(each, str) for each in values.values())

@@ -13,7 +13,14 @@ from cluster.kernel.errors import UsageError
 from cluster.kernel.model_uri import EMBEDDED, ModelUri
 from cluster.settings.addresses import CHECKS, without_credentials
 from cluster.settings.bounds import check_share
-from cluster.settings.model_entries import checked_entries, entry_keys, key_in, placed_entries
+from cluster.settings.model_entries import (
+    checked_entries,
+    entry_keys,
+    key_in,
+    placed_entries,
+    sent_headers,
+    without_header_values,
+)
 from cluster.settings.secrets import Secrets
 from cluster.settings.values import SAMPLED_SHARE_VARIABLE, Settings
 
@@ -98,7 +105,13 @@ def load(
     )
     api_key = _api_key(settings, variables, base)
     model_keys = entry_keys(settings.models, settings.model, api_key, base)
-    secrets = Secrets(redis_url=settings.store.redis, api_key=api_key, model_keys=model_keys)
+    secrets = Secrets(
+        redis_url=settings.store.redis,
+        api_key=api_key,
+        model_keys=model_keys,
+        headers=sent_headers(settings.models, settings.model, variables, str(path)),
+    )
+    settings = without_header_values(settings)
     settings = _replaced(settings, "store.redis", without_credentials(settings.store.redis))
     if not settings.model.uri:
         settings = _replaced(settings, "model.uri", _default_model(settings, variables))
@@ -136,9 +149,11 @@ def _from_file(path: Path) -> tuple[Settings, frozenset[str]]:
 
 def _from_environment(variables: Mapping[str, str]) -> Iterator[Flag]:
     for key, names in _VARIABLES.items():
-        name = next((name for name in names if variables.get(name)), None)
-        if name is not None:
-            yield Flag(key, variables[name], name)
+        # With the line's end that `$(cat file)` drops and an environment file keeps.
+        given = [(name, variables.get(name, "").strip()) for name in names]
+        name, value = next((each for each in given if each[1]), ("", ""))
+        if value:
+            yield Flag(key, value, name)
 
 
 def _get(settings: Settings, key: str) -> object:
@@ -160,12 +175,13 @@ def _anchored(uri: str, folder: Path) -> str:
 
 def _default_model(settings: Settings, variables: Mapping[str, str]) -> str:
     has_endpoint = settings.model.base_url or settings.model.api_key_path
-    return "openai:" if has_endpoint or variables.get(_API_KEY) else str(EMBEDDED)
+    return "openai:" if has_endpoint or variables.get(_API_KEY, "").strip() else str(EMBEDDED)
 
 
 def _api_key(settings: Settings, variables: Mapping[str, str], base: Path) -> str:
-    if variables.get(_API_KEY) or not settings.model.api_key_path:
-        return variables.get(_API_KEY, "")
+    key = variables.get(_API_KEY, "").strip()
+    if key or not settings.model.api_key_path:
+        return key
     return key_in(settings.model.api_key_path, base, "model.api_key_path")
 
 

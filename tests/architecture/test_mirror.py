@@ -39,6 +39,8 @@ TYPES = {
 ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
     "agents.models.call": "unit/agents/test_agent.py",
+    "agents.models.endpoint.proxies": "integration/models/test_endpoint_ways.py",
+    "agents.models.endpoint.unreached": "integration/models/test_endpoint_ways.py",
     "agents.models.bill": "unit/agents/models/test_tails.py",
     "agents.models.reply": "unit/agents/test_agent.py",
     "agents.planning.drafts": "unit/agents/planning/test_plan_text.py",

@@ -68,7 +68,6 @@ async def ask(
 
 FAULTS = {
     "401": (1, "refused the API key (401: Incorrect API key provided: [key])"),
-    "429": (3, "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
     "429-after-3600": (1, "it asks to wait 3600 s and "),
     "500": (3, "failed (500: scripted to answer 500), 3 times; try again later"),
     "garbage": (1, "sent text/html instead of an event stream; check that the base URL"),
@@ -179,6 +178,18 @@ async def test_a_fault_that_passes_costs_nothing_but_another_attempt(
     assert LIFTS in outcome.answer.text
     assert outcome.answer.citations
     assert outcome.degraded == ""
+
+
+async def test_an_endpoint_without_room_is_waited_for_and_the_answer_says_so(
+    cluster: AgentCluster, page: Path
+) -> None:
+    async with model_server() as server:
+        url = server.fault_url("503x7")
+        outcome = await ask(cluster, page, endpoint(url))
+
+    assert LIFTS in outcome.answer.text
+    said = f"the model endpoint {url} is not ready yet (503: scripted to answer 503)"
+    assert [each for each in outcome.answer.degraded if said in each]
 
 
 MADE_OF = {"r1": "The research shows", "answer": "The answer"}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.models.build import model_of
+from agents.models.endpoint.options import NO_HEADERS
 from agents.models.port import Model
 from agents.models.simulated.script import Line, Lines
 from benchmarks.model_server import Entry, ModelServer, model_server
@@ -114,7 +115,12 @@ def _entry(base_url: str, tier: ModelTier) -> ModelEntry:
 
 
 def _adapter(
-    uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+    uri: str,
+    *,
+    base_url: str = "",
+    api_key: str = "",
+    engine: EngineSettings = NO_ENGINE,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Model:
     return endpoint(base_url, api_key)  # whatever is named, the server says the same
 

@@ -1,4 +1,4 @@
-"""The HTTP of an endpoint: kept connections, no proxy for this machine, no error without its words.
+"""The HTTP of an endpoint: kept connections, headers of the settings, no error without its words.
 
 Imported where the first model of an endpoint is built, never by `agents` itself.
 """
@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from agents.models.endpoint.trouble import CONNECT_TIMEOUT_S, EVENT_BYTES_MAX, Refused
+from agents.models.endpoint.options import NO_HEADERS, has_key
+from agents.models.endpoint.proxies import connector, proxy_of, told_by_aiohttp
+from agents.models.endpoint.trouble import EVENT_BYTES_MAX, Refused
+from agents.models.endpoint.unreached import CONNECT_TIMEOUT_S
 from cluster.kernel.errors import UsageError
-from cluster.kernel.loopback import is_loopback_url
 
 KEEP_ALIVE_S = 600.0
 """How long a connection stays open that nobody uses: longer than a plan, whose calls can be minutes
@@ -30,6 +32,7 @@ _REFUSAL_BYTES_MAX = 64 << 10
 _REFUSED = 300
 _ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 """Headers that say who pays, each with the variable that has it."""
+_CERT_FILE = "SSL_CERT_FILE"
 _CERTIFICATES = (
     "/etc/ssl/cert.pem",
     "/etc/pki/tls/cert.pem",
@@ -53,18 +56,33 @@ class HttpClient:
     Reading has no time limit of its own: every call is under its caller's deadline.
     """
 
-    def __init__(self, base_url: str, api_key: str) -> None:
-        """Open nothing yet; raises UsageError where the environment's proxy can't be used."""
+    def __init__(
+        self, base_url: str, api_key: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            base_url: may have a query, which is part of every request.
+            api_key: empty where there is none.
+            headers: those of the settings, which go before ours.
+
+        Raises:
+            UsageError: the environment's proxy, or its certificates, can't be used.
+        """
         self._base_url = base_url
-        self._proxy = proxy_of(base_url)
+        self.proxy = proxy_of(base_url)
+        is_tls = urlsplit(base_url).scheme == "https"
+        self._trusted = _trust(os.environ.get(_CERT_FILE, "")) if is_tls else True
         self._headers = {
             # Compressed tokens would wait for others.
             "Accept-Encoding": "identity",
             "User-Agent": "fleetmind",
             **{name: os.environ[of] for name, of in _ACCOUNT.items() if os.environ.get(of)},
         }
-        if not urlsplit(base_url).username:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        if not urlsplit(base_url).username and not has_key(headers):
+            # An endpoint that checks no key takes any, and some want one all the same.
+            self._headers["Authorization"] = f"Bearer {api_key or 'none'}"
+        self._headers |= headers
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, path: str) -> object:
@@ -75,8 +93,7 @@ class HttpClient:
             aiohttp.ClientError: it can't be reached.
             ValueError: it is no JSON.
         """
-        async with self._opened().get(self._url(path), proxy=self._proxy) as response:
-            await _check(response)
+        async with await self._sent("GET", path) as response:
             return json.loads(await _body(response, EVENT_BYTES_MAX))
 
     async def post(
@@ -91,16 +108,25 @@ class HttpClient:
         """
         body = json.dumps(content).encode()  # escaped, so that half a surrogate pair can be sent
         sent = {**headers, "Accept": "text/event-stream", "Content-Type": "application/json"}
-        session, url = self._opened(), self._url(path)
         way = _Way()
         try:
-            response = await session.post(
-                url, data=body, headers=sent, proxy=self._proxy, trace_request_ctx=way
-            )
+            return await self._sent("POST", path, data=body, headers=sent, trace_request_ctx=way)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not way.is_kept:
                 raise
-            response = await session.post(url, data=body, headers=sent, proxy=self._proxy)
+            return await self._sent("POST", path, data=body, headers=sent)
+
+    async def _sent(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        """Return the response to one request; raises Refused where it is an error.
+
+        A redirect is one: a POST that follows it mostly becomes a GET without its body, and the
+        headers of the settings would go to whoever is named there.
+        """
+        by = None if self.proxy is None or self.proxy.is_socks else self.proxy.url
+        with told_by_aiohttp(self.proxy):
+            response = await self._opened().request(
+                method, self._url(path), proxy=by, allow_redirects=False, **options
+            )
         try:
             await _check(response)
         except BaseException:
@@ -120,39 +146,19 @@ class HttpClient:
     def _opened(self) -> aiohttp.ClientSession:
         """Return the connections, which belong to the event loop that first asks."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S, ssl=_trust()
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=connector(
+                    self.proxy,
+                    limit=CONNECTIONS_MAX,
+                    keepalive_timeout=KEEP_ALIVE_S,
+                    ssl=self._trusted,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
                 headers=self._headers,
                 trace_configs=[_tracing()],
             )
         return self._session
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL; none for what is on this machine.
-
-    Raises:
-        UsageError: it is no HTTP proxy.
-    """
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or is_loopback_url(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"
-    scheme = urlsplit(proxy).scheme
-    if scheme not in {"http", "https"}:
-        raise UsageError(
-            f"the environment names a {scheme} proxy for {parts.hostname}, and only HTTP proxies"
-            " can be used: name another one, or list the host in NO_PROXY"
-        )
-    return proxy
 
 
 def _tracing() -> aiohttp.TraceConfig:
@@ -169,14 +175,34 @@ def _tracing() -> aiohttp.TraceConfig:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Return whom to trust: those whom the system does. To read who they are takes 20 ms."""
+def _trust(named: str) -> ssl.SSLContext:
+    """Return whom to trust, whoever is asked: those whom the system does, or SSL_CERT_FILE names.
+
+    To read who they are takes 20 ms.
+
+    Raises:
+        UsageError: SSL_CERT_FILE names what holds no certificates, and would trust nobody.
+    """
     context = ssl.create_default_context()
+    if named:
+        _load(context, named)
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath):
         for path in filter(os.path.isfile, _CERTIFICATES):
             context.load_verify_locations(Path(path))
     return context
+
+
+def _load(context: ssl.SSLContext, path: str) -> None:
+    """Trust the certificates of a file; OpenSSL itself passes over one that it can't read."""
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"SSL_CERT_FILE names {path!r}, which can't be read as certificates ({said}):"
+            " name a PEM file, or unset it"
+        ) from error
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

@@ -10,15 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.models.endpoint import chat
-from agents.models.port import Delta, Finish, Note, Request, Restarted, StreamItem
+from agents.models.endpoint.model_list import first_chat_model, listed_models
+from agents.models.endpoint.options import NO_HEADERS
+from agents.models.endpoint.wording import Wording, manners_of
+from agents.models.port import (
+    ATTEMPTS_MAX,
+    Deed,
+    Delta,
+    Finish,
+    Note,
+    Request,
+    Restarted,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import NO_ENGINE, EngineSettings
 from cluster.kernel.time_shares import CALL_ANEW_SHARE
@@ -36,6 +49,9 @@ STALL_S = 30.0
 """Silence in an answer after which an endpoint is given up: no token, and no sign of life."""
 WARM_TIMEOUT_S = 10.0
 _BACKOFF_S = 0.5
+_BACKOFF_MAX_S = 8.0
+"""Of which a pause is a half at most: an endpoint that has room again waits no longer for us."""
+_DOUBLINGS_MAX = 8
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
 _END_WAIT_S = 0.1
@@ -48,7 +64,7 @@ class OpenAIModel:
 
     ``takes_schemas`` says that the endpoint holds the model to a JSON schema; others differ in
     which schemas they take, and what they do with them, so they are asked for JSON only. What
-    ``engine`` passes on is part of each request.
+    ``engine`` passes on is part of each request, and so are the ``headers``, which are secrets.
     """
 
     def __init__(
@@ -57,6 +73,7 @@ class OpenAIModel:
         base_url: str = "",
         api_key: str = "",
         *,
+        headers: Mapping[str, str] = NO_HEADERS,
         takes_schemas: bool = False,
         engine: EngineSettings = NO_ENGINE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -67,9 +84,15 @@ class OpenAIModel:
         from agents.models.endpoint.trouble import Endpoint
 
         base_url = base_url or PUBLIC_BASE_URL
-        # An endpoint that checks no key takes any, and some want one all the same.
-        self._client = HttpClient(base_url, api_key or "none")
-        self._endpoint = Endpoint(base_url, name, api_key)
+        self._client = HttpClient(base_url, api_key, headers)
+        proxy = self._client.proxy
+        self._endpoint = Endpoint(
+            base_url,
+            name,
+            api_key,
+            hidden=tuple(headers.values()),
+            proxy="" if proxy is None else str(proxy),
+        )
         self._reading = StreamReading
         self._takes_schemas = takes_schemas
         self._engine = engine
@@ -77,8 +100,6 @@ class OpenAIModel:
         self._rng = rng or random.SystemRandom()
         self._asking = asyncio.Lock()
         """Two requests at once ask for the model's name once."""
-        self._refused: frozenset[str] = frozenset()
-        """Parts of a request that the endpoint is known to refuse; only grows."""
 
     async def warm(self) -> None:
         """Open a connection and load what the client loads late; raises nothing."""
@@ -94,6 +115,45 @@ class OpenAIModel:
             # Some endpoints list no models; the connection is open all the same.
             _log.info("the model's endpoint was asked ahead, in vain: %s", type(error).__name__)
 
+    async def why_unreachable(self, timeout_s: float) -> str:
+        """Return why the endpoint can't be asked, as a call would say it; empty where it can be.
+
+        No model works for that: the list of models is asked for.
+        """
+        from agents.models.endpoint.trouble import FAILURES
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._reach()
+        except FAILURES as error:
+            trouble = self._endpoint.trouble(error)
+        except TimeoutError:
+            trouble = self._endpoint.late(timeout_s, was_speaking=False)
+        else:
+            return ""
+        return f"{trouble.what}; {trouble.remedy}"
+
+    async def _reach(self) -> None:
+        """Ask for the models; raises what is wrong with the endpoint, as far as that tells.
+
+        One need not list its models. Whether it has the API at all is told by what it says of a
+        request for nothing.
+        """
+        from agents.models.endpoint.trouble import NO_LIST, Refused
+
+        try:
+            await self._listed()
+        except Refused as error:
+            if error.status not in NO_LIST:
+                raise
+        else:
+            return
+        try:
+            (await self._client.post("/chat/completions", {}, {})).close()
+        except Refused as error:
+            if error.status in NO_LIST:
+                raise
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
@@ -103,6 +163,9 @@ class OpenAIModel:
 
         An answer that breaks off is begun anew where nothing of it is in use yet, and enough time
         is left for another one; what was streamed of it is void then, and `Restarted` says so.
+
+        An endpoint that has no room now is asked until it has, and a note says that it is waited
+        for.
         """
         from agents.models.endpoint.trouble import FAILURES
 
@@ -121,23 +184,29 @@ class OpenAIModel:
             except FAILURES as error:
                 trouble = self._endpoint.trouble(error)
             pause_s, left_s = self._pause_s(trouble, attempt), until - now()
-            may_ask = trouble.is_retryable and request.tally.made < request.attempts_max
+            is_waited_for = trouble.is_busy and request.may_wait and not has_spoken
+            if is_waited_for:
+                request.tally.give_back()
+            may_ask = is_waited_for or request.tally.made < request.attempts_max
             if has_spoken:
                 may_ask &= not request.commitment.is_made
             needed_s = request.timeout_s * CALL_ANEW_SHARE if has_spoken else 0.0
-            if not may_ask or pause_s + needed_s >= left_s:
+            if not (trouble.is_retryable and may_ask) or pause_s + needed_s >= left_s:
                 # Without the cause, which may quote the key.
                 raise _failed(trouble, attempt, left_s) from None
             if has_spoken:
                 # At once: whoever has enough of the text by now needs no other attempt.
                 yield Restarted(f"{trouble.what}, and was asked again from the beginning")
+            elif is_waited_for and attempt == ATTEMPTS_MAX:
+                yield Note(Deed.WAITED, f"{trouble.what}: it was waited for")
             await self._sleep(pause_s)
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:
         """Return how long to wait before the next attempt."""
         if trouble.retry_after_s is not None:
             return trouble.retry_after_s
-        return _BACKOFF_S * (1 << attempt) * self._rng.uniform(0.25, 0.5)
+        backoff_s = min(_BACKOFF_S * (1 << min(attempt, _DOUBLINGS_MAX)), _BACKOFF_MAX_S)
+        return backoff_s * self._rng.uniform(0.25, 0.5)
 
     async def _attempt(
         self, request: Request, until: float
@@ -160,38 +229,26 @@ class OpenAIModel:
             response.close()
 
     async def _open(self, request: Request) -> aiohttp.ClientResponse:
-        """Send a request, if need be without the parts that the endpoint refuses."""
+        """Send a request, if need be in the way that the endpoint takes it."""
         from agents.models.endpoint.trouble import Refused
 
         model = await self._model()
-        options, refused = self._engine.options, self._refused
+        wording = Wording(
+            request,
+            model,
+            manners_of(self._endpoint.base_url, model),
+            self._engine,
+            with_schema=self._takes_schemas,
+        )
         while True:
-            wanted = chat.parts(
-                request,
-                refused,
-                with_schema=self._takes_schemas,
-                with_prediction=self._engine.predicted_outputs,
-            )
-            # A temperature of the settings stays, also where the endpoint complains of it.
-            parts = {name: wanted[name] for name in wanted if name not in options}
-            content = {
-                "model": model,
-                "messages": chat.messages(request),
-                "stream": True,
-                **options,
-                **parts,
-            }
             headers = chat.headers(request.asker, self._rng)
             try:
-                response = await self._client.post("/chat/completions", content, headers)
+                response = await self._client.post("/chat/completions", wording.content(), headers)
             except Refused as error:
-                part = chat.refused_part(error.text, parts) if error.is_about_content else None
-                if part is None:
+                if not wording.reword(error):
                     raise
-                refused |= {part}
             else:
-                # Only now is it known that these parts were at fault, and not the rest.
-                self._refused |= refused
+                wording.remember()
                 return response
 
     async def _model(self) -> str:
@@ -203,10 +260,18 @@ class OpenAIModel:
 
     async def _ask_model(self) -> None:
         if not self._endpoint.model:
-            name = _first_model(await self._client.get("/models"))
+            listed = await self._listed()
+            name = first_chat_model(listed)
             if not name:
-                raise self._endpoint.without_models()
+                raise self._endpoint.without_models(len(listed))
             self._endpoint = replace(self._endpoint, model=name)
+
+    async def _listed(self) -> Sequence[object]:
+        """Return the models that the endpoint lists."""
+        try:
+            return listed_models(await self._client.get("/models"))
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            raise self._endpoint.without_list() from None
 
     async def _read(
         self, response: aiohttp.ClientResponse, timeout_s: float, until: float
@@ -271,6 +336,7 @@ def _failed(trouble: Trouble, attempt: int, left_s: float) -> ModelError:
     failed = ModelError(_sentence(trouble, attempt, left_s), trouble.retry_after_s or 0.0)
     failed.is_withdrawal = trouble.is_withdrawal
     failed.is_askers_fault = trouble.is_askers_fault
+    failed.is_busy = trouble.is_busy
     if trouble.length is not None:
         failed.context_tokens = trouble.length.context_tokens
         failed.prompt_tokens = trouble.length.prompt_tokens
@@ -285,10 +351,3 @@ def _sentence(trouble: Trouble, attempt: int, left_s: float) -> str:
         waiting = f"it asks to wait {wait_s:.4g} s and {max(0.0, left_s):.3g} s are left"
         return f"{trouble.what}{tries}; {waiting}, so {trouble.remedy}"
     return f"{trouble.what}{tries}; {trouble.remedy}"
-
-
-def _first_model(page: object) -> str:
-    """Return the name of the first model on an endpoint's list; empty where it lists none."""
-    listed = page.get("data") if isinstance(page, dict) else None
-    first = listed[0] if isinstance(listed, list) and listed else None
-    return str(first.get("id") or "") if isinstance(first, dict) else ""

@@ -1,4 +1,4 @@
-"""Options that a user adds to every request of a model: which can be added, and which are ours.
+"""What a user adds to every request of a model, options and headers: which can be, which are ours.
 
 Pure. Called by `agents.models.uri` before a model is built; `agents.models.endpoint.chat` makes the
 parts of a request that are ours.
@@ -7,7 +7,9 @@ parts of a request that are ours.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from cluster.kernel.errors import UsageError
 
@@ -31,6 +33,19 @@ _OURS: Mapping[str, str] = {
 }
 """What a request says that nobody else may, each with what decides it instead."""
 
+_OUR_HEADERS = frozenset(
+    {
+        *("accept", "accept-encoding", "content-encoding", "content-length", "content-type"),
+        *("connection", "te", "trailer", "transfer-encoding", "upgrade", "traceparent"),
+    }
+)
+_OUR_PREFIX = "x-fleetmind-"
+_KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
+"""Headers that say in place of ours who asks: Azure's is ``api-key``."""
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
 
 def check_options(options: Mapping[str, object]) -> None:
     """Look whether options can be part of every request.
@@ -45,3 +60,47 @@ def check_options(options: Mapping[str, object]) -> None:
         json.dumps(options, allow_nan=False)
     except ValueError as error:
         raise UsageError(f"engine.options can't be sent as JSON: {error}") from error
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Look whether headers can be part of every request; the sentence never has what one holds.
+
+    Raises:
+        UsageError: one is ours to say, or can't be sent.
+    """
+    for name, value in headers.items():
+        spelled = name.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            raise UsageError(f"headers: {name!r} is no name of an HTTP header")
+        if spelled in _OUR_HEADERS or spelled.startswith(_OUR_PREFIX):
+            raise UsageError(f"headers.{name} is not for settings: it says what a request is")
+        if (at := _unsendable(value)) is not None:
+            raise UsageError(f"headers.{name} can't be sent: {at}")
+
+
+def check_key(api_key: str) -> None:
+    """Look whether a key can be sent; the sentence never has it.
+
+    Raises:
+        UsageError: it has characters that no key has.
+    """
+    if (at := _unsendable(api_key)) is not None:
+        raise UsageError(
+            f"the API key can't be sent: {at}; copy it again, into OPENAI_API_KEY or the file of"
+            " api_key_path"
+        )
+
+
+def _unsendable(value: str) -> str | None:
+    """Return what of a header's value can't be sent, and where; None where all can."""
+    place = _PRINTABLE.match(value)
+    end = place.end() if place else 0
+    if end == len(value):
+        return None
+    kind = "a control character" if value[end].isascii() else "not ASCII"
+    return f"character {end + 1} of its {len(value)} is {kind}"
+
+
+def has_key(headers: Mapping[str, str]) -> bool:
+    """Say whether headers tell by themselves who asks."""
+    return any(name.lower() in _KEY_HEADERS for name in headers)

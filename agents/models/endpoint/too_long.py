@@ -1,26 +1,52 @@
-"""Whether an endpoint refuses a prompt for its length, and the numbers that it gives. Pure.
+"""Whether an endpoint refuses a prompt or a bound for its length, and the numbers it gives. Pure.
 
-Used by `agents.models.endpoint.trouble`. Three forms are known: OpenAI's code and sentence, vLLM's
-sentences, which have other numbers, and llama.cpp's fields. An endpoint that cuts the prompt off by
-itself, as Ollama does, says nothing at all.
+Used by `agents.models.endpoint.trouble` and its neighbours. Known are llama.cpp's fields, OpenAI's
+code, and the sentences of OpenAI and those who write as it does, of vLLM, SGLang, TGI, Mistral,
+LM Studio, DeepSeek, DashScope and Groq: the tests have each of them. An endpoint that cuts the
+prompt off by itself, as Ollama does, says nothing at all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _TYPE = "exceed_context_size_error"
-_WINDOW = re.compile(r"context\s(?:length|window|size)\D{0,24}(\d[\d,]*)", re.IGNORECASE)
+_CODE = "context_length_exceeded"
+_CODES = ("code", "type")
+_WINDOW = (
+    re.compile(r"\bn_ctx\W{1,4}(\d[\d,]*)"),
+    re.compile(r"context[\s_](?:length|window|size)\D{0,24}(\d[\d,]*)", re.IGNORECASE),
+    re.compile(r"(\d[\d,]*)\smaximum\scontext\slength", re.IGNORECASE),
+    re.compile(r"`inputs`[^.]{0,60}(?:must\sbe\s<=|must\shave\sless\sthan)\s(\d[\d,]*)"),
+    re.compile(r"[Rr]ange\sof\sinput\slength\sshould\sbe\s\[\d+,\s?(\d[\d,]*)\]"),
+)
+"""What stands where the model's window is told."""
 _PROMPT = (
     re.compile(r"(\d[\d,]*)\sin\sthe\smessages"),
+    re.compile(r"(\d[\d,]*)\stokens\sfrom\sthe\sinput"),
+    re.compile(r"(\d[\d,]*)\sof\stext\sinput"),
     re.compile(r"resulted\sin\s(\d[\d,]*)"),
-    re.compile(r"(\d[\d,]*)\s(?:input|prompt)\stokens"),
+    re.compile(r"(\d[\d,]*)\s(?:input|prompt|`inputs`)\stokens"),
+    re.compile(r"[Tt]he\s(?:input|prompt)\s\((\d[\d,]*)\stokens\)"),
+    re.compile(r"[Pp]rompt\scontains\s(\d[\d,]*)\stokens"),
+    re.compile(r"[Gg]iven:\s(\d[\d,]*)"),
+    re.compile(r"n_keep\W{1,4}(\d[\d,]*)"),
 )
 """What stands where the prompt's own length is told, the surest first."""
+_BOUND = re.compile(r"\bmax_(?:new_|completion_|output_)?tokens\b")
+_BOUND_MAX = (
+    re.compile(r"at\smost\s`?(\d[\d,]*)"),
+    re.compile(r"(?:<=|less\sthan\sor\sequal\sto|(?:not|n't)\sexceed)\s`?(\d[\d,]*)"),
+    re.compile(r"range[^\[\]]{0,40}\[\d+,\s?(\d[\d,]*)\]", re.IGNORECASE),
+    re.compile(r"\d\s>\s(\d[\d,]*),\swhich\sis\sthe\smaximum"),
+    re.compile(r"maximum\svalue\sfor\s`?max_\w{0,20}tokens`?\sis\s`?(\d[\d,]*)"),
+)
+"""What stands where the largest bound of an answer is told that a model takes."""
 _TOKENS_MAX = 1 << 32
 _LENGTH_MAX = 2_000
+_WORDS = ("message", "error", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +68,42 @@ def too_long(body: object) -> TooLong | None:
     if isinstance(body, Mapping) and body.get("type") == _TYPE:
         window, prompt = _count(body.get("n_ctx")), _count(body.get("n_prompt_tokens"))
         return TooLong(window, prompt) if window else None
-    words = body.get("message") if isinstance(body, Mapping) else body
-    if not isinstance(words, str):
-        return None
-    words = words[:_LENGTH_MAX]
-    window = _number(_WINDOW.search(words))
-    found = (_number(pattern.search(words)) for pattern in _PROMPT)
-    return TooLong(window, next(filter(None, found), 0)) if window else None
+    words = _words(body)
+    window = _first(_WINDOW, words)
+    return TooLong(window, _first(_PROMPT, words)) if window else None
+
+
+def is_too_long(body: object) -> bool:
+    """Say whether an endpoint names the prompt's length as what is wrong, with or without numbers.
+
+    Args:
+        body: as `too_long` takes it.
+    """
+    is_named = isinstance(body, Mapping) and any(body.get(key) == _CODE for key in _CODES)
+    return is_named or too_long(body) is not None
+
+
+def answer_tokens_max(body: object) -> int:
+    """Return the largest bound of an answer that a model takes, by a refusal of a larger one.
+
+    Returns:
+        0 where it is about other things: that the bound leaves no room for the prompt too.
+    """
+    words = _words(body)
+    if _BOUND.search(words) is None or too_long(body) is not None:
+        return 0
+    return _first(_BOUND_MAX, words)
+
+
+def _words(body: object) -> str:
+    """Return what an endpoint says, in whichever field that is."""
+    if isinstance(body, Mapping):
+        body = next((body[key] for key in _WORDS if body.get(key)), "")
+    return body[:_LENGTH_MAX] if isinstance(body, str) else ""
+
+
+def _first(patterns: Sequence[re.Pattern[str]], words: str) -> int:
+    return next(filter(None, (_number(each.search(words)) for each in patterns)), 0)
 
 
 def _number(match: re.Match[str] | None) -> int:

@@ -9,19 +9,24 @@ from __future__ import annotations
 import email.utils
 import json
 import math
-import socket
-import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from agents.models.endpoint.reported import reported
-from agents.models.endpoint.too_long import TooLong, too_long
+from agents.models.endpoint.too_long import TooLong, is_too_long, too_long
+from agents.models.endpoint.unreached import (
+    CHECK_URL,
+    LOOK_AT_LOG,
+    OF_THE_PROXY,
+    Unreached,
+    not_let_through,
+    unreached,
+)
 
-CONNECT_TIMEOUT_S = 10.0
 BODY_BYTES_MAX = 64 << 20
 """More than any answer: 100,000 tokens as events of 250 bytes are 25 MB."""
 EVENT_BYTES_MAX = 4 << 20
@@ -32,12 +37,19 @@ _DATA_QUOTE_MAX = 60
 _BAD_CONTENT = (400, 422)
 _KEY_REFUSED = (401, 403)
 _NOT_FOUND = 404
+NO_LIST = frozenset({404, 405})
+"""What an endpoint answers that lists no models."""
+_REDIRECTS = range(300, 400)
 _TOO_MANY = 429
+_NOT_PAID = 402
+_BUSY = (_TOO_MANY, 498, 503, 529)
+"""The endpoint works and has no room, or isn't ready yet: 498 is what Groq's says of that, 529
+Anthropic's."""
 _TRY_AGAIN = (408, 409, 425, _TOO_MANY)
 _SERVER_ERRORS = 500
+_HIDDEN_LENGTH_MIN = 4
+"""Of a secret that is looked for in an endpoint's words: a shorter one is part of many."""
 
-_CHECK_URL = "check the base URL"
-_LOOK_AT_LOG = "look at the endpoint's log if it happens again"
 _NOT_THE_API = "check that the base URL is that of an OpenAI-compatible API (it often ends in /v1)"
 
 
@@ -51,6 +63,7 @@ class Trouble(Exception):
         *,
         is_retryable: bool = False,
         retry_after_s: float | None = None,
+        is_busy: bool = False,
         is_withdrawal: bool = False,
         is_askers_fault: bool = False,
         length: TooLong | None = None,
@@ -59,6 +72,8 @@ class Trouble(Exception):
         self.what = what
         self.remedy = remedy
         self.is_retryable = is_retryable
+        self.is_busy = is_busy
+        """The endpoint works, and has no room or isn't ready: it is worth waiting for."""
         self.is_withdrawal = is_withdrawal
         """The endpoint took back what it had said."""
         self.is_askers_fault = is_askers_fault
@@ -81,7 +96,20 @@ class Refused(Exception):
     @property
     def is_about_content(self) -> bool:
         """Whether the same messages may be accepted with other options."""
-        return self.status in _BAD_CONTENT and too_long(self.body) is None
+        return self.status in _BAD_CONTENT and not is_too_long(self.body)
+
+    @property
+    def words(self) -> str:
+        """What the endpoint says, without the request that some quote in full."""
+        try:
+            body = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return self.text
+        found = body.get("detail") if isinstance(body, dict) else None
+        if not isinstance(found, list):
+            return self.text
+        said = [(each.get("loc"), each.get("msg")) for each in found if isinstance(each, dict)]
+        return str(said)
 
     @property
     def body(self) -> object:
@@ -90,6 +118,8 @@ class Refused(Exception):
             body = json.loads(self.text)
         except (ValueError, RecursionError):
             return self.text
+        if isinstance(body, list) and len(body) == 1:  # as Gemini's
+            [body] = body
         return body.get("error", body) if isinstance(body, dict) else body
 
 
@@ -107,6 +137,10 @@ class Endpoint:
     base_url: str
     model: str
     api_key: str
+    hidden: tuple[str, ...] = ()
+    """What else is a secret: the values of the headers that the settings have for it."""
+    proxy: str = ""
+    """What it is asked through, as it may be printed; empty where it is asked directly."""
 
     def __str__(self) -> str:
         parts = urlsplit(self.base_url)
@@ -118,8 +152,9 @@ class Endpoint:
         words = " ".join(str(text or "").split())
         if words.startswith("<"):
             return ""
-        if self.api_key:
-            words = words.replace(self.api_key, "[key]")
+        for secret in (self.api_key, *self.hidden):
+            if len(secret) >= _HIDDEN_LENGTH_MIN:
+                words = words.replace(secret, "[key]")
         printable = "".join(char if char.isprintable() else "?" for char in words)
         return printable[:_QUOTE_MAX].rstrip(". ")
 
@@ -130,9 +165,11 @@ class Endpoint:
         if isinstance(error, Refused):
             return self._refused(error)
         if isinstance(error, aiohttp.InvalidURL):
-            return Trouble(f"{self} has a URL that can't be asked", _CHECK_URL)
+            return Trouble(f"{self} has a URL that can't be asked", CHECK_URL)
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return self._unreached(not_let_through(error.status, str(self), self.proxy))
         if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
-            return self._unreachable(error)
+            return self._unreached(unreached(error, str(self), self.proxy))
         return Trouble(f"{self} sent what is no event stream of chat chunks", _NOT_THE_API)
 
     def failed_midway(self, error: object) -> Trouble:
@@ -149,14 +186,14 @@ class Endpoint:
         if found.status:
             return self._refused(Refused(found.status, found.body, {}))
         what = f"{self} reported an error instead of going on" + (f" ({said})" if said else "")
-        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        return Trouble(what, LOOK_AT_LOG, is_retryable=True)
 
     def unreadable(self, said: str, *, was_speaking: bool) -> Trouble:
         """Return the trouble of what is no JSON; where chunks came before, it was damaged."""
         words = self.quote(said)[:_DATA_QUOTE_MAX]
         if was_speaking:
             what = f"{self} sent a chunk that can't be read ({words})"
-            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+            return Trouble(what, LOOK_AT_LOG, is_retryable=True)
         quoted = f" ({words})" if words else ""
         return Trouble(f"{self} sent what is no event stream of chat chunks{quoted}", _NOT_THE_API)
 
@@ -169,19 +206,19 @@ class Endpoint:
         """Return the trouble of a stream that ended before its answer; ``said`` is all it told."""
         if was_speaking:
             what = f"{self} cut its stream off before the end of the answer"
-            return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+            return Trouble(what, LOOK_AT_LOG, is_retryable=True)
         words = self.quote(said)
         quoted = f" ({words})" if words else ""
         if "event-stream" not in content_type:
             kind = self.quote(content_type.partition(";")[0]) or "an unnamed type"
             return Trouble(f"{self} sent {kind} instead of an event stream{quoted}", _NOT_THE_API)
         what = f"{self} ended its stream without an answer{quoted}"
-        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        return Trouble(what, LOOK_AT_LOG, is_retryable=True)
 
     def gave_up(self, reason: str) -> Trouble:
         """Return the trouble of a finish reason that says that the endpoint itself stopped."""
         what = f"{self} broke its answer off (finish reason {self.quote(reason)!r})"
-        return Trouble(what, _LOOK_AT_LOG, is_retryable=True)
+        return Trouble(what, LOOK_AT_LOG, is_retryable=True)
 
     def unknown_end(self, reason: str) -> str:
         """Return what is to be said of a finish reason that is none of those that are known."""
@@ -198,11 +235,19 @@ class Endpoint:
     def stalled(self, silent_s: float) -> Trouble:
         """Return the trouble of an endpoint that stopped in the middle and kept the connection."""
         what = f"{self} stopped in the middle of its answer and was silent for {silent_s:.3g} s"
-        return Trouble(what, _LOOK_AT_LOG)
+        return Trouble(what, LOOK_AT_LOG)
 
-    def without_models(self) -> Trouble:
-        """Return the trouble of an endpoint that has no model to choose."""
-        return Trouble(f"{self} lists no model", "load one there, or name one as in openai:NAME")
+    def without_list(self) -> Trouble:
+        """Return the trouble of an endpoint that answers something else than its models."""
+        return Trouble(f"{self} sent what is no list of models", _NOT_THE_API)
+
+    def without_models(self, others: int = 0) -> Trouble:
+        """Return the trouble of an endpoint that has no model to choose, but others that many."""
+        what = f"none of its {others} models answers a chat" if others else "lists no model"
+        return Trouble(
+            f"of {self} {what}" if others else f"{self} {what}",
+            "load one there, or name one as in openai:NAME",
+        )
 
     def stopped_for(self, reason: str, *, is_filter: bool = False) -> Trouble:
         """Return the trouble of a finish reason that leaves no answer."""
@@ -219,54 +264,73 @@ class Endpoint:
             "use another model",
         )
 
-    def _unreachable(self, error: aiohttp.ClientError) -> Trouble:
-        # The client's own errors are of the system's types too, without what these say.
-        causes = [cause for cause in _causes(error) if not isinstance(cause, aiohttp.ClientError)]
-        for cause in causes:
-            if isinstance(cause, socket.gaierror):
-                return Trouble(f"{self} has a host name that nobody knows", _CHECK_URL)
-            if isinstance(cause, ssl.SSLError):
-                said = self.quote(cause.reason or cause)
-                return Trouble(f"{self} can't be trusted, its TLS failed ({said})", _CHECK_URL)
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            what = f"took no connection within {CONNECT_TIMEOUT_S:g} s"
-        elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-            what = "refuses connections"
-        elif isinstance(error, aiohttp.ClientConnectorError):
-            what = "can't be reached"
-        else:
-            return Trouble(f"{self} broke the connection off", _LOOK_AT_LOG, is_retryable=True)
-        return Trouble(f"{self} {what}", f"start it, or {_CHECK_URL}", is_retryable=True)
+    def _unreached(self, found: Unreached) -> Trouble:
+        return Trouble(found.what, found.remedy, is_retryable=found.is_retryable)
 
     def _refused(self, error: Refused) -> Trouble:
-        status, body = error.status, error.body
-        said = self.quote(_message(body))
-        answer = f"({status}: {said})" if said else f"({status})"
+        said = self.quote(_message(error.body))
+        answer = f"({error.status}: {said})" if said else f"({error.status})"
+        return self._refused_whoever_asks(error, answer) or self._refused_request(error, answer)
+
+    def _refused_whoever_asks(self, error: Refused, answer: str) -> Trouble | None:
+        """Return the trouble of what is asked, whatever the request says; None where it is none."""
+        status = error.status
+        if status in _REDIRECTS:
+            return self._redirected(error)
+        if status == OF_THE_PROXY:
+            return self._unreached(not_let_through(status, str(self), self.proxy))
         if status in _KEY_REFUSED:
-            what = "refused the API key" if self.api_key else "wants an API key"
+            what = "refused the API key" if self.api_key or self.hidden else "wants an API key"
             return Trouble(f"{self} {what} {answer}", "set OPENAI_API_KEY to one it accepts")
         if status == _NOT_FOUND:
             return Trouble(
                 f"{self} knows no model {self.model!r}, or is no such API {answer}",
                 "check the model's name and the base URL",
             )
-        if isinstance(body, Mapping) and body.get("code") == "insufficient_quota":
-            return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
-        if status in _TRY_AGAIN or status >= _SERVER_ERRORS:
-            what = "wants fewer requests" if status == _TOO_MANY else "failed"
-            return Trouble(
-                f"{self} {what} {answer}",
-                "try again later",
-                is_retryable=True,
-                retry_after_s=_retry_after_s(error.headers),
-            )
+        return None
+
+    def _refused_request(self, error: Refused, answer: str) -> Trouble:
+        status, body = error.status, error.body
         length = too_long(body)
-        if length is not None or "context" in said.lower():
+        if length is not None:
             return self._too_long(answer, length)
+        is_spent = isinstance(body, Mapping) and body.get("code") == "insufficient_quota"
+        if is_spent or status == _NOT_PAID:
+            return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
+        if status in (*_TRY_AGAIN, *_BUSY) or status >= _SERVER_ERRORS:
+            return self._failed(error, answer)
+        if is_too_long(body) or "context" in answer.lower():
+            return self._too_long(answer, None)
         return Trouble(
             f"{self} did not accept the request {answer}",
             "check the model's name",
             is_askers_fault=True,
+        )
+
+    def _failed(self, error: Refused, answer: str) -> Trouble:
+        """Return the trouble of an endpoint that may do better when it is asked again."""
+        what = "failed"
+        if error.status in _BUSY:
+            is_full = error.status == _TOO_MANY
+            what = "wants fewer requests" if is_full else "is not ready yet"
+        return Trouble(
+            f"{self} {what} {answer}",
+            "try again later",
+            is_retryable=True,
+            is_busy=error.status in _BUSY,
+            retry_after_s=_retry_after_s(error.headers),
+        )
+
+    def _redirected(self, error: Refused) -> Trouble:
+        """Return the trouble of an endpoint that is elsewhere: a request isn't sent there as it is.
+
+        Its key would go to whoever is named there, and most clients make a question without a body
+        of it.
+        """
+        place = self.quote(_shown(error.headers.get("location", ""))) or "it doesn't say where"
+        return Trouble(
+            f"{self} answers that it is elsewhere ({error.status}: {place})",
+            "set the base URL to where the API is",
         )
 
     def _too_long(self, answer: str, length: TooLong | None) -> Trouble:
@@ -278,19 +342,13 @@ class Endpoint:
         )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and everything it came from, groups opened."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if cause is None or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        waiting += [cause.__cause__, cause.__context__]
-        if isinstance(cause, BaseExceptionGroup):
-            waiting += cause.exceptions
+def _shown(url: str) -> str:
+    """Return a URL without what may be a secret in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _message(body: object) -> object:

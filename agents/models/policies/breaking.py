@@ -42,7 +42,8 @@ class BreakerModel:
                     outcome = CallOutcome.ANSWERED  # who closes the stream early has been answered
                     yield item
         except ModelError as error:
-            outcome = CallOutcome.UNTOLD if error.is_askers_fault else CallOutcome.FAILED
+            is_untold = error.is_askers_fault or error.is_busy
+            outcome = CallOutcome.UNTOLD if is_untold else CallOutcome.FAILED
             self._why = str(error).rstrip(".")
             retry_after_s = error.retry_after_s
             raise

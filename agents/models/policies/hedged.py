@@ -278,7 +278,12 @@ class _Call:
         # Where a replica is left, that one is asked in place of one that fails, and at once.
         is_last = self._call.started >= len(self._models)
         attempts_max = self._request.attempts_max if is_last else 1
-        request = replace(self._request, timeout_s=left_s, attempts_max=attempts_max)
+        request = replace(
+            self._request,
+            timeout_s=left_s,
+            attempts_max=attempts_max,
+            may_wait=self._request.may_wait and is_last,
+        )
         reading = self._read(attempt.number, self._models[attempt.replica], request)
         self._readings[attempt.number] = asyncio.create_task(reading, name="model attempt")
 

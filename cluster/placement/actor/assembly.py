@@ -53,7 +53,7 @@ from cluster.runtime.tasks.engine import TaskEngine
 from cluster.runtime.tasks.feed_writer import FeedStores
 from cluster.runtime.tasks.freshness import StoreFreshness
 from cluster.runtime.turns.handler import Handler
-from cluster.settings import Secrets, Settings
+from cluster.settings import Secrets, Settings, with_header_values
 from cluster.settings.config_file import from_public_json
 from cluster.transport.nearest import nearest_transport
 from cluster.wire.messages import MessageCodec
@@ -215,14 +215,15 @@ async def open_host(spec: HostSpec) -> AgentHost:
             bytes_max=settings.knowledge.memory_bytes_max,
         )
         build: BuildAgent = load(settings.parts.factory)
+        asked = with_header_values(settings, secrets)
         agent = build(
             role.class_path,
-            model=settings.model,
-            api_key=secrets.api_key or os.environ.get("OPENAI_API_KEY", ""),
+            model=asked.model,
+            api_key=secrets.api_key or os.environ.get("OPENAI_API_KEY", "").strip(),
             knowledge=knowledge,
             sandbox=settings.sandbox,
             answer=settings.answer,
-            models=settings.models,
+            models=asked.models,
             model_keys=secrets.model_keys,
             router=settings.router,
         )

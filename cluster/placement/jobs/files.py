@@ -24,7 +24,7 @@ from cluster.memory.knowledge.formats import kind_of_format
 from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
 from cluster.memory.knowledge.reading import read_stream
 from cluster.memory.knowledge.sources import find_files, stream_descriptor
-from cluster.settings import Configuration
+from cluster.settings import HIDDEN, Configuration
 from cluster.settings.sources import FILE_NAME
 
 _FILES = "_files"
@@ -91,6 +91,12 @@ def prepare(request: JobRequest, folder: Path, python: str) -> JobSpec:
         raise UsageError(
             "the Redis URL has a password, which Ray would show with the job: set "
             "FLEETMIND_REDIS_URL where the Ray cluster runs, and leave it out here"
+        )
+    models = (settings.model, *settings.models.values())
+    if any(HIDDEN in model.headers.values() for model in models):
+        raise UsageError(
+            "headers of a model have values in the settings' file, which Ray would show with the"
+            " job: write ${NAME} there, and set that variable where the Ray cluster runs"
         )
     files = folder / _FILES
     files.mkdir()

@@ -241,8 +241,7 @@ async def test_a_passing_failure_is_tried_again_after_a_growing_pause(
     ("fault", "sentence"),
     [
         ("500", "failed (500: scripted to answer 500), 3 times; try again later"),
-        ("503", "failed (503: scripted to answer 503), 3 times; try again later"),
-        ("429", "wants fewer requests (429: scripted to answer 429), 3 times; try again later"),
+        ("502", "failed (502: scripted to answer 502), 3 times; try again later"),
         ("error-first", "reported an error instead of going on (the model crashed), 3 times; look"),
         ("empty", "ended its stream without an answer, 3 times; look at the endpoint's log"),
         ("done-only", "ended its stream without an answer, 3 times; look at the endpoint's log"),
@@ -418,7 +417,7 @@ async def test_an_endpoint_that_takes_no_connection_is_tried_three_times(
 ) -> None:
     """As of a machine that drops packets: a queue of connections that is full and never emptied."""
     monkeypatch.setattr("agents.models.endpoint.http_client.CONNECT_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("agents.models.endpoint.trouble.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agents.models.endpoint.unreached.CONNECT_TIMEOUT_S", 0.1)
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from agents.models.endpoint.http_client import proxy_of
 from agents.models.endpoint.openai_compatible import OpenAIModel
+from agents.models.endpoint.proxies import proxy_of
 from agents.models.local.side_process import side_process
 from agents.models.port import Finish, Message, Request
 from benchmarks.model_server import model_server
 from cluster.cli.console import Console
 from cluster.cli.entry import execute
-from cluster.kernel.errors import PeerUnavailable, UsageError
+from cluster.kernel.errors import PeerUnavailable
 from cluster.kernel.loopback import except_from_proxies
 from cluster.placement.jobs.submit import check_dashboard
 from cluster.transport.grpc_exchange import GrpcTransport
@@ -90,11 +91,11 @@ def a_dashboard() -> Iterator[str]:
             serving.join()
 
 
-def test_an_endpoint_elsewhere_is_asked_through_the_proxy_or_not_at_all() -> None:
-    try:
-        assert proxy_of("http://models.example/v1") == NOWHERE
-    except UsageError as error:
-        assert "only HTTP proxies can be used" in str(error)  # noqa: PT017 - of one proxy of four
+def test_an_endpoint_elsewhere_is_asked_through_the_proxy() -> None:
+    proxy = proxy_of("http://models.example/v1")
+
+    assert proxy is not None
+    assert urlsplit(proxy.url).netloc == urlsplit(NOWHERE).netloc
 
 
 def test_an_endpoint_that_is_excepted_from_proxies_is_asked_directly(

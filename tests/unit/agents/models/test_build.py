@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from agents.models.build import BuiltModel, EmbeddedModel, model_of, tier_of, tokens_max_of
+from agents.models.endpoint.options import NO_HEADERS
 from agents.models.port import (
     Deed,
     Delta,
@@ -39,7 +40,12 @@ def build(
     """Build the models of URIs like ``openai:m`` with these replies."""
 
     def adapter(
-        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Model:
         return ScriptedModel({"": replies[uri.partition(":")[2]]})
 
@@ -191,7 +197,12 @@ def test_each_of_several_models_is_built_with_its_own_key() -> None:
     keys: dict[str, str] = {}
 
     def adapter(
-        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Model:
         keys[uri] = api_key
         return ScriptedModel({})
@@ -203,19 +214,25 @@ def test_each_of_several_models_is_built_with_its_own_key() -> None:
 
 
 def test_each_of_several_models_passes_on_what_is_its_own() -> None:
-    passed: dict[str, EngineSettings] = {}
+    passed: dict[str, tuple[EngineSettings, Mapping[str, str]]] = {}
 
     def adapter(
-        uri: str, *, base_url: str = "", api_key: str = "", engine: EngineSettings = NO_ENGINE
+        uri: str,
+        *,
+        base_url: str = "",
+        api_key: str = "",
+        engine: EngineSettings = NO_ENGINE,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Model:
-        passed[uri] = engine
+        passed[uri] = engine, headers
         return ScriptedModel({})
 
     mine, other = EngineSettings({"top_p": 0.9}), EngineSettings({"seed": 7})
     entries = {"other": ModelEntry("openai:o", engine=other)}
-    model_of(ModelSettings("openai:m", engine=mine), "", entries, {}, adapter)
+    main = ModelSettings("openai:m", engine=mine, headers={"api-key": "k"})
+    model_of(main, "", entries, {}, adapter)
 
-    assert passed == {"openai:m": mine, "openai:o": other}
+    assert passed == {"openai:m": (mine, {"api-key": "k"}), "openai:o": (other, {})}
 
 
 @pytest.mark.parametrize(

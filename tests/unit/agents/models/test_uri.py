@@ -112,3 +112,14 @@ def test_an_option_that_the_local_server_does_not_have_is_named_before_it_is_sta
 
     with pytest.raises(UsageError, match=r"server_options\.n_ctxx is no option .* did you mean"):
         check_model(f"llama:{gguf}", engine=EngineSettings(server_options={"n_ctxx": 1}))
+
+
+def test_headers_are_for_endpoints_and_may_stand_for_a_key() -> None:
+    check_model("openai:gpt-x", headers={"api-key": "k"})
+
+    with pytest.raises(UsageError, match="headers are for openai: models, not for simulated:"):
+        check_model("simulated:", headers={"api-key": "k"})
+    with pytest.raises(UsageError, match="set OPENAI_API_KEY"):
+        check_model("openai:gpt-x", headers={"X-Org": "k"})
+    with pytest.raises(UsageError, match="the API key can't be sent"):
+        check_model("openai:gpt-x", api_key="sk-\u00e9")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -98,6 +100,43 @@ def test_a_step_is_known_as_soon_as_its_brace_closes(text: str) -> None:
     braces = [at for at, character in enumerate(text) if character == "}"]
     assert list(known_at.items()) == [("r1", braces[0]), ("c1", braces[1])]
     assert reader.is_complete
+
+
+ODD = '; don\'t say "no", (see [1], {x}) # ok // http://a/b'
+MANNERS: dict[str, Callable[[str], str]] = {
+    "trailing commas": lambda text: text.replace("\n    }\n", "\n    },\n").replace(
+        "]\n}", "],\n}"
+    ),
+    "a comment with //": lambda text: text.replace('"agent":', '// who, "agent": x\n"agent":'),
+    "a comment with #": lambda text: text.replace('"needs":', '# what it needs: [] }\n"needs":'),
+    "a block comment": lambda text: text.replace('"instruction":', '/* "x" } */ "instruction":'),
+    "single quotes": lambda text: text.replace('\\"', "`").replace('"', "'").replace("`", '"'),
+    "raw line breaks": lambda text: text.replace("; don't", ";\n\ndon't"),
+    "needs as a text": lambda text: text.replace('[\n        "r1"\n      ]', '"r1"'),
+    "other line ends": lambda text: text.replace("\n", "\r\n"),
+    "a fence": lambda text: f"Sure!\n```json\n{text}\n```\nDone.",
+}
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+@pytest.mark.parametrize("count", range(4))
+def test_a_plan_means_the_same_whatever_manners_are_mixed_in_it(
+    is_bare: bool,  # noqa: FBT001 - a parameter of the test
+    count: int,
+) -> None:
+    steps = [{**each, "instruction": f"{each['instruction']}{ODD}"} for each in STEPS]
+    plain = json.dumps(steps if is_bare else {"steps": steps}, indent=2)
+    for manners in combinations(MANNERS.values(), count):
+        text = plain
+        for manner in manners:
+            text = manner(text)
+
+        made, streamed = read_whole(text), read_by_characters(text).plan()
+
+        assert (streamed.plan, streamed.reasons) == (made.plan, ())
+        assert [(each.id, each.needs) for each in made.plan.steps] == [("r1", ()), ("c1", ("r1",))]
+        for each in made.plan.steps:
+            assert "".join(each.instruction.split()).endswith("".join(ODD.split()))
 
 
 def test_raw_line_breaks_and_quotes_within_an_instruction_are_part_of_it() -> None:

@@ -46,8 +46,8 @@ def said(*arguments: str) -> tuple[int, str, str]:
     [
         ("200", 0, "usable      yes"),
         ("404", 0, "usable      yes"),
-        ("401", 1, "/401/models answers 401 Unauthorized"),
-        ("1", 1, "/1/models does not answer with JSON"),
+        ("401", 1, "/401 wants an API key (401); set OPENAI_API_KEY to one it accepts"),
+        ("1", 1, "/1 sent what is no list of models; check that the base URL is"),
     ],
 )
 def test_an_endpoint_is_asked_for_its_models(
@@ -67,7 +67,7 @@ def test_an_endpoint_that_refuses_is_said_to(monkeypatch: pytest.MonkeyPatch) ->
     code, out, _ = said("list")
 
     assert code == 1
-    assert "http://127.0.0.1:1/v1/models does not answer: [Errno 111]" in out
+    assert "http://127.0.0.1:1/v1 refuses connections; start it, or check the base URL" in out
 
 
 def test_the_local_models_are_listed_with_how_to_fetch_them(

@@ -11,13 +11,18 @@ from cluster.kernel.loopback import except_from_proxies, is_loopback, opener_for
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "a.localhost", "::ffff:127.0.0.1"],
+    [
+        *("127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "a.localhost", "::ffff:127.0.0.1"),
+        *("127.1", "127.0.1", "LocalHost.", "localhost.localdomain", "ip6-loopback"),
+    ],
 )
 def test_these_are_reached_from_here_only(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["::", "10.0.0.1", "example.org", "localhost.org", ""])
+@pytest.mark.parametrize(
+    "host", ["::", "10.0.0.1", "example.org", "localhost.org", "", "127", "127.a", "127.0.0.1.org"]
+)
 def test_these_may_be_reached_from_elsewhere(host: str) -> None:
     assert not is_loopback(host)
 
@@ -27,6 +32,7 @@ def test_these_may_be_reached_from_elsewhere(host: str) -> None:
     [
         ("http://localhost:8000/v1", True),
         ("http://[::1]:1", True),
+        ("http://0.0.0.0:8000/v1", True),
         ("https://example.org/v1", False),
         ("http://10.0.0.1/v1", False),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.kernel.sections import ModelEntry, ModelSettings
-from cluster.settings.model_entries import check_priced
+from cluster.settings.model_entries import check_priced, with_header_values
 from cluster.settings.sources import Configuration, load
 
 MAIN = '[model]\nuri = "openai:big"\nbase_url = "http://one:1/v1"\n'
@@ -38,6 +38,63 @@ def test_a_key_of_its_own_is_read_from_its_file(tmp_path: Path) -> None:
     other = '[models.other]\nuri = "openai:o"\nbase_url = "http://two:2/v1"\napi_key_path = "key"\n'
 
     assert loaded(tmp_path, MAIN + other, KEYED).secrets.model_keys == {"other": "own"}
+
+
+HEADERS = 'headers = { api-key = "s3cret", X-Org = "${ORG}", authorization = "Bearer ${ORG}" }\n'
+SENT = {"api-key": "s3cret", "X-Org": "ours", "authorization": "Bearer ours"}
+
+
+def test_what_headers_hold_is_with_the_secrets_and_in_no_public_setting(tmp_path: Path) -> None:
+    made = loaded(tmp_path, MAIN + HEADERS, {"ORG": "ours\n"})
+
+    assert made.secrets.headers == {"": SENT}
+    assert made.settings.model.headers == {
+        "api-key": "",
+        "X-Org": "${ORG}",
+        "authorization": "Bearer ${ORG}",
+    }
+    assert "s3cret" not in repr(made) + made.settings.public_json()
+    assert with_header_values(made.settings, made.secrets).model.headers == SENT
+
+
+def test_the_headers_of_one_endpoint_go_to_no_other(tmp_path: Path) -> None:
+    entries = """
+    [models.same]
+    uri = "openai:s"
+    [models.own]
+    uri = "openai:o"
+    headers = { api-key = "own" }
+    [models.other]
+    uri = "openai:o"
+    base_url = "http://two:2/v1"
+    [models.here]
+    uri = "llama:x.gguf"
+    tier = "local"
+    """
+
+    made = loaded(tmp_path, MAIN + HEADERS + entries, {"ORG": "ours"})
+
+    assert made.secrets.headers == {"": SENT, "same": SENT, "own": {"api-key": "own"}}
+    asked = with_header_values(made.settings, made.secrets).models
+    assert [asked[name].headers for name in ("other", "here")] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "complaint"),
+    [
+        ('{ api-key = "${NONE}" }', "model.headers.api-key: the variable NONE is not set"),
+        ("{ api-key = 12345678 }", "model.headers.api-key must be texts, as in headers = "),
+        ('"api-key: 12345678"', "model.headers must be texts, as in headers = "),
+    ],
+)
+def test_headers_that_are_none_are_refused_without_what_they_hold(
+    tmp_path: Path, headers: str, complaint: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        loaded(tmp_path, f"{MAIN}headers = {headers}\n")
+
+    assert complaint in str(refused.value)
+    assert "12345678" not in str(refused.value)
 
 
 def test_a_local_model_is_at_no_endpoint_and_its_path_is_the_files(tmp_path: Path) -> None:

@@ -109,6 +109,20 @@ def test_the_key_is_read_from_the_file_that_the_config_names(tmp_path: Path) -> 
     assert from_environment.secrets.api_key == "sk-env"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\n\n"])
+def test_the_end_of_the_line_is_no_part_of_a_key_or_a_url(tmp_path: Path, end: str) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsk-file" + end.encode())
+    config(tmp_path, '[model]\napi_key_path = "key"')
+    variables = {"OPENAI_API_KEY": f"sk-env{end}", "OPENAI_BASE_URL": f" http://h:1/v1{end}"}
+
+    from_environment = load(environment=variables, folder=tmp_path)
+    from_file = load(environment={"OPENAI_API_KEY": end}, folder=tmp_path)
+
+    assert from_environment.secrets.api_key == "sk-env"
+    assert from_environment.settings.model.base_url == "http://h:1/v1"
+    assert from_file.secrets.api_key == "sk-file"
+
+
 def test_a_key_file_that_is_missing_is_named(tmp_path: Path) -> None:
     config(tmp_path, '[model]\napi_key_path = "nowhere"')
 
@@ -175,7 +189,8 @@ def test_settings_survive_the_way_to_another_process(tmp_path: Path) -> None:
 
 
 def test_secrets_are_written_for_this_user_only_and_read_back(tmp_path: Path) -> None:
-    secrets = Secrets(token="t", redis_url="redis://h", api_key="k")
+    headers = {"": {"api-key": "h"}, "small": {}}
+    secrets = Secrets(token="t", redis_url="redis://h", api_key="k", headers=headers)
     path = tmp_path / "secrets"
     path.write_text("older", encoding="utf-8")
 
@@ -195,7 +210,9 @@ def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
         Secrets.read_secrets(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"token": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"token": 3}', '{"headers": []}', '{"headers": {"": {"a": 3}}}']
+)
 def test_a_file_that_holds_no_secrets_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "secrets"
     path.touch(0o600)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.endpoint.too_long import TooLong, too_long
+from agents.models.endpoint.too_long import (
+    TooLong,
+    answer_tokens_max,
+    is_too_long,
+    too_long,
+)
 
 OPENAI = {
     "message": "This model's maximum context length is 128000 tokens. However, your messages "
@@ -46,6 +51,30 @@ STUDIO = (
     "Trying to keep the first 10136 tokens when context the overflows. However, the model is "
     "loaded with context length of only 7866 tokens, which is not enough."
 )
+STUDIO_KEPT = (
+    "The number of tokens to keep from the initial prompt is greater than the context length "
+    "(n_keep: 5000>= n_ctx: 4096). Try to load the model with a larger context length."
+)
+SGLANG = (
+    "Requested token count exceeds the model's maximum context length of 4096 tokens. You "
+    "requested a total of 5000 tokens: 1000 tokens from the input messages and 4000 tokens for the "
+    "completion."
+)
+SGLANG_PROMPT = "The input (5000 tokens) is longer than the model's context length (4096 tokens)."
+TGI = (
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 1000 "
+    "`inputs` tokens and 4000 `max_new_tokens`"
+)
+TGI_PROMPT = "Input validation error: `inputs` must have less than 1024 tokens. Given: 5000"
+MISTRAL = (
+    "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum "
+    "context length"
+)
+OPENROUTER = (
+    "This endpoint's maximum context length is 4096 tokens. However, you requested about 5000 "
+    "tokens (1000 of text input, 4000 in the output)."
+)
+DASHSCOPE = "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +87,14 @@ STUDIO = (
         pytest.param(VLLM_AT_LEAST, TooLong(16_384, 12_289), id="vllm, a lower bound"),
         pytest.param(LLAMA, TooLong(4_096, 4_476), id="llama.cpp"),
         pytest.param(STUDIO, TooLong(7_866), id="a sentence alone"),
+        pytest.param({"message": STUDIO_KEPT}, TooLong(4_096, 5_000), id="LM Studio, newer"),
+        pytest.param({"message": SGLANG}, TooLong(4_096, 1_000), id="SGLang"),
+        pytest.param({"message": SGLANG_PROMPT}, TooLong(4_096, 5_000), id="SGLang, the prompt"),
+        pytest.param({"error": TGI}, TooLong(4_096, 1_000), id="TGI"),
+        pytest.param({"error": TGI_PROMPT}, TooLong(1_024, 5_000), id="TGI, the prompt"),
+        pytest.param({"message": MISTRAL}, TooLong(32_768, 40_000), id="Mistral"),
+        pytest.param({"message": OPENROUTER}, TooLong(4_096, 1_000), id="OpenRouter"),
+        pytest.param({"message": DASHSCOPE}, TooLong(30_720), id="DashScope"),
     ],
 )
 def test_the_window_and_the_length_are_read_where_they_are_told(
@@ -83,3 +120,29 @@ def test_the_window_and_the_length_are_read_where_they_are_told(
 )
 def test_without_a_number_that_counts_nothing_is_known(body: object) -> None:
     assert too_long(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Please reduce the length.", "code": "context_length_exceeded"},
+        {"message": "too long", "type": "context_length_exceeded", "code": ["odd"]},
+        OPENAI,
+    ],
+)
+def test_a_code_says_that_a_prompt_is_too_long_whatever_the_words(body: object) -> None:
+    assert is_too_long(body)
+    assert not is_too_long({"message": "no", "code": 400})
+
+
+@pytest.mark.parametrize("body", [VLLM, VLLM_ANSWER, {"error": TGI}, {"message": "no"}, None])
+def test_a_bound_without_room_beside_the_prompt_is_none_of_the_models(body: object) -> None:
+    assert answer_tokens_max(body) == 0
+
+
+def test_the_largest_bound_of_a_model_is_read_where_it_is_told() -> None:
+    assert (
+        answer_tokens_max({"message": "max_tokens must be less than or equal to `8,192`"}) == 8_192
+    )
+    assert answer_tokens_max("max_completion_tokens must not exceed 512.") == 512
+    assert answer_tokens_max("max_tokens must be at most 1, or less") == 1

@@ -42,9 +42,10 @@ async def test_it_is_asked_again_and_an_answer_makes_all_well() -> None:
     assert await items_of(model) == list(ANSWER)
 
 
-async def test_a_request_that_is_refused_says_nothing_of_the_endpoint() -> None:
+@pytest.mark.parametrize("fault", ["is_askers_fault", "is_busy"])
+async def test_a_request_that_is_refused_says_nothing_of_the_endpoint(fault: str) -> None:
     refused = ModelError("the prompt is too long")
-    refused.is_askers_fault = True
+    setattr(refused, fault, True)
     model = BreakerModel(ScriptedModel([[refused]]), ManualClock())
 
     for _ in range(2 * FAILURES_MAX):

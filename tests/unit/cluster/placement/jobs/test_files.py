@@ -210,3 +210,26 @@ def test_flags_are_handed_on_before_the_goal(here: Path, staged: Path) -> None:
     job = prepare(replace(request(), flags=("--json",)), staged, "python")
 
     assert words(job)[-3:] == ["--json", "--", "why?"]
+
+
+@pytest.mark.parametrize("section", ["[model]", '[models.m]\nuri = "openai:m"'])
+def test_headers_whose_values_are_in_the_file_stay_here(
+    here: Path, staged: Path, section: str
+) -> None:
+    (here / "fleet.toml").write_text(section + '\nheaders = { api-key = "s3cret" }\n')
+
+    with pytest.raises(
+        UsageError, match=r"write \$\{NAME\} there, and set that variable where"
+    ) as no:
+        prepare(request(), staged, "python")
+
+    assert "s3cret" not in str(no.value)
+
+
+def test_headers_that_name_variables_go_along(here: Path, staged: Path) -> None:
+    text = '[model]\nuri = "openai:m"\nheaders = { api-key = "${KEY}" }\n'
+    (here / "fleet.toml").write_text(text)
+
+    prepare(request({"KEY": "s3cret", "OPENAI_API_KEY": "k"}), staged, "python")
+
+    assert (staged / "_files" / "fleet.toml").read_text() == text
