@@ -9,8 +9,8 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.cli.console import Console
@@ -18,6 +18,7 @@ from cluster.cli.ending import Terminated
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled
+from cluster.user_folders import make_user_folder
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,11 +58,7 @@ def execute(
     """
     console = console or Console.standard(is_framed="--framed" in arguments)
     exit_code = _contained(arguments, console, command)
-    try:
-        console.close(exit_code)
-    except BrokenPipeError:
-        console.abandon_stdout()
-    return exit_code
+    return exit_code if _is_told(lambda: console.close(exit_code), console) else Exit.FAILED
 
 
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
@@ -79,33 +76,52 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
         if not wants_object:
             return exit_code
         ended = error
+    _is_told(lambda: console.write_object(_whole(ended)), console)
+    return exit_code
+
+
+def _is_told(write: Callable[[], None], console: Console) -> bool:
+    """Write the last that a command has to say; False where it does not get through."""
     try:
-        console.write_object(_whole(ended))
+        write()
     except BrokenPipeError:
         console.abandon_stdout()
-    return exit_code
+        return False
+    except ClusterError as error:
+        console.note(_one_line(error))
+        return False
+    return True
 
 
 def _told(error: BaseException, console: Console) -> int:
     """Say in a sentence what ended a command, and return its exit code."""
+    with suppress(BrokenPipeError):  # nobody is left who could be told
+        _tell(error, console)
+    match error:
+        case Terminated():
+            return Exit.TERMINATED
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case ClusterError() if not isinstance(error, TaskCancelled):
+            return exit_of_error(error)
+        case _:
+            return Exit.FAILED
+
+
+def _tell(error: BaseException, console: Console) -> None:
     match error:
         case Terminated():
             console.note(_TERMINATED)
-            return Exit.TERMINATED
         case KeyboardInterrupt():
             console.note(_INTERRUPTED)
-            return Exit.INTERRUPTED
         case TaskCancelled():
             console.note(str(error))
-            return Exit.FAILED
         case ClusterError():
             console.note(_one_line(error))
             _trace_for_developers(console)
-            return exit_of_error(error)
         case _:
             console.note(f"{_one_line(error)}; {_logged()}")
             _trace_for_developers(console)
-            return Exit.FAILED
 
 
 def _whole(error: BaseException) -> Mapping[str, object]:
@@ -197,12 +213,9 @@ def _trace_for_developers(console: Console) -> None:
 
 def _logged() -> str:
     """Keep the traceback in a file of the user's and say where."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    folder = (Path(state) if state else Path.home() / ".local" / "state") / "fleetmind"
-    path = folder / "last-error.log"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = make_user_folder("XDG_STATE_HOME", ".local/state") / "last-error.log"
         path.write_text(traceback.format_exc(), encoding="utf-8")
-    except OSError:
+    except (OSError, ClusterError):
         return f"{_DEBUG}=1 shows where it comes from"
     return f"this was not foreseen, the details are in {path}"
