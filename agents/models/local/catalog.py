@@ -20,6 +20,7 @@ from shutil import copyfileobj
 
 from cluster.kernel.errors import ModelError, UsageError
 from cluster.kernel.model_uri import EMBEDDED_NAME
+from cluster.user_folders import user_folder
 
 _PULL_TIMEOUT_S = 1800.0
 _POLL_S = 0.2
@@ -71,10 +72,7 @@ _MODELS = (
 
 
 def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification of that variable says that relative paths are to be ignored.
-    base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
-    return base / "fleetmind" / "models"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "models"
 
 
 def catalog() -> tuple[LocalModel, ...]:
