@@ -8,17 +8,20 @@ What it acknowledges is on the disk: each write is in the append-only file, and 
 reply is sent. Where that fails (the disk is full, or broken) the server ends without a reply: after
 a failed sync nobody knows what the kernel has kept, so it isn't tried again but the file read anew.
 `EmbeddedRedis.keep_alive` starts the server again; a command that is cut off in the file's end was
-never acknowledged, and is left out.
+never acknowledged, and is left out. Who needs an answer soon has it give up a server that ends by
+itself again and again: a disk stays full.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -39,6 +42,9 @@ _LOG_LINES = 4
 _WATCH_S = 0.1
 _STABLE_S = 1.0
 _PAUSE_MAX_S = 1.0
+_ENDS_WITHIN_S = 10.0
+_SIGNALLED = 128
+"""What the guard's shell adds to the number of the signal that has ended the server."""
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +120,8 @@ class EmbeddedRedis:
         self._executable = ""
         self._lifeline: _Lifeline | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.why_ended = ""
+        """Why it has last ended by itself, in a sentence; empty where it never has."""
 
     @property
     def url(self) -> str:
@@ -134,8 +142,10 @@ class EmbeddedRedis:
     @property
     def note(self) -> str:
         """What a user should know of the data it has; empty where they are those of every run."""
-        if self._slot is None or self._slot.number == 0:
+        if self._slot is None:
             return ""
+        if self._slot.number == 0:
+            return self._slot.hidden
         return (
             "another cluster of yours runs with its own store: what it has learned is not known "
             f"here; this one keeps its data in {self._slot.data_dir.parent}"
@@ -186,21 +196,36 @@ class EmbeddedRedis:
         if slot is not None:
             slot.give_back()
 
-    async def keep_alive(self) -> NoReturn:
+    async def keep_alive(self, ends_max: float = math.inf) -> NoReturn:
         """Start the server again, on the same file and socket, whenever it has ended.
 
         A server that has ended is noticed within 0.1 s; one that ends again and again is started
         every second in the end. To be cancelled before `stop`.
+
+        Args:
+            ends_max: how often it may end by itself within 10 s, not by a signal: as on a full
+                disk, or when its file has been damaged.
+
+        Raises:
+            StoreUnavailable: it did, with its last words.
         """
         now = asyncio.get_running_loop().time
         started_at, pause_s = now(), _WATCH_S
+        ends: deque[float] = deque()
         while True:
             await asyncio.sleep(pause_s)
             if now() - started_at >= _STABLE_S:
                 pause_s = _WATCH_S
+            if not self._has_ended():
+                continue
+            if self._has_ended_by_itself():
+                ends.append(now())
+                while now() - ends[0] > _ENDS_WITHIN_S:
+                    ends.popleft()
+                if len(ends) >= ends_max:
+                    raise StoreUnavailable(self.why_ended)
             try:
-                if not self._revive():
-                    continue
+                self._revive()
             except OSError as error:
                 _log.error("the embedded redis-server can't be started again: %s", error)
             started_at, pause_s = now(), min(2 * pause_s, _PAUSE_MAX_S)
@@ -217,21 +242,33 @@ class EmbeddedRedis:
     ) -> None:
         self.stop()
 
-    def _revive(self) -> bool:
-        """Start the server again if it has ended, and say so; returns before it answers."""
-        slot, process, lifeline = self._slot, self._process, self._lifeline
-        if slot is None or process is None or lifeline is None or process.poll() is None:
+    def _has_ended(self) -> bool:
+        if self._slot is None or self._process is None or self._process.poll() is None:
             return False
-        if accepts(slot.socket):  # only its guard has been killed
+        return not accepts(self._slot.socket)  # else only its guard has been killed
+
+    def _has_ended_by_itself(self) -> bool:
+        """Say whether no signal ended it; keeps its last words, which a new one writes over."""
+        assert self._slot is not None
+        assert self._process is not None
+        status = self._process.returncode
+        if not 0 < status < _SIGNALLED:
             return False
+        self.why_ended = _sentence(f"ended with status {status}", self._slot)
+        return True
+
+    def _revive(self) -> None:
+        """Start the server again, and say so; returns before it answers."""
+        assert self._slot is not None
+        assert self._process is not None
+        assert self._lifeline is not None
         _log.warning(
             "the embedded redis-server ended with status %s and is started again; "
             "its last words: %s",
-            process.returncode,
-            _last_words(slot.log),
+            self._process.returncode,
+            _last_words(self._slot.log),
         )
-        self._process = _spawn(self._executable, slot, lifeline)
-        return True
+        self._process = _spawn(self._executable, self._slot, self._lifeline)
 
     def _wait_until_itanswers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
@@ -244,10 +281,7 @@ class EmbeddedRedis:
             if process.poll() is None
             else f"ended with status {process.returncode}"
         )
-        raise StoreUnavailable(
-            f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
-            f"its last words: {_last_words(slot.log)}"
-        )
+        raise StoreUnavailable(_sentence(outcome, slot))
 
 
 def _find_server(path: str | None) -> tuple[str, int]:
@@ -340,8 +374,18 @@ def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> N
         process.kill()
 
 
+def _sentence(outcome: str, slot: Slot) -> str:
+    return (
+        f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
+        f"its last words: {_last_words(slot.log)}"
+    )
+
+
 def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        lines = []
     return " | ".join(line.strip() for line in lines) or "none"
 
 

@@ -105,13 +105,12 @@ class ChildProcess:
         )
 
     async def ended(self) -> str:
-        """Return when it has ended, or has closed its reports, with the reason it gave."""
-        reason = "none was given"
+        """Return when it has given the reason of its end, has ended, or closed its reports."""
         while line := await self._reports.readline():
             report = report_from_line(line)
             if isinstance(report, Failure):
-                reason = report.message
-        return reason
+                return report.message
+        return "none was given"
 
     async def stop(self, timeout_s: float) -> None:
         """Cut its lifeline, or send SIGTERM; kill what is left of its session after a while.

@@ -14,11 +14,10 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import NoReturn
 
-from cluster.kernel.errors import ClusterError, PlacementError
+from cluster.kernel.errors import ClusterError
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.local.reports import Progress, Reporter
 from cluster.placement.local.session_leader import lead
@@ -96,19 +95,13 @@ async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> N
     except ClusterError:
         await parts.stop()
         raise
-    if await _is_lost(parts.lost(), over):
-        raise PlacementError("Ray has died, and with it what restarts the agents")
+    losing = asyncio.create_task(parts.lost())
+    await asyncio.wait({over, losing}, return_when=asyncio.FIRST_COMPLETED)
+    if losing.done():
+        await losing
+    losing.cancel()
+    await asyncio.gather(losing, return_exceptions=True)
     await parts.stop(is_ordered=is_stop_ordered(run_dir))
-
-
-async def _is_lost(losing: Coroutine[object, object, None], over: asyncio.Task[bool]) -> bool:
-    """Wait for the end, and say whether it is that of Ray."""
-    lost = asyncio.create_task(losing)
-    await asyncio.wait({over, lost}, return_when=asyncio.FIRST_COMPLETED)
-    is_lost = lost.done()
-    lost.cancel()
-    await asyncio.gather(lost, return_exceptions=True)
-    return is_lost
 
 
 if __name__ == "__main__":

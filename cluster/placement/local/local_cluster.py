@@ -59,6 +59,8 @@ class LocalCluster:
         self._run_dir: Path | None = None
         self._process: ChildProcess | None = None
         self._ready: Ready | None = None
+        self._ending: asyncio.Task[str] | None = None
+        """Ends with the cluster's process, with the reason it gave."""
 
     @property
     def secrets_path(self) -> Path:
@@ -106,8 +108,15 @@ class LocalCluster:
 
     async def ended(self) -> str:
         """Return when the cluster's process has ended by itself, with the reason it gave."""
-        assert self._process is not None, "the cluster is not open"
-        return await self._process.ended()
+        assert self._ending is not None, "the cluster is not open"
+        return await asyncio.shield(self._ending)
+
+    @property
+    def why_ended(self) -> str | None:
+        """Why its process has ended by itself, in a sentence; None while it runs."""
+        if self._ending is None or not self._ending.done():
+            return None
+        return f"the cluster has ended, the reason: {self._ending.result()}"
 
     async def _start(self) -> None:
         run_dir = self._run_dir = make_run_dir()
@@ -122,10 +131,14 @@ class LocalCluster:
             has_lifeline=True,
         )
         self._ready = await self._process.ready(self._on_progress, START_TIMEOUT_S)
+        self._ending = asyncio.create_task(self._process.ended())
 
     async def _stop(self) -> None:
-        process, run_dir = self._process, self._run_dir
-        self._process = self._run_dir = self._ready = None
+        process, run_dir, ending = self._process, self._run_dir, self._ending
+        self._process = self._run_dir = self._ready = self._ending = None
+        if ending is not None:
+            ending.cancel()
+            await asyncio.wait([ending])
         try:
             if process is not None and run_dir is not None:
                 order_stop(run_dir)
