@@ -5,7 +5,8 @@ each and one for all, and exits with 1 where anything was left. A round starts `
 `fleetmind up` in surroundings of its own, and at a moment drawn from the whole length of a start
 kills what was drawn: the command itself, the leader of its cluster's session, the process that
 works there, both ends at once as the kernel's killer of whole groups does, or what `up` leaves
-running. What has been killed can't clean up, so the others have to. Then, 15 s later at most,
+running. What has been killed can't clean up, so the others have to; where both ends are, the folder
+of the run is removed by the next start. Then, 15 s later at most,
 
 - no process runs that the command has started, directly or not: each has a mark of the round in its
   environment, or was seen as a descendant;
@@ -25,7 +26,7 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,10 +39,13 @@ MODEL = "simulated:?ttft_s=60"
 RUN = ("run", "why?", "--model", MODEL)
 UP = ("up", "--model", MODEL)
 Victim = Literal["command", "leader", "worker", "command and leader", "up", "resident"]
+Moment = Callable[[Surroundings], Awaitable[object]]
+"""Waits until it has come."""
 VICTIMS: tuple[Victim, ...] = (
     *("command", "command", "leader", "worker", "command and leader", "up", "resident"),
 )
 """Drawn from; the command is what people kill."""
+_NEXT_START = "from cluster.placement.local.run_dir import new_run_dir; new_run_dir()"
 _POLL_S = 0.05
 
 
@@ -70,12 +74,14 @@ async def start_s() -> float:
         return took_s
 
 
-async def killed(victim: Victim, after_s: float) -> Round:
-    """Start, kill, wait, and look."""
+async def killed(victim: Victim, moment: Moment) -> Round:
+    """Start, kill once the moment has come, wait, and look."""
     with surroundings() as here:
         command = UP if victim in {"up", "resident"} else RUN
         process = await here.start(*command, stdout=DEVNULL, stderr=DEVNULL)
-        await asyncio.sleep(after_s)
+        began = time.monotonic()
+        await moment(here)
+        after_s = time.monotonic() - began
         here.remember()
         for each in _victims(victim, process):
             if (found := ProcessId.of(each)) is not None:
@@ -86,6 +92,8 @@ async def killed(victim: Victim, after_s: float) -> Round:
         while left := tuple(_remains(here)):
             if time.monotonic() > killed_at + GONE_S:
                 break
+            if victim == "command and leader" and not here.running():
+                await here.python_ended(_NEXT_START)
             await asyncio.sleep(_POLL_S)
         gone_s = time.monotonic() - killed_at
         here.kill()
@@ -134,7 +142,7 @@ async def campaign(count: int, seed: int) -> list[Round]:
     rounds = []
     for number in range(count):
         victim, after_s = drawn.choice(VICTIMS), drawn.uniform(0.0, length_s)
-        rounds.append(await killed(victim, after_s))
+        rounds.append(await killed(victim, lambda _, after_s=after_s: asyncio.sleep(after_s)))
         print(f"{number + 1}: {rounds[-1]}", flush=True)
     return rounds
 
