@@ -17,6 +17,7 @@ from cluster.cli.console import Console
 from cluster.cli.ending import Terminated
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled
 from cluster.user_folders import make_user_folder
 
@@ -119,6 +120,9 @@ def _tell(error: BaseException, console: Console) -> None:
         case ClusterError():
             console.note(_one_line(error))
             _trace_for_developers(console)
+        case _ if said := why_exhausted(error):
+            console.note(said)
+            _trace_for_developers(console)
         case _:
             console.note(f"{_one_line(error)}; {_logged()}")
             _trace_for_developers(console)
@@ -132,7 +136,7 @@ def _whole(error: BaseException) -> Mapping[str, object]:
     from cluster.kernel.vocabulary import Failure
 
     kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
-    detail: Failed | WasCancelled = Failed(Failure(kind, _one_line(error)))
+    detail: Failed | WasCancelled = Failed(Failure(kind, why_exhausted(error) or _one_line(error)))
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
         ended = _TERMINATED if isinstance(error, Terminated) else _INTERRUPTED
         detail = WasCancelled(str(error) or ended)

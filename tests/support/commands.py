@@ -91,13 +91,6 @@ class Surroundings:
         """Run a command to its end."""
         return await self.ended(await self.start(*arguments, environment=variables))
 
-    async def python_ended(self, program: str) -> None:
-        """Run a program of Python's there to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *self.python, "-c", program, cwd=self.folder, env=self.environment
-        )
-        await process.wait()
-
     async def until_running(self, option: str) -> None:
         """Wait until something that the commands started has an option on its command line."""
         await until(lambda: any(option in _command(pid).split() for pid in self._descendants()))

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
 from cluster.memory.store.slot import Slot, take_slot
@@ -173,9 +174,10 @@ class EmbeddedRedis:
             self._wait_until_itanswers(self._slot, self._process)
         except OSError as error:
             self.stop()
+            remedy = "install Redis, or name a running one with --redis"
             raise StoreUnavailable(
                 f"the embedded redis-server {self._executable} can't be run ({error}): "
-                "install Redis, or name a running one with --redis"
+                f"{why_exhausted(error) or remedy}"
             ) from error
         except BaseException:
             self.stop()

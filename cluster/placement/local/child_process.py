@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Self
 
+from cluster.exhaustion import why_exhausted
 from cluster.import_path import ROOT, without_working_directory
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.vocabulary import Failure
@@ -86,7 +87,8 @@ class ChildProcess:
             finally:
                 os.close(kept)
         except OSError as error:
-            raise PlacementError(f"the cluster can't be started: {error}") from error
+            reason = why_exhausted(error) or error
+            raise PlacementError(f"the cluster can't be started: {reason}") from error
         reports = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reports), process.stdout

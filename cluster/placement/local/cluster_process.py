@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.local.handover import take_over
@@ -88,7 +89,8 @@ async def serve(request: str, run_dir: Path, reporter: Reporter, lifeline: int) 
         return 1
     except Exception as error:  # noqa: BLE001 - contained: it is reported
         _log.exception("the cluster failed")
-        reporter.send(Failure("internal", f"the cluster failed: {type(error).__name__}: {error}"))
+        said = why_exhausted(error) or f"the cluster failed: {type(error).__name__}: {error}"
+        reporter.send(Failure("internal", said))
         return 1
     return 0
 
