@@ -97,6 +97,10 @@ async def killed(victim: Victim, moment: Moment) -> Round:
     return Round(victim, after_s, gone_s, left)
 
 
+def _after(seconds: float) -> Moment:
+    return lambda _: asyncio.sleep(seconds)
+
+
 def _victims(victim: Victim, process: Process) -> Iterator[int]:
     """Give the numbers of the processes; the command where the others are not there yet."""
     beneath = [pid for pid in children(process.pid) if os.getsid(pid) == pid]
@@ -138,7 +142,7 @@ async def campaign(count: int, seed: int) -> list[Round]:
     rounds = []
     for number in range(count):
         victim, after_s = drawn.choice(VICTIMS), drawn.uniform(0.0, length_s)
-        rounds.append(await killed(victim, lambda _, after_s=after_s: asyncio.sleep(after_s)))
+        rounds.append(await killed(victim, _after(after_s)))
         print(f"{number + 1}: {rounds[-1]}", flush=True)
     return rounds
 

@@ -154,7 +154,7 @@ class RedisStore:
             await store._look()
         except BaseException as error:
             await store.close()
-            await check_tls(target, error)
+            await check_tls(target.options, target.address, error, is_tls=target.is_tls)
             raise
         return store
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.redis_server import Target
 
 _TIMEOUT_S = 2.0
 _REPLY_BYTES_MAX = 256
@@ -20,27 +21,31 @@ _REPLIES = (b"+PONG", b"-")
 """Of Redis to a PING: the second where it wants a password first, or is loading."""
 
 
-async def check_tls(target: Target, error: BaseException) -> None:
+async def check_tls(
+    options: Mapping[str, Any], address: str, error: BaseException, *, is_tls: bool
+) -> None:
     """Return where the URL is not what keeps the client from connecting; takes some seconds.
 
     Args:
-        target: where the server is.
+        options: where the server is, as redis-py has it.
+        address: the same for people.
         error: what connecting has ended with.
+        is_tls: what the URL says.
 
     Raises:
         StoreUnavailable: it is, and what to write instead.
     """
-    host, port = target.options.get("host"), target.options.get("port", 6379)
+    host, port = options.get("host"), options.get("port", 6379)
     if not isinstance(error, StoreUnavailable) or host is None:
         return
-    if target.is_tls:
+    if is_tls:
         if await _answers_ping(host, port):
             raise StoreUnavailable(
-                f"the store at {target.address} speaks no TLS: write redis:// instead of rediss://"
+                f"the store at {address} speaks no TLS: write redis:// instead of rediss://"
             ) from error
     elif not await _answers_ping(host, port) and await _speaks_tls(host, port):
         raise StoreUnavailable(
-            f"the store at {target.address} speaks TLS: write rediss:// instead of redis://"
+            f"the store at {address} speaks TLS: write rediss:// instead of redis://"
         ) from error
 
 
