@@ -338,7 +338,7 @@ async def test_a_server_that_ends_by_itself_again_and_again_is_given_up_with_its
     with pytest.raises(StoreUnavailable, match=r"ended with status 1; .*Bad file format") as caught:
         await server.keep_alive(3)
 
-    assert str(caught.value) == server.why_ended
+    assert str(caught.value) == server.why_ended()
     await asyncio.to_thread(server.stop)
 
 

@@ -8,8 +8,7 @@ What it acknowledges is on the disk: each write is in the append-only file, and 
 reply is sent. Where that fails (the disk is full, or broken) the server ends without a reply: after
 a failed sync nobody knows what the kernel has kept, so it isn't tried again but the file read anew.
 `EmbeddedRedis.keep_alive` starts the server again; a command that is cut off in the file's end was
-never acknowledged, and is left out. Who needs an answer soon has it give up a server that ends by
-itself again and again: a disk stays full.
+never acknowledged, and is left out.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _MAJOR_MIN = 6
 _POLL_S = 0.002
 _VERSION_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 5.0
-_LOG_LINES = 4
+_LOG_LINES = 2
 _WATCH_S = 0.1
 _STABLE_S = 1.0
 _PAUSE_MAX_S = 1.0
@@ -77,6 +76,7 @@ def server_config(slot: Slot) -> str:
             "databases 1",
             "daemonize no",
             'logfile ""',
+            "loglevel warning",
             'save ""',
             "appendonly yes",
             "appendfsync always",
@@ -121,8 +121,7 @@ class EmbeddedRedis:
         self._executable = ""
         self._lifeline: _Lifeline | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self.why_ended = ""
-        """Why it has last ended by itself, in a sentence; empty where it never has."""
+        self._why_ended = ""
 
     @property
     def url(self) -> str:
@@ -139,6 +138,12 @@ class EmbeddedRedis:
     def has_users_data(self) -> bool:
         """Whether it has the data of every run, not those of one beside another."""
         return self._slot is not None and self._slot.number == 0
+
+    def why_ended(self) -> str:
+        """Return why it has last ended by itself, in a sentence; empty where it never has."""
+        if self._has_ended():
+            self._note_end()
+        return self._why_ended
 
     @property
     def note(self) -> str:
@@ -220,12 +225,12 @@ class EmbeddedRedis:
                 pause_s = _WATCH_S
             if not self._has_ended():
                 continue
-            if self._has_ended_by_itself():
+            if self._note_end():
                 ends.append(now())
                 while now() - ends[0] > _ENDS_WITHIN_S:
                     ends.popleft()
                 if len(ends) >= ends_max:
-                    raise StoreUnavailable(self.why_ended)
+                    raise StoreUnavailable(self._why_ended)
             try:
                 self._revive()
             except OSError as error:
@@ -249,14 +254,14 @@ class EmbeddedRedis:
             return False
         return not accepts(self._slot.socket)  # else only its guard has been killed
 
-    def _has_ended_by_itself(self) -> bool:
-        """Say whether no signal ended it; keeps its last words, which a new one writes over."""
+    def _note_end(self) -> bool:
+        """Keep its last words, which a new one writes over; returns whether no signal ended it."""
         assert self._slot is not None
         assert self._process is not None
         status = self._process.returncode
         if not 0 < status < _SIGNALLED:
             return False
-        self.why_ended = _sentence(f"ended with status {status}", self._slot)
+        self._why_ended = _sentence(f"ended with status {status}", self._slot)
         return True
 
     def _revive(self) -> None:

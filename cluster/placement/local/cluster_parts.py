@@ -116,8 +116,8 @@ class ClusterParts:
             await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
             return await (keeping if keeping.done() else working)
         except ClusterError as error:
-            if self._redis.why_ended:
-                raise StoreUnavailable(self._redis.why_ended) from error
+            if why := self._redis.why_ended():
+                raise StoreUnavailable(why) from error
             raise
         finally:
             for task in (working, keeping):
