@@ -13,6 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING
 
 from cluster.client import Note
 from cluster.driver_link import DriverLink
@@ -33,6 +34,9 @@ from cluster.settings import Configuration, Secrets, Settings, with_header_value
 from cluster.settings.values import ServeSettings
 from cluster.supply import Supply, installed_agents
 from cluster.transport.nearest import nearest_transport
+
+if TYPE_CHECKING:
+    from cluster.placement.local.local_cluster import LocalCluster
 
 _OF_THE_RUN = frozenset(
     {
@@ -79,12 +83,21 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
     from cluster.placement.local.local_cluster import LocalCluster
 
     with _in_our_words(why_gone):
+<<<<<<< HEAD
         async with AsyncExitStack() as stack:
             starting = LocalCluster(configuration, on_progress=note)
             with of_start():
                 cluster = await stack.enter_async_context(starting)
             secrets = Secrets.read_secrets(cluster.secrets_path)
             yield await stack.enter_async_context(link_to(secrets, settings, why_gone))
+=======
+        async with LocalCluster(configuration, on_progress=note) as cluster:
+            why_over = _why_ended(cluster, why_gone)
+            secrets = Secrets.read_secrets(cluster.secrets_path)
+            with _in_our_words(why_over):
+                async with link_to(secrets, settings, why_over) as link:
+                    yield link
+>>>>>>> h-machine
 
 
 @asynccontextmanager
@@ -170,6 +183,17 @@ def _why_without_store(resident: ResidentRecord) -> WhyOver:
         if read_resident() == resident:
             return None
         return "the resident cluster was stopped, and the store that this run uses went with it"
+
+    return why_over
+
+
+def _why_ended(cluster: LocalCluster, why_gone: WhyOver | None) -> WhyOver:
+    """Return what sees that a cluster of our own has ended, or what it needs has gone."""
+
+    def why_over(is_linked: bool) -> str | None:  # noqa: FBT001 - as `WhyOver` is
+        if cluster.why_ended is not None:
+            return cluster.why_ended
+        return None if why_gone is None else why_gone(is_linked)
 
     return why_over
 
@@ -263,8 +287,12 @@ def _users_store(stack: ExitStack, note: Note) -> str:
     from cluster.memory.store.users_store import users_store
 
     note("starting the store")
+<<<<<<< HEAD
     with of_start():
         url, is_others = stack.enter_context(users_store())
+=======
+    url, is_others = stack.enter_context(users_store(note=note))
+>>>>>>> h-machine
     if is_others:
         note("the store is that of a cluster or command of yours that runs beside")
     return url

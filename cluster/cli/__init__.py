@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is not None:
         return _execute(arguments)
     leave_working_directory()
+    _occupy_closed_streams()
     exit_code = _execute(sys.argv[1:], _ENDING)
     _ignore_ending()
     for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -44,6 +45,19 @@ def _ignore_ending() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _occupy_closed_streams() -> None:
+    """Keep the descriptors of standard streams that this process was started without.
+
+    The next file or socket that is opened would get the number, and our output with it. What is
+    written to one of them fails as if it were still closed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest number that is free: this one
+
+
 def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) -> int:
     try:
         for number in ending:  # from the first moment on: SIGTERM is to clean up as Ctrl-C does
@@ -62,5 +76,8 @@ def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) ->
 
 def _ended(signalled: KeyboardInterrupt) -> int:
     is_terminated = isinstance(signalled, Terminated)
-    sys.stderr.write(f"fleetmind: {'terminated' if is_terminated else 'interrupted'}\n")
+    if sys.stderr is not None:  # as in a process that was started without it
+        with suppress(OSError):
+            sys.stderr.write(f"fleetmind: {'terminated' if is_terminated else 'interrupted'}\n")
+            sys.stderr.flush()
     return 143 if is_terminated else 130

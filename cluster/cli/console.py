@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from cluster.cli.streams import standard_stderr, standard_stdout
+
 FRAME_PREFIX = "fleetmind-result: "
 """Starts the last line of a ``--framed`` run; the rest of it is JSON."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -36,11 +38,9 @@ class Console:
     @classmethod
     def standard(cls, *, is_framed: bool = False) -> Console:
         """Return the console of this process; text that can't be encoded never ends a run."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(encoding="utf-8", errors="replace")
-        # A process that was started with a stream closed has None for it.
-        return cls(sys.stdout or io.StringIO(), sys.stderr or io.StringIO(), is_framed=is_framed)
+        # Libraries and argparse write there too.
+        sys.stdout, sys.stderr = standard_stdout(), standard_stderr()
+        return cls(sys.stdout, sys.stderr, is_framed=is_framed)
 
     def write(self, text: str, quiet: re.Pattern[str] | None = None) -> None:
         """Write text to stdout at once; a terminal gets no control characters but ours.
@@ -48,6 +48,10 @@ class Console:
         Args:
             text: what is to be written.
             quiet: what of it a terminal shows dim.
+
+        Raises:
+            BrokenPipeError: whoever read it has left.
+            ClusterError: it can't be written, as on a full disk.
         """
         if self._out.isatty():
             text = printable(text, keep="\n\t")

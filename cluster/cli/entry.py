@@ -9,15 +9,17 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.cli.console import Console
 from cluster.cli.ending import Terminated
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled
+from cluster.user_folders import make_user_folder
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,11 +60,7 @@ def execute(
     """
     console = console or Console.standard(is_framed="--framed" in arguments)
     exit_code = _contained(arguments, console, command)
-    try:
-        console.close(exit_code)
-    except BrokenPipeError:
-        console.abandon_stdout()
-    return exit_code
+    return exit_code if _is_told(lambda: console.close(exit_code), console) else Exit.FAILED
 
 
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
@@ -78,6 +76,7 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - nobody above could say it
         exit_code = _told(error, console)
         ended = error
+<<<<<<< HEAD
     if wants_object:
         try:
             console.write_object(_whole(ended))
@@ -86,6 +85,23 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
     if isinstance(ended, ClusterError) and ended.is_of_start:
         _look_at_machine(options, console)  # the last: all else is told by then
     return exit_code
+=======
+    _is_told(lambda: console.write_object(_whole(ended)), console)
+    return exit_code
+
+
+def _is_told(write: Callable[[], None], console: Console) -> bool:
+    """Write the last that a command has to say; False where it does not get through."""
+    try:
+        write()
+    except BrokenPipeError:
+        console.abandon_stdout()
+        return False
+    except ClusterError as error:
+        console.note(_one_line(error))
+        return False
+    return True
+>>>>>>> h-machine
 
 
 def _look_at_machine(options: Options, console: Console) -> None:
@@ -97,24 +113,36 @@ def _look_at_machine(options: Options, console: Console) -> None:
 
 def _told(error: BaseException, console: Console) -> int:
     """Say in a sentence what ended a command, and return its exit code."""
+    with suppress(BrokenPipeError):  # nobody is left who could be told
+        _tell(error, console)
+    match error:
+        case Terminated():
+            return Exit.TERMINATED
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case ClusterError() if not isinstance(error, TaskCancelled):
+            return exit_of_error(error)
+        case _:
+            return Exit.FAILED
+
+
+def _tell(error: BaseException, console: Console) -> None:
     match error:
         case Terminated():
             console.note(_TERMINATED)
-            return Exit.TERMINATED
         case KeyboardInterrupt():
             console.note(_INTERRUPTED)
-            return Exit.INTERRUPTED
         case TaskCancelled():
             console.note(str(error))
-            return Exit.FAILED
         case ClusterError():
             console.note(_one_line(error))
             _trace_for_developers(console)
-            return exit_of_error(error)
+        case _ if said := why_exhausted(error):
+            console.note(said)
+            _trace_for_developers(console)
         case _:
             console.note(f"{_one_line(error)}; {_logged()}")
             _trace_for_developers(console)
-            return Exit.FAILED
 
 
 def _whole(error: BaseException) -> Mapping[str, object]:
@@ -125,7 +153,7 @@ def _whole(error: BaseException) -> Mapping[str, object]:
     from cluster.kernel.vocabulary import Failure
 
     kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
-    detail: Failed | WasCancelled = Failed(Failure(kind, _one_line(error)))
+    detail: Failed | WasCancelled = Failed(Failure(kind, why_exhausted(error) or _one_line(error)))
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
         ended = _TERMINATED if isinstance(error, Terminated) else _INTERRUPTED
         detail = WasCancelled(str(error) or ended)
@@ -206,12 +234,9 @@ def _trace_for_developers(console: Console) -> None:
 
 def _logged() -> str:
     """Keep the traceback in a file of the user's and say where."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    folder = (Path(state) if state else Path.home() / ".local" / "state") / "fleetmind"
-    path = folder / "last-error.log"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = make_user_folder("XDG_STATE_HOME", ".local/state") / "last-error.log"
         path.write_text(traceback.format_exc(), encoding="utf-8")
-    except OSError:
+    except (OSError, ClusterError):
         return f"{_DEBUG}=1 shows where it comes from"
     return f"this was not foreseen, the details are in {path}"

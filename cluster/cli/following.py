@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cluster.cli.answer import QUIET, correction_line, to_markdown
 from cluster.cli.console import Console
@@ -83,20 +84,54 @@ def _tell_end(answer: Answer, report: TaskReport, options: Options, console: Con
 def event_lines(target: str | None, console: Console) -> Iterator[Write]:
     """Yield what writes an event as a line of JSON to a file, to stdout, or nowhere.
 
+    Where the file takes no more, as on a full disk, that is said, and the answer still comes.
+
     Raises:
-        UsageError: the file can't be written.
+        UsageError: the file can't be written from the start.
     """
     if target is None:
         yield lambda _: None
     elif target == STDOUT:
         yield lambda event: _write_line(event, console.write)
     else:
+        file = _EventFile(target, console)
         try:
-            file = open(target, "w", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
-        except OSError as error:
-            raise UsageError(f"--events: {target} can't be written: {error.strerror}") from error
-        with file:
             yield lambda event: _write_line(event, file.write)
+        finally:
+            file.close()
+
+
+class _EventFile:
+    """A file that is written to as long as it can be."""
+
+    def __init__(self, path: str, console: Console) -> None:
+        self._path = path
+        self._console = console
+        self._handle: int | None = None
+        try:
+            self._handle = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
+            )
+        except OSError as error:
+            raise UsageError(f"--events: {path} can't be written: {error.strerror}") from error
+
+    def write(self, text: str) -> None:
+        left = memoryview(text.encode())
+        try:
+            while left and self._handle is not None:
+                left = left[os.write(self._handle, left) :]
+        except OSError as error:
+            self.close()
+            self._console.note(
+                f"--events: {self._path} can't be written any more ({error.strerror}): the events "
+                "that follow are not in it"
+            )
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with suppress(OSError):  # nothing that was written is told of only now, but on NFS
+                os.close(handle)
 
 
 def _write_line(event: Event, write: Callable[[str], object]) -> None:

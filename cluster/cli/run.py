@@ -146,9 +146,9 @@ async def _answer(asked: Asked, options: Options, console: Console, *, join: Joi
                     display.keep(line)
                 await follow(task, display, write, options, console)
                 save_plan(lambda: task.workflow, options, console)
-                exit_code = exit_of_report(task.report)
                 if options.json:
                     console.write_object(task.report.to_json())
+                exit_code = exit_of_report(task.report)
     except ClusterError as error:
         if exit_code is None:
             raise

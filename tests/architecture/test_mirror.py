@@ -94,7 +94,6 @@ ELSEWHERE = {
     "cluster.memory.state.host.attempt": "unit/cluster/memory/state/host/test_documents.py",
     "cluster.memory.state.host.follower": "unit/cluster/memory/state/host/test_documents.py",
     "cluster.memory.state.host.pending": "unit/cluster/memory/state/host/test_document.py",
-    "cluster.user_folders": "unit/cluster/memory/cache/test_segments.py",
     "cluster.memory.child_process": "integration/test_conversion.py",
     "cluster.memory.knowledge.chunking.page": "unit/cluster/memory/knowledge/chunking/test_pack.py",
     "cluster.memory.knowledge.chunking.syntax": (
@@ -152,6 +151,7 @@ ELSEWHERE = {
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
     "cluster.transport.in_memory": "conformance/test_transport.py",
     # A shell around processes, sockets or Ray: what could be tested without them is tested there.
+    "cluster.memory.store.tls_mismatch": "integration/test_redis_tls.py",
     "cluster.memory.store.server_socket": "integration/test_embedded_redis.py",
     "cluster.memory.store.users_store": "integration/test_embedded_redis.py",
     "agents.models.endpoint.http_client": "integration/models/test_proxies.py",

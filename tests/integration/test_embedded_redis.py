@@ -66,6 +66,11 @@ def get(url: str, key: str) -> object:
         return client.get(key)
 
 
+def spoil_file(data_root: Path) -> None:
+    written = max(data_root.rglob("*.aof"), key=lambda path: path.stat().st_size)
+    written.write_bytes(b"spoilt\r\n" * 100)
+
+
 def fake_server(folder: Path, body: str) -> str:
     """Return a PATH with a redis-server that is a shell script."""
     folder.mkdir()
@@ -106,6 +111,24 @@ def test_what_was_put_is_there_in_the_next_run(tmp_path: Path) -> None:
     for work in (learn, recall):
         asyncio.run(work(server.start()))
         server.stop()
+
+
+def test_what_was_put_is_there_with_the_next_version_of_the_server(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path / "data") as server:
+        put(server.url, "a", "learned")
+        with Redis.from_url(server.url) as client:
+            own = client.info("server")["executable"]
+    path = fake_server(tmp_path / "bin", f'exec "{own}" "$@"')
+    script = tmp_path / "bin" / "redis-server"
+    script.write_text(script.read_text().replace("v=7", "v=99"), encoding="utf-8")
+
+    with EmbeddedRedis(data_root=tmp_path / "data", path=path) as newer:
+        assert get(newer.url, "a") == b"learned"
+        put(newer.url, "a", "more")
+        assert newer.note == ""
+    with EmbeddedRedis(data_root=tmp_path / "data") as server:
+        assert get(server.url, "a") == b"learned"
+        assert "the store was last run by Redis 99" in server.note
 
 
 def test_two_clusters_at_once_have_their_own_data(tmp_path: Path) -> None:
@@ -294,14 +317,29 @@ def parent_of(pid: int) -> int:
 def test_a_spoilt_file_is_reported_with_its_place_and_the_servers_words(tmp_path: Path) -> None:
     with EmbeddedRedis(data_root=tmp_path) as server:
         put(server.url, "a", "1")
-    written = max(tmp_path.rglob("*.aof"), key=lambda path: path.stat().st_size)
-    written.write_bytes(b"spoilt\r\n" * 100)
+    spoil_file(tmp_path)
     server = EmbeddedRedis(data_root=tmp_path)
     with pytest.raises(StoreUnavailable, match=r"ended with status 1; .*Bad file format") as caught:
         server.start()
     assert str(tmp_path / "store-0") in str(caught.value)
     with pytest.raises(StoreUnavailable, match="not running"):
         _ = server.url
+
+
+async def test_a_server_that_ends_by_itself_again_and_again_is_given_up_with_its_last_words(
+    tmp_path: Path,
+) -> None:
+    server = EmbeddedRedis(data_root=tmp_path)
+    url = await asyncio.to_thread(server.start)
+    put(url, "a", "1")
+    spoil_file(tmp_path)
+    os.kill(server_pid(url), signal.SIGKILL)
+
+    with pytest.raises(StoreUnavailable, match=r"ended with status 1; .*Bad file format") as caught:
+        await server.keep_alive(3)
+
+    assert str(caught.value) == server.why_ended()
+    await asyncio.to_thread(server.stop)
 
 
 def test_a_server_that_never_answers_is_given_up_with_its_last_words(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class Surroundings:
             async with asyncio.timeout(GONE_S):
                 await until(lambda: not self._running())
         except TimeoutError:
-            left = ", ".join(map(_command, self._running()))
+            left = ", ".join(self.running())
             raise AssertionError(f"still running: {left}") from None
         assert self.files() == []
 
@@ -125,6 +125,10 @@ class Surroundings:
         """Return what lies in the temporary folder, but for our own empty folder of runs."""
         found = [path for path in self.temp.rglob("*") if not path.is_dir() or any(path.iterdir())]
         return sorted(str(path.relative_to(self.temp)) for path in found)
+
+    def running(self) -> list[str]:
+        """Return the command lines of what the commands have started and still runs."""
+        return [_command(pid) for pid in self._running()]
 
     def kill(self) -> None:
         """End what a failed test has left."""
@@ -185,6 +189,11 @@ def handles(pid: int, number: signal.Signals) -> bool:
         if name == "SigCgt":
             return bool(int(mask, 16) >> (number - 1) & 1)
     return False
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return sorted(pid for pid in _pids() if _parent(pid) == parent)
 
 
 def _pids() -> list[int]:

@@ -19,6 +19,7 @@ from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.turn import Turn
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.actor.host_spec import HostSpec
+from cluster.placement.local.handover import take_over
 from cluster.placement.local.reports import Progress, Ready, Reporter
 
 SHELL = shutil.which("sh") or "sh"
@@ -140,14 +141,16 @@ def child(behaviour: str) -> None:
     reporter = Reporter.take_over_stdout()
     os.write(1, b"something that others print\n")
     reporter.send(Progress("warming up"))
-    if behaviour == "fails":
+    if behaviour == "fails as it is asked":
+        reporter.send(Failure("store", take_over(int(sys.argv[-1]))))
+    elif behaviour == "fails":
         reporter.send(Failure("store", "there is no store"))
     elif behaviour == "dies":
         sys.exit("and these are its last words")
     elif behaviour != "hangs":
         reporter.send(READY)
     if behaviour != "is deaf":
-        sys.stdin.read()
+        os.write(2, f"was told {sys.stdin.buffer.read()!r}\n".encode())
     while behaviour in {"is deaf", "hangs"}:
         subprocess.run([SHELL, "-c", "sleep 600"], check=False)
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -26,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
 from cluster.memory.store.slot import Slot, take_slot
@@ -35,10 +38,13 @@ _MAJOR_MIN = 6
 _POLL_S = 0.002
 _VERSION_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 5.0
-_LOG_LINES = 4
+_LOG_LINES = 2
 _WATCH_S = 0.1
 _STABLE_S = 1.0
 _PAUSE_MAX_S = 1.0
+_ENDS_WITHIN_S = 10.0
+_SIGNALLED = 128
+"""What the guard's shell adds to the number of the signal that has ended the server."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ def server_config(slot: Slot) -> str:
             "databases 1",
             "daemonize no",
             'logfile ""',
+            "loglevel warning",
             'save ""',
             "appendonly yes",
             "appendfsync always",
@@ -114,6 +121,7 @@ class EmbeddedRedis:
         self._executable = ""
         self._lifeline: _Lifeline | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._why_ended = ""
 
     @property
     def url(self) -> str:
@@ -131,11 +139,19 @@ class EmbeddedRedis:
         """Whether it has the data of every run, not those of one beside another."""
         return self._slot is not None and self._slot.number == 0
 
+    def why_ended(self) -> str:
+        """Return why it has last ended by itself, in a sentence; empty where it never has."""
+        if self._has_ended():
+            self._note_end()
+        return self._why_ended
+
     @property
     def note(self) -> str:
         """What a user should know of the data it has; empty where they are those of every run."""
-        if self._slot is None or self._slot.number == 0:
+        if self._slot is None:
             return ""
+        if self._slot.number == 0:
+            return self._slot.hidden
         return (
             "another cluster of yours runs with its own store: what it has learned is not known "
             f"here; this one keeps its data in {self._slot.data_dir.parent}"
@@ -163,9 +179,10 @@ class EmbeddedRedis:
             self._wait_until_itanswers(self._slot, self._process)
         except OSError as error:
             self.stop()
+            remedy = "install Redis, or name a running one with --redis"
             raise StoreUnavailable(
                 f"the embedded redis-server {self._executable} can't be run ({error}): "
-                "install Redis, or name a running one with --redis"
+                f"{why_exhausted(error) or remedy}"
             ) from error
         except BaseException:
             self.stop()
@@ -186,21 +203,36 @@ class EmbeddedRedis:
         if slot is not None:
             slot.give_back()
 
-    async def keep_alive(self) -> NoReturn:
+    async def keep_alive(self, ends_max: float = math.inf) -> NoReturn:
         """Start the server again, on the same file and socket, whenever it has ended.
 
         A server that has ended is noticed within 0.1 s; one that ends again and again is started
         every second in the end. To be cancelled before `stop`.
+
+        Args:
+            ends_max: how often it may end by itself within 10 s, not by a signal: as on a full
+                disk, or when its file has been damaged.
+
+        Raises:
+            StoreUnavailable: it did, with its last words.
         """
         now = asyncio.get_running_loop().time
         started_at, pause_s = now(), _WATCH_S
+        ends: deque[float] = deque()
         while True:
             await asyncio.sleep(pause_s)
             if now() - started_at >= _STABLE_S:
                 pause_s = _WATCH_S
+            if not self._has_ended():
+                continue
+            if self._note_end():
+                ends.append(now())
+                while now() - ends[0] > _ENDS_WITHIN_S:
+                    ends.popleft()
+                if len(ends) >= ends_max:
+                    raise StoreUnavailable(self._why_ended)
             try:
-                if not self._revive():
-                    continue
+                self._revive()
             except OSError as error:
                 _log.error("the embedded redis-server can't be started again: %s", error)
             started_at, pause_s = now(), min(2 * pause_s, _PAUSE_MAX_S)
@@ -217,21 +249,33 @@ class EmbeddedRedis:
     ) -> None:
         self.stop()
 
-    def _revive(self) -> bool:
-        """Start the server again if it has ended, and say so; returns before it answers."""
-        slot, process, lifeline = self._slot, self._process, self._lifeline
-        if slot is None or process is None or lifeline is None or process.poll() is None:
+    def _has_ended(self) -> bool:
+        if self._slot is None or self._process is None or self._process.poll() is None:
             return False
-        if accepts(slot.socket):  # only its guard has been killed
+        return not accepts(self._slot.socket)  # else only its guard has been killed
+
+    def _note_end(self) -> bool:
+        """Keep its last words, which a new one writes over; returns whether no signal ended it."""
+        assert self._slot is not None
+        assert self._process is not None
+        status = self._process.returncode
+        if not 0 < status < _SIGNALLED:
             return False
+        self._why_ended = _sentence(f"ended with status {status}", self._slot)
+        return True
+
+    def _revive(self) -> None:
+        """Start the server again, and say so; returns before it answers."""
+        assert self._slot is not None
+        assert self._process is not None
+        assert self._lifeline is not None
         _log.warning(
             "the embedded redis-server ended with status %s and is started again; "
             "its last words: %s",
-            process.returncode,
-            _last_words(slot.log),
+            self._process.returncode,
+            _last_words(self._slot.log),
         )
-        self._process = _spawn(self._executable, slot, lifeline)
-        return True
+        self._process = _spawn(self._executable, self._slot, self._lifeline)
 
     def _wait_until_itanswers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
@@ -244,10 +288,7 @@ class EmbeddedRedis:
             if process.poll() is None
             else f"ended with status {process.returncode}"
         )
-        raise StoreUnavailable(
-            f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
-            f"its last words: {_last_words(slot.log)}"
-        )
+        raise StoreUnavailable(_sentence(outcome, slot))
 
 
 def _find_server(path: str | None) -> tuple[str, int]:
@@ -340,8 +381,18 @@ def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> N
         process.kill()
 
 
+def _sentence(outcome: str, slot: Slot) -> str:
+    return (
+        f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
+        f"its last words: {_last_words(slot.log)}"
+    )
+
+
 def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        lines = []
     return " | ".join(line.strip() for line in lines) or "none"
 
 

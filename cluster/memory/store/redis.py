@@ -23,6 +23,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.port import NO_FENCE, Fence, checked_ttl_s
 from cluster.memory.store.redis_server import Target, warning_of, what_failed, why_unfit
+from cluster.memory.store.tls_mismatch import check_tls
 
 StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
 """The id, and the fields."""
@@ -147,11 +148,13 @@ class RedisStore:
             UsageError: the URL can't be read.
             StoreUnavailable: there is no answer, or a refusal.
         """
-        store = cls(Target.parse(url), prefix, timeout_s=timeout_s, connections_max=connections_max)
+        target = Target.parse(url)
+        store = cls(target, prefix, timeout_s=timeout_s, connections_max=connections_max)
         try:
             await store._look()
-        except BaseException:
+        except BaseException as error:
             await store.close()
+            await check_tls(target.options, target.address, error, is_tls=target.is_tls)
             raise
         return store
 

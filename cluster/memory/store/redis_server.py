@@ -5,13 +5,16 @@ For `cluster.memory.store.redis`, which asks when it connects.
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from redis.asyncio import UnixDomainSocketConnection
+from redis.asyncio import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import parse_url
 from redis.exceptions import (
     AuthenticationError,
@@ -24,6 +27,7 @@ from redis.exceptions import (
 
 from cluster.kernel.errors import UsageError
 
+_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"})
 _FULL = re.compile(r"(?:^|-)OOM ")
 """The code of the error of a full server; in a script it stands within the script's own."""
 _KEEPS_ALL = "noeviction"
@@ -58,16 +62,39 @@ class Target:
         for name in options.keys() - known:
             raise UsageError(f"the Redis URL has the unknown option {name!r}: remove it")
         if options.get("connection_class") is not UnixDomainSocketConnection:
+            _check_files(options)
             host = parts.hostname or "localhost"
             return cls(options, f"{parts.scheme}://{host}:{port or 6379}/{options.get('db', 0)}")
         if not options.get("path"):
             raise UsageError("the Redis URL names no socket: it is unix:///PATH with three slashes")
         return cls(options, f"unix://{options['path']}")
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether the URL says that the server speaks TLS."""
+        return self.options.get("connection_class") is SSLConnection
+
     def without_secrets(self, text: str) -> str:
         """Return the text with the password blotted out (servers quote commands they refuse)."""
         password = self.options.get("password")
         return text.replace(password, "***") if password else text
+
+
+def _check_files(options: Mapping[str, object]) -> None:
+    """Look at the files that a URL names: what the client says of them later, no user understands.
+
+    Raises:
+        UsageError: one can't be read, or is looked for from the working directory.
+    """
+    for name in sorted(_TLS_FILES & options.keys()):
+        path = Path(str(options[name]))
+        if not path.is_absolute():
+            raise UsageError(
+                f"the Redis URL's {name} has to be a whole path, from / on: the processes of a "
+                "cluster have working directories of their own"
+            )
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"the Redis URL's {name} can't be read: there is no {path} for us")
 
 
 def why_unfit(told: Mapping[str, object]) -> str:
@@ -113,8 +140,22 @@ def _reason(error: Exception) -> str:
     reason = error.__cause__ if isinstance(error.__cause__, RedisError) else error
     if isinstance(reason, (AuthenticationError, AuthorizationError)):
         return "refused the user name or password in its URL"
+    if certificate := _refused_certificate(error):
+        return certificate
     if isinstance(reason, BusyLoadingError):
         return "has just been started and reads its data"
     if isinstance(reason, ResponseError):
         return "refused a command"
     return "can't be reached (is it running, and its URL right?)"
+
+
+def _refused_certificate(error: BaseException | None) -> str:
+    """Say that the server's certificate is what was refused, empty where it wasn't."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                "has a certificate that is not trusted here (its authority's file is named by "
+                "?ssl_ca_certs=/PATH in the URL, or by SSL_CERT_FILE)"
+            )
+        error = error.__cause__ or error.__context__
+    return ""

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
+from cluster.memory.store.versions import data_folder
 from cluster.user_folders import user_folder
 
 _SLOTS_MAX = 64
@@ -32,14 +33,21 @@ class Slot:
         run_dir: private (0700) and short-lived; its socket's path is short enough for the kernel.
         data_dir: what outlives the run; inside ``run_dir`` where it is temporary.
         number: how many slots of its data folder others had, which have what was learned so far.
+        hidden: what a user should know of data of other versions; empty for nothing.
     """
 
     def __init__(
-        self, run_dir: Path, data_dir: Path, lock: int | None = None, number: int = 0
+        self,
+        run_dir: Path,
+        data_dir: Path,
+        lock: int | None = None,
+        number: int = 0,
+        hidden: str = "",
     ) -> None:
         self.run_dir = run_dir
         self.data_dir = data_dir
         self.number = number
+        self.hidden = hidden
         self._lock = lock
 
     @property
@@ -81,26 +89,31 @@ def take_slot(
     Args:
         data_root: folder of the slots; ``fleetmind`` in the user's data folder where not given.
         is_temporary: keep the data in the run folder instead.
-        major: version of the server, whose files another major version may not read.
+        major: version of the server, whose files an older one may not read.
         run_root: folder for the run folder; the temporary one where not given.
 
     Raises:
+        UsageError: no home folder is known, nor a data folder named.
         StoreUnavailable: no folder could be made or locked.
     """
-    run_dir = None
     try:
         run_dir = _new_run_dir(run_root)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"no folder for the embedded store's socket ({error}): set TMPDIR to a folder that can "
+            "be written to"
+        ) from error
+    try:
         if is_temporary:
             return Slot(run_dir, _private(run_dir / "data"))
-        return _take_persistent(run_dir, data_root or _user_data_root(), f"redis-{major}")
+        return _take_persistent(run_dir, data_root or _user_data_root(), major)
     except BaseException as error:
-        if run_dir is not None:
-            shutil.rmtree(run_dir, ignore_errors=True)
-        if not isinstance(error, (OSError, RuntimeError)):
+        shutil.rmtree(run_dir, ignore_errors=True)
+        if not isinstance(error, OSError):
             raise
         raise StoreUnavailable(
-            f"no folder for the embedded store's data ({error}): set XDG_DATA_HOME and TMPDIR to "
-            "folders that can be written to"
+            f"no folder for the embedded store's data ({error}): set HOME, or XDG_DATA_HOME, to a "
+            "folder that can be written to"
         ) from error
 
 
@@ -117,17 +130,18 @@ def first_socket(data_root: Path | None) -> Path | None:
         return None
 
 
-def _take_persistent(run_dir: Path, root: Path, version: str) -> Slot:
+def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
     for number in range(_SLOTS_MAX):
         folder = _private(root / f"store-{number}")
         lock = _try_lock(folder / "lock")
         if lock is None:
             continue
         try:
-            slot = Slot(run_dir, _private(folder / version), lock, number)
+            data_dir, hidden = data_folder(folder, major)
+            slot = Slot(run_dir, data_dir, lock, number, hidden)
             (folder / _SOCKET_FILE).write_text(str(slot.socket), encoding="utf-8")
             return slot
-        except OSError:
+        except BaseException:
             os.close(lock)
             raise
     raise StoreUnavailable(f"all {_SLOTS_MAX} slots in {root} are in use")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,10 @@ def end_orphan(run_dir: Path, data_root: Path | None = None) -> None:
 
 @contextmanager
 def users_store(
-    data_root: Path | None = None, *, wait_s: float = OTHERS_S
+    data_root: Path | None = None,
+    *,
+    wait_s: float = OTHERS_S,
+    note: Callable[[str], None] = lambda _text: None,
 ) -> Generator[tuple[str, bool]]:
     """Give the URL of the store with the user's data, and whether it is run by somebody else.
 
@@ -53,6 +56,7 @@ def users_store(
     Args:
         data_root: as for `EmbeddedRedis`.
         wait_s: how long somebody may take who is just starting or stopping it, in seconds.
+        note: is told what a user should know of the data of a server that is started.
 
     Raises:
         StoreUnavailable: as `EmbeddedRedis.start`, or somebody holds the data and does not answer.
@@ -65,6 +69,8 @@ def users_store(
             return
         with EmbeddedRedis(data_root=data_root) as server:
             if server.has_users_data:
+                if server.note:
+                    note(server.note)
                 yield server.url, False
                 return
         if time.monotonic() > give_up_at:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.errors import PlacementError
+from cluster.kernel.errors import ClusterError, PlacementError, StoreUnavailable
 from cluster.kernel.ids import agent_id
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.model_uri import ModelUri
@@ -31,9 +31,12 @@ from cluster.settings import Secrets
 from cluster.supply import installed_agents
 
 ModelT = TypeVar("ModelT", bound=ModelSettings)
+ResultT = TypeVar("ResultT")
 _RAY_FOLDER = "ray"
 _WATCH_S = 5.0
 _MISSED_MAX = 3
+_STORE_ENDS_MAX = 3
+"""How often our own store may end by itself within 10 s: a full disk stays full."""
 
 
 class ClusterParts:
@@ -61,6 +64,9 @@ class ClusterParts:
         # The two other processes are started before Ray is: it sets environment variables from its
         # thread, and a process that is just being started may then find its own gone (EFAULT).
         await self._open_store()
+        return await self._while_store_runs(self._start_others())
+
+    async def _start_others(self) -> Ready:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._open_models())
@@ -80,20 +86,43 @@ class ClusterParts:
         self._placed = await launch(session, specs, options)
         return Ready(session.address, session.dashboard_url, names)
 
-    async def lost(self) -> None:
-        """Return when Ray has gone: its agents would still answer, but be restarted no more.
+    async def lost(self) -> NoReturn:
+        """End when the cluster can't go on; until then, a store of our own is kept alive.
 
-        Until then, a store of our own that has ended is started again.
+        Raises:
+            PlacementError: Ray has gone: its agents would still answer, but be restarted no more.
+            StoreUnavailable: the store ends again and again.
         """
-        async with asyncio.TaskGroup() as group:
-            if self._redis is not None:
-                keeping = group.create_task(self._redis.keep_alive())
-            missed = 0
-            while missed < _MISSED_MAX:
-                await asyncio.sleep(_WATCH_S)
-                missed = 0 if await self._has_ray() else missed + 1
-            if self._redis is not None:
-                keeping.cancel()
+        await self._while_store_runs(self._ray_lost())
+        raise PlacementError("Ray has died, and with it what restarts the agents")
+
+    async def _ray_lost(self) -> None:
+        missed = 0
+        while missed < _MISSED_MAX:
+            await asyncio.sleep(_WATCH_S)
+            missed = 0 if await self._has_ray() else missed + 1
+
+    async def _while_store_runs(self, work: Coroutine[object, object, ResultT]) -> ResultT:
+        """Work while a store of our own is started again whenever it has ended.
+
+        Raises:
+            StoreUnavailable: it can't go on; that is also why the work has failed where it did.
+        """
+        if self._redis is None:
+            return await work
+        working = asyncio.ensure_future(work)
+        keeping = asyncio.create_task(self._redis.keep_alive(_STORE_ENDS_MAX))
+        try:
+            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            return await (keeping if keeping.done() else working)
+        except ClusterError as error:
+            if why := self._redis.why_ended():
+                raise StoreUnavailable(why) from error
+            raise
+        finally:
+            for task in (working, keeping):
+                task.cancel()
+            await asyncio.gather(working, keeping, return_exceptions=True)
 
     async def stop(self, *, is_ordered: bool = True) -> None:
         """Stop in the reverse order, so that nothing loses what it still needs.

@@ -14,13 +14,15 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import NoReturn
 
+from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.vocabulary import Failure
+from cluster.placement.local.handover import take_over
 from cluster.placement.local.reports import Progress, Reporter
+from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.local.session_leader import lead
 from cluster.wire.failure import failure_from_error
 
@@ -34,24 +36,37 @@ def main() -> NoReturn:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     parser = argparse.ArgumentParser(prog="python -m cluster.placement.local.cluster_process")
     parser.add_argument("--run-dir", type=Path, required=True)
-    run_dir: Path = parser.parse_args().run_dir
+    parser.add_argument("--request", type=int, required=True)
+    options = parser.parse_args()
+    run_dir: Path = options.run_dir
+    request = take_over(options.request)
+    reporter = Reporter.take_over_stdout()
+    try:
+        make_run_dir(run_dir)
+    except PlacementError as error:
+        reporter.send(failure_from_error(error))
+        os._exit(1)
     # For us and for what Ray starts: what is killed half-way leaves nothing elsewhere.
     tempfile.tempdir = os.environ["TMPDIR"] = str(run_dir)
-    reporter = Reporter.take_over_stdout()
     lifeline = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    lead(lambda held: asyncio.run(_serve_and_end(run_dir, reporter, held)), lifeline, run_dir)
+
+    def work(held: int) -> NoReturn:
+        asyncio.run(_serve_and_end(request, run_dir, reporter, held))
+        raise AssertionError  # it ends the process
+
+    lead(work, lifeline, run_dir)
 
 
-async def _serve_and_end(run_dir: Path, reporter: Reporter, lifeline: int) -> NoReturn:
+async def _serve_and_end(request: str, run_dir: Path, reporter: Reporter, lifeline: int) -> None:
     """Serve, then end without leaving the loop: it would wait for threads that may hang in Ray."""
-    code = await serve(run_dir, reporter, lifeline)
+    code = await serve(request, run_dir, reporter, lifeline)
     logging.shutdown()
     os._exit(code)
 
 
-async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
+async def serve(request: str, run_dir: Path, reporter: Reporter, lifeline: int) -> int:
     """Start the parts, wait for the end, stop them; return the exit code."""
     is_over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -59,7 +74,7 @@ async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
         loop.add_signal_handler(number, is_over.set)
     loop.add_reader(lifeline, is_over.set)
     over = asyncio.create_task(is_over.wait())
-    running = asyncio.create_task(_run(run_dir, reporter, over))
+    running = asyncio.create_task(_run(request, run_dir, reporter, over))
     await asyncio.wait({over, running}, return_when=asyncio.FIRST_COMPLETED)
     loop.remove_reader(lifeline)  # it stays readable for good
     try:
@@ -74,19 +89,20 @@ async def serve(run_dir: Path, reporter: Reporter, lifeline: int) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - contained: it is reported
         _log.exception("the cluster failed")
-        reporter.send(Failure("internal", f"the cluster failed: {type(error).__name__}: {error}"))
+        said = why_exhausted(error) or f"the cluster failed: {type(error).__name__}: {error}"
+        reporter.send(Failure("internal", said))
         return 1
     return 0
 
 
-async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> None:
+async def _run(request: str, run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> None:
     # Ray and the client libraries take half a second to import: after the signals are in place.
     from cluster.placement.local.cluster_parts import ClusterParts
-    from cluster.placement.local.request import StartRequest, is_stop_ordered
+    from cluster.placement.local.request import SECRETS_FILE, StartRequest, is_stop_ordered
 
-    parts = ClusterParts(
-        StartRequest.read(run_dir), run_dir, lambda text: reporter.send(Progress(text))
-    )
+    asked = StartRequest.from_json(request)
+    asked.secrets.write_secrets(run_dir / SECRETS_FILE)
+    parts = ClusterParts(asked, run_dir, lambda text: reporter.send(Progress(text)))
     starting = asyncio.create_task(parts.start())
     await asyncio.wait({over, starting}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
@@ -96,19 +112,13 @@ async def _run(run_dir: Path, reporter: Reporter, over: asyncio.Task[bool]) -> N
     except ClusterError:
         await parts.stop()
         raise
-    if await _is_lost(parts.lost(), over):
-        raise PlacementError("Ray has died, and with it what restarts the agents")
+    losing = asyncio.create_task(parts.lost())
+    await asyncio.wait({over, losing}, return_when=asyncio.FIRST_COMPLETED)
+    if losing.done():
+        await losing
+    losing.cancel()
+    await asyncio.gather(losing, return_exceptions=True)
     await parts.stop(is_ordered=is_stop_ordered(run_dir))
-
-
-async def _is_lost(losing: Coroutine[object, object, None], over: asyncio.Task[bool]) -> bool:
-    """Wait for the end, and say whether it is that of Ray."""
-    lost = asyncio.create_task(losing)
-    await asyncio.wait({over, lost}, return_when=asyncio.FIRST_COMPLETED)
-    is_lost = lost.done()
-    lost.cancel()
-    await asyncio.gather(lost, return_exceptions=True)
-    return is_lost
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Ready
 from cluster.placement.local.request import SECRETS_FILE, StartRequest, order_stop
-from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.local.run_dir import new_run_dir
 from cluster.settings import Configuration, Settings
 
 START_TIMEOUT_S = 150.0
@@ -59,6 +59,8 @@ class LocalCluster:
         self._run_dir: Path | None = None
         self._process: ChildProcess | None = None
         self._ready: Ready | None = None
+        self._ending: asyncio.Task[str] | None = None
+        """Ends with the cluster's process, with the reason it gave."""
 
     @property
     def secrets_path(self) -> Path:
@@ -106,26 +108,34 @@ class LocalCluster:
 
     async def ended(self) -> str:
         """Return when the cluster's process has ended by itself, with the reason it gave."""
-        assert self._process is not None, "the cluster is not open"
-        return await self._process.ended()
+        assert self._ending is not None, "the cluster is not open"
+        return await asyncio.shield(self._ending)
+
+    @property
+    def why_ended(self) -> str | None:
+        """Why its process has ended by itself, in a sentence; None while it runs."""
+        if self._ending is None or not self._ending.done():
+            return None
+        return f"the cluster has ended, the reason: {self._ending.result()}"
 
     async def _start(self) -> None:
-        run_dir = self._run_dir = make_run_dir()
+        # Made by the process that removes it: this one may be killed before that is there.
+        run_dir = self._run_dir = new_run_dir()
         namespace = NAMESPACE if self._is_resident else f"{NAMESPACE}-{run_dir.name}"
-        token = secrets.token_hex(_TOKEN_BYTES)
-        dataclasses.replace(self._secrets, token=token).write_secrets(run_dir / SECRETS_FILE)
-        StartRequest(self.settings, namespace, self._has_dashboard).write(run_dir)
+        own = dataclasses.replace(self._secrets, token=secrets.token_hex(_TOKEN_BYTES))
+        request = StartRequest(self.settings, own, namespace, self._has_dashboard)
         self._process = await ChildProcess.start(
-            _MODULE,
-            *("--run-dir", str(run_dir)),
-            log=run_dir / "log",
-            has_lifeline=True,
+            _MODULE, "--run-dir", str(run_dir), request=request.to_json()
         )
         self._ready = await self._process.ready(self._on_progress, START_TIMEOUT_S)
+        self._ending = asyncio.create_task(self._process.ended())
 
     async def _stop(self) -> None:
-        process, run_dir = self._process, self._run_dir
-        self._process = self._run_dir = self._ready = None
+        process, run_dir, ending = self._process, self._run_dir, self._ending
+        self._process = self._run_dir = self._ready = self._ending = None
+        if ending is not None:
+            ending.cancel()
+            await asyncio.wait([ending])
         try:
             if process is not None and run_dir is not None:
                 order_stop(run_dir)

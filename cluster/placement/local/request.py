@@ -1,46 +1,56 @@
-"""What a cluster's process is asked to start, and that it is to stop: files in its run folder."""
+"""What a cluster's process is asked to start, and that it is to stop.
+
+The process keeps the secrets in a file, for those that it starts; that it is to stop, it sees by
+one as well.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from cluster.settings import Settings
+from cluster.settings import Secrets, Settings
 from cluster.settings.config_file import from_public_json
 
 SECRETS_FILE = "secrets.json"
-_REQUEST_FILE = "request.json"
 _STOP_FILE = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What is to be started; its secrets lie beside it in the run folder."""
+    """What is to be started."""
 
     settings: Settings
+    secrets: Secrets = field(repr=False)
     namespace: str
     has_dashboard: bool
 
-    def write(self, run_dir: Path) -> None:
-        """Leave it in the run folder."""
+    def to_json(self) -> str:
+        """Return it as text, with the secrets."""
         values = {
             "settings": self.settings.public_json(),
+            "secrets": asdict(self.secrets),
             "namespace": self.namespace,
             "has_dashboard": self.has_dashboard,
         }
-        (run_dir / _REQUEST_FILE).write_text(json.dumps(values), encoding="utf-8")
+        return json.dumps(values)
 
     @classmethod
-    def read(cls, run_dir: Path) -> Self:
-        """Return what `write` left.
+    def from_json(cls, text: str) -> Self:
+        """Return what `to_json` gave.
 
         Raises:
             UsageError: its settings are of another version.
         """
-        values = json.loads((run_dir / _REQUEST_FILE).read_text(encoding="utf-8"))
-        return cls(**{**values, "settings": from_public_json(values["settings"])})
+        values = json.loads(text)
+        return cls(
+            from_public_json(values["settings"]),
+            Secrets(**values["secrets"]),
+            values["namespace"],
+            values["has_dashboard"],
+        )
 
 
 def order_stop(run_dir: Path) -> None:

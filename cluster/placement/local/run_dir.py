@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
@@ -16,33 +19,73 @@ from cluster.kernel.errors import PlacementError
 # Ray's longest socket path below it ("/ray/session_<time>_<pid>/sockets/plasma_store") takes 69
 # bytes of the 107 that the kernel allows.
 _PATH_BYTES_MAX = 38
+_NAME_BYTES = 3
+_LOCK = "lock"
+"""Held as long as the folder is somebody's."""
 _SHORT_TEMP = Path(os.sep, "tmp")
 
 
-def make_run_dir(temp_dir: Path | None = None) -> Path:
-    """Create a new folder and return it.
+def new_run_dir(temp_dir: Path | None = None) -> Path:
+    """Return the path of a new folder, whose parent is there; it is to be made by who removes it.
+
+    What clusters have left that were killed with all that could have cleaned up is removed.
 
     Args:
         temp_dir: instead of the user's temporary folder; also passed over where it is too long.
 
     Raises:
-        PlacementError: it can't be made, or its parent belongs to somebody else.
+        PlacementError: the parent can't be made, or belongs to somebody else.
     """
     uid = os.getuid()
     base = (temp_dir or Path(tempfile.gettempdir())) / f"fleetmind-{uid}"
-    run_dir = base / secrets.token_hex(3)
-    if len(os.fsencode(run_dir)) > _PATH_BYTES_MAX:
-        run_dir = _SHORT_TEMP / base.name / run_dir.name
+    name = secrets.token_hex(_NAME_BYTES)
+    if len(os.fsencode(base / name)) > _PATH_BYTES_MAX:
+        base = _SHORT_TEMP / base.name
     try:
-        run_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_private(run_dir.parent, uid)
-        run_dir.mkdir(mode=0o700)
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_private(base, uid)
     except OSError as error:
-        raise PlacementError(
-            f"no private folder can be made at {run_dir} ({error.strerror}): "
-            "set TMPDIR to a folder that can be written to"
-        ) from error
+        raise _not_made(base, error) from error
+    _sweep(base)
+    while (base / name).exists():
+        name = secrets.token_hex(_NAME_BYTES)
+    return base / name
+
+
+def make_run_dir(run_dir: Path | None = None) -> Path:
+    """Create a folder and return it; it is this process's, and what it forks, as long as they run.
+
+    Args:
+        run_dir: from `new_run_dir`, which is asked where it isn't given.
+
+    Raises:
+        PlacementError: it can't be made.
+    """
+    run_dir = run_dir or new_run_dir()
+    try:
+        run_dir.mkdir(mode=0o700)
+        # Not there before it is held: nobody else is to take it for one that was left.
+        draft = run_dir / f".{_LOCK}"
+        held = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # until the end
+        fcntl.flock(held, fcntl.LOCK_EX)
+        draft.rename(run_dir / _LOCK)
+    except OSError as error:
+        raise _not_made(run_dir, error) from error
     return run_dir
+
+
+def _sweep(base: Path) -> None:
+    for lock in base.glob(f"*/{_LOCK}"):
+        with suppress(OSError), lock.open("rb") as file:  # it is held, or its owner removes it
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _not_made(folder: Path, error: OSError) -> PlacementError:
+    return PlacementError(
+        f"no private folder can be made at {folder} ({error.strerror}): "
+        "set TMPDIR to a folder that can be written to"
+    )
 
 
 def _check_private(folder: Path, uid: int) -> None:

@@ -3,7 +3,9 @@
 Ray can hold the interpreter's lock for half a minute (its start waits so for a process of its own),
 and a process that is killed ends nothing else. So who watches is one in which nothing but this
 runs. It ends the session when the work is done or has died, when it is told to, and when its
-starter is gone, however that ended. Used by `cluster.placement.local.cluster_process`.
+starter is gone, however that ended. A second child waits for the leader's own death, for it may be
+killed together with the starter; in all other cases it is ended with the rest. Used by
+`cluster.placement.local.cluster_process`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ ORPHANED_S = 8.0
 _END_S = 2.0
 _LOOK_UP_S = 1.0
 _POLL_S = 0.005
+_FIRST_OF_OURS = 3
+"""The descriptor behind those that every process has."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -45,11 +49,15 @@ def lead(work: Callable[[int], NoReturn], lifeline: int, run_dir: Path) -> NoRet
     leader, starter = os.getpid(), os.getppid()
     # What loses its parent becomes ours: Ray's processes leave children when they are killed.
     _control(_PR_SET_CHILD_SUBREAPER, 1)
+    successors_end, own = os.pipe()
+    if os.fork() == 0:
+        _succeed(successors_end, run_dir)
+    os.close(successors_end)
     workers_end, held = os.pipe()
     worker = os.fork()
     if worker == 0:
-        os.close(held)
-        os.close(lifeline)
+        for other in (own, held, lifeline):
+            os.close(other)
         _work(work, workers_end, leader)
     os.close(workers_end)
     code = 1
@@ -120,6 +128,21 @@ class _Watch:
                 if pid == self._worker:
                     self._code = os.waitstatus_to_exitcode(status)
         return self._code is not None
+
+
+def _succeed(leaders_death: int, run_dir: Path) -> NoReturn:
+    """End the session once the leader has died, which can be told by a pipe that it alone holds."""
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # Whoever reads the leader's reports is to see that it has gone.
+        os.dup2(leaders_death, _FIRST_OF_OURS)
+        os.closerange(_FIRST_OF_OURS + 1, os.sysconf("SC_OPEN_MAX"))
+        os.read(_FIRST_OF_OURS, 1)
+        kill_session(os.getsid(0), _END_S)
+        shutil.rmtree(run_dir, ignore_errors=True)
+    finally:
+        os._exit(1)
 
 
 def _work(work: Callable[[int], NoReturn], lifeline: int, leader: int) -> NoReturn:

@@ -22,7 +22,7 @@ from ray.exceptions import AuthenticationError, RayError, RpcError
 
 from cluster.kernel.errors import PlacementError
 from cluster.placement.ray.probe import check_answers
-from cluster.placement.ray.token import HOW_TO_GIVE, send_token
+from cluster.placement.ray.token import HOW_TO_GIVE, keep_token_in, send_token
 
 Result = TypeVar("Result")
 
@@ -113,7 +113,8 @@ async def start_local_ray(
     without it the start is a second or two quicker.
 
     Args:
-        temp_dir: where Ray's session, sockets and logs are kept; a short path.
+        temp_dir: where Ray's session, sockets and logs are kept; a short path. Its token is
+            there too, where it can't be in the home folder.
         namespace: of the actors.
         has_dashboard: whether to serve it.
         timeout_s: how long it may take, in seconds.
@@ -121,6 +122,10 @@ async def start_local_ray(
     Raises:
         PlacementError: it could not be started.
     """
+    try:
+        keep_token_in(temp_dir)
+    except OSError as error:
+        raise PlacementError(f"Ray's token can't be kept: {error}") from error
     return await RaySession(is_joined=False).connect(
         timeout_s,
         address="local",

@@ -7,6 +7,7 @@ an address sends its token only where RAY_AUTH_MODE says so. Here a token that i
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
@@ -15,6 +16,8 @@ HOW_TO_GIVE = (
     "give it in ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
     " (`ray get-auth-token` prints it on a machine of the cluster)"
 )
+
+_TOKEN_BYTES = 32
 
 
 def send_token() -> bool:
@@ -41,8 +44,34 @@ def has_token() -> bool:
     if os.environ.get("RAY_AUTH_TOKEN"):
         return True
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
     try:
+        path = Path(named) if named else Path.home() / ".ray" / "auth_token"
         return bool(path.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, RuntimeError):  # the last where no home folder is known
         return False
+
+
+def keep_token_in(folder: Path) -> None:
+    """Make a token in a folder, for this process and what it starts, where Ray itself can't.
+
+    A Ray that is started makes one in the home folder where there is none, which not every user
+    has or can write to.
+
+    Raises:
+        OSError: the folder can't be written to.
+    """
+    if has_token() or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+        return
+    try:
+        home = Path.home() / ".ray"
+        home.mkdir(parents=True, exist_ok=True)
+        is_rays = os.access(home, os.W_OK | os.X_OK)
+    except (OSError, RuntimeError):
+        is_rays = False
+    if not is_rays:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / "auth_token"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secrets.token_hex(_TOKEN_BYTES))
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)

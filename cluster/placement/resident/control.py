@@ -22,8 +22,7 @@ from cluster.memory.store.users_store import end_orphan, is_run_beside
 from cluster.placement.local.child_process import ChildProcess
 from cluster.placement.local.local_cluster import NAMESPACE, START_TIMEOUT_S, STOP_TIMEOUT_S
 from cluster.placement.local.process_table import ProcessId, kill_session
-from cluster.placement.local.request import SECRETS_FILE, StartRequest
-from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.local.request import StartRequest
 from cluster.placement.resident.file import (
     ResidentRecord,
     read_file,
@@ -91,24 +90,15 @@ async def up(
         )
     log = state_dir() / LOG_FILE
     log.unlink(missing_ok=True)
-    request_dir = make_run_dir()
+    settings, secrets = configuration.settings, configuration.secrets
+    request = StartRequest(settings, secrets, NAMESPACE, has_dashboard=True)
+    process = await ChildProcess.start(_MODULE, request=request.to_json(), log=log)
     try:
-        StartRequest(configuration.settings, NAMESPACE, has_dashboard=True).write(request_dir)
-        configuration.secrets.write_secrets(request_dir / SECRETS_FILE)
-        process = await ChildProcess.start(
-            _MODULE,
-            *("--request-dir", str(request_dir)),
-            log=log,
-            has_lifeline=False,
-        )
-        try:
-            await process.ready(on_progress, START_TIMEOUT_S + _MARGIN_S)
-        except BaseException:
-            await process.stop(STOP_TIMEOUT_S + _MARGIN_S)
-            raise
-        process.let_go()
-    finally:
-        shutil.rmtree(request_dir, ignore_errors=True)
+        await process.ready(on_progress, START_TIMEOUT_S + _MARGIN_S)
+    except BaseException:
+        await process.stop(STOP_TIMEOUT_S + _MARGIN_S)
+        raise
+    process.let_go()
     resident = read_resident()
     if resident is None:
         raise PlacementError(f"the cluster ended as soon as it was up; its log is {log}")

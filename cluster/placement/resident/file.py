@@ -13,9 +13,10 @@ from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
 from cluster.placement.local.process_table import ProcessId
-from cluster.user_folders import user_folder
+from cluster.user_folders import make_user_folder, user_folder
 
 _FILE = "cluster.json"
+_STATE = "XDG_STATE_HOME", ".local/state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,9 @@ def state_dir() -> Path:
     """Return the folder for the file, the lock and the log; makes it where there is none.
 
     Raises:
-        PlacementError: it can't be made.
+        UsageError: it can't be made, or no home folder is known.
     """
-    folder = user_folder("XDG_STATE_HOME", ".local/state")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise PlacementError(
-            f"{folder} can't be made ({error.strerror}): set XDG_STATE_HOME to a folder that can "
-            "be written to"
-        ) from error
-    return folder
+    return make_user_folder(*_STATE)
 
 
 def read_resident() -> ResidentRecord | None:
@@ -61,7 +54,7 @@ def read_resident() -> ResidentRecord | None:
 def read_file() -> ResidentRecord | None:
     """Return what the file says, whether or not the cluster still runs; None for no such file."""
     try:
-        values = json.loads((state_dir() / _FILE).read_text(encoding="utf-8"))
+        values = json.loads((user_folder(*_STATE) / _FILE).read_text(encoding="utf-8"))
         values["process"] = ProcessId(**values["process"])
         values["session"] = ProcessId(**values["session"])
         values["agents"] = tuple(values["agents"])
@@ -90,4 +83,4 @@ def write_file(resident: ResidentRecord) -> None:
 
 def remove_file() -> None:
     """Remove the file, if there is one."""
-    (state_dir() / _FILE).unlink(missing_ok=True)
+    (user_folder(*_STATE) / _FILE).unlink(missing_ok=True)

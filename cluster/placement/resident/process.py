@@ -1,9 +1,9 @@
-"""What stays after `up`: ``python -m cluster.placement.resident.process --request-dir DIR``.
+"""What stays after `up`: ``python -m cluster.placement.resident.process``.
 
-Holds a `LocalCluster` open until SIGTERM or SIGINT, or until it ends by itself. As the starter of
-the cluster's process it notices that one's death and cleans up after it, and the other way round;
-so even SIGKILL to either leaves nothing behind but what the store has: the next cluster has the
-same scope there, and goes on with the tasks.
+Holds a `LocalCluster` open until SIGTERM or SIGINT, or until it ends by itself; until `up` lets it
+go, it ends with `up`. As the starter of the cluster's process it notices that one's death and
+cleans up after it, and the other way round; so even SIGKILL to either leaves nothing behind but
+what the store has: the next cluster has the same scope there, and goes on with the tasks.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import dataclasses
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from cluster.kernel.errors import ClusterError, UsageError
 from cluster.memory.kept_scope import kept_scope
+from cluster.placement.local.child_process import LET_GO
+from cluster.placement.local.handover import take_over
 from cluster.placement.local.local_cluster import LocalCluster
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.local.reports import Progress, Reporter
-from cluster.placement.local.request import SECRETS_FILE, StartRequest
+from cluster.placement.local.request import StartRequest
 from cluster.placement.resident.file import ResidentRecord, remove_file, state_dir, write_file
-from cluster.settings import Configuration, Secrets
+from cluster.settings import Configuration
 from cluster.wire.failure import failure_from_error
 
 ALREADY_UP = "a cluster is up already on this machine; `fleetmind down` stops it"
@@ -37,6 +37,7 @@ OWN_SCOPE = (
     "another cluster of yours runs on the same data folder: the tasks of this one are not found "
     "any more when it has ended"
 )
+_LIFELINE = 0
 _log = logging.getLogger(__name__)
 
 
@@ -44,11 +45,12 @@ def main() -> int:
     """Stay until told to leave; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(prog="python -m cluster.placement.resident.process")
-    parser.add_argument("--request-dir", type=Path, required=True)
-    request_dir: Path = parser.parse_args().request_dir
+    parser.add_argument("--request", type=int, required=True)
+    text = take_over(parser.parse_args().request)
     reporter = Reporter.take_over_stdout()
     try:
-        configuration = _take_request(request_dir)
+        request = StartRequest.from_json(text)
+        configuration = Configuration(request.settings, request.secrets)
         with _only_one(), kept_scope() as scope:
             if not scope:
                 reporter.send(Progress(OWN_SCOPE))
@@ -70,14 +72,21 @@ async def _stay(configuration: Configuration, reporter: Reporter) -> None:
     task = asyncio.current_task()
     assert task is not None
 
-    def leave(number: signal.Signals) -> None:
-        _log.info("stopping on %s", number.name)
+    def leave(reason: str) -> None:
+        _log.info("stopping on %s", reason)
         for handled in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(handled, lambda: None)  # stopping is not interrupted
         task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave, number)
+        loop.add_signal_handler(number, leave, number.name)
+
+    def look() -> None:
+        loop.remove_reader(_LIFELINE)
+        if os.read(_LIFELINE, len(LET_GO)) != LET_GO:
+            leave("the end of `up`")
+
+    loop.add_reader(_LIFELINE, look)
 
     def say(text: str) -> None:
         _log.info("%s", text)
@@ -108,15 +117,6 @@ def _resident(cluster: LocalCluster) -> ResidentRecord:
         dashboard_url=cluster.ready.dashboard_url,
         agents=cluster.ready.agents,
     )
-
-
-def _take_request(request_dir: Path) -> Configuration:
-    """Read what `up` wants and remove it: the secrets lie in one place only."""
-    try:
-        request = StartRequest.read(request_dir)
-        return Configuration(request.settings, Secrets.read_secrets(request_dir / SECRETS_FILE))
-    finally:
-        shutil.rmtree(request_dir, ignore_errors=True)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Self
 
 from cluster.kernel.errors import UsageError
 from cluster.placement.local.child_process import ChildProcess
-from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.serving.listening import check_can_listen
 from cluster.placement.serving.process import CUT, WITHDRAW_MARGIN_S, ServeRequest
 from cluster.settings.values import ServeSettings
@@ -43,7 +41,6 @@ class ServedHttp:
         self._request = request
         self._own = own
         self._on_progress = on_progress
-        self._run_dir: Path | None = None
         self._process: ChildProcess | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,12 +49,8 @@ class ServedHttp:
         Raises:
             ClusterError: what could not be started; nothing is left then.
         """
-        run_dir = self._run_dir = make_run_dir()
         try:
-            self._request.write(run_dir)
-            self._process = await ChildProcess.start(
-                _MODULE, "--request-dir", str(run_dir), log=run_dir / "log", has_lifeline=True
-            )
+            self._process = await ChildProcess.start(_MODULE, request=self._request.to_json())
             await self._process.ready(self._on_progress, START_TIMEOUT_S)
         except BaseException:
             await self._stop()
@@ -95,14 +88,9 @@ class ServedHttp:
             await process.stop(0.0)
 
     async def _stop(self) -> None:
-        process, run_dir = self._process, self._run_dir
-        self._process = self._run_dir = None
-        try:
-            if process is not None:
-                await _stopped(process, self._own.drain_s + WITHDRAW_MARGIN_S + STOP_MARGIN_S)
-        finally:
-            if run_dir is not None:
-                await asyncio.to_thread(shutil.rmtree, run_dir, ignore_errors=True)
+        process, self._process = self._process, None
+        if process is not None:
+            await _stopped(process, self._own.drain_s + WITHDRAW_MARGIN_S + STOP_MARGIN_S)
 
 
 async def _stopped(process: ChildProcess, timeout_s: float) -> None:

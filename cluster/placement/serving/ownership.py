@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cluster.kernel.errors import PlacementError, UsageError
-from cluster.user_folders import user_folder
+from cluster.user_folders import make_user_folder
 
 SERVED_ALREADY = "another `fleetmind serve` serves this cluster already: end that one first"
 
@@ -22,13 +22,12 @@ def only_server_of(ray_address: str) -> Iterator[None]:
     """Hold the lock of a Ray cluster; the kernel lets go of it however this process ends.
 
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process holds it, or its folder can't be made.
         PlacementError: its file can't be made.
     """
-    path = user_folder("XDG_STATE_HOME", ".local/state")
+    path = make_user_folder("XDG_STATE_HOME", ".local/state")
     path /= f"serve-{re.sub(r'[^0-9A-Za-z.]', '-', ray_address)}.lock"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise PlacementError(

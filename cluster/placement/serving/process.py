@@ -1,4 +1,4 @@
-"""What keeps the ingress: ``python -m cluster.placement.serving.process --request-dir DIR``.
+"""What keeps the ingress: ``python -m cluster.placement.serving.process``.
 
 It joins the cluster's Ray, deploys the replicas there, and takes them away when its lifeline
 (standard input) is cut. Started by `cluster.placement.serving.control`; it is apart for the reasons
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.local.child_process import last_words
+from cluster.placement.local.handover import take_over
 from cluster.placement.local.reports import Progress, Ready, Reporter
 from cluster.placement.serving.listening import (
     check_can_listen,
@@ -34,7 +35,6 @@ from cluster.wire.failure import failure_from_error
 if TYPE_CHECKING:
     from cluster.placement.ray.session import RaySession
 
-REQUEST_FILE = "request.json"
 NAMESPACE = "fleetmind-ingress"
 WITHDRAW_MARGIN_S = 15.0
 """What Ray Serve may take for the end of replicas beyond that of their streams."""
@@ -59,22 +59,22 @@ class ServeRequest:
     is_private: bool = False
     """Whether only this user's commands on this machine can use that Ray cluster."""
 
-    def write(self, folder: Path) -> None:
-        """Leave it in a folder."""
-        (folder / REQUEST_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+    def to_json(self) -> str:
+        """Return it as text."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Return what `write` left."""
-        return cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
+    def from_json(cls, text: str) -> Self:
+        """Return what `to_json` gave."""
+        return cls(**json.loads(text))
 
 
 def main() -> NoReturn:
     """Serve until told to stop; never returns."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     parser = argparse.ArgumentParser(prog="python -m cluster.placement.serving.process")
-    parser.add_argument("--request-dir", type=Path, required=True)
-    request = ServeRequest.read(parser.parse_args().request_dir)
+    parser.add_argument("--request", type=int, required=True)
+    request = ServeRequest.from_json(take_over(parser.parse_args().request))
     reporter = Reporter.take_over_stdout()
     lifeline = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:

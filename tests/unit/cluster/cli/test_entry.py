@@ -47,6 +47,13 @@ def test_any_other_error_is_a_sentence_and_a_log_without_a_traceback(tmp_path: P
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
+def test_what_the_machine_refuses_is_said_with_what_to_raise() -> None:
+    exit_code, said = ended(OSError(24, "Too many open files"))
+
+    assert exit_code == 1
+    assert said.startswith("fleetmind: no more files may be opened: raise the ")
+
+
 def test_developers_get_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEETMIND_DEBUG", "1")
 

@@ -96,5 +96,5 @@ def test_data_lie_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_data_folder_that_cannot_be_made_is_named_with_its_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match=r"file.*set XDG_DATA_HOME"):
+    with pytest.raises(StoreUnavailable, match=r"file.*set HOME, or XDG_DATA_HOME"):
         take_slot(tmp_path / "file", is_temporary=False, major=6)

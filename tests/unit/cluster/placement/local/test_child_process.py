@@ -11,17 +11,16 @@ import pytest
 
 import cluster
 from cluster.kernel.errors import PlacementError, StoreUnavailable
-from cluster.placement.local.child_process import ChildProcess, environment, last_words
+from cluster.placement.local.child_process import LET_GO, ChildProcess, environment, last_words
 from cluster.placement.local.process_table import session_members
+from tests.support.commands import until
 from tests.support.placement import READY
 
 STOP_S = 10.0
 
 
-async def started(behaviour: str, log: Path, *, has_lifeline: bool = True) -> ChildProcess:
-    return await ChildProcess.start(
-        "tests.support.placement", behaviour, log=log, has_lifeline=has_lifeline
-    )
+async def started(behaviour: str, log: Path | None, request: str = "") -> ChildProcess:
+    return await ChildProcess.start("tests.support.placement", behaviour, request=request, log=log)
 
 
 @pytest.fixture
@@ -46,6 +45,32 @@ async def test_what_others_print_goes_to_the_log(log: Path) -> None:
 
     assert last_words(log) == "something that others print"
     await child.stop(STOP_S)
+
+
+async def test_without_a_log_its_words_are_kept_all_the_same() -> None:
+    child = await started("serves", None)
+    await child.ready(lambda _: None, STOP_S)
+
+    assert child.last_words == "something that others print"
+    await child.stop(STOP_S)
+
+
+async def test_what_it_is_asked_for_reaches_the_child(log: Path) -> None:
+    child = await started("fails as it is asked", log, request="a request")
+
+    with pytest.raises(StoreUnavailable, match="a request"):
+        await child.ready(lambda _: None, STOP_S)
+    await child.stop(STOP_S)
+
+
+async def test_a_child_that_is_let_go_is_told(log: Path) -> None:
+    child = await started("serves", log)
+    await child.ready(lambda _: None, STOP_S)
+
+    child.let_go()
+
+    await until(lambda: f"was told {LET_GO!r}" in last_words(log))
+    await until(lambda: not session_members(child.id.pid))
 
 
 async def test_the_childs_failure_is_raised_as_the_error_it_was(log: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from cluster.kernel.errors import PlacementError
-from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.local.run_dir import make_run_dir, new_run_dir
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def short_temp() -> Iterator[Path]:
 
 
 def test_each_cluster_has_a_folder_of_its_own_that_only_its_user_can_use(short_temp: Path) -> None:
-    first, second = make_run_dir(short_temp), make_run_dir(short_temp)
+    first, second = (make_run_dir(new_run_dir(short_temp)) for _ in range(2))
 
     assert first != second
     assert first.parent == short_temp / f"fleetmind-{os.getuid()}"
@@ -32,8 +35,7 @@ def test_each_cluster_has_a_folder_of_its_own_that_only_its_user_can_use(short_t
 def test_the_path_is_short_enough_for_the_sockets_of_ray_wherever_the_temporary_files_are(
     tmp_path: Path,
 ) -> None:
-    folder = make_run_dir(tmp_path / ("long" * 10))
-    folder.rmdir()
+    folder = new_run_dir(tmp_path / ("long" * 10))
 
     assert len(os.fsencode(folder)) <= 38
 
@@ -42,18 +44,51 @@ def test_a_folder_that_others_can_use_is_refused(short_temp: Path) -> None:
     (short_temp / f"fleetmind-{os.getuid()}").mkdir(mode=0o755)
 
     with pytest.raises(PlacementError, match="not a folder that only you can use"):
-        make_run_dir(short_temp)
+        new_run_dir(short_temp)
 
 
 def test_a_link_that_somebody_put_there_is_not_followed(short_temp: Path, tmp_path: Path) -> None:
     (short_temp / f"fleetmind-{os.getuid()}").symlink_to(tmp_path)
 
     with pytest.raises(PlacementError, match="not a folder that only you can use"):
-        make_run_dir(short_temp)
+        new_run_dir(short_temp)
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(short_temp: Path) -> None:
     (short_temp / "file").write_text("")
 
     with pytest.raises(PlacementError, match="set TMPDIR"):
-        make_run_dir(short_temp / "file")
+        new_run_dir(short_temp / "file")
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from cluster.placement.local.run_dir import make_run_dir, new_run_dir
+print(make_run_dir(new_run_dir(Path(sys.argv[1]))), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_whose_owner_was_killed_is_removed_by_the_next_one(short_temp: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(short_temp)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as holder:
+        assert holder.stdout is not None
+        left = Path(holder.stdout.readline().decode().strip())
+        new_run_dir(short_temp)
+        assert left.is_dir()
+        holder.kill()
+
+    new_run_dir(short_temp)
+
+    assert not left.exists()
+
+
+def test_a_folder_of_another_version_is_left_alone(short_temp: Path) -> None:
+    other = short_temp / f"fleetmind-{os.getuid()}" / "012345"
+    new_run_dir(short_temp)
+    other.mkdir()
+
+    new_run_dir(short_temp)
+
+    assert other.is_dir()

@@ -106,9 +106,18 @@ def test_a_worker_that_holds_the_interpreters_lock_is_killed(
         assert session_members(process.pid) == []
 
 
-async def test_a_worker_does_not_outlive_its_leader(run_dir: Path) -> None:
-    with leader(run_dir, HOLDS_THE_LOCK) as (process, worker):
+async def test_nothing_outlives_a_leader_that_is_killed(run_dir: Path) -> None:
+    with leader(run_dir, HOLDS_THE_LOCK) as (process, _worker):
         process.kill()
         process.wait()
 
-        await until(lambda: worker not in session_members(process.pid))
+        await until(lambda: not session_members(process.pid))
+        await until(lambda: not run_dir.exists())
+
+
+def test_who_reads_what_the_worker_prints_sees_that_it_has_been_killed(run_dir: Path) -> None:
+    with leader(run_dir, HOLDS_THE_LOCK) as (process, _worker):
+        process.kill()
+
+        assert process.stdout is not None
+        assert process.stdout.read() == b""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kernel.errors import PlacementError
+from cluster.kernel.errors import UsageError
 from cluster.placement.local.process_table import ProcessId
 from cluster.placement.resident.file import (
     ResidentRecord,
@@ -84,5 +84,5 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
 
-    with pytest.raises(PlacementError, match="set XDG_STATE_HOME"):
+    with pytest.raises(UsageError, match="set HOME, or XDG_STATE_HOME"):
         state_dir()

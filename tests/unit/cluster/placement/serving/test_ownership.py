@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kernel.errors import PlacementError, UsageError
+from cluster.kernel.errors import UsageError
 from cluster.placement.serving.ownership import SERVED_ALREADY, only_server_of
 
 HOLDER = """
@@ -60,5 +60,5 @@ def test_a_killed_one_holds_it_no_longer() -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(state: Path) -> None:
     state.write_text("a file", encoding="utf-8")
-    with pytest.raises(PlacementError, match="set XDG_STATE_HOME"), only_server_of("h:1"):
+    with pytest.raises(UsageError, match="set HOME, or XDG_STATE_HOME"), only_server_of("h:1"):
         pass
