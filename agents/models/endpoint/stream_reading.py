@@ -13,6 +13,7 @@ decided what ends an answer:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum, auto
@@ -24,6 +25,7 @@ from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, MALF
 from agents.models.port import Deed, Delta, Finish, Note
 
 _BOM = b"\xef\xbb\xbf"
+_BLANKS = re.compile(r"\s*")
 _DONE = "[DONE]"
 _JSON = json.JSONDecoder(strict=False)
 """Strings may have line feeds in them: those of an event stream were joined by some."""
@@ -71,6 +73,11 @@ class StreamReading:
     def is_ending(self) -> bool:
         """Whether only the usage may still come."""
         return bool(self._reason) and not self._is_reason_early
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether there is a whole answer, to which what goes wrong now makes no difference."""
+        return self._has_text and self.is_ending
 
     @property
     def may_end(self) -> bool:
@@ -142,6 +149,8 @@ class StreamReading:
         try:
             values = _values(event.data)
         except MALFORMED:
+            if self._is_over:
+                return
             said = event.data.decode(errors="replace")
             if event.is_error:
                 raise self._endpoint.failed_midway(said) from None
@@ -188,7 +197,10 @@ class StreamReading:
         self.chunks += 1
         error = chunk.error(value, is_named=is_named_error)
         if error is not None:
-            raise self._endpoint.failed_midway(error)
+            trouble = self._endpoint.failed_midway(error)
+            if self._is_over and not trouble.is_withdrawal:
+                return
+            raise trouble
         self._remark = chunk.remark(value) or self._remark
         had_spoken, reason = self.spoken > 0, chunk.finish_reason(value)
         for delta in chunk.deltas(value, may_be_whole=not had_spoken):
@@ -241,10 +253,10 @@ def _paired(text: str) -> str:
 
 
 def _values(data: bytes) -> list[object]:
-    """Return what stands in an event or a body: one JSON value, or one a line; and the end's mark.
+    """Return what stands in an event or a body: JSON values, mostly one; and the mark of the end.
 
     Raises:
-        ValueError, RecursionError: it is neither.
+        ValueError, RecursionError: something else stands there.
     """
     text = data.decode(errors="replace").strip()
     if text.startswith(_DONE):
@@ -252,7 +264,18 @@ def _values(data: bytes) -> list[object]:
     try:
         return [_JSON.decode(text)]
     except ValueError:
-        lines = [line for line in text.split("\n") if line.strip()]
-        if len(lines) == 1:
-            raise
-        return [_DONE if line.startswith(_DONE) else json.loads(line) for line in lines]
+        return _sequence(text)
+
+
+def _sequence(text: str) -> list[object]:
+    """Return several values: of events without blank lines between them, or one a line."""
+    values: list[object] = []
+    at = 0
+    while at < len(text):
+        if text.startswith(_DONE, at):
+            return [*values, _DONE]
+        value, end = _JSON.raw_decode(text, at)
+        values.append(value)
+        blanks = _BLANKS.match(text, end)
+        at = blanks.end() if blanks else end
+    return values

@@ -164,6 +164,19 @@ def test_an_event_that_ends_with_the_stream_counts() -> None:
     assert finish_of(said("Ni"), said("ne", reason="stop").rstrip()) == Finish("stop", 0, 2)
 
 
+def test_chunks_of_one_event_are_read_one_by_one() -> None:
+    chunks = (said("Ni"), said("ne", reason="stop"))
+    body = b"data: " + b" ".join(each[6:].strip() for each in chunks) + b"[DONE]\n\n"
+
+    assert finish_of(body) == Finish("stop", 0, 2)
+
+
+def test_many_values_in_one_event_take_time_of_their_number_only() -> None:
+    _, trouble = read(b"data: " + b"7 " * 200_000 + b"\n\n")
+
+    assert trouble is not None
+
+
 def test_events_without_blank_lines_between_them_are_read() -> None:
     body = b"".join(
         each.replace(b"\n\n", b"\n") for each in (said("Ni"), said("ne", reason="stop"), DONE)
@@ -357,6 +370,14 @@ def test_an_error_under_200_means_what_it_would_under_its_own_status(
         assert trouble is not None
         assert sentence in trouble.what
         assert trouble.is_retryable == is_retryable
+
+
+@pytest.mark.parametrize("after", [b'data: {"error": "gone"}\n\n', b"data: gone\n\n"])
+def test_what_goes_wrong_after_a_whole_answer_makes_no_difference(after: bytes) -> None:
+    items, trouble = read(said("Nine"), said("", reason="stop"), after)
+
+    assert trouble is None
+    assert items[-1] == Finish("stop", 0, 1)
 
 
 def test_words_of_a_gateway_are_quoted_where_no_answer_comes() -> None:
