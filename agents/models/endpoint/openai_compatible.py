@@ -126,22 +126,22 @@ class OpenAIModel:
     async def _reach(self) -> None:
         """Ask for the models; raises what is wrong with the endpoint, as far as that tells.
 
-        One need not list its models. Whether it has the API at all is told by what it says of a
-        request for nothing.
+        Where a model is named no call needs the list, and a key may not be allowed to see it. What
+        the endpoint says of a request for nothing tells whether it takes requests at all.
         """
-        from agents.models.endpoint.trouble import NO_LIST, Refused
+        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, Refused
 
         try:
             await self._listed()
         except Refused as error:
-            if error.status not in NO_LIST:
+            if not self._endpoint.model or error.status in OF_ALL_REQUESTS:
                 raise
         else:
             return
         try:
             (await self._client.post("/chat/completions", {}, {})).close()
         except Refused as error:
-            if error.status in NO_LIST:
+            if error.status in OF_ALL_REQUESTS or error.is_about_access:
                 raise
 
     async def close(self) -> None:
