@@ -185,10 +185,12 @@ class OpenAIModel:
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:
         """Return how long to wait before the next attempt."""
-        if trouble.retry_after_s is not None:
-            return trouble.retry_after_s
+        asked_s = trouble.retry_after_s
+        if asked_s is not None and attempt < ATTEMPTS_MAX:
+            return asked_s
         backoff_s = min(_BACKOFF_S * (1 << min(attempt, _DOUBLINGS_MAX)), _BACKOFF_MAX_S)
-        return backoff_s * self._rng.uniform(0.25, 0.5)
+        # Who asks for no pause again and again would be asked without end.
+        return max(asked_s or 0.0, backoff_s * self._rng.uniform(0.25, 0.5))
 
     async def _attempt(
         self, request: Request, until: float
