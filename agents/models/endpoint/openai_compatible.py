@@ -136,22 +136,22 @@ class OpenAIModel:
     async def _reach(self) -> None:
         """Ask for the models; raises what is wrong with the endpoint, as far as that tells.
 
-        One need not list its models. Whether it has the API at all is told by what it says of a
-        request for nothing.
+        Where a model is named no call needs the list, and a key may not be allowed to see it. What
+        the endpoint says of a request for nothing tells whether it takes requests at all.
         """
-        from agents.models.endpoint.trouble import NO_LIST, Refused
+        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, Refused
 
         try:
             await self._listed()
         except Refused as error:
-            if error.status not in NO_LIST:
+            if not self._endpoint.model or error.status in OF_ALL_REQUESTS:
                 raise
         else:
             return
         try:
             (await self._client.post("/chat/completions", {}, {})).close()
         except Refused as error:
-            if error.status in NO_LIST:
+            if error.status in OF_ALL_REQUESTS or error.is_about_access:
                 raise
 
     async def close(self) -> None:
@@ -203,10 +203,12 @@ class OpenAIModel:
 
     def _pause_s(self, trouble: Trouble, attempt: int) -> float:
         """Return how long to wait before the next attempt."""
-        if trouble.retry_after_s is not None:
-            return trouble.retry_after_s
+        asked_s = trouble.retry_after_s
+        if asked_s is not None and attempt < ATTEMPTS_MAX:
+            return asked_s
         backoff_s = min(_BACKOFF_S * (1 << min(attempt, _DOUBLINGS_MAX)), _BACKOFF_MAX_S)
-        return backoff_s * self._rng.uniform(0.25, 0.5)
+        # Who asks for no pause again and again would be asked without end.
+        return max(asked_s or 0.0, backoff_s * self._rng.uniform(0.25, 0.5))
 
     async def _attempt(
         self, request: Request, until: float

@@ -37,8 +37,7 @@ _DATA_QUOTE_MAX = 60
 _BAD_CONTENT = (400, 422)
 _KEY_REFUSED = (401, 403)
 _NOT_FOUND = 404
-NO_LIST = frozenset({404, 405})
-"""What an endpoint answers that lists no models."""
+_NO_SUCH_METHOD = 405
 _REDIRECTS = range(300, 400)
 _TOO_MANY = 429
 _NOT_PAID = 402
@@ -47,6 +46,8 @@ _BUSY = (_TOO_MANY, 498, 503, 529)
 Anthropic's."""
 _TRY_AGAIN = (408, 409, 425, _TOO_MANY)
 _SERVER_ERRORS = 500
+OF_ALL_REQUESTS = frozenset({401, OF_THE_PROXY, *_REDIRECTS})
+"""What has nothing to do with what was asked for."""
 _HIDDEN_LENGTH_MIN = 4
 """Of a secret that is looked for in an endpoint's words: a shorter one is part of many."""
 
@@ -97,6 +98,12 @@ class Refused(Exception):
     def is_about_content(self) -> bool:
         """Whether the same messages may be accepted with other options."""
         return self.status in _BAD_CONTENT and not is_too_long(self.body)
+
+    @property
+    def is_about_access(self) -> bool:
+        """Whether this endpoint would take no chat, whatever is in it, at least for now."""
+        known = (*_KEY_REFUSED, _NOT_PAID, _NOT_FOUND, _NO_SUCH_METHOD, *_BUSY)
+        return self.status in known
 
     @property
     def words(self) -> str:

@@ -331,6 +331,18 @@ async def test_an_endpoint_that_is_not_ready_is_waited_for_and_said_to_be(
     assert request.tally.made == 1
 
 
+async def test_an_endpoint_that_asks_for_no_pause_is_not_asked_without_end() -> None:
+    pauses = Pauses()
+
+    def answer(_: Asked) -> Answer:
+        return refusal(429, FULL, Retry_After="0") if pauses.total_s < 15.0 else None
+
+    async with stand_in(answer) as server, a_model(server, sleep=pauses) as model:
+        await heard(model, a_request())
+
+    assert len(server.asked) < 12
+
+
 async def test_an_endpoint_is_not_waited_for_where_a_replica_is_left_to_ask() -> None:
     async with stand_in(lambda _: refusal(503, LOADING)) as server, a_model(server) as model:
         error = await failure(model, a_request(may_wait=False))

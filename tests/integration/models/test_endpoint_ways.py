@@ -329,11 +329,29 @@ async def test_models_asks_as_a_run_does(tmp_path: Path, monkeypatch: pytest.Mon
     assert SECRET not in usable[1] + refused[1]
 
 
-async def test_models_says_where_a_base_url_is_no_api(tmp_path: Path) -> None:
-    async with stand_in(lambda _: web.Response(status=404)) as server:
-        place = f'[model]\nuri = "openai:m"\nbase_url = "{server.root_url}"\n'
+@pytest.mark.parametrize(
+    ("of_the_list", "of_a_chat", "verdict"),
+    [
+        (404, 400, "usable      yes"),
+        (403, 422, "usable      yes"),
+        (500, 500, "usable      yes"),
+        (404, 404, "knows no model 'm', or is no such API (404)"),
+        (403, 403, "wants an API key (403)"),
+        (401, 400, "wants an API key (401)"),
+        (503, 503, "is not ready yet (503)"),
+        (405, 302, "answers that it is elsewhere (302: it doesn't say where)"),
+    ],
+)
+async def test_where_a_model_is_named_what_the_chat_says_counts_and_not_the_list(
+    of_the_list: int, of_a_chat: int, verdict: str, tmp_path: Path
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return web.Response(status=of_the_list if asked.path == "/v1/models" else of_a_chat)
+
+    async with stand_in(answer) as server:
+        place = f'[model]\nuri = "openai:m"\nbase_url = "{server.base_url}"\n'
 
         code, said = await asyncio.to_thread(of_models, tmp_path, place)
 
-    assert code == 1
-    assert "knows no model 'm', or is no such API (404); check the model's name and" in said
+    assert verdict in said
+    assert code == (0 if "yes" in verdict else 1)

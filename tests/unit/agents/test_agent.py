@@ -294,6 +294,7 @@ async def test_what_policies_did_is_told_and_counted() -> None:
         Note(Deed.FELL_BACK, "the endpoint is gone", wasted_tokens=7),
         Note(Deed.CUT_SHORT, saved_tokens=40, saved_s=1.5),
         Note(Deed.FITTED, "2 of 14 passages were too many"),
+        Note(Deed.WAITED, "the endpoint was not ready"),
         Delta("Blue."),
         Finish("stop", 9, 1),
     )
@@ -305,6 +306,7 @@ async def test_what_policies_did_is_told_and_counted() -> None:
     assert turn.all(FellBack) == [
         FellBack("model", "the endpoint is gone"),
         FellBack("model", "2 of 14 passages were too many"),
+        FellBack("model", "the endpoint was not ready"),
     ]
     [spent] = turn.all(Spent)
     assert (spent.wasted_tokens, spent.saved_tokens, spent.saved_s, spent.hedges) == (7, 40, 1.5, 1)

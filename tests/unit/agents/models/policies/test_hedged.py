@@ -259,6 +259,7 @@ def test_a_replica_is_asked_once_as_long_as_there_is_another() -> None:
 
     asked = [*broken.requests, *other.requests]
     assert [request.attempts_max for request in asked] == [1, REQUEST.attempts_max]
+    assert [request.may_wait for request in asked] == [False, True]
 
 
 def test_no_replica_is_asked_for_a_call_that_has_no_request_left() -> None:
