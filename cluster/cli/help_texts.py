@@ -178,7 +178,7 @@ Look at all that a run needs, and try it with the settings that a run would have
 packages, Ray, the store, the sandbox, each model (one call of one token), keys and tokens, ports,
 disks, limits, proxies. One line each: it is well, or what is wrong and how to mend it.
 
-Nothing is changed, and nothing stays. It takes some seconds, at most 20: what hangs is said to. A
+Nothing is changed, and nothing stays. It takes some seconds, at most 30: what hangs is said to. A
 start that fails has the quick ones of these checks follow its error by itself.
 """
 DOCTOR_EPILOG = """\

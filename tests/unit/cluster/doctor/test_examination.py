@@ -7,6 +7,7 @@ import threading
 
 from cluster.doctor.diagnosis import Diagnosis, Severity
 from cluster.doctor.examination import Check, all_checks, examine, start_checks
+from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelEntry, ModelSettings
 from cluster.settings import Configuration, Secrets, Settings
 
@@ -66,6 +67,15 @@ async def test_a_check_that_fails_is_a_diagnosis() -> None:
 
     assert [each.severity for each in found] == [Severity.WRONG, Severity.OK]
     assert found[0].says == "it could not be looked at (ValueError: odd)"
+
+
+async def test_an_error_of_ours_is_its_sentence() -> None:
+    async def refuse() -> Diagnosis:
+        raise ModelError("the model refused")
+
+    [found] = await examine([Check("model", refuse)])
+
+    assert found == Diagnosis("model", Severity.WRONG, "the model refused")
 
 
 def test_a_thread_that_hangs_holds_up_nobodys_end() -> None:
