@@ -189,7 +189,8 @@ def _is_whole(unit: Unit, text: str, *, is_data: bool, has_ends: bool) -> bool:
     least = _CELLS_MIN if is_row else _WORDS_MIN
     if len(unit.words) < least or len(text) > _LENGTH_MAX or text.endswith(("?", "？")):  # noqa: RUF001
         return False
-    if unit.span.place in (Place.ITEM, Place.ROW) or (unit.span.place is Place.CODE and is_data):
+    is_setting = is_data and unit.span.place in (Place.CODE, Place.PARAGRAPH)
+    if unit.span.place in (Place.ITEM, Place.ROW) or is_setting:
         return not text.rstrip().endswith((":", "："))  # noqa: RUF001
     begins = (
         unit.words[0].kind in ("code", "mixed", "number")

@@ -358,6 +358,8 @@ _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _GREEK = re.compile(r"[\u0370-\u03ff]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SAMPLE_LENGTH = 2_000
+_LITTLE_SHARE = 0.06
+"""Of a text's words, how many little ones tell its language; settings and tables have fewer."""
 _BY_SCRIPT = (
     ("ja", _KANA, 20),
     ("zh", _HAN, 10),
@@ -386,10 +388,11 @@ def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
             return language
     hits: Counter[str] = Counter()
     telling = {default}
-    for word in _LETTERS.findall(sample):
+    found = _LETTERS.findall(sample)
+    for word in found:
         names = _LANGUAGES_OF.get(word.lower(), ())
         hits.update(names)
         # A single letter may be a name or a unit of measurement.
         telling.update(names if len(word) > 1 else ())
     best = max(telling, key=lambda name: (hits[name], name == default))
-    return best if hits[best] >= hits_min else default
+    return best if hits[best] >= max(hits_min, _LITTLE_SHARE * len(found)) else default
