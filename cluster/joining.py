@@ -83,21 +83,14 @@ async def join(configuration: Configuration, note: Note) -> AsyncIterator[Driver
     from cluster.placement.local.local_cluster import LocalCluster
 
     with _in_our_words(why_gone):
-<<<<<<< HEAD
         async with AsyncExitStack() as stack:
             starting = LocalCluster(configuration, on_progress=note)
             with of_start():
                 cluster = await stack.enter_async_context(starting)
-            secrets = Secrets.read_secrets(cluster.secrets_path)
-            yield await stack.enter_async_context(link_to(secrets, settings, why_gone))
-=======
-        async with LocalCluster(configuration, on_progress=note) as cluster:
             why_over = _why_ended(cluster, why_gone)
             secrets = Secrets.read_secrets(cluster.secrets_path)
-            with _in_our_words(why_over):
-                async with link_to(secrets, settings, why_over) as link:
-                    yield link
->>>>>>> h-machine
+            stack.enter_context(_in_our_words(why_over))
+            yield await stack.enter_async_context(link_to(secrets, settings, why_over))
 
 
 @asynccontextmanager
@@ -287,12 +280,8 @@ def _users_store(stack: ExitStack, note: Note) -> str:
     from cluster.memory.store.users_store import users_store
 
     note("starting the store")
-<<<<<<< HEAD
     with of_start():
-        url, is_others = stack.enter_context(users_store())
-=======
-    url, is_others = stack.enter_context(users_store(note=note))
->>>>>>> h-machine
+        url, is_others = stack.enter_context(users_store(note=note))
     if is_others:
         note("the store is that of a cluster or command of yours that runs beside")
     return url

@@ -76,17 +76,10 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - nobody above could say it
         exit_code = _told(error, console)
         ended = error
-<<<<<<< HEAD
     if wants_object:
-        try:
-            console.write_object(_whole(ended))
-        except BrokenPipeError:
-            console.abandon_stdout()
+        _is_told(lambda: console.write_object(_whole(ended)), console)
     if isinstance(ended, ClusterError) and ended.is_of_start:
         _look_at_machine(options, console)  # the last: all else is told by then
-    return exit_code
-=======
-    _is_told(lambda: console.write_object(_whole(ended)), console)
     return exit_code
 
 
@@ -101,7 +94,6 @@ def _is_told(write: Callable[[], None], console: Console) -> bool:
         console.note(_one_line(error))
         return False
     return True
->>>>>>> h-machine
 
 
 def _look_at_machine(options: Options, console: Console) -> None:
