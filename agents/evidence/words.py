@@ -51,7 +51,8 @@ _COMMA_IS_DECIMAL = frozenset(
 """Languages that write 1.250,5 for a thousand and so on; there 1.250 is a whole number."""
 _SPACE_PARTS = frozenset(("cs", "fi", "fr", "hu", "pl", "ru", "sv"))
 """Languages that part thousands by a plain blank; in others two columns of a table would join."""
-_ALWAYS_PARTS = "'’\u00a0\u202f\u2009"  # noqa: RUF001
+_NARROW_BLANK = re.compile(r"(?<=\d)[\u00a0\u202f\u2009](?=\d{3}(?!\d))")
+_ALWAYS_PARTS = "'’"  # noqa: RUF001
 _GROUPS = re.compile(
     rf"(?<![\w.,:/])[1-9]\d{{0,2}}(?:(?P<by>[.,{_ALWAYS_PARTS} ])\d{{3}})(?:(?P=by)\d{{3}})*(?!\d)"
 )
@@ -229,7 +230,7 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
     """Return the words of a sentence; ``language`` chooses stems and little words."""
     text = plain(sentence)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", _NARROW_BLANK.sub("", text))
     if "'" in text or "’" in text:  # noqa: RUF001
         text = _SHORT.sub(_spelled_out, text)
     if language in _UNSPACED:
@@ -304,7 +305,7 @@ def _joined(found: re.Match[str], language: str) -> str:
     is_whole = {
         ".": is_many or language in _COMMA_IS_DECIMAL,
         ",": is_many or language not in _COMMA_IS_DECIMAL,
-        " ": language in _SPACE_PARTS,
+        " ": language in _SPACE_PARTS or (is_many and language in _COMMA_IS_DECIMAL),
     }.get(by, True)
     return said.replace(by, "") if is_whole else said
 
@@ -356,9 +357,10 @@ _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _THAI = re.compile(r"[\u0e01-\u0e4e]")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _GREEK = re.compile(r"[\u0370-\u03ff]")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
 _SAMPLE_LENGTH = 2_000
 _LITTLE_SHARE = 0.06
+_WORDS_MIN = 8
 """Of a text's words, how many little ones tell its language; settings and tables have fewer."""
 _BY_SCRIPT = (
     ("ja", _KANA, 20),
@@ -386,13 +388,8 @@ def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
     for language, script, share in _BY_SCRIPT:
         if len(script.findall(sample)) * share > len(sample.strip()) > 0:
             return language
-    hits: Counter[str] = Counter()
-    telling = {default}
     found = _LETTERS.findall(sample)
-    for word in found:
-        names = _LANGUAGES_OF.get(word.lower(), ())
-        hits.update(names)
-        # A single letter may be a name or a unit of measurement.
-        telling.update(names if len(word) > 1 else ())
-    best = max(telling, key=lambda name: (hits[name], name == default))
-    return best if hits[best] >= max(hits_min, _LITTLE_SHARE * len(found)) else default
+    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
+    best = max(_GLUE, key=lambda name: (hits[name], name == default))
+    hits_min = max(hits_min, _LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
+    return best if hits[best] >= hits_min else default

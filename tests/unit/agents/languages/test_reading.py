@@ -117,18 +117,18 @@ def test_numbers_that_only_look_alike_are_two(one: str, other: str, language: st
 
 
 @pytest.mark.parametrize(
-    ("said", "there", "settled"),
+    ("said", "language", "there", "settled"),
     [
-        ("It has 1,250 rows.", {"1250"}, "It has 1250 rows."),
-        ("It takes 1,250 s.", {"1.250"}, "It takes 1.250 s."),
-        ("It has 2 500 rows.", {"2500"}, "It has 2500 rows."),
-        ("It has 9,999 rows.", {"1250"}, "It has 9,999 rows."),
+        ("It has 1,250 rows.", "de", {"1250"}, "It has 1250 rows."),
+        ("It takes 1,250 s.", "en", {"1.250"}, "It takes 1.250 s."),
+        ("It has 2 500 rows.", "en", {"2500"}, "It has 2500 rows."),
+        ("It has 9,999 rows.", "de", {"1250"}, "It has 9,999 rows."),
     ],
 )
 def test_a_number_that_may_be_read_in_two_ways_is_read_as_the_sources_have_it(
-    said: str, there: set[str], settled: str
+    said: str, language: str, there: set[str], settled: str
 ) -> None:
-    assert as_written_there(said, "de", there.__contains__) == settled
+    assert as_written_there(said, language, there.__contains__) == settled
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,7 @@ def test_a_number_that_may_be_read_in_two_ways_is_read_as_the_sources_have_it(
     ],
 )
 def test_what_turns_a_sentence_is_known(sentence: str, language: str, guard: str) -> None:
-    assert language_of(sentence) == language
-    assert {word.guard for word in words(sentence, language)} - {"", "must", "all"} == {guard} - {
-        ""
-    }
+    assert {word.guard for word in words(sentence, language)} - {""} == {guard} - {""}
 
 
 @pytest.mark.parametrize(
