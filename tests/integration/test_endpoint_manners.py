@@ -71,9 +71,9 @@ def chunk(reason: str | None = None, **delta: Any) -> bytes:
     return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
 
 
-def said(text: str, **options: Any) -> list[bytes]:
+def said(text: str, reason: str | None = None) -> list[bytes]:
     """A text in pieces of seven characters."""
-    return [chunk(content=text[at : at + 7], **options) for at in range(0, len(text), 7)]
+    return [chunk(reason, content=text[at : at + 7]) for at in range(0, len(text), 7)]
 
 
 def plain(asked: Asked) -> list[bytes]:
@@ -120,7 +120,7 @@ def ends(reason: str | None, *last: bytes) -> Manner:
 
 
 def stop_always(asked: Asked) -> list[bytes]:
-    return [chunk("stop", content=piece) for piece in asked.text.split("\f")] + said("") + [DONE]
+    return [chunk("stop", role="assistant", content=""), *said(asked.text, "stop"), DONE]
 
 
 def in_parts(asked: Asked) -> list[bytes]:

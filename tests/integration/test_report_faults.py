@@ -50,8 +50,7 @@ GIVEN_UP = {
     "deep-json": "sent what is no event stream of chat chunks",
     "endless": "sent more than 4 MB for one event",
     "garbage": "sent text/html instead of an event stream",
-    "tool-args": "ended its answer for a reason that leaves it unusable (tool_calls)",
-    "whole-json": "sent application/json instead of an event stream",
+    "tool-args": "ended its answer without any text (finish reason 'tool_calls')",
 }
 """By fault that another request would meet again."""
 BROKEN_OFF = {

@@ -330,7 +330,7 @@ def _wait_s(reading: StreamReading, timeout_s: float) -> float:
         return _END_WAIT_S
     if reading.is_ending:
         return _USAGE_WAIT_S
-    return STALL_S if reading.spoken else timeout_s
+    return STALL_S if reading.spoken or reading.may_end else timeout_s
 
 
 def _failed(trouble: Trouble, attempt: int, left_s: float) -> ModelError:

@@ -72,7 +72,7 @@ class StreamReading:
     @property
     def is_ending(self) -> bool:
         """Whether only the usage may still come."""
-        return bool(self._reason) and not self._is_reason_early
+        return bool(self._reason) and self.spoken > 0 and not self._is_reason_early
 
     @property
     def _is_over(self) -> bool:
@@ -81,8 +81,8 @@ class StreamReading:
 
     @property
     def may_end(self) -> bool:
-        """Whether the text may be taken for whole after a long silence: all of it in one chunk."""
-        return self.is_ending or (bool(self._reason) and self.spoken == 1)
+        """Whether an answer may be taken for whole after a long silence: none, or of one chunk."""
+        return self.is_ending or (bool(self._reason) and self.spoken <= 1)
 
     def feed(self, block: bytes) -> Iterator[Delta]:
         """Yield what a block says; to be read to its end before the next one.

@@ -186,10 +186,23 @@ class _Call:
             raise item
         elif isinstance(item, Delta | Finish):
             self._take_words(number, at, item)
+        elif isinstance(item, Restarted):
+            self._take_restart(number, at, item)
         elif number == self._call.committed or (isinstance(item, Note) and self._may_tell(item)):
-            if isinstance(item, Restarted):  # by whoever retries at the endpoint
-                self._spoke_at, self._deltas = at, 0
             self._said.append(item)
+
+    def _take_restart(self, number: int, at: float, restarted: Restarted) -> None:
+        """Take that whoever retries at the endpoint begins anew.
+
+        That was decided before what had been read was passed on: it may have come into use since.
+        """
+        if number != self._call.committed:
+            return
+        if not self._may_restart():
+            self._take_failure(number, ModelError(restarted.reason))
+            return
+        self._spoke_at, self._deltas = at, 0
+        self._said.append(restarted)
 
     def _may_tell(self, note: Note) -> bool:
         """Say whether a note of another attempt may be passed on: its prompt may be nobody's."""

@@ -145,10 +145,19 @@ def test_a_reason_with_every_chunk_cuts_no_slow_answer_short(
 ) -> None:
     words = [(20.0, said(word, "stop")) for word in ("Nine ", "bean ", "rows")]
 
-    asked = Asked(monkeypatch, [*words, (20.0, DONE), (NEVER_S, b"")])
+    asked = Asked(monkeypatch, [(0.1, said("", "stop")), *words, (20.0, DONE), (NEVER_S, b"")])
 
     assert asked.text == "Nine bean rows"
     assert isinstance(asked.items[-1], Finish)
+
+
+def test_an_answer_without_text_whose_stream_stays_open_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked(monkeypatch, [(0.1, said("", "length")), (NEVER_S, b"")])
+
+    assert asked.items == [Finish("length", 0, 0)]
+    assert asked.took_s < 2 * STALL_S
 
 
 def test_an_answer_of_one_chunk_whose_stream_stays_open_is_whole(

@@ -29,6 +29,9 @@ from tests.simulation.loop import VirtualLoop
 REQUEST = Request((Message("user", "x" * 400),), timeout_s=60.0)
 CUT: Timed = [Due(0.5, Delta("first")), Due(0.1, ModelError("the endpoint cut its stream off"))]
 STALLED: Timed = [Due(0.5, Delta("first")), Due(NEVER_S, Finish("stop"))]
+VOID = Restarted("it broke off, and was asked again from the beginning")
+RETRIED: Timed = [Due(0.5, Delta("first")), Due(0.0, VOID), *spoken(0.5, "second")]
+"""What an adapter says that asks again before anybody has heard its first words."""
 
 
 def known_speed() -> EndpointSpeed:
@@ -148,16 +151,13 @@ def test_an_answer_that_is_cut_off_is_not_replaced_where_no_request_is_left() ->
 
 
 def test_what_the_endpoint_s_own_retry_makes_void_is_passed_on_as_void() -> None:
-    void = Restarted("it broke off, and was asked again from the beginning")
-    begun: Timed = [Due(0.5, Delta("first")), Due(0.1, void), *spoken(0.5, "second")]
+    items, _ = virtually(said(hedged(endpoint(RETRIED))))
 
-    items, _ = virtually(said(hedged(endpoint(begun))))
-
-    assert items[:2] == [Delta("first"), void]
+    assert items[:2] == [Delta("first"), VOID]
     assert texts(items[2:]) == ["second"] * 3
 
 
-@pytest.mark.parametrize("script", [CUT, STALLED])
+@pytest.mark.parametrize("script", [CUT, STALLED, RETRIED])
 def test_an_answer_that_is_in_use_never_begins_anew(script: Timed) -> None:
     model, request = endpoint(script, spoken(0.5, "second")), replace(REQUEST, timeout_s=10.0)
     heard: list[StreamItem] = []
