@@ -139,7 +139,7 @@ async def test_a_fault_that_lasts_is_said(fault: str, place: str, tmp_path: Path
 async def test_an_endpoint_without_room_is_waited_for_and_that_is_said(
     fault: str, place: str, tmp_path: Path
 ) -> None:
-    reported = await report(f"{fault}x9", place, tmp_path)
+    reported = await report(f"{fault}x5", place, tmp_path, waited=5)
 
     assert not reported.outcome.has_failed
     assert f"{WAITED_FOR[fault]}: it was waited for" in reported.said
