@@ -48,6 +48,11 @@ class LocalModel(Protocol):
 class Supply(Protocol):
     """What agents need, as far as the cluster has to know it."""
 
+    @property
+    def PUBLIC_BASE_URL(self) -> str:  # noqa: N802 - a constant of the module that fills the port
+        """Of the endpoint that ``openai:`` means where none is named."""
+        ...
+
     def check_model(
         self,
         uri: str,
