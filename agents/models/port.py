@@ -118,7 +118,7 @@ class Request:
     failed. A model that is asked at all makes one, whatever was made before."""
     may_wait: bool = True
     """Whether an endpoint that has no room now is asked until it has, as long as there is time;
-    not where a replica of it is left, which is asked at once."""
+    not where another model is left to ask."""
 
     @property
     def characters(self) -> int:

@@ -32,11 +32,8 @@ CONNECTIONS_QUEUED = 4
 """More than the kernel queues for a socket that listens with a backlog of 0."""
 
 ASKED_AGAIN = {
-    "429": "wants fewer requests (429: scripted to answer 429)",
-    "429-after-0.01": "wants fewer requests (429: scripted to answer 429)",
     "500": "failed (500: scripted to answer 500)",
     "502": "failed (502: scripted to answer 502)",
-    "503": "failed (503: scripted to answer 503)",
     "empty": "ended its stream without an answer",
     "error-first": "reported an error instead of going on (the model crashed)",
     "huge-json": "ended its stream without an answer",
@@ -44,6 +41,12 @@ ASKED_AGAIN = {
     "odd-json": "ended its stream without an answer",
 }
 """By fault that may pass, before any words: what is said of the endpoint where it doesn't."""
+WAITED_FOR = {
+    "429": "wants fewer requests (429: scripted to answer 429)",
+    "429-after-0.01": "wants fewer requests (429: scripted to answer 429)",
+    "503": "is not ready yet (503: scripted to answer 503)",
+}
+"""By fault that is waited for as long as there is time, but for where another model is left."""
 GIVEN_UP = {
     "429-after-3600": "it asks to wait 3600 s and ",
     "bad-json": "sent what is no event stream of chat chunks",
@@ -77,7 +80,7 @@ LONG_PAGE = "\n\n".join(
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.models.endpoint.openai_compatible.STALL_S", STALL_S)
-    for module in ("http_client", "trouble"):
+    for module in ("http_client", "unreached"):
         monkeypatch.setattr(f"agents.models.endpoint.{module}.CONNECT_TIMEOUT_S", CONNECT_S)
 
 
@@ -103,7 +106,9 @@ def full_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("fault", [*(f"{name}x1" for name in (*ASKED_AGAIN, *SILENT)), *HARMLESS])
+@pytest.mark.parametrize(
+    "fault", [*(f"{name}x1" for name in (*ASKED_AGAIN, *WAITED_FOR, *SILENT)), *HARMLESS]
+)
 async def test_a_fault_that_passes_or_does_no_harm_leaves_no_trace(
     fault: str, place: str, tmp_path: Path
 ) -> None:
@@ -126,6 +131,17 @@ async def check_it_is_said(fault: str, place: str, sentence: str, folder: Path) 
 @pytest.mark.parametrize("fault", ASKED_AGAIN)
 async def test_a_fault_that_lasts_is_said(fault: str, place: str, tmp_path: Path) -> None:
     await check_it_is_said(fault, place, ASKED_AGAIN[fault], tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("fault", WAITED_FOR)
+async def test_an_endpoint_without_room_is_waited_for_and_that_is_said(
+    fault: str, place: str, tmp_path: Path
+) -> None:
+    reported = await report(f"{fault}x5", place, tmp_path, waited=5)
+
+    assert not reported.outcome.has_failed
+    assert f"{WAITED_FOR[fault]}: it was waited for" in reported.said
 
 
 @pytest.mark.parametrize("times", ["", "x1"])
@@ -266,14 +282,14 @@ async def test_an_endpoint_that_says_nothing_is_given_up_before_the_deadline(
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("fault", [*ASKED_AGAIN, *GIVEN_UP])
+@pytest.mark.parametrize("fault", [*ASKED_AGAIN, *WAITED_FOR, *GIVEN_UP])
 async def test_another_model_answers_in_place_of_one_that_fails(
     fault: str, place: str, tmp_path: Path
 ) -> None:
     reported = await report(fault, place, tmp_path, beside="small")
 
     assert f"{place}: small answers in place of [model]: the model endpoint" in reported.said
-    assert {**ASKED_AGAIN, **GIVEN_UP}[fault] in reported.said
+    assert {**ASKED_AGAIN, **WAITED_FOR, **GIVEN_UP}[fault] in reported.said
     assert {entry.step for entry in reported.other.log} == {place}
 
 
@@ -285,11 +301,11 @@ async def test_another_model_begins_anew_what_breaks_off(fault: str, tmp_path: P
     assert {entry.step for entry in reported.other.log} == {"r1"}
 
 
-@pytest.mark.parametrize("fault", [*ASKED_AGAIN, *GIVEN_UP, *BROKEN_OFF])
+@pytest.mark.parametrize("fault", [*ASKED_AGAIN, *WAITED_FOR, *GIVEN_UP, *BROKEN_OFF])
 async def test_another_replica_is_asked_at_once_where_one_fails(fault: str, tmp_path: Path) -> None:
     reported = await report(fault, "r1", tmp_path, beside="replica")
 
-    assert {**ASKED_AGAIN, **GIVEN_UP, **BROKEN_OFF}[fault] in reported.said
+    assert {**ASKED_AGAIN, **WAITED_FOR, **GIVEN_UP, **BROKEN_OFF}[fault] in reported.said
     assert "Step r1 " not in reported.said  # it has not failed
     assert " times; " not in reported.said
     assert {entry.step for entry in reported.other.log} == {"r1"}

@@ -70,7 +70,10 @@ class FallbackModel:
             asked_later = sum(each.tier != "local" for each in rungs[number + 1 :])
             attempt = _Attempt(rung, is_last=not rungs_left)
             bounded = replace(
-                request, timeout_s=left_s, attempts_max=request.attempts_max - asked_later
+                request,
+                timeout_s=left_s,
+                attempts_max=request.attempts_max - asked_later,
+                may_wait=request.may_wait and attempt.is_last,
             )
             try:
                 async with aclosing(attempt.stream(bounded)) as items:
