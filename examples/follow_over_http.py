@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 GOAL = "What is a heap?"
 ENDS = {"answered", "clarify", "failed", "cancelled"}
@@ -85,13 +86,17 @@ def main() -> None:
 
 
 def _follow(api: Api) -> None:
-    task = json.load(api.open("/v1/tasks", {"goal": GOAL}, Idempotency_Key="follow-over-http-1"))
+    # A key for each wish: who sends the same wish again, after a cut, gets the same task.
+    task = json.load(api.open("/v1/tasks", {"goal": GOAL}, Idempotency_Key=str(uuid4())))
     for event in api.events(task["events_url"]):
         if event["kind"] != "thought":
             print(
                 f"{event['at_s']:7.3f} s  {event['agent']:<14} {event['step']:<8} {event['kind']}"
             )
-    print(json.load(api.open(task["result_url"]))["answer"])
+    result = json.load(api.open(task["result_url"]))
+    print(result["answer"])
+    for reservation in result["degraded"]:  # an answer that no document backs says so only here
+        print(f"Degraded: {reservation}")
 
 
 if __name__ == "__main__":

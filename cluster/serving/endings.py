@@ -1,6 +1,6 @@
 """Waiting for the end of a task that somebody else may be following too.
 
-Called by `cluster.serving.tasks` and `cluster.serving.webhooks`.
+Called by the routes of tasks and of kept responses, and by `cluster.serving.webhooks`.
 """
 
 from __future__ import annotations

@@ -24,11 +24,13 @@ class Health(BaseModel):
 def add_health_routes(app: FastAPI, ingress: Ingress) -> None:
     """Add both; nothing is told that needs a token."""
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["health"])
     async def alive() -> Health:
         """Say that the process answers."""
         return Health()
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", tags=["health"])
     async def ready() -> Health:
         """Say whether a task would be taken just now: 503 where it would not."""

@@ -6,6 +6,7 @@ What is made in the background is read from its task's feed, at whichever replic
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final, Literal
@@ -14,11 +15,12 @@ from fastapi import Depends, FastAPI, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, DeadlinePassed
 from cluster.kernel.events import Event
 from cluster.kernel.feed import BEFORE_ALL, TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.report import JsonObject
+from cluster.serving.endings import ended_record
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.orders import TEAM
@@ -27,6 +29,8 @@ from cluster.serving.problems import Problem, problem_of
 from cluster.serving.response_story import GONE, ResponseHead, ResponseStory, response_of
 from cluster.serving.sse import EventStream, frame
 
+RECORD_WAIT_S: Final = 3.0
+"""How long the end of a stream waits for the record, which says what was used."""
 CANCEL_WAIT_S: Final = 3.0
 """How long a cancellation is waited for; the response says what has become of it by then."""
 
@@ -122,10 +126,27 @@ async def watched(
 ) -> AsyncGenerator[bytes, None]:
     """Yield what follows an event: the whole feed makes it, so that the numbers are its own."""
     watching = ingress.desk.watch(head.task, BEFORE_ALL)
-    events = ((event, cursor.term) async for cursor, event in watching)
-    async with closing(watching), aclosing(frames_of(ResponseStory(head), events, after)) as frames:
+    story = ResponseStory(head)
+
+    async def read() -> AsyncGenerator[tuple[Event, int], None]:
+        async for cursor, event in watching:
+            if event.is_terminal:  # what was used is in no event of a feed, but in the record
+                story.told = await _report_of(ingress, head.task)
+            yield event, cursor.term
+
+    async with closing(watching), aclosing(frames_of(story, read(), after)) as frames:
         async for each in frames:
             yield each
+
+
+async def _report_of(ingress: Ingress, task: TaskId) -> JsonObject | None:
+    """Return the FIXED object of a task that has ended; None where its record is not there yet."""
+    with suppress(DeadlinePassed):
+        record = await ended_record(ingress.desk, task, RECORD_WAIT_S, asyncio.sleep)
+        if record is not None and record.report_json:
+            report: JsonObject = json.loads(record.report_json)
+            return report
+    return None
 
 
 async def frames_of(

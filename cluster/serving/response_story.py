@@ -87,6 +87,8 @@ class ResponseStory:
         self._output: list[JsonObject] = []  # the items that are whole
         self._open: _Item | None = None
         self.has_ended = False
+        self.told: JsonObject | None = None
+        """The FIXED object, where the events alone don't say what was used."""
 
     @property
     def failure(self) -> Failure | None:
@@ -116,7 +118,9 @@ class ResponseStory:
         if not self.has_ended:
             return self._head.to_json("in_progress", self._output)
         error = None if self.failure is None else _error(self.failure)
-        return self._head.to_json(self._status, self._output, error, self._report.to_json())
+        return self._head.to_json(
+            self._status, self._output, error, self.told or self._report.to_json()
+        )
 
     @property
     def _status(self) -> str:

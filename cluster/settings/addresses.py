@@ -5,7 +5,7 @@ Each takes the value and its origin (a flag, a variable, a key of a file), and r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.kernel.errors import UsageError
@@ -54,6 +54,26 @@ def check_base_url(value: object, origin: str) -> None:
         raise UsageError(f"{origin}: a URL with a password is not taken; set OPENAI_API_KEY")
 
 
+def check_origins(value: object, origin: str) -> None:
+    """Raise UsageError unless each is an origin as browsers name it, or ``*``."""
+    for each in value if isinstance(value, Sequence) else ():
+        if each != "*" and not _is_origin(str(each)):
+            raise UsageError(
+                f"{origin}: {each!r} is no origin: it is like https://chat.example.org, without a "
+                "path, or * for all"
+            )
+
+
+def check_hosts(value: object, origin: str) -> None:
+    """Raise UsageError unless each is the name or address of a host, and nothing more."""
+    for each in value if isinstance(value, Sequence) else ():
+        address = _split(f"//{each}" if ":" not in str(each) else f"//[{each}]")
+        if address is None or address.netloc.strip("[]") != each or not address.hostname:
+            raise UsageError(
+                f"{origin}: {each!r} is no host: it is a name or an address without scheme and port"
+            )
+
+
 def without_credentials(url: str) -> str:
     """Return the URL without user, password, query and fragment; empty stays empty."""
     address = _split(url)
@@ -61,6 +81,13 @@ def without_credentials(url: str) -> str:
         return ""
     place = address.netloc.rpartition("@")[2]
     return f"{address.scheme}://{place}{address.path}"
+
+
+def _is_origin(text: str) -> bool:
+    address = _split(text)
+    if address is None or address.scheme not in _WEB_SCHEMES or not address.hostname:
+        return False
+    return text == f"{address.scheme}://{address.netloc}"
 
 
 def _split(url: str) -> SplitResult | None:
@@ -80,7 +107,9 @@ CHECKS: Mapping[str, Callable[[object, str], None]] = {
     "task.coherence": check_coherence,
     "task.tokens_max": check_tokens,
     "task.cost_max": check_cost,
+    "serve.origins": check_origins,
     "serve.port": check_port,
     "serve.replicas": check_replicas,
+    "serve.webhook_hosts": check_hosts,
 }
 """By key of the settings; keys without a check take any text."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fastapi import FastAPI
 
 from cluster.kernel.clock import SystemClock
-from cluster.kernel.events import Detail, Event, Failed, Submitted, WasCancelled
+from cluster.kernel.events import Detail, Event, Failed, Spent, Submitted, WasCancelled
 from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord, TaskSummary
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, AgentId, IdSource, StepId, TaskId
 from cluster.kernel.tasks.report import TaskReport
@@ -158,7 +158,8 @@ class FakeDesk:
             return
         number = after.number if after > BEFORE_ALL else 0
         async for index, event in self._played[task].read(number):
-            yield Cursor(1, index), event
+            if not isinstance(event.detail, Spent):  # a feed has none, the record counts them
+                yield Cursor(1, index), event
 
     async def cancel(self, task: TaskId, reason: str) -> None:
         self.cancelled.append((task, reason))

@@ -17,6 +17,8 @@ from cluster.kernel.usage import Usage
 THOUGHT_CHARS_MAX = 256_000
 """Of all thoughts of a task; what comes later isn't kept in its record."""
 RUNNING = "running"
+_CHARS_A_TOKEN = 4
+"""Of English; other languages have fewer, so that this never counts too much."""
 
 
 class RecordDraft:
@@ -31,6 +33,8 @@ class RecordDraft:
         self._thoughts: dict[tuple[StepId, AgentId, bool], bytearray] = {}
         """As UTF-8: a token as a string of its own takes three times as much."""
         self._chars = 0
+        self._said_chars = 0
+        """Of all thoughts, those that aren't kept too."""
         self._ended_s = 0.0
 
     @property
@@ -45,8 +49,12 @@ class RecordDraft:
 
     @property
     def tokens(self) -> int:
-        """What its model calls have used, prompt and completion together."""
-        return self._report.used.prompt_tokens + self._report.used.completion_tokens
+        """What its model calls have used, prompt and completion together; never less than was said.
+
+        A call that is ended with its task may not have told what it has used.
+        """
+        used = self._report.used.prompt_tokens + self._report.used.completion_tokens
+        return max(used, self._said_chars // _CHARS_A_TOKEN)
 
     def observe(self, event: Event) -> None:
         """Take in the next event."""
@@ -69,6 +77,8 @@ class RecordDraft:
 
     def _think(self, event: Event, thought: Thought) -> None:
         """Keep a thought; what was judged stands in the answer."""
+        if not thought.is_final:
+            self._said_chars += len(thought.text)
         text = thought.text[: THOUGHT_CHARS_MAX - self._chars]
         if text and not thought.is_final:
             self._chars += len(text)

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import openai
 import pytest
+from openai.types.responses import ResponseCompletedEvent
 
-from cluster.kernel.events import Answered, Thought
+from cluster.kernel.events import Answered, Spent, Thought
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import Answer
 from cluster.serving.ports import Caller
@@ -84,6 +85,21 @@ async def test_a_stream_taken_up_after_any_event_has_what_follows_it(
             response, stream=True, starting_after=seen.sequence_number
         )
         assert [event async for event in rest] == whole[seen.sequence_number + 1 :]
+
+
+async def test_the_last_event_of_a_stream_says_what_was_used(
+    desk: FakeDesk, client: openai.AsyncOpenAI
+) -> None:
+    desk.scenes = [[Spent("model", 1.0, 40, 9), *SCENE]]
+    response = await begun(client)
+
+    events = [each async for each in await client.responses.retrieve(response, stream=True)]
+
+    last = events[-1]
+    assert isinstance(last, ResponseCompletedEvent)
+    assert last.response.usage is not None
+    assert (last.response.usage.input_tokens, last.response.usage.output_tokens) == (40, 9)
+    assert last.response.usage == (await client.responses.retrieve(response)).usage
 
 
 async def test_another_replica_numbers_the_events_alike(desk: FakeDesk) -> None:

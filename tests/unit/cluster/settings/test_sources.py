@@ -13,6 +13,13 @@ from cluster.settings.config_file import from_public_json
 
 SHARE = "OTEL_TRACES_SAMPLER_ARG"
 
+BAD_HOSTS = (
+    'webhook_hosts = ["127.0.0.1:18160"]',
+    'webhook_hosts = ["http://hooks.example.org"]',
+    'origins = ["localhost:8080"]',
+    'origins = ["https://chat.example.org/"]',
+)
+
 
 def config(folder: Path, text: str) -> Path:
     path = folder / "fleet.toml"
@@ -276,6 +283,28 @@ def test_files_for_tls_are_found_from_where_they_are_named(tmp_path: Path) -> No
 
     assert own.tls_cert == str(folder / "cert.pem")
     assert own.tls_key == str(tmp_path / "key.pem")
+
+
+@pytest.mark.parametrize("line", BAD_HOSTS)
+def test_a_host_or_an_origin_that_nothing_could_match_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(f"[serve]\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"is no (host|origin)"):
+        load(path, [], environment={}, folder=tmp_path)
+
+
+def test_hosts_and_origins_are_taken_as_they_are_called(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(
+        '[serve]\norigins = ["https://chat.example.org", "http://localhost:8080", "*"]\n'
+        'webhook_hosts = ["hooks.example.org", "127.0.0.1", "::1"]\n',
+        encoding="utf-8",
+    )
+
+    own = load(path, [], environment={}, folder=tmp_path).settings.serve
+
+    assert own.webhook_hosts == ("hooks.example.org", "127.0.0.1", "::1")
 
 
 @pytest.mark.parametrize(("key", "value"), [("serve.port", 70_000), ("serve.replicas", 0)])

@@ -72,3 +72,13 @@ def test_what_earlier_owners_have_used_is_counted_once() -> None:
     used = json.loads(draft.record().report_json)["usage"]
     assert (used["model_calls"], used["prompt_tokens"], used["hedges"]) == (2, 27, 1)
     assert draft.tokens == 39
+
+
+def test_what_was_said_counts_where_nobody_told_what_was_used() -> None:
+    draft = RecordDraft(TASK)
+    draft.observe(event(Thought("four" * 50)))
+    draft.observe(event(Thought("judged", is_final=True)))
+
+    assert draft.tokens == 50
+    draft.observe(event(Spent("model", 1.0, 300, 60)))
+    assert draft.tokens == 360
