@@ -76,6 +76,20 @@ class Encoding:
     """Whether it is more than a guess from too little text."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What was read of a file."""
+
+    data: bytes
+    encoding: str = UTF_8
+    """Of its text; empty where that has to be taken out of it."""
+
+    @property
+    def text(self) -> str:
+        """The text, where the bytes are one."""
+        return text_of(self.data, self.encoding)
+
+
 def encoding_of(data: bytes) -> Encoding | None:
     """Return the encoding of a text; None where the bytes are none."""
     for mark, name in _MARKS:
