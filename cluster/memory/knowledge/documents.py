@@ -16,10 +16,10 @@ from cluster.kernel.errors import ClusterError, WireError
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION, chunks_of
 from cluster.memory.knowledge.conversion.converted import Unconvertible
 from cluster.memory.knowledge.conversion.converter import Converter
+from cluster.memory.knowledge.decoding import FileContent
 from cluster.memory.knowledge.embedder import Embedder
 from cluster.memory.knowledge.formats import PACKED, format_of_content
 from cluster.memory.knowledge.omissions import Omission
-from cluster.memory.knowledge.reading import FileContent
 from cluster.memory.knowledge.records import Chunk, StoredDocument
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import SourceFile

@@ -11,11 +11,42 @@ import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from cluster.memory.knowledge.formats import EntryType, FolderEntry, format_of
-
 _FOREIGN_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "CVS"})
+
+
+class EntryType(StrEnum):
+    """What an entry of a folder is; a link that is followed is what it leads to."""
+
+    FILE = "file"
+    LINK = "link"
+    """One whose name is hidden, so that it is not followed."""
+    OUTSIDE_LINK = "outside link"
+    """It leads out of the folder that was named."""
+    BROKEN_LINK = "broken link"
+    REPEATED_LINK = "repeated link"
+    """It leads to a folder that is found without it, or by another one."""
+    FOLDER = "folder"
+    """One that is not looked into: hidden, made by a tool, or somebody else's code."""
+    OTHER = "other"
+    CLOSED_FILE = "closed file"
+    """Not even what it is can be told."""
+    CLOSED_FOLDER = "closed folder"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """What is known of a file before it is opened."""
+
+    name: str
+    """Without its folders."""
+    size: int = 0
+    """In bytes."""
+    type: EntryType = EntryType.FILE
+    target: str = ""
+    """What the file is called that a link leads to: `latest` may be a link to `v2.md`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +140,8 @@ class _Walk:
             return target, FolderEntry(name, type=kind)
         if kind is not EntryType.FILE:
             return link, FolderEntry(name, type=kind)
-        # `latest` may be a link to `v2.md`.
-        told = name if format_of(name) else os.path.basename(target)  # noqa: PTH119 - as above
-        return target, FolderEntry(told, status.st_size)
+        called = os.path.basename(target)  # noqa: PTH119 - text, as all names here
+        return target, FolderEntry(name, status.st_size, target=called)
 
     def _type_of(self, target: str, mode: int) -> EntryType:
         """Return what the target of a link is."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from cluster.memory.knowledge.folders import EntryType, FolderEntry
 from cluster.memory.knowledge.omissions import Omission
 
 _BY_EXTENSION = {
@@ -82,37 +82,7 @@ _KINDS_BY_MARK = {
 _EXTENSION_CHARS_MAX = 8
 
 
-class EntryType(StrEnum):
-    """What an entry of a folder is; a link that is followed is what it leads to."""
-
-    FILE = "file"
-    LINK = "link"
-    """One whose name is hidden, so that it is not followed."""
-    OUTSIDE_LINK = "outside link"
-    """It leads out of the folder that was named."""
-    BROKEN_LINK = "broken link"
-    REPEATED_LINK = "repeated link"
-    """It leads to a folder that is found without it, or by another one."""
-    FOLDER = "folder"
-    """One that is not looked into: hidden, made by a tool, or somebody else's code."""
-    OTHER = "other"
-    CLOSED_FILE = "closed file"
-    """Not even what it is can be told."""
-    CLOSED_FOLDER = "closed folder"
-
-
 REPEATED_LINKS = f"{EntryType.REPEATED_LINK.value}s"
-
-
-@dataclass(frozen=True, slots=True)
-class FolderEntry:
-    """What is known of a file before it is opened."""
-
-    name: str
-    """Without its folders."""
-    size: int = 0
-    """In bytes."""
-    type: EntryType = EntryType.FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +126,12 @@ def _found(entry: FolderEntry, bytes_max: int, *, reads_data: bool) -> Choice:
         return _no_file(entry)
     if entry.name.startswith("."):
         return Choice("", "hidden files", Omission.KIND)
-    file_format = format_of(entry.name)
+    name = entry.name if format_of(entry.name) else entry.target or entry.name
+    file_format = format_of(name)
     if reads_data and not file_format:
-        file_format = _DATA.get(_extension(entry.name), "")
+        file_format = _DATA.get(_extension(name), "")
     if not file_format:
-        return Choice("", _kind_of_name(entry.name), Omission.KIND)
+        return Choice("", _kind_of_name(name), Omission.KIND)
     return _sized(Choice(file_format, kind_of_format(file_format)), entry.size, bytes_max)
 
 

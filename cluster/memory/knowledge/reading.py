@@ -11,17 +11,15 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.decoding import (
     SAMPLE_BYTES,
-    UTF_8,
     Encoding,
+    FileContent,
     encoding_of,
     fits,
-    text_of,
 )
 from cluster.memory.knowledge.formats import (
     PACKED,
@@ -46,20 +44,6 @@ ATTEMPTS_MAX = 3
 """So often a file is read that changes meanwhile."""
 NEIGHBOURS_MAX = 32
 """Files of a folder that are asked for their encoding."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileContent:
-    """What was read of a file."""
-
-    data: bytes
-    encoding: str = UTF_8
-    """Of its text; empty where that has to be taken out of it."""
-
-    @property
-    def text(self) -> str:
-        """The text, where the bytes are one."""
-        return text_of(self.data, self.encoding)
 
 
 class _ChangingError(Exception):

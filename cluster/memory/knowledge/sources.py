@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from cluster.kernel.errors import UsageError
-from cluster.memory.knowledge.folders import Listed, walk
-from cluster.memory.knowledge.formats import PACKED, REPEATED_LINKS, FolderEntry, choose
+from cluster.memory.knowledge.folders import FolderEntry, Listed, walk
+from cluster.memory.knowledge.formats import PACKED, REPEATED_LINKS, choose
 from cluster.memory.knowledge.omissions import Omission, Omissions
 
 MEGABYTE = 1_000_000

@@ -13,6 +13,7 @@ from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.catalog import read_catalog
 from cluster.memory.knowledge.chunking.chunks import CHUNKER_VERSION
 from cluster.memory.knowledge.conversion.converter import Converter
+from cluster.memory.knowledge.decoding import FileContent
 from cluster.memory.knowledge.documents import DocumentWriter, FileReading
 from cluster.memory.knowledge.embedder import Embedder, WordLlamaEmbedder
 from cluster.memory.knowledge.formats import PACKED, format_of
@@ -22,7 +23,6 @@ from cluster.memory.knowledge.names import (
     check_namespace,
     source_key,
 )
-from cluster.memory.knowledge.reading import FileContent
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.sources import SourceFile
 from cluster.memory.knowledge.wire import record_to_bytes

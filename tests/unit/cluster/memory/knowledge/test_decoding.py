@@ -86,6 +86,7 @@ def test_wide_texts_are_read_without_a_mark(language: str, encoding: str) -> Non
         (b"plain\r\nold\rnew\n", "plain\nold\nnew\n"),
         ("\ufeffcaf\u00e9".encode(), "caf\u00e9"),
         (b"caf\xe9", "caf\u00e9"),
+        (b"caf\xe9 is open", "caf\u00e9 is open"),
         (
             "na\u00efve caf\u00e9 \u2014 ".encode() + b"\xff x",
             "na\u00efve caf\u00e9 \u2014 \ufffd x",

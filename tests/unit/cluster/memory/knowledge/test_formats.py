@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cluster.memory.knowledge.chunking.chunks import FORMATS
+from cluster.memory.knowledge.folders import EntryType, FolderEntry
 from cluster.memory.knowledge.formats import (
     PACKED,
     REPEATED_LINKS,
     Choice,
-    EntryType,
-    FolderEntry,
     choose,
     format_of,
     format_of_content,
@@ -139,6 +138,15 @@ def test_data_is_read_where_it_is_most_of_what_a_folder_has(
 )
 def test_what_is_no_file_is_left_out(entry: FolderEntry, kind: str) -> None:
     assert choose([entry], 100, is_named=False) == [Choice("", kind, Omission.KIND)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("latest", "markdown"), ("page.txt", "text"), ("a.png", "markdown")]
+)
+def test_where_a_links_name_tells_nothing_the_files_own_does(name: str, expected: str) -> None:
+    (choice,) = choose([FolderEntry(name, 1, target="v2.md")], 100, is_named=False)
+
+    assert choice.format == expected
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge import reading, sources
+from cluster.memory.knowledge.decoding import FileContent
 from cluster.memory.knowledge.omissions import Omissions, left_out_line
 from cluster.memory.knowledge.reading import (
     ATTEMPTS_MAX,
@@ -120,7 +121,7 @@ def test_packed_files_need_not_be_text(here: Path) -> None:
     assert [file and file.encoding for file in contents("docs")] == ["", ""]
 
 
-def contents(path: str) -> list[reading.FileContent | None]:
+def contents(path: str) -> list[FileContent | None]:
     return [FileReader().read(file, Omissions()) for file in find_files([path], Omissions())]
 
 
