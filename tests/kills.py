@@ -117,7 +117,9 @@ def _victims(victim: Victim, process: Process) -> Iterator[int]:
 
 
 def _remains(here: Surroundings) -> Iterator[str]:
-    yield from map("process {}".format, here.running())
+    if running := here.running():
+        yield from map("process {}".format, running)
+        return  # it may be removing the rest
     yield from map("temporary file {}".format, here.files())
     yield from map("record {}".format, here.folder.rglob("cluster.json"))
     for path in here.folder.rglob("*lock"):

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from cluster.memory.store.embedded import server_config
+from cluster.memory.store.guard import server_config
 from cluster.memory.store.slot import Slot
 from tests.chaos.zygote import Zygote
 

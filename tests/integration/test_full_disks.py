@@ -48,6 +48,20 @@ async def test_a_disk_that_gets_full_is_said_by_the_store(here: Surroundings, da
     await here.nothing_is_left()
 
 
+async def test_a_disk_that_gets_full_while_something_is_learned_is_said_by_the_store(
+    here: Surroundings, data: Path
+) -> None:
+    (data / "other").write_bytes(bytes((DISK_KIB - 40) * 1024))
+    lines = (f"Fact {number}: it is {number * number}.\n\n" for number in range(9_000))
+    (here.folder / "facts.md").write_text("".join(lines), encoding="utf-8")
+
+    ended = await here.fleetmind("learn", "facts.md")
+
+    assert ended.exit_code == 1
+    assert "the embedded redis-server ended with status 1" in ended.lines[-1]
+    assert "AOF" in ended.lines[-1].partition("its last words: ")[2]
+
+
 async def test_a_disk_that_is_full_from_the_start_is_named(here: Surroundings, data: Path) -> None:
     (data / "other").write_bytes(bytes(DISK_KIB * 1024))
 

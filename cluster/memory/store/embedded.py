@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import shutil
 import subprocess
 import time
@@ -30,61 +29,23 @@ from typing import NoReturn, Self
 
 from cluster.exhaustion import why_exhausted
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
+from cluster.memory.store.guard import Lifeline, end, spawn
+from cluster.memory.store.server_socket import accepts, answers, url_of
 from cluster.memory.store.slot import Slot, take_slot
 
-_SHELL = shutil.which("sh") or "/bin/sh"
 _MAJOR_MIN = 6
 _POLL_S = 0.002
 _VERSION_TIMEOUT_S = 5.0
-_STOP_TIMEOUT_S = 5.0
 _LOG_LINES = 2
 _WATCH_S = 0.1
 _STABLE_S = 1.0
 _PAUSE_MAX_S = 1.0
 _ENDS_WITHIN_S = 10.0
+_ENDING_S = 1.0
 _SIGNALLED = 128
 """What the guard's shell adds to the number of the signal that has ended the server."""
 
 _log = logging.getLogger(__name__)
-
-# Runs the server between the launcher and itself, and ends it when the launcher's end of the pipe
-# on standard input closes, which the kernel does however the launcher dies. PR_SET_PDEATHSIG
-# (setpriv) isn't used: it fires when the *thread* that started the child ends. SIGKILL loses
-# nothing, since every acknowledged write is in the append-only file. The shell is the parent of
-# both, so that they leave no zombies where nobody adopts orphans.
-_GUARD = """
-run=$1; shift
-exec 3<&0 </dev/null
-"$@" 3<&- & server=$!
-( read -r _ <&3; rm -rf -- "$run"; kill -KILL "$server" ) & watcher=$!
-exec 3<&-
-wait "$server"; status=$?
-kill -KILL "$watcher" 2>/dev/null; wait "$watcher" 2>/dev/null
-exit "$status"
-"""
-
-
-def server_config(slot: Slot) -> str:
-    """Return the text of the server's configuration: durable, never evicting, socket only."""
-    return "\n".join(
-        (
-            "port 0",
-            f"unixsocket {_quoted(slot.socket)}",
-            "unixsocketperm 700",
-            f"dir {_quoted(slot.data_dir)}",
-            "databases 1",
-            "daemonize no",
-            'logfile ""',
-            "loglevel warning",
-            'save ""',
-            "appendonly yes",
-            "appendfsync always",
-            "aof-load-truncated yes",
-            "maxmemory-policy noeviction",
-            "",
-        )
-    )
 
 
 class EmbeddedRedis:
@@ -119,7 +80,7 @@ class EmbeddedRedis:
         self._path = path
         self._slot: Slot | None = None
         self._executable = ""
-        self._lifeline: _Lifeline | None = None
+        self._lifeline: Lifeline | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._why_ended = ""
 
@@ -140,7 +101,14 @@ class EmbeddedRedis:
         return self._slot is not None and self._slot.number == 0
 
     def why_ended(self) -> str:
-        """Return why it has last ended by itself, in a sentence; empty where it never has."""
+        """Return why it has last ended by itself, in a sentence; empty where it never has.
+
+        For who could not use it just now: blocks, up to a second where it runs, since it, and its
+        guard, end a moment after its connections do.
+        """
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ENDING_S)
         if self._has_ended():
             self._note_end()
         return self._why_ended
@@ -174,8 +142,8 @@ class EmbeddedRedis:
             run_root=self._run_root,
         )
         try:
-            self._lifeline = _Lifeline()
-            self._process = _spawn(self._executable, self._slot, self._lifeline)
+            self._lifeline = Lifeline()
+            self._process = spawn(self._executable, self._slot, self._lifeline)
             self._wait_until_itanswers(self._slot, self._process)
         except OSError as error:
             self.stop()
@@ -197,7 +165,7 @@ class EmbeddedRedis:
         slot, process, lifeline = self._slot, self._process, self._lifeline
         self._slot = self._process = self._lifeline = None
         if process is not None and slot is not None and lifeline is not None:
-            _end(process, slot, lifeline)
+            end(process, slot, lifeline)
         if lifeline is not None:
             lifeline.close()
         if slot is not None:
@@ -275,7 +243,7 @@ class EmbeddedRedis:
             self._process.returncode,
             _last_words(self._slot.log),
         )
-        self._process = _spawn(self._executable, self._slot, self._lifeline)
+        self._process = spawn(self._executable, self._slot, self._lifeline)
 
     def _wait_until_itanswers(self, slot: Slot, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + self._start_timeout_s
@@ -330,57 +298,6 @@ def _major_version(executable: str) -> int:
     return int(major) if major.isascii() and major.isdigit() else 0
 
 
-class _Lifeline:
-    """A pipe that nobody writes to; those who read from it learn that its owner has ended."""
-
-    def __init__(self) -> None:
-        self.reader, self._writer = os.pipe()
-        self._is_cut = False
-
-    def cut(self) -> None:
-        """Let the readers know."""
-        if not self._is_cut:
-            os.close(self._writer)
-        self._is_cut = True
-
-    def close(self) -> None:
-        """Cut it and give it back; to be called once."""
-        self.cut()
-        os.close(self.reader)
-
-
-def _spawn(executable: str, slot: Slot, lifeline: _Lifeline) -> subprocess.Popen[bytes]:
-    slot.config.write_text(server_config(slot), encoding="utf-8", errors="surrogateescape")
-    command = [_SHELL, "-c", _GUARD, "fleetmind-store", str(slot.run_dir)]
-    with slot.log.open("wb") as log:
-        return subprocess.Popen(
-            [*command, executable, str(slot.config)],
-            stdin=lifeline.reader,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C in the terminal is for the launcher, which then stops it. No session of its
-            # own: where Linux schedules by sessions (sched_autogroup_enabled), a server that is
-            # alone in one waited up to 1.8 s for a core that the others kept busy.
-            process_group=0,
-            # A copy: Ray changes the environment from its own thread, and exec fails in the middle.
-            env=dict(os.environ),
-            # The server holds its slot as well: a launcher that is killed frees it no sooner than
-            # the server has ended, so that no two servers ever write one file.
-            pass_fds=slot.inherited_fds,
-        )
-
-
-def _end(process: subprocess.Popen[bytes], slot: Slot, lifeline: _Lifeline) -> None:
-    if reply_to(b"SHUTDOWN", slot.socket) is not None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_TIMEOUT_S)
-    lifeline.cut()  # it kills what is left
-    try:
-        process.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
 def _sentence(outcome: str, slot: Slot) -> str:
     return (
         f"the embedded redis-server {outcome}; its data are in {slot.data_dir}; "
@@ -394,8 +311,3 @@ def _last_words(log: Path) -> str:
     except OSError:
         lines = []
     return " | ".join(line.strip() for line in lines) or "none"
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'

@@ -71,10 +71,22 @@ def users_store(
             if server.has_users_data:
                 if server.note:
                     note(server.note)
-                yield server.url, False
+                with _last_words_of(server):
+                    yield server.url, False
                 return
         if time.monotonic() > give_up_at:
             raise StoreUnavailable(
                 "another process of yours has the embedded store and does not answer: end it"
             )
         time.sleep(_POLL_S)
+
+
+@contextmanager
+def _last_words_of(server: EmbeddedRedis) -> Generator[None]:
+    """Raise what the server says of its end in place of what its end looked like from outside."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if why := server.why_ended():
+            raise StoreUnavailable(why) from error
+        raise

@@ -7,6 +7,7 @@ one as well.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -55,7 +56,8 @@ class StartRequest:
 
 def order_stop(run_dir: Path) -> None:
     """Leave word in the run folder that the cluster is to stop; its lifeline is cut after that."""
-    (run_dir / _STOP_FILE).touch()
+    with suppress(FileNotFoundError):  # the folder isn't made yet: nothing runs that would ask
+        (run_dir / _STOP_FILE).touch()
 
 
 def is_stop_ordered(run_dir: Path) -> bool:
