@@ -15,7 +15,7 @@ from cluster.doctor.diagnosis import Diagnosis, Severity
 from cluster.doctor.installed import judge_python
 from cluster.doctor.machine import judge_disk, judge_limits, judge_ports
 from cluster.doctor.network import judge_proxies, judge_tokens
-from cluster.kernel.errors import ClusterError
+from cluster.kernel.errors import ClusterError, PlacementError
 from cluster.kernel.sections import ModelSettings
 from cluster.placement.resident.file import read_resident
 from cluster.settings import Configuration, Settings
@@ -127,7 +127,10 @@ def _asked(
 def _judged_ports(settings: Settings) -> Diagnosis:
     from cluster.joining import check_can_listen  # with grpc and redis
 
-    is_up = read_resident() is not None
+    try:
+        is_up = read_resident() is not None
+    except PlacementError:  # no folder for its record, as the disks' check says
+        is_up = False
     return judge_ports(looking.port_facts(settings, check_can_listen, is_up=is_up))
 
 

@@ -109,8 +109,8 @@ def judge_disk(folders: Sequence[FolderFacts], complaint: str = "") -> Diagnosis
 
 def judge_limits(facts: LimitFacts) -> Diagnosis:
     """Say which limit is below what a cluster uses."""
-    wrong = []
-    warnings = []
+    wrong: list[str] = []
+    warnings: list[str] = []
     if facts.files is not None and facts.files < NEEDS.wanted_files:
         (wrong if facts.files < NEEDS.files else warnings).append(
             f"a process may have {facts.files} open files at most (`ulimit -Hn`), a cluster with "

@@ -26,7 +26,9 @@ async def try_ray(settings: Settings) -> Diagnosis:
     check, address = "ray", settings.ray.address
     try:
         loaded = f"Ray {await probe.load_version()} can be loaded"
-        if address not in {"", _AUTO}:
+        if address == _AUTO:
+            loaded += "; whether one runs on this machine is seen when it is joined"
+        elif address:
             await probe.check_answers(address)
             loaded += f", and a cluster answers at {address}"
     except ClusterError as error:

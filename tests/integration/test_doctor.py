@@ -28,6 +28,7 @@ needs_model = pytest.mark.skipif(
     not (importlib.util.find_spec("xllamacpp") and SMOLLM2.is_here),
     reason="needs xllamacpp and `fleetmind models pull smollm2-135m`",
 )
+PULLED = "hf:owner/name/tiny.gguf"
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -138,6 +139,31 @@ async def test_an_endpoint_that_is_not_there_is_wrong() -> None:
     found = await services.try_model("models.small", model, "", 10.0)
 
     assert (found.check, found.severity) == ("models.small", Severity.WRONG)
+
+
+async def test_a_file_is_pulled_by_its_name_with_its_progress_and_how_it_is_used(
+    place: Surroundings,
+) -> None:
+    with served_hub(Hub(b"GGUF" + bytes(1 << 20))) as hub:
+        ended = await place.fleetmind("models", "pull", PULLED, HF_ENDPOINT=hub.url)
+
+    path = place.folder / "CACHE" / "fleetmind" / "models" / "hub" / "owner" / "name" / "tiny.gguf"
+    assert (ended.exit_code, ended.out) == (0, f"{PULLED} is at {path}\n")
+    assert ended.lines == [
+        f"fleetmind: fetching {PULLED}: 0 % of 1 MB",
+        f"fleetmind: fetching {PULLED}: 100 % of 1 MB",
+        f"fleetmind: `--model llama:{PULLED}` uses it",
+    ]
+    assert path.read_bytes() == hub.content
+    assert list((place.folder / "home").iterdir()) == []
+
+
+async def test_a_pull_that_fails_is_one_sentence(place: Surroundings) -> None:
+    ended = await place.fleetmind("models", "pull", PULLED, HF_ENDPOINT="http://127.0.0.1:1")
+
+    [said] = ended.lines
+    assert (ended.exit_code, ended.out) == (1, "")
+    assert f"{PULLED} could not be fetched from http://127.0.0.1:1 (ConnectError: " in said
 
 
 @needs_model

@@ -72,11 +72,11 @@ def _refuse(folder: Path, _uid: int) -> None:
 
 def test_of_root_the_number_of_processes_is_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "threads_left", lambda: None)
-    monkeypatch.setattr(looking.resource, "getrlimit", lambda number: _limits(number, 7))
-    monkeypatch.setattr(looking.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("resource.getrlimit", lambda number: _limits(number, 7))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     assert looking.limit_facts().threads is None
 
-    monkeypatch.setattr(looking.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     facts = looking.limit_facts()
     assert (facts.files, facts.threads, facts.threads_by) == (99, 0, "`ulimit -u` (7)")
 
