@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from rapidfuzz.distance import Indel, MatchingBlock
 
-from agents.evidence.words import PRONOUNS, Word
+from agents.evidence.words import PRONOUNS, SIGN, Word
 
 VERBATIM = 0.85
 """From this closeness on, a single word that moved counts."""
@@ -335,8 +335,8 @@ def _is_lead_in(change: _Change) -> bool:
 
 
 def _length(words: Sequence[Word]) -> float:
-    """Return how many words these are; where each character is read, two are one."""
-    return sum(0.5 if len(word.raw) == 1 and not word.raw.isascii() else 1.0 for word in words)
+    """Return how many words these are; where each sign is read, two are one."""
+    return sum(0.5 if SIGN.fullmatch(word.raw) else 1.0 for word in words)
 
 
 def _says(words: Sequence[Word]) -> bool:

@@ -26,7 +26,10 @@ NAMES = ("in_pair", "near", "in_order")
 """The features in the order of `Measured.features`, shares from 0 to 1: of the words with content,
 those in one pair of neighbouring sentences; of pairs of such words next to each other, those that
 stand near each other somewhere; of all words, those that one window has in the same order."""
-_DIGITS = re.compile(r"\d+(?:[.:/]\d+)*")
+_DIGITS = re.compile(r"(?:(?<![^\W\d_])|(?<=\bv))\d+(?:[.:/]\d+)*")
+"""A number in a word; one behind letters, as in `ResNet50`, is a part of a name."""
+_HITS_MIN = 3
+"""So many little words must tell that a passage is in another language than most are."""
 _REACH = 3
 """Words with content that two of a pair may lie apart."""
 _NEAR_MAX = 3
@@ -69,14 +72,25 @@ class Sources:
     def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
         """Take the passages, each with its title."""
         self.language = language_of("\n".join(text for text, _ in texts))
+        self.languages = [language_of(text, self.language, _HITS_MIN) for text, _ in texts]
+        """Of each passage; of one that has hardly any little words, that of them all."""
         self.units: list[Unit] = []
-        self.titles = [words(title.replace(" > ", ". "), self.language) for _, title in texts]
-        for source, (text, _) in enumerate(texts):
-            for span in sentences(text, self.language):
-                found = words(text[span.start : span.end], self.language)
+        self.titles: list[tuple[Word, ...]] = []
+        for source, (text, title) in enumerate(texts):
+            language = self.languages[source]
+            self.titles.append(words(title.replace(" > ", ". "), language))
+            for span in sentences(text, language):
+                found = words(text[span.start : span.end], language)
                 if found:
                     self.units.append(Unit.of(source, span, found))
         self._lay_out()
+
+    def masks(self) -> dict[str, int]:
+        """Return the passages of each language, as a bit mask."""
+        found: dict[str, int] = {}
+        for source, language in enumerate(self.languages):
+            found[language] = found.get(language, 0) | 1 << source
+        return found
 
     def _lay_out(self) -> None:
         """Fill the inverted index; units and passages are known by their positions, from 0.

@@ -8,7 +8,7 @@ taken back. Used on passages and questions; what models write is read by `agents
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -52,6 +52,10 @@ _FULL_STOP = re.compile(r"(?<=[。！？])(?=[^。！？」』”’）\s\[])|(?
 _CITED_NEXT = re.compile(r"\s*(?:\[[1-9]\d{0,2}(?:\s*,\s*\d{1,3})*\])+(?!\()\s*")
 _STOP = re.compile(rf"(?:[。！？](?![」』”’）)])(?:{_CITED_NEXT.pattern})?|\]\.(?=\s))\s*")  # noqa: RUF001
 """Ends a sentence whatever follows: sentencex reads on where a number does."""
+_THAI = "[\u0e01-\u0e4e]"
+_THAI_BLANK = re.compile(rf"(?<={_THAI})[ \t]+(?={_THAI})")
+"""Parts clauses and sentences alike: Thai has no full stops."""
+_THAI_CITED = re.compile(rf"(?<=\])[ \t]*(?={_THAI})")
 _UNSPLIT_LENGTH = 24
 _PART_LENGTH = 4_000
 """What sentencex gets at once: its time grows with the square of it."""
@@ -97,8 +101,9 @@ def sentences(text: str, language: str) -> list[Span]:
 
 def split(text: str, language: str) -> Iterator[tuple[int, int]]:
     """Yield where the sentences of a paragraph begin and end, with the citations behind them."""
+    stop_of = _THAI_CITED if language == "th" else _STOP
     for start, end in _segments(text, language):
-        stops = (stop.end() for stop in _STOP.finditer(text, start, end))
+        stops = (stop.end() for stop in stop_of.finditer(text, start, end))
         inner = [at for at in stops if text[at:end].strip()]
         yield from pairwise((start, *inner, end))
 
@@ -232,12 +237,20 @@ def _in_block(text: str, block: list[_Line], language: str) -> Iterator[Span]:
     whole = text[at : block[-1].end].rstrip()
     whole = whole[:-3] if whole.endswith(('"""', "'''")) else whole
     pieces = [(0, len(whole))] if place in (Place.CODE, Place.ROW) else split(whole, language)
+    if language == "th":
+        pieces = _clauses(whole, pieces)
     for start, end in pieces:
         piece = whole[start:end]
         left = at + start + len(piece) - len(piece.lstrip(" \t\r\n\"'#"))
         right = at + start + len(piece.rstrip(" \t\r\n"))
         if any(character.isalnum() for character in text[left:right]):
             yield Span(left, right, place)
+
+
+def _clauses(text: str, pieces: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for start, end in pieces:
+        blanks = (blank.end() for blank in _THAI_BLANK.finditer(text, start, end))
+        yield from pairwise((start, *blanks, end))
 
 
 def _lead(line: _Line) -> int:

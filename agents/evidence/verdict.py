@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
 
 from agents.evidence.alignment import Alignment, Reason, align
+from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import WINDOW, Measured, Sources
-from agents.evidence.words import Word, words
+from agents.evidence.words import Word, as_written_there, words
 
 NEAR = 0.75
 """From this closeness on a sentence is judged by its differences alone."""
@@ -28,12 +28,11 @@ MIDDLE = 0.6
 STRICT = 0.82
 OVERLAP = 0.99
 """From here on a sentence says otherwise what one of a source says with the same words."""
-_REACH = 2
-"""Words with content that a negation may deny."""
-_SHARED_MIN = 3
-"""So many words must a unit share with a sentence for its negation to be missed there."""
 _ORDINAL = ("st", "nd", "rd", "th")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_FREE_ORDER = frozenset(("cs", "el", "fi", "hu", "ja", "ko", "pl", "ru", "tr"))
+"""Languages whose words tell by their ends or by particles who does what: swapped parts of a
+sentence contradict nothing there."""
 JOINED = 0.93
 """From here on neighbours that were laid together are judged like one sentence."""
 
@@ -99,7 +98,8 @@ class Judge:
     def __init__(self, sources: Sources, known: str = "", weights: Weights | None = None) -> None:
         self.sources = sources
         self._weights = weights or shipped_weights()
-        said = [words(known, sources.language), *sources.titles]
+        self._masks = sources.masks() or {sources.language: 0}
+        said = [*(words(known, language) for language in self._masks), *sources.titles]
         self._known = frozenset(word.key for each in said for word in each if word.has_content)
         self._all = (1 << len(sources.titles)) - 1
         self._verdicts: dict[tuple[str, tuple[int, ...]], Verdict] = {}
@@ -119,14 +119,28 @@ class Judge:
         return found
 
     def _verdict(self, sentence: str, cited: Sequence[int]) -> Verdict:
-        claim = words(sentence, self.sources.language)
-        if not any(word.has_content for word in claim) or not self.sources.units:
-            return Verdict(Level.UNVERIFIED)
         mask = sum(1 << at for at in set(cited) if 0 <= at < len(self.sources.titles))
+        found: list[Verdict] = []
+        for language, there in self._masks.items():
+            settled = as_written_there(sentence, language, self.sources.has_digits)
+            claim = words(settled, language)
+            if any(word.has_content for word in claim) and self.sources.units:
+                found.append(self._by_text(claim, mask & there, there))
+        backed = [each for each in found if each.level.is_backed]
+        if backed:
+            return min(backed, key=lambda each: _ORDER[each.level])
+        return max(
+            found,
+            key=lambda each: (_ORDER[each.level], each.score),
+            default=Verdict(Level.UNVERIFIED),
+        )
+
+    def _by_text(self, claim: tuple[Word, ...], mask: int, there: int) -> Verdict:
+        """Return the level by the passages of one language: those that are cited, and all."""
         found = self._by(claim, mask) if mask else Verdict(Level.UNVERIFIED)
-        if found.level is Level.QUOTED or mask == self._all:
+        if found.level is Level.QUOTED or mask == there:
             return found
-        others = self._by(claim, self._all)
+        others = self._by(claim, there)
         return others if not mask else _joint(found, others)
 
     def _by(self, claim: tuple[Word, ...], mask: int) -> Verdict:
@@ -145,7 +159,8 @@ class Judge:
                 exchanged = exchanged or found.exchanged
             if len(units) > 1 and closest is not None and not _may_join(closest, found):
                 continue
-            verdict = _near(found, units)
+            language = self.sources.languages[self.sources.units[units[0]].source]
+            verdict = _near(found, units, may_order=language in _FREE_ORDER)
             if verdict is not None and (best is None or _ORDER[verdict.level] < _ORDER[best.level]):
                 best = verdict
                 if best.level.is_backed:
@@ -238,7 +253,8 @@ class Judge:
         there = {key for at in units for key in self._keys(at - 2, at + 2)}
         if "not" not in there and any(word.guard == "not" for word in claim):
             return Reason.NEGATION
-        if self._is_denied_otherwise(claim, units):
+        window = [self.sources.units[at].words for at in units]
+        if is_denied_otherwise(claim, window, self._known):
             return Reason.NEGATION
         after = [word.raw for word in claim[1:]] + [""]
         if any(self._is_new_number(*each) for each in zip(claim, after, strict=True)):
@@ -250,21 +266,6 @@ class Judge:
         if names and near and not self._is_about(names, claim, near[0]):
             return Reason.NAME
         return None
-
-    def _is_denied_otherwise(self, claim: Sequence[Word], units: Sequence[int]) -> bool:
-        """Say whether a word is denied in a sentence and never in its window, or the reverse."""
-        said = _denials(claim)
-        window = [_denials(self.sources.units[at].words) for at in units]
-        plain = {key for each in window for key in each.plain}
-        never = {key for each in window for key in each.reach}
-        must = {
-            key
-            for each in window
-            if len((each.plain | each.reach) & (said.plain | said.reach)) >= _SHARED_MIN
-            for key in each.denied
-        }
-        is_denied_here = said.denied & (plain - never - self._known)
-        return bool(is_denied_here or (said.plain - said.reach) & (must - plain))
 
     def _is_new_number(self, word: Word, after: str) -> bool:
         """Say whether a number stands nowhere in the sources.
@@ -324,30 +325,6 @@ def _joint(found: Verdict, others: Verdict) -> Verdict:
     return max(found, others, key=lambda each: _ORDER[each.level])
 
 
-class _Denials(NamedTuple):
-    """Words with content by how they stand to the negations of their sentence."""
-
-    plain: set[str]
-    denied: set[str]
-    """Right behind a negation, little words between them aside."""
-    reach: set[str]
-    """Those, and the next ones: 'not even begun'."""
-
-
-def _denials(said: Sequence[Word]) -> _Denials:
-    found = _Denials(set(), set(), set())
-    since = _REACH
-    for word in said:
-        if word.guard == "not":
-            since = 0
-        elif word.has_content and not word.guard:
-            if since == 0:
-                found.denied.add(word.key)
-            (found.reach if since < _REACH else found.plain).add(word.key)
-            since += 1
-    return found
-
-
 def _is_decided(alone: Alignment) -> bool:
     """Say whether a single unit contradicts a sentence whatever its neighbours say."""
     return alone.closeness >= NEAR and bool(alone.faults - _SOFT)
@@ -360,8 +337,11 @@ def _may_join(alone: Alignment, joined: Alignment) -> bool:
     return not alone.faults - _SOFT and joined.closeness > alone.closeness
 
 
-def _near(found: Alignment, units: tuple[int, ...]) -> Verdict | None:
-    """Return what a near-verbatim match decides; None where it is none."""
+def _near(found: Alignment, units: tuple[int, ...], *, may_order: bool = False) -> Verdict | None:
+    """Return what a near-verbatim match decides; None where it is none.
+
+    ``may_order``: in its language another order contradicts nothing.
+    """
     is_strict = found.closeness >= STRICT or (len(units) == 1 and found.missing <= 1)
     if found.closeness < NEAR and not is_strict:
         return None
@@ -370,7 +350,8 @@ def _near(found: Alignment, units: tuple[int, ...]) -> Verdict | None:
     if found.faults and is_joined and (not hard or found.closeness < STRICT):
         return None
     if hard:
-        return Verdict(Level.CONTRADICTED, units, min(hard))
+        is_free = may_order and hard == {Reason.ORDER}
+        return Verdict(Level.UNVERIFIED if is_free else Level.CONTRADICTED, units, min(hard))
     if found.faults:
         return Verdict(Level.UNVERIFIED, units, min(found.faults)) if is_strict else None
     if found.exchanged is not None:

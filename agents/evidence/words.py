@@ -1,8 +1,8 @@
 """A text as the words it is compared by, in any language.
 
-Pure. Words carry their Snowball stem, numbers one spelling, code its parts; Chinese and Japanese
-are read character by character. What a word does to the truth of its sentence (it denies, limits,
-binds to a time) is looked up here and nowhere else, in `lexicon.toml`.
+Pure. Words carry their Snowball stem, numbers one spelling, code its parts; Korean and scripts that
+put no spaces between words are read sign by sign. What a word does to the truth of its sentence (it
+denies, limits, binds to a time) is looked up here and nowhere else, in `lexicon.toml`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import threading
 import tomllib
-from collections.abc import Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -30,31 +32,39 @@ _ROLE = re.compile(r":[\w:]{1,30}:(?=`)|\{[\w:-]{1,30}\}(?=`)")
 _PHRASE = re.compile(r"`{1,3}([^`\n]*\s[^`\n]*)`{1,3}")
 """A code span of several words is read like prose."""
 _SHORT = re.compile(r"(?i)\b(ca|wo|sha)?(n)['’]t\b|(?<=\w)n['’]t\b")  # noqa: RUF001
-_TOKEN = re.compile(
-    r"(?P<plain>[a-z]+(?=[ ,;]|\.\s|\.$))"
-    r"|(?P<han>ませんでした|ません|なかった|なければ|ない|なく|ずに|のみ|だけ|没有|只有|仅|仅仅"
-    r"|[぀-ヿ㐀-鿿])"
-    r"|(?P<code>`{1,3}[^`\s]{1,80}`{1,3}|[^\W\d]\w+(?:\.[^\W\d]\w+)+|\w*[^\W_]_\w+|__?\w+"
-    r"|[^\W\d_]\w*(?=\(\))|(?<![\w-])--?[a-z][\w-]+)"
-    r"|(?P<mixed>[^\W\d_]+\d\w*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
-    r"|(?P<number>(?<![\w.])[-−]?\d+(?:[.,:/]\d+)*)"  # noqa: RUF001
-    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"  # noqa: RUF001
-    r"|(?P<mark>[,;:()—–.!?。，、；：（）\n]|\s-\s)"  # noqa: RUF001
-    r"|(?P<unit>[%$€£°])"
-)
-_SEAM = re.compile(r"(?<=[぀-ヿ㐀-鿿])(?=[^\W぀-ヿ㐀-鿿])|(?<=[^\W぀-ヿ㐀-鿿])(?=[぀-ヿ㐀-鿿])")
-"""Between a Chinese or Japanese character and a letter or digit, where no blank need stand."""
 _ZU = re.compile(r"(?<![必まわは])ず(?=[、。]|$)")
 """Ends a Japanese clause that denies, as 'ずに' does; no other 'ず' does."""
+_KOREAN_NOT = re.compile(r"(?<![가-힣])안(?=\s[가-힣])")
+_KOREAN_ONLY = re.compile(r"(?<=[가-힣])(?<![지천백십억])만(?=[\s,.]|[이을]\s)")
+"""Korean 'not' and 'only' where they are words; in others the same signs are parts."""
+_THAI_BLANK = re.compile(r"(?<=[\u0e01-\u0e4e])\s+(?=[\u0e01-\u0e4e])")
+"""Thai has no commas and full stops: a blank parts clauses."""
 _PART = re.compile(r"\w+")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NOT_ONLY = re.compile(
     r"\b(?:not only|nicht nur|no s[oó]lo|non seulement)\b|不仅|不但|だけでなく", re.IGNORECASE
 )
 """Denies nothing and limits nothing."""
 _UNSPACED = ("ja", "zh")
-_DIGITS = "0123456789"
-_YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d)")  # noqa: RUF001
+_COMMA_IS_DECIMAL = frozenset(
+    ("cs", "da", "de", "el", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "ro", "ru", "sv", "tr")
+)
+"""Languages that write 1.250,5 for a thousand and so on; there 1.250 is a whole number."""
+_SPACE_PARTS = frozenset(("cs", "fi", "fr", "hu", "pl", "ru", "sv"))
+"""Languages that part thousands by a plain blank; in others two columns of a table would join."""
+_NARROW_BLANK = re.compile(r"(?<=\d)[\u00a0\u202f\u2009](?=\d{3}(?!\d))")
+_ALWAYS_PARTS = "'’"  # noqa: RUF001
+_GROUPS = re.compile(
+    rf"(?<![\w.,:/])[1-9]\d{{0,2}}(?:(?P<by>[.,{_ALWAYS_PARTS} ])\d{{3}})(?:(?P=by)\d{{3}})*(?!\d)"
+)
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,9})(?![\w,]|\.\d)")
+_SHORT_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,2})(?![\w,]|\.\d)")
+_YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d|[-–]\d)")  # noqa: RUF001
+_STAMP = re.compile(
+    r"(?<=\d)T(?=\d\d:\d\d)|(?<=:\d\d)[.,](?=\d{1,9}(?!\d))|(?<=:\d\d)(?=Z\b)|(?<=/\d{4}):(?=\d\d:)"
+)
+"""What joins a date to a time, or a time to its fraction: '2026-05-02T08:00:01.250Z'."""
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_DIGIT = re.compile(r"\d")
 _HIRAGANA = re.compile(r"[぀-ゟー]")
 _ALGORITHMS: Final = MappingProxyType(
     {
@@ -67,6 +77,14 @@ _ALGORITHMS: Final = MappingProxyType(
         "nl": "dutch",
         "ru": "russian",
         "sv": "swedish",
+        "pl": "polish",
+        "cs": "czech",
+        "tr": "turkish",
+        "fi": "finnish",
+        "hu": "hungarian",
+        "da": "danish",
+        "ro": "romanian",
+        "el": "greek",
     }
 )
 
@@ -80,26 +98,74 @@ def _lexicon() -> Mapping[str, Any]:
 
 def _named(table: Mapping[str, str]) -> Mapping[str, str]:
     """Return by word the name of the list that it stands in."""
-    return MappingProxyType({word: name for name, text in table.items() for word in text.split()})
+    listed = ((word, name) for name, text in table.items() for word in text.split())
+    return MappingProxyType({unicodedata.normalize("NFKC", word): name for word, name in listed})
 
 
 _LEXICON = _lexicon()
+_SIGNS = (
+    "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
+    "\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"  # Kana, Han, Hangul
+)
+_MARKS = (
+    "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
+    "\u102b-\u103e\u1056-\u1060\u17b4-\u17d3"
+)
+"""Vowels and tones that are written above, below or behind a letter and belong to it."""
+_SIGN = rf"[{_SIGNS}][{_MARKS}]*"
+SIGN: Final = re.compile(_SIGN)
+
+
+def _signed(lexicon: Mapping[str, Any]) -> str:
+    """Return a pattern of the little words of several signs, the longest first."""
+    tables = [text for table in lexicon["guards"].values() for text in table.values()]
+    found = {word for text in (*tables, *lexicon["glue"].values()) for word in text.split()}
+    several = [
+        word
+        for word in (unicodedata.normalize("NFKC", each) for each in found)
+        if re.match(f"[{_SIGNS}]", word) and not SIGN.fullmatch(word)
+    ]
+    return "|".join(sorted(several, key=len, reverse=True))
+
+
+_TOKEN = re.compile(
+    r"(?P<plain>[a-z]+(?=[ ,;]|\.\s|\.$))"
+    rf"|(?P<sign>(?=[{_SIGNS}])(?:{_signed(_LEXICON)}|{_SIGN}))"
+    r"|(?P<code>`{1,3}[^`\s]{1,80}`{1,3}|[^\W\d]\w+(?:\.[^\W\d]\w+)+|\w*[^\W_]_\w+|__?\w+"
+    r"|[^\W\d_]\w*(?=\(\))|(?<![\w-])--?[a-z][\w-]+)"
+    r"|(?P<mixed>[^\W\d_]+\d\w*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
+    r"|(?P<number>(?<![\w.])[-−]?\d+(?:[.,:/]\d+)*)"  # noqa: RUF001
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"  # noqa: RUF001
+    r"|(?P<mark>[,;:()—–.!?。，、；：（）\n]|\s-\s)"  # noqa: RUF001
+    r"|(?P<unit>[%$€£°])"
+)
+_SEAM = re.compile(rf"(?<=[{_SIGNS}])(?=[^\W{_SIGNS}])|(?<=[^\W{_SIGNS}])(?=[{_SIGNS}])")
+"""Between a sign and a letter or digit, where no blank need stand."""
 PRONOUNS: Final = frozenset(_LEXICON["pronouns"].split())
 _CONJUNCTIONS: Final = frozenset(_LEXICON["conjunctions"].split())
 _GLUE: Final = MappingProxyType(
-    {language: frozenset(text.split()) for language, text in _LEXICON["glue"].items()}
+    {
+        language: frozenset(unicodedata.normalize("NFKC", text).split())
+        for language, text in _LEXICON["glue"].items()
+    }
 )
+_LANGUAGES_OF: Final = MappingProxyType(
+    {
+        word: tuple(name for name, little in _GLUE.items() if word in little)
+        for word in frozenset().union(*_GLUE.values())
+    }
+)
+"""The languages that have a word for a little one."""
 _GUARDS: Final = MappingProxyType(
     {language: _named(table) for language, table in _LEXICON["guards"].items()}
 )
 _NUMBERS: Final = MappingProxyType(
     {
-        word: str(number)
-        for text in _LEXICON["numbers"].values()
-        for number, word in enumerate(text.split())
+        language: {word: str(number) for number, word in enumerate(text.split())}
+        for language, text in _LEXICON["numbers"].items()
     }
 )
-_UNITS: Final = _named(_LEXICON["units"])
+UNITS: Final = _named(_LEXICON["units"])
 
 
 class _Stemmers(threading.local):
@@ -110,6 +176,13 @@ class _Stemmers(threading.local):
 
 
 _STEMMERS = _Stemmers()
+
+
+@lru_cache(maxsize=32768)
+def stem(word: str, language: str) -> str:
+    """Return the Snowball stem of a lower-case word; the word itself in other languages."""
+    stemmer = _STEMMERS.by_language.get(language)
+    return str(stemmer.stemWord(word)) if stemmer else word
 
 
 class Word(NamedTuple):
@@ -156,15 +229,19 @@ def _unlinked(sentence: str) -> str:
 def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
     """Return the words of a sentence; ``language`` chooses stems and little words."""
     text = plain(sentence)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _NARROW_BLANK.sub("", text))
     if "'" in text or "’" in text:  # noqa: RUF001
         text = _SHORT.sub(_spelled_out, text)
     if language in _UNSPACED:
         text = _ZU.sub("ずに", text)
-    text = _SEAM.sub(" ", _NOT_ONLY.sub(" ", text))
+    if language == "th":
+        text = _THAI_BLANK.sub(", ", text)
+    if language == "ko":
+        text = _KOREAN_ONLY.sub("뿐", _KOREAN_NOT.sub("않", text))
+    text = _in_one_spelling(_SEAM.sub(" ", _NOT_ONLY.sub(" ", text)), language)
     found: list[Word] = []
     opens = False
-    if any(character in text for character in _DIGITS):
-        text = _YEARS.sub(r"\1\2-\1\3", _THOUSANDS.sub("", text))
     for match in _TOKEN.finditer(text):
         kind, raw = str(match.lastgroup), match.group()
         if kind == "mark":
@@ -177,6 +254,60 @@ def words(sentence: str, language: str = "en") -> tuple[Word, ...]:
         if len(found) >= TOKENS_MAX:
             break
     return tuple(found[:TOKENS_MAX])
+
+
+def _in_one_spelling(text: str, language: str) -> str:
+    """Return a text with its numbers in ASCII digits, none parted, decimals behind a point."""
+    if _DIGIT.search(text) is None:
+        return text
+    if not text.isascii():
+        text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), text)
+    if ":" in text:
+        text = _STAMP.sub(" ", text)
+    text = _GROUPS.sub(lambda found: _joined(found, language), text)
+    decimal = _DECIMAL_COMMA if language in _COMMA_IS_DECIMAL else _SHORT_DECIMAL_COMMA
+    return _YEARS.sub(_ranged, decimal.sub(r"\1.\2", text))
+
+
+def as_written_there(text: str, language: str, has: Callable[[str], bool]) -> str:
+    """Return a sentence with each number that may be read in two ways read as its sources have it.
+
+    An English sentence about a German text has 1,250 where that has 1.250.
+
+    Args:
+        text: the sentence.
+        language: of the sources.
+        has: says whether a number stands in them.
+    """
+
+    def settled(found: re.Match[str]) -> str:
+        if has(_in_one_spelling(found.group(), language)):
+            return found.group()
+        whole = re.sub(r"\D", "", found.group())
+        if has(whole):
+            return whole
+        parts = re.split(r"\D", found.group())
+        is_decimal = len(parts) == 2 and found.group("by") in ".,"  # noqa: PLR2004 - whole and rest
+        return ".".join(parts) if is_decimal and has(".".join(parts)) else found.group()
+
+    return _GROUPS.sub(settled, text)
+
+
+def _ranged(found: re.Match[str]) -> str:
+    """Return years from one to another, both in full; a year and its month are none."""
+    century, first, last = found.groups()
+    return f"{century}{first}-{century}{last}" if first < last else found.group()
+
+
+def _joined(found: re.Match[str], language: str) -> str:
+    by, said = found.group("by"), found.group()
+    is_many = said.count(by) > 1
+    is_whole = {
+        ".": is_many or language in _COMMA_IS_DECIMAL,
+        ",": is_many or language not in _COMMA_IS_DECIMAL,
+        " ": language in _SPACE_PARTS or (is_many and language in _COMMA_IS_DECIMAL),
+    }.get(by, True)
+    return said.replace(by, "") if is_whole else said
 
 
 def _spelled_out(short: re.Match[str]) -> str:
@@ -199,10 +330,11 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
         )
     if kind == "mixed":
         return (Word(stem(lower, language), raw, "mixed", "", opens),)
-    if kind == "number" or (lower in _NUMBERS and after):
-        key = _NUMBERS.get(lower, raw.replace("−", "-"))  # noqa: RUF001
+    numbers = _NUMBERS.get(language, _NUMBERS["en"])
+    if kind == "number" or (lower in numbers and after):
+        key = numbers.get(lower, raw.replace("−", "-"))  # noqa: RUF001
         return (Word(key, raw, "number", "", opens),)
-    lower = _UNITS.get(lower, lower) if after == "number" else lower
+    lower = UNITS.get(lower, lower) if after == "number" else lower
     guard = _GUARDS.get(language, {}).get(lower, "")
     if guard:
         return (Word(guard, raw, "word", guard, opens),)
@@ -219,33 +351,45 @@ _VERB_END = re.compile(r"(?<=..[^aeiouy])t$")
 """Of German verbs, which Snowball leaves: 'geht' is 'gehen'; so is 'bricht', with its vowel."""
 
 
-@lru_cache(maxsize=32768)
-def stem(word: str, language: str) -> str:
-    """Return the Snowball stem of a lower-case word; the word itself in other languages."""
-    stemmer = _STEMMERS.by_language.get(language)
-    return str(stemmer.stemWord(word)) if stemmer else word
-
-
 _KANA = re.compile(r"[぀-ヿ]")
 _HAN = re.compile(r"[㐀-鿿]")
+_HANGUL = re.compile(r"[\uac00-\ud7af]")
+_THAI = re.compile(r"[\u0e01-\u0e4e]")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_GREEK = re.compile(r"[\u0370-\u03ff]")
+_LETTERS = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
 _SAMPLE_LENGTH = 2_000
+_LITTLE_SHARE = 0.06
+_WORDS_MIN = 8
+"""Of a text's words, how many little ones tell its language; settings and tables have fewer."""
+_BY_SCRIPT = (
+    ("ja", _KANA, 20),
+    ("zh", _HAN, 10),
+    ("ko", _HANGUL, 10),
+    ("th", _THAI, 10),
+    ("ru", _CYRILLIC, 4),
+    ("el", _GREEK, 4),
+)
+"""Languages with a script of their own: one sign of so many tells it."""
 LANGUAGES: Final = frozenset({*_GLUE, "en", "ja", "zh", "ru"})
 """All that `language_of` may return."""
 
 
 @lru_cache(maxsize=1024)
-def language_of(text: str) -> str:
-    """Return the language of a text as two letters: by its script, else by its little words."""
+def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
+    """Return the language of a text as two letters: by its script, else by its little words.
+
+    Args:
+        text: its beginning counts.
+        default: what is returned where fewer than ``hits_min`` little words tell another one.
+        hits_min: more than one for what may have no sentences, as a table.
+    """
     sample = text[:_SAMPLE_LENGTH]
-    if len(_KANA.findall(sample)) * 20 > len(sample.strip()) > 0:
-        return "ja"
-    if len(_HAN.findall(sample)) * 10 > len(sample.strip()) > 0:
-        return "zh"
-    if len(_CYRILLIC.findall(sample)) * 4 > len(sample.strip()) > 0:
-        return "ru"
-    found = [word.lower() for word in _LETTERS.findall(sample)]
-    hits = {name: sum(word in little for word in found) for name, little in _GLUE.items()}
-    best = max(hits, key=lambda name: (hits[name], name == "en"))
-    return best if hits[best] else "en"
+    for language, script, share in _BY_SCRIPT:
+        if len(script.findall(sample)) * share > len(sample.strip()) > 0:
+            return language
+    found = _LETTERS.findall(sample)
+    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
+    best = max(_GLUE, key=lambda name: (hits[name], name == default))
+    least = max(hits_min, _LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
+    return best if hits[best] >= least else default
