@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agents.evidence.alignment import Reason
-from agents.evidence.extraction import quote_of
+from agents.evidence.extraction import cite, quote_of
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Dropped, Ruling
+from agents.evidence.row_verdict import RowJudge
 from agents.evidence.sentences import Place, is_code
 from agents.evidence.topic import is_denial, topic_of
 from agents.evidence.verdict import Judge, Level, Verdict
@@ -49,6 +51,11 @@ def place_of(passage: Passage) -> str:
     return f"{passage.title} > {passage.source}"
 
 
+def texts_of(passages: Sequence[Passage]) -> list[tuple[str, str]]:
+    """Return the texts of passages, each with what stands above it, for laying them out."""
+    return [(passage.text, place_of(passage)) for passage in passages]
+
+
 class PassageJudge:
     """Rules by passages; see `agents.evidence.markdown.Editor`."""
 
@@ -60,10 +67,11 @@ class PassageJudge:
         *,
         is_strict: bool,
         judge: Judge | None = None,
+        rows: RowJudge | None = None,
     ) -> None:
         """Take the passages, what needs no source (question, goal), and the passages laid out.
 
-        ``judge`` is one of the same that has judged before; what it did is not done again.
+        ``judge`` and ``rows`` have judged by the same before; what they did is not done again.
         """
         self.citations = CitationList()
         self.denials = 0
@@ -71,6 +79,7 @@ class PassageJudge:
         self._passages = passages
         self._is_strict = is_strict
         self._judge = judge or Judge(sources, known)
+        self._rows = rows or RowJudge(texts_of(passages), sources, known)
         self._asked = [topic_of(line) for line in known.splitlines()]
         self._lines = {line.strip(): p for p in passages for line in p.text.splitlines()}
         self._used: dict[int, None] = {}
@@ -92,9 +101,10 @@ class PassageJudge:
         if is_denial(text):
             self.denials += 1
             return _HIDDEN if self._is_strict else _FREE
-        if self._is_asked(text) or (is_code(text) and len(text.split()) <= _NO_WORDS):
-            return _HIDDEN
         verdict = self.verdict(text, cited)
+        is_remnant = is_code(text) and len(text.split()) <= _NO_WORDS
+        if self._is_asked(text) or (is_remnant and not verdict.level.is_backed):
+            return _HIDDEN
         exists = any(0 < number <= len(self._passages) for number in cited)
         self._cited += bool(cited)
         self._wrong += bool(cited) and (not exists or verdict.level is Level.CONTRADICTED)
@@ -103,8 +113,24 @@ class PassageJudge:
     def verdict(self, text: str, cited: Sequence[int]) -> Verdict:
         """Return the level of a sentence; ``cited`` are numbers of passages, from 1."""
         named = [number - 1 for number in cited]
-        found = [self._judge.verdict(each, named) for each in _said_in(text)]
+        found = [self._with_rows(each, self._judge.verdict(each, named)) for each in _said_in(text)]
         return max(found, key=lambda verdict: _WORSE.index(verdict.level))
+
+    def _with_rows(self, text: str, found: Verdict) -> Verdict:
+        """Return the level of a sentence that may be one about data, which has no sentences.
+
+        What only rows seem to say must be said by one of them.
+        """
+        is_data = self._rows.is_data(found.units)
+        if not is_data and found.units and (found.level.is_backed or found.reason is not None):
+            # Prose backs it, or is near and says otherwise.
+            return found
+        units = self._rows.units_saying(text)
+        if units:
+            return found if found.level.is_backed else Verdict(Level.PARAPHRASED, units)
+        if not found.level.is_backed:
+            return found
+        return replace(found, level=Level.UNVERIFIED, reason=found.reason or Reason.WORD)
 
     def lead_in(self, text: str) -> Ruling:
         """Rule on what introduces what follows: it needs no backing, and is shown with it."""
@@ -115,7 +141,7 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where each of its lines stands in a passage.
+        """Rule on a code block: it is quoted where each of its lines stands in one passage.
 
         Where only quotes are shown it is left out: without its citation and its run it would read
         like a program that is offered.
@@ -123,9 +149,15 @@ class PassageJudge:
         if self._is_strict:
             return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
-        if lines and all(line in self._lines for line in lines):
-            return _FREE
-        return Ruling(Support.UNVERIFIED)
+        if not lines or any(line not in self._lines for line in lines):
+            return Ruling(Support.UNVERIFIED)
+        for at, passage in enumerate(self._passages):
+            there = {line.strip() for line in passage.text.splitlines()}
+            if there.issuperset(lines):
+                self._used.setdefault(at)
+                quote = _quote_of_lines(passage, lines)
+                return Ruling(Support.QUOTED, (self.citations.number(quote),))
+        return _FREE
 
     def ruling(self, verdict: Verdict) -> Ruling:
         """Return what follows from a level."""
@@ -154,6 +186,18 @@ class PassageJudge:
         """Say whether a sentence only repeats a question that was asked."""
         said = topic_of(without_citations(text))
         return "?" in text and bool(said) and any(said <= asked for asked in self._asked)
+
+
+def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation:
+    """Return the citation of lines of a passage, where they stand in a row, else of the first."""
+    start = passage.text.index(lines[0])
+    end = start
+    for line in lines:
+        at = passage.text.find(line, end)
+        if at < 0 or passage.text[end:at].strip():
+            return cite(passage, start, start + len(lines[0]))
+        end = at + len(line)
+    return cite(passage, start, end)
 
 
 def _said_in(text: str) -> list[str]:

@@ -250,8 +250,9 @@ def _code(block: MarkdownBlock, ruling: Ruling) -> _Piece:
     text = fenced(block.body, block.language)
     if ruling.support is None:
         return _Piece(block, text)
-    if ruling.support is Support.UNVERIFIED and ruling.is_marked:
-        text = f"{text}\n\n{UNVERIFIED_MARK}"
+    is_marked = ruling.support is Support.UNVERIFIED and ruling.is_marked
+    marks = UNVERIFIED_MARK if is_marked else "".join(f"[{number}]" for number in ruling.citations)
+    text = f"{text}\n\n{marks}" if marks else text
     return _Piece(block, text, claims=(_claim(block.body.strip(), ruling),))
 
 

@@ -89,7 +89,10 @@ def test_silence_of_the_documents_needs_no_backing() -> None:
 
 
 def test_code_of_a_passage_is_shown_and_other_code_is_marked() -> None:
-    assert shown("```\ncache = Zephyr(512)\n```").claims == ()
+    quoted = shown("```\ncache = Zephyr(512)\n```")
+
+    assert quoted.text.endswith("[1]")
+    assert quoted.claims == (Claim("cache = Zephyr(512)", Support.QUOTED, (0,)),)
     assert UNVERIFIED_MARK in shown("```\ncache = Zephyr(513)\n```").text
 
 

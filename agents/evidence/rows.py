@@ -1,0 +1,395 @@
+"""The rows of a text that is data: of tables and logs, objects of JSON, sections of settings.
+
+Pure. A row says its parts in any order and without a verb, so a sentence about it is judged by
+`agents.evidence.row_verdict`: by which cells it names and which values it gives them. Rows are told
+by their form, not by the name of a file: a table may stand in any document, and a passage may begin
+in the midst of one.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from agents.evidence.sentences import Place, Span
+from agents.evidence.words import UNITS, Word, stem, words
+
+YES = "yes"
+"""Key of a cell that says that its name holds; of one that denies it, it is that of a negation."""
+_TRUTHS = {
+    **dict.fromkeys(("true", "yes", "on", "enabled", "ja", "sí", "oui"), Word(YES, YES, "word")),
+    **dict.fromkeys(
+        ("false", "no", "off", "disabled", "nein", "non"), Word("not", "no", "word", "not")
+    ),
+}
+CELLS_MAX = 400
+"""Of one row no more is read."""
+_CELL_WORDS_MAX = 96
+_TABLE_WORDS_MAX = 6
+"""Words of a cell, on average, and of each where a table has only two columns: half of it."""
+_COLUMNS = 3
+_LINES_MIN = 2
+_VALUE_WORDS_MAX = 4
+"""More are prose, as below 'Args:' in a docstring."""
+_SETTINGS_SHARE = 0.6
+_SETTINGS_MIN = 2
+_DELIMITERS = "\t;|,"
+_LOGGED = re.compile(
+    r"[^\w\s]?(?:\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d"
+    r"|\d{1,2}[-/. ]\w{2,3}[-/. ]\d{2,4}[ :]+\d\d:\d\d"
+    r"|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d|[IWEF]\d{4} \d\d:\d\d"
+    r"|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|TRACE)(?:\W| .*\d\d:\d\d))"
+    r"|\S{3,60} \S{1,60} \S{1,60} \[\d"
+)
+"""Begins a line of a log: a time, a level, or the address of an access log."""
+_PIPED = re.compile(r"\s{0,3}\|.*\|\s*$")
+_RULE = re.compile(r"(?=[^-]{0,80}-)[\s|:+=-]+$")
+_SETTING = re.compile(
+    r"(?P<indent>\s*)(?P<item>- )?(?:export |set |--)?(?P<q>[\"'`]?)"
+    r"(?P<name>[^\W\d](?:[\w./ -]{0,60}?[\w])?)(?P=q)\s*(?::=|=>|=(?!=)|:(?=\s))\s*(?P<value>\S.*)$"
+)
+_PARENT = re.compile(r"(?P<indent>\s*)(?P<item>- )?[\"']?(?P<name>[^\W\d][\w./-]{0,60})[\"']?:\s*$")
+_SECTION = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]{1,80}?)\s*\]{1,2}\s*$")
+_PAIR = re.compile(r"(?<![\w.])([^\W\d][\w.]*)=(\"[^\"]*\"|[^\s,;]+)")
+_PAIRS_MIN = 2
+_REMARK = re.compile(r"\s*(?:#|;|//|--(?!\w))")
+_JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+_JSON_KEY = re.compile(r'"[^"\n]{0,80}"\s*:')
+_KEYS_MIN = 2
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value and what it is called."""
+
+    names: frozenset[str]
+    """Keys of its column's title, or of its own name and those of what it is part of."""
+    words: tuple[Word, ...]
+    values: frozenset[str]
+    """Keys of its words with content."""
+    start: int
+    """Where it stands in the passage's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """Cells that belong together."""
+
+    cells: tuple[Cell, ...]
+    keys: frozenset[str]
+    """Of all names and values."""
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell]) -> DataRow:
+        """Return the row of these cells."""
+        found = tuple(cells[:CELLS_MAX])
+        keys = {key for cell in found for key in (*cell.names, *(w.key for w in cell.words))}
+        return cls(found, frozenset(keys))
+
+
+@dataclass(frozen=True, slots=True)
+class _TextLine:
+    start: int
+    text: str
+
+
+def rows_of(text: str, titles: Sequence[str], language: str) -> list[DataRow]:
+    """Return the rows of a passage in their order.
+
+    Args:
+        text: the passage.
+        titles: what stands above it; the head of a large table may be among them.
+        language: of its words.
+    """
+    if len(_JSON_KEY.findall(text)) >= _KEYS_MIN and text.lstrip()[:1] in '{["}]':
+        return _Json(language).rows(text)
+    found: list[DataRow] = []
+    for block in _blocks(text):
+        found += _block_rows(block, titles, language)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The rows of passages, and the units of their texts that rows stand in."""
+
+    rows: Mapping[int, list[DataRow]]
+    """By the position of their passage."""
+    units: frozenset[int]
+    """Positions of the units that are parts of rows, or heads above them."""
+    _ends: Mapping[int, tuple[int, list[int]]]
+    """Of each passage the position of its first unit, and where its units end."""
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[tuple[str, str]],
+        languages: Sequence[str],
+        units: Sequence[tuple[int, Span]],
+    ) -> Data:
+        """Find the rows of passages.
+
+        Args:
+            texts: each with its titles, parted by ' > '.
+            languages: of each.
+            units: of each sentence or line of them, in order, its passage and its place there.
+        """
+        rows = {
+            source: found
+            for source, (text, title) in enumerate(texts)
+            if (found := rows_of(text, title.split(" > "), languages[source]))
+        }
+        ends: dict[int, tuple[int, list[int]]] = {}
+        for at, (source, span) in enumerate(units):
+            ends.setdefault(source, (at, []))[1].append(span.end)
+        bare = cls(rows, frozenset(), ends)
+        placed = {
+            at
+            for source, found in rows.items()
+            for row in found
+            for at in bare.units_of(source, row.cells)
+        }
+        heads = (
+            at
+            for at, (source, span) in enumerate(units)
+            if source in rows and span.place is Place.ROW
+        )
+        return cls(rows, frozenset(placed.union(heads)), ends)
+
+    def units_of(self, source: int, cells: Iterable[Cell]) -> tuple[int, ...]:
+        """Return the units of a passage that cells stand in, in their order."""
+        first, ends = self._ends.get(source, (0, []))
+        found = {bisect_right(ends, cell.start) for cell in cells}
+        return tuple(sorted(first + at for at in found if at < len(ends)))
+
+
+def _blocks(text: str) -> Iterator[list[_TextLine]]:
+    """Yield runs of lines that may be one table, log or list of settings.
+
+    A blank line ends all but settings, whose sections have blank lines between them.
+    """
+    block: list[_TextLine] = []
+    start = 0
+    for line in text.splitlines(keepends=True):
+        bare = line.rstrip("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+        is_fence = bare.lstrip().startswith(("```", "~~~"))
+        if not bare.strip() or is_fence:
+            is_between = block and not is_fence and _is_setting(block[-1].text)
+            if block and not is_between:
+                yield block
+                block = []
+        else:
+            block.append(_TextLine(start, bare))
+        start += len(line)
+    if block:
+        yield block
+
+
+def _block_rows(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
+    piped = [line for line in block if _PIPED.match(line.text)]
+    if piped:
+        return _piped(piped, language)
+    logged = [line for line in block if _LOGGED.match(line.text)]
+    if logged:
+        return [_plain(line, language) for line in logged]
+    settings = [line.text for line in block if _is_setting(line.text)]
+    valued = sum(bool(_SETTING.match(text)) for text in settings)
+    remarks = sum(bool(_REMARK.match(line.text)) for line in block)
+    if valued >= _SETTINGS_MIN and len(settings) >= _SETTINGS_SHARE * (len(block) - remarks):
+        return [_settings(block, language)]
+    table = _parted(block, titles, language)
+    if table:
+        return table
+    paired = (line for line in block if _is_paired(line.text))
+    return [_plain(line, language) for line in paired]
+
+
+def _cell(name: str, value: str, start: int, language: str) -> Cell:
+    bare = value.strip().strip("\"'`,;")
+    truth = _TRUTHS.get(bare.lower())
+    said = (truth,) if truth and name else words(bare, language)[:_CELL_WORDS_MAX]
+    values = frozenset(word.key for word in said if word.has_content)
+    return Cell(_name_keys(name, language), said, values, start)
+
+
+@lru_cache(maxsize=4096)
+def _name_keys(name: str, language: str) -> frozenset[str]:
+    """Return the keys of a column's or a setting's name, and of its parts; units have their own."""
+    parts = _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
+    said = [*words(name, language), *words(parts, language)]
+    units = {UNITS[each] for word in said if (each := word.raw.lower()) in UNITS}
+    keys = {word.key for word in said if word.has_content}
+    return frozenset(keys.union(stem(unit, language) for unit in units))
+
+
+def _plain(line: _TextLine, language: str) -> DataRow:
+    """Return the row of a line whose words have no names but those of its pairs."""
+    cells = [
+        _cell(pair.group(1), pair.group(2), line.start + pair.start(), language)
+        for pair in _PAIR.finditer(line.text)
+    ]
+    rest = _PAIR.sub(" ", line.text)
+    return DataRow.of([_cell("", rest, line.start, language), *cells])
+
+
+def _piped(lines: list[_TextLine], language: str) -> list[DataRow]:
+    """Return the rows of a table of Markdown, without its head where it has one."""
+    split = [re.split(r"(?<!\\)\|", line.text.strip().strip("|")) for line in lines]
+    ruled = next((at for at, line in enumerate(lines) if _RULE.match(line.text)), 0)
+    heads = split[ruled - 1] if ruled else []
+    return [
+        _table_row(line, cells, heads, language)
+        for line, cells in list(zip(lines, split, strict=True))[ruled + 1 if ruled else 0 :]
+        if not _RULE.match(line.text)
+    ]
+
+
+def _table_row(
+    line: _TextLine, cells: Sequence[str], heads: Sequence[str], language: str
+) -> DataRow:
+    names = [*heads, *[""] * len(cells)]
+    named = zip(names, cells, strict=False)
+    return DataRow.of([_cell(name, value, line.start, language) for name, value in named])
+
+
+def _parted(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
+    """Return the rows of lines whose cells are parted by one mark; its head may be a title."""
+    for mark in _DELIMITERS:
+        if mark not in block[0].text:
+            continue
+        split = [_parts(line.text, mark) for line in block]
+        width = len(split[0])
+        if width < 2 or any(len(cells) != width for cells in split):  # noqa: PLR2004 - a table has two
+            continue
+        above = [_parts(each, mark) for each in titles if mark in each]
+        heads = next((cells for cells in above if len(cells) == width), [])
+        if not heads and not _is_table(split, mark):
+            continue
+        begins = [cell.strip() for cell in split[0]]
+        if not heads and not any(cell.replace(".", "").isdigit() for cell in begins):
+            heads = begins
+        is_head = begins == [cell.strip() for cell in heads]
+        lines = list(zip(block, split, strict=True))[1 if is_head else 0 :]
+        return [_table_row(line, cells, heads, language) for line, cells in lines]
+    return []
+
+
+def _is_table(split: Sequence[Sequence[str]], mark: str) -> bool:
+    """Say whether lines with as many marks each are a table and no prose with commas."""
+    lengths = [len(cell.split()) for cells in split for cell in cells]
+    is_short = sum(lengths) <= _TABLE_WORDS_MAX * len(lengths)
+    if len(split[0]) < _COLUMNS:
+        is_short = max(lengths) <= _TABLE_WORDS_MAX // 2 and mark != "|"
+    is_spaced = mark == "," and all(cell[:1] == " " for cells in split for cell in cells[1:])
+    return is_short and len(split) >= _LINES_MIN + is_spaced
+
+
+def _parts(line: str, mark: str) -> list[str]:
+    """Return the cells of a line, in quotes or not; what is no table has one."""
+    try:
+        return next(csv.reader([line], delimiter=mark), [line])
+    except csv.Error:  # A line break within it, or a cell beyond the reader's own limit.
+        return [line]
+
+
+def _is_setting(line: str) -> bool:
+    if _SECTION.match(line) or _PARENT.match(line):
+        return True
+    found = _SETTING.match(line)
+    return found is not None and (
+        found.group("value")[:1] in "\"'[{" or len(found.group("value").split()) <= _VALUE_WORDS_MAX
+    )
+
+
+def _is_paired(line: str) -> bool:
+    """Say whether a line has pairs such as `loss=0.2` that are no arguments of a call."""
+    return "(" not in line and len(_PAIR.findall(line)) >= _PAIRS_MIN
+
+
+def _settings(block: list[_TextLine], language: str) -> DataRow:
+    """Return the settings of a text as one row: what they are part of is in their names."""
+    section = ""
+    above: list[tuple[int, str]] = []
+    cells: list[Cell] = []
+    for line in block:
+        if found := _SECTION.match(line.text):
+            section, above = found.group("name"), []
+            continue
+        found = _SETTING.match(line.text) or _PARENT.match(line.text)
+        if found is None:
+            continue
+        depth = len(found.group("indent")) + len(found.group("item") or "")
+        above = [(at, name) for at, name in above if at < depth]
+        path = " ".join([section, *(name for _, name in above)])
+        if "value" in found.groupdict():
+            value = re.sub(r"\s+#.*$", "", found.group("value"))
+            cells.append(_cell(f"{path} {found.group('name')}", value, line.start, language))
+            if found.group("item"):
+                # An item of a list is called by its first value, and the rest of it by that too.
+                above.append((depth - 1, value))
+        else:
+            above.append((depth, found.group("name")))
+    return DataRow.of(cells)
+
+
+@dataclass
+class _OpenJson:
+    """An object or a list that isn't closed yet."""
+
+    is_list: bool
+    path: str
+    key: str = ""
+    own: list[Cell] = field(default_factory=list)
+
+
+class _Json:
+    """Reads the objects of JSON, also of a part of one, and of one a line."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._found: list[DataRow] = []
+        self._open: list[_OpenJson] = [_OpenJson(is_list=True, path="")]
+
+    def rows(self, text: str) -> list[DataRow]:
+        """Return the objects that stand in a list or alone; those that are values are parts."""
+        tokens = list(_JSON.finditer(text))
+        for at, token in enumerate(tokens):
+            said = token.group()
+            after = tokens[at + 1].group() if at + 1 < len(tokens) else ""
+            if not self._open:
+                # The passage begins within what is closed here.
+                self._open.append(_OpenJson(is_list=True, path=""))
+            if said in "{[":
+                self._opened(is_list=said == "[")
+            elif said in "}]":
+                self._closed()
+            elif after == ":":
+                self._open[-1].key = said.strip('"')
+            elif said not in ":,":
+                self._valued(said, token.start())
+        while self._open:
+            self._closed()
+        return self._found
+
+    def _opened(self, *, is_list: bool) -> None:
+        top = self._open[-1]
+        self._open.append(_OpenJson(is_list, f"{top.path} {top.key}" if top.key else top.path))
+
+    def _valued(self, said: str, start: int) -> None:
+        top = self._open[-1]
+        top.own.append(_cell(f"{top.path} {top.key}", said, start, self._language))
+
+    def _closed(self) -> None:
+        frame = self._open.pop()
+        parent = self._open[-1] if self._open else None
+        is_part = parent is not None and not (parent.is_list and not frame.is_list)
+        if is_part and parent is not None:
+            parent.own += frame.own
+        elif frame.own:
+            outer = [cell for each in self._open for cell in each.own if not each.is_list]
+            self._found.append(DataRow.of([*frame.own, *outer]))
