@@ -22,6 +22,7 @@ from agents.evidence.extraction import (
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, judged, with_citations
 from agents.evidence.topic import topic_of
+from agents.evidence.words import words
 from agents.ground import Ground, Sought, ground_of, queries_of
 from agents.models.port import Message
 from agents.models.reply import Author
@@ -76,6 +77,7 @@ STALE = (
 TOKENS_MAX = 900
 PASSAGES_KEPT = 6
 """Of the best passages, how many go with a finding beside those that it cites."""
+_NAMING = frozenset(("number", "name", "mixed", "code"))
 _CERTAIN_RELEVANCE = 0.5
 """From here on, sentences are offered even where a weak model says that it found nothing."""
 
@@ -170,8 +172,14 @@ class Researcher(Agent):
         if finding.citations:
             is_short = finding.degraded if is_strict else _is_doubtful(finding)
             return with_best(finding, found) if is_short else finding
-        if not is_strict:
-            found = found or nearest_lines(passages, sources)
+        found = found or nearest_lines(passages, sources)
+        if is_strict:
+            # Nothing vouches for the model, not even that the documents have to do with it.
+            found = [
+                each
+                for each in found
+                if each.relevance or _is_on(each, assignment, passages, sources)
+            ]
         certain = _CERTAIN_RELEVANCE if is_strict else RELEVANCE_MIN
         return self._floor(finding, found, passages, turn, certain)
 
@@ -315,6 +323,22 @@ def _is_relevant(judge: PassageJudge, known: str) -> bool:
         not asked.isdisjoint(topic_of(f"{passage.text}\n{place_of(passage)}"))
         for passage in judge.passages
     )
+
+
+def _is_on(
+    found: Extract, assignment: Assignment, passages: Sequence[Passage], sources: Sources
+) -> bool:
+    """Say whether the passage of a line has enough of the question's words, anywhere in it.
+
+    A number or a name of the question is enough.
+    """
+    at = next(at for at, each in enumerate(passages) if lies_in(found.citation, each))
+    lines = f"{place_of(passages[at])}\n{passages[at].text}".replace("_", " ").splitlines()
+    there = {word.key for line in lines for word in words(line, sources.languages[at])}
+    asked = words(assignment.instruction, sources.languages[at])
+    keys = {word.key for word in asked if word.has_content and not word.guard}
+    named = {word.key for word in asked if word.kind in _NAMING}
+    return bool(named & there) or (bool(keys) and len(keys & there) >= RELEVANCE_MIN * len(keys))
 
 
 def _is_doubtful(finding: Finding) -> bool:

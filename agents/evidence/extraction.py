@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agents.evidence.features import Sources, Unit
+from agents.evidence.rows import Data
 from agents.evidence.sentences import Place
 from agents.evidence.words import words
 from cluster.kernel.vocabulary import Citation, Passage
@@ -104,8 +105,7 @@ def extracts(
     wanted = {w.key: _GOAL_SHARE for w in words(goal, sources.language) if w.has_content}
     wanted |= {w.key: 1.0 for w in words(question, sources.language) if w.has_content}
     heads = _table_heads(sources.units)
-    whole = (unit for unit in sources.units if _is_whole(unit, passages))
-    candidates = [unit for unit in whole if unit not in heads]
+    candidates = [unit for unit in _whole(passages, sources) if unit not in heads]
     weights = _weights(wanted, candidates)
     total = sum(weight for key, weight in weights.items() if wanted[key] == 1)
     if not candidates or not total:
@@ -126,25 +126,36 @@ def extracts(
             break
         passage = passages[unit.source]
         citation = cite(passage, unit.span.start, unit.span.end)
-        text = shown(passage.text[unit.span.start : unit.span.end])
-        chosen.setdefault(unit.keys, (place, Extract(text, citation, relevance)))
+        chosen.setdefault(unit.keys, (place, Extract(_text(unit, passage), citation, relevance)))
     return [extract for _, extract in sorted(chosen.values(), key=lambda entry: entry[0])]
 
 
 def nearest_lines(passages: Sequence[Passage], sources: Sources) -> list[Extract]:
-    """Return the first whole sentence of each of the first passages, as it stands."""
+    """Return the first whole sentence of each of the first passages, as it stands.
+
+    Of one that has none, as a list of names or a program, its first line that is no heading.
+    """
     found: dict[int, Unit] = {}
-    for unit in sources.units:
-        if _is_whole(unit, passages):
-            found.setdefault(unit.source, unit)
+    for unit in _whole(passages, sources):
+        found.setdefault(unit.source, unit)
+    others = (unit for unit in sources.units if unit.span.place is not Place.HEADING)
+    for unit in (*others, *sources.units):
+        found.setdefault(unit.source, unit)
     return [
         Extract(
-            shown(passages[unit.source].text[unit.span.start : unit.span.end]),
+            _text(unit, passages[unit.source]),
             cite(passages[unit.source], unit.span.start, unit.span.end),
             0.0,
         )
-        for unit in list(found.values())[:EXTRACTED_MAX]
+        for _, unit in sorted(found.items())[:EXTRACTED_MAX]
     ]
+
+
+def _text(unit: Unit, passage: Passage) -> str:
+    """Return a unit as it is shown: code as code."""
+    text = shown(passage.text[unit.span.start : unit.span.end])
+    is_code = unit.span.place is Place.CODE and "`" not in text
+    return f"`{text}`" if is_code else text
 
 
 def shown(text: str) -> str:
@@ -153,19 +164,40 @@ def shown(text: str) -> str:
     return " ".join(_LINE_START.sub(" ", text).split())
 
 
-def _is_whole(unit: Unit, passages: Sequence[Passage]) -> bool:
-    """Say whether a unit can stand alone: no heading, no code, no question, no cut-off line."""
-    text = passages[unit.source].text[unit.span.start : unit.span.end]
-    least = _CELLS_MIN if unit.span.place is Place.ROW else _WORDS_MIN
+def _whole(passages: Sequence[Passage], sources: Sources) -> list[Unit]:
+    """Return the units that can stand alone."""
+    texts = [(each.text, each.title) for each in passages]
+    data = Data.of(texts, sources.languages, [(each.source, each.span) for each in sources.units])
+    return [
+        unit
+        for at, unit in enumerate(sources.units)
+        if _is_whole(
+            unit,
+            passages[unit.source].text[unit.span.start : unit.span.end],
+            is_data=at in data.units,
+            has_ends=sources.languages[unit.source] != "th",
+        )
+    ]
+
+
+def _is_whole(unit: Unit, text: str, *, is_data: bool, has_ends: bool) -> bool:
+    """Say whether a unit can stand alone: no heading, no program, no question, no cut-off line.
+
+    ``has_ends`` says whether its language ends a sentence with a mark.
+    """
+    is_row = unit.span.place in (Place.ROW, Place.CODE)
+    least = _CELLS_MIN if is_row else _WORDS_MIN
     if len(unit.words) < least or len(text) > _LENGTH_MAX or text.endswith(("?", "？")):  # noqa: RUF001
         return False
-    if unit.span.place in (Place.ITEM, Place.ROW):
+    is_setting = is_data and unit.span.place in (Place.CODE, Place.PARAGRAPH)
+    if unit.span.place in (Place.ITEM, Place.ROW) or is_setting:
         return not text.rstrip().endswith((":", "："))  # noqa: RUF001
     begins = (
         unit.words[0].kind in ("code", "mixed", "number")
         or not text.lstrip("\"'(`*_")[:1].islower()
     )
-    return unit.span.place is Place.PARAGRAPH and begins and bool(_SENTENCE_END.search(text))
+    is_ended = not has_ends or bool(_SENTENCE_END.search(text))
+    return unit.span.place is Place.PARAGRAPH and begins and is_ended
 
 
 def _with_following(

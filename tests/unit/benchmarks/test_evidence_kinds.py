@@ -1,0 +1,22 @@
+"""The judge of evidence stays as good on other scripts and on data as `docs/answers.md` says."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.evidence_kinds import BESIDE, kind_outcomes
+
+PRECISION_FLOOR = 0.9
+RECALL_FLOOR = 0.75
+SHOWN_FLOOR = 0.95
+
+
+@pytest.mark.parametrize("beside", [0, BESIDE])
+def test_right_sentences_are_cited_and_wrong_ones_are_not(beside: int) -> None:
+    found = kind_outcomes(beside)
+    true = [each for each in found if each.is_true]
+    backed = [each for each in found if each.is_backed]
+
+    assert sum(each.is_true for each in backed) / len(backed) >= PRECISION_FLOOR
+    assert sum(each.is_backed for each in true) / len(true) >= RECALL_FLOOR
+    assert sum(each.is_shown for each in true) / len(true) >= SHOWN_FLOOR
