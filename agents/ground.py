@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.evidence.backing import place_of
+from agents.evidence.backing import texts_of
 from agents.evidence.extraction import EXTRACTED_MAX, Extract, extracts
 from agents.evidence.features import Sources
 from agents.planning.intent import questions
@@ -53,7 +53,7 @@ def queries_of(assignment: Assignment | Prepare) -> list[str]:
 
 def laid_out(passages: Sequence[Passage]) -> Sources:
     """Return passages laid out for looking sentences up in them."""
-    return Sources([(passage.text, place_of(passage)) for passage in passages])
+    return Sources(texts_of(passages))
 
 
 def ground_of(assignment: Assignment | Prepare, passages: list[Passage]) -> Ground:

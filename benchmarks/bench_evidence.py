@@ -34,6 +34,7 @@ from benchmarks.evidence_claims import (
     trained,
 )
 from benchmarks.evidence_heuristics import heuristic_figures
+from benchmarks.evidence_kinds import kind_figures
 from benchmarks.evidence_replay import Fate, Traced, read_replies, replayed
 from benchmarks.harness import Figure, Goal, not_run, share_figure
 
@@ -63,7 +64,7 @@ def run(
     told: list[str] = []
     figures, true = _claim_figures(claims, told, is_quick=is_quick)
     figures += _text_figures(true, told, is_quick=is_quick)
-    figures += _replay_figures(replay, told) + heuristic_figures(told)
+    figures += _replay_figures(replay, told) + heuristic_figures(told) + kind_figures(told)
     if is_verbose:
         print("\n".join(told), file=sys.stderr)
     return figures

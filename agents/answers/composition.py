@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agents.answers.outcomes import Outcomes, output_section, program_section
 from agents.evidence.alignment import Reason
-from agents.evidence.backing import ASTRAY_MIN, PassageJudge, place_of, told
+from agents.evidence.backing import ASTRAY_MIN, PassageJudge, texts_of, told
 from agents.evidence.extraction import lies_in
 from agents.evidence.features import Sources
 from agents.evidence.markdown import (
@@ -23,6 +23,7 @@ from agents.evidence.markdown import (
     judged,
     with_citations,
 )
+from agents.evidence.row_verdict import RowJudge
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import language_of, words
 from agents.programs.output import Printed, is_about_output
@@ -50,8 +51,10 @@ class Grounds:
         self.known = f"{goal}\n{instructions}"
         self.outcomes = outcomes
         self.passages = outcomes.passages
-        self.sources = Sources([(passage.text, place_of(passage)) for passage in self.passages])
+        texts = texts_of(self.passages)
+        self.sources = Sources(texts)
         self.by_passages = SentenceJudge(self.sources, self.known)
+        self.by_rows = RowJudge(texts, self.sources, self.known)
         self.backed = {_keys(claim.text): claim for claim in _backed(outcomes, set())}
         self.printed = [Printed(made.program, goal) for made in outcomes.programs]
         others = Sources([(text, "") for text in outcomes.others.values()])
@@ -191,6 +194,7 @@ class _ResultJudge:
             grounds.sources,
             is_strict=is_strict,
             judge=grounds.by_passages,
+            rows=grounds.by_rows,
         )
         self._cited = 0
         self._wrong = 0

@@ -51,6 +51,11 @@ def place_of(passage: Passage) -> str:
     return f"{passage.title} > {passage.source}"
 
 
+def texts_of(passages: Sequence[Passage]) -> list[tuple[str, str]]:
+    """Return the texts of passages, each with what stands above it, for laying them out."""
+    return [(passage.text, place_of(passage)) for passage in passages]
+
+
 class PassageJudge:
     """Rules by passages; see `agents.evidence.markdown.Editor`."""
 
@@ -62,10 +67,11 @@ class PassageJudge:
         *,
         is_strict: bool,
         judge: Judge | None = None,
+        rows: RowJudge | None = None,
     ) -> None:
         """Take the passages, what needs no source (question, goal), and the passages laid out.
 
-        ``judge`` is one of the same that has judged before; what it did is not done again.
+        ``judge`` and ``rows`` have judged by the same before; what they did is not done again.
         """
         self.citations = CitationList()
         self.denials = 0
@@ -73,7 +79,7 @@ class PassageJudge:
         self._passages = passages
         self._is_strict = is_strict
         self._judge = judge or Judge(sources, known)
-        self._rows = RowJudge([(each.text, place_of(each)) for each in passages], sources, known)
+        self._rows = rows or RowJudge(texts_of(passages), sources, known)
         self._asked = [topic_of(line) for line in known.splitlines()]
         self._lines = {line.strip(): p for p in passages for line in p.text.splitlines()}
         self._used: dict[int, None] = {}
@@ -116,7 +122,8 @@ class PassageJudge:
         What only rows seem to say must be said by one of them.
         """
         is_data = self._rows.is_data(found.units)
-        if found.level.is_backed and not is_data:
+        if not is_data and found.units and (found.level.is_backed or found.reason is not None):
+            # Prose backs it, or is near and says otherwise.
             return found
         units = self._rows.units_saying(text)
         if units:

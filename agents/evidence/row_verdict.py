@@ -55,6 +55,8 @@ class RowJudge:
         self._data = Data.of(texts, sources.languages, places)
         self._sources = sources
         self._given = {source: self._keys_around(source, known) for source in self._data.rows}
+        self._said: dict[str, tuple[int, ...]] = {}
+        """All there were: a text that is being written is judged again and again."""
 
     def _keys_around(self, source: int, known: str) -> frozenset[str]:
         """Return the keys of the question, of a passage's titles and of what in it is no data."""
@@ -72,6 +74,11 @@ class RowJudge:
 
     def units_saying(self, sentence: str) -> tuple[int, ...]:
         """Return the units of the row that says what a sentence says; empty where none does."""
+        if sentence not in self._said:
+            self._said[sentence] = self._units_saying(sentence)
+        return self._said[sentence]
+
+    def _units_saying(self, sentence: str) -> tuple[int, ...]:
         for source, rows in self._data.rows.items():
             language = self._sources.languages[source]
             settled = as_written_there(sentence, language, self._sources.has_digits)

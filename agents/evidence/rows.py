@@ -157,7 +157,7 @@ class Data:
         heads = (
             at
             for at, (source, span) in enumerate(units)
-            if source in rows and span.place in (Place.ROW, Place.CODE)
+            if source in rows and span.place is Place.ROW
         )
         return cls(rows, frozenset(placed.union(heads)), ends)
 

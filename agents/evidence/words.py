@@ -391,5 +391,5 @@ def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
     found = _LETTERS.findall(sample)
     hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
     best = max(_GLUE, key=lambda name: (hits[name], name == default))
-    hits_min = max(hits_min, _LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
-    return best if hits[best] >= hits_min else default
+    least = max(hits_min, _LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
+    return best if hits[best] >= least else default
