@@ -17,7 +17,7 @@ from cluster.kernel.loopback import is_loopback_url
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelSettings
 from cluster.placement.ray.token import has_token, send_token
-from cluster.settings import Configuration
+from cluster.settings import Configuration, with_header_values
 from cluster.supply import installed_agents
 
 _MAIN_MODEL = "model"
@@ -117,8 +117,9 @@ def _ray_token_place() -> str:
 
 
 def models_of(configuration: Configuration) -> Iterator[tuple[str, ModelSettings, str]]:
-    """Yield each model of the settings with its name and its key."""
-    settings, secrets = configuration.settings, configuration.secrets
+    """Yield each model of the settings with its name and its key, as a run asks it."""
+    secrets = configuration.secrets
+    settings = with_header_values(configuration.settings, secrets)
     yield _MAIN_MODEL, settings.model, secrets.api_key
     for name, entry in settings.models.items():
         yield f"{_MAIN_MODEL}s.{name}", entry, secrets.model_keys.get(name, "")

@@ -106,7 +106,7 @@ _CLOSED: Final = StoreUnavailable("the feed has been closed here")
 
 
 @dataclass(frozen=True, slots=True)
-class _Append:
+class _QueuedAppend:
     """What is added to one feed, as the script takes it."""
 
     keys: list[str]
@@ -126,37 +126,39 @@ class _Appends:
 
     def __init__(self, store: RedisStore) -> None:
         self._store = store
-        self._waiting: deque[_Append] = deque()  # one for each caller, who waits for it
+        self._waiting: deque[_QueuedAppend] = deque()  # one for each caller, who waits for it
         self._work: asyncio.Task[None] | None = None
 
     async def append(self, keys: list[str], arguments: tuple[bytes | int | str, ...]) -> bytes:
         """Return what came of one append; raises `StoreUnavailable`."""
         outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         size = sum(len(each) for each in arguments if isinstance(each, bytes))
-        self._waiting.append(_Append(keys, arguments, size, outcome))
+        self._waiting.append(_QueuedAppend(keys, arguments, size, outcome))
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._send_all(), name="feed appends")
         return await outcome
 
     async def _send_all(self) -> None:
         while group := self._next_group():
-            keys = [key for each in group for key in each.keys]
-            arguments = [argument for each in group for argument in each.arguments]
             try:
-                outcomes = await self._store.run_script(_APPEND, keys, [ENTRIES_MAX, *arguments])
+                await self._send(group)
             except StoreUnavailable as error:
                 # Those that wait would wait for as long again.
-                self._fail([*group, *self._waiting], error)
+                _fail([*group, *self._waiting], error)
                 self._waiting.clear()
-            else:
-                for each, outcome in zip(group, outcomes, strict=True):
-                    if not each.outcome.done():
-                        each.outcome.set_result(outcome)
             finally:  # where this is cancelled, they have not been answered
-                self._fail(group, _CLOSED)
+                _fail(group, _CLOSED)
 
-    def _next_group(self) -> list[_Append]:
-        group: list[_Append] = []
+    async def _send(self, group: Sequence[_QueuedAppend]) -> None:
+        keys = [key for each in group for key in each.keys]
+        arguments = [argument for each in group for argument in each.arguments]
+        outcomes = await self._store.run_script(_APPEND, keys, [ENTRIES_MAX, *arguments])
+        for each, outcome in zip(group, outcomes, strict=True):
+            if not each.outcome.done():
+                each.outcome.set_result(outcome)
+
+    def _next_group(self) -> list[_QueuedAppend]:
+        group: list[_QueuedAppend] = []
         size = 0
         while self._waiting and len(group) < APPENDS_MAX:
             each = self._waiting[0]
@@ -168,19 +170,19 @@ class _Appends:
                 size += each.size
         return group
 
-    @staticmethod
-    def _fail(appends: Iterable[_Append], error: StoreUnavailable) -> None:
-        for each in appends:
-            if not each.outcome.done():
-                each.outcome.set_exception(StoreUnavailable(str(error)))
-
     async def close(self) -> None:
         """End; callers that wait are told that the store is not there."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
-        self._fail(self._waiting, _CLOSED)
+        _fail(self._waiting, _CLOSED)
         self._waiting.clear()
+
+
+def _fail(appends: Iterable[_QueuedAppend], error: StoreUnavailable) -> None:
+    for each in appends:
+        if not each.outcome.done():
+            each.outcome.set_exception(StoreUnavailable(str(error)))
 
 
 class RedisTaskFeed:
