@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -119,15 +118,11 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
 """All other kinds are 500, and their sentence is only logged."""
 
 
-_PLACE: Final = re.compile(r"(?<=\bendpoint) https?://\S+")
-"""Where a model is: whoever is served has no use for it, and it is often a private address."""
-
-
 def problem_of(error: ClusterError | Failure) -> Problem:
     """Return what a failure of the cluster is over HTTP."""
     if isinstance(error, TaskFailed):
         return problem_of(error.failure)
-    message = _PLACE.sub("", error.message)
+    message = error.message
     meaning = _MEANINGS.get(error.kind)
     if meaning is None:
         _log.error("a request failed by an error of kind %s: %s", error.kind, message)

@@ -124,7 +124,9 @@ class StreamReading:
         if end in {AnswerEnd.UNKNOWN, AnswerEnd.TOOLS} and not is_answer:
             raise self._unanswered(content_type)
         if end is AnswerEnd.UNKNOWN and self._reason:
-            yield Note(Deed.FELL_BACK, self._endpoint.unknown_end(self._reason))
+            said = self._endpoint.quote(self._reason)
+            what = f"{self._endpoint} ended its answer for an unknown reason ({said}); it is used"
+            yield Note(Deed.FELL_BACK, what)
         prompt, completion, cached = self._used
         # An endpoint that keeps its usage to itself: a delta is about a token.
         reason = "length" if end is AnswerEnd.LENGTH else "stop"

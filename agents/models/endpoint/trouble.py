@@ -227,10 +227,6 @@ class Endpoint:
         what = f"{self} broke its answer off (finish reason {self.quote(reason)!r})"
         return Trouble(what, LOOK_AT_LOG, is_retryable=True)
 
-    def unknown_end(self, reason: str) -> str:
-        """Return what is to be said of a finish reason that is none of those that are known."""
-        return f"{self} ended its answer for an unknown reason ({self.quote(reason)}); it is used"
-
     def late(self, timeout_s: float, *, was_speaking: bool) -> Trouble:
         """Return the trouble of an endpoint that did not finish in the time there was."""
         what = "was still answering when" if was_speaking else "had not answered when"

@@ -58,7 +58,6 @@ async def test_an_assignment_goes_to_the_method_for_the_type_of_a_result() -> No
 
 async def test_an_assignment_without_such_a_result_goes_to_the_method_for_assignments() -> None:
     agent, _ = agent_of(Reviewer)
-
     reply = await agent.handle(assignment(Finding("text")), RecordingTurn("reviewer-0"))
 
     assert reply == Review(verdict="nothing to review")

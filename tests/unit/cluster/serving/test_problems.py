@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.kernel import errors
-from cluster.kernel.errors import ClusterError, ModelError, Overloaded, TaskFailed
+from cluster.kernel.errors import ClusterError, Overloaded, TaskFailed
 from cluster.kernel.vocabulary import Failure
 from cluster.serving.problems import problem_of, too_many
 
@@ -51,14 +51,6 @@ def test_a_failure_that_may_pass_says_when_to_try_again() -> None:
 
 def test_a_task_that_has_failed_is_not_done_again_by_itself() -> None:
     assert problem_of(Failure("model", "it broke")).headers == {"X-Should-Retry": "false"}
-
-
-def test_where_a_model_is_stays_here() -> None:
-    told = "the model endpoint http://10.0.0.7:8000/v1 had not answered when the 2 s were over"
-
-    message = problem_of(ModelError(told)).message
-
-    assert message == "the model endpoint had not answered when the 2 s were over"
 
 
 def test_the_failure_of_a_task_is_that_of_its_cause() -> None:
