@@ -188,7 +188,7 @@ class _Call:
             self._take_words(number, at, item)
         elif isinstance(item, Restarted):
             self._take_restart(number, at, item)
-        elif number == self._call.committed or (isinstance(item, Note) and self._may_tell(item)):
+        elif number == self._call.committed or self._may_tell(item):
             self._said.append(item)
 
     def _take_restart(self, number: int, at: float, restarted: Restarted) -> None:
