@@ -21,7 +21,7 @@ from cluster.doctor.cgroups import memory_left, threads_left
 from cluster.doctor.installed import InstalledFacts
 from cluster.doctor.machine import FolderFacts, LimitFacts, PortFacts
 from cluster.kernel.errors import ClusterError, PlacementError, UsageError
-from cluster.placement.local.run_dir import make_run_dir
+from cluster.placement.local.run_dir import new_run_dir
 from cluster.placement.serving.control import check_can_serve
 from cluster.settings import Settings
 from cluster.supply import installed_agents
@@ -71,8 +71,10 @@ def folder_facts() -> list[FolderFacts]:
 def run_dir_complaint() -> str:
     """Return why no cluster can have its private folder; empty where it can."""
     try:
-        make_run_dir().rmdir()
-    except PlacementError as error:
+        run_dir = new_run_dir()
+        run_dir.mkdir(mode=0o700)
+        run_dir.rmdir()
+    except (PlacementError, OSError) as error:
         return str(error)
     return ""
 

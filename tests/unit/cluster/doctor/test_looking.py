@@ -60,7 +60,11 @@ def test_a_folder_that_can_not_be_written_has_the_systems_word_for_it(
 def test_a_temporary_folder_of_somebody_elses_is_complained_of(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr("cluster.doctor.looking.new_run_dir", lambda: tmp_path / "made")
     assert looking.run_dir_complaint() == ""
+    assert list(tmp_path.iterdir()) == []
+
+    monkeypatch.undo()
     monkeypatch.setattr("cluster.placement.local.run_dir._check_private", _refuse)
 
     assert "no private folder can be made" in looking.run_dir_complaint()
