@@ -145,7 +145,7 @@ class Endpoint:
     model: str
     api_key: str
     hidden: tuple[str, ...] = ()
-    """What else is a secret: the values of the headers that the settings have for it."""
+    """What else is a secret: what the headers hold that the settings have for it."""
     proxy: str = ""
     """What it is asked through, as it may be printed; empty where it is asked directly."""
 

@@ -138,6 +138,14 @@ async def test_what_a_header_holds_is_in_no_sentence() -> None:
     assert "refused the API key (401: wrong key [key])" in said
 
 
+async def test_a_key_is_hidden_without_the_scheme_before_it_too() -> None:
+    wrong = {"error": {"message": f"Bearer auth failed, incorrect API key: {SECRET}."}}
+    async with stand_in(lambda _: refusal(401, wrong)) as server:
+        said = await failure(server.base_url, {"Authorization": f"Bearer {SECRET}"})
+
+    assert "(401: Bearer auth failed, incorrect API key: [key])" in said
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_said_to_be_one_and_not_followed(status: int) -> None:
     def answer(_: Asked) -> Answer:
