@@ -310,6 +310,27 @@ def test_a_proxy_that_can_not_be_one_is_refused(
         proxy_of("https://models.example/v1")
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://user:pa/ss@host:3128", "http://user:12#34@host:3128", "user:pa?ss@host:3128"),
+        *("http://[::1:8080", "http://user:pa[ss@host:3128", "socks5://user:1/2@host:3128"),
+    ],
+)
+def test_a_proxy_that_can_not_be_taken_apart_is_refused_without_a_part_of_it(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", proxy)
+
+    with pytest.raises(UsageError) as refused:
+        proxy_of("https://models.example/v1")
+
+    assert str(refused.value).startswith(
+        "the environment names a proxy for models.example that is no URL like http://USER:PASSWORD@"
+    )
+    assert not any(part in str(refused.value) for part in ("user:", "pa/", "ss@", "12", "34"))
+
+
 def of_models(folder: Path, settings: str) -> tuple[int, str]:
     (folder / "fleet.toml").write_text(settings)
     console = Console(out := io.StringIO(), err := io.StringIO())
