@@ -93,6 +93,16 @@ def check_key(api_key: str) -> None:
         )
 
 
+def check_variable(name: str, value: str) -> None:
+    """Look whether a header can hold a variable of the environment; the sentence never has it.
+
+    Raises:
+        UsageError: it has characters that no header can hold.
+    """
+    if (at := _unsendable(value)) is not None:
+        raise UsageError(f"{name} can't be sent: {at}; set it again, or unset it")
+
+
 def _unsendable(value: str) -> str | None:
     """Return what of a header's value can't be sent, and where; None where all can."""
     place = _PRINTABLE.match(value)

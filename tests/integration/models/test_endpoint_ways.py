@@ -128,6 +128,33 @@ async def test_headers_are_part_of_every_request_and_go_before_the_key(
     assert headers.items() <= {name: sent.get(name.lower()) for name in headers}.items()
 
 
+async def test_a_header_of_the_settings_is_sent_once_however_it_is_spelled() -> None:
+    async with stand_in() as server, a_model(server.base_url, "", {"user-agent": "x"}) as model:
+        _ = [item async for item in model.stream(a_request())]
+
+    [asked] = server.asked
+    assert [asked.headers[name] for name in asked.headers if name.lower() == "user-agent"] == ["x"]
+
+
+async def test_who_pays_is_sent_without_the_line_end_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", " org-1\n")
+    async with stand_in() as server, a_model(server.base_url) as model:
+        _ = [item async for item in model.stream(a_request())]
+
+    assert server.asked[0].headers["OpenAI-Organization"] == "org-1"
+
+
+def test_who_pays_that_can_not_be_sent_is_refused_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj\n1")
+
+    with pytest.raises(UsageError, match="OPENAI_PROJECT_ID can't be sent: character 5 of its 6"):
+        OpenAIModel("m", "http://127.0.0.1:9/v1")
+
+
 async def test_what_a_header_holds_is_in_no_sentence() -> None:
     def answer(asked: Asked) -> Answer:
         return refusal(401, {"error": {"message": f"wrong key {asked.headers['api-key']}"}})
@@ -281,6 +308,16 @@ async def test_a_proxy_that_opens_no_connection_is_named(
             told := await failure("https://models.example/v1")
         )
     assert said in told
+
+
+async def test_a_407_without_a_proxy_is_the_endpoints_own() -> None:
+    async with stand_in(lambda _: refusal(407, {"error": "log in first"})) as server:
+        said = await failure(server.base_url)
+
+    assert said == (
+        f"the model endpoint {server.base_url} did not accept the request (407: log in first);"
+        " check the model's name"
+    )
 
 
 @pytest.mark.parametrize(
