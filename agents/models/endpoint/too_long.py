@@ -36,15 +36,14 @@ _PROMPT = (
 )
 """What stands where the prompt's own length is told, the surest first."""
 _BOUND = r"\bmax_(?:new_|completion_|output_)?tokens\b[`'\"]?"
-_NOT_ABOVE = (
-    r"(?:be\s)?(?:at\smost|<=|less\sthan\sor\sequal\sto|no\s(?:more|larger|greater)\sthan)|"
-    r"(?:not|n?'t)\s(?:exceed|be\s(?:more|larger|greater)\sthan)"
+_AT_MOST = (
+    r"(?:(?:be\s)?(?:at\smost|<=|less\sthan\sor\sequal\sto|no\s(?:more|larger|greater)\sthan)|"
+    r"(?:not|n?'t)\s(?:exceed|be\s(?:more|larger|greater)\sthan))\s`?(\d[\d,]*)"
 )
 _BOUND_MAX = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_BOUND}(?:\svalue)?\s(?:must|should|may|can|has\sto|is\sto)\s?(?:{_NOT_ABOVE})"
-        r"\s`?(\d[\d,]*)",
+        rf"{_BOUND}(?:\svalue)?\s(?:must|should|may|can|has\sto|is\sto)\s?{_AT_MOST}",
         rf"range\sof\s[`'\"]?{_BOUND}\s(?:is|must\sbe|should\sbe)\s\[\d+,\s?(\d[\d,]*)\]",
         rf"{_BOUND}:\s\d[\d,]*\s>\s(\d[\d,]*),\swhich\sis\sthe\smaximum",
         rf"maximum\svalue\sfor\s[`'\"]?{_BOUND}\sis\s`?(\d[\d,]*)",

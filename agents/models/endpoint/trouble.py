@@ -362,7 +362,8 @@ def _message(body: object) -> object:
 
 def _is_spent(body: object) -> bool:
     """Say whether an account's quota is used up; some name that in the type and have no code."""
-    return isinstance(body, Mapping) and "insufficient_quota" in (body.get("code"), body.get("type"))
+    names = (body.get("code"), body.get("type")) if isinstance(body, Mapping) else ()
+    return "insufficient_quota" in names
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -170,8 +170,6 @@ STEPS = Passage(
 def test_lines_in_another_order_or_with_others_left_out_are_no_quote(
     code: str, support: Support | None
 ) -> None:
-    by = PassageJudge(
-        [STEPS], QUESTION, Sources([(STEPS.text, place_of(STEPS))]), is_strict=False
-    )
+    by = PassageJudge([STEPS], QUESTION, Sources([(STEPS.text, place_of(STEPS))]), is_strict=False)
 
     assert by.code(code).support is support
