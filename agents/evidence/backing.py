@@ -27,6 +27,7 @@ _NO_WORDS = 3
 _TOLD_MAX = 5
 _CELL = re.compile(r"(?<!\\)\|")
 _CELL_WORDS_MIN = 5
+_WORD = re.compile(r"\w")
 _WORSE = tuple(Level)
 _SUPPORT = {
     Level.QUOTED: Support.QUOTED,
@@ -141,23 +142,30 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where each of its lines stands in one passage.
+        """Rule on a code block: it is quoted where its lines stand in one passage in a row.
 
-        Where only quotes are shown it is left out: without its citation and its run it would read
-        like a program that is offered.
+        In another order, or with others left out, the same lines are another program. Where only
+        quotes are shown it is left out: without its citation and its run it would read like a
+        program that is offered.
         """
         if self._is_strict:
             return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
         if not lines or any(line not in self._lines for line in lines):
             return Ruling(Support.UNVERIFIED)
+        if not any(map(_WORD.search, lines)):
+            return _FREE
         for at, passage in enumerate(self._passages):
-            there = {line.strip() for line in passage.text.splitlines()}
-            if there.issuperset(lines):
+            quote = _quote_of_lines(passage, lines)
+            if quote is not None:
                 self._used.setdefault(at)
-                quote = _quote_of_lines(passage, lines)
                 return Ruling(Support.QUOTED, (self.citations.number(quote),))
-        return _FREE
+        return _FREE if self._is_spread(lines) else Ruling(Support.UNVERIFIED)
+
+    def _is_spread(self, lines: Sequence[str]) -> bool:
+        """Say whether no passage has all the lines."""
+        whole = [{line.strip() for line in passage.text.splitlines()} for passage in self._passages]
+        return not any(there.issuperset(lines) for there in whole)
 
     def ruling(self, verdict: Verdict) -> Ruling:
         """Return what follows from a level."""
@@ -188,16 +196,11 @@ class PassageJudge:
         return "?" in text and bool(said) and any(said <= asked for asked in self._asked)
 
 
-def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation:
-    """Return the citation of lines of a passage, where they stand in a row, else of the first."""
-    start = passage.text.index(lines[0])
-    end = start
-    for line in lines:
-        at = passage.text.find(line, end)
-        if at < 0 or passage.text[end:at].strip():
-            return cite(passage, start, start + len(lines[0]))
-        end = at + len(line)
-    return cite(passage, start, end)
+def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation | None:
+    """Return the citation of lines that stand in a passage in a row, blank ones between apart."""
+    said = r"[^\S\n]*\n\s*".join(map(re.escape, lines))
+    found = re.search(rf"^[^\S\n]*({said})[^\S\n]*$", passage.text, re.MULTILINE)
+    return cite(passage, found.start(1), found.end(1)) if found else None
 
 
 def _said_in(text: str) -> list[str]:

@@ -130,7 +130,7 @@ def model_of(
     model = rungs[0].model
     if len(rungs) > 1:
         model = FallbackModel(rungs, falls_back=main.fallback)
-    speeds = {f"{each.settings.base_url} {each.settings.uri}": each.speed for each in singles}
+    speeds = {f"{each.settings.shown_base_url} {each.settings.uri}": each.speed for each in singles}
     return BuiltModel(model, speeds)
 
 

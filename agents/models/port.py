@@ -75,7 +75,7 @@ class Commitment:
 class AttemptTally:
     """How many requests a call has made, of whichever endpoints; counted by the adapters."""
 
-    __slots__ = ("made",)
+    __slots__ = ("__weakref__", "made")
 
     def __init__(self) -> None:
         self.made = 0

@@ -141,8 +141,9 @@ def _check_endpoint(base_url: str, api_key: str, headers: Mapping[str, str]) -> 
     if base_url:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
+            shown = base_url.partition("?")[0]
             raise UsageError(
-                f"OPENAI_BASE_URL is {base_url!r}; it must be a URL like http://localhost:8000/v1"
+                f"OPENAI_BASE_URL is {shown!r}; it must be a URL like http://localhost:8000/v1"
             )
     elif not api_key and not has_key(headers):
         raise UsageError(

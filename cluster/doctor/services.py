@@ -16,7 +16,6 @@ from cluster.kernel.sections import ModelSettings
 from cluster.placement.ray import probe
 from cluster.serving.tokens import TokenBook
 from cluster.settings import Configuration, Settings
-from cluster.settings.addresses import without_credentials
 from cluster.supply import installed_agents
 
 _AUTO = "auto"
@@ -87,7 +86,7 @@ async def try_model(name: str, model: ModelSettings, key: str, timeout_s: float)
         asked = await installed_agents().ask_one_token(model, key, timeout_s)
     except ClusterError as error:
         return Diagnosis.of(name, [f"{model.uri}: {error}"], [], "")
-    where = f" at {without_credentials(model.base_url)}" if model.base_url else ""
+    where = f" at {model.shown_base_url}" if model.base_url else ""
     return Diagnosis.of(
         name, [], [], f"{model.uri}{where} answered a call of one token in {asked:.2f} s"
     )

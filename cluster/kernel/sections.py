@@ -58,8 +58,9 @@ class ModelSettings(Section):
 
     uri: str = ""
     """``openai:NAME``, ``llama:NAME-or-GGUF-path`` or ``simulated:``; `load` fills in a default."""
-    base_url: str = ""
-    """Of an OpenAI-compatible endpoint; empty for the provider's own."""
+    base_url: str = field(default="", repr=False)
+    """Of an OpenAI-compatible endpoint; empty for the provider's own. Its query may hold a key:
+    what is printed or stored is `shown_base_url`."""
     api_key_path: str = ""
     """A file with the key, relative to the config file; OPENAI_API_KEY goes before it."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -88,6 +89,11 @@ class ModelSettings(Section):
     fallback: bool = True
     """Whether a model of another tier answers where this one can't."""
     engine: EngineSettings = NO_ENGINE
+
+    @property
+    def shown_base_url(self) -> str:
+        """The base URL without its query."""
+        return self.base_url.partition("?")[0]
 
 
 ModelTier = Literal["deep", "fast", "local"]

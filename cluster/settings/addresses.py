@@ -49,7 +49,8 @@ def check_base_url(value: object, origin: str) -> None:
     """Raise UsageError unless it is the URL of a web server, free of credentials."""
     address = _split(str(value))
     if address is None or address.scheme not in _WEB_SCHEMES or not address.hostname:
-        raise UsageError(f"{origin}: {value!r} is no URL such as http://127.0.0.1:8000/v1")
+        shown = str(value).partition("?")[0]  # a query may hold a key
+        raise UsageError(f"{origin}: {shown!r} is no URL such as http://127.0.0.1:8000/v1")
     if "@" in address.netloc:
         raise UsageError(f"{origin}: a URL with a password is not taken; set OPENAI_API_KEY")
 

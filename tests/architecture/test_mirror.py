@@ -70,7 +70,6 @@ ELSEWHERE = {
     "cluster.task": "unit/cluster/test_client.py",
     "cluster.settings.toml_table": "unit/cluster/settings/test_config_file.py",
     "cluster.kernel.errors": "architecture/test_errors.py",
-    "cluster.kernel.sections": "unit/cluster/settings/test_config_file.py",
     "cluster.kernel.tail.hedging": "unit/cluster/kernel/tail/test_hedger.py",
     "cluster.kernel.tail.lateness": "unit/cluster/kernel/tail/test_hedger.py",
     "cluster.kernel.state.merging": "unit/cluster/kernel/state/test_policies.py",

@@ -68,7 +68,9 @@ async def test_a_disk_that_is_full_from_the_start_is_named(here: Surroundings, d
     ended = await here.fleetmind(*RUN)
 
     assert ended.exit_code == 1
-    assert "No space left on device): set HOME, or XDG_DATA_HOME, to a folder" in ended.lines[-1]
+    why = "No space left on device): set HOME, or XDG_DATA_HOME, to a folder"
+    assert any(why in line for line in ended.lines)
+    assert ended.lines[-1].startswith("fleetmind: disk: ")  # what the doctor found
 
 
 async def test_a_file_that_was_damaged_is_said_by_the_store(here: Surroundings) -> None:

@@ -89,7 +89,8 @@ async def interrupted(
     before = await stage(process)
     here.remember()
     for number in numbers:
-        os.killpg(process.pid, number)
+        with suppress(ProcessLookupError):  # the first may have been enough already
+            os.killpg(process.pid, number)
     return await here.ended(process, before)
 
 

@@ -26,11 +26,21 @@ _OFTEN_REFUSED = ("prediction", "response_format", "stream_options")
 SYSTEM_ROLE = "system role"
 """Refused by chat templates that know a user and an assistant only, as those of the first Gemma and
 Mistral models."""
+_ROLE = (
+    r"(?:\broles?\b|\b(?:system|developer)\s(?:role|message|prompt|instruction|turn)s?\b|"
+    r"['\"`](?:system|developer)\b)"
+)
+_NOT_TAKEN = (
+    r"(?:\b(?:not|isn't|aren't|doesn't)\s(?:\w+\s)?(?:support|allow|enable|permit|accept|valid)|"
+    r"\b(?:unsupported|unknown|unexpected|invalid|only|must|should|alternate)\b)"
+)
 _ABOUT_ROLES = re.compile(
-    r"\b(?:system|roles?|developer)\b|template|alternat|"
-    r"\b(?:first|start|begin)[^.]{0,60}\buser\b",
+    rf"{_ROLE}[^.!]{{0,60}}{_NOT_TAKEN}|{_NOT_TAKEN}[^.!]{{0,60}}{_ROLE}|"
+    r"\b(?:message|conversation)\b[^.!]{0,40}\b(?:must|should|has\sto)\b[^.!]{0,40}\buser\b",
     re.IGNORECASE,
 )
+"""A role, and beside it in one sentence that it isn't taken. Either word alone tells nothing: an
+endpoint's system fails too, and an account has a role."""
 
 
 def messages(request: Request, refused: Collection[str] = frozenset()) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from agents.models.endpoint.options import NO_HEADERS, has_key
+from agents.models.endpoint.options import NO_HEADERS, check_variable, has_key
 from agents.models.endpoint.proxies import connector, proxy_of, told_by_aiohttp
 from agents.models.endpoint.trouble import EVENT_BYTES_MAX, Refused
 from agents.models.endpoint.unreached import CONNECT_TIMEOUT_S
@@ -67,21 +67,20 @@ class HttpClient:
             headers: those of the settings, which go before ours.
 
         Raises:
-            UsageError: the environment's proxy, or its certificates, can't be used.
+            UsageError: the environment's proxy, its certificates or who pays can't be used.
         """
         self._base_url = base_url
         self.proxy = proxy_of(base_url)
         is_tls = urlsplit(base_url).scheme == "https"
         self._trusted = _trust(os.environ.get(_CERT_FILE, "")) if is_tls else True
-        self._headers = {
-            # Compressed tokens would wait for others.
-            "Accept-Encoding": "identity",
-            "User-Agent": "fleetmind",
-            **{name: os.environ[of] for name, of in _ACCOUNT.items() if os.environ.get(of)},
-        }
+        # Compressed tokens would wait for others.
+        ours = {"Accept-Encoding": "identity", "User-Agent": "fleetmind", **_account()}
         if not urlsplit(base_url).username and not has_key(headers):
             # An endpoint that checks no key takes any, and some want one all the same.
-            self._headers["Authorization"] = f"Bearer {api_key or 'none'}"
+            ours["Authorization"] = f"Bearer {api_key or 'none'}"
+        # A header goes out twice whose name is spelled in two ways.
+        spelled = {name.lower() for name in headers}
+        self._headers = {name: ours[name] for name in ours if name.lower() not in spelled}
         self._headers |= headers
         self._session: aiohttp.ClientSession | None = None
 
@@ -159,6 +158,18 @@ class HttpClient:
                 trace_configs=[_tracing()],
             )
         return self._session
+
+
+def _account() -> dict[str, str]:
+    """Return the headers that say who pays.
+
+    Raises:
+        UsageError: a variable has what no header can hold.
+    """
+    named = {name: os.environ.get(variable, "").strip() for name, variable in _ACCOUNT.items()}
+    for name, value in named.items():
+        check_variable(_ACCOUNT[name], value)
+    return {name: value for name, value in named.items() if value}
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from agents.models.endpoint import chat
 from agents.models.endpoint.model_list import first_chat_model, listed_models
-from agents.models.endpoint.options import NO_HEADERS
+from agents.models.endpoint.options import NO_HEADERS, secrets_in
 from agents.models.endpoint.wording import Wording, manners_of
 from agents.models.port import (
     ATTEMPTS_MAX,
@@ -90,7 +90,7 @@ class OpenAIModel:
             base_url,
             name,
             api_key,
-            hidden=tuple(headers.values()),
+            hidden=secrets_in(headers),
             proxy="" if proxy is None else str(proxy),
         )
         self._reading = StreamReading

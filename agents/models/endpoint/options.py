@@ -42,6 +42,8 @@ _OUR_HEADERS = frozenset(
 _OUR_PREFIX = "x-fleetmind-"
 _KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
 """Headers that say in place of ours who asks: Azure's is ``api-key``."""
+_SCHEMES = frozenset({"basic", "bearer", "digest", "token"})
+"""What stands before the secret in a header that says who asks (RFC 9110, section 11.4)."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -91,6 +93,16 @@ def check_key(api_key: str) -> None:
         )
 
 
+def check_variable(name: str, value: str) -> None:
+    """Look whether a header can hold a variable of the environment; the sentence never has it.
+
+    Raises:
+        UsageError: it has characters that no header can hold.
+    """
+    if (at := _unsendable(value)) is not None:
+        raise UsageError(f"{name} can't be sent: {at}; set it again, or unset it")
+
+
 def _unsendable(value: str) -> str | None:
     """Return what of a header's value can't be sent, and where; None where all can."""
     place = _PRINTABLE.match(value)
@@ -104,3 +116,13 @@ def _unsendable(value: str) -> str | None:
 def has_key(headers: Mapping[str, str]) -> bool:
     """Say whether headers tell by themselves who asks."""
     return any(name.lower() in _KEY_HEADERS for name in headers)
+
+
+def secrets_in(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what of headers must not be printed: each value, and of one with blanks each part.
+
+    An endpoint that complains of a key mostly repeats it without the scheme before it. The longest
+    come first, so that none is broken by a part of it.
+    """
+    found = {part for value in headers.values() for part in (value, *value.split())}
+    return tuple(sorted((each for each in found if each.lower() not in _SCHEMES), key=len))[::-1]

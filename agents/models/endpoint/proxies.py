@@ -56,7 +56,14 @@ def proxy_of(url: str) -> Proxy | None:
     if not named or is_loopback_url(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxy = Proxy(named if "://" in named else f"http://{named}")
-    scheme = urlsplit(proxy.url).scheme
+    scheme = _scheme(proxy.url)
+    if not scheme:
+        # Without the URL: whatever part of it were printed could be one of the password.
+        raise UsageError(
+            f"the environment names a proxy for {parts.hostname} that is no URL like"
+            " http://USER:PASSWORD@HOST:PORT: write it so, in user and password %2F for / and"
+            " likewise for ?, # and @, or list the host in NO_PROXY"
+        )
     if scheme not in _HTTP and scheme not in _SOCKS:
         raise UsageError(
             f"the environment names a {scheme} proxy for {parts.hostname}, and only HTTP and SOCKS"
@@ -114,6 +121,19 @@ def told_by_aiohttp(proxy: Proxy | None) -> Iterator[None]:
         raise
     except OSError as error:  # as of TLS, which the library doesn't tell apart
         raise aiohttp.ClientConnectionError from error
+
+
+def _scheme(url: str) -> str:
+    """Return the scheme of a proxy's URL; empty where it can't be taken apart safely.
+
+    A password with ``/``, ``?`` or ``#`` in it ends the host's part of a URL: what is before would
+    be read as the host, and what is behind printed with it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return "" if "@" in parts.path + parts.query + parts.fragment else parts.scheme
 
 
 def _has_place(url: str) -> bool:

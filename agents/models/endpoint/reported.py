@@ -39,6 +39,8 @@ class Reported:
     """Its name among programs, as ``insufficient_quota``."""
     status: int = 0
     """Of HTTP, as if it had been refused under that; 0 where nothing tells."""
+    kind: str = ""
+    """Its ``type``: of some errors that alone is the name among programs."""
 
     @property
     def is_filter(self) -> bool:
@@ -48,7 +50,7 @@ class Reported:
     @property
     def body(self) -> str:
         """It as the body of a refusal."""
-        return json.dumps({"message": self.said, "code": self.code})
+        return json.dumps({"message": self.said, "code": self.code, "type": self.kind})
 
 
 def reported(error: object) -> Reported:
@@ -56,7 +58,8 @@ def reported(error: object) -> Reported:
     if not isinstance(error, Mapping):
         return Reported(worded(error))
     code, kind = (_word(error, name) for name in ("code", "type"))
-    return Reported(_words(error), code, _status(error) or _KINDS.get(code) or _KINDS.get(kind, 0))
+    status = _status(error) or _KINDS.get(code) or _KINDS.get(kind, 0)
+    return Reported(_words(error), code, status, kind)
 
 
 def worded(value: object) -> str:

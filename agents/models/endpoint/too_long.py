@@ -35,15 +35,23 @@ _PROMPT = (
     re.compile(r"n_keep\W{1,4}(\d[\d,]*)"),
 )
 """What stands where the prompt's own length is told, the surest first."""
-_BOUND = re.compile(r"\bmax_(?:new_|completion_|output_)?tokens\b")
-_BOUND_MAX = (
-    re.compile(r"at\smost\s`?(\d[\d,]*)"),
-    re.compile(r"(?:<=|less\sthan\sor\sequal\sto|(?:not|n't)\sexceed)\s`?(\d[\d,]*)"),
-    re.compile(r"range[^\[\]]{0,40}\[\d+,\s?(\d[\d,]*)\]", re.IGNORECASE),
-    re.compile(r"\d\s>\s(\d[\d,]*),\swhich\sis\sthe\smaximum"),
-    re.compile(r"maximum\svalue\sfor\s`?max_\w{0,20}tokens`?\sis\s`?(\d[\d,]*)"),
+_BOUND = r"\bmax_(?:new_|completion_|output_)?tokens\b[`'\"]?"
+_AT_MOST = (
+    r"(?:(?:be\s)?(?:at\smost|<=|less\sthan\sor\sequal\sto|no\s(?:more|larger|greater)\sthan)|"
+    r"(?:not|n?'t)\s(?:exceed|be\s(?:more|larger|greater)\sthan))\s`?(\d[\d,]*)"
 )
-"""What stands where the largest bound of an answer is told that a model takes."""
+_BOUND_MAX = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_BOUND}(?:\svalue)?\s(?:must|should|may|can|has\sto|is\sto)\s?{_AT_MOST}",
+        rf"range\sof\s[`'\"]?{_BOUND}\s(?:is|must\sbe|should\sbe)\s\[\d+,\s?(\d[\d,]*)\]",
+        rf"{_BOUND}:\s\d[\d,]*\s>\s(\d[\d,]*),\swhich\sis\sthe\smaximum",
+        rf"maximum\svalue\sfor\s[`'\"]?{_BOUND}\sis\s`?(\d[\d,]*)",
+        rf"{_BOUND}\sis\stoo\slarge:\s\d[\d,]*\.\s[^.]{{0,40}}\bat\smost\s(\d[\d,]*)\scompletion",
+    )
+)
+"""What stands where the largest bound of an answer is told that a model takes. The bound is what
+the clause is about: a complaint of another part may name it too, and a number."""
 _TOKENS_MAX = 1 << 32
 _LENGTH_MAX = 2_000
 _WORDS = ("message", "error", "detail")
@@ -90,9 +98,7 @@ def answer_tokens_max(body: object) -> int:
         0 where it is about other things: that the bound leaves no room for the prompt too.
     """
     words = _words(body)
-    if _BOUND.search(words) is None or too_long(body) is not None:
-        return 0
-    return _first(_BOUND_MAX, words)
+    return _first(_BOUND_MAX, words) if too_long(body) is None else 0
 
 
 def _words(body: object) -> str:

@@ -145,7 +145,7 @@ class Endpoint:
     model: str
     api_key: str
     hidden: tuple[str, ...] = ()
-    """What else is a secret: the values of the headers that the settings have for it."""
+    """What else is a secret: what the headers hold that the settings have for it."""
     proxy: str = ""
     """What it is asked through, as it may be printed; empty where it is asked directly."""
 
@@ -280,7 +280,7 @@ class Endpoint:
         status = error.status
         if status in _REDIRECTS:
             return self._redirected(error)
-        if status == OF_THE_PROXY:
+        if status == OF_THE_PROXY and self.proxy:
             return self._unreached(not_let_through(status, str(self), self.proxy))
         if status in _KEY_REFUSED:
             what = "refused the API key" if self.api_key or self.hidden else "wants an API key"
@@ -297,8 +297,7 @@ class Endpoint:
         length = too_long(body)
         if length is not None:
             return self._too_long(answer, length)
-        is_spent = isinstance(body, Mapping) and body.get("code") == "insufficient_quota"
-        if is_spent or status == _NOT_PAID:
+        if _is_spent(body) or status == _NOT_PAID:
             return Trouble(f"{self} says that the quota is used up {answer}", "see to the account")
         if status in (*_TRY_AGAIN, *_BUSY) or status >= _SERVER_ERRORS:
             return self._failed(error, answer)
@@ -359,6 +358,12 @@ def _message(body: object) -> object:
     if isinstance(body, Mapping):
         return body.get("message") or body.get("error") or body.get("detail") or ""
     return body
+
+
+def _is_spent(body: object) -> bool:
+    """Say whether an account's quota is used up; some name that in the type and have no code."""
+    names = (body.get("code"), body.get("type")) if isinstance(body, Mapping) else ()
+    return "insufficient_quota" in names
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

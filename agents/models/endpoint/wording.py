@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from agents.models.endpoint import chat
 from agents.models.endpoint.too_long import answer_tokens_max
-from agents.models.port import Request
+from agents.models.port import AttemptTally, Request
 from cluster.kernel.sections import EngineSettings
 
 if TYPE_CHECKING:  # it imports the client
@@ -22,7 +23,9 @@ _KNOWN_MAX = 256
 """Models of endpoints that manners are kept of: more than the settings of one process name."""
 _FAILED = frozenset({500, 501})
 _WORDLESS = frozenset({"", HTTPStatus.INTERNAL_SERVER_ERROR.phrase})
-_UNEXPLAINED_MIN = 2
+_LOWERINGS_MAX = 2
+"""Of the bound of one request: a router's, and that of the endpoint behind it. One that names a
+lower bound each time would be asked hundreds of times in one attempt."""
 
 
 class Manners:
@@ -35,8 +38,8 @@ class Manners:
         """Parts of a request that it refuses; only grows."""
         self.answer_tokens_max: int | None = None
         """The largest bound of an answer that it takes, where it has refused one; only falls."""
-        self.unexplained = 0
-        """How often in a row it has failed without a word of its own."""
+        self.unexplained: WeakSet[AttemptTally] = WeakSet()
+        """The calls that it has failed without a word of its own, each by its tally."""
 
 
 def manners_of(base_url: str, model: str) -> Manners:
@@ -71,6 +74,7 @@ class Wording:
         self._with_schema = with_schema
         self._refused = manners.refused
         self._bound = manners.answer_tokens_max
+        self._lowerings = 0
 
     def content(self) -> dict[str, object]:
         """Return the body of the request, as far as the endpoint is known to take it."""
@@ -102,31 +106,36 @@ class Wording:
         return True
 
     def _fails_unexplained(self, refusal: Refused) -> bool:
-        """Count a failure without a word; say whether it is one of several in a row.
+        """Note a failure without a word; say whether the same call has had one before.
 
         Some servers' own error page is all that they answer where a chat template refuses a role.
-        A single one tells nothing: anything may have failed for once.
+        A single one tells nothing: anything may have failed for once, and for several calls that
+        are under way at once.
         """
         if refusal.status not in _FAILED or refusal.words not in _WORDLESS:
             return False
-        self._manners.unexplained += 1
-        return self._manners.unexplained >= _UNEXPLAINED_MIN
+        failed, call = self._manners.unexplained, self._request.tally
+        is_again = call in failed
+        failed.add(call)
+        return is_again
 
     def remember(self) -> None:
         """Keep what was changed: only where it is accepted was that at fault, and not the rest."""
         known = self._manners
-        known.unexplained = 0
+        known.unexplained.discard(self._request.tally)
         known.refused |= self._refused
         if self._bound is not None:
             known.answer_tokens_max = min(self._bound, known.answer_tokens_max or self._bound)
 
     def _lower(self, bound: int) -> bool:
-        """Take a lower bound of the answer; say whether it is one."""
+        """Take a lower bound of the answer; say whether it is one, and may be taken."""
         asked = self._request.tokens_max
         is_lower = asked is not None and 0 < bound < min(asked, self._bound or asked)
-        if is_lower:
-            self._bound = bound
-        return is_lower
+        if not is_lower or self._lowerings == _LOWERINGS_MAX:
+            return False
+        self._lowerings += 1
+        self._bound = bound
+        return True
 
     def _parts(self) -> dict[str, object]:
         """Return the parts beside model and messages, but for those that the settings decide.

@@ -379,10 +379,17 @@ async def test_an_endpoint_without_room_does_not_count_as_one_that_fails() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(402, "invalid_request_error"), (429, "insufficient_quota")]
+    ("status", "named"),
+    [
+        (402, {"code": "invalid_request_error"}),
+        (429, {"code": "insufficient_quota"}),
+        (429, {"type": "insufficient_quota", "code": None}),
+    ],
 )
-async def test_an_account_without_means_is_not_waited_for(status: int, code: str) -> None:
-    spent = {"error": {"message": "Insufficient Balance", "code": code}}
+async def test_an_account_without_means_is_not_waited_for(
+    status: int, named: dict[str, str | None]
+) -> None:
+    spent = {"error": {"message": "Insufficient Balance", **named}}
     async with stand_in(lambda _: refusal(status, spent)) as server, a_model(server) as model:
         error = await failure(model, a_request())
 

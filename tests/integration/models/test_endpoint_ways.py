@@ -128,6 +128,33 @@ async def test_headers_are_part_of_every_request_and_go_before_the_key(
     assert headers.items() <= {name: sent.get(name.lower()) for name in headers}.items()
 
 
+async def test_a_header_of_the_settings_is_sent_once_however_it_is_spelled() -> None:
+    async with stand_in() as server, a_model(server.base_url, "", {"user-agent": "x"}) as model:
+        _ = [item async for item in model.stream(a_request())]
+
+    [asked] = server.asked
+    assert [asked.headers[name] for name in asked.headers if name.lower() == "user-agent"] == ["x"]
+
+
+async def test_who_pays_is_sent_without_the_line_end_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", " org-1\n")
+    async with stand_in() as server, a_model(server.base_url) as model:
+        _ = [item async for item in model.stream(a_request())]
+
+    assert server.asked[0].headers["OpenAI-Organization"] == "org-1"
+
+
+def test_who_pays_that_can_not_be_sent_is_refused_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj\n1")
+
+    with pytest.raises(UsageError, match="OPENAI_PROJECT_ID can't be sent: character 5 of its 6"):
+        OpenAIModel("m", "http://127.0.0.1:9/v1")
+
+
 async def test_what_a_header_holds_is_in_no_sentence() -> None:
     def answer(asked: Asked) -> Answer:
         return refusal(401, {"error": {"message": f"wrong key {asked.headers['api-key']}"}})
@@ -136,6 +163,14 @@ async def test_what_a_header_holds_is_in_no_sentence() -> None:
         said = await failure(server.base_url, {"api-key": SECRET})
 
     assert "refused the API key (401: wrong key [key])" in said
+
+
+async def test_a_key_is_hidden_without_the_scheme_before_it_too() -> None:
+    wrong = {"error": {"message": f"Bearer auth failed, incorrect API key: {SECRET}."}}
+    async with stand_in(lambda _: refusal(401, wrong)) as server:
+        said = await failure(server.base_url, {"Authorization": f"Bearer {SECRET}"})
+
+    assert "(401: Bearer auth failed, incorrect API key: [key])" in said
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -275,6 +310,16 @@ async def test_a_proxy_that_opens_no_connection_is_named(
     assert said in told
 
 
+async def test_a_407_without_a_proxy_is_the_endpoints_own() -> None:
+    async with stand_in(lambda _: refusal(407, {"error": "log in first"})) as server:
+        said = await failure(server.base_url)
+
+    assert said == (
+        f"the model endpoint {server.base_url} did not accept the request (407: log in first);"
+        " check the model's name"
+    )
+
+
 @pytest.mark.parametrize(
     "host",
     [
@@ -300,6 +345,27 @@ def test_a_proxy_that_can_not_be_one_is_refused(
 
     with pytest.raises(UsageError, match=r"the environment names .* or list the host in NO_PROXY"):
         proxy_of("https://models.example/v1")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://user:pa/ss@host:3128", "http://user:12#34@host:3128", "user:pa?ss@host:3128"),
+        *("http://[::1:8080", "http://user:pa[ss@host:3128", "socks5://user:1/2@host:3128"),
+    ],
+)
+def test_a_proxy_that_can_not_be_taken_apart_is_refused_without_a_part_of_it(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", proxy)
+
+    with pytest.raises(UsageError) as refused:
+        proxy_of("https://models.example/v1")
+
+    assert str(refused.value).startswith(
+        "the environment names a proxy for models.example that is no URL like http://USER:PASSWORD@"
+    )
+    assert not any(part in str(refused.value) for part in ("user:", "pa/", "ss@", "12", "34"))
 
 
 def of_models(folder: Path, settings: str) -> tuple[int, str]:

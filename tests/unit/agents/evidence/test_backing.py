@@ -150,3 +150,26 @@ def test_code_of_a_passage_is_shown_only_where_more_than_quotes_are() -> None:
 
     assert "Zephyr(512)" in shown(quoted).text
     assert not shown(quoted, is_strict=True).text
+
+
+STEPS = Passage(
+    "docs/moving.md", 1, 9, "```\nstop server\n  backup db\n\ndelete db\nstart server\n}\n```"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "support"),
+    [
+        ("backup db\ndelete db", Support.QUOTED),
+        ("stop server\nbackup db\ndelete db\nstart server", Support.QUOTED),
+        ("delete db\nbackup db\nstart server", Support.UNVERIFIED),
+        ("stop server\ndelete db", Support.UNVERIFIED),
+        ("}", None),
+    ],
+)
+def test_lines_in_another_order_or_with_others_left_out_are_no_quote(
+    code: str, support: Support | None
+) -> None:
+    by = PassageJudge([STEPS], QUESTION, Sources([(STEPS.text, place_of(STEPS))]), is_strict=False)
+
+    assert by.code(code).support is support

@@ -182,7 +182,10 @@ async def test_falling_back_can_be_switched_off() -> None:
 
 async def test_what_is_learned_is_told_by_endpoint_and_model() -> None:
     built = build(
-        ModelSettings("openai:m", "http://one"), {"small": ModelEntry("openai:s")}, m="a", s="b"
+        ModelSettings("openai:m", "http://one?key=s3cret"),
+        {"small": ModelEntry("openai:s")},
+        m="a",
+        s="b",
     )
 
     await said(built.model)

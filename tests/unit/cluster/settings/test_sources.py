@@ -154,6 +154,7 @@ def test_agents_beside_the_config_and_in_the_folder_can_be_imported(tmp_path: Pa
         ("FLEETMIND_MODEL", "gpt-4", "FLEETMIND_MODEL: 'gpt-4' is no model; allowed are openai:"),
         ("FLEETMIND_MODEL", "llm:x", "is no model"),
         ("OPENAI_BASE_URL", "localhost:8000", "OPENAI_BASE_URL: 'localhost:8000' is no URL"),
+        ("OPENAI_BASE_URL", "host/v1?key=s3cret", "OPENAI_BASE_URL: 'host/v1' is no URL"),
         ("OPENAI_BASE_URL", "http://me:pw@host/v1", "OPENAI_BASE_URL: a URL with a password"),
         ("REDIS_URL", "http://h:1", "REDIS_URL: not a Redis URL; allowed are redis://"),
         ("REDIS_URL", "redis://:secret@h:notaport/0", "REDIS_URL: not a Redis URL"),

@@ -47,9 +47,10 @@ def test_a_status_is_what_the_error_or_its_kind_names(error: object, status: int
 
 
 def test_an_error_is_a_body_that_a_refusal_could_have() -> None:
-    assert json.loads(reported({"code": "E", "message": "no"}).body) == {
+    assert json.loads(reported({"code": "E", "type": "T", "message": "no"}).body) == {
         "message": "no",
         "code": "e",
+        "type": "t",
     }
 
 

@@ -146,3 +146,20 @@ def test_the_largest_bound_of_a_model_is_read_where_it_is_told() -> None:
     )
     assert answer_tokens_max("max_completion_tokens must not exceed 512.") == 512
     assert answer_tokens_max("max_tokens must be at most 1, or less") == 1
+    assert answer_tokens_max("'max_tokens' can't be greater than 512.") == 512
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "temperature must be <= 1. Received request: {'max_tokens': 900, 'temperature': 1.5}",
+        "max_tokens is required when stop has at most 4 entries",
+        "Invalid: temperature must be <= 2 ; max_tokens ok",
+        "Unsupported parameter: 'max_tokens' with at most 1 tool; use max_completion_tokens",
+        "temperature should not exceed 1, max_tokens was given",
+        "n must be at most 8, and so must best_of; max_tokens is 900",
+        "range of top_k should be [1, 40], and max_tokens may stay",
+    ],
+)
+def test_a_number_of_another_part_is_no_bound_of_the_answer(words: str) -> None:
+    assert answer_tokens_max({"message": words}) == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from agents.models.endpoint.trouble import Refused
 from agents.models.endpoint.wording import _KNOWN_MAX, Manners, Wording, manners_of
-from agents.models.port import Message, Request
+from agents.models.port import AttemptTally, Message, Request
 from cluster.kernel.sections import NO_ENGINE, EngineSettings
 
 ASKED = Request(
@@ -100,6 +101,47 @@ def test_the_lowest_bound_is_kept_and_a_higher_one_is_no_news() -> None:
     again = wording(manners)
     assert again.reword(refused("max_tokens must be at most 700"))
     assert again.content()["max_completion_tokens"] == 100
+
+
+def test_an_endpoint_that_names_a_lower_bound_each_time_is_not_followed_without_end() -> None:
+    asked, sent = wording(Manners()), 1
+
+    while asked.reword(refused(f"max_tokens must be at most {900 - sent}")):
+        sent += 1
+
+    assert asked.content()["max_completion_tokens"] == 898
+    assert sent <= 6
+
+
+def test_failures_without_a_word_are_counted_for_each_call_by_itself() -> None:
+    manners, page = Manners(), Refused(500, "Internal Server Error", {})
+    one, other = replace(ASKED, tally=AttemptTally()), replace(ASKED, tally=AttemptTally())
+
+    assert not wording(manners, one).reword(page)
+    assert not wording(manners, other).reword(page)
+    assert wording(manners, one).reword(page)
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ("System error, please try again later", 500),
+        ("The system is overloaded", 500),
+        ("developer mode", 501),
+        ("alternate backend down", 500),
+        ("failed to render: jinja template", 500),
+        ("The system is busy", 400),
+        ("Your account role lacks permission", 400),
+    ],
+)
+def test_a_passing_failure_that_names_a_system_or_a_role_refuses_none(
+    message: str, status: int
+) -> None:
+    asked = wording(Manners())
+
+    asked.reword(refused(message, status))
+
+    assert asked.content()["messages"] == wording(Manners()).content()["messages"]
 
 
 def test_what_the_settings_say_stays() -> None:
