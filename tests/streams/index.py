@@ -175,7 +175,7 @@ RECORDED = (
         "gateway-error.json",
         "what FastAPI makes of an exception",
         "",
-        trouble="failed (503: Model is still being loaded)",
+        trouble="is not ready yet (503: Model is still being loaded)",
         is_retryable=True,
     ),
     Recorded("stop-always.sse", "as tried; see the page's last row", finish=Finish("stop", 0, 2)),
