@@ -310,6 +310,24 @@ def test_a_reason_that_comes_with_every_chunk_ends_nothing(reading: StreamReadin
     assert not reading.may_end
 
 
+@pytest.mark.parametrize(
+    ("last", "may_end"),
+    [
+        (said("ws", reason="stop"), True),
+        (said("ws"), False),
+        (said("w") + said("s", reason="stop"), True),
+        (said("ws") + said("", reason="stop"), True),
+    ],
+)
+def test_after_text_behind_a_reason_a_long_silence_ends_where_the_last_text_has_one(
+    reading: StreamReading, last: bytes, *, may_end: bool
+) -> None:
+    list(reading.feed(said("Nine ") + said("ro", reason="stop") + last))
+
+    assert not reading.is_ending
+    assert reading.may_end == may_end
+
+
 def test_after_a_reason_at_the_end_only_the_usage_is_waited_for(reading: StreamReading) -> None:
     list(reading.feed(said("Ni") + said("ne", reason="stop")))
 
