@@ -27,6 +27,10 @@ from agents.models.port import Deed, Delta, Finish, Note
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(r"\s*")
 _DONE = "[DONE]"
+_FIELD = re.compile(rb"(?:data|event|id|retry|error)?:|(?:data|event|id|retry|error)$")
+"""How a line of an event stream begins that says something, or keeps alive."""
+_QUOTED_BYTES = 1_024
+"""Of a body that is no answer, what its words are looked for in."""
 _JSON = json.JSONDecoder(strict=False)
 """Strings may have line feeds in them: those of an event stream were joined by some."""
 
@@ -82,7 +86,8 @@ class StreamReading:
         """What may be the beginning of a mark of UTF-8's byte order."""
         self._events = EventStream()
         self._body = bytearray()
-        """Of a body that is no event stream; read when all of it is there."""
+        """Of a body that is no event stream; read when all of it is there. Of one without any chunk
+        so far its beginning, which may have to be quoted."""
         self._halves = (_Halves(), _Halves())
         """Of the text, and of the reasoning."""
         self._used = (0, 0, 0)
@@ -133,6 +138,8 @@ class StreamReading:
         if self._form is _Form.JSON:
             self._body += block
         elif self._form is _Form.EVENTS:
+            if not self.chunks:
+                self._body += block[: max(0, _QUOTED_BYTES - len(self._body))]
             for event in self._events.feed(block):
                 if self.is_done:
                     return
@@ -205,7 +212,12 @@ class StreamReading:
             return
         try:
             values = _values(event.data)
-        except MALFORMED:  # it was cut off, with all that follows
+        except MALFORMED:
+            said = event.data.decode(errors="replace").strip()
+            if event.is_error and not self._is_over:
+                raise self._endpoint.failed_midway(said) from None
+            if not said.startswith(("{", "[")):  # else it was cut off, with all that follows
+                self._remark = said
             return
         for value in values:
             yield from self._chunk(value, is_named_error=event.is_error)
@@ -240,7 +252,7 @@ class StreamReading:
             raise trouble
         self._remark = chunk.remark(value) or self._remark
         had_spoken, reason, has_text = self.spoken > 0, chunk.finish_reason(value), False
-        for delta in chunk.deltas(value, may_be_whole=not had_spoken):
+        for delta in chunk.deltas(value, has_spoken=had_spoken, has_text=self._has_text):
             has_text = True
             if text := self._halves[delta.is_reasoning].joined(delta.text):
                 self.spoken += 1
@@ -261,7 +273,8 @@ class StreamReading:
             return self._endpoint.cut_short(was_speaking=True)
         is_stream = self._form is not _Form.UNTOLD and bool(self.chunks)
         kind = "event-stream" if is_stream else content_type
-        return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=self._remark)
+        said = self._remark or ("" if self.chunks else _words(bytes(self._body)))
+        return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=said)
 
 
 class _Halves:
@@ -283,6 +296,14 @@ class _Halves:
         """Return what is held at the end."""
         held, self._held = self._held, ""
         return _paired(held)
+
+
+def _words(body: bytes) -> str:
+    """Return the words of what should be an event stream; empty where it has a field of one."""
+    lines = [line.strip() for line in body.splitlines()]
+    if any(_FIELD.match(line) for line in lines if line):
+        return ""
+    return body.decode(errors="replace")
 
 
 def _paired(text: str) -> str:

@@ -238,6 +238,15 @@ def test_a_whole_message_at_the_end_of_a_stream_says_nothing_again() -> None:
     assert texts(items) == "Nine"
 
 
+def test_a_whole_message_after_reasoning_alone_has_the_text() -> None:
+    message = {"reasoning_content": "Hm.", "content": "Nine"}
+    whole = event(choices=[{"message": message, "finish_reason": "stop"}])
+
+    items, _ = read(said("Hm.", "reasoning_content"), whole)
+
+    assert items[:-1] == [Delta("Hm.", is_reasoning=True), Delta("Nine")]
+
+
 # ---- ends --------------------------------------------------------------------------------------
 
 
@@ -403,6 +412,31 @@ def test_words_of_a_gateway_are_quoted_where_no_answer_comes() -> None:
 
     assert trouble is not None
     assert trouble.what.endswith("without an answer (no healthy upstream)")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"upstream crashed: no GPU left", "text/plain", "sent text/plain instead of an event str"),
+        (b"upstream crashed: no GPU left\n", SSE, "ended its stream without an answer"),
+        (b'"upstream crashed: no GPU left"', "application/json", "sent application/json instead"),
+        (b"event: error\ndata: upstream crashed: no GPU left", SSE, "instead of going on"),
+        (b"data: upstream crashed: no GPU left", SSE, "ended its stream without an answer"),
+    ],
+)
+def test_words_without_any_form_are_quoted(body: bytes, kind: str, words: str) -> None:
+    for blocks in ([body], [body[at : at + 1] for at in range(len(body))]):
+        _, trouble = read(*blocks, kind=kind)
+
+        assert trouble is not None
+        assert words in trouble.what
+        assert "upstream crashed: no GPU left" in trouble.what
+
+
+def test_a_success_that_is_told_before_the_answer_is_no_error() -> None:
+    success = event(code=200, message="success", data=None)
+
+    assert finish_of(success, said("Nine", reason="stop"), DONE) == Finish("stop", 0, 1)
 
 
 @pytest.mark.parametrize("body", [b"data: Internal Server Error\n\n", b"{'choices': []}"])
