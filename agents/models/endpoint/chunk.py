@@ -26,6 +26,8 @@ _REASONINGS = ("reasoning_content", "reasoning", "thinking", "reasoning_details"
 _TEXTS = ("content", "refusal")
 _CODES = ("code", "status", "status_code", "error_code", "error_type")
 """What says that words without a choice are of an error."""
+_SUCCESSES = frozenset({"0", "200", "ok", "success"})
+"""What stands there, or for an error's words, where nothing is wrong."""
 
 
 class AnswerEnd(Enum):
@@ -79,8 +81,9 @@ def error(chunk: object, *, is_named: bool = False) -> object:
     """
     found = _field(chunk, "error") or _field(_choice(chunk), "error")
     if isinstance(found, dict):
-        return found
-    if found and isinstance(chunk, dict):
+        if is_named or any(_tells_of_error(value) for value in found.values()):
+            return found
+    elif found and isinstance(chunk, dict):
         # TGI says it in a word, with its kind beside it.
         return {**chunk, "message": worded(found)}
     errors = _field(chunk, "errors")
@@ -90,9 +93,13 @@ def error(chunk: object, *, is_named: bool = False) -> object:
         return chunk
     is_told = remark(chunk) and (
         "error" in (_field(chunk, "object"), _field(chunk, "type"))
-        or any(_field(chunk, name) for name in _CODES)
+        or any(_tells_of_error(_field(chunk, name)) for name in _CODES)
     )
     return chunk if is_told else None
+
+
+def _tells_of_error(value: object) -> bool:
+    return bool(value) and str(value).lower() not in _SUCCESSES
 
 
 def remark(chunk: object) -> str:
@@ -105,17 +112,31 @@ def remark(chunk: object) -> str:
     return worded(found)
 
 
-def deltas(chunk: object, *, may_be_whole: bool = True) -> Iterator[Delta]:
+def deltas(chunk: object, *, has_spoken: bool = False, has_text: bool = False) -> Iterator[Delta]:
     """Yield the texts of a chunk, the reasoning first.
+
+    A whole message at the end of a stream says all again: of it only what is new counts.
 
     Args:
         chunk: what the endpoint sent.
-        may_be_whole: whether a whole message is new: at the end of a stream it says all again.
+        has_spoken: whether text or reasoning came before it.
+        has_text: whether text did.
     """
     choice = _choice(chunk)
     delta = _field(choice, "delta")
-    if delta is None and may_be_whole:
+    if delta is None and not has_text:
         delta = _field(choice, "message")
+        if has_spoken:
+            yield from (each for each in _said(delta) if not each.is_reasoning)
+            delta = None
+    yield from _said(delta)
+    # As of completions that are no chats.
+    plain = _field(choice, "text")
+    if delta is None and isinstance(plain, str) and plain:
+        yield Delta(plain)
+
+
+def _said(delta: object) -> Iterator[Delta]:
     if thought := _reasoning(delta):
         yield Delta(thought, is_reasoning=True)
     for name in _TEXTS:
@@ -123,10 +144,6 @@ def deltas(chunk: object, *, may_be_whole: bool = True) -> Iterator[Delta]:
         if found := _field(delta, name):
             for text, is_reasoning in _pieces(found, is_reasoning=False):
                 yield Delta(text, is_reasoning=is_reasoning)
-    # As of completions that are no chats.
-    plain = _field(choice, "text")
-    if delta is None and isinstance(plain, str) and plain:
-        yield Delta(plain)
 
 
 def _reasoning(delta: object) -> str:

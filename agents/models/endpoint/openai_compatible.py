@@ -284,7 +284,7 @@ class OpenAIModel:
         """
         now = asyncio.get_running_loop().time
         reading = self._reading(self._endpoint)
-        heard_at, chunks = now(), 0
+        heard_at, heard = now(), (0, False)
         while True:
             wait_s = _wait_s(reading, timeout_s)
             try:
@@ -303,8 +303,9 @@ class OpenAIModel:
                 break
             for delta in reading.feed(block):
                 yield delta
-            if reading.chunks > chunks or not reading.is_ending:
-                heard_at, chunks = now(), reading.chunks
+            is_alive = not (reading.is_ending or reading.is_done)
+            if is_alive or heard != (reading.chunks, reading.is_done):
+                heard_at, heard = now(), (reading.chunks, reading.is_done)
         for item in reading.finish(response.content_type):
             yield item
 

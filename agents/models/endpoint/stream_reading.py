@@ -4,7 +4,7 @@ Fed by `agents.models.endpoint.openai_compatible`, which minds connections and t
 decided what ends an answer:
 
 * a finish reason ends it as `chunk.end_of` says, unless more text follows: some send one with
-  every chunk;
+  every chunk, some with the last few;
 * the mark ``[DONE]`` ends it where there is text, also without a reason;
 * a whole completion in place of a stream is an answer as it stands;
 * a stream that is over without any of these was cut off.
@@ -27,6 +27,10 @@ from agents.models.port import Deed, Delta, Finish, Note
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(r"\s*")
 _DONE = "[DONE]"
+_FIELD = re.compile(rb"(?:data|event|id|retry|error)?:|(?:data|event|id|retry|error)$")
+"""How a line of an event stream begins that says something, or keeps alive."""
+_QUOTED_BYTES = 1_024
+"""Of a body that is no answer, what its words are looked for in."""
 _JSON = json.JSONDecoder(strict=False)
 """Strings may have line feeds in them: those of an event stream were joined by some."""
 
@@ -40,6 +44,38 @@ class _Form(Enum):
     """One completion, or one a line."""
 
 
+class _Reason(Enum):
+    """Where in an answer its finish reason stands."""
+
+    NOWHERE = auto()
+    AT_END = auto()
+    """No text has come after it."""
+    AGAIN = auto()
+    """Text has come after it, and it has come again with that, or after it."""
+    BEFORE_TEXT = auto()
+    """Text has come after it, so far without one."""
+    EVERYWHERE = auto()
+    """It came with the first text or before that: it tells no end."""
+
+    def after(self, *, has_reason: bool, has_text: bool, is_first: bool) -> _Reason:
+        """Return where it stands after one more chunk.
+
+        Args:
+            has_reason: whether the chunk has one.
+            has_text: whether it has text or reasoning.
+            is_first: whether none had any before it.
+        """
+        if self is _Reason.EVERYWHERE:
+            return self
+        if has_text and is_first:
+            is_early = has_reason or self is not _Reason.NOWHERE
+            return _Reason.EVERYWHERE if is_early else self
+        if has_reason:
+            is_at_end = self is _Reason.NOWHERE or (self is _Reason.AT_END and not has_text)
+            return _Reason.AT_END if is_at_end else _Reason.AGAIN
+        return _Reason.BEFORE_TEXT if has_text and self is not _Reason.NOWHERE else self
+
+
 class StreamReading:
     """What a stream has said so far."""
 
@@ -50,7 +86,8 @@ class StreamReading:
         """What may be the beginning of a mark of UTF-8's byte order."""
         self._events = EventStream()
         self._body = bytearray()
-        """Of a body that is no event stream; read when all of it is there."""
+        """Of a body that is no event stream; read when all of it is there. Of one without any chunk
+        so far its beginning, which may have to be quoted."""
         self._halves = (_Halves(), _Halves())
         """Of the text, and of the reasoning."""
         self._used = (0, 0, 0)
@@ -59,8 +96,7 @@ class StreamReading:
         """The last words that were no part of an answer."""
         self._reason = ""
         """Why the model stopped, in the endpoint's words; empty while it goes on."""
-        self._is_reason_early = False
-        """Whether the reason came with the first text, or text came after it: it tells no end."""
+        self._reason_place = _Reason.NOWHERE
         self._has_text = False
         self.spoken = 0
         """Deltas so far."""
@@ -72,7 +108,7 @@ class StreamReading:
     @property
     def is_ending(self) -> bool:
         """Whether only the usage may still come."""
-        return bool(self._reason) and self.spoken > 0 and not self._is_reason_early
+        return self.spoken > 0 and self._reason_place is _Reason.AT_END
 
     @property
     def _is_over(self) -> bool:
@@ -81,8 +117,12 @@ class StreamReading:
 
     @property
     def may_end(self) -> bool:
-        """Whether an answer may be taken for whole after a long silence: none, or of one chunk."""
-        return self.is_ending or (bool(self._reason) and self.spoken <= 1)
+        """Whether an answer may be taken for whole after a long silence.
+
+        It is none, or has one chunk, or a reason with the last of its text, as not with the first.
+        """
+        is_short = bool(self._reason) and self.spoken <= 1
+        return self.is_ending or is_short or self._reason_place is _Reason.AGAIN
 
     def feed(self, block: bytes) -> Iterator[Delta]:
         """Yield what a block says; to be read to its end before the next one.
@@ -98,6 +138,8 @@ class StreamReading:
         if self._form is _Form.JSON:
             self._body += block
         elif self._form is _Form.EVENTS:
+            if not self.chunks:
+                self._body += block[: max(0, _QUOTED_BYTES - len(self._body))]
             for event in self._events.feed(block):
                 if self.is_done:
                     return
@@ -170,7 +212,12 @@ class StreamReading:
             return
         try:
             values = _values(event.data)
-        except MALFORMED:  # it was cut off, with all that follows
+        except MALFORMED:
+            said = event.data.decode(errors="replace").strip()
+            if event.is_error and not self._is_over:
+                raise self._endpoint.failed_midway(said) from None
+            if not said.startswith(("{", "[")):  # else it was cut off, with all that follows
+                self._remark = said
             return
         for value in values:
             yield from self._chunk(value, is_named_error=event.is_error)
@@ -204,14 +251,18 @@ class StreamReading:
                 return
             raise trouble
         self._remark = chunk.remark(value) or self._remark
-        had_spoken, reason = self.spoken > 0, chunk.finish_reason(value)
-        for delta in chunk.deltas(value, may_be_whole=not had_spoken):
-            self._is_reason_early |= bool(self._reason or (reason and not had_spoken))
+        had_spoken, reason, has_text = self.spoken > 0, chunk.finish_reason(value), False
+        for delta in chunk.deltas(value, has_spoken=had_spoken, has_text=self._has_text):
+            has_text = True
             if text := self._halves[delta.is_reasoning].joined(delta.text):
                 self.spoken += 1
                 self._has_text |= not (delta.is_reasoning or text.isspace())
                 yield delta if text is delta.text else replace(delta, text=text)
-        self._reason = reason or self._reason
+        if reason or self._reason:  # most chunks come before any
+            self._reason = reason or self._reason
+            self._reason_place = self._reason_place.after(
+                has_reason=bool(reason), has_text=has_text, is_first=not had_spoken
+            )
         self._used = chunk.usage(value) or self._used
 
     def _unanswered(self, content_type: str) -> Exception:
@@ -222,7 +273,8 @@ class StreamReading:
             return self._endpoint.cut_short(was_speaking=True)
         is_stream = self._form is not _Form.UNTOLD and bool(self.chunks)
         kind = "event-stream" if is_stream else content_type
-        return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=self._remark)
+        said = self._remark or ("" if self.chunks else _words(bytes(self._body)))
+        return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=said)
 
 
 class _Halves:
@@ -244,6 +296,14 @@ class _Halves:
         """Return what is held at the end."""
         held, self._held = self._held, ""
         return _paired(held)
+
+
+def _words(body: bytes) -> str:
+    """Return the words of what should be an event stream; empty where it has a field of one."""
+    lines = [line.strip() for line in body.splitlines()]
+    if any(_FIELD.match(line) for line in lines if line):
+        return ""
+    return body.decode(errors="replace")
 
 
 def _paired(text: str) -> str:

@@ -140,6 +140,27 @@ def test_signs_of_life_do_not_keep_an_answer_that_has_ended(
     assert asked.took_s < 5.0
 
 
+def test_signs_of_life_do_not_keep_an_answer_that_is_done_without_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked(monkeypatch, [(0.1, said("Nine")), (0.1, DONE), *[(0.05, ALIVE)] * 100])
+
+    assert asked.text == "Nine"
+    assert asked.took_s < 1.0
+
+
+def test_a_reason_with_the_last_chunks_ends_an_answer_whose_stream_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = [(0.1, said("Nine ")), (0.1, said("ro", "stop")), (0.1, said("ws", "stop"))]
+
+    asked = Asked(monkeypatch, [*body, (NEVER_S, b"")])
+
+    assert asked.text == "Nine rows"
+    assert isinstance(asked.items[-1], Finish)
+    assert asked.took_s < 2 * STALL_S
+
+
 def test_a_reason_with_every_chunk_cuts_no_slow_answer_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

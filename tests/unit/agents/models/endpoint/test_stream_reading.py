@@ -238,6 +238,15 @@ def test_a_whole_message_at_the_end_of_a_stream_says_nothing_again() -> None:
     assert texts(items) == "Nine"
 
 
+def test_a_whole_message_after_reasoning_alone_has_the_text() -> None:
+    message = {"reasoning_content": "Hm.", "content": "Nine"}
+    whole = event(choices=[{"message": message, "finish_reason": "stop"}])
+
+    items, _ = read(said("Hm.", "reasoning_content"), whole)
+
+    assert items[:-1] == [Delta("Hm.", is_reasoning=True), Delta("Nine")]
+
+
 # ---- ends --------------------------------------------------------------------------------------
 
 
@@ -308,6 +317,24 @@ def test_a_reason_that_comes_with_every_chunk_ends_nothing(reading: StreamReadin
     list(reading.feed(said("ne", reason="stop")))
     assert not reading.is_ending
     assert not reading.may_end
+
+
+@pytest.mark.parametrize(
+    ("last", "may_end"),
+    [
+        (said("ws", reason="stop"), True),
+        (said("ws"), False),
+        (said("w") + said("s", reason="stop"), True),
+        (said("ws") + said("", reason="stop"), True),
+    ],
+)
+def test_after_text_behind_a_reason_a_long_silence_ends_where_the_last_text_has_one(
+    reading: StreamReading, last: bytes, *, may_end: bool
+) -> None:
+    list(reading.feed(said("Nine ") + said("ro", reason="stop") + last))
+
+    assert not reading.is_ending
+    assert reading.may_end == may_end
 
 
 def test_after_a_reason_at_the_end_only_the_usage_is_waited_for(reading: StreamReading) -> None:
@@ -385,6 +412,31 @@ def test_words_of_a_gateway_are_quoted_where_no_answer_comes() -> None:
 
     assert trouble is not None
     assert trouble.what.endswith("without an answer (no healthy upstream)")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"upstream crashed: no GPU left", "text/plain", "sent text/plain instead of an event str"),
+        (b"upstream crashed: no GPU left\n", SSE, "ended its stream without an answer"),
+        (b'"upstream crashed: no GPU left"', "application/json", "sent application/json instead"),
+        (b"event: error\ndata: upstream crashed: no GPU left", SSE, "instead of going on"),
+        (b"data: upstream crashed: no GPU left", SSE, "ended its stream without an answer"),
+    ],
+)
+def test_words_without_any_form_are_quoted(body: bytes, kind: str, words: str) -> None:
+    for blocks in ([body], [body[at : at + 1] for at in range(len(body))]):
+        _, trouble = read(*blocks, kind=kind)
+
+        assert trouble is not None
+        assert words in trouble.what
+        assert "upstream crashed: no GPU left" in trouble.what
+
+
+def test_a_success_that_is_told_before_the_answer_is_no_error() -> None:
+    success = event(code=200, message="success", data=None)
+
+    assert finish_of(success, said("Nine", reason="stop"), DONE) == Finish("stop", 0, 1)
 
 
 @pytest.mark.parametrize("body", [b"data: Internal Server Error\n\n", b"{'choices': []}"])
