@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,7 +144,7 @@ def pull_from_hub(file: HubFile, progress: BytesDone) -> Path:
 
 @contextmanager
 def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open what has come of a file, at its end; parts of other versions of it are removed.
+    """Open what has come of a file, at its end; parts that are left of other versions are removed.
 
     The part is named by what it is to become, so that no two versions get into one.
     """
@@ -152,15 +152,37 @@ def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
     for other in file.path.parent.iterdir():
         is_part = other.name.startswith(f".{file.path.name}.") and other.suffix == _PART
         if is_part and other != part:
-            other.unlink(missing_ok=True)
+            _remove_left(other)
     with part.open("ab") as kept:
-        try:
-            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(f"{file.name} is being fetched by another process: wait") from None
+        # Between opening and locking, the other process may have removed it or given it its name.
+        if not (_try_lock(kept) and _is_at(part, kept)):
+            raise ModelError(f"{file.name} is being fetched by another process: wait")
         if kept.tell() > told.size_bytes:
             kept.truncate(0)
         yield part, kept
+
+
+def _remove_left(part: Path) -> None:
+    """Remove a part, but for one that another process is fetching into."""
+    with suppress(FileNotFoundError), part.open("rb") as kept:
+        if _try_lock(kept):
+            part.unlink()
+
+
+def _try_lock(kept: BinaryIO) -> bool:
+    """Lock a file until it is closed; False where another process has it locked."""
+    try:
+        fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, kept: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(kept.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _check_room(file: HubFile, told: _Told, kept: BinaryIO) -> None:

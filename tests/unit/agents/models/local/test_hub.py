@@ -245,6 +245,22 @@ def test_two_do_not_fetch_the_same_file(hub: Hub) -> None:
     assert FILE.is_here
 
 
+def test_a_version_that_another_process_is_fetching_is_left_to_it(hub: Hub) -> None:
+    newer = GGUF + b"newer"
+
+    def meanwhile(_done: int, _total: int) -> None:
+        if not FILE.is_here:
+            hub.content, hub.sent = newer, newer
+            pull_from_hub(FILE, print)
+            hub.sent = GGUF
+
+    hub.sent = GGUF
+    pull_from_hub(FILE, meanwhile)
+
+    assert FILE.path.read_bytes() == GGUF
+    assert left() == ["tiny.gguf"]
+
+
 def test_a_folder_that_can_not_be_written_is_named(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
 
