@@ -248,6 +248,11 @@ def _look_up(file: HubFile) -> _Told:
             f"{_shown_hub()} tells no SHA-256 of {file.name}, so that it can't be compared with it:"
             " it has to be kept there as a large file (Git LFS, Xet), as models are"
         )
+    if known.size > (size_max := hub.constants.MAX_HTTP_DOWNLOAD_SIZE):
+        raise ModelError(
+            f"{file.name} has {known.size / 1e9:,.0f} GB, and the hub gives no file of more than "
+            f"{size_max / 1e9:,.0f} GB by plain HTTP: choose a smaller one"
+        )
     return _Told(known.etag, known.size, known.commit_hash or "main")
 
 
@@ -259,7 +264,16 @@ def _fetch(file: HubFile, told: _Told, kept: BinaryIO, progress: BytesDone) -> N
     hub = _client()
     from huggingface_hub.file_download import http_get
 
-    bar: Any = partial(_Bar, lambda done: progress(done, told.size_bytes))
+    def say(done: int) -> None:  # before they are written, and the client goes on without an end
+        if done > told.size_bytes:
+            kept.truncate(0)
+            raise ModelError(
+                f"{file.name} comes as more than the {told.size_bytes:,} bytes that {_shown_hub()} "
+                "says; it was not kept, look at what stands between you and the hub"
+            )
+        progress(done, told.size_bytes)
+
+    bar: Any = partial(_Bar, say)
     http_get(
         hub.hf_hub_url(file.repository, file.file, revision=told.commit, endpoint=_hub()),
         kept,
