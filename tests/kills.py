@@ -18,12 +18,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import json
 import os
 import random
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ VICTIMS: tuple[Victim, ...] = (
     *("command", "command", "leader", "worker", "command and leader", "up", "resident"),
 )
 """Drawn from; the command is what people kill."""
+RECORD = Path("STATE", "fleetmind", "cluster.json")
+"""In the folder of the surroundings: what says that a cluster is up."""
 _POLL_S = 0.05
 
 
@@ -81,7 +84,7 @@ async def killed(victim: Victim, moment: Moment) -> Round:
         await moment(here)
         after_s = time.monotonic() - began
         here.remember()
-        for each in _victims(victim, process):
+        for each in victims(victim, process.pid, here):
             if (found := ProcessId.of(each)) is not None:
                 found.send(signal.SIGKILL)
         if process.returncode == 0:  # the start was over: what is there is to be there
@@ -101,9 +104,13 @@ def _after(seconds: float) -> Moment:
     return lambda _: asyncio.sleep(seconds)
 
 
-def _victims(victim: Victim, process: Process) -> Iterator[int]:
-    """Give the numbers of the processes; the command where the others are not there yet."""
-    beneath = [pid for pid in children(process.pid) if os.getsid(pid) == pid]
+def victims(victim: Victim, command: int, here: Surroundings) -> list[int]:
+    """Return the numbers of the processes; the command's where the others are not there yet."""
+    return list(_drawn(victim, command, here)) or [command]
+
+
+def _drawn(victim: Victim, command: int, here: Surroundings) -> Iterator[int]:
+    beneath = [pid for pid in children(command) if _is_leader(pid)]
     match victim, beneath:
         case ("leader" | "resident", [leader, *_]):
             yield leader
@@ -111,9 +118,23 @@ def _victims(victim: Victim, process: Process) -> Iterator[int]:
             yield from children(leader)[1:2]  # the first only waits for the leader's death
         case ("command and leader", [leader, *_]):
             yield leader
-            yield process.pid
-        case _:
-            yield process.pid
+            yield command
+        case ("resident", []) if (resident := _resident(here)) is not None:  # `up` has ended
+            yield resident
+
+
+def _is_leader(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:  # it has ended since it was seen
+        return False
+
+
+def _resident(here: Surroundings) -> int | None:
+    try:
+        return int(json.loads((here.folder / RECORD).read_bytes())["process"]["pid"])
+    except FileNotFoundError:
+        return None
 
 
 def _remains(here: Surroundings) -> Iterator[str]:
@@ -121,18 +142,23 @@ def _remains(here: Surroundings) -> Iterator[str]:
         yield from map("process {}".format, running)
         return  # it may be removing the rest
     yield from map("temporary file {}".format, here.files())
-    yield from map("record {}".format, here.folder.rglob("cluster.json"))
-    for path in here.folder.rglob("*lock"):
-        if _is_held(path):
-            yield f"lock {path}"
+    for folder, _, files in os.walk(here.folder):  # passes over a folder that has gone
+        for path in (Path(folder, name) for name in files):
+            if path.name == RECORD.name:
+                yield f"record {path}"
+            elif path.name.endswith("lock") and is_held(path):
+                yield f"lock {path}"
 
 
-def _is_held(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
+def is_held(path: Path) -> bool:
+    """Say whether a process holds the lock; nobody does where the file has gone."""
+    try:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
     return False
 
 

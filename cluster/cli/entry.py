@@ -97,10 +97,14 @@ def _is_told(write: Callable[[], None], console: Console) -> bool:
 
 
 def _look_at_machine(options: Options, console: Console) -> None:
-    """Say what is wrong with this machine, where a cluster could not be started on it."""
-    from cluster.cli.doctor import say_what_is_wrong
+    """Say what is wrong with this machine, where a cluster could not be started on it.
 
-    _interruptible(say_what_is_wrong(options, console))
+    The command has ended already: who doesn't want to wait or to hear more changes nothing of it.
+    """
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        from cluster.cli.doctor import say_what_is_wrong
+
+        _interruptible(say_what_is_wrong(options, console))
 
 
 def _told(error: BaseException, console: Console) -> int:

@@ -122,9 +122,19 @@ class Surroundings:
         assert self.files() == []
 
     def files(self) -> list[str]:
-        """Return what lies in the temporary folder, but for our own empty folder of runs."""
-        found = [path for path in self.temp.rglob("*") if not path.is_dir() or any(path.iterdir())]
-        return sorted(str(path.relative_to(self.temp)) for path in found)
+        """Return what lies in the temporary folder, but for our own empty folder of runs.
+
+        Folders are named where they are empty. What goes while this looks is gone.
+        """
+        found: list[Path] = []
+        for name, folders, files in os.walk(self.temp):  # passes over a folder that has gone
+            folder = Path(name)
+            links = [each for each in folders if (folder / each).is_symlink()]
+            found += [folder / each for each in (*files, *links)]
+            if not (folders or files) and folder.exists():
+                found.append(folder)
+        allowed = {self.temp, self.temp / f"fleetmind-{os.getuid()}"}
+        return sorted(str(path.relative_to(self.temp)) for path in found if path not in allowed)
 
     def running(self) -> list[str]:
         """Return the command lines of what the commands have started and still runs."""

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,7 +144,7 @@ def pull_from_hub(file: HubFile, progress: BytesDone) -> Path:
 
 @contextmanager
 def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open what has come of a file, at its end; parts of other versions of it are removed.
+    """Open what has come of a file, at its end; parts that are left of other versions are removed.
 
     The part is named by what it is to become, so that no two versions get into one.
     """
@@ -152,15 +152,37 @@ def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
     for other in file.path.parent.iterdir():
         is_part = other.name.startswith(f".{file.path.name}.") and other.suffix == _PART
         if is_part and other != part:
-            other.unlink(missing_ok=True)
+            _remove_left(other)
     with part.open("ab") as kept:
-        try:
-            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(f"{file.name} is being fetched by another process: wait") from None
+        # Between opening and locking, the other process may have removed it or given it its name.
+        if not (_try_lock(kept) and _is_at(part, kept)):
+            raise ModelError(f"{file.name} is being fetched by another process: wait")
         if kept.tell() > told.size_bytes:
             kept.truncate(0)
         yield part, kept
+
+
+def _remove_left(part: Path) -> None:
+    """Remove a part, but for one that another process is fetching into."""
+    with suppress(FileNotFoundError), part.open("rb") as kept:
+        if _try_lock(kept):
+            part.unlink()
+
+
+def _try_lock(kept: BinaryIO) -> bool:
+    """Lock a file until it is closed; False where another process has it locked."""
+    try:
+        fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, kept: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(kept.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _check_room(file: HubFile, told: _Told, kept: BinaryIO) -> None:
@@ -226,6 +248,11 @@ def _look_up(file: HubFile) -> _Told:
             f"{_shown_hub()} tells no SHA-256 of {file.name}, so that it can't be compared with it:"
             " it has to be kept there as a large file (Git LFS, Xet), as models are"
         )
+    if known.size > (size_max := hub.constants.MAX_HTTP_DOWNLOAD_SIZE):
+        raise ModelError(
+            f"{file.name} has {known.size / 1e9:,.0f} GB, and the hub gives no file of more than "
+            f"{size_max / 1e9:,.0f} GB by plain HTTP: choose a smaller one"
+        )
     return _Told(known.etag, known.size, known.commit_hash or "main")
 
 
@@ -237,7 +264,16 @@ def _fetch(file: HubFile, told: _Told, kept: BinaryIO, progress: BytesDone) -> N
     hub = _client()
     from huggingface_hub.file_download import http_get
 
-    bar: Any = partial(_Bar, lambda done: progress(done, told.size_bytes))
+    def say(done: int) -> None:  # before they are written, and the client goes on without an end
+        if done > told.size_bytes:
+            kept.truncate(0)
+            raise ModelError(
+                f"{file.name} comes as more than the {told.size_bytes:,} bytes that {_shown_hub()} "
+                "says; it was not kept, look at what stands between you and the hub"
+            )
+        progress(done, told.size_bytes)
+
+    bar: Any = partial(_Bar, say)
     http_get(
         hub.hf_hub_url(file.repository, file.file, revision=told.commit, endpoint=_hub()),
         kept,

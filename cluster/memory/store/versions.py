@@ -16,6 +16,8 @@ from cluster.kernel.errors import StoreUnavailable
 
 _PREFIX = "redis-"
 _DRAFT = ".redis-draft"
+_KNOWN = "taken-over"
+"""In a version's folder: when the data that it started with were last written, in Unix seconds."""
 
 
 def data_folder(slot: Path, major: int) -> tuple[Path, str]:
@@ -30,11 +32,14 @@ def data_folder(slot: Path, major: int) -> tuple[Path, str]:
     """
     written_at = _written_at(slot)
     folder = _of(slot, major)
+    target = folder.resolve()  # it may be a link to another disk
     source = taken_over(written_at, major)
     if source is not None:
-        _copy(_of(slot, source), folder)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    hidden = left_aside(written_at, major)
+        _copy(_of(slot, source), target)
+    target.mkdir(mode=0o700, exist_ok=True)
+    if major not in written_at:
+        _keep_known(target, 0.0 if source is None else written_at[source])
+    hidden = left_aside(written_at, major, _known(target))
     return folder, "" if hidden is None else _note(slot, hidden, major)
 
 
@@ -51,29 +56,46 @@ def taken_over(written_at: Mapping[int, float], major: int) -> int | None:
     return max(older, default=None, key=lambda version: written_at[version])
 
 
-def left_aside(written_at: Mapping[int, float], major: int) -> int | None:
-    """Return the version with the newest data, where the one that is started hasn't got them.
+def left_aside(written_at: Mapping[int, float], major: int, known: float | None) -> int | None:
+    """Return the version with the newest data that the one that is started hasn't got.
 
     Args:
         written_at: as for `taken_over`.
         major: the version that is started.
+        known: when those data were last written that it started with once, in Unix seconds; None
+            where that was not kept, and what is older than its own data is taken for known.
     """
-    newest = max(written_at, default=None, key=lambda version: written_at[version])
     ours = major if major in written_at else taken_over(written_at, major)
-    if newest is None or (ours is not None and written_at[ours] >= written_at[newest]):
-        return None
-    return newest
+    if known is None:
+        known = 0.0 if ours is None else written_at[ours]
+    unknown = [version for version, at_s in written_at.items() if version != major and at_s > known]
+    return max(unknown, default=None, key=lambda version: written_at[version])
 
 
 def _note(slot: Path, hidden: int, major: int) -> str:
     """Return what a user should know of data that are there and not used, in a sentence."""
     said = (
-        f"the store was last run by Redis {hidden}, and what it learned then is not known to "
+        f"the store was run by Redis {hidden} too, and what it learned then is not known to "
         f"Redis {major}"
     )
+    without = f"or move {_of(slot, hidden)} away to go on without"
     if hidden > major:
-        return f"{said}: put a redis-server of version {hidden} on PATH"
-    return f"{said}, which has data of its own: move {_of(slot, major)} away to go on with them"
+        return f"{said}: put a redis-server of version {hidden} on PATH, {without}"
+    return (
+        f"{said}, which has data of its own: move {_of(slot, major)} away to go on with them, "
+        f"{without}"
+    )
+
+
+def _keep_known(folder: Path, at_s: float) -> None:
+    (folder / _KNOWN).write_text(str(at_s), encoding="ascii")
+
+
+def _known(folder: Path) -> float | None:
+    try:
+        return float((folder / _KNOWN).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):  # of a release that didn't keep it; half written
+        return None
 
 
 def _of(slot: Path, major: int) -> Path:
@@ -85,7 +107,7 @@ def _written_at(slot: Path) -> dict[int, float]:
     found: dict[int, float] = {}
     for folder in slot.glob(f"{_PREFIX}*"):
         number = folder.name.removeprefix(_PREFIX)
-        told = [path.stat() for path in folder.rglob("*") if path.is_file()]
+        told = [path.stat() for path in folder.rglob("*") if path.is_file() and path.name != _KNOWN]
         times = [each.st_mtime for each in told if each.st_size]
         if number.isascii() and number.isdigit() and times:
             found[int(number)] = max(times)

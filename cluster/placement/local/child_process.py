@@ -30,7 +30,7 @@ from cluster.wire.failure import error_from_failure
 
 _SECRET_VARIABLES = ("OPENAI_API_KEY", "FLEETMIND_REDIS_URL", "REDIS_URL")
 _PATH_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
-_FOLDER = sysconfig.get_path("stdlib")
+WORKING_FOLDER = sysconfig.get_path("stdlib")
 """Where processes of the cluster run: Ray puts its driver's working directory first on the path of
 every worker, on all machines. This one is on their path anyway, and only Python's files are in it.
 """
@@ -80,7 +80,7 @@ class ChildProcess:
                     stdout=subprocess.PIPE,
                     stderr=words,
                     env=environment(os.environ),
-                    cwd=_FOLDER,
+                    cwd=WORKING_FOLDER,
                     start_new_session=True,
                     pass_fds=(kept,),
                 )

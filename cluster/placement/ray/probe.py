@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 
 from cluster.kernel.errors import PlacementError, UsageError
+from cluster.placement.local.child_process import WORKING_FOLDER, environment
 
 PROBE_TIMEOUT_S = 5.0
 # A client's opening of HTTP/2 (RFC 9113 section 3.4) with empty SETTINGS; a server answers with
@@ -32,7 +33,14 @@ async def load_version() -> str:
         PlacementError: it can't be imported; with the last line of what it says.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", _LOADED), stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-P", "-c", _LOADED),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        # As the cluster's own processes have it: an empty entry in PYTHONPATH means the working
+        # directory, and a ray.py there would be run.
+        env=environment(os.environ),
+        cwd=WORKING_FOLDER,
     )
     try:
         out, err = await process.communicate()

@@ -133,3 +133,15 @@ def test_what_fails_later_is_not_the_machines(monkeypatch: pytest.MonkeyPatch) -
     finds(monkeypatch, WRONG)
 
     assert failed(ModelError("no"), is_of_start=False) == ["fleetmind: no"]
+
+
+@pytest.mark.parametrize("ended", [BrokenPipeError(), KeyboardInterrupt()])
+def test_who_does_not_wait_for_what_is_wrong_gets_the_exit_code_of_the_start(
+    ended: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ends(*_: object) -> int:
+        raise ended
+
+    monkeypatch.setattr(doctor, "say_what_is_wrong", ends)
+
+    assert failed(PlacementError("no"), is_of_start=True) == ["fleetmind: no"]

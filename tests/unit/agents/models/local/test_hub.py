@@ -162,6 +162,30 @@ def test_fewer_bytes_than_the_hub_says_are_no_file(hub: Hub) -> None:
     assert not FILE.is_here
 
 
+def test_more_bytes_than_the_hub_says_are_not_waited_for(hub: Hub) -> None:
+    hub.sent = GGUF + bytes(100 * BLOCK)
+    progress = Progress()
+
+    with pytest.raises(ModelError) as refused:
+        pull_from_hub(FILE, progress)
+
+    assert str(refused.value) == (
+        f"{NAME} comes as more than the 10,244 bytes that {hub.url} says; it was not kept, look at "
+        "what stands between you and the hub"
+    )
+    assert progress.seen[-1].done <= len(GGUF)
+    assert [path.stat().st_size for path in FILE.path.parent.iterdir()] == [0]
+
+
+def test_a_file_that_is_too_large_for_the_hubs_plain_http_is_told_at_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.MAX_HTTP_DOWNLOAD_SIZE", BLOCK)
+
+    assert "the hub gives no file of more than" in refusal()
+    assert hub.sent_ranges == []
+
+
 def test_without_a_hash_nothing_is_fetched(hub: Hub) -> None:
     hub.sha256 = "none"
 
@@ -243,6 +267,22 @@ def test_two_do_not_fetch_the_same_file(hub: Hub) -> None:
     pull_from_hub(FILE, meanwhile)
 
     assert FILE.is_here
+
+
+def test_a_version_that_another_process_is_fetching_is_left_to_it(hub: Hub) -> None:
+    newer = GGUF + b"newer"
+
+    def meanwhile(_done: int, _total: int) -> None:
+        if not FILE.is_here:
+            hub.content, hub.sent = newer, newer
+            pull_from_hub(FILE, print)
+            hub.sent = GGUF
+
+    hub.sent = GGUF
+    pull_from_hub(FILE, meanwhile)
+
+    assert FILE.path.read_bytes() == GGUF
+    assert left() == ["tiny.gguf"]
 
 
 def test_a_folder_that_can_not_be_written_is_named(hub: Hub, tmp_path: Path) -> None:

@@ -21,10 +21,14 @@ def data_of(slot: Path, major: int, text: str, at_s: float) -> Path:
     return folder / "file"
 
 
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def test_a_first_server_starts_with_nothing(tmp_path: Path) -> None:
     folder, note = data_folder(tmp_path, 7)
 
-    assert (folder, list(folder.iterdir()), note) == (tmp_path / "redis-7", [], "")
+    assert (folder, names_in(folder), note) == (tmp_path / "redis-7", ["taken-over"], "")
 
 
 def test_a_newer_server_takes_over_a_copy_of_what_the_older_one_left(tmp_path: Path) -> None:
@@ -62,8 +66,8 @@ def test_what_a_newer_one_has_learned_is_said_to_be_there(tmp_path: Path) -> Non
     _, note = data_folder(tmp_path, 6)
 
     assert note == (
-        "the store was last run by Redis 7, and what it learned then is not known to Redis 6: put "
-        "a redis-server of version 7 on PATH"
+        "the store was run by Redis 7 too, and what it learned then is not known to Redis 6: put a "
+        f"redis-server of version 7 on PATH, or move {tmp_path / 'redis-7'} away to go on without"
     )
 
 
@@ -74,8 +78,43 @@ def test_what_an_older_one_has_learned_beside_our_own_is_said_to_be_there(tmp_pa
     folder, note = data_folder(tmp_path, 7)
 
     assert (folder / "appendonlydir" / "file").read_text(encoding="utf-8") == "own"
-    assert note.startswith("the store was last run by Redis 6, ")
-    assert note.endswith(f": move {folder} away to go on with them")
+    assert note.startswith("the store was run by Redis 6 too, ")
+    assert f": move {folder} away to go on with them, or move {tmp_path / 'redis-6'} " in note
+
+
+def test_it_is_said_as_long_as_they_are_there(tmp_path: Path) -> None:
+    data_of(tmp_path, 6, "before", 1_000.0)
+    data_folder(tmp_path, 7)
+    data_of(tmp_path, 6, "beside", 2_000.0)
+    data_of(tmp_path, 7, "own", 3_000.0)
+
+    notes = {data_folder(tmp_path, 7)[1] for _ in range(2)}
+
+    assert len(notes) == 1
+    assert "what it learned then is not known to Redis 7" in notes.pop()
+
+
+def test_what_was_taken_over_is_known_however_old_it_gets(tmp_path: Path) -> None:
+    data_of(tmp_path, 6, "before", 1_000.0)
+    data_folder(tmp_path, 7)
+    data_of(tmp_path, 7, "own", 3_000.0)
+
+    assert data_folder(tmp_path, 7)[1] == ""
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_folder_may_be_a_link(tmp_path: Path, *, is_there: bool) -> None:
+    data_of(slot := tmp_path / "slot", 6, "learned", 1_000.0)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if is_there:
+        (disk / "data").mkdir()
+    (slot / "redis-7").symlink_to(disk / "data")
+
+    folder, _ = data_folder(slot, 7)
+
+    assert folder.is_symlink()
+    assert (disk / "data" / "appendonlydir" / "file").read_text(encoding="utf-8") == "learned"
 
 
 @pytest.mark.parametrize("name", ["redis-old", "redis-", "redis-7a"])
@@ -84,7 +123,7 @@ def test_other_folders_and_those_without_data_are_nobodys(tmp_path: Path, name: 
     (tmp_path / name / "file").write_text("x", encoding="utf-8")
     data_of(tmp_path, 6, "", 1_000.0)
 
-    assert list(data_folder(tmp_path, 7)[0].iterdir()) == []
+    assert names_in(data_folder(tmp_path, 7)[0]) == ["taken-over"]
 
 
 def test_data_that_cannot_be_copied_are_said_to_be_there_and_nothing_is_half_done(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +123,13 @@ async def test_a_ray_that_can_not_be_imported_is_told_with_the_last_that_it_says
     assert str(failed.value).startswith(
         "Ray can't be imported (ModuleNotFoundError: No module named 'ray_that_is_not_there'): "
     )
+
+
+async def test_what_a_working_directory_calls_ray_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray.py").write_text("__version__ = 'of the working directory'")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    assert await load_version() != "of the working directory"
