@@ -46,6 +46,7 @@ _BY_SCRIPT = (
     ("el", _GREEK, 4),
 )
 """Languages with a script of their own: one sign of so many tells it."""
+_OWN_SCRIPT = frozenset(language for language, _, _ in _BY_SCRIPT)
 LANGUAGES: Final = frozenset({*GLUE, "en", "ja", "zh", "ru"})
 """All that `language_of` may return."""
 
@@ -77,6 +78,8 @@ def language_among(text: str, others: str) -> str:
     denial that is read in a wrong language denies nothing.
     """
     sample = text[:_SAMPLE_LENGTH]
+    if others in _OWN_SCRIPT:
+        return language_of(sample)
     language = _by_script(sample) or language_of(sample, others)
     if language == others or language not in GLUE or _by_script(sample):
         return language

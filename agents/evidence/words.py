@@ -143,6 +143,8 @@ _TOKEN = re.compile(
 _SEAM = re.compile(rf"(?<=[{_SIGNS}])(?=[^\W{_SIGNS}])|(?<=[^\W{_SIGNS}])(?=[{_SIGNS}])")
 """Between a sign and a letter or digit, where no blank need stand."""
 PRONOUNS: Final = frozenset(_LEXICON["pronouns"].split())
+NEUTRAL: Final = frozenset(_LEXICON["neutral"].split())
+"""Keys of words that say nothing of a row of data but that it has a value."""
 _CONJUNCTIONS: Final = frozenset(_LEXICON["conjunctions"].split())
 GLUE: Final = MappingProxyType(
     {
