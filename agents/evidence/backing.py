@@ -23,6 +23,7 @@ from cluster.kernel.vocabulary import Citation, Passage, Support
 
 ASTRAY_MIN = 3
 """So many cited sentences must be wrong, and more than a third, to judge a text strictly."""
+_WORD = re.compile(r"[^\W\d_]{2}")
 _NO_WORDS = 3
 _TOLD_MAX = 5
 _CELL = re.compile(r"(?<!\\)\|")
@@ -141,23 +142,25 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where each of its lines stands in one passage.
+        """Rule on a code block: it is quoted where its lines stand in a row in one passage.
 
+        It is shown where they stand in several, marked where one passage has them otherwise.
         Where only quotes are shown it is left out: without its citation and its run it would read
         like a program that is offered.
         """
         if self._is_strict:
             return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
-        if not lines or any(line not in self._lines for line in lines):
+        if any(line not in self._lines for line in lines) or not _WORD.search(body):
             return Ruling(Support.UNVERIFIED)
         for at, passage in enumerate(self._passages):
-            there = {line.strip() for line in passage.text.splitlines()}
-            if there.issuperset(lines):
+            quote = _quote_of_lines(passage, lines)
+            if quote is not None:
                 self._used.setdefault(at)
-                quote = _quote_of_lines(passage, lines)
                 return Ruling(Support.QUOTED, (self.citations.number(quote),))
-        return _FREE
+        there = ({line.strip() for line in each.text.splitlines()} for each in self._passages)
+        is_otherwise = any(each.issuperset(lines) for each in there)
+        return Ruling(Support.UNVERIFIED) if is_otherwise else _FREE
 
     def ruling(self, verdict: Verdict) -> Ruling:
         """Return what follows from a level."""
@@ -188,16 +191,21 @@ class PassageJudge:
         return "?" in text and bool(said) and any(said <= asked for asked in self._asked)
 
 
-def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation:
-    """Return the citation of lines of a passage, where they stand in a row, else of the first."""
-    start = passage.text.index(lines[0])
-    end = start
-    for line in lines:
-        at = passage.text.find(line, end)
-        if at < 0 or passage.text[end:at].strip():
-            return cite(passage, start, start + len(lines[0]))
-        end = at + len(line)
-    return cite(passage, start, end)
+def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation | None:
+    """Return the citation of lines that stand in a passage with only blank ones between them."""
+    there: list[tuple[str, int]] = []
+    start = 0
+    for line in passage.text.splitlines(keepends=True):
+        bare = line.strip()
+        if bare:
+            there.append((bare, start + line.index(bare)))
+        start += len(line)
+    for at in range(len(there) - len(lines) + 1):
+        run = there[at : at + len(lines)]
+        if [bare for bare, _ in run] == list(lines):
+            last, begin = run[-1]
+            return cite(passage, run[0][1], begin + len(last))
+    return None
 
 
 def _said_in(text: str) -> list[str]:

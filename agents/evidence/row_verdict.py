@@ -15,7 +15,16 @@ from itertools import product
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import Sources
 from agents.evidence.rows import YES, Cell, Data, DataRow
-from agents.evidence.words import GLUE, NEUTRAL, UNITS, Word, as_written_there, stem, words
+from agents.evidence.words import (
+    GLUE,
+    NEUTRAL,
+    RELATING,
+    UNITS,
+    Word,
+    as_written_there,
+    stem,
+    words,
+)
 
 _LET_THROUGH = frozenset({"must", "may", "past", "after"})
 """A row has no tense and no verbs; whatever else limits a sentence it has to say too."""
@@ -183,7 +192,8 @@ def _is_neutral(word: Word) -> bool:
     A name is none: its first letter is large, and the row has to have it.
     """
     lower = word.raw.lower()
-    return word.kind == "word" and (stem(lower, "en") in NEUTRAL or lower in GLUE["en"])
+    is_known = lower in GLUE["en"] or stem(lower, "en") in NEUTRAL | RELATING
+    return word.kind == "word" and is_known
 
 
 def _is_as_told(row: DataRow, said: Sequence[Word]) -> bool:
@@ -248,7 +258,15 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     explained = values.union(*(cell.names for cell in found))
     if not found or (keys & (names | _TRUTHS)) - explained:
         return ()
-    return found if _is_in_order(found, said) else ()
+    return found if _is_in_order(found, said) and not _is_relating(found, said) else ()
+
+
+def _is_relating(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
+    """Say whether a verb of the sentence's own joins two values whose names it doesn't say."""
+    keys = frozenset(word.key for word in said)
+    bare = [cell for cell in cells if cell.names and not cell.names & keys]
+    own = {stem(word.raw.lower(), "en") for word in said if word.kind == "word"}
+    return len(bare) > 1 and not own.isdisjoint(RELATING)
 
 
 def _is_counted(cell: Cell) -> bool:

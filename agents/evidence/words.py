@@ -144,7 +144,9 @@ _SEAM = re.compile(rf"(?<=[{_SIGNS}])(?=[^\W{_SIGNS}])|(?<=[^\W{_SIGNS}])(?=[{_S
 """Between a sign and a letter or digit, where no blank need stand."""
 PRONOUNS: Final = frozenset(_LEXICON["pronouns"].split())
 NEUTRAL: Final = frozenset(_LEXICON["neutral"].split())
-"""Keys of words that say nothing of a row of data but that it has a value."""
+"""English stems of words that say nothing of a row of data but that it has a value."""
+RELATING: Final = frozenset(_LEXICON["relating"].split())
+"""Of those that may also say how two values of it stand to each other."""
 _CONJUNCTIONS: Final = frozenset(_LEXICON["conjunctions"].split())
 GLUE: Final = MappingProxyType(
     {

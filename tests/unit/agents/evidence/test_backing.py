@@ -97,6 +97,26 @@ def test_code_of_a_passage_is_shown_and_other_code_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "is_quoted"),
+    [
+        ("lock.take()\n\nlog.write()", True),
+        ("log.write()\nlock.take()", False),
+        ("lock.take()\nlock.free()", False),
+        ("}", False),
+    ],
+)
+def test_lines_of_code_are_quoted_in_the_order_of_their_passage(
+    code: str,
+    is_quoted: bool,  # noqa: FBT001
+) -> None:
+    passage = Passage("a.c", 1, 5, "{\nlock.take()\nlog.write()\nlock.free()\n}")
+    sources = Sources([(passage.text, "")])
+    result = judged(f"```\n{code}\n```", PassageJudge([passage], "", sources, is_strict=False))
+
+    assert [claim.support is Support.QUOTED for claim in result.claims] == [is_quoted]
+
+
+@pytest.mark.parametrize(
     ("text", "is_astray"),
     [
         (f"{WRONG} [1].\n\n" * 3, True),
