@@ -102,7 +102,7 @@ def test_a_row_says_what_its_cells_say_together(text: str, sentence: str) -> Non
         (SERVICES, "The price of billing is not 12."),
         (SERVICES, "Search is not active and its price is not 15."),
         (SERVICES, "The price of search is not 15."),
-        (SERVICES, "Search costs 40 and is in stock."),
+        (SERVICES, "Search costs 40."),
         (SERVICES, "Billing has a price of 12 EUR and 15 EUR."),
         (SERVICES, "Billing was released on 2022-05-01."),
         (SERVICES, "Billing was released before 2022-01-05."),
