@@ -12,9 +12,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import is_code, sentences
 from agents.evidence.topic import is_denial
-from agents.evidence.words import language_of
 from benchmarks.harness import Figure, share_figure
 
 DATA = Path(__file__).with_name("data")

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from agents.answers.composition import composed, floor
 from agents.answers.outcomes import outcomes_of
+from agents.evidence.languages import language_of
 from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
-from agents.evidence.words import language_of, without_citations
+from agents.evidence.words import without_citations
 from agents.ground import laid_out
 from agents.planning.mending import UnsoundPlan
 from agents.planning.plan_reader import PlanReader

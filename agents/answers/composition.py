@@ -14,6 +14,7 @@ from agents.evidence.alignment import Reason
 from agents.evidence.backing import ASTRAY_MIN, PassageJudge, texts_of, told
 from agents.evidence.extraction import lies_in
 from agents.evidence.features import Sources
+from agents.evidence.languages import language_of
 from agents.evidence.markdown import (
     BlockKind,
     CitationList,
@@ -25,7 +26,7 @@ from agents.evidence.markdown import (
 )
 from agents.evidence.row_verdict import RowJudge
 from agents.evidence.verdict import Judge as SentenceJudge
-from agents.evidence.words import language_of, words
+from agents.evidence.words import words
 from agents.programs.output import Printed, is_about_output
 from cluster.kernel.roles import CODER
 from cluster.kernel.vocabulary import Answer, Basis, Citation, Claim, StepProgram, Support

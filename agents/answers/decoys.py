@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import Place, sentences
-from agents.evidence.words import language_of, stem
+from agents.evidence.words import stem
 from cluster.kernel.vocabulary import Passage
 
 DECOYS = 3

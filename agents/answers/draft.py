@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from agents.evidence.languages import LANGUAGES, language_of
 from agents.evidence.markdown import BlockKind, blocks
 from agents.evidence.sentences import split
 from agents.evidence.strictness import SupportMode
-from agents.evidence.words import LANGUAGES, language_of, without_citations
+from agents.evidence.words import without_citations
 from cluster.kernel.vocabulary import Answer
 
 _BEGUN_MIN = 12

@@ -17,8 +17,9 @@ from agents.answers.decoys import decoys
 from agents.evidence.alignment import Reason, align
 from agents.evidence.backing import place_of
 from agents.evidence.extraction import cite
+from agents.evidence.languages import language_of
 from agents.evidence.verdict import MIDDLE, STRICT
-from agents.evidence.words import Word, language_of, words
+from agents.evidence.words import Word, words
 from agents.planning.lenient_json import Unreadable, read_json
 from cluster.kernel.events import Corrected
 from cluster.kernel.tasks.corrections import spot_of

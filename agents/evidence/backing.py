@@ -23,11 +23,11 @@ from cluster.kernel.vocabulary import Citation, Passage, Support
 
 ASTRAY_MIN = 3
 """So many cited sentences must be wrong, and more than a third, to judge a text strictly."""
+_WORD = re.compile(r"[^\W\d_]{2}")
 _NO_WORDS = 3
 _TOLD_MAX = 5
 _CELL = re.compile(r"(?<!\\)\|")
 _CELL_WORDS_MIN = 5
-_WORD = re.compile(r"\w")
 _WORSE = tuple(Level)
 _SUPPORT = {
     Level.QUOTED: Support.QUOTED,
@@ -142,30 +142,25 @@ class PassageJudge:
         return self.ruling(verdict) if is_cited else _FREE
 
     def code(self, body: str) -> Ruling:
-        """Rule on a code block: it is quoted where its lines stand in one passage in a row.
+        """Rule on a code block: it is quoted where its lines stand in a row in one passage.
 
-        In another order, or with others left out, the same lines are another program. Where only
-        quotes are shown it is left out: without its citation and its run it would read like a
-        program that is offered.
+        It is shown where they stand in several, marked where one passage has them otherwise.
+        Where only quotes are shown it is left out: without its citation and its run it would read
+        like a program that is offered.
         """
         if self._is_strict:
             return _HIDDEN
         lines = [line.strip() for line in body.splitlines() if line.strip()]
-        if not lines or any(line not in self._lines for line in lines):
+        if any(line not in self._lines for line in lines) or not _WORD.search(body):
             return Ruling(Support.UNVERIFIED)
-        if not any(map(_WORD.search, lines)):
-            return _FREE
         for at, passage in enumerate(self._passages):
             quote = _quote_of_lines(passage, lines)
             if quote is not None:
                 self._used.setdefault(at)
                 return Ruling(Support.QUOTED, (self.citations.number(quote),))
-        return _FREE if self._is_spread(lines) else Ruling(Support.UNVERIFIED)
-
-    def _is_spread(self, lines: Sequence[str]) -> bool:
-        """Say whether no passage has all the lines."""
-        whole = [{line.strip() for line in passage.text.splitlines()} for passage in self._passages]
-        return not any(there.issuperset(lines) for there in whole)
+        there = ({line.strip() for line in each.text.splitlines()} for each in self._passages)
+        is_otherwise = any(each.issuperset(lines) for each in there)
+        return Ruling(Support.UNVERIFIED) if is_otherwise else _FREE
 
     def ruling(self, verdict: Verdict) -> Ruling:
         """Return what follows from a level."""
@@ -197,10 +192,20 @@ class PassageJudge:
 
 
 def _quote_of_lines(passage: Passage, lines: Sequence[str]) -> Citation | None:
-    """Return the citation of lines that stand in a passage in a row, blank ones between apart."""
-    said = r"[^\S\n]*\n\s*".join(map(re.escape, lines))
-    found = re.search(rf"^[^\S\n]*({said})[^\S\n]*$", passage.text, re.MULTILINE)
-    return cite(passage, found.start(1), found.end(1)) if found else None
+    """Return the citation of lines that stand in a passage with only blank ones between them."""
+    there: list[tuple[str, int]] = []
+    start = 0
+    for line in passage.text.splitlines(keepends=True):
+        bare = line.strip()
+        if bare:
+            there.append((bare, start + line.index(bare)))
+        start += len(line)
+    for at in range(len(there) - len(lines) + 1):
+        run = there[at : at + len(lines)]
+        if [bare for bare, _ in run] == list(lines):
+            last, begin = run[-1]
+            return cite(passage, run[0][1], begin + len(last))
+    return None
 
 
 def _said_in(text: str) -> list[str]:

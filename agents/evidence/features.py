@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
-from agents.evidence.sentences import Span, sentences
-from agents.evidence.words import Word, language_of, words
+from agents.evidence.languages import language_among, language_of
+from agents.evidence.sentences import Span, is_code, sentences
+from agents.evidence.words import Word, words
 
 WINDOW = 3
 """Sentences in a row that may back one sentence together."""
@@ -28,8 +29,6 @@ those in one pair of neighbouring sentences; of pairs of such words next to each
 stand near each other somewhere; of all words, those that one window has in the same order."""
 _DIGITS = re.compile(r"(?:(?<![^\W\d_])|(?<=\bv))\d+(?:[.:/]\d+)*")
 """A number in a word; one behind letters, as in `ResNet50`, is a part of a name."""
-_HITS_MIN = 3
-"""So many little words must tell that a passage is in another language than most are."""
 _REACH = 3
 """Words with content that two of a pair may lie apart."""
 _NEAR_MAX = 3
@@ -72,7 +71,7 @@ class Sources:
     def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
         """Take the passages, each with its title."""
         self.language = language_of("\n".join(text for text, _ in texts))
-        self.languages = [language_of(text, self.language, _HITS_MIN) for text, _ in texts]
+        self.languages = [language_among(_prose(text), self.language) for text, _ in texts]
         """Of each passage; of one that has hardly any little words, that of them all."""
         self.units: list[Unit] = []
         self.titles: list[tuple[Word, ...]] = []
@@ -223,3 +222,9 @@ class Sources:
 
 def _pair(first: str, second: str) -> tuple[str, str]:
     return (first, second) if first <= second else (second, first)
+
+
+def _prose(text: str) -> str:
+    """Return the lines of a passage that are no code: 'os' of Python is no Portuguese."""
+    lines = (line for line in text.splitlines() if not is_code(line))
+    return "\n".join(lines) or text

@@ -18,8 +18,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from agents.evidence.alignment import Reason
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import split
-from agents.evidence.words import cited_numbers, language_of, without_citations, words
+from agents.evidence.words import cited_numbers, without_citations, words
 from cluster.kernel.vocabulary import UNVERIFIED_MARK, Citation, Claim, Support
 
 TEXT_LENGTH_MAX = 40_000

@@ -7,43 +7,44 @@ of the cell that the sentence names for it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-
-from rapidfuzz.distance import LCSseq
+from itertools import product
 
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import Sources
 from agents.evidence.rows import YES, Cell, Data, DataRow
-from agents.evidence.words import UNITS, Word, as_written_there, stem, words
-
-_TURNS = frozenset(
-    (
-        "not",
-        "only",
-        "unless",
-        "all",
-        "most",
-        "few",
-        "more",
-        "less",
-        "above",
-        "below",
-        "former",
-        "about",
-        "least",
-        "at-most",
-    )
+from agents.evidence.words import (
+    GLUE,
+    NEUTRAL,
+    RELATING,
+    UNITS,
+    Word,
+    as_written_there,
+    stem,
+    words,
 )
-"""What a row has to say too: it has no tense and no verbs, so may, must and was are let through."""
+
+_LET_THROUGH = frozenset({"must", "may", "past", "after"})
+"""A row has no tense and no verbs; whatever else limits a sentence it has to say too."""
 _HARD = frozenset({"number", "name", "mixed", "code"})
 _TRUTHS = frozenset({YES, "not"})
+_SAYS_YES = frozenset({"true", "enabled", "yes"})
+_SAYS_NOT = frozenset({"false", "disabled", "off"})
+_DENYING = re.compile(r"(?:un|in|dis|non-?)(?=\w{4})")
+_LEVELS = frozenset(
+    ("debug", "info", "notice", "warn", "warning", "error", "critical", "fatal", "trace")
+)
+_TOLD = frozenset({"word", "name"})
+"""Of a line of a log, what may not be left out between two words of it."""
+_NAMES_OF_TRUTHS = frozenset(stem(word, "en") for word in ("enabled", "active"))
 _UNIT_KEYS = frozenset(stem(name, "en") for name in UNITS.values()).union(UNITS.values())
 """Keys of units, as they stand behind a number."""
+_CLAUSE = re.compile(r"\s*(?:;|,?\s(?:and|while|whereas|but|und|während|aber)\s)\s*")
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
-_IN_ORDER_MIN = 0.6
 
 
 class RowJudge:
@@ -59,13 +60,21 @@ class RowJudge:
         """All there were: a text that is being written is judged again and again."""
 
     def _keys_around(self, source: int, known: str) -> frozenset[str]:
-        """Return the keys of the question, of a passage's titles and of what in it is no data."""
-        said = [*words(known, self._sources.languages[source]), *self._sources.titles[source]]
-        keys = {word.key for word in said if word.has_content}
-        for at, unit in enumerate(self._sources.units):
-            if unit.source == source and at not in self._data.units:
-                keys |= unit.there
-        return frozenset(keys)
+        """Return the keys of a passage's titles, and of names elsewhere in it or in the question.
+
+        Verbs and adjectives of the question or the text around say nothing of a row, and a number
+        that is asked about is not yet an answer.
+        """
+        asked = words(known, self._sources.languages[source])
+        around = (
+            word
+            for at, unit in enumerate(self._sources.units)
+            if unit.source == source and at not in self._data.units
+            for word in unit.words
+        )
+        titles = {word.key for word in self._sources.titles[source] if not word.guard}
+        names = {word.key for word in asked if word.kind in _HARD and word.kind != "number"}
+        return frozenset(titles.union(names, (w.key for w in around if w.kind in _HARD)))
 
     def is_data(self, units: Sequence[int]) -> bool:
         """Say whether at least half of these units are parts of rows."""
@@ -82,10 +91,31 @@ class RowJudge:
         for source, rows in self._data.rows.items():
             language = self._sources.languages[source]
             settled = as_written_there(sentence, language, self._sources.has_digits)
-            said = cells_saying(words(settled, language), rows, self._given[source])
+            given = self._given[source]
+            said = cells_saying(words(settled, language), rows, given)
+            if said is None:
+                clauses = [words(each, language) for each in _CLAUSE.split(settled) if each]
+                said = _each_said(clauses, rows, given) if len(clauses) > 1 else None
             if said is not None:
                 return self._data.units_of(source, said)
         return ()
+
+
+def _each_said(
+    clauses: Sequence[Sequence[Word]], rows: Sequence[DataRow], given: frozenset[str]
+) -> tuple[Cell, ...] | None:
+    """Return the cells that say clauses each by a row that it calls by its first cell."""
+    found: list[Cell] = []
+    for claim in clauses:
+        keys = {word.key for word in claim}
+        said = cells_saying(claim, rows, given)
+        if said is None:
+            return None
+        called = [row for row in rows if any(cell is said[0] for cell in row.cells)]
+        if not all(row.cells[0].values and row.cells[0].values <= keys for row in called):
+            return None
+        found += said
+    return tuple(found)
 
 
 def cells_saying(
@@ -97,58 +127,117 @@ def cells_saying(
         claim: the sentence's words.
         rows: those of one passage: what stands in another one of them, a sentence about this row
             may not say.
-        given: keys that a sentence may have from elsewhere: of the question, titles, the text
-            around.
+        given: keys that a sentence may have from elsewhere: of titles, names around.
     """
-    said = [word for word in claim if word.has_content]
     elsewhere = Counter(key for row in rows for key in row.keys)
-    for row in rows:
-        if _may_say(row, said, elsewhere, given) and _is_as_told(row, claim):
+    for row, is_named in product(rows, (True, False)):
+        said = _read_by(row, claim, is_named=is_named)
+        if _may_say(row, said, elsewhere, given) and _is_as_told(row, said):
             found = _valued(row, said)
-            if found:
+            if found and _is_of_its_cell(found, said):
                 return found
     return None
+
+
+def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Word]:
+    """Return a sentence's words with content as a row has them: 'disabled' denies.
+
+    A little word counts where it is all of a value whose name is said: the region 'us'. With
+    ``is_named`` a word such as 'enabled' is the name of a cell where there is one.
+    """
+    keys = frozenset(word.key for word in claim)
+    names = frozenset[str]().union(*(cell.names for cell in row.cells))
+    little = {key for cell in row.cells if cell.names & keys for key in cell.values}
+    found: list[Word] = []
+    for word in claim:
+        lower = word.raw.lower()
+        if not word.has_content and word.key not in little:
+            continue
+        is_name = word.key in names and (is_named or lower not in _SAYS_YES)
+        if is_name or word.guard or word.kind != "word":
+            found.append(word)
+        elif lower in _SAYS_YES:
+            found.append(word._replace(key=YES))
+        elif lower in _SAYS_NOT:
+            found.append(word._replace(key="not", guard="not"))
+        elif (root := stem(_DENYING.sub("", lower, count=1), "en")) != word.key and root in names:
+            found += [word._replace(key="not", guard="not"), word._replace(key=root)]
+        else:
+            found.append(word)
+    return found
 
 
 def _may_say(
     row: DataRow, said: Sequence[Word], elsewhere: Counter[str], given: frozenset[str]
 ) -> bool:
-    known = unknown = 0
-    for word in said:
+    """Say whether a row has all that a sentence says, but neutral words and what is given."""
+    known = 0
+    for at, word in enumerate(said):
         if word.key in row.keys:
             known += 1
             continue
-        is_hard = word.kind in _HARD or word.guard in _TURNS or word.key in _UNIT_KEYS
-        if elsewhere[word.key] or (is_hard and word.key not in given):
+        is_after_number = word.guard == "after" and [w.kind for w in said[at + 1 : at + 2]] == [
+            "number"
+        ]
+        is_free = _is_neutral(word) or (word.guard in _LET_THROUGH and not is_after_number)
+        is_unit = word.key in _UNIT_KEYS
+        if elsewhere[word.key] or not (is_free or (word.key in given and not is_unit)):
             return False
-        unknown += not word.guard and word.key not in given
-    return known >= _SAID_MIN and unknown <= known and not _is_repeated(row, said)
+    return known >= _SAID_MIN and not _is_repeated(row, said)
 
 
-def _is_as_told(row: DataRow, claim: Sequence[Word]) -> bool:
-    """Say whether a sentence tells a line without names in its order, and denies what it denies."""
-    if all(cell.names for cell in row.cells):
-        return True
-    told = [word for cell in row.cells if not cell.names for word in cell.words]
-    said = [word.key for word in claim if word.has_content]
-    in_order = LCSseq.similarity(said, [word.key for word in told])
-    there = {word.key for word in told}
-    is_near = in_order >= _IN_ORDER_MIN * sum(key in there for key in said)
-    return is_near and not is_denied_otherwise(claim, [told], frozenset(), shared_min=1)
+def _is_neutral(word: Word) -> bool:
+    """Say whether a word says nothing of a row, also in English about a table of another language.
+
+    A name is none: its first letter is large, and the row has to have it.
+    """
+    lower = word.raw.lower()
+    is_known = lower in GLUE["en"] or stem(lower, "en") in NEUTRAL | RELATING
+    return word.kind == "word" and is_known
+
+
+def _is_as_told(row: DataRow, said: Sequence[Word]) -> bool:
+    """Say whether a sentence tells a line without names as it does.
+
+    In its order, and without leaving out a word between those that it has: 'failed to connect'.
+    """
+    keys = [word.key for word in said]
+    for cell in row.cells:
+        told = _message(cell.words) if not cell.names else []
+        there = {word.key for word in told}
+        used = [key for key in keys if key in there]
+        if not used:
+            continue
+        places = [[w.key for w in told].index(key) for key in dict.fromkeys(used)]
+        between = told[min(places) : max(places) + 1]
+        is_whole = all(w.key in keys for w in between if w.has_content and w.kind in _TOLD)
+        is_denied = is_denied_otherwise(said, [told], frozenset(), shared_min=1)
+        if places != sorted(places) or not is_whole or is_denied:
+            return False
+    return True
+
+
+def _message(line: Sequence[Word]) -> Sequence[Word]:
+    """Return a line of a log behind its time and its level."""
+    for at, word in enumerate(line):
+        if word.kind != "number" and word.raw.lower() not in _LEVELS:
+            return line[at:]
+    return []
 
 
 def _is_repeated(row: DataRow, said: Sequence[Word]) -> bool:
-    """Say whether a number is said more often than the row has it."""
+    """Say whether a number or a negation is said more often than the row has it."""
     there = Counter(word.key for cell in row.cells for word in cell.words)
-    counts = Counter(word.key for word in said if word.kind == "number")
+    counts = Counter(word.key for word in said if word.kind == "number" or word.guard == "not")
     return any(count > max(1, there[key]) for key, count in counts.items())
 
 
 def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     """Return the cells whose values a sentence gives; empty where it gives them to others."""
     keys = frozenset(word.key for word in said)
-    given = [cell for cell in row.cells if _is_given(cell, keys)]
-    silent = [cell for cell in row.cells if not _is_given(cell, keys)]
+    given = [cell for cell in row.cells if _is_given(row, cell, keys)]
+    silent = [cell for cell in row.cells if all(cell is not each for each in given)]
+    counted = sum(_is_counted(cell) for cell in row.cells)
     chosen: dict[int, Cell] = {}
     for word in said:
         having = [cell for cell in given if word.key in cell.values]
@@ -156,7 +245,8 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
             continue
         best = max(having, key=lambda cell: len(cell.names & keys))
         named = best.names & keys
-        if word.kind == "number" and any(named < cell.names & keys for cell in silent):
+        is_bare = _is_counted(best) and not named and counted > 1
+        if is_bare or any(named < cell.names & keys for cell in silent):
             return ()
         chosen[id(best)] = best
     for cell in given:
@@ -166,20 +256,51 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     names = {key for cell in row.cells for key in cell.names}
     values = {key for cell in found for key in cell.values}
     explained = values.union(*(cell.names for cell in found))
-    if not found or (keys & names) - explained:
+    if not found or (keys & (names | _TRUTHS)) - explained:
         return ()
-    return found if _is_in_order(found, said) else ()
+    return found if _is_in_order(found, said) and not _is_relating(found, said) else ()
 
 
-def _is_given(cell: Cell, keys: frozenset[str]) -> bool:
+def _is_relating(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
+    """Say whether a verb of the sentence's own joins two values whose names it doesn't say."""
+    keys = frozenset(word.key for word in said)
+    bare = [cell for cell in cells if cell.names and not cell.names & keys]
+    own = {stem(word.raw.lower(), "en") for word in said if word.kind == "word"}
+    return len(bare) > 1 and not own.isdisjoint(RELATING)
+
+
+def _is_counted(cell: Cell) -> bool:
+    """Say whether a value is a number, perhaps with its unit, that a name must tell apart."""
+    kinds = [word.kind for word in cell.words if word.key not in _UNIT_KEYS]
+    return bool(cell.names) and bool(kinds) and all(kind == "number" for kind in kinds)
+
+
+def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
     """Say whether a sentence has a cell's value, or so much of it that it speaks of it."""
     if not cell.names:
         return bool(cell.values & keys)
     if cell.values and cell.values <= _TRUTHS:
-        return bool(cell.names & keys) and ("not" in keys) is ("not" in cell.values)
+        others = {key for each in row.cells if each is not cell for key in each.names}
+        # Of `is_dimmed` a sentence has the parts and not the whole.
+        own = {key for key in cell.names - others - _NAMES_OF_TRUTHS if key.isalnum()}
+        is_named = bool(cell.names & keys) and own <= keys
+        return is_named and ("not" in keys) is ("not" in cell.values)
     given = len(cell.values & keys)
     is_long = len(cell.values) >= _LONG_MIN and bool(cell.names & keys)
     return given > 0 and (is_long or 2 * given >= len(cell.values))
+
+
+def _is_of_its_cell(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
+    """Say whether what affirms or denies stands beside the name of a cell that says so."""
+    heard = [word for word in said if not _is_neutral(word)]
+    for at, word in enumerate(heard):
+        if word.key not in _TRUTHS:
+            continue
+        beside = {each.key for each in heard[max(0, at - 1) : at + 2]}
+        having = [cell for cell in cells if word.key in cell.values]
+        if not any(cell.names & beside or not cell.values <= _TRUTHS for cell in having):
+            return False
+    return True
 
 
 def _is_in_order(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
@@ -194,8 +315,6 @@ def _placed(cells: Sequence[Cell], said: Sequence[Word]) -> Iterator[tuple[int, 
     for cell in cells:
         others = {key for each in cells if each is not cell for key in each.names | each.values}
         names = [at for at, w in enumerate(said) if w.key in cell.names - others - cell.values]
-        values = [
-            at for at, w in enumerate(said) if w.kind == "number" and w.key in cell.values - others
-        ]
+        values = [at for at, w in enumerate(said) if w.key in cell.values - others]
         if names and values:
             yield names[0], values[0]

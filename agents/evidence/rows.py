@@ -56,6 +56,8 @@ _PARENT = re.compile(r"(?P<indent>\s*)(?P<item>- )?[\"']?(?P<name>[^\W\d][\w./-]
 _SECTION = re.compile(r"\s*\[{1,2}\s*(?P<name>[^\[\]]{1,80}?)\s*\]{1,2}\s*$")
 _PAIR = re.compile(r"(?<![\w.])([^\W\d][\w.]*)=(\"[^\"]*\"|[^\s,;]+)")
 _PAIRS_MIN = 2
+_BEHIND = re.compile(r"(?<!\s)\s+#.*$")
+"""A remark behind a value; begun at any of many blanks it would take their square."""
 _REMARK = re.compile(r"\s*(?:#|;|//|--(?!\w))")
 _JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _JSON_KEY = re.compile(r'"[^"\n]{0,80}"\s*:')
@@ -71,7 +73,7 @@ class Cell:
     """Keys of its column's title, or of its own name and those of what it is part of."""
     words: tuple[Word, ...]
     values: frozenset[str]
-    """Keys of its words with content."""
+    """Keys of its words with content; of all, where it has only little ones: the region 'us'."""
     start: int
     """Where it stands in the passage's text."""
 
@@ -214,6 +216,7 @@ def _cell(name: str, value: str, start: int, language: str) -> Cell:
     truth = _TRUTHS.get(bare.lower())
     said = (truth,) if truth and name else words(bare, language)[:_CELL_WORDS_MAX]
     values = frozenset(word.key for word in said if word.has_content)
+    values = values or frozenset(word.key for word in said)
     return Cell(_name_keys(name, language), said, values, start)
 
 
@@ -327,7 +330,7 @@ def _settings(block: list[_TextLine], language: str) -> DataRow:
         above = [(at, name) for at, name in above if at < depth]
         path = " ".join([section, *(name for _, name in above)])
         if "value" in found.groupdict():
-            value = re.sub(r"\s+#.*$", "", found.group("value"))
+            value = _BEHIND.sub("", found.group("value"))
             cells.append(_cell(f"{path} {found.group('name')}", value, line.start, language))
             if found.group("item"):
                 # An item of a list is called by its first value, and the rest of it by that too.

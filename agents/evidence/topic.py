@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from agents.evidence.words import language_of, words
+from agents.evidence.languages import language_of
+from agents.evidence.words import words
 
 _SOURCE_WORDS = re.compile(
     r"\b(?:documents?|documentation|passages?|sources?|excerpts?|"

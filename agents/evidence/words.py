@@ -11,7 +11,6 @@ import re
 import threading
 import tomllib
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
@@ -59,6 +58,7 @@ _GROUPS = re.compile(
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,9})(?![\w,]|\.\d)")
 _SHORT_DECIMAL_COMMA = re.compile(r"(?<![\w.,:/])(\d{1,9}),(\d{1,2})(?![\w,]|\.\d)")
 _YEARS = re.compile(r"(?<!\d)(\d\d)(\d\d)[-–](\d\d)(?!\d|[-–]\d)")  # noqa: RUF001
+_LAST_MONTH = "12"
 _STAMP = re.compile(
     r"(?<=\d)T(?=\d\d:\d\d)|(?<=:\d\d)[.,](?=\d{1,9}(?!\d))|(?<=:\d\d)(?=Z\b)|(?<=/\d{4}):(?=\d\d:)"
 )
@@ -134,7 +134,8 @@ _TOKEN = re.compile(
     r"|(?P<code>`{1,3}[^`\s]{1,80}`{1,3}|[^\W\d]\w+(?:\.[^\W\d]\w+)+|\w*[^\W_]_\w+|__?\w+"
     r"|[^\W\d_]\w*(?=\(\))|(?<![\w-])--?[a-z][\w-]+)"
     r"|(?P<mixed>[^\W\d_]+\d\w*|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)"
-    r"|(?P<number>(?<![\w.])[-−]?\d+(?:[.,:/]\d+)*)"  # noqa: RUF001
+    r"|(?P<number>(?<![\w.-])\d{4}-(?:0\d|1[0-2])(?:-[0-3]\d)?(?![\w-])"
+    r"|(?<![\w.])[-−]?\d+(?:[.,:/]\d+)*)"  # noqa: RUF001
     r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"  # noqa: RUF001
     r"|(?P<mark>[,;:()—–.!?。，、；：（）\n]|\s-\s)"  # noqa: RUF001
     r"|(?P<unit>[%$€£°])"
@@ -142,20 +143,18 @@ _TOKEN = re.compile(
 _SEAM = re.compile(rf"(?<=[{_SIGNS}])(?=[^\W{_SIGNS}])|(?<=[^\W{_SIGNS}])(?=[{_SIGNS}])")
 """Between a sign and a letter or digit, where no blank need stand."""
 PRONOUNS: Final = frozenset(_LEXICON["pronouns"].split())
+NEUTRAL: Final = frozenset(_LEXICON["neutral"].split())
+"""English stems of words that say nothing of a row of data but that it has a value."""
+RELATING: Final = frozenset(_LEXICON["relating"].split())
+"""Of those that may also say how two values of it stand to each other."""
 _CONJUNCTIONS: Final = frozenset(_LEXICON["conjunctions"].split())
-_GLUE: Final = MappingProxyType(
+GLUE: Final = MappingProxyType(
     {
         language: frozenset(unicodedata.normalize("NFKC", text).split())
         for language, text in _LEXICON["glue"].items()
     }
 )
-_LANGUAGES_OF: Final = MappingProxyType(
-    {
-        word: tuple(name for name, little in _GLUE.items() if word in little)
-        for word in frozenset().union(*_GLUE.values())
-    }
-)
-"""The languages that have a word for a little one."""
+"""The little words of each language."""
 _GUARDS: Final = MappingProxyType(
     {language: _named(table) for language, table in _LEXICON["guards"].items()}
 )
@@ -296,7 +295,8 @@ def as_written_there(text: str, language: str, has: Callable[[str], bool]) -> st
 def _ranged(found: re.Match[str]) -> str:
     """Return years from one to another, both in full; a year and its month are none."""
     century, first, last = found.groups()
-    return f"{century}{first}-{century}{last}" if first < last else found.group()
+    is_month = "-" in found.group() and last <= _LAST_MONTH
+    return f"{century}{first}-{century}{last}" if first < last and not is_month else found.group()
 
 
 def _joined(found: re.Match[str], language: str) -> str:
@@ -335,10 +335,14 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
         key = numbers.get(lower, raw.replace("−", "-"))  # noqa: RUF001
         return (Word(key, raw, "number", "", opens),)
     lower = UNITS.get(lower, lower) if after == "number" else lower
+    is_little = lower in GLUE.get(language, frozenset()) or lower in PRONOUNS
     guard = _GUARDS.get(language, {}).get(lower, "")
+    if not guard and not is_little:
+        # A text whose language is misread, or one quoted in another, must still be able to deny.
+        guard = _GUARDS["en"].get(lower, "")
     if guard:
         return (Word(guard, raw, "word", guard, opens),)
-    if lower in _GLUE.get(language, frozenset()) or lower in PRONOUNS or _HIRAGANA.fullmatch(raw):
+    if is_little or _HIRAGANA.fullmatch(raw):
         return (Word(lower, raw, "glue", "", opens),)
     is_name = raw[:1].isupper() and bool(after) and language != "de"
     key = stem(lower, language)
@@ -349,47 +353,3 @@ def _made(kind: str, raw: str, language: str, after: str, *, opens: bool) -> tup
 
 _VERB_END = re.compile(r"(?<=..[^aeiouy])t$")
 """Of German verbs, which Snowball leaves: 'geht' is 'gehen'; so is 'bricht', with its vowel."""
-
-
-_KANA = re.compile(r"[぀-ヿ]")
-_HAN = re.compile(r"[㐀-鿿]")
-_HANGUL = re.compile(r"[\uac00-\ud7af]")
-_THAI = re.compile(r"[\u0e01-\u0e4e]")
-_CYRILLIC = re.compile(r"[Ѐ-ӿ]")
-_GREEK = re.compile(r"[\u0370-\u03ff]")
-_LETTERS = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
-_SAMPLE_LENGTH = 2_000
-_LITTLE_SHARE = 0.06
-_WORDS_MIN = 8
-"""Of a text's words, how many little ones tell its language; settings and tables have fewer."""
-_BY_SCRIPT = (
-    ("ja", _KANA, 20),
-    ("zh", _HAN, 10),
-    ("ko", _HANGUL, 10),
-    ("th", _THAI, 10),
-    ("ru", _CYRILLIC, 4),
-    ("el", _GREEK, 4),
-)
-"""Languages with a script of their own: one sign of so many tells it."""
-LANGUAGES: Final = frozenset({*_GLUE, "en", "ja", "zh", "ru"})
-"""All that `language_of` may return."""
-
-
-@lru_cache(maxsize=1024)
-def language_of(text: str, default: str = "en", hits_min: int = 1) -> str:
-    """Return the language of a text as two letters: by its script, else by its little words.
-
-    Args:
-        text: its beginning counts.
-        default: what is returned where fewer than ``hits_min`` little words tell another one.
-        hits_min: more than one for what may have no sentences, as a table.
-    """
-    sample = text[:_SAMPLE_LENGTH]
-    for language, script, share in _BY_SCRIPT:
-        if len(script.findall(sample)) * share > len(sample.strip()) > 0:
-            return language
-    found = _LETTERS.findall(sample)
-    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
-    best = max(_GLUE, key=lambda name: (hits[name], name == default))
-    least = max(hits_min, _LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
-    return best if hits[best] >= least else default

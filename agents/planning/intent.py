@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import sentences
-from agents.evidence.words import language_of, stem, words
+from agents.evidence.words import stem, words
 
 _MAKE = (
     r"(?:write|implement|creat\w+|make|build|develop|produce|generate|show|give|provide|add|print|"

@@ -12,9 +12,9 @@ import ast
 import json
 import re
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import Place, sentences
 from agents.evidence.topic import NOT_FOUND
-from agents.evidence.words import language_of
 from agents.models.port import Request
 from agents.models.simulated.script import ANY_STEP, NO_LINES, Line, Lines
 from agents.planning.intent import wants_program

@@ -97,6 +97,26 @@ def test_code_of_a_passage_is_shown_and_other_code_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "is_quoted"),
+    [
+        ("lock.take()\n\nlog.write()", True),
+        ("log.write()\nlock.take()", False),
+        ("lock.take()\nlock.free()", False),
+        ("}", False),
+    ],
+)
+def test_lines_of_code_are_quoted_in_the_order_of_their_passage(
+    code: str,
+    is_quoted: bool,  # noqa: FBT001
+) -> None:
+    passage = Passage("a.c", 1, 5, "{\nlock.take()\nlog.write()\nlock.free()\n}")
+    sources = Sources([(passage.text, "")])
+    result = judged(f"```\n{code}\n```", PassageJudge([passage], "", sources, is_strict=False))
+
+    assert [claim.support is Support.QUOTED for claim in result.claims] == [is_quoted]
+
+
+@pytest.mark.parametrize(
     ("text", "is_astray"),
     [
         (f"{WRONG} [1].\n\n" * 3, True),
@@ -150,26 +170,3 @@ def test_code_of_a_passage_is_shown_only_where_more_than_quotes_are() -> None:
 
     assert "Zephyr(512)" in shown(quoted).text
     assert not shown(quoted, is_strict=True).text
-
-
-STEPS = Passage(
-    "docs/moving.md", 1, 9, "```\nstop server\n  backup db\n\ndelete db\nstart server\n}\n```"
-)
-
-
-@pytest.mark.parametrize(
-    ("code", "support"),
-    [
-        ("backup db\ndelete db", Support.QUOTED),
-        ("stop server\nbackup db\ndelete db\nstart server", Support.QUOTED),
-        ("delete db\nbackup db\nstart server", Support.UNVERIFIED),
-        ("stop server\ndelete db", Support.UNVERIFIED),
-        ("}", None),
-    ],
-)
-def test_lines_in_another_order_or_with_others_left_out_are_no_quote(
-    code: str, support: Support | None
-) -> None:
-    by = PassageJudge([STEPS], QUESTION, Sources([(STEPS.text, place_of(STEPS))]), is_strict=False)
-
-    assert by.code(code).support is support

@@ -20,6 +20,17 @@ DEVICE = '{"device": "lamp-7", "place": {"floor": 3, "room": "attic"}, "is_dimme
 LOGINS = '{"user": "amira", "action": "login"}\n{"user": "jonas", "action": "export"}'
 LOG = """2026-03-14 02:11:09,884 WARNING pool: 38 of 40 connections in use
 2026-03-14 02:12:31,002 ERROR mailer: could not reach smtp.example.org, gave up after 30 s"""
+SERVICES = """| service | owner | backup | price (EUR) | stock | released | region | active |
+|---|---|---|---|---|---|---|---|
+| billing | Alice | Bob | 12 | 30 | 2022-01-05 | us | yes |
+| search | Carol | Dave | 15 | 40 | 2023-11-20 | it | no |"""
+BROKER = (
+    "[server]\nbackend = redis\nbroker = kafka\ndebug = true\nretries = 5\ntimeout_seconds = 30"
+)
+CACHE = "tls:\n  verify: true\n  cert: a.pem\ncache:\n  enabled: false\n  ttl: 60"
+WORKER = """2026-05-02 08:00:01 ERROR worker 3 failed to connect to db2
+2026-05-02 08:00:02 INFO user alice denied access to vault
+2026-05-02 08:00:03 WARN job 17 skipped because disk 2 is full"""
 RUN = "epoch 40: val_accuracy=0.93 val_loss=0.22"
 
 
@@ -45,6 +56,14 @@ def is_said(sentence: str, text: str, title: str = "") -> bool:
         (LOG, "At 02:11:09 the pool had 38 of 40 connections in use."),
         (LOG, "The mailer could not reach smtp.example.org and gave up after 30 s."),
         (RUN, "After epoch 40 the val_loss was 0.22."),
+        (SERVICES, "The owner of billing is Alice and the backup is Bob."),
+        (SERVICES, "Billing costs 12 EUR and search costs 15 EUR."),
+        (SERVICES, "The region of billing is us."),
+        (SERVICES, "Billing was released on 2022-01-05."),
+        (SERVICES, "Search is inactive."),
+        (CACHE, "tls verify is enabled."),
+        (CACHE, "The cache is disabled."),
+        (WORKER, "Worker 3 failed to connect to db2."),
     ],
 )
 def test_a_row_says_what_its_cells_say_together(text: str, sentence: str) -> None:
@@ -73,6 +92,35 @@ def test_a_row_says_what_its_cells_say_together(text: str, sentence: str) -> Non
         (LOG, "At 02:11:09 the pool had 40 of 40 connections in use."),
         (LOG, "The mailer could reach smtp.example.org after 30 s."),
         (RUN, "After epoch 40 the val_loss was 0.93."),
+        (SERVICES, "The owner of billing is Bob and the backup is Alice."),
+        (SERVICES, "Billing is the cheapest service."),
+        (SERVICES, "Billing is a deprecated service."),
+        (SERVICES, "Alice lost the billing service."),
+        (SERVICES, "Alice needs Bob."),
+        (SERVICES, "The price of billing exceeds 12."),
+        (SERVICES, "The price of billing is at 12 million."),
+        (SERVICES, "The price of billing is not 12."),
+        (SERVICES, "Search is not active and its price is not 15."),
+        (SERVICES, "The price of search is not 15."),
+        (SERVICES, "Search costs 40."),
+        (SERVICES, "Billing has a price of 12 EUR and 15 EUR."),
+        (SERVICES, "Billing was released on 2022-05-01."),
+        (SERVICES, "Billing was released before 2022-01-05."),
+        (SERVICES, "Billing was released after 2022-01-05."),
+        (SERVICES, "Billing is inactive."),
+        (SERVICES, "Billing is enabled and search is enabled."),
+        (BROKER, "The server backend is kafka and the broker is redis."),
+        (BROKER, "The server rejects kafka as its broker."),
+        (BROKER, "In the server section, debug is disabled."),
+        (BROKER, "The broker kafka is enabled."),
+        (BROKER, "The server retries 30 times with a timeout of 5 seconds."),
+        (CACHE, "tls verify is disabled."),
+        (CACHE, "The cache is enabled."),
+        (CACHE, "The cache is not disabled."),
+        (CACHE, "The tls is disabled."),
+        (WORKER, "Worker 3 connected to db2."),
+        (WORKER, "User alice has access to vault."),
+        (WORKER, "Job 17 ran because disk 2 is full."),
     ],
 )
 def test_a_row_does_not_say_what_another_one_or_another_cell_says(text: str, sentence: str) -> None:
@@ -99,3 +147,9 @@ def test_any_sentence_is_held_against_any_text(sentence: str, text: str) -> None
     judge = RowJudge([(text, sentence)], sources, sentence)
 
     assert all(at < len(sources.units) for at in judge.units_saying(sentence))
+
+
+def test_a_question_lends_a_sentence_no_verb() -> None:
+    judge = RowJudge([(SERVICES, "")], Sources([(SERVICES, "")]), "Is the billing deprecated?")
+
+    assert not judge.units_saying("Billing is a deprecated service.")

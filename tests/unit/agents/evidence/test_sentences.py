@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import Place, is_code, sentences
-from agents.evidence.words import language_of
 
 MARKUP = st.sampled_from(
     [

@@ -6,9 +6,9 @@ import pytest
 
 from agents.evidence.alignment import Reason
 from agents.evidence.features import NAMES, Sources
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import sentences
 from agents.evidence.verdict import Judge, Level, Verdict, Weights, shipped_weights
-from agents.evidence.words import language_of
 
 HEAP = (
     "The heapq module provides an implementation of the heap queue algorithm, also known as the "

@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from agents.evidence.words import (
-    TOKENS_MAX,
-    cited_numbers,
-    language_of,
-    plain,
-    stem,
-    without_citations,
-    words,
-)
+from agents.evidence.words import TOKENS_MAX, cited_numbers, plain, stem, without_citations, words
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 
@@ -75,6 +67,8 @@ def test_each_word_has_its_kind() -> None:
 @pytest.mark.parametrize(
     ("sentence", "language", "guard"),
     [
+        ("It does not run.", "pt", "not"),
+        ("The pump runs unless it is full.", "fr", "unless"),
         ("It is not so.", "en", "not"),
         ("Only it is so.", "en", "only"),
         ("Es ist nicht so.", "de", "not"),
@@ -116,24 +110,6 @@ def test_a_plain_sentence_has_no_markup() -> None:
     assert plain("**See** [the guide](a.md) `in two words` [1].") == "See the guide in two words."
 
 
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("The cache holds 512 entries and it evicts them.", "en"),
-        ("Der Cache hält 512 Einträge und wirft sie weg.", "de"),
-        ("La caché guarda 512 entradas y las borra.", "es"),
-        ("Le cache garde 512 entrées et il les efface.", "fr"),
-        ("缓存有 512 个条目，最旧的会被删除。", "zh"),  # noqa: RUF001
-        ("キャッシュは512件の項目を保持します。", "ja"),
-        ("Кэш хранит 512 записей.", "ru"),
-        ("x = 1", "en"),
-        ("", "en"),
-    ],
-)
-def test_a_text_has_a_language(text: str, language: str) -> None:
-    assert language_of(text) == language
-
-
 def test_stems_follow_the_language_and_others_have_none() -> None:
     assert stem("entries", "en") == stem("entry", "en")
     assert stem("einträge", "de") == stem("eintrag", "de")
@@ -146,3 +122,17 @@ def test_words_of_anything_are_found(text: str) -> None:
     for language in ("en", "de", "zh", "ja", "xx"):
         assert all(word.raw for word in words(text, language))
     assert cited_numbers(without_citations(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("On 2022-01-05 it ran.", ["2022-01-05"]),
+        ("It ran at 2022-01-05T08:00:01Z.", ["2022-01-05", "08:00:01"]),
+        ("On 05-01-2022 it ran.", ["05", "01", "2022"]),
+        ("In 2011-12 it ran.", ["2011-12"]),
+        ("From 1914-18 it ran.", ["1914", "1918"]),
+    ],
+)
+def test_a_date_is_one_number_in_its_order(text: str, numbers: list[str]) -> None:
+    assert [word.key for word in words(text) if word.kind == "number"] == numbers

@@ -12,7 +12,8 @@ import pytest
 
 from agents.answers.composition import composed
 from agents.answers.outcomes import outcomes_of
-from agents.evidence.words import language_of, without_citations
+from agents.evidence.languages import language_of
+from agents.evidence.words import without_citations
 from agents.ground import laid_out
 from agents.researcher import grounded
 from cluster.kernel.ids import StepId

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agents.evidence.languages import language_of
 from agents.evidence.sentences import sentences, split
-from agents.evidence.words import as_written_there, language_of, words
+from agents.evidence.words import as_written_there, words
 
 
 def keys(sentence: str, language: str) -> list[str]:
