@@ -11,6 +11,7 @@ import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
