@@ -7,17 +7,26 @@ be in another one than its neighbours only where that is clear.
 from __future__ import annotations
 
 import re
+import tomllib
+import unicodedata
 from collections import Counter
 from functools import lru_cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
-from agents.evidence.words import GLUE
-
+_GLUE: Final = MappingProxyType(
+    {
+        language: frozenset(unicodedata.normalize("NFKC", text).split())
+        for language, text in tomllib.loads(
+            resources.files("agents.evidence").joinpath("lexicon.toml").read_text("utf-8")
+        )["glue"].items()
+    }
+)
 _LANGUAGES_OF: Final = MappingProxyType(
     {
-        word: tuple(name for name, little in GLUE.items() if word in little)
-        for word in frozenset().union(*GLUE.values())
+        word: tuple(name for name, little in _GLUE.items() if word in little)
+        for word in frozenset().union(*_GLUE.values())
     }
 )
 """The languages that have a word for a little one."""
@@ -47,7 +56,7 @@ _BY_SCRIPT = (
 )
 """Languages with a script of their own: one sign of so many tells it."""
 _OWN_SCRIPT = frozenset(language for language, _, _ in _BY_SCRIPT)
-LANGUAGES: Final = frozenset({*GLUE, "en", "ja", "zh", "ru"})
+LANGUAGES: Final = frozenset({*_GLUE, "en", "ja", "zh", "ru"})
 """All that `language_of` may return."""
 
 
@@ -65,7 +74,7 @@ def language_of(text: str, default: str = "en") -> str:
         return language
     found = _LETTERS.findall(sample)
     hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
-    best = max(GLUE, key=lambda name: (hits[name], name == default))
+    best = max(_GLUE, key=lambda name: (hits[name], name == default))
     least = max(_LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
     return best if hits[best] >= least else default
 
@@ -81,12 +90,12 @@ def language_among(text: str, others: str) -> str:
     if others in _OWN_SCRIPT:
         return language_of(sample)
     language = _by_script(sample) or language_of(sample, others)
-    if language == others or language not in GLUE or _by_script(sample):
+    if language == others or language not in _GLUE or _by_script(sample):
         return language
     bare = sample if language == "de" else _BEFORE_NAME.sub(" ", sample)
     found = [word.lower() for word in _LETTERS.findall(bare)]
-    there = [word for word in found if word in GLUE[language] - GLUE.get(others, frozenset())]
-    own = [word for word in found if word in GLUE.get(others, frozenset()) - GLUE[language]]
+    there = [word for word in found if word in _GLUE[language] - _GLUE.get(others, frozenset())]
+    own = [word for word in found if word in _GLUE.get(others, frozenset()) - _GLUE[language]]
     is_clear = len(set(there)) >= _HITS_MIN and len(there) >= _TIMES_MIN * len(own)
     return language if is_clear else others
 
