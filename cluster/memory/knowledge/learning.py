@@ -190,6 +190,7 @@ class _Learning:
         for _ in range(ROUNDS_MAX):
             omissions = Omissions()
             files = await in_side_thread(_find, paths, omissions)
+            self._reader.meet(each.file for each in files)
             done = await self._round(files, omissions, tops)
             if not done.is_refused:
                 _check_fruitful(paths, done)
