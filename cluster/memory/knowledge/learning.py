@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster.kernel.clock import Clock, SystemClock
@@ -46,6 +46,8 @@ from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, Namespaces, So
 ROUNDS_MAX = 8
 """So often others may change the same sources meanwhile; then the files are looked at again."""
 REMOVALS_PER_WRITE = 1_000
+MARK_CHARS = 6
+"""Of the hash of what came from a pipe, in its name."""
 PROGRESS_S = 3.0
 """How far the reading is, is told so often: where no line replaces the one before, it stays."""
 
@@ -189,7 +191,7 @@ class _Learning:
         """Look at the files until nobody else has changed what this changes."""
         for _ in range(ROUNDS_MAX):
             omissions = Omissions()
-            files = await in_side_thread(_find, paths, omissions)
+            files = await in_side_thread(_find, paths, omissions, self._reader)
             self._reader.meet(each.file for each in files)
             done = await self._round(files, omissions, tops)
             if not done.is_refused:
@@ -341,11 +343,14 @@ class _Learning:
         )
 
 
-def _find(paths: Sequence[PathName], omissions: Omissions) -> list[FoundFile]:
+def _find(paths: Sequence[PathName], omissions: Omissions, reader: FileReader) -> list[FoundFile]:
     found = []
     for file in find_files(paths, omissions):
         if stream_descriptor(file.path) is not None:
-            found.append(FoundFile(file, source_key(shown(file.path)), 0, 0))
+            # The next command has the same path: it must not take the place of this one.
+            mark = reader.fingerprint(file)
+            stream = replace(file, source=f"{file.source}#{mark[:MARK_CHARS]}")
+            found.append(FoundFile(stream, source_key(f"{shown(file.path)}#{mark}"), 0, 0))
             continue
         try:
             status = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 - of 10,000 files

@@ -7,6 +7,7 @@ a folder that can't be read is left out and counted, one that was named is refus
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections import Counter
@@ -69,6 +70,15 @@ class FileReader:
             neighbours = self._neighbours.setdefault(file.path.parent, [])
             if file.format not in PACKED and len(neighbours) < NEIGHBOURS_MAX:
                 neighbours.append(file.path)
+
+    def fingerprint(self, file: SourceFile) -> str:
+        """Return what tells one stream from the next of that path; empty where none is needed."""
+        if stream_descriptor(file.path) is None and file.path not in self._streams:
+            return ""
+        try:
+            return hashlib.sha256(self._bytes(file)).hexdigest()
+        except OSError:
+            return ""  # reading it will say why it can't be read
 
     def read(self, file: SourceFile, omissions: Omissions) -> FileContent | None:
         """Return what a file holds; None where it is left out.
