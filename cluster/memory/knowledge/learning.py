@@ -28,7 +28,7 @@ from cluster.memory.knowledge.names import (
     source_key,
 )
 from cluster.memory.knowledge.omissions import LeftOut, Omission, Omissions, left_out_line
-from cluster.memory.knowledge.reading import FileReader
+from cluster.memory.knowledge.reading import MARK_CHARS, FileReader
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import (
@@ -46,8 +46,6 @@ from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, Namespaces, So
 ROUNDS_MAX = 8
 """So often others may change the same sources meanwhile; then the files are looked at again."""
 REMOVALS_PER_WRITE = 1_000
-MARK_CHARS = 6
-"""Of the hash of what came from a pipe, in its name."""
 PROGRESS_S = 3.0
 """How far the reading is, is told so often: where no line replaces the one before, it stays."""
 
@@ -347,7 +345,6 @@ def _find(paths: Sequence[PathName], omissions: Omissions, reader: FileReader) -
     found = []
     for file in find_files(paths, omissions):
         if stream_descriptor(file.path) is not None:
-            # The next command has the same path: it must not take the place of this one.
             mark = reader.fingerprint(file)
             stream = replace(file, source=f"{file.source}#{mark[:MARK_CHARS]}")
             found.append(FoundFile(stream, source_key(f"{shown(file.path)}#{mark}"), 0, 0))

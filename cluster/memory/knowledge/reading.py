@@ -44,6 +44,8 @@ from cluster.memory.knowledge.sources import (
 
 ATTEMPTS_MAX = 3
 """So often a file is read that changes meanwhile."""
+MARK_CHARS = 6
+"""Of the hash of what came from a pipe, in its name: the next command has the same path."""
 NEIGHBOURS_MAX = 32
 """Files of a folder that are asked for their encoding."""
 
