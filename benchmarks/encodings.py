@@ -126,7 +126,9 @@ def _right_in_folders(texts: Sequence[Labelled]) -> Iterator[tuple[Labelled, boo
             path.write_bytes(each.data)
             names[path.stem] = each
         reader, omissions = FileReader(), Omissions()
-        for file in find_files([root], omissions):
+        files = find_files([root], omissions)
+        reader.meet(files)
+        for file in files:
             content = reader.read(file, omissions)
             each = names[file.path.stem]
             yield each, content is not None and content.text == each.text

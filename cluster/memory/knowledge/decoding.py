@@ -40,6 +40,7 @@ _ESCAPED = (
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 _CONTROLS_SHARE_MAX = 0.02
+_ZEROS_SHARE_MAX = 0.25
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _NO_TEXT = frozenset({"Cc", "Cn", "Co", "Cs"})
 _SPACE = "\t\n\v\f\r"
@@ -98,9 +99,9 @@ def encoding_of(data: bytes) -> Encoding | None:
         if data.startswith(mark):
             return Encoding(name) if _is_text(text_of(data, name)) else None
     if b"\0" in data:
-        return _wide(data)
+        return None if _is_utf_8_with_zeros(data) else _wide(data)
     for escape, name in _ESCAPED:
-        if escape.search(data) and _decodes(data, name):
+        if escape.search(data) and _decodes(data, name) and not data.decode(name).isascii():
             return Encoding(name)
     if _decodes(data, UTF_8) or _is_damaged_utf_8(data):
         return Encoding(UTF_8)
@@ -142,6 +143,18 @@ def _is_damaged_utf_8(data: bytes) -> bool:
     broken = text.count("\ufffd")
     whole = len(text) - broken - len(text.encode("ascii", "ignore"))
     return broken <= whole
+
+
+def _is_utf_8_with_zeros(data: bytes) -> bool:
+    """Say whether bytes are UTF-8 but for some zeros: such are binary, and no UTF-16.
+
+    Of UTF-16, near half is zeros where it is Latin; other alphabets are controls as UTF-8.
+    """
+    rest = data.replace(b"\0", b"")
+    if len(data) - len(rest) > len(data) * _ZEROS_SHARE_MAX:
+        return False
+    controls = len(rest) - len(rest.translate(None, _CONTROLS))
+    return controls <= len(rest) * _CONTROLS_SHARE_MAX and _decodes(rest, UTF_8)
 
 
 def _wide(data: bytes) -> Encoding | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster.kernel.clock import Clock, SystemClock
@@ -28,7 +28,7 @@ from cluster.memory.knowledge.names import (
     source_key,
 )
 from cluster.memory.knowledge.omissions import LeftOut, Omission, Omissions, left_out_line
-from cluster.memory.knowledge.reading import FileReader
+from cluster.memory.knowledge.reading import MARK_CHARS, FileReader
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.side_thread import in_side_thread
 from cluster.memory.knowledge.sources import (
@@ -189,7 +189,8 @@ class _Learning:
         """Look at the files until nobody else has changed what this changes."""
         for _ in range(ROUNDS_MAX):
             omissions = Omissions()
-            files = await in_side_thread(_find, paths, omissions)
+            files = await in_side_thread(_find, paths, omissions, self._reader)
+            self._reader.meet(each.file for each in files)
             done = await self._round(files, omissions, tops)
             if not done.is_refused:
                 _check_fruitful(paths, done)
@@ -340,11 +341,13 @@ class _Learning:
         )
 
 
-def _find(paths: Sequence[PathName], omissions: Omissions) -> list[FoundFile]:
+def _find(paths: Sequence[PathName], omissions: Omissions, reader: FileReader) -> list[FoundFile]:
     found = []
     for file in find_files(paths, omissions):
         if stream_descriptor(file.path) is not None:
-            found.append(FoundFile(file, source_key(shown(file.path)), 0, 0))
+            mark = reader.fingerprint(file)
+            stream = replace(file, source=f"{file.source}#{mark[:MARK_CHARS]}")
+            found.append(FoundFile(stream, source_key(f"{shown(file.path)}#{mark}"), 0, 0))
             continue
         try:
             status = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 - of 10,000 files

@@ -7,11 +7,14 @@ a folder that can't be read is left out and counted, one that was named is refus
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.decoding import (
@@ -23,7 +26,6 @@ from cluster.memory.knowledge.decoding import (
 )
 from cluster.memory.knowledge.formats import (
     PACKED,
-    format_of,
     format_of_content,
     kind_of_content,
     kind_of_format,
@@ -42,6 +44,8 @@ from cluster.memory.knowledge.sources import (
 
 ATTEMPTS_MAX = 3
 """So often a file is read that changes meanwhile."""
+MARK_CHARS = 6
+"""Of the hash of what came from a pipe, in its name: the next command has the same path."""
 NEIGHBOURS_MAX = 32
 """Files of a folder that are asked for their encoding."""
 
@@ -58,6 +62,25 @@ class FileReader:
         self._common: dict[Path, tuple[str, ...]] = {}
         """Encodings that files of a folder surely have, the most frequent first."""
         self._guessed: dict[str, str] = {}
+        self._neighbours: dict[Path, list[Path]] = {}
+        """By folder: the files that are asked for their encoding."""
+
+    def meet(self, files: Iterable[SourceFile]) -> None:
+        """Take what was found: a text that is too short follows those of its folder, no others."""
+        self._neighbours.clear()
+        for file in files:
+            neighbours = self._neighbours.setdefault(file.path.parent, [])
+            if file.format not in PACKED and len(neighbours) < NEIGHBOURS_MAX:
+                neighbours.append(file.path)
+
+    def fingerprint(self, file: SourceFile) -> str:
+        """Return what tells one stream from the next of that path; empty where none is needed."""
+        if stream_descriptor(file.path) is None and file.path not in self._streams:
+            return ""
+        try:
+            return hashlib.sha256(self._bytes(file)).hexdigest()
+        except OSError:
+            return ""  # reading it will say why it can't be read
 
     def read(self, file: SourceFile, omissions: Omissions) -> FileContent | None:
         """Return what a file holds; None where it is left out.
@@ -117,7 +140,7 @@ class FileReader:
             return told.name
         folder = file.path.parent
         if folder not in self._common:
-            self._common[folder] = _encodings_in(folder)
+            self._common[folder] = _encodings_of(self._neighbours.get(folder, ()))
         for name in self._common[folder]:
             if fits(data, name):
                 return name
@@ -177,11 +200,8 @@ def _read(path: Path) -> bytes:
 
     Of one that is appended to meanwhile, as a log is, it is what was there before.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags), "rb") as file:
+    with _regular(path) as file:
         before = os.fstat(file.fileno())
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(errno.EINVAL, "it is no longer a file")
         for _ in range(ATTEMPTS_MAX):
             file.seek(0)
             data = _whole(file.read(FILE_BYTES_MAX + 1))
@@ -195,6 +215,20 @@ def _read(path: Path) -> bytes:
                     return data
             before = os.fstat(file.fileno())
     raise _ChangingError
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file, without ever waiting for it.
+
+    Raises:
+        OSError: it is a pipe, a link or the like, or can't be opened.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no longer a file")
+        yield file
 
 
 def _whole(data: bytes | None) -> bytes:
@@ -212,17 +246,13 @@ def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
     return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
-def _encodings_in(folder: Path) -> tuple[str, ...]:
-    """Return the encodings other than UTF-8 that files of a folder surely have."""
+def _encodings_of(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the encodings other than UTF-8 that files surely have, the most frequent first."""
     votes: Counter[str] = Counter()
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except OSError:
-        return ()
-    for name in [name for name in names if format_of(name) not in PACKED | {""}][:NEIGHBOURS_MAX]:
+    for path in paths:
         try:
-            with (folder / name).open("rb") as file:
-                told = encoding_of(file.read(SAMPLE_BYTES))
+            with _regular(path) as file:
+                told = encoding_of(_whole(file.read(SAMPLE_BYTES)))
         except OSError:
             continue
         if told is not None and told.is_sure and not told.name.startswith("utf"):

@@ -119,6 +119,19 @@ def test_other_bytes_are_no_text(data: bytes) -> None:
     assert encoding_of(data) is None
 
 
+@pytest.mark.parametrize("language", sorted(WRITTEN))
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_utf_8_with_zeros_in_it_is_no_text(language: str, count: int) -> None:
+    data = WRITTEN[language].encode() + b"\0" * count
+
+    assert encoding_of(data) is None
+    assert encoding_of(b"." + data) is None
+
+
+def test_ascii_that_names_korean_and_has_none_of_it_is_ascii() -> None:
+    assert encoding_of(b"\x1b$)C is how it begins\n") == Encoding("utf-8")
+
+
 def test_what_is_short_is_a_guess() -> None:
     assert encoding_of(b"caf\xe9") == Encoding("cp1252", is_sure=False)
 

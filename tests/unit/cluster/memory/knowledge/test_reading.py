@@ -40,7 +40,9 @@ def read(path: str, reader: FileReader | None = None) -> tuple[list[str | None],
     """The texts of what a path leads to, and the line on what is left out."""
     omissions = Omissions()
     reader = reader or FileReader()
-    contents = [reader.read(file, omissions) for file in find_files([path], omissions)]
+    files = find_files([path], omissions)
+    reader.meet(files)
+    contents = [reader.read(file, omissions) for file in files]
     texts = [content.text if content else None for content in contents]
     return texts, left_out_line(omissions.left_out())
 
@@ -223,6 +225,32 @@ def test_a_short_text_has_the_encoding_of_its_folder(here: Path) -> None:
 
     assert texts[0] == CYRILLIC
     assert not reader.guesses()
+
+
+def test_a_short_text_is_told_by_no_file_outside_its_folder(here: Path) -> None:
+    write(here / "docs" / "a.txt", CYRILLIC.encode("koi8-r"))
+    write(here / "long.txt", (f"{CYRILLIC}, " * 3 + CYRILLIC.lower() * 9).encode("koi8-r"))
+    (here / "docs" / "z.txt").symlink_to(here / "long.txt")
+    reader = FileReader()
+
+    read("docs", reader)
+
+    assert "docs/a.txt" in reader.guesses()
+
+
+def test_a_neighbour_that_has_become_a_pipe_is_not_waited_for(here: Path) -> None:
+    write(here / "docs" / "a.txt", b"caf\xe9")
+    neighbour = write(here / "docs" / "z.txt")
+    files = find_files(["docs"], Omissions())
+    neighbour.unlink()
+    os.mkfifo(neighbour)
+    reader = FileReader()
+    reader.meet(files)
+
+    content = reader.read(files[0], Omissions())
+
+    assert content is not None
+    assert content.text == "caf\u00e9"
 
 
 def test_a_guess_is_named(here: Path) -> None:
