@@ -34,8 +34,8 @@ from benchmarks.serving_client import (
     read_streams,
 )
 from benchmarks.serving_parts import OPENER, PLAIN, plain_application
+from cluster.child_environment import environment
 from cluster.kernel.sections import ModelSettings
-from cluster.placement.local.child_process import environment
 from cluster.placement.local.run_dir import make_run_dir
 from cluster.placement.ray.session import RaySession, start_local_ray
 from cluster.placement.serving import rollout

@@ -2,7 +2,7 @@
 
 Python puts the working directory first on the path (``python -m``, an empty entry of PYTHONPATH): a
 file there would be run in place of the library that has its name. Used by the command line for
-itself and by `cluster.placement.local.child_process` for all it starts. Imports nothing that Python
+itself and by `cluster.child_environment` for all that is started. Imports nothing that Python
 has not loaded by itself: where it is needed, every other import may be somebody's file.
 """
 

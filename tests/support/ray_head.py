@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.placement.local.child_process import environment
+from cluster.child_environment import environment
 from cluster.placement.local.process_table import kill_session
 from cluster.placement.local.run_dir import make_run_dir
 

@@ -11,16 +11,14 @@ import asyncio
 import os
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Self
 
+from cluster.child_environment import WORKING_FOLDER, environment
 from cluster.exhaustion import why_exhausted
-from cluster.import_path import ROOT, without_working_directory
 from cluster.kernel.errors import PlacementError
 from cluster.kernel.vocabulary import Failure
 from cluster.placement.local.handover import hand_over
@@ -28,12 +26,6 @@ from cluster.placement.local.process_table import ProcessId, kill_session
 from cluster.placement.local.reports import Progress, Ready, report_from_line
 from cluster.wire.failure import error_from_failure
 
-_SECRET_VARIABLES = ("OPENAI_API_KEY", "FLEETMIND_REDIS_URL", "REDIS_URL")
-_PATH_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
-WORKING_FOLDER = sysconfig.get_path("stdlib")
-"""Where processes of the cluster run: Ray puts its driver's working directory first on the path of
-every worker, on all machines. This one is on their path anyway, and only Python's files are in it.
-"""
 LET_GO = b"."
 """What comes over its lifeline to a child that is to outlive its starter."""
 _LOG_LINES = 6
@@ -166,33 +158,6 @@ class ChildProcess:
     def last_words(self) -> str:
         """The last lines of its standard error."""
         return last_words(Path(f"/proc/self/fd/{self._words.fileno()}"))
-
-
-def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process of the cluster: without secrets, which are in a file.
-
-    Nothing in it is relative to the working directory, which is another one there.
-    """
-    variables = {name: value for name, value in own.items() if name not in _SECRET_VARIABLES}
-    for name in filter(variables.get, _PATH_VARIABLES):
-        variables[name] = str(Path(variables[name]).absolute())
-    variables["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    # Ray starts its workers at nice 15, which makes agents wait for whatever else computes.
-    variables.setdefault("RAY_worker_niceness", "0")
-    given = without_working_directory(filter(None, own.get("PYTHONPATH", "").split(os.pathsep)))
-    found = [str(Path(entry).absolute()) for entry in given if entry != ROOT]
-    # Only where need be: this is searched before what is installed, and a checkout holds more.
-    variables["PYTHONPATH"] = os.pathsep.join(found if _is_installed() else (ROOT, *found))
-    return variables
-
-
-@cache
-def _is_installed() -> bool:
-    """Say whether Python finds our folder by itself, be it a checkout (``pip install -e``)."""
-    folders = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    links = [path for folder in folders for path in folder.glob("*.pth")]
-    lines = [line for path in links for line in path.read_text("utf-8", "replace").splitlines()]
-    return Path(ROOT) in folders or ROOT in lines
 
 
 def last_words(log: Path) -> str:

@@ -12,8 +12,8 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 
+from cluster.child_environment import WORKING_FOLDER, environment
 from cluster.kernel.errors import PlacementError, UsageError
-from cluster.placement.local.child_process import WORKING_FOLDER, environment
 
 PROBE_TIMEOUT_S = 5.0
 # A client's opening of HTTP/2 (RFC 9113 section 3.4) with empty SETTINGS; a server answers with

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import cluster
 from cluster.kernel.errors import PlacementError, StoreUnavailable
-from cluster.placement.local.child_process import LET_GO, ChildProcess, environment, last_words
+from cluster.placement.local.child_process import LET_GO, ChildProcess, last_words
 from cluster.placement.local.process_table import session_members
 from tests.support.commands import until
 from tests.support.placement import READY
@@ -120,44 +117,6 @@ async def test_the_end_of_a_child_is_noticed(log: Path) -> None:
 async def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(PlacementError, match="the cluster can't be started"):
         await started("serves", tmp_path / "missing" / "log")
-
-
-def test_secrets_are_not_handed_on_in_the_environment() -> None:
-    own = {"OPENAI_API_KEY": "k", "REDIS_URL": "r", "FLEETMIND_REDIS_URL": "f", "HOME": "h"}
-
-    handed_on = environment(own)
-
-    assert handed_on["HOME"] == "h"
-    assert not {"k", "r", "f"} & set(handed_on.values())
-
-
-def test_the_child_finds_this_very_package(tmp_path: Path) -> None:
-    program = "import cluster; print(cluster.__file__)"
-    command = [sys.executable, "-P", "-c", program]
-
-    found = subprocess.run(
-        command, cwd=tmp_path, env=environment(os.environ), check=True, capture_output=True
-    )
-
-    assert Path(found.stdout.decode().strip()) == Path(cluster.__file__)
-
-
-@pytest.mark.parametrize("of_here", ["", ".", "{here}"])
-def test_the_working_directory_is_not_on_the_childs_path(
-    of_here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    handed_on = environment({"PYTHONPATH": f"{of_here.format(here=tmp_path)}{os.pathsep}libraries"})
-
-    assert handed_on["PYTHONPATH"].split(os.pathsep)[-1] == str(tmp_path / "libraries")
-    assert str(tmp_path) not in handed_on["PYTHONPATH"].split(os.pathsep)
-
-
-def test_files_that_the_environment_names_are_found_from_elsewhere() -> None:
-    handed_on = environment({"SSL_CERT_FILE": "ca.pem"})
-
-    assert handed_on["SSL_CERT_FILE"] == str(Path.cwd() / "ca.pem")
 
 
 def test_a_log_that_is_not_there_has_no_words(tmp_path: Path) -> None:
