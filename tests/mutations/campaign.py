@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import gc
+import faulthandler
 import importlib
+import itertools
 import resource
 import signal
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
+
+from tests.mutations.memory import Memory, held
 
 WORKS = {
     "files": "tests.mutations.files",
     "streams": "tests.mutations.streams",
 }
-"""What can be run, and the module whose ``run`` takes the seed of a case."""
+"""What can be run, and the module whose ``cases`` opens what takes the seed of a case."""
 CASE_CPU_S = 2.0
 """A case's CPU time beyond which it hangs: what it takes apart from its bytes."""
 BYTES_PER_CPU_S = 100_000
@@ -26,6 +30,12 @@ FAILURES_MAX = 20
 """So many end a campaign: there is enough to do."""
 TOLD_EVERY = 1_000
 """Cases from one report of a campaign to the next."""
+SILENT_S = 600.0
+"""So long without a report, a case hangs in code that no signal ends: its stack is printed."""
+KEPT_KIB_MAX = 512
+"""What the second half of a campaign may add to the memory in use; see `Tally.has_leak`."""
+KEPT_BLOCKS_MAX = 8_000
+"""And to Python's blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,30 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     failing: dict[int, str] = field(default_factory=dict)
     """Seed -> what was raised, with where."""
-    warm_kib: int = 0
-    """What memory the process had after a tenth of the cases; it should need no more later."""
-    resident_kib: int = 0
-    """And after all so far."""
+    halfway: Memory | None = None
+    """What the process held after half of the cases; it should hold no more later."""
+    after_all: Memory | None = None
     peak_kib: int = 0
-    """The most that it had at any time."""
+    """The most that was resident at any time."""
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """What the second half of the cases has added: KiB in use, and Python's blocks."""
+        if self.halfway is None or self.after_all is None:
+            return 0, 0
+        in_use_kib = self.after_all.in_use_kib - self.halfway.in_use_kib
+        return in_use_kib, self.after_all.blocks - self.halfway.blocks
+
+    @property
+    def has_leak(self) -> bool:
+        """Whether the cases of the second half left more behind than what is loaded once."""
+        in_use_kib, blocks = self.kept
+        return in_use_kib > KEPT_KIB_MAX or blocks > KEPT_BLOCKS_MAX
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was found."""
+        return not self.failing and not self.has_leak
 
     def add(self, seed: int, case: Callable[[int], Outcome]) -> None:
         """Run a case, and count it."""
@@ -75,20 +103,39 @@ class Tally:
 
 def run(work: str, first: int, count: int) -> Iterator[Tally]:
     """Run cases; yield the tally now and then, and at the end."""
-    case: Callable[[int], Outcome] = importlib.import_module(WORKS[work]).run
+    cases: Callable[[], AbstractContextManager[Callable[[int], Outcome]]]
+    cases = importlib.import_module(WORKS[work]).cases
     tally = Tally(work, first)
-    warm_after = max(1, count // 10)
-    for seed in range(first, first + count):
-        tally.add(seed, case)
-        if tally.count == warm_after:
-            tally.warm_kib = _resident_kib()
-        if len(tally.failing) >= FAILURES_MAX:
-            break
-        if tally.count % TOLD_EVERY == 0 and tally.count < count:
-            yield tally
-    tally.resident_kib = _resident_kib()
+    with cases() as case:
+        for seed in range(first, first + count):
+            tally.add(seed, case)
+            if tally.count == max(1, count // 2):
+                tally.halfway = held()
+            if len(tally.failing) >= FAILURES_MAX:
+                break
+            if tally.count % TOLD_EVERY == 0 and tally.count < count:
+                yield tally
+        tally.after_all = held()
     tally.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield tally
+
+
+def run_to_end(work: str, first: int, count: int) -> Tally:
+    """Run cases, and say how far they are to whoever looks at a terminal."""
+    tally = Tally(work, first)
+    faulthandler.dump_traceback_later(SILENT_S, exit=True)
+    for tally in run(work, first, count):
+        faulthandler.dump_traceback_later(SILENT_S, exit=True)
+        if sys.stderr.isatty():
+            print(f"\r{tally.count:,} of {count:,}", end="", file=sys.stderr)
+    faulthandler.cancel_dump_traceback_later()
+    return tally
+
+
+def shares(first: int, count: int, workers: int) -> list[tuple[int, int]]:
+    """Return the cases of each of some processes: its first, and how many."""
+    starts = [first + count * at // workers for at in range(workers + 1)]
+    return [(start, end - start) for start, end in itertools.pairwise(starts)]
 
 
 def _bounded(seed: int, case: Callable[[int], Outcome]) -> Outcome:
@@ -117,9 +164,3 @@ def _bounded(seed: int, case: Callable[[int], Outcome]) -> Outcome:
     if took_s > may_take_s:
         raise Overran(f"{took_s:.3g} s of CPU time for {outcome.bytes_read:,} bytes")
     return outcome
-
-
-def _resident_kib() -> int:
-    gc.collect()
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * resource.getpagesize() // 1024

@@ -8,14 +8,14 @@ the process that reads them otherwise, since native code would end this one.
 
 from __future__ import annotations
 
-import atexit
 import io
 import json
 import random
 import tempfile
 import zipfile
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 from cluster.memory.knowledge.chunking.chunks import chunks_of
@@ -126,18 +126,14 @@ ODD = (
 )
 
 
-@cache
-def _folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="mutated-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
-
-
-@cache
-def _converter() -> Converter:
-    converter = Converter()
-    atexit.register(converter.close)
-    return converter
+@contextmanager
+def cases() -> Iterator[Callable[[int], Outcome]]:
+    """Yield what reads the mutated file of a seed, in a folder and with a converter of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mutated-") as folder,
+        closing(Converter()) as converter,
+    ):
+        yield partial(_run, Path(folder), converter)
 
 
 @cache
@@ -152,7 +148,7 @@ def _packed() -> dict[str, bytes]:
     }
 
 
-def run(seed: int) -> Outcome:
+def _run(folder: Path, converter: Converter, seed: int) -> Outcome:
     """Read one mutated file; raises what is wrong with what comes of it."""
     rng = random.Random(seed)
     extension = rng.choice([*TEXTS, *_packed()])
@@ -161,15 +157,15 @@ def run(seed: int) -> Outcome:
         data = _changed_within(data, rng)
     else:
         data = _changed(data, rng)
-    path = _folder() / f"case.{extension}"
+    path = folder / f"case.{extension}"
     path.write_bytes(data)
     try:
-        return Outcome(_read(path), len(data))
+        return Outcome(_read(path, converter), len(data))
     finally:
         path.unlink()
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, converter: Converter) -> str:
     """Read a file as one of a folder; return what became of it."""
     omissions = Omissions()
     reader = FileReader()
@@ -182,19 +178,19 @@ def _read(path: Path) -> str:
     assert not omissions.count, "it is read and left out"
     reading = FileReading.of(file, content, "none")
     try:
-        chunks = _chunks(reading)
+        chunks = _chunks(reading, converter)
     except Unconvertible as error:
         return f"{reading.file.format}: {error.omission}"
     _check(reading, chunks)
     return f"{reading.file.format}: read" if chunks else f"{reading.file.format}: no text"
 
 
-def _chunks(reading: FileReading) -> list[Chunk]:
+def _chunks(reading: FileReading, converter: Converter) -> list[Chunk]:
     if reading.file.format not in PACKED:
         return chunks_of(reading.content.text, reading.file.format)
     data = reading.content.data
     if reading.file.format == "pdf":
-        converted = _converter().convert(data, "pdf")
+        converted = converter.convert(data, "pdf")
     else:
         converted = from_line(to_line(READERS[reading.file.format](data)))
     return [chunk for part in converted.parts for chunk in chunks_of(part, converted.format)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from agents.models.endpoint.stream_reading import StreamReading
 from agents.models.endpoint.trouble import Endpoint, Trouble
@@ -77,7 +78,13 @@ ODD_LINES = (
 ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "gb18030", "cp037")
 
 
-def run(seed: int) -> Outcome:
+@contextmanager
+def cases() -> Iterator[Callable[[int], Outcome]]:
+    """Yield what reads the mutated stream of a seed."""
+    yield _run
+
+
+def _run(seed: int) -> Outcome:
     """Read one mutated stream; raises what is wrong with what comes out."""
     rng = random.Random(seed)
     body = rng.choice(RECORDED).body

@@ -1,0 +1,58 @@
+"""What memory a process holds, counted so that it stays the same where nothing is kept.
+
+The resident memory of a process says little of that: of 100,000 mutated streams it went from 45 to
+65 MiB and back, with the largest of the last cases, since malloc keeps what was freed. Counted are
+what is in use of malloc's memory, and Python's blocks (its small objects, which lie elsewhere).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process holds, after a full collection of garbage."""
+
+    in_use_kib: int
+    """Of malloc's memory."""
+    blocks: int
+    """Of Python's small objects, of at most 512 bytes each."""
+    resident_kib: int
+    """After malloc has given back what it can; only told, since free memory stays between uses."""
+
+
+class _MallocInfo(ctypes.Structure):
+    """What glibc's ``mallinfo2`` returns (glibc 2.33 or later)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def held() -> Memory:
+    """Return what this process holds.
+
+    Raises:
+        AttributeError: the C library is not glibc, or one from before 2.33.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = _MallocInfo
+    gc.collect()
+    libc.malloc_trim(0)
+    info = libc.mallinfo2()
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return Memory(
+        in_use_kib=(info.uordblks + info.hblkhd) // 1024,
+        blocks=sys.getallocatedblocks(),
+        resident_kib=int(pages) * resource.getpagesize() // 1024,
+    )
