@@ -14,6 +14,7 @@ from tests.mutations.campaign import Outcome
 CASES = 1_000
 CASE_BYTES = 4_096
 _kept: list[object] = []
+_cached: dict[int, bytes] = {}
 
 
 def clean(seed: int) -> Outcome:
@@ -25,8 +26,14 @@ def keeps_bytes(seed: int) -> Outcome:
     return Outcome("read", CASE_BYTES)
 
 
-def keeps_objects(seed: int) -> Outcome:
-    _kept.append([object() for _ in range(20)])
+def keeps_an_object(seed: int) -> Outcome:
+    _kept.append(object())
+    return Outcome("read", CASE_BYTES)
+
+
+def keeps_what_is_new(seed: int) -> Outcome:
+    """As an unbounded cache by input does: what runs again adds nothing."""
+    _cached.setdefault(seed, bytes(2 * CASE_BYTES))
     return Outcome("read", CASE_BYTES)
 
 
@@ -43,6 +50,7 @@ def tally_of(
     def cases() -> Iterator[Callable[[int], Outcome]]:
         yield case
         _kept.clear()
+        _cached.clear()
 
     module = sys.modules[__name__]
     monkeypatch.setattr(module, "cases", cases, raising=False)
@@ -58,7 +66,7 @@ def test_a_work_that_keeps_nothing_has_no_leak(
     assert tally_of(case, monkeypatch).is_good
 
 
-@pytest.mark.parametrize("case", [keeps_bytes, keeps_objects])
+@pytest.mark.parametrize("case", [keeps_bytes, keeps_an_object, keeps_what_is_new])
 def test_a_work_that_keeps_something_of_each_case_has_a_leak(
     case: Callable[[int], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,17 +65,21 @@ def _summary(tallies: Sequence[campaign.Tally], took_s: float) -> str:
 
 def _memory_line(tally: campaign.Tally) -> str:
     """Return what memory a process held."""
-    if tally.halfway is None or tally.after_all is None:
+    if not tally.growths:
         return "memory: not measured, since too many cases failed"
-    resident = [memory.resident_kib / 1024 for memory in (tally.halfway, tally.after_all)]
-    in_use_kib, blocks = tally.kept
+    half, again = tally.growths
+    resident = ", ".join(f"{memory.resident_kib / 1024:.0f}" for memory in tally.memory)
     verdict = "LEAK" if tally.has_leak else "flat"
     return (
-        f"memory: {verdict}; in use after all cases {in_use_kib:+,} KiB and {blocks:+,} blocks"
-        f" against half of them (may be {campaign.KEPT_KIB_MAX:+,} and"
-        f" {campaign.KEPT_BLOCKS_MAX:+,}); resident MiB {resident[0]:.0f} after half,"
-        f" {resident[1]:.0f} after all, {tally.peak_kib / 1024:.0f} at most"
+        f"memory: {verdict}; grown by {_said(half)} in the second half (may be"
+        f" {_said(campaign.HALF_MAX)}), by {_said(again)} as cases ran again (may be"
+        f" {_said(campaign.AGAIN_GROWTH_MAX)}); resident {resident} MiB after half, all and again,"
+        f" {tally.peak_kib / 1024:.0f} at most"
     )
+
+
+def _said(growth: campaign.Growth) -> str:
+    return f"{growth.in_use_kib:,} KiB and {growth.blocks:,} blocks"
 
 
 if __name__ == "__main__":
