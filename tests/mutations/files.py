@@ -2,8 +2,12 @@
 
 A case takes a small file of one of the formats, in one of many encodings, changes it a few times,
 lays it into a folder and has it read as `fleetmind learn` does. Whatever becomes of it, it is left
-out for a reason, or its passages can be stored: any exception has crashed it. Only PDFs are read by
-the process that reads them otherwise, since native code would end this one.
+out for a reason, or its passages can be stored: any exception has crashed it.
+
+Of the 13 kinds of files each makes a thirteenth of the cases. Only PDFs are read by the process
+that reads packed files otherwise, since native code would end this one; Word files, EPUBs,
+notebooks and mails by the same functions here. Folders are looked through once for each kind: what
+is found depends on a file's name alone.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import json
 import random
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -35,7 +39,7 @@ from cluster.memory.knowledge.formats import PACKED
 from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
 from cluster.memory.knowledge.reading import FileReader
 from cluster.memory.knowledge.records import Chunk, StoredDocument
-from cluster.memory.knowledge.sources import find_files
+from cluster.memory.knowledge.sources import SourceFile, find_files
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
 from tests.mutations.campaign import Outcome
 from tests.support.packed import docx_of, epub_of, pdf_of, zip_of
@@ -129,11 +133,18 @@ ODD = (
 @contextmanager
 def cases() -> Iterator[Callable[[int], Outcome]]:
     """Yield what reads the mutated file of a seed, in a folder and with a converter of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mutated-") as folder,
-        closing(Converter()) as converter,
-    ):
-        yield partial(_run, Path(folder), converter)
+    folders = tempfile.TemporaryDirectory(prefix="mutated-")
+    with folders as folder, closing(Converter()) as converter:
+        files = {each: _file(Path(folder, each), each) for each in (*TEXTS, *_packed())}
+        yield partial(_run, files, converter)
+
+
+def _file(folder: Path, extension: str) -> SourceFile:
+    """Return the one file of a folder, as a folder is looked through."""
+    folder.mkdir()
+    (folder / f"case.{extension}").touch()
+    (file,) = find_files([folder], Omissions())
+    return file
 
 
 @cache
@@ -148,7 +159,7 @@ def _packed() -> dict[str, bytes]:
     }
 
 
-def _run(folder: Path, converter: Converter, seed: int) -> Outcome:
+def _run(files: Mapping[str, SourceFile], converter: Converter, seed: int) -> Outcome:
     """Read one mutated file; raises what is wrong with what comes of it."""
     rng = random.Random(seed)
     extension = rng.choice([*TEXTS, *_packed()])
@@ -157,19 +168,15 @@ def _run(folder: Path, converter: Converter, seed: int) -> Outcome:
         data = _changed_within(data, rng)
     else:
         data = _changed(data, rng)
-    path = folder / f"case.{extension}"
-    path.write_bytes(data)
-    try:
-        return Outcome(_read(path, converter), len(data))
-    finally:
-        path.unlink()
+    file = files[extension]
+    file.path.write_bytes(data)
+    return Outcome(_read(file, converter), len(data))
 
 
-def _read(path: Path, converter: Converter) -> str:
+def _read(file: SourceFile, converter: Converter) -> str:
     """Read a file as one of a folder; return what became of it."""
     omissions = Omissions()
     reader = FileReader()
-    (file,) = find_files([path.parent], omissions)
     content = reader.read(file, omissions)
     if content is None:
         assert left_out_line(omissions.left_out()).isprintable()

@@ -85,6 +85,7 @@ ODD_LINES = (
     b"data: " + b"9" * 5_000,
     b'data: {"error": {"message": "' + KEY.encode() + b'"}}',
 )
+PREFACES = (b"\xef\xbb\xbf", b"\xef\xbb", b"\xbf", b"\n", b"\r", b" ", b"{", b":")
 ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "gb18030", "cp037")
 
 
@@ -227,6 +228,11 @@ def _insert(body: bytes, rng: random.Random) -> bytes:
     return b"\n".join(lines)
 
 
+def _preface(body: bytes, rng: random.Random) -> bytes:
+    """Put something before it that a body may begin with, or parts of that."""
+    return b"".join(rng.choices(PREFACES, k=rng.randint(1, 4))) + body
+
+
 def _line_ends(body: bytes, rng: random.Random) -> bytes:
     return body.replace(rng.choice((b"\n", b"\n\n")), rng.choice((b"\r\n", b"\r", b"\n", b"")))
 
@@ -283,6 +289,7 @@ CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     _shuffle,
     _merge,
     _insert,
+    _preface,
     _line_ends,
     _encode,
     _alter,
