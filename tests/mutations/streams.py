@@ -28,6 +28,8 @@ KEY = "sk-very-secret"
 ENDPOINT = Endpoint("http://models.example/v1", "m", KEY)
 CHANGES_MAX = 4
 BLOCKS_MAX = 12
+BEGINNING = 8
+"""Bytes that tell what a body is made of: a third of the cases is cut only there."""
 BYTEWISE_MAX = 4_096
 """The longest body that is also read byte by byte."""
 RETOLD_SHARE = 0.25
@@ -179,7 +181,8 @@ def _check(trouble: Trouble) -> None:
 def _blocks(body: bytes, rng: random.Random) -> list[bytes]:
     if len(body) <= BYTEWISE_MAX and rng.random() < 0.1:
         return [body[at : at + 1] for at in range(len(body))]
-    cuts = sorted(rng.randint(0, len(body)) for _ in range(rng.randint(0, BLOCKS_MAX)))
+    before = rng.choice((len(body), len(body), min(len(body), BEGINNING)))
+    cuts = sorted(rng.randint(0, before) for _ in range(rng.randint(0, BLOCKS_MAX)))
     ends = [*cuts, len(body)]
     return [body[start:end] for start, end in zip([0, *cuts], ends, strict=True)]
 
