@@ -141,6 +141,7 @@ def run(work: str, first: int, count: int) -> Iterator[Tally]:
             again = Tally(work, first)
             for seed in range(first + count - min(AGAIN_MAX, count // 4), first + count):
                 again.add(seed, case)
+            tally.failing |= again.failing
             tally.memory += (held(),)
     tally.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield tally

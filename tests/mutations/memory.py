@@ -22,7 +22,7 @@ class Memory:
     """What a process holds, after a full collection of garbage."""
 
     in_use_kib: int
-    """Of malloc's memory."""
+    """Of malloc's memory; 0 where the C library is not glibc, or one from before 2.33."""
     blocks: int
     """Of Python's small objects, of at most 512 bytes each."""
     resident_kib: int
@@ -42,20 +42,25 @@ class _MallocInfo(ctypes.Structure):
 
 
 def held() -> Memory:
-    """Return what this process holds.
-
-    Raises:
-        AttributeError: the C library is not glibc, or one from before 2.33.
-    """
-    libc = ctypes.CDLL(None)
-    libc.mallinfo2.restype = _MallocInfo
+    """Return what this process holds."""
     sys._clear_type_cache()  # noqa: SLF001 - documented, under this name
     gc.collect()
-    libc.malloc_trim(0)
-    info = libc.mallinfo2()
+    in_use_bytes = _malloc_in_use()
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return Memory(
-        in_use_kib=(info.uordblks + info.hblkhd) // 1024,
+        in_use_kib=in_use_bytes // 1024,
         blocks=sys.getallocatedblocks(),
         resident_kib=int(pages) * resource.getpagesize() // 1024,
     )
+
+
+def _malloc_in_use() -> int:
+    """Have malloc give back what it can, and return what is in use; 0 where the library can't."""
+    libc = ctypes.CDLL(None)
+    try:
+        libc.mallinfo2.restype = _MallocInfo
+        libc.malloc_trim(0)
+    except AttributeError:  # musl, or a glibc from before 2.33
+        return 0
+    info = libc.mallinfo2()
+    return int(info.uordblks + info.hblkhd)
