@@ -18,6 +18,7 @@ def test_no_mutated_file_crashes_or_hangs_what_reads_and_splits_it() -> None:
 
     assert tally.failing == {}
     assert tally.count == CASES
+    assert not tally.has_leak, tally.growths
     assert {f"{each}: read" for each in FORMATS | PACKED} <= set(tally.kinds)
 
 

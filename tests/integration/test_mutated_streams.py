@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.endpoint import stream_reading
+from agents.models.endpoint import chunk, stream_reading
+from agents.models.endpoint.event_stream import EventStream
 from tests.mutations import campaign
 
 CASES = 1_500
@@ -15,7 +16,8 @@ def test_no_mutated_stream_crashes_or_hangs_the_reader() -> None:
 
     assert tally.failing == {}
     assert tally.count == CASES
-    assert len(tally.kinds) == 4
+    assert not tally.has_leak, tally.growths
+    assert len(tally.kinds) == 8
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,33 @@ def test_a_reader_that_lets_something_through_is_found(
     *_, tally = campaign.run("streams", 0, CASES)
 
     assert len(tally.failing) == campaign.FAILURES_MAX
+
+
+def _with_plain_ends(_: EventStream, block: bytes) -> bytes:
+    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _first_reasoning(delta: object) -> str:
+    """The reasoning that stands first, whatever its name."""
+    names = ("reasoning", "reasoning_content", "thinking")
+    fields = delta.items() if isinstance(delta, dict) else ()
+    return next((text for name, text in fields if name in names and isinstance(text, str)), "")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "broken"),
+    [
+        (EventStream, "_with_plain_ends", _with_plain_ends),
+        (stream_reading, "_BOM", b"\xff"),
+        (chunk, "_reasoning", _first_reasoning),
+    ],
+)
+def test_a_reader_that_hears_something_else_in_other_bytes_is_found(
+    place: object, name: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, name, broken)
+
+    *_, tally = campaign.run("streams", 0, CASES)
+
+    assert tally.failing
+    assert all("is read as" in story for story in tally.failing.values())

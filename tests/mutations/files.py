@@ -2,20 +2,24 @@
 
 A case takes a small file of one of the formats, in one of many encodings, changes it a few times,
 lays it into a folder and has it read as `fleetmind learn` does. Whatever becomes of it, it is left
-out for a reason, or its passages can be stored: any exception has crashed it. Only PDFs are read by
-the process that reads them otherwise, since native code would end this one.
+out for a reason, or its passages can be stored: any exception has crashed it.
+
+Of the 13 kinds of files each makes a thirteenth of the cases. Only PDFs are read by the process
+that reads packed files otherwise, since native code would end this one; Word files, EPUBs,
+notebooks and mails by the same functions here. Folders are looked through once for each kind: what
+is found depends on a file's name alone.
 """
 
 from __future__ import annotations
 
-import atexit
 import io
 import json
 import random
 import tempfile
 import zipfile
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 from cluster.memory.knowledge.chunking.chunks import chunks_of
@@ -35,7 +39,7 @@ from cluster.memory.knowledge.formats import PACKED
 from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
 from cluster.memory.knowledge.reading import FileReader
 from cluster.memory.knowledge.records import Chunk, StoredDocument
-from cluster.memory.knowledge.sources import find_files
+from cluster.memory.knowledge.sources import SourceFile, find_files
 from cluster.memory.knowledge.wire import document_from_bytes, document_to_bytes
 from tests.mutations.campaign import Outcome
 from tests.support.packed import docx_of, epub_of, pdf_of, zip_of
@@ -126,18 +130,21 @@ ODD = (
 )
 
 
-@cache
-def _folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="mutated-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+@contextmanager
+def cases() -> Iterator[Callable[[int], Outcome]]:
+    """Yield what reads the mutated file of a seed, in a folder and with a converter of its own."""
+    folders = tempfile.TemporaryDirectory(prefix="mutated-")
+    with folders as folder, closing(Converter()) as converter:
+        files = {each: _file(Path(folder, each), each) for each in (*TEXTS, *_packed())}
+        yield partial(_run, files, converter)
 
 
-@cache
-def _converter() -> Converter:
-    converter = Converter()
-    atexit.register(converter.close)
-    return converter
+def _file(folder: Path, extension: str) -> SourceFile:
+    """Return the one file of a folder, as a folder is looked through."""
+    folder.mkdir()
+    (folder / f"case.{extension}").touch()
+    (file,) = find_files([folder], Omissions())
+    return file
 
 
 @cache
@@ -152,7 +159,7 @@ def _packed() -> dict[str, bytes]:
     }
 
 
-def run(seed: int) -> Outcome:
+def _run(files: Mapping[str, SourceFile], converter: Converter, seed: int) -> Outcome:
     """Read one mutated file; raises what is wrong with what comes of it."""
     rng = random.Random(seed)
     extension = rng.choice([*TEXTS, *_packed()])
@@ -161,19 +168,15 @@ def run(seed: int) -> Outcome:
         data = _changed_within(data, rng)
     else:
         data = _changed(data, rng)
-    path = _folder() / f"case.{extension}"
-    path.write_bytes(data)
-    try:
-        return Outcome(_read(path), len(data))
-    finally:
-        path.unlink()
+    file = files[extension]
+    file.path.write_bytes(data)
+    return Outcome(_read(file, converter), len(data))
 
 
-def _read(path: Path) -> str:
+def _read(file: SourceFile, converter: Converter) -> str:
     """Read a file as one of a folder; return what became of it."""
     omissions = Omissions()
     reader = FileReader()
-    (file,) = find_files([path.parent], omissions)
     content = reader.read(file, omissions)
     if content is None:
         assert left_out_line(omissions.left_out()).isprintable()
@@ -182,19 +185,19 @@ def _read(path: Path) -> str:
     assert not omissions.count, "it is read and left out"
     reading = FileReading.of(file, content, "none")
     try:
-        chunks = _chunks(reading)
+        chunks = _chunks(reading, converter)
     except Unconvertible as error:
         return f"{reading.file.format}: {error.omission}"
     _check(reading, chunks)
     return f"{reading.file.format}: read" if chunks else f"{reading.file.format}: no text"
 
 
-def _chunks(reading: FileReading) -> list[Chunk]:
+def _chunks(reading: FileReading, converter: Converter) -> list[Chunk]:
     if reading.file.format not in PACKED:
         return chunks_of(reading.content.text, reading.file.format)
     data = reading.content.data
     if reading.file.format == "pdf":
-        converted = _converter().convert(data, "pdf")
+        converted = converter.convert(data, "pdf")
     else:
         converted = from_line(to_line(READERS[reading.file.format](data)))
     return [chunk for part in converted.parts for chunk in chunks_of(part, converted.format)]

@@ -1,26 +1,39 @@
 """Mutated streams through the reading of an endpoint's answer.
 
-A case takes a recorded stream, changes it a few times, cuts it into blocks and reads it as the
-adapter does. Whatever comes out, it is deltas of sound text and then one finish, or trouble with a
-sentence: any other exception has crashed it.
+Three of four cases take a recorded stream, change it a few times, cut it into blocks and read it as
+the adapter does. Whatever comes out, it is deltas of sound text and then one finish, or trouble
+with a sentence: any other exception has crashed it. And it is what comes out of the same bytes in
+one block.
+
+The fourth takes a recorded stream, in half of the cases with other words in it, and says the same
+in other bytes (`retold`): text, reasoning, finish, usage and trouble must stay as they were.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from agents.models.endpoint.stream_reading import StreamReading
 from agents.models.endpoint.trouble import Endpoint, Trouble
-from agents.models.port import Delta, Finish
+from agents.models.port import Delta, Finish, Note
 from tests.mutations.campaign import Outcome
+from tests.mutations.retold import retold, with_other_words
 from tests.streams.index import RECORDED
 
 KEY = "sk-very-secret"
 ENDPOINT = Endpoint("http://models.example/v1", "m", KEY)
 CHANGES_MAX = 4
 BLOCKS_MAX = 12
+BEGINNING = 8
+"""Bytes that tell what a body is made of: a third of the cases is cut only there."""
+BYTEWISE_MAX = 4_096
+"""The longest body that is also read byte by byte."""
+RETOLD_SHARE = 0.25
+"""Of the cases: so many say in other bytes what a recorded stream says."""
 REPEATS_MAX = 200
 BYTES_MAX = 1 << 18
 """Of a body: what more there is, is left out."""
@@ -74,38 +87,88 @@ ODD_LINES = (
     b"data: " + b"9" * 5_000,
     b'data: {"error": {"message": "' + KEY.encode() + b'"}}',
 )
+PREFACES = (b"\xef\xbb\xbf", b"\xef\xbb", b"\xbf", b"\n", b"\r", b" ", b"{", b":")
 ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "gb18030", "cp037")
 
 
-def run(seed: int) -> Outcome:
-    """Read one mutated stream; raises what is wrong with what comes out."""
+@contextmanager
+def cases() -> Iterator[Callable[[int], Outcome]]:
+    """Yield what reads the mutated stream of a seed."""
+    yield _run
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a stream has said."""
+
+    text: str
+    reasoning: str
+    notes: tuple[Note, ...] = ()
+    finish: Finish | None = None
+    trouble: tuple[str, str, bool] = ("", "", False)
+    """What it was, what helps, and whether the call is asked again."""
+
+    @property
+    def kind(self) -> str:
+        """One of few words for it."""
+        if self.finish is not None:
+            return f"finish {self.finish.reason}"
+        return "trouble, asked again" if self.trouble[-1] else "trouble"
+
+
+def _run(seed: int) -> Outcome:
+    """Read one stream twice; raises what is wrong with what comes out."""
     rng = random.Random(seed)
-    body = rng.choice(RECORDED).body
-    for _ in range(rng.randint(1, CHANGES_MAX)):
-        body = rng.choice(CHANGES)(body, rng)[:BYTES_MAX]
+    recorded = rng.choice(RECORDED)
+    if rng.random() < RETOLD_SHARE:
+        said = with_other_words(recorded.body, rng) if rng.random() < 0.5 else recorded.body
+        body, kind, story = retold(said, rng), recorded.content_type, "retold: "
+    else:
+        said = recorded.body
+        for _ in range(rng.randint(1, CHANGES_MAX)):
+            said = rng.choice(CHANGES)(said, rng)[:BYTES_MAX]
+        kind = rng.choice(("text/event-stream", "application/json", ""))
+        body, story = said, ""
+    heard, expected = _heard(_blocks(body, rng), kind), _heard([said], kind)
+    assert heard == expected, f"{recorded.file} is read as {heard}, not as {expected}"
+    return Outcome(story + heard.kind, len(body))
+
+
+def _heard(blocks: list[bytes], content_type: str) -> Heard:
+    """Return what a stream says; raises what no stream should."""
     reading = StreamReading(ENDPOINT)
-    kind = rng.choice(("text/event-stream", "application/json", ""))
+    said: tuple[list[str], list[str]] = ([], [])
+    notes: list[Note] = []
+    finishes: list[Finish] = []
+    trouble = ("", "", False)
     try:
-        finish = _read(reading, body, kind, rng)
-    except Trouble as trouble:
-        _check(trouble)
-        return Outcome("trouble, asked again" if trouble.is_retryable else "trouble", len(body))
-    return Outcome(f"finish {finish.reason}", len(body))
+        for item in _items(reading, blocks, content_type):
+            assert not finishes, f"{item!r} after the finish"
+            if isinstance(item, Delta):
+                item.text.encode()
+                assert item.text, "a delta without text"
+                said[item.is_reasoning].append(item.text)
+            elif isinstance(item, Finish):
+                assert item.reason in {"stop", "length"}, item.reason
+                assert 0 <= item.cached_tokens <= item.prompt_tokens, item
+                finishes.append(item)
+            else:
+                notes.append(item)
+        assert finishes, "ends without a finish"
+    except Trouble as error:
+        _check(error)
+        trouble = (error.what, error.remedy, error.is_retryable)
+    text, reasoning = ("".join(each) for each in said)
+    finish = finishes[0] if finishes else None
+    return Heard(text, reasoning, tuple(notes), finish, trouble)
 
 
-def _read(reading: StreamReading, body: bytes, kind: str, rng: random.Random) -> Finish:
-    for block in _blocks(body, rng):
-        for delta in reading.feed(block):
-            delta.text.encode()
-            assert delta.text, "a delta without text"
-    *items, finish = reading.finish(kind)
-    for item in items:
-        if isinstance(item, Delta):
-            item.text.encode()
-    assert isinstance(finish, Finish), f"ends with {finish!r}"
-    assert finish.reason in {"stop", "length"}, finish.reason
-    assert 0 <= finish.cached_tokens <= finish.prompt_tokens, finish
-    return finish
+def _items(
+    reading: StreamReading, blocks: list[bytes], content_type: str
+) -> Iterator[Delta | Note | Finish]:
+    for block in blocks:
+        yield from reading.feed(block)
+    yield from reading.finish(content_type)
 
 
 def _check(trouble: Trouble) -> None:
@@ -116,7 +179,10 @@ def _check(trouble: Trouble) -> None:
 
 
 def _blocks(body: bytes, rng: random.Random) -> list[bytes]:
-    cuts = sorted(rng.randint(0, len(body)) for _ in range(rng.randint(0, BLOCKS_MAX)))
+    if len(body) <= BYTEWISE_MAX and rng.random() < 0.1:
+        return [body[at : at + 1] for at in range(len(body))]
+    before = rng.choice((len(body), len(body), min(len(body), BEGINNING)))
+    cuts = sorted(rng.randint(0, before) for _ in range(rng.randint(0, BLOCKS_MAX)))
     ends = [*cuts, len(body)]
     return [body[start:end] for start, end in zip([0, *cuts], ends, strict=True)]
 
@@ -163,6 +229,11 @@ def _insert(body: bytes, rng: random.Random) -> bytes:
     lines = body.split(b"\n")
     lines.insert(rng.randint(0, len(lines)), rng.choice(ODD_LINES))
     return b"\n".join(lines)
+
+
+def _preface(body: bytes, rng: random.Random) -> bytes:
+    """Put something before it that a body may begin with, or parts of that."""
+    return b"".join(rng.choices(PREFACES, k=rng.randint(1, 4))) + body
 
 
 def _line_ends(body: bytes, rng: random.Random) -> bytes:
@@ -221,6 +292,7 @@ CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     _shuffle,
     _merge,
     _insert,
+    _preface,
     _line_ends,
     _encode,
     _alter,

@@ -82,8 +82,8 @@ class StreamReading:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._form = _Form.UNTOLD
-        self._start = b""
-        """What may be the beginning of a mark of UTF-8's byte order."""
+        self._start: bytes | None = b""
+        """What may be the beginning of a mark of UTF-8's byte order; none after the first bytes."""
         self._events = EventStream()
         self._body = bytearray()
         """Of a body that is no event stream; read when all of it is there. Of one without any chunk
@@ -179,12 +179,14 @@ class StreamReading:
 
         No line of an event stream begins with a bracket.
         """
-        block = self._start + block
-        self._start = b""
-        if len(block) < len(_BOM) and _BOM.startswith(block):
-            self._start = block
-            return b""
-        block = block.removeprefix(_BOM).lstrip()
+        if self._start is not None:
+            block = self._start + block
+            if len(block) < len(_BOM) and _BOM.startswith(block):
+                self._start = block
+                return b""
+            self._start = None
+            block = block.removeprefix(_BOM)
+        block = block.lstrip()
         if block:
             self._form = _Form.JSON if block.startswith((b"{", b"[")) else _Form.EVENTS
         return block

@@ -111,6 +111,15 @@ def test_a_stream_that_is_cut_off_is_never_a_whole_answer(recorded: Recorded) ->
         assert trouble is not None
 
 
+@pytest.mark.parametrize("first", [b"\n", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_counts_only_as_the_first_bytes_however_they_are_cut(
+    first: bytes,
+) -> None:
+    rest = b"\xef\xbb\xbf" + said("a", reason="stop") + said("b", reason="stop")
+
+    assert read(first, rest)[0] == read(first + rest)[0]
+
+
 # ---- events ------------------------------------------------------------------------------------
 
 
