@@ -145,6 +145,7 @@ ELSEWHERE = {
     "cluster.memory.state.scripts": "conformance/test_state_log.py",
     "cluster.state.nodes": "unit/cluster/state/test_schema.py",
     "cluster.memory.store.redis": "conformance/test_store.py",
+    "cluster.memory.store.redis_scripts": "conformance/test_store.py",
     "cluster.memory.task_records.local": "conformance/test_task_records.py",
     "cluster.memory.task_records.redis": "conformance/test_task_records.py",
     "cluster.transport.grpc_exchange": "conformance/test_transport.py",
