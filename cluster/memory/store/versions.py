@@ -32,7 +32,8 @@ def data_folder(slot: Path, major: int) -> tuple[Path, str]:
     """
     written_at = _written_at(slot)
     folder = _of(slot, major)
-    target = folder.resolve()  # it may be a link to another disk
+    # It may be a link to another disk, and pathlib's RuntimeError of a circle is no OSError.
+    target = Path(os.path.realpath(folder))
     source = taken_over(written_at, major)
     if source is not None:
         _copy(_of(slot, source), target)
