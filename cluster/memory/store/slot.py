@@ -11,10 +11,11 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.versions import data_folder
+from cluster.memory.store.versions import data_folder, data_times
 from cluster.user_folders import user_folder
 
 _SLOTS_MAX = 64
@@ -128,6 +129,15 @@ def first_socket(data_root: Path | None) -> Path | None:
         return Path(named.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def first_data(data_root: Path | None) -> Mapping[int, float]:
+    """Return when data of the first slot were last written, in Unix seconds by version of Redis.
+
+    Args:
+        data_root: as for `take_slot`.
+    """
+    return data_times((data_root or _user_data_root()) / _FIRST)
 
 
 def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
