@@ -14,7 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cluster.cli.console import Console
-from cluster.cli.ending import Terminated
+from cluster.cli.ending import (
+    Terminated,
+    are_signals_ours,
+    ignore_signals,
+    let_signals_interrupt,
+    note_signals,
+    noted_signal,
+    raise_noted,
+)
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.exhaustion import why_exhausted
@@ -67,9 +75,13 @@ def execute(
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
     wants_object = "--json" in arguments  # until it is known what else they say
     try:
+        raise_noted()
         options = parse(arguments)
         wants_object = options.json
-        outcome = (command or _load(options.command))(options, console)
+        command = command or _load(options.command)
+        if are_signals_ours():
+            let_signals_interrupt()  # all is imported
+        outcome = command(options, console)
         return outcome if isinstance(outcome, int) else _interruptible(outcome)
     except BrokenPipeError:
         console.abandon_stdout()
@@ -186,17 +198,31 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
         Terminated: SIGTERM came.
         KeyboardInterrupt: another signal came.
     """
+    came: list[signal.Signals] = []
+    if is_ours := are_signals_ours():
+        note_signals()  # until the loop is told of them
+    try:
+        return _run(command, came)
+    finally:
+        if is_ours and came:
+            ignore_signals()
+        elif is_ours:  # asyncio leaves Python's own handlers
+            let_signals_interrupt()
+
+
+def _run(command: Coroutine[object, object, int], came: list[signal.Signals]) -> int:
     import asyncio  # here: ``--help`` can do without
 
     _quiet_libraries()
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         running = loop.create_task(command)
-        came: list[signal.Signals] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Who ignores hang-ups (nohup) wants us to go on.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, _cancel_once, running, came, number)
+        if (noted := noted_signal()) is not None:
+            _cancel_once(running, came, signal.Signals(noted))
         try:
             return runner.run(_outcome(running))
         except asyncio.CancelledError:

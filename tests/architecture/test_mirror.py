@@ -59,7 +59,7 @@ ELSEWHERE = {
     "cluster.cli.documents": "unit/cluster/cli/test_sharing.py",
     "cluster.cli.exits": "unit/cluster/cli/test_entry.py",
     "cluster.cli.help_texts": "unit/cluster/cli/test_entry.py",
-    "cluster.cli.ending": "integration/test_interrupt.py",
+    "cluster.cli.ending": "unit/cluster/cli/test_entry.py",
     "cluster.cli.knowledge": "integration/test_knowledge_commands.py",
     "cluster.cli.learn": "integration/test_knowledge_commands.py",
     "cluster.cli.options": "unit/cluster/cli/test_entry.py",
