@@ -141,6 +141,7 @@ def first_data(data_root: Path | None) -> Mapping[int, float]:
 
 
 def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
+    _private(root)  # whoever may write there could put another slot in place of ours
     for number in range(_SLOTS_MAX):
         folder = _private(root / f"store-{number}")
         lock = _try_lock(folder / "lock")

@@ -79,7 +79,7 @@ def keep_token(folder: Path) -> None:
         return
     try:
         path = _place()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
     except (OSError, RuntimeError):
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -79,6 +79,7 @@ def test_a_new_token_is_its_users_only_whatever_the_umask(home: Path, tmp_path: 
     [path] = (home / ".ray").iterdir()
     assert path.name == "auth_token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700  # else others could replace it
     assert has_token()
     assert not (tmp_path / "run").exists()
 
