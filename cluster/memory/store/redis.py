@@ -113,7 +113,10 @@ class RedisStore:
             await store._look(kept_back_s)
         except BaseException as error:
             await store.close()
-            await check_tls(target, error, deadline.remaining_s(now()))
+            left_s = deadline.remaining_s(now())
+            await check_tls(
+                target.options, target.address, error, is_tls=target.is_tls, timeout_s=left_s
+            )
             raise
         return store
 

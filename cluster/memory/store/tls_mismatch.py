@@ -9,42 +9,52 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.redis_server import Target
 
 _REPLY_BYTES_MAX = 256
 _REPLIES = (b"+PONG", b"-")
 """Of Redis to a PING: the second where it wants a password first, or is loading."""
 
 
-async def check_tls(target: Target, error: BaseException, timeout_s: float) -> None:
+async def check_tls(
+    options: Mapping[str, Any],
+    address: str,
+    error: BaseException,
+    *,
+    is_tls: bool,
+    timeout_s: float,
+) -> None:
     """Return where the URL is not what keeps the client from connecting, or it can't be told.
 
     Args:
-        target: where the server is, and what the URL says of it.
+        options: where the server is, as redis-py has it.
+        address: the same for people.
         error: what connecting has ended with.
+        is_tls: what the URL says.
         timeout_s: how long it may take, in seconds.
 
     Raises:
         StoreUnavailable: it is, and what to write instead.
     """
-    host, port = target.options.get("host"), target.options.get("port", 6379)
+    host, port = options.get("host"), options.get("port", 6379)
     if not isinstance(error, StoreUnavailable) or host is None or timeout_s <= 0:
         return
     has_plain = has_tls = False
     with suppress(TimeoutError):  # who is silent to a PING is not greeted as well
         async with asyncio.timeout(timeout_s):
             has_plain = await _answers_ping(host, port)
-            has_tls = not (has_plain or target.is_tls) and await _speaks_tls(host, port)
-    if has_plain and target.is_tls:
+            has_tls = not (has_plain or is_tls) and await _speaks_tls(host, port)
+    if has_plain and is_tls:
         raise StoreUnavailable(
-            f"the store at {target.address} speaks no TLS: write redis:// instead of rediss://"
+            f"the store at {address} speaks no TLS: write redis:// instead of rediss://"
         ) from error
     if has_tls:
         raise StoreUnavailable(
-            f"the store at {target.address} speaks TLS: write rediss:// instead of redis://"
+            f"the store at {address} speaks TLS: write rediss:// instead of redis://"
         ) from error
 
 
