@@ -15,6 +15,9 @@ from pathlib import Path
 from cluster.import_path import ROOT, without_working_directory
 
 _SECRET_VARIABLES = ("OPENAI_API_KEY", "FLEETMIND_REDIS_URL", "REDIS_URL")
+_INTERPRETER_VARIABLES = ("PYTHONOPTIMIZE", "PYTHONWARNINGS")
+"""With `error` in the second, or 2 in the first, Ray's own processes end as they are started, and
+Ray says after 40 s that they may be overloaded."""
 _PATH_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
 WORKING_FOLDER = sysconfig.get_path("stdlib")
 """Where processes of the cluster run: Ray puts its driver's working directory first on the path of
@@ -25,9 +28,11 @@ every worker, on all machines. This one is on their path anyway, and only Python
 def environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a process of the cluster: without secrets, which are in a file.
 
+    How our own interpreter is to run is not passed on to those of Ray and the libraries.
     Nothing in it is relative to the working directory, which is another one there.
     """
-    variables = {name: value for name, value in own.items() if name not in _SECRET_VARIABLES}
+    left_out = {*_SECRET_VARIABLES, *_INTERPRETER_VARIABLES}
+    variables = {name: value for name, value in own.items() if name not in left_out}
     for name in filter(variables.get, _PATH_VARIABLES):
         variables[name] = str(Path(variables[name]).absolute())
     variables["GRPC_ENABLE_FORK_SUPPORT"] = "0"

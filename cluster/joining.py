@@ -10,8 +10,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
@@ -53,6 +59,9 @@ _OF_THE_RUN = frozenset(
 """Settings that a resident cluster need not share with the run that uses it."""
 _PLACES = frozenset({"ray.address", "store.redis"})
 """Settings that tell where a cluster's tasks are."""
+StartStore = Callable[[Note], AbstractContextManager[tuple[str, bool]]]
+"""Starts a store until the context ends: its URL, and whether somebody else runs it."""
+
 NOT_UP = "no cluster is up that could go on with a task when you have left: run `fleetmind up`"
 
 
@@ -253,8 +262,15 @@ async def link_to(
 
 
 @asynccontextmanager
-async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[RedisStore]:
+async def open_store(
+    configuration: Configuration, note: Note, start: StartStore | None = None
+) -> AsyncIterator[RedisStore]:
     """Connect to the store that the next run will use, starting the embedded one if need be.
+
+    Args:
+        configuration: with its address, where it has one.
+        note: is told what a user should know.
+        start: instead of `cluster.memory.store.users_store.users_store`.
 
     Raises:
         StoreUnavailable: it does not answer, or can't be started.
@@ -265,7 +281,7 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
         if resident is not None and not differences(configuration, resident.settings_json):
             url = Secrets.read_secrets(resident.secrets_path).redis_url
         elif not url:
-            url = _users_store(stack, note)
+            url = _users_store(stack, note, start)
         store = await RedisStore.connect(url)
         if store.warning:
             note(store.warning)
@@ -275,13 +291,14 @@ async def open_store(configuration: Configuration, note: Note) -> AsyncIterator[
             await store.close()
 
 
-def _users_store(stack: ExitStack, note: Note) -> str:
+def _users_store(stack: ExitStack, note: Note, start: StartStore | None = None) -> str:
     """Return where the store with the user's data is, until the stack is left."""
     from cluster.memory.store.users_store import users_store
 
     note("starting the store")
+    starting = users_store(note=note) if start is None else start(note)
     with of_start():
-        url, is_others = stack.enter_context(users_store(note=note))
+        url, is_others = stack.enter_context(starting)
     if is_others:
         note("the store is that of a cluster or command of yours that runs beside")
     return url

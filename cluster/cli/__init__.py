@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from types import FrameType
 
-from cluster.cli.ending import Terminated
+from cluster.cli.ending import Terminated, ignore_signals, note_signals
 from cluster.import_path import leave_working_directory
-
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,27 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _execute(arguments)
+    note_signals()  # from the first moment on: SIGTERM is to clean up as Ctrl-C does
     leave_working_directory()
     _occupy_closed_streams()
-    exit_code = _execute(sys.argv[1:], _ENDING)
-    _ignore_ending()
+    exit_code = _execute(sys.argv[1:])
+    ignore_signals()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError):  # a reader that has left
             stream.flush()
     # Taking down the interpreter with its libraries would take another 0.2 s, a third of a run
     # against a resident cluster; every command has closed what it opened.
     os._exit(exit_code)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """Interrupt once: a second Ctrl-C must not disturb what ends the command."""
-    _ignore_ending()
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
-
-
-def _ignore_ending() -> None:
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _occupy_closed_streams() -> None:
@@ -58,10 +44,8 @@ def _occupy_closed_streams() -> None:
             os.open(os.devnull, os.O_RDONLY)  # gets the lowest number that is free: this one
 
 
-def _execute(arguments: Sequence[str], ending: Sequence[signal.Signals] = ()) -> int:
+def _execute(arguments: Sequence[str]) -> int:
     try:
-        for number in ending:  # from the first moment on: SIGTERM is to clean up as Ctrl-C does
-            signal.signal(number, _interrupt)
         from cluster.cli.entry import execute
 
         return execute(arguments)

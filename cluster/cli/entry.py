@@ -14,11 +14,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cluster.cli.console import Console
-from cluster.cli.ending import Terminated
+from cluster.cli.ending import (
+    Terminated,
+    are_signals_ours,
+    ignore_signals,
+    let_signals_interrupt,
+    note_signals,
+    noted_signal,
+    raise_noted,
+)
 from cluster.cli.exits import Exit, exit_of_error
 from cluster.cli.options import Options, parse
 from cluster.exhaustion import why_exhausted
-from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled
+from cluster.kernel.errors import Cancelled, ClusterError, TaskCancelled, UsageError
 from cluster.user_folders import make_user_folder
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ Command = Callable[[Options, Console], int | Coroutine[object, object, int]]
 """Runs and returns its exit code, or returns the asynchronous rest of its work."""
 
 _DEBUG = "FLEETMIND_DEBUG"
+_DOCTOR = "doctor"
 _INTERRUPTED, _TERMINATED = "interrupted", "terminated"
 COMMANDS: Mapping[str, str] = {
     "run": "cluster.cli.run:run",
@@ -45,7 +54,7 @@ COMMANDS: Mapping[str, str] = {
     "models": "cluster.cli.models:models",
     "tokens": "cluster.cli.tokens:tokens",
     "serve": "cluster.cli.serve:serve",
-    "doctor": "cluster.cli.doctor:doctor",
+    _DOCTOR: "cluster.cli.doctor:doctor",
 }
 """Where each command lives; only the one that is asked for is imported."""
 
@@ -66,9 +75,13 @@ def execute(
 def _contained(arguments: Sequence[str], console: Console, command: Command | None) -> int:
     wants_object = "--json" in arguments  # until it is known what else they say
     try:
+        raise_noted()
         options = parse(arguments)
         wants_object = options.json
-        outcome = (command or _load(options.command))(options, console)
+        command = command or _load(options.command)
+        if are_signals_ours():
+            let_signals_interrupt()  # all is imported
+        outcome = command(options, console)
         return outcome if isinstance(outcome, int) else _interruptible(outcome)
     except BrokenPipeError:
         console.abandon_stdout()
@@ -77,7 +90,8 @@ def _contained(arguments: Sequence[str], console: Console, command: Command | No
         exit_code = _told(error, console)
         ended = error
     if wants_object:
-        _is_told(lambda: console.write_object(_whole(ended)), console)
+        whole = _diagnosed if _DOCTOR in arguments[:1] else _whole
+        _is_told(lambda: console.write_object(whole(ended)), console)
     if isinstance(ended, ClusterError) and ended.is_of_start:
         _look_at_machine(options, console)  # the last: all else is told by then
     return exit_code
@@ -149,13 +163,26 @@ def _whole(error: BaseException) -> Mapping[str, object]:
     from cluster.kernel.vocabulary import Failure
 
     kind = error.kind if isinstance(error, ClusterError) else ClusterError.kind
-    detail: Failed | WasCancelled = Failed(Failure(kind, why_exhausted(error) or _one_line(error)))
+    detail: Failed | WasCancelled = Failed(Failure(kind, _sentence(error)))
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        ended = _TERMINATED if isinstance(error, Terminated) else _INTERRUPTED
-        detail = WasCancelled(str(error) or ended)
+        detail = WasCancelled(_sentence(error))
     report = TaskReport(TaskId(""))
     report.observe(Event(0.0, report.task, NO_AGENT, NO_STEP, detail))
     return report.to_json()
+
+
+def _diagnosed(error: BaseException) -> Mapping[str, object]:
+    """Return the object of ``doctor --json`` where it could not look."""
+    from cluster.doctor.diagnosis import Diagnosis, to_json
+
+    check = "settings" if isinstance(error, UsageError) else _DOCTOR
+    return to_json([Diagnosis.of(check, [_sentence(error)], [], "")])
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+        return str(error) or (_TERMINATED if isinstance(error, Terminated) else _INTERRUPTED)
+    return why_exhausted(error) or _one_line(error)
 
 
 def _load(name: str) -> Command:
@@ -171,17 +198,31 @@ def _interruptible(command: Coroutine[object, object, int]) -> int:
         Terminated: SIGTERM came.
         KeyboardInterrupt: another signal came.
     """
+    came: list[signal.Signals] = []
+    if is_ours := are_signals_ours():
+        note_signals()  # until the loop is told of them
+    try:
+        return _run(command, came)
+    finally:
+        if is_ours and came:
+            ignore_signals()
+        elif is_ours:  # asyncio leaves Python's own handlers
+            let_signals_interrupt()
+
+
+def _run(command: Coroutine[object, object, int], came: list[signal.Signals]) -> int:
     import asyncio  # here: ``--help`` can do without
 
     _quiet_libraries()
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         running = loop.create_task(command)
-        came: list[signal.Signals] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Who ignores hang-ups (nohup) wants us to go on.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, _cancel_once, running, came, number)
+        if (noted := noted_signal()) is not None:
+            _cancel_once(running, came, signal.Signals(noted))
         try:
             return runner.run(_outcome(running))
         except asyncio.CancelledError:

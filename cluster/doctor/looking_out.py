@@ -16,7 +16,7 @@ from cluster.kernel.errors import PlacementError
 from cluster.kernel.loopback import is_loopback_url
 from cluster.kernel.model_uri import ModelUri
 from cluster.kernel.sections import ModelSettings
-from cluster.placement.ray.token import has_token, send_token
+from cluster.placement.ray.token import has_token, open_to_others, send_token
 from cluster.settings import Configuration, with_header_values
 from cluster.supply import installed_agents
 
@@ -107,7 +107,7 @@ def token_facts(configuration: Configuration) -> TokenFacts:
         except PlacementError as error:
             complaint = str(error)
     ray = _ray_token_place() if has_token() else ""
-    return TokenFacts(keyless, unsendable, keyed, ray, complaint)
+    return TokenFacts(keyless, unsendable, keyed, ray, complaint, open_to_others())
 
 
 def _ray_token_place() -> str:

@@ -35,6 +35,8 @@ class TokenFacts:
     """Where Ray's token was found; empty where it was not."""
     complaint: str
     """Why Ray's token can't be used though it has to be; empty otherwise."""
+    open_to_others: str = ""
+    """The file of Ray's token, where other users can read it; empty where they can't."""
 
 
 def judge_proxies(proxies: Sequence[ProxyFacts], certificates: str) -> Diagnosis:
@@ -70,10 +72,16 @@ def judge_tokens(facts: TokenFacts) -> Diagnosis:
     ]
     if facts.complaint:
         wrong.append(facts.complaint)
+    warnings = []
+    if facts.open_to_others:
+        warnings.append(
+            f"Ray's token in {facts.open_to_others} can be read by other users, who could run what "
+            f"they like as you while a cluster is up: `chmod 600 {facts.open_to_others}`"
+        )
     parts = []
     if facts.keyed:
         parts.append(f"an API key for {', '.join(facts.keyed)}")
     if facts.keyless:
         parts.append(f"no API key for {', '.join(facts.keyless)}")
     parts.append(f"Ray's token is in {facts.ray}" if facts.ray else "no token of Ray's yet")
-    return Diagnosis.of("tokens", wrong, [], ", ".join(parts))
+    return Diagnosis.of("tokens", wrong, warnings, ", ".join(parts))

@@ -7,7 +7,10 @@ What fails says so itself, as `ClusterError`; here it becomes a diagnosis. Calle
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from cluster.client import Note
 from cluster.doctor.diagnosis import Diagnosis
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import ClusterError
@@ -37,32 +40,51 @@ async def try_ray(settings: Settings) -> Diagnosis:
 
 
 async def try_store(configuration: Configuration) -> Diagnosis:
-    """Open the store as a run would, and look whether the ingress finds the tokens it needs."""
-    warnings: list[str] = []
+    """Open the store as a run would, and look whether the ingress finds the tokens it needs.
+
+    No data are made for it, and none taken over from an older version: see `tried_store`.
+    """
+    check, warnings, left = "store", list[str](), list[int]()
+    looking = _tokens_in_store(configuration, warnings.append, left.append)
     try:
         # On a thread: to start the embedded server blocks.
-        count = await asyncio.to_thread(asyncio.run, _tokens_in_store(configuration, warnings))
+        count = await asyncio.to_thread(asyncio.run, looking)
     except ClusterError as error:
-        return Diagnosis.of("store", [str(error)], [], "")
+        return Diagnosis.of(check, [str(error)], [], "")
+    named = configuration.settings.store.redis
+    where = f"{f'Redis at {named}' if named else 'the embedded Redis'} answers"
+    if left:  # and not known are the tokens
+        takes = f"the next run starts with a copy of what Redis {left[0]} has kept"
+        return Diagnosis.of(check, [], warnings, f"{where}, {takes}")
     host = configuration.settings.serve.host
     if not (count or is_loopback(host)):
         warnings.append(
             f"`fleetmind serve` at {host} would refuse to start, for there is no token yet: "
             "`fleetmind tokens add NAME` makes one"
         )
-    named = configuration.settings.store.redis
-    where = f"Redis at {named}" if named else "the embedded Redis"
     tokens = f"it has {count} tokens for the ingress" if count else "no token for the ingress"
-    return Diagnosis.of("store", [], warnings, f"{where} answers, {tokens}")
+    return Diagnosis.of(check, [], warnings, f"{where}, {tokens}")
 
 
-async def _tokens_in_store(configuration: Configuration, warnings: list[str]) -> int:
-    """Return how many tokens the store has; what it may lose on purpose is added to warnings."""
+async def _tokens_in_store(
+    configuration: Configuration, warn: Callable[[str], None], will_take_over: Callable[[int], None]
+) -> int:
+    """Return how many tokens the store has.
+
+    Args:
+        configuration: of the run.
+        warn: is told what the store may lose on purpose.
+        will_take_over: is told the version whose data the next run starts with, and this one not.
+    """
     from cluster.joining import open_store  # with grpc and redis
+    from cluster.memory.store.users_store import tried_store
 
-    async with open_store(configuration, lambda _text: None) as store:
+    def start(note: Note) -> AbstractContextManager[tuple[str, bool]]:
+        return tried_store(note=note, will_take_over=will_take_over)
+
+    async with open_store(configuration, lambda _text: None, start) as store:
         if store.warning:
-            warnings.append(store.warning)
+            warn(store.warning)
         return len(await TokenBook(store, SystemClock()).entries())
 
 

@@ -44,3 +44,7 @@ that was late ends shortly before its caller does, and another one would only be
 
 RUN_SHARE = 0.5
 """Of a coding step, what one run of the program may take: a failed one leaves time for another."""
+
+TLS_SHARE = 0.8
+"""Of the time to connect to a store by TLS, what the store has: the rest is for asking one that is
+silent whether it speaks any, which is a round trip."""

@@ -44,6 +44,10 @@ def no_resident_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def with_redis(url: str) -> Configuration:
     return Configuration(Settings(store=StoreSettings(redis=url)), Secrets(redis_url=url))
 
@@ -60,6 +64,7 @@ async def test_a_machine_that_is_well_is_said_to_be_and_nothing_is_left(
         *("python", "ray", "store", "sandbox", "model"),
         *("tokens", "ports", "disk", "limits", "proxies"),
     ]
+    assert not (place.folder / "DATA").exists()
 
 
 async def test_a_start_that_fails_is_followed_by_what_is_wrong_with_the_machine(
@@ -81,6 +86,24 @@ async def test_a_store_that_answers_is_well(redis_url: str) -> None:
     found = await services.try_store(with_redis(redis_url))
 
     assert found.severity is Severity.OK
+
+
+async def test_a_store_of_an_older_version_is_left_for_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    kept = tmp_path / "fleetmind" / "store-0" / "redis-5" / "dump.rdb"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"of a Redis that is older")
+    open_to_all = Settings(serve=ServeSettings(host="0.0.0.0"))  # noqa: S104
+
+    found = await services.try_store(Configuration(open_to_all, Secrets()))
+
+    assert (found.severity, found.says) == (
+        Severity.OK,
+        "the embedded Redis answers, the next run starts with a copy of what Redis 5 has kept",
+    )
+    assert files_in(tmp_path) == [kept]
 
 
 async def test_a_store_that_is_not_there_is_wrong() -> None:

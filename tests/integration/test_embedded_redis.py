@@ -22,7 +22,12 @@ from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
 from cluster.memory.store.slot import take_slot
-from cluster.memory.store.users_store import end_orphan, is_run_beside, users_store
+from cluster.memory.store.users_store import (
+    end_orphan,
+    is_run_beside,
+    tried_store,
+    users_store,
+)
 from tests.support.redis import kept_alive, until_it_answers
 
 pytestmark = pytest.mark.integration
@@ -154,6 +159,36 @@ def test_who_comes_alone_has_the_store_of_earlier_ones(tmp_path: Path) -> None:
         put(server.url, "a", "first")
     assert not is_run_beside(tmp_path)
     with users_store(tmp_path) as (url, is_others):
+        assert (is_others, get(url, "a")) == (False, b"first")
+
+
+def test_to_try_it_no_data_are_made(tmp_path: Path) -> None:
+    with tried_store(tmp_path / "data") as (url, is_others):
+        assert (is_others, get(url, "a")) == (False, None)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_to_try_it_no_older_data_are_taken_over_but_they_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "store-0" / "redis-5"
+    folder.mkdir(parents=True)
+    (folder / "dump.rdb").write_bytes(b"of a Redis that is older")
+    told: list[int] = []
+
+    with tried_store(tmp_path, will_take_over=told.append) as (url, _):
+        assert get(url, "a") is None
+
+    assert told == [5]
+    assert list((tmp_path / "store-0").iterdir()) == [folder]
+
+
+def test_to_try_it_the_data_that_are_there_are_used(tmp_path: Path) -> None:
+    with EmbeddedRedis(data_root=tmp_path) as server:
+        put(server.url, "a", "first")
+        with tried_store(tmp_path) as (url, is_others):
+            assert (url, is_others) == (server.url, True)
+
+    with tried_store(tmp_path) as (url, is_others):
         assert (is_others, get(url, "a")) == (False, b"first")
 
 

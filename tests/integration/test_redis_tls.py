@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,6 +86,28 @@ async def test_a_server_with_tls_is_said_to_have_it(
         said = await refused(f"redis://127.0.0.1:{port}")
 
     assert said == "speaks TLS: write rediss:// instead of redis://"
+
+
+@pytest.mark.parametrize(("scheme", "knocks"), [("redis", 1), ("rediss", 2)])
+async def test_a_silent_server_is_asked_for_no_longer_than_any_other(
+    scheme: str, knocks: int
+) -> None:
+    """Without TLS the time is up by then; with it, a part was kept back for one question."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = await refused(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
+        silent.setblocking(False)  # noqa: FBT003 - as its name says
+        came = len(list(waiting(silent)))
+
+    assert said.startswith("did not answer within ")
+    assert came == knocks
+
+
+def waiting(server: socket.socket) -> Iterator[None]:
+    """Take those who have connected, whom nobody has answered."""
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            yield
 
 
 async def test_an_authority_of_ones_own_is_named_in_the_url(

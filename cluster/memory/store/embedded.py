@@ -134,7 +134,7 @@ class EmbeddedRedis:
         """
         if self._process is not None:
             return self.url
-        self._executable, major = _find_server(self._path)
+        self._executable, major = find_server(self._path)
         self._slot = take_slot(
             self._data_root,
             is_temporary=self._is_temporary,
@@ -259,8 +259,15 @@ class EmbeddedRedis:
         raise StoreUnavailable(_sentence(outcome, slot))
 
 
-def _find_server(path: str | None) -> tuple[str, int]:
-    """Return the first redis-server that is recent enough, and its major version."""
+def find_server(path: str | None = None) -> tuple[str, int]:
+    """Return the first redis-server that is recent enough, and its major version.
+
+    Args:
+        path: as for `EmbeddedRedis`.
+
+    Raises:
+        StoreUnavailable: there is none.
+    """
     for executable in _candidates(path):
         major = _major_version(executable)
         if major >= _MAJOR_MIN:

@@ -1,27 +1,35 @@
 """The central store on Redis, through redis-py's asyncio client.
 
-One `RedisStore` belongs to one event loop and is shared by everything on it. The only module that
+One `RedisStore` belongs to one event loop and is shared by everything on it. Nobody else
 talks to Redis; `cluster.memory.store.embedded` only starts and ends a server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from typing import Any, Self, cast
 
-from hiredis import pack_command
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, NoScriptError, RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
+from cluster.kernel.clock import Deadline
 from cluster.kernel.errors import StoreUnavailable
+from cluster.kernel.time_shares import TLS_SHARE
 from cluster.memory.store.port import NO_FENCE, Fence, checked_ttl_s
+from cluster.memory.store.redis_scripts import (
+    DROP_LEASE,
+    LEASES,
+    PUT_LEASE,
+    PUT_MANY,
+    PUT_ONCE,
+    ask,
+    run,
+)
 from cluster.memory.store.redis_server import Target, warning_of, what_failed, why_unfit
 from cluster.memory.store.tls_mismatch import check_tls
 
@@ -29,59 +37,6 @@ StreamEntry = tuple[bytes, Mapping[bytes, bytes]]
 """The id, and the fields."""
 
 _SCAN_COUNT = 1_000
-
-# KEYS: the keys. ARGV: their values in the same order, then the time to live in milliseconds.
-_PUT_MANY = """
-for i, key in ipairs(KEYS) do
-  redis.call('SET', key, ARGV[i], 'PX', ARGV[#KEYS + 1])
-end
-"""
-
-# KEYS: counter of the name, lease, set of leases. ARGV: epoch, value, milliseconds. A counter
-# that is behind the epoch belongs to a store that has lost it; it is raised, lest the same epoch
-# be given out twice.
-_PUT_LEASE = """
-local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
-local epoch = tonumber(ARGV[1])
-if newest > epoch then return 0 end
-if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-redis.call('SADD', KEYS[3], KEYS[2])
-return 1
-"""
-
-# KEYS: counter of the name, key, fence. ARGV: epoch, value, milliseconds, how high the fence may
-# be.
-_PUT_ONCE = """
-local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
-local epoch = tonumber(ARGV[1])
-if tonumber(redis.call('GET', KEYS[3]) or '0') > tonumber(ARGV[4]) then return 0 end
-if newest > epoch or not redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') then return 0 end
-if newest < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
-return 1
-"""
-
-# KEYS: set of leases. Returns keys and values in turn; those that ran out leave the set.
-_LEASES = """
-local held = {}
-for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local value = redis.call('GET', key)
-  if value then
-    held[#held + 1] = key
-    held[#held + 1] = value
-  else
-    redis.call('SREM', KEYS[1], key)
-  end
-end
-return held
-"""
-
-# KEYS: counter of the name, lease. ARGV: epoch.
-_DROP_LEASE = """
-if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
-redis.call('DEL', KEYS[2])
-return 1
-"""
 
 
 class RedisStore:
@@ -150,17 +105,24 @@ class RedisStore:
         """
         target = Target.parse(url)
         store = cls(target, prefix, timeout_s=timeout_s, connections_max=connections_max)
+        now = asyncio.get_running_loop().time
+        deadline = Deadline.after(timeout_s, now())
+        # A server without TLS leaves a greeting unanswered: what is left is for asking it.
+        kept_back_s = (1 - TLS_SHARE) * timeout_s if target.is_tls else 0.0
         try:
-            await store._look()
+            await store._look(kept_back_s)
         except BaseException as error:
             await store.close()
-            await check_tls(target.options, target.address, error, is_tls=target.is_tls)
+            left_s = deadline.remaining_s(now())
+            await check_tls(
+                target.options, target.address, error, is_tls=target.is_tls, timeout_s=left_s
+            )
             raise
         return store
 
-    async def _look(self) -> None:
-        """See whether the server answers and can be relied on."""
-        async with self._operation() as client:
+    async def _look(self, kept_back_s: float) -> None:
+        """See whether the server answers and can be relied on, in less time than the timeout."""
+        async with self._operation(-kept_back_s) as client:
             asked = client.pipeline(transaction=False)
             for section in ("memory", "replication"):
                 asked.info(section)
@@ -179,7 +141,7 @@ class RedisStore:
         if not keys:
             return []
         async with self._operation():
-            values = await _ask(self._connections, "MGET", *(self._keys + key for key in keys))
+            values = await ask(self._connections, "MGET", *(self._keys + key for key in keys))
         return cast("list[bytes | None]", values)
 
     async def put_many(self, items: Mapping[str, bytes], ttl_s: float | None = None) -> None:
@@ -192,7 +154,7 @@ class RedisStore:
             if ttl_ms is None:
                 await client.mset(named)
             else:
-                await _run(self._connections, _PUT_MANY, [*named], [*named.values(), ttl_ms])
+                await run(self._connections, PUT_MANY, [*named], [*named.values(), ttl_ms])
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Remove the keys; those that are not there are passed over."""
@@ -231,7 +193,7 @@ class RedisStore:
         keys = [self._epochs + name, self._keys + key, self._lease_set]
         ttl_ms = _milliseconds(ttl_s)
         async with self._operation():
-            return bool(await _run(self._connections, _PUT_LEASE, keys, [epoch, value, ttl_ms]))
+            return bool(await run(self._connections, PUT_LEASE, keys, [epoch, value, ttl_ms]))
 
     async def put_once(
         self,
@@ -247,12 +209,12 @@ class RedisStore:
         keys = [self._epochs + name, self._keys + key, self._keys + fence.key]
         arguments = (epoch, value, _milliseconds(ttl_s), fence.highest)
         async with self._operation():
-            return bool(await _run(self._connections, _PUT_ONCE, keys, arguments))
+            return bool(await run(self._connections, PUT_ONCE, keys, arguments))
 
     async def leases(self) -> dict[str, bytes]:
         """Return every key set by `put_lease` that has not run out, and its value."""
         async with self._operation():
-            held: list[bytes] = await _run(self._connections, _LEASES, [self._lease_set], [])
+            held: list[bytes] = await run(self._connections, LEASES, [self._lease_set], [])
         keys = (key.decode().removeprefix(self._keys) for key in held[::2])
         return dict(zip(keys, held[1::2], strict=True))
 
@@ -260,7 +222,7 @@ class RedisStore:
         """Remove ``key`` if ``epoch`` is still the newest of ``name``; say whether it was."""
         keys = [self._epochs + name, self._keys + key]
         async with self._operation():
-            return bool(await _run(self._connections, _DROP_LEASE, keys, [epoch]))
+            return bool(await run(self._connections, DROP_LEASE, keys, [epoch]))
 
     def script_key(self, key: str) -> str:
         """Return what `run_script` has to call a key that `put_once` and `get_many` know."""
@@ -275,7 +237,7 @@ class RedisStore:
         """
         named = [self._prefix + key for key in keys]
         async with self._operation():
-            return await _run(self._connections, script, named, arguments)
+            return await run(self._connections, script, named, arguments)
 
     def apart(self) -> Self:
         """Return a store on the same server, with one connection of its own for reads that wait.
@@ -331,7 +293,8 @@ class RedisStore:
         """Hold one of the connections, within the timeout, and turn errors into ours.
 
         Args:
-            wait_s: how long the server may take on purpose, beside the timeout.
+            wait_s: how long the server may take on purpose, beside the timeout; below zero for
+                how much sooner it has to be done.
         """
         if self._is_closed:
             raise StoreUnavailable(f"the store at {self._target.address} has been closed here")
@@ -352,43 +315,6 @@ class RedisStore:
             raise StoreUnavailable(
                 f"the store at {self._target.address} {what_failed(error, words)}"
             ) from (error if told == str(error) else None)
-
-
-async def _run(
-    connections: ConnectionPool,
-    script: str,
-    keys: Sequence[str],
-    arguments: Sequence[bytes | int | str],
-) -> Any:
-    """Run a Lua script, sending its text only to a server that doesn't know it yet."""
-    named = (len(keys), *keys, *arguments)
-    try:
-        return await _ask(connections, "EVALSHA", _digest(script), *named)
-    except NoScriptError:
-        return await _ask(connections, "EVAL", script, *named)
-
-
-async def _ask(connections: ConnectionPool, *command: bytes | int | str) -> Any:
-    """Return the reply to a command as it comes, over one of the connections that are free.
-
-    For what a task waits for: redis-py's client would take half as much CPU again.
-    """
-    connection: Any = connections.get_available_connection()  # type: ignore[no-untyped-call]
-    try:
-        if not connection.is_connected or await connection.can_read():
-            await connection.disconnect()  # else a reply to another command may be read
-            await connection.connect()
-        # In C: redis-py's own takes eight times as long. Its stub means tuples of length 1.
-        packed = pack_command(command)  # type: ignore[arg-type]
-        await connection.send_packed_command(packed, check_health=False)
-        return await connection.read_response()
-    finally:
-        await connections.release(connection)
-
-
-@cache
-def _digest(script: str) -> str:
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _milliseconds(ttl_s: float) -> int:

@@ -11,10 +11,11 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.versions import data_folder
+from cluster.memory.store.versions import data_folder, data_times
 from cluster.user_folders import user_folder
 
 _SLOTS_MAX = 64
@@ -130,7 +131,17 @@ def first_socket(data_root: Path | None) -> Path | None:
         return None
 
 
+def first_data(data_root: Path | None) -> Mapping[int, float]:
+    """Return when data of the first slot were last written, in Unix seconds by version of Redis.
+
+    Args:
+        data_root: as for `take_slot`.
+    """
+    return data_times((data_root or _user_data_root()) / _FIRST)
+
+
 def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
+    _private(root)  # whoever may write there could put another slot in place of ours
     for number in range(_SLOTS_MAX):
         folder = _private(root / f"store-{number}")
         lock = _try_lock(folder / "lock")

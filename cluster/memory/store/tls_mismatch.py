@@ -15,35 +15,44 @@ from typing import Any
 
 from cluster.kernel.errors import StoreUnavailable
 
-_TIMEOUT_S = 2.0
 _REPLY_BYTES_MAX = 256
 _REPLIES = (b"+PONG", b"-")
 """Of Redis to a PING: the second where it wants a password first, or is loading."""
 
 
 async def check_tls(
-    options: Mapping[str, Any], address: str, error: BaseException, *, is_tls: bool
+    options: Mapping[str, Any],
+    address: str,
+    error: BaseException,
+    *,
+    is_tls: bool,
+    timeout_s: float,
 ) -> None:
-    """Return where the URL is not what keeps the client from connecting; takes some seconds.
+    """Return where the URL is not what keeps the client from connecting, or it can't be told.
 
     Args:
         options: where the server is, as redis-py has it.
         address: the same for people.
         error: what connecting has ended with.
         is_tls: what the URL says.
+        timeout_s: how long it may take, in seconds.
 
     Raises:
         StoreUnavailable: it is, and what to write instead.
     """
     host, port = options.get("host"), options.get("port", 6379)
-    if not isinstance(error, StoreUnavailable) or host is None:
+    if not isinstance(error, StoreUnavailable) or host is None or timeout_s <= 0:
         return
-    if is_tls:
-        if await _answers_ping(host, port):
-            raise StoreUnavailable(
-                f"the store at {address} speaks no TLS: write redis:// instead of rediss://"
-            ) from error
-    elif not await _answers_ping(host, port) and await _speaks_tls(host, port):
+    has_plain = has_tls = False
+    with suppress(TimeoutError):  # who is silent to a PING is not greeted as well
+        async with asyncio.timeout(timeout_s):
+            has_plain = await _answers_ping(host, port)
+            has_tls = not (has_plain or is_tls) and await _speaks_tls(host, port)
+    if has_plain and is_tls:
+        raise StoreUnavailable(
+            f"the store at {address} speaks no TLS: write redis:// instead of rediss://"
+        ) from error
+    if has_tls:
         raise StoreUnavailable(
             f"the store at {address} speaks TLS: write rediss:// instead of redis://"
         ) from error
@@ -51,14 +60,13 @@ async def check_tls(
 
 async def _answers_ping(host: str, port: int) -> bool:
     said = b""
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                writer.write(b"PING\r\n")
-                said = await reader.read(_REPLY_BYTES_MAX)
-            finally:
-                writer.close()
+    with suppress(OSError):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(b"PING\r\n")
+            said = await reader.read(_REPLY_BYTES_MAX)
+        finally:
+            writer.close()
     return said.startswith(_REPLIES)
 
 
@@ -67,9 +75,9 @@ async def _speaks_tls(host: str, port: int) -> bool:
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=anybody)
-            writer.close()
-            return True
-    return False
+    try:
+        _, writer = await asyncio.open_connection(host, port, ssl=anybody)
+    except OSError:
+        return False
+    writer.close()
+    return True

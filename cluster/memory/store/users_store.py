@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.embedded import EmbeddedRedis
+from cluster.memory.store.embedded import EmbeddedRedis, find_server
 from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
-from cluster.memory.store.slot import first_socket
+from cluster.memory.store.slot import first_data, first_socket
+from cluster.memory.store.versions import taken_over
 
 OTHERS_S = 5.0
 """How long somebody may take to start or stop the store that others want to use."""
@@ -79,6 +80,40 @@ def users_store(
                 "another process of yours has the embedded store and does not answer: end it"
             )
         time.sleep(_POLL_S)
+
+
+@contextmanager
+def tried_store(
+    data_root: Path | None = None,
+    *,
+    note: Callable[[str], None] = lambda _text: None,
+    will_take_over: Callable[[int], None] = lambda _version: None,
+) -> Generator[tuple[str, bool]]:
+    """Give what `users_store` does, with no data made and none taken over, to look whether it runs.
+
+    Where `users_store` would do so, the server is an empty one whose data go with it. Blocks.
+
+    Args:
+        data_root: as for `EmbeddedRedis`.
+        note: as for `users_store`.
+        will_take_over: is told the version whose data `users_store` would have taken over.
+
+    Raises:
+        StoreUnavailable: as `users_store`.
+    """
+    if not is_run_beside(data_root):
+        written_at, (_, major) = first_data(data_root), find_server()
+        is_new, older = major not in written_at, taken_over(written_at, major)
+    else:
+        is_new, older = False, None
+    if not is_new:
+        with users_store(data_root, note=note) as found:
+            yield found
+        return
+    if older is not None:
+        will_take_over(older)
+    with EmbeddedRedis(is_temporary=True) as server, _last_words_of(server):
+        yield server.url, False
 
 
 @contextmanager

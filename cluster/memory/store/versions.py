@@ -2,7 +2,8 @@
 
 A server reads what older ones wrote, and not the other way round. So each major version has a
 folder of its own, and a newer one starts with a copy of what the last older one left; that stays as
-it was. Used by `cluster.memory.store.slot`, which holds the slot's lock meanwhile.
+it was. Used by `cluster.memory.store.slot`, which holds the slot's lock meanwhile, and asked by
+`cluster.memory.store.users_store`.
 """
 
 from __future__ import annotations
@@ -30,17 +31,34 @@ def data_folder(slot: Path, major: int) -> tuple[Path, str]:
         StoreUnavailable: the older data can't be copied.
         OSError: the folder can't be made.
     """
-    written_at = _written_at(slot)
+    found = data_times(slot)
     folder = _of(slot, major)
-    target = folder.resolve()  # it may be a link to another disk
-    source = taken_over(written_at, major)
+    # It may be a link to another disk, and pathlib's RuntimeError of a circle is no OSError.
+    target = Path(os.path.realpath(folder))
+    source = taken_over(found, major)
     if source is not None:
         _copy(_of(slot, source), target)
     target.mkdir(mode=0o700, exist_ok=True)
-    if major not in written_at:
-        _keep_known(target, 0.0 if source is None else written_at[source])
-    hidden = left_aside(written_at, major, _known(target))
+    if major not in found:
+        _keep_known(target, 0.0 if source is None else found[source])
+    hidden = left_aside(found, major, _known(target))
     return folder, "" if hidden is None else _note(slot, hidden, major)
+
+
+def data_times(slot: Path) -> dict[int, float]:
+    """Return when the data of each version that has some in a slot were last written.
+
+    Returns:
+        Unix seconds by major version; the slot needn't be there.
+    """
+    found: dict[int, float] = {}
+    for folder in slot.glob(f"{_PREFIX}*"):
+        number = folder.name.removeprefix(_PREFIX)
+        told = [path.stat() for path in folder.rglob("*") if path.is_file() and path.name != _KNOWN]
+        times = [each.st_mtime for each in told if each.st_size]
+        if number.isascii() and number.isdigit() and times:
+            found[int(number)] = max(times)
+    return found
 
 
 def taken_over(written_at: Mapping[int, float], major: int) -> int | None:
@@ -100,18 +118,6 @@ def _known(folder: Path) -> float | None:
 
 def _of(slot: Path, major: int) -> Path:
     return slot / f"{_PREFIX}{major}"
-
-
-def _written_at(slot: Path) -> dict[int, float]:
-    """Return when the data of each version that has some were last written."""
-    found: dict[int, float] = {}
-    for folder in slot.glob(f"{_PREFIX}*"):
-        number = folder.name.removeprefix(_PREFIX)
-        told = [path.stat() for path in folder.rglob("*") if path.is_file() and path.name != _KNOWN]
-        times = [each.st_mtime for each in told if each.st_size]
-        if number.isascii() and number.isdigit() and times:
-            found[int(number)] = max(times)
-    return found
 
 
 def _copy(source: Path, target: Path) -> None:

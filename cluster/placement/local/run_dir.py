@@ -11,9 +11,11 @@ import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError
 
 # Ray's longest socket path below it ("/ray/session_<time>_<pid>/sockets/plasma_store") takes 69
@@ -22,16 +24,23 @@ _PATH_BYTES_MAX = 38
 _NAME_BYTES = 3
 _LOCK = "lock"
 """Held as long as the folder is somebody's."""
+_DRAFT = f".{_LOCK}"
+_MAKING_S = 60.0
+"""Who has had a folder for longer, and neither a lock nor anything else in it, was killed between
+the first and the second step of making it, which follow each other."""
 _SHORT_TEMP = Path(os.sep, "tmp")
 
 
-def new_run_dir(temp_dir: Path | None = None) -> Path:
+def new_run_dir(
+    temp_dir: Path | None = None, *, wall: Callable[[], float] = SystemClock.wall
+) -> Path:
     """Return the path of a new folder, whose parent is there; it is to be made by who removes it.
 
     What clusters have left that were killed with all that could have cleaned up is removed.
 
     Args:
         temp_dir: instead of the user's temporary folder; also passed over where it is too long.
+        wall: returns Unix seconds, which the times of files are compared with.
 
     Raises:
         PlacementError: the parent can't be made, or belongs to somebody else.
@@ -46,7 +55,7 @@ def new_run_dir(temp_dir: Path | None = None) -> Path:
         _check_private(base, uid)
     except OSError as error:
         raise _not_made(base, error) from error
-    _sweep(base)
+    _sweep(base, wall())
     while (base / name).exists():
         name = secrets.token_hex(_NAME_BYTES)
     return base / name
@@ -65,7 +74,7 @@ def make_run_dir(run_dir: Path | None = None) -> Path:
     try:
         run_dir.mkdir(mode=0o700)
         # Not there before it is held: nobody else is to take it for one that was left.
-        draft = run_dir / f".{_LOCK}"
+        draft = run_dir / _DRAFT
         held = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # until the end
         fcntl.flock(held, fcntl.LOCK_EX)
         draft.rename(run_dir / _LOCK)
@@ -74,11 +83,28 @@ def make_run_dir(run_dir: Path | None = None) -> Path:
     return run_dir
 
 
-def _sweep(base: Path) -> None:
-    for lock in base.glob(f"*/{_LOCK}"):
-        with suppress(OSError), lock.open("rb") as file:  # it is held, or its owner removes it
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+def _sweep(base: Path, now_s: float) -> None:
+    for folder in base.iterdir():
+        with suppress(OSError):  # it is held, or its owner removes it
+            if (folder / _LOCK).exists():
+                _remove_unheld(folder, folder / _LOCK)
+            elif folder.stat().st_mtime < now_s - _MAKING_S:
+                _remove_begun(folder)
+
+
+def _remove_begun(folder: Path) -> None:
+    """Remove what a killed `make_run_dir` has left; what has more in it isn't of this version."""
+    match [path.name for path in folder.iterdir()]:
+        case []:
+            folder.rmdir()
+        case [name] if name == _DRAFT:
+            _remove_unheld(folder, folder / _DRAFT)
+
+
+def _remove_unheld(folder: Path, lock: Path) -> None:
+    with lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _not_made(folder: Path, error: OSError) -> PlacementError:

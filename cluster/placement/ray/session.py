@@ -22,7 +22,7 @@ from ray.exceptions import AuthenticationError, RayError, RpcError
 
 from cluster.kernel.errors import PlacementError
 from cluster.placement.ray.probe import check_answers
-from cluster.placement.ray.token import HOW_TO_GIVE, keep_token_in, send_token
+from cluster.placement.ray.token import HOW_TO_GIVE, keep_token, send_token
 
 Result = TypeVar("Result")
 
@@ -123,7 +123,7 @@ async def start_local_ray(
         PlacementError: it could not be started.
     """
     try:
-        keep_token_in(temp_dir)
+        keep_token(temp_dir)
     except OSError as error:
         raise PlacementError(f"Ray's token can't be kept: {error}") from error
     return await RaySession(is_joined=False).connect(

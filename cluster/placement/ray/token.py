@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
@@ -17,7 +18,10 @@ HOW_TO_GIVE = (
     " (`ray get-auth-token` prints it on a machine of the cluster)"
 )
 
+_FILE = "auth_token"
 _TOKEN_BYTES = 32
+_OTHERS_READ = 0o044
+_OTHERS_PASS = 0o011
 
 
 def send_token() -> bool:
@@ -43,35 +47,65 @@ def has_token() -> bool:
     """Say whether a token is in one of the places where Ray looks, in its order."""
     if os.environ.get("RAY_AUTH_TOKEN"):
         return True
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     try:
-        path = Path(named) if named else Path.home() / ".ray" / "auth_token"
-        return bool(path.read_text(encoding="utf-8").strip())
+        return bool(_place().read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError, RuntimeError):  # the last where no home folder is known
         return False
 
 
-def keep_token_in(folder: Path) -> None:
-    """Make a token in a folder, for this process and what it starts, where Ray itself can't.
+def open_to_others() -> str:
+    """Return the file of the token that is sent, where other users can read it; empty otherwise."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return ""
+    try:
+        path = _place()
+        is_reached = all(folder.stat().st_mode & _OTHERS_PASS for folder in path.parents)
+        return str(path) if is_reached and path.stat().st_mode & _OTHERS_READ else ""
+    except (OSError, RuntimeError):
+        return ""
 
-    A Ray that is started makes one in the home folder where there is none, which not every user
-    has or can write to.
+
+def keep_token(folder: Path) -> None:
+    """Make a token where there is none, for this process and what it starts.
+
+    In the home folder, as a Ray that is started would; but Ray's own can be read by every user.
+    In a folder of ours where it can't be kept there, which not every user has or can write to.
 
     Raises:
-        OSError: the folder can't be written to.
+        OSError: neither can be written to.
     """
-    if has_token() or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+    is_wanted = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"
+    if not is_wanted or has_token() or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return
     try:
-        home = Path.home() / ".ray"
-        home.mkdir(parents=True, exist_ok=True)
-        is_rays = os.access(home, os.W_OK | os.X_OK)
+        path = _place()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path)
     except (OSError, RuntimeError):
-        is_rays = False
-    if not is_rays:
         folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / "auth_token"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        _make(folder / _FILE)
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder / _FILE)
+
+
+def _place() -> Path:
+    """Return the file where Ray looks; RuntimeError where no home folder is known."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return Path(named) if named else Path.home() / ".ray" / _FILE
+
+
+def _make(path: Path) -> None:
+    """Write a token for its user only, whole from the first moment; one that came first stays.
+
+    Two clusters may be started at once, and have to have the same.
+    """
+    handle, draft = tempfile.mkstemp(prefix=f".{_FILE}.", dir=path.parent)  # for its user only
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(_TOKEN_BYTES))
-        os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            if not has_token():  # it is empty
+                Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)

@@ -49,3 +49,10 @@ def test_files_that_the_environment_names_are_found_from_elsewhere() -> None:
     handed_on = environment({"SSL_CERT_FILE": "ca.pem"})
 
     assert handed_on["SSL_CERT_FILE"] == str(Path.cwd() / "ca.pem")
+
+
+def test_how_our_own_interpreter_runs_is_not_handed_on() -> None:
+    handed_on = environment({"PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2", "PYTHONUTF8": "1"})
+
+    assert {"PYTHONWARNINGS", "PYTHONOPTIMIZE"}.isdisjoint(handed_on)
+    assert handed_on["PYTHONUTF8"] == "1"

@@ -84,6 +84,27 @@ def test_settings_that_are_wrong_are_wrong_usage() -> None:
     assert "'horoscope:mine' is no model; " in err
 
 
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [(["--model", "horoscope:mine"], "'horoscope:mine' is no model; "), (["--modell"], "--modell")],
+)
+def test_as_json_settings_that_are_wrong_are_one_object_of_the_same_shape(
+    flags: list[str], complaint: str
+) -> None:
+    code, out, err = said("--json", *flags)
+
+    told = json.loads(out)
+    [check] = told.pop("checks")
+    assert (code, told, check["check"], check["severity"]) == (
+        2,
+        {"is_well": False},
+        "settings",
+        "wrong",
+    )
+    assert complaint in check["says"]
+    assert err == f"fleetmind: {check['says']}\n"
+
+
 def failed(error: ClusterError, *, is_of_start: bool, wants_object: bool = False) -> list[str]:
     """What a command says that such an error ends; its lines on stderr, then on stdout."""
     error.is_of_start = is_of_start

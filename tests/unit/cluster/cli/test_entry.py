@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -155,3 +156,50 @@ def test_a_signal_while_a_module_makes_a_class_ends_the_command_as_at_any_other_
     monkeypatch.setattr("cluster.cli.entry.execute", execute)
 
     assert main([]) == exit_code
+
+
+SIGNALLED_AS_IT_IMPORTS = """
+import os, sys
+from importlib.abc import MetaPathFinder
+from cluster.cli import main
+
+class Collected:
+    def __del__(self):  # Python shows what is raised in here, and goes on
+        for number in NUMBERS.split(","):
+            os.kill(os.getpid(), int(number))
+
+class Signalled(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == MODULE:
+            Collected()
+
+MODULE, NUMBERS = sys.argv.pop(), sys.argv.pop()
+sys.meta_path.insert(0, Signalled())
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["cluster.cli.entry", "cluster.cli.models"])
+@pytest.mark.parametrize(
+    ("numbers", "ended"),
+    [
+        ([signal.SIGINT], (130, "fleetmind: interrupted\n")),
+        ([signal.SIGTERM], (143, "fleetmind: terminated\n")),
+        ([signal.SIGINT, signal.SIGINT], (130, "fleetmind: interrupted\n")),
+    ],
+)
+def test_a_signal_that_comes_while_modules_are_imported_is_neither_lost_nor_shown(
+    module: str, numbers: list[int], ended: tuple[int, str]
+) -> None:
+    arguments = ["models", ",".join(str(int(number)) for number in numbers), module]
+
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_AS_IT_IMPORTS, *arguments],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr, done.stdout) == (*ended, "")

@@ -68,3 +68,11 @@ def test_a_token_of_rays_that_has_to_be_there_is_missed() -> None:
     found = judge_tokens(replace(TOKENS, complaint="RAY_AUTH_MODE is `token` and there is none"))
 
     assert found.severity is Severity.WRONG
+
+
+def test_a_token_of_rays_that_others_can_read_is_a_warning() -> None:
+    found = judge_tokens(replace(TOKENS, open_to_others="/x/.ray/auth_token"))
+
+    assert found.severity is Severity.WARNING
+    assert "can be read by other users" in found.says
+    assert found.says.endswith("`chmod 600 /x/.ray/auth_token`")

@@ -86,16 +86,28 @@ def test_a_wrong_file_is_answered_with_its_name_the_key_and_what_is_allowed(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
-def test_a_file_that_is_no_text_or_not_there_is_named(
-    tmp_path: Path, content: bytes | None
-) -> None:
-    path = tmp_path / "other.toml"
-    if content is not None:
-        path.write_bytes(content)
-
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"other\.toml"):
         load("other.toml", environment={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_file_is_read_as_editors_write_it(tmp_path: Path, encoding: str, line_end: str) -> None:
+    lines = ("[model]", 'uri = "simulated:"', "")
+    (tmp_path / "fleet.toml").write_bytes(line_end.join(lines).encode(encoding))
+
+    loaded = load(environment={}, folder=tmp_path)
+
+    assert loaded.settings.model.uri == "simulated:"
+
+
+@pytest.mark.parametrize("content", ["[model]".encode("utf-16"), b"# \xe4"])
+def test_a_file_in_another_encoding_is_said_to_be(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "fleet.toml").write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"fleet\.toml is not UTF-8 text: save it as that"):
+        load(environment={}, folder=tmp_path)
 
 
 def test_a_role_of_the_file_is_laid_over_the_default_one(tmp_path: Path) -> None:

@@ -98,3 +98,15 @@ def test_a_data_folder_that_cannot_be_made_is_named_with_its_remedy(tmp_path: Pa
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnavailable, match=r"file.*set HOME, or XDG_DATA_HOME"):
         take_slot(tmp_path / "file", is_temporary=False, major=6)
+
+
+def test_the_folder_of_slots_is_its_users_only_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        slot = take_slot(tmp_path / "fleetmind", is_temporary=False, major=6)
+    finally:
+        os.umask(before)
+    slot.give_back()
+
+    for folder in (tmp_path / "fleetmind", tmp_path / "fleetmind" / "store-0"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700

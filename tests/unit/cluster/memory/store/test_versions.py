@@ -117,6 +117,13 @@ def test_the_folder_may_be_a_link(tmp_path: Path, *, is_there: bool) -> None:
     assert (disk / "data" / "appendonlydir" / "file").read_text(encoding="utf-8") == "learned"
 
 
+def test_a_link_that_leads_to_itself_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "redis-7").symlink_to(tmp_path / "redis-7")
+
+    with pytest.raises(OSError, match=r"File exists|symbolic links"):
+        data_folder(tmp_path, 7)
+
+
 @pytest.mark.parametrize("name", ["redis-old", "redis-", "redis-7a"])
 def test_other_folders_and_those_without_data_are_nobodys(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -84,11 +85,44 @@ def test_a_folder_whose_owner_was_killed_is_removed_by_the_next_one(short_temp: 
     assert not left.exists()
 
 
-def test_a_folder_of_another_version_is_left_alone(short_temp: Path) -> None:
-    other = short_temp / f"fleetmind-{os.getuid()}" / "012345"
+def begun(short_temp: Path, *, with_draft: bool) -> Path:
+    """What one who is making a folder has by the first step, or by the second."""
+    folder = short_temp / f"fleetmind-{os.getuid()}" / "012345"
     new_run_dir(short_temp)
-    other.mkdir()
+    folder.mkdir()
+    if with_draft:
+        (folder / ".lock").touch()
+    return folder
 
-    new_run_dir(short_temp)
+
+@pytest.mark.parametrize("with_draft", [False, True])
+def test_a_folder_whose_maker_was_killed_is_removed_a_minute_later(
+    short_temp: Path, *, with_draft: bool
+) -> None:
+    left = begun(short_temp, with_draft=with_draft)
+    made_s = left.stat().st_mtime
+
+    new_run_dir(short_temp, wall=lambda: made_s + 59.0)
+    assert left.is_dir()
+    new_run_dir(short_temp, wall=lambda: made_s + 61.0)
+
+    assert not left.exists()
+
+
+def test_a_folder_that_is_still_being_made_is_left_alone(short_temp: Path) -> None:
+    folder = begun(short_temp, with_draft=True)
+
+    with (folder / ".lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        new_run_dir(short_temp, wall=lambda: folder.stat().st_mtime + 61.0)
+
+    assert folder.is_dir()
+
+
+def test_a_folder_of_another_version_is_left_alone(short_temp: Path) -> None:
+    other = begun(short_temp, with_draft=False)
+    (other / "secrets").touch()
+
+    new_run_dir(short_temp, wall=lambda: other.stat().st_mtime + 61.0)
 
     assert other.is_dir()

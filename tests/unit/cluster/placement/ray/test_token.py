@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from cluster.kernel.errors import PlacementError
-from cluster.placement.ray.token import has_token, send_token
+from cluster.placement.ray.token import has_token, keep_token, open_to_others, send_token
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +67,86 @@ def test_a_mode_that_is_on_needs_nothing_more(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("RAY_AUTH_TOKEN", "abc")
 
     assert send_token() is True
+
+
+def test_a_new_token_is_its_users_only_whatever_the_umask(home: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        keep_token(tmp_path / "run")
+    finally:
+        os.umask(before)
+
+    [path] = (home / ".ray").iterdir()
+    assert path.name == "auth_token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700  # else others could replace it
+    assert has_token()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_token_that_is_there_stays(home: Path, tmp_path: Path) -> None:
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").write_text("abc")
+
+    keep_token(tmp_path / "run")
+
+    assert (home / ".ray" / "auth_token").read_text() == "abc"
+
+
+def test_of_two_who_make_one_at_once_both_have_the_first(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def comes_late(draft: str, path: Path) -> None:
+        path.write_text("abc")
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", comes_late)
+    keep_token(tmp_path / "run")
+
+    [path] = (home / ".ray").iterdir()
+    assert path.read_text() == "abc"
+
+
+def test_an_empty_file_is_no_token_and_is_replaced(home: Path, tmp_path: Path) -> None:
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").touch(0o644)
+
+    keep_token(tmp_path / "run")
+
+    assert has_token()
+    assert stat.S_IMODE((home / ".ray" / "auth_token").stat().st_mode) == 0o600
+
+
+def test_without_a_home_the_token_is_in_the_folder_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")  # put back afterwards
+
+    keep_token(tmp_path / "run")
+
+    assert os.environ["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "run" / "auth_token")
+    assert has_token()
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, True), (0o644, True)])
+def test_whether_others_can_read_it_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, mode: int, *, is_open: bool
+) -> None:
+    path = home / "auth_token"
+    path.write_text("abc")
+    path.chmod(mode)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
+    monkeypatch.setattr("cluster.placement.ray.token._OTHERS_PASS", 0o777)
+
+    assert open_to_others() == (str(path) if is_open else "")
+
+
+def test_in_a_folder_that_others_cannot_enter_it_is_not_open(home: Path) -> None:
+    (home / ".ray").mkdir(mode=0o700)
+    (home / ".ray" / "auth_token").touch(0o644)
+
+    assert open_to_others() == ""
