@@ -50,6 +50,7 @@ PUBLIC_BASE_URL = "https://api.openai.com/v1"
 STALL_S = 30.0
 """Silence in an answer after which an endpoint is given up: no token, and no sign of life."""
 WARM_TIMEOUT_S = 10.0
+_PAGE = "text/html"
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
 _END_WAIT_S = 0.1
@@ -134,23 +135,29 @@ class OpenAIModel:
     async def _reach(self) -> None:
         """Ask for the models; raises what is wrong with the endpoint, as far as that tells.
 
-        Where a model is named no call needs the list, and a key may not be allowed to see it. What
-        the endpoint says of a request for nothing tells whether it takes requests at all.
+        Where a model is named no call needs the list: a key may not be allowed to see it, a page
+        may be in its place. What the endpoint says of a chat without content tells whether it takes
+        requests at all.
         """
-        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, Refused
+        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, OF_THE_LIST, Refused
 
         try:
             await self._listed()
-        except Refused as error:
-            if not self._endpoint.model or error.status in OF_ALL_REQUESTS:
+        except OF_THE_LIST as error:
+            is_elsewhere = isinstance(error, Refused) and error.is_redirect
+            if is_elsewhere or not self._endpoint.model:
                 raise
         else:
             return
         try:
-            (await self._client.post("/chat/completions", {}, {})).close()
+            response = await self._client.post("/chat/completions", {}, {})
         except Refused as error:
             if error.status in OF_ALL_REQUESTS or error.is_about_access:
                 raise
+            return
+        response.close()
+        if response.content_type == _PAGE:
+            raise self._endpoint.cut_short(was_speaking=False, content_type=_PAGE)
 
     async def close(self) -> None:
         """Close the connections."""
