@@ -157,8 +157,7 @@ class _Patience:
         Where there is but one, whoever asks it has waited for it already.
         """
         attempt = call.attempt(number)
-        is_full = error.is_busy and number != call.committed
-        if attempt is None or not is_full or self._replicas == 1:
+        if attempt is None or not error.is_busy or self._replicas == 1:
             return None
         if self._request.repeats is Repeats.UNTIL_ROOM:
             self._request.tally.give_back()
@@ -301,7 +300,9 @@ class _Call:
             self._why_void = f"another attempt answers in place of one that failed: {error}"
         now = self._now()
         has_time = self._patience.until - now >= self._request.timeout_s * CALL_ANEW_SHARE
-        room_at = self._patience.room_at(self._call, number, error, now)
+        # What was asked for again at the endpoint itself may have found no room there.
+        has_said = number == self._call.committed and self._deltas > 0
+        room_at = None if has_said else self._patience.room_at(self._call, number, error, now)
         may_ask = self._request.may_ask_anew
         step = self._hedger.failed(
             self._call,

@@ -76,7 +76,8 @@ def failed(
     if may_retry and may_begin and not call.has_replacement:
         return HedgeStep(left, HedgeMove.START)
     room_at = min(each.ask_at for each in left.unanswered)
-    if may_return and may_begin and number != call.committed and room_at < NEVER:
+    has_said = number == call.committed and not unanswered.refusals
+    if may_return and may_begin and not has_said and room_at < NEVER:
         return HedgeStep(replace(left, due_at=room_at))
     return HedgeStep(left, HedgeMove.FAIL)
 

@@ -426,6 +426,17 @@ def test_a_replacement_that_finds_no_room_is_made_again_while_nothing_is_in_use(
     assert sum(isinstance(item, Restarted) for item in items) == 1
 
 
+def test_what_is_asked_again_at_its_endpoint_and_finds_no_room_is_waited_for_too() -> None:
+    busy = ModelError("it has no room")
+    busy.is_busy = True
+    spent = endpoint([Due(0.5, Delta("Hm")), Due(0.0, VOID), Due(0.1, busy)], spoken(0.1, "room"))
+
+    items, took_s = virtually(said(hedged(Crowded(NEVER_S), spent), fresh()))
+
+    assert texts(items) == ["Hm", *["room"] * 3]
+    assert took_s < 1.0 + PAUSE_MAX_S
+
+
 def test_a_call_that_nobody_answers_ends_in_time() -> None:
     model = endpoint([Due(NEVER_S, Finish("stop"))])
 
