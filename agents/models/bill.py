@@ -82,12 +82,14 @@ class Bill:
             finish = Finish("", characters // _CHARACTERS_PER_TOKEN, written)
         unneeded = self.tail.deltas if self.tail else 0
         unused = unneeded if is_used else finish.completion_tokens
+        # What an endpoint has written in vain was shown in part, or not at all.
+        void = max(self._lost, finish.void_tokens)
         used_left_s = self.tail.left_s if self.tail else left_s
         return replace(
             self.noted,
             seconds=self.began_left_s - used_left_s,
             prompt_tokens=finish.prompt_tokens,
-            completion_tokens=finish.completion_tokens + self._lost,
+            completion_tokens=finish.completion_tokens + void,
             wasted_tokens=self.noted.wasted_tokens + unused,
             saved_s=self.noted.saved_s + used_left_s - left_s,
             cost=finish.cost,

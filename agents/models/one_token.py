@@ -45,7 +45,9 @@ async def timed_token(
             server = local_server(parsed.name, settings.engine.server_options)
             base_url = await stack.enter_async_context(_loaded(server, timeout_s))
             settings = replace(settings, base_url=base_url)
-        model = model_of(settings, api_key, {}, {}, adapter).model
+        # A model that begins with a thought isn't asked for the rest of it.
+        bounded = replace(settings, tokens_max=1)
+        model = model_of(bounded, api_key, {}, {}, adapter).model
         stack.push_async_callback(model.close)
         left_s = timeout_s - (time.monotonic() - began_at)
         request = Request(_MESSAGES, Asker(agent="doctor"), timeout_s=left_s, tokens_max=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from cluster.kernel.sections import ModelTier
@@ -72,6 +72,19 @@ class Commitment:
         self.is_made = True
 
 
+class Repeats(Enum):
+    """What whoever asks an endpoint does by itself where that one can't answer.
+
+    After a failure, and while the call may make another request, it asks again; but where another
+    replica is left to ask.
+    """
+
+    NEVER = "nothing: whoever called asks another replica instead"
+    FAILURES = "asks again after a failure; whoever called waits where there is no room"
+    BOUNDED = "asks again in both cases: another tier is left to ask"
+    UNTIL_ROOM = "asks again after a failure, and without end where there is no room"
+
+
 class AttemptTally:
     """How many requests a call has made, of whichever endpoints; counted by the adapters."""
 
@@ -114,11 +127,23 @@ class Request:
     tally: AttemptTally = field(default_factory=AttemptTally, compare=False, repr=False)
     """Shared likewise."""
     attempts_max: int = ATTEMPTS_MAX
-    """Of the requests that the tally counts: after so many none is made in place of one that has
-    failed. A model that is asked at all makes one, whatever was made before."""
-    may_wait: bool = True
-    """Whether an endpoint that has no room now is asked until it has, as long as there is time;
-    not where another model is left to ask."""
+    """Of the requests that the tally counts. A model that is asked at all makes one, whatever was
+    made before."""
+    attempts_kept: int = 0
+    """Of these, how many are kept for tiers that may be asked later: none of them is made in place
+    of one that has failed."""
+    repeats: Repeats = Repeats.UNTIL_ROOM
+    """What is done where an endpoint can't answer, by whoever asks that one."""
+
+    @property
+    def may_ask_more(self) -> bool:
+        """Whether one more request may be made, such as with another prompt or bound."""
+        return self.tally.made < self.attempts_max
+
+    @property
+    def may_ask_anew(self) -> bool:
+        """Whether one may be made in place of one that has failed."""
+        return self.tally.made < self.attempts_max - self.attempts_kept
 
     @property
     def characters(self) -> int:
@@ -148,6 +173,8 @@ class Finish:
     """In the currency of the model's prices; 0 where it has none."""
     cached_tokens: int = 0
     """Of the prompt, what the endpoint says that it had read before."""
+    void_tokens: int = 0
+    """What the endpoint wrote before it for the same call in vain, and counts."""
     first_s: float = field(default=0.0, compare=False)
     """How long the first words took of the request that was answered, without what was tried before
     it or was waited for; 0 where the adapter doesn't measure it."""

@@ -1,9 +1,9 @@
 """Any OpenAI-compatible endpoint as a model: its connections, its time and its retries.
 
-The one owner of retries at its endpoint: the client itself tries once, and how often it may is said
-by whoever may ask another one. What is read of a stream is decided in
-`agents.models.endpoint.stream_reading`. Building the first model imports the client; importing this
-module does not.
+The one owner of retries at its endpoint: the client itself tries once, and what is repeated is said
+by whoever may ask another one (`agents.models.port.Repeats`). What is read of a stream is decided
+in `agents.models.endpoint.stream_reading`. Building the first model imports the client; importing
+this module does not.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ from agents.models.port import (
     Delta,
     Finish,
     Note,
+    Repeats,
     Request,
     Restarted,
     StreamItem,
 )
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import NO_ENGINE, EngineSettings
+from cluster.kernel.tail.pauses import pause_s
 from cluster.kernel.time_shares import CALL_ANEW_SHARE
 
 if TYPE_CHECKING:
@@ -48,10 +50,7 @@ PUBLIC_BASE_URL = "https://api.openai.com/v1"
 STALL_S = 30.0
 """Silence in an answer after which an endpoint is given up: no token, and no sign of life."""
 WARM_TIMEOUT_S = 10.0
-_BACKOFF_S = 0.5
-_BACKOFF_MAX_S = 8.0
-"""Of which a pause is a half at most: an endpoint that has room again waits no longer for us."""
-_DOUBLINGS_MAX = 8
+_PAGE = "text/html"
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
 _END_WAIT_S = 0.1
@@ -136,23 +135,29 @@ class OpenAIModel:
     async def _reach(self) -> None:
         """Ask for the models; raises what is wrong with the endpoint, as far as that tells.
 
-        Where a model is named no call needs the list, and a key may not be allowed to see it. What
-        the endpoint says of a request for nothing tells whether it takes requests at all.
+        Where a model is named no call needs the list: a key may not be allowed to see it, a page
+        may be in its place. What the endpoint says of a chat without content tells whether it takes
+        requests at all.
         """
-        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, Refused
+        from agents.models.endpoint.trouble import OF_ALL_REQUESTS, OF_THE_LIST, Refused
 
         try:
             await self._listed()
-        except Refused as error:
-            if not self._endpoint.model or error.status in OF_ALL_REQUESTS:
+        except OF_THE_LIST as error:
+            is_elsewhere = isinstance(error, Refused) and error.is_redirect
+            if is_elsewhere or not self._endpoint.model:
                 raise
         else:
             return
         try:
-            (await self._client.post("/chat/completions", {}, {})).close()
+            response = await self._client.post("/chat/completions", {}, {})
         except Refused as error:
             if error.status in OF_ALL_REQUESTS or error.is_about_access:
                 raise
+            return
+        response.close()
+        if response.content_type == _PAGE:
+            raise self._endpoint.cut_short(was_speaking=False, content_type=_PAGE)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -183,15 +188,17 @@ class OpenAIModel:
                 return
             except FAILURES as error:
                 trouble = self._endpoint.trouble(error)
-            pause_s, left_s = self._pause_s(trouble, attempt), until - now()
-            is_waited_for = trouble.is_busy and request.may_wait and not has_spoken
+            wait_s = pause_s(attempt, trouble.retry_after_s, self._rng)
+            left_s = until - now()
+            is_full = trouble.is_busy and not has_spoken
+            is_waited_for = is_full and request.repeats is Repeats.UNTIL_ROOM
             if is_waited_for:
                 request.tally.give_back()
-            may_ask = is_waited_for or request.tally.made < request.attempts_max
+            may_ask = is_waited_for or _may_repeat(request, is_full=is_full)
             if has_spoken:
                 may_ask &= not request.commitment.is_made
             needed_s = request.timeout_s * CALL_ANEW_SHARE if has_spoken else 0.0
-            if not (trouble.is_retryable and may_ask) or pause_s + needed_s >= left_s:
+            if not (trouble.is_retryable and may_ask) or wait_s + needed_s >= left_s:
                 # Without the cause, which may quote the key.
                 raise _failed(trouble, attempt, left_s) from None
             if has_spoken:
@@ -199,16 +206,7 @@ class OpenAIModel:
                 yield Restarted(f"{trouble.what}, and was asked again from the beginning")
             elif is_waited_for and attempt == ATTEMPTS_MAX:
                 yield Note(Deed.WAITED, f"{trouble.what}: it was waited for")
-            await self._sleep(pause_s)
-
-    def _pause_s(self, trouble: Trouble, attempt: int) -> float:
-        """Return how long to wait before the next attempt."""
-        asked_s = trouble.retry_after_s
-        if asked_s is not None and attempt < ATTEMPTS_MAX:
-            return asked_s
-        backoff_s = min(_BACKOFF_S * (1 << min(attempt, _DOUBLINGS_MAX)), _BACKOFF_MAX_S)
-        # Who asks for no pause again and again would be asked without end.
-        return max(asked_s or 0.0, backoff_s * self._rng.uniform(0.25, 0.5))
+            await self._sleep(wait_s)
 
     async def _attempt(
         self, request: Request, until: float
@@ -323,6 +321,12 @@ async def _block(response: aiohttp.ClientResponse, reading: StreamReading) -> by
         if reading.is_done or reading.is_ending:
             return b""
         raise
+
+
+def _may_repeat(request: Request, *, is_full: bool) -> bool:
+    """Say whether an endpoint that can't answer is asked again here, within the call's bound."""
+    never = (Repeats.NEVER, Repeats.FAILURES) if is_full else (Repeats.NEVER,)
+    return request.may_ask_anew and request.repeats not in never
 
 
 def _wait_s(reading: StreamReading, timeout_s: float) -> float:

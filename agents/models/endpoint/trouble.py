@@ -100,6 +100,11 @@ class Refused(Exception):
         return self.status in _BAD_CONTENT and not is_too_long(self.body)
 
     @property
+    def is_redirect(self) -> bool:
+        """Whether the endpoint says that it is elsewhere."""
+        return self.status in _REDIRECTS
+
+    @property
     def is_about_access(self) -> bool:
         """Whether this endpoint would take no chat, whatever is in it, at least for now."""
         known = (*_KEY_REFUSED, _NOT_PAID, _NOT_FOUND, _NO_SUCH_METHOD, *_BUSY)
@@ -135,6 +140,9 @@ MALFORMED = (ValueError, RecursionError)
 
 FAILURES = (Trouble, Refused, aiohttp.ClientError, *MALFORMED)
 """What an attempt may raise."""
+
+OF_THE_LIST = (Trouble, Refused, aiohttp.ClientPayloadError, *MALFORMED)
+"""What a list of models may come to where a chat may be answered: all but no connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +286,7 @@ class Endpoint:
     def _refused_whoever_asks(self, error: Refused, answer: str) -> Trouble | None:
         """Return the trouble of what is asked, whatever the request says; None where it is none."""
         status = error.status
-        if status in _REDIRECTS:
+        if error.is_redirect:
             return self._redirected(error)
         if status == OF_THE_PROXY and self.proxy:
             return self._unreached(not_let_through(status, str(self), self.proxy))

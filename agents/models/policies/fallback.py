@@ -12,7 +12,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted, StreamItem
+from agents.models.port import (
+    Deed,
+    Delta,
+    Finish,
+    Model,
+    Note,
+    Repeats,
+    Request,
+    Restarted,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
 from cluster.kernel.time_shares import CALL_SILENT_SHARE
@@ -72,8 +82,8 @@ class FallbackModel:
             bounded = replace(
                 request,
                 timeout_s=left_s,
-                attempts_max=request.attempts_max - asked_later,
-                may_wait=request.may_wait and attempt.is_last,
+                attempts_kept=asked_later,
+                repeats=request.repeats if attempt.is_last else Repeats.BOUNDED,
             )
             try:
                 async with aclosing(attempt.stream(bounded)) as items:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 from agents.models.context import answer_tokens, fitted, least_size_of, shared_size, size_of
 from agents.models.port import (
-    ATTEMPTS_MAX,
     Deed,
     Delta,
     Finish,
@@ -154,9 +153,8 @@ class FittedModel:
             seen = size_of(draft.request.messages) / error.prompt_tokens
             bytes_per_token = min(seen * _REFUSED_SHARE, self._bytes_per_token())
         again = self._fitted(request, bytes_per_token)
-        may_ask = request.tally.made < ATTEMPTS_MAX
         same = replace(again.request, timeout_s=draft.request.timeout_s) == draft.request
-        return again if may_ask and not same else None
+        return again if request.may_ask_more and not same else None
 
     async def _asked(self, draft: _Draft) -> AsyncGenerator[StreamItem, None]:
         """Yield what the model says, and learn from it how it reads."""

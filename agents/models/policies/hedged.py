@@ -1,22 +1,36 @@
 """A model whose slow calls are asked a second time, of one endpoint or of several replicas.
 
 When and whether is decided by `cluster.kernel.tail.hedger`; here are the tasks that read the
-attempts' streams. Above whatever retries at one endpoint, below what turns to another model.
+attempts' streams. Above whatever retries at one endpoint, below what turns to another model. Of
+several replicas it is this one that waits for room, so that each is asked again in its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from agents.models.port import Deed, Delta, Finish, Model, Note, Request, Restarted, StreamItem
+from agents.models.port import (
+    ATTEMPTS_MAX,
+    Deed,
+    Delta,
+    Finish,
+    Model,
+    Note,
+    Repeats,
+    Request,
+    Restarted,
+    StreamItem,
+)
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
-from cluster.kernel.tail.hedged_call import HedgeAttempt, HedgedCall, HedgeMove, HedgeStep
+from cluster.kernel.tail.hedged_call import NEVER, HedgeAttempt, HedgedCall, HedgeMove, HedgeStep
 from cluster.kernel.tail.hedger import Hedger, HedgeRules
+from cluster.kernel.tail.pauses import pause_s
 from cluster.kernel.time_shares import CALL_ANEW_SHARE
 
 WAITING_MAX = 64
@@ -37,8 +51,10 @@ class HedgedModel:
         models: Sequence[Model],
         speeds: Sequence[EndpointSpeed] | None = None,
         rules: HedgeRules | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._models = models
+        self._rng = rng or random.SystemRandom()
         self.speeds = speeds or [EndpointSpeed() for _ in models]
         """What is known of each; grows with every call."""
         self._hedger = Hedger(self.speeds, rules)
@@ -49,7 +65,7 @@ class HedgedModel:
         Raises:
             ModelError: no attempt has come to an end within the request's time.
         """
-        call = _Call(self._models, self._hedger, request)
+        call = _Call(self._models, self._hedger, request, self._rng)
         try:
             call.begin()
             while not call.is_over:
@@ -110,15 +126,67 @@ def _wake(reader: asyncio.Future[None]) -> None:
         reader.set_result(None)
 
 
+class _Patience:
+    """How a call waits for replicas that have no room, and how long it has at all."""
+
+    def __init__(self, replicas: int, request: Request, until: float, rng: random.Random) -> None:
+        self._replicas = replicas
+        self._request = request
+        self._rng = rng
+        self._has_told = False
+        self.until = until
+        """A time of the event loop."""
+
+    def request(self, call: HedgedCall, now: float) -> Request:
+        """Return what a replica is asked, which does by itself what is not done here.
+
+        Where another replica is left, that one is asked in place of one that fails, and at once. A
+        replica that had no room has a request left when its turn comes.
+        """
+        repeats, kept = self._request.repeats, self._request.attempts_kept
+        if self._replicas > 1 and repeats is not Repeats.NEVER:
+            is_last = all(call.has_asked(index) for index in range(self._replicas))
+            repeats = Repeats.FAILURES if is_last else Repeats.NEVER
+            kept += sum(each.ask_at < NEVER for each in call.unanswered)
+        left_s = (self.until - now) * _ATTEMPT_SHARE
+        return replace(self._request, timeout_s=left_s, repeats=repeats, attempts_kept=kept)
+
+    def room_at(self, call: HedgedCall, number: int, error: ModelError, now: float) -> float | None:
+        """Return when a replica is asked again that had no room; None where it failed otherwise.
+
+        Where there is but one, whoever asks it has waited for it already.
+        """
+        attempt = call.attempt(number)
+        if attempt is None or not error.is_busy or self._replicas == 1:
+            return None
+        if self._request.repeats is Repeats.UNTIL_ROOM:
+            self._request.tally.give_back()
+        elif self._request.repeats is not Repeats.BOUNDED or not self._request.may_ask_anew:
+            return NEVER
+        times = call.refusals_of(attempt.replica) + 1
+        at = now + pause_s(times, error.retry_after_s or None, self._rng)
+        return at if at < self.until else NEVER
+
+    def note(self, call: HedgedCall, error: ModelError) -> Note | None:
+        """Return what says that no replica has room, once a call has waited for some time."""
+        refusals = max((each.refusals for each in call.unanswered), default=0)
+        if self._has_told or call.under_way or refusals < ATTEMPTS_MAX:
+            return None
+        self._has_told = True
+        return Note(Deed.WAITED, f"a replica with room was waited for: {error}")
+
+
 class _Call:
     """One call: its attempts, and what came from them."""
 
-    def __init__(self, models: Sequence[Model], hedger: Hedger, request: Request) -> None:
+    def __init__(
+        self, models: Sequence[Model], hedger: Hedger, request: Request, rng: random.Random
+    ) -> None:
         self._now = asyncio.get_running_loop().time
         self._models = models
         self._hedger = hedger
         self._request = request
-        self._until = self._now() + request.timeout_s
+        self._patience = _Patience(len(models), request, self._now() + request.timeout_s, rng)
         self._heard = _Heard()
         self._readings: dict[int, asyncio.Task[None]] = {}
         self._call: HedgedCall = hedger.begin(self._now())
@@ -141,7 +209,7 @@ class _Call:
 
     async def said(self) -> Sequence[StreamItem]:
         """Wait for what comes next, and return what of it is to be passed on."""
-        heard = await self._heard.take(min(self._call.due_at, self._until))
+        heard = await self._heard.take(min(self._call.due_at, self._patience.until))
         if heard is None:
             self._be_overdue()
         else:
@@ -163,7 +231,7 @@ class _Call:
 
     def _be_overdue(self) -> None:
         now = self._now()
-        if now >= self._until:
+        if now >= self._patience.until:
             raise self._why_failed() or ModelError(
                 f"the model had not finished when the {self._request.timeout_s:.3g} s for it"
                 " were over"
@@ -231,8 +299,11 @@ class _Call:
         if number == self._call.committed:
             self._why_void = f"another attempt answers in place of one that failed: {error}"
         now = self._now()
-        has_time = self._until - now >= self._request.timeout_s * CALL_ANEW_SHARE
-        may_ask = self._request.tally.made < self._request.attempts_max
+        has_time = self._patience.until - now >= self._request.timeout_s * CALL_ANEW_SHARE
+        # What was asked for again at the endpoint itself may have found no room there.
+        has_said = number == self._call.committed and self._deltas > 0
+        room_at = None if has_said else self._patience.room_at(self._call, number, error, now)
+        may_ask = self._request.may_ask_anew
         step = self._hedger.failed(
             self._call,
             number,
@@ -240,8 +311,11 @@ class _Call:
             by_asker=error.is_askers_fault,
             may_ask=self._refusal is None and may_ask,
             may_restart=self._may_restart() and has_time and may_ask,
+            room_at=room_at,
         )
         self._carry_out(step, str(error))
+        if step.move is HedgeMove.WAIT and (note := self._patience.note(step.call, error)):
+            self._said.append(note)
 
     def _carry_out(self, step: HedgeStep, reason: str) -> None:
         self._call = step.call
@@ -251,6 +325,8 @@ class _Call:
             case HedgeMove.START:
                 self._start(step.call.under_way[-1])
                 self._tell(step.call, reason)
+            case HedgeMove.RETURN:
+                self._start(step.call.under_way[-1])
             case HedgeMove.COMMIT:
                 self._spoke_at = self._now()
             case HedgeMove.SWITCH:
@@ -287,16 +363,7 @@ class _Call:
         return not self._request.commitment.is_made and self._refusal is None
 
     def _start(self, attempt: HedgeAttempt) -> None:
-        left_s = (self._until - self._now()) * _ATTEMPT_SHARE
-        # Where a replica is left, that one is asked in place of one that fails, and at once.
-        is_last = self._call.started >= len(self._models)
-        attempts_max = self._request.attempts_max if is_last else 1
-        request = replace(
-            self._request,
-            timeout_s=left_s,
-            attempts_max=attempts_max,
-            may_wait=self._request.may_wait and is_last,
-        )
+        request = self._patience.request(self._call, self._now())
         reading = self._read(attempt.number, self._models[attempt.replica], request)
         self._readings[attempt.number] = asyncio.create_task(reading, name="model attempt")
 

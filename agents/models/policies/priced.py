@@ -31,7 +31,7 @@ class PricedModel:
 
     def _priced(self, finish: Finish) -> Finish:
         read = finish.prompt_tokens * self._price_prompt
-        written = finish.completion_tokens * self._price_completion
+        written = (finish.completion_tokens + finish.void_tokens) * self._price_completion
         return replace(finish, cost=finish.cost + (read + written) / _PER)
 
     async def warm(self) -> None:

@@ -3,7 +3,8 @@
 What an agent asks for bounds the answer; to an endpoint it bounds the reasoning before it as well.
 Where nothing but reasoning came of a call, it is made once more without the bound, within its time,
 and later calls of the model go without from the start: how long it reasons is not ours to guess.
-What the user has bounded stays bounded. Built by `agents.models.build` around each endpoint.
+Such a call has not failed: the request is one of the call's, and no tier's share of them. What the
+user has bounded stays bounded. Built by `agents.models.build` around each endpoint.
 """
 
 from __future__ import annotations
@@ -46,9 +47,11 @@ class UncappedModel:
         async with aclosing(self._model.stream(first)) as items:
             async for item in items:
                 said.take(item)
-                if isinstance(item, Finish) and self._may_ask_again(first, item, said, until):
-                    wasted = item
-                    break
+                if isinstance(item, Finish) and said.is_spent_on_reasoning(item):
+                    self._reasons_long = True
+                    if self._may_ask_again(first, until - now()):
+                        wasted = item
+                        break
                 yield item
         if wasted is None:
             return
@@ -58,7 +61,7 @@ class UncappedModel:
             async for item in items:
                 if isinstance(item, Finish):
                     read = wasted.prompt_tokens + item.prompt_tokens
-                    yield replace(item, prompt_tokens=read)
+                    yield replace(item, prompt_tokens=read, void_tokens=wasted.completion_tokens)
                 else:
                     yield item
 
@@ -73,20 +76,13 @@ class UncappedModel:
     def _unbound(self, request: Request) -> Request:
         return replace(request, tokens_max=self._tokens_max)
 
-    def _may_ask_again(
-        self, request: Request, finish: Finish, said: _SaidSoFar, until: float
-    ) -> bool:
-        """Say whether a call came to nothing by its bound, and there is time for another; learn."""
-        is_cut = finish.reason == "length"
-        self._reasons_long |= is_cut and (said.has_thought or not said.has_text)
-        left_s = until - asyncio.get_running_loop().time()
+    def _may_ask_again(self, request: Request, left_s: float) -> bool:
+        """Say whether a call that has come to nothing by its bound may be made without it."""
         return (
-            is_cut
-            and not said.has_text
-            and request.tokens_max is not None
+            request.tokens_max is not None
             and request.tokens_max != self._tokens_max
             and not request.commitment.is_made
-            and request.tally.made < request.attempts_max
+            and request.may_ask_more
             and left_s >= request.timeout_s * CALL_ANEW_SHARE
         )
 
@@ -96,29 +92,38 @@ class _SaidSoFar:
 
     def __init__(self) -> None:
         self._inline = InlineReasoning()
-        self._has_spoken = False
-        self.has_thought = False
-        self.has_text = False
+        self._characters = 0
+        self._has_thought = False
+        self._has_text = False
         """Whether there is any that is no reasoning, as far as can be told."""
 
     def take(self, item: StreamItem) -> None:
         """Hear an item."""
         if isinstance(item, Restarted):
-            self._inline, self.has_thought, self.has_text = InlineReasoning(), False, False
-            self._has_spoken = False
+            self._inline, self._has_thought, self._has_text = InlineReasoning(), False, False
+            self._characters = 0
         elif isinstance(item, Delta):
-            self._has_spoken = True
+            self._characters += len(item.text)
             if item.is_reasoning:
-                self.has_thought = True
-            elif not self.has_text:  # then the rest makes no difference, and is not looked at
+                self._has_thought = True
+            elif not self._has_text:  # then the rest makes no difference, and is not looked at
                 for part in self._inline.feed(item.text):
-                    self.has_thought |= part.is_reasoning
-                    self.has_text |= not part.is_reasoning and not part.text.isspace()
+                    self._has_thought |= part.is_reasoning
+                    self._has_text |= not part.is_reasoning and not part.text.isspace()
+
+    def is_spent_on_reasoning(self, finish: Finish) -> bool:
+        """Say whether a bound was used up by reasoning alone, seen or not.
+
+        Blanks alone have a character for each of their tokens: what has fewer is not shown.
+        """
+        is_hidden = max(1, finish.completion_tokens) > self._characters
+        is_cut = finish.reason == "length"
+        return is_cut and not self._has_text and (self._has_thought or is_hidden)
 
     def void(self, finish: Finish) -> Restarted | Note:
         """Return what says that it was for nothing."""
         tokens = f"all of its {finish.completion_tokens} tokens"
         reason = f"the model spent {tokens} on reasoning, and was asked again without that bound"
-        if self._has_spoken:
+        if self._characters:
             return Restarted(reason)
         return Note(Deed.FELL_BACK, reason, wasted_tokens=finish.completion_tokens)

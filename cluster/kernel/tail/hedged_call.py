@@ -32,11 +32,23 @@ class HedgeAttempt:
     began_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A replica that has not answered a call."""
+
+    replica: int
+    refusals: int = 0
+    """How often it had no room; 0 where it has failed."""
+    ask_at: float = NEVER
+    """When it is to be asked again."""
+
+
 class HedgeMove(Enum):
     """What is to be done."""
 
     WAIT = "nothing"
     START = "another attempt is made"
+    RETURN = "a replica that had no room is asked again"
     COMMIT = "this attempt has said something first: it is the call's"
     SWITCH = "what was said so far is void; this attempt is the call's from now on"
     FAIL = "nothing is left to wait for"
@@ -59,6 +71,22 @@ class HedgedCall:
     has_replacement: bool = False
     """Whether the one replacement has been made."""
     is_late: bool = False
+    unanswered: tuple[Unanswered, ...] = ()
+    """One for each replica that was asked in vain."""
+
+    @property
+    def made(self) -> int:
+        """How many attempts were made that a replica had room for, as far as is known."""
+        return self.started - sum(each.refusals for each in self.unanswered)
+
+    def refusals_of(self, replica: int) -> int:
+        """Return how often a replica had no room for this call."""
+        return sum(each.refusals for each in self.unanswered if each.replica == replica)
+
+    def has_asked(self, replica: int) -> bool:
+        """Say whether a replica is being asked, or was in vain."""
+        asked: tuple[HedgeAttempt | Unanswered, ...] = (*self.under_way, *self.unanswered)
+        return any(each.replica == replica for each in asked)
 
     def attempt(self, number: int) -> HedgeAttempt | None:
         """Return an attempt while it is under way."""
@@ -79,6 +107,7 @@ class HedgedCall:
             now,
             self.has_replacement,
             self.is_late,
+            self.unanswered,
         )
 
 

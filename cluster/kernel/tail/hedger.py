@@ -19,6 +19,7 @@ from cluster.kernel.tail.hedged_call import (
     HedgeMove,
     HedgeStep,
     HedgeWaits,
+    Unanswered,
 )
 from cluster.kernel.tail.lateness import Lateness
 from cluster.kernel.tail.quantiles import QuantileSketch
@@ -70,7 +71,7 @@ class Hedger:
         self.calls += 1
         self._turn += 1
         self._saved = min(self._rules.saved_max, self._saved + self._rules.earned)
-        replica = self._best(now, ())
+        replica = self._best(now)
         call = hedging.begun(self._waits(self._replicas[replica]), replica, now)
         self._replicas[replica].under_way += 1
         return call
@@ -98,6 +99,7 @@ class Hedger:
         by_asker: bool,
         may_restart: bool,
         may_ask: bool = True,
+        room_at: float | None = None,
     ) -> HedgeStep:
         """Take that an attempt has failed; by the asker's fault, it would elsewhere too.
 
@@ -107,21 +109,33 @@ class Hedger:
             now: the time.
             by_asker: whose fault it was.
             may_restart: whether what was said may be void.
-            may_ask: whether another replica may be asked for the same.
+            may_ask: whether another replica may be asked for the same, or one that had no room.
+            room_at: where the replica had no room, when it is to be asked again: `NEVER` where it
+                isn't. None where it has failed otherwise.
         """
         attempt = call.attempt(number)
         if attempt is None:
             return HedgeStep(call)
         self._drop((attempt,))
-        if not by_asker:
-            self._replicas[attempt.replica].speed.failed()
-        is_elsewhere = call.started < min(len(self._replicas), ATTEMPTS_MAX)
+        replica = attempt.replica
+        if room_at is None:
+            unanswered = Unanswered(replica)
+        else:
+            unanswered = Unanswered(replica, call.refusals_of(replica) + 1, room_at)
+        if not by_asker and room_at is None:
+            self._replicas[replica].speed.failed()
         is_void = call.committed is not None
+        is_elsewhere = self._is_another_left(call, has_failed=room_at is None)
         may_retry = self._may_add(now) if is_void else is_elsewhere and may_ask
         step = hedging.failed(
-            call, number, may_retry=may_retry and not by_asker, may_restart=may_restart
+            call,
+            unanswered,
+            number,
+            may_retry=may_retry and not by_asker,
+            may_return=may_ask and not by_asker,
+            may_restart=may_restart,
         )
-        return self._started(step, now, is_extra=is_void, failed=attempt.replica)
+        return self._started(step, now, is_extra=is_void)
 
     def overdue(
         self, call: HedgedCall, now: float, *, may_restart: bool, may_ask: bool = True
@@ -134,12 +148,14 @@ class Hedger:
             may_restart: whether what was said may be void.
             may_ask: whether there is anybody else to ask, and time for it.
         """
+        if not call.under_way:
+            return self._returned(call, now, may_ask=may_ask, may_restart=may_restart)
         is_stall = call.committed is not None
         primary = call.attempt(0)
         if not is_stall and not call.is_late and primary is not None:
             self._replicas[primary.replica].note(now, is_late=True)
         # The last one that is saved is for a third attempt: only the slowest calls need it.
-        is_last = call.started + 1 >= self._rules.attempts_max
+        is_last = call.made + 1 >= self._rules.attempts_max
         saved_min = 1.0 if is_last or is_stall else 2.0
         may_start = may_ask and self._may_add(now, saved_min) and (may_restart or not is_stall)
         stall_s = self._stall_s(call, call.committed) if may_restart else None
@@ -200,29 +216,46 @@ class Hedger:
         may_hedge = self._rules.attempts_max > 1
         return may_hedge and self._saved >= saved_min and not self.is_off(now)
 
-    def _started(
-        self, step: HedgeStep, now: float, *, is_extra: bool, failed: int | None = None
+    def _is_another_left(self, call: HedgedCall, *, has_failed: bool) -> bool:
+        """Say whether a replica that was not asked may be, in place of one that can't answer."""
+        failed = has_failed + sum(not each.refusals for each in call.unanswered)
+        is_left = any(not call.has_asked(index) for index in range(len(self._replicas)))
+        return failed < ATTEMPTS_MAX and is_left
+
+    def _returned(
+        self, call: HedgedCall, now: float, *, may_ask: bool, may_restart: bool
     ) -> HedgeStep:
+        """Ask the replica again whose turn it is, of those that had no room."""
+        if not may_ask or (call.committed is not None and not may_restart):
+            return HedgeStep(replace(call, due_at=NEVER), HedgeMove.FAIL)
+        replica = min(call.unanswered, key=lambda each: each.ask_at).replica
+        self._replicas[replica].under_way += 1
+        asked, _ = hedging.started(call, replica, now)
+        return HedgeStep(asked, HedgeMove.RETURN)
+
+    def _started(self, step: HedgeStep, now: float, *, is_extra: bool) -> HedgeStep:
         """Choose a replica for the attempt that is to be made."""
         if step.move is not HedgeMove.START:
             return step
         if is_extra:
             self._saved -= 1.0
             self.extra += 1
-        replica = self._best(now, [attempt.replica for attempt in step.call.under_way], failed)
+        replica = self._best(now, step.call)
         self._replicas[replica].under_way += 1
         call, _ = hedging.started(step.call, replica, now)
         return replace(step, call=call)
 
-    def _best(self, now: float, tried: Sequence[int], failed: int | None = None) -> int:
+    def _best(self, now: float, call: HedgedCall | None = None) -> int:
         """Return the replica to ask next: not failed, not slow, not tried, with least to do."""
         count = len(self._replicas)
+        tried = {each.replica for each in call.under_way} if call else set()
+        failed = {each.replica for each in call.unanswered if each.ask_at > now} if call else set()
 
         def badness(index: int) -> tuple[bool, bool, bool, int, int]:
             replica = self._replicas[index]
             turn = (index - self._turn) % count
             is_slow = replica.lateness.is_slow(now)
-            return index == failed, is_slow, index in tried, replica.under_way, turn
+            return index in failed, is_slow, index in tried, replica.under_way, turn
 
         return min(range(count), key=badness)
 

@@ -17,6 +17,7 @@ from cluster.kernel.tail.hedged_call import (
     HedgeMove,
     HedgeStep,
     HedgeWaits,
+    Unanswered,
 )
 
 
@@ -44,23 +45,41 @@ def heard(
     return HedgeStep(call.spoken(speaker, now, NEVER), HedgeMove.SWITCH, others)
 
 
-def failed(call: HedgedCall, number: int, *, may_retry: bool, may_restart: bool) -> HedgeStep:
+def failed(
+    call: HedgedCall,
+    unanswered: Unanswered,
+    number: int,
+    *,
+    may_retry: bool,
+    may_return: bool,
+    may_restart: bool,
+) -> HedgeStep:
     """Say what it means that an attempt has failed.
 
     Args:
         call: where the call stands.
+        unanswered: what is known now of the replica that was asked.
         number: the attempt.
         may_retry: whether another attempt may be made at once, and may do better.
+        may_return: whether one that had no room may be asked again.
         may_restart: whether what was said may be void.
     """
-    left = replace(call, under_way=tuple(a for a in call.under_way if a.number != number))
+    others = tuple(each for each in call.unanswered if each.replica != unanswered.replica)
+    left = replace(
+        call,
+        under_way=tuple(a for a in call.under_way if a.number != number),
+        unanswered=(*others, unanswered),
+    )
     if left.under_way:
         return HedgeStep(left if call.committed is None else replace(left, due_at=NEVER))
-    if call.committed is None:
-        may_start = may_retry
-    else:
-        may_start = may_retry and may_restart and not call.has_replacement
-    return HedgeStep(left, HedgeMove.START if may_start else HedgeMove.FAIL)
+    may_begin = call.committed is None or may_restart
+    if may_retry and may_begin and not call.has_replacement:
+        return HedgeStep(left, HedgeMove.START)
+    room_at = min(each.ask_at for each in left.unanswered)
+    has_said = number == call.committed and not unanswered.refusals
+    if may_return and may_begin and not has_said and room_at < NEVER:
+        return HedgeStep(replace(left, due_at=room_at))
+    return HedgeStep(left, HedgeMove.FAIL)
 
 
 def overdue(call: HedgedCall, now: float, *, may_start: bool, stall_s: float | None) -> HedgeStep:
@@ -77,21 +96,25 @@ def overdue(call: HedgedCall, now: float, *, may_start: bool, stall_s: float | N
         again_s = max(call.waits.third_s, now - call.began_at)  # where it is refused, less and less
     due_at = NEVER if again_s is None else now + again_s
     late = replace(call, is_late=call.is_late or call.committed is None, due_at=due_at)
-    if call.committed is None and call.started >= call.waits.attempts_max:
+    if call.committed is None and call.made >= call.waits.attempts_max:
         return HedgeStep(replace(late, due_at=NEVER))
     return HedgeStep(late, HedgeMove.START if may_start else HedgeMove.WAIT)
 
 
 def started(call: HedgedCall, replica: int, now: float) -> tuple[HedgedCall, HedgeAttempt]:
-    """Return a call with one more attempt, which `HedgeMove.START` has asked for."""
+    """Return a call with one more attempt, which a move has asked for."""
     attempt = HedgeAttempt(call.started, replica, now)
+    unanswered = tuple(
+        replace(each, ask_at=NEVER) if each.replica == replica else each for each in call.unanswered
+    )
     is_replacement = call.committed is not None
-    has_more = call.started + 1 < call.waits.attempts_max and not is_replacement
+    has_more = call.made + 1 < call.waits.attempts_max and not is_replacement
     changed = replace(
         call,
         under_way=(*call.under_way, attempt),
         started=call.started + 1,
         has_replacement=is_replacement,
         due_at=now + call.waits.third_s if has_more and call.waits.third_s is not None else NEVER,
+        unanswered=unanswered,
     )
     return changed, attempt

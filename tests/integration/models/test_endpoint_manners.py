@@ -13,7 +13,7 @@ from aiohttp import web
 from agents.models.endpoint.openai_compatible import OpenAIModel
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.fitted import FittedModel
-from agents.models.port import Asker, Deed, Delta, Finish, Message, Model, Note, Request
+from agents.models.port import Asker, Deed, Delta, Finish, Message, Model, Note, Repeats, Request
 from cluster.kernel.errors import ModelError
 from tests.support.stand_in import SAID, Answer, Asked, StandIn, refusal, stand_in
 
@@ -343,12 +343,22 @@ async def test_an_endpoint_that_asks_for_no_pause_is_not_asked_without_end() -> 
     assert len(server.asked) < 12
 
 
-async def test_an_endpoint_is_not_waited_for_where_a_replica_is_left_to_ask() -> None:
+async def test_an_endpoint_is_not_waited_for_where_a_tier_is_left_to_ask() -> None:
     async with stand_in(lambda _: refusal(503, LOADING)) as server, a_model(server) as model:
-        error = await failure(model, a_request(may_wait=False))
+        error = await failure(model, a_request(repeats=Repeats.BOUNDED))
 
     assert len(server.asked) == 3
     assert "is not ready yet (503: Loading model), 3 times; try again later" in str(error)
+
+
+@pytest.mark.parametrize("repeats", [Repeats.NEVER, Repeats.FAILURES])
+async def test_an_endpoint_without_room_is_asked_once_where_whoever_called_waits_for_it(
+    repeats: Repeats,
+) -> None:
+    async with stand_in(lambda _: refusal(503, LOADING)) as server, a_model(server) as model:
+        error = await failure(model, a_request(repeats=repeats))
+
+    assert (len(server.asked), error.is_busy) == (1, True)
 
 
 async def test_an_endpoint_that_asks_for_more_time_than_there_is_is_not_waited_for() -> None:

@@ -403,7 +403,11 @@ async def test_models_asks_as_a_run_does(tmp_path: Path, monkeypatch: pytest.Mon
         (500, 500, "usable      yes"),
         (404, 404, "knows no model 'm', or is no such API (404)"),
         (403, 403, "wants an API key (403)"),
-        (401, 400, "wants an API key (401)"),
+        (401, 400, "usable      yes"),
+        (429, 400, "usable      yes"),
+        (200, 400, "usable      yes"),
+        (401, 401, "wants an API key (401)"),
+        (302, 400, "answers that it is elsewhere (302: it doesn't say where)"),
         (503, 503, "is not ready yet (503)"),
         (405, 302, "answers that it is elsewhere (302: it doesn't say where)"),
     ],
@@ -421,3 +425,23 @@ async def test_where_a_model_is_named_what_the_chat_says_counts_and_not_the_list
 
     assert verdict in said
     assert code == (0 if "yes" in verdict else 1)
+
+
+async def test_where_no_model_is_named_the_list_counts() -> None:
+    async with stand_in(lambda _: refusal(401, {"error": "Missing scopes"})) as server:
+        model = OpenAIModel("", server.base_url)
+        told = await model.why_unreachable(20.0)
+        await model.close()
+
+    assert "wants an API key (401: Missing scopes)" in told
+    assert [asked.path for asked in server.asked] == ["/v1/models"]
+
+
+async def test_a_web_page_in_place_of_everything_is_no_endpoint() -> None:
+    def page(_: Asked) -> Answer:
+        return web.Response(text="<html>the application</html>", content_type="text/html")
+
+    async with stand_in(page) as server:
+        said = await failure(server.base_url)
+
+    assert "sent text/html instead of an event stream" in said

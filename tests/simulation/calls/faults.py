@@ -14,8 +14,15 @@ from tests.simulation.calls.timed_model import NEVER_S, Due, Timed
 FIRST_S, GAP_S = 0.3, 0.03
 SLOW_FACTOR = 10.0
 HORIZON_S = 20.0
+BOUND = 900
+"""Tokens that an answer may have."""
 SHARES = (0.0, 0.05, 0.2, 0.5)
-KINDS = ("slow", "hangs", "stalls", "rests", "cut", "unended", "fails", "refuses", "withdraws")
+KINDS = (
+    *("slow", "hangs", "stalls", "rests", "cut", "unended", "fails", "refuses", "withdraws"),
+    *("full", "muses"),
+)
+ROOM_AFTER_S = (0.0, 0.0, 0.5, 6.0, 30.0)
+"""What a replica without room asks to wait; mostly it doesn't say."""
 _ERRORS = {
     "cut": "the endpoint cut its stream off",
     "refuses": "the endpoint refused the request",
@@ -25,12 +32,13 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class Episode:
-    """A time in which a replica, or all of them, is slow or down."""
+    """A time in which a replica, or all of them, is slow, down, or without room."""
 
     begins_at: float
     ends_at: float
     replica: int | None
-    is_down: bool
+    kind: str
+    """What each request meets; empty where it is slow."""
 
     def holds(self, replica: int, now: float) -> bool:
         """Say whether it holds for a replica now."""
@@ -65,19 +73,40 @@ class CallFaults:
         rng = self._rng
         begins_at = rng.uniform(0.0, HORIZON_S)
         replica = rng.choice((None, *range(replicas)))
-        return Episode(begins_at, begins_at + rng.uniform(1, 8), replica, rng.random() < 0.5)
+        kind = rng.choice(("", "", "fails", "full"))
+        return Episode(begins_at, begins_at + rng.uniform(1, 8), replica, kind)
 
-    def script(self, replica: int, name: str, now: float) -> Timed:
-        """Return how a request is answered; each of its pieces says the request's name."""
+    def script(self, replica: int, name: str, now: float, *, is_bounded: bool) -> Timed:
+        """Return how a request is answered; each of its pieces says the request's name.
+
+        Args:
+            replica: which one is asked.
+            name: of the request.
+            now: the time.
+            is_bounded: whether the answer may only have so many tokens, reasoning included.
+        """
         rng, factor = self._rng, 1.0
         kind = rng.choice(self._kinds) if rng.random() < self._share else ""
         for episode in self._episodes:
             if episode.holds(replica, now):
-                kind = "fails" if episode.is_down else kind
-                factor = 1.0 if episode.is_down else SLOW_FACTOR
+                kind = episode.kind or kind
+                factor = 1.0 if episode.kind else SLOW_FACTOR
         if kind:
             self.counts[kind] += 1
+        if kind == "full":
+            return [Due(0.01, _without_room(rng.choice(ROOM_AFTER_S)))]
+        if kind == "muses":
+            return self._mused(name, is_bounded=is_bounded)
         return self._script(kind, name, factor * (SLOW_FACTOR if kind == "slow" else 1.0))
+
+    def _mused(self, name: str, *, is_bounded: bool) -> Timed:
+        """Return an answer with reasoning before it, which a bound has no room for."""
+        thoughts = [
+            Due(GAP_S, Delta(f"{name}? ", is_reasoning=True)) for _ in range(self._rng.randrange(3))
+        ]
+        if is_bounded:
+            return [*thoughts, Due(FIRST_S, Finish("length", 1, BOUND))]
+        return [*thoughts, *self._script("", name, 1.0)]
 
     def _script(self, kind: str, name: str, factor: float) -> Timed:
         rng = self._rng
@@ -103,6 +132,12 @@ class CallFaults:
             ],
         }
         return answers.get(kind, [*said, Due(0.0, Finish("stop", 1, pieces))])
+
+
+def _without_room(room_after_s: float) -> ModelError:
+    error = ModelError("the endpoint has no room", room_after_s)
+    error.is_busy = True
+    return error
 
 
 def _error(kind: str) -> ModelError:

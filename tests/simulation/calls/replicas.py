@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from agents.models.policies.breaking import BreakerModel
 from agents.models.policies.hedged import HedgedModel
+from agents.models.policies.uncapped import UncappedModel
 from agents.models.port import Request, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.breaker import FAILURES_MAX, OPEN_S
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
 from cluster.kernel.tail.hedger import HedgeRules
+from cluster.kernel.tail.pauses import PAUSE_MAX_S
 from tests.simulation.calls.faults import FIRST_S, GAP_S, CallFaults
-from tests.simulation.calls.timed_model import TimedModel
+from tests.simulation.calls.timed_model import Timed, TimedModel
 from tests.simulation.loop import VirtualLoop
 
 if TYPE_CHECKING:
@@ -24,7 +26,44 @@ if TYPE_CHECKING:
 
 RULES = HedgeRules(saved_max=3.0, normal_after_s=6.0)
 """So that a short run uses up what is saved, and learns a slowdown."""
+DAWDLED_S = 0.7
+"""What whoever calls may take between two pieces, and is not heard of meanwhile."""
 ONCE = HedgeRules(attempts_max=1)
+
+
+class Turns:
+    """The replicas that had no room for a call, and by when each is to be asked again.
+
+    As long as another attempt is under way none has to be.
+    """
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._idle_since = 0.0
+        self._room_by: dict[str, float] = {}
+
+    def begin(self, replica: str, now: float) -> str | None:
+        """Take that a replica is asked; return one that should have been before, if there is."""
+        late = None if self._under_way else self.owed(now)
+        self._under_way += 1
+        self._room_by.pop(replica, None)
+        return late
+
+    def refuse(self, replica: str, now: float, asked_s: float) -> None:
+        """Take that a replica had no room."""
+        self._room_by[replica] = now + max(asked_s, PAUSE_MAX_S)
+
+    def end(self, now: float) -> None:
+        """Take that an attempt has ended."""
+        self._under_way -= 1
+        self._idle_since = now
+
+    def owed(self, now: float) -> str | None:
+        """Return a replica that was to be asked by now, since nothing else was under way."""
+        for replica, room_by in self._room_by.items():
+            if max(room_by, self._idle_since) + DAWDLED_S < now:
+                return replica
+        return None
 
 
 class CallLedger:
@@ -36,6 +75,10 @@ class CallLedger:
         """Of each call, those that a replica's breaker was asked for."""
         self.failures: dict[str, list[ModelError]] = defaultdict(list)
         """Of each call, why attempts of it failed."""
+        self.asked: dict[str, set[str]] = defaultdict(set)
+        """Of each call, the replicas."""
+        self.turns: dict[str, Turns] = defaultdict(Turns)
+        """Of each call, which replicas without room are to be asked again."""
         self.silent_failures = 0
         """Attempts that failed before they had said anything."""
 
@@ -66,7 +109,8 @@ class HedgedReplicas:
         self.all = [Replica(world, self.ledger, faults, f"{name}{each}") for each in range(count)]
         speeds = [_speed(is_known=rng.random() < 0.8) for _ in self.all]
         asked = [Asked(world, self.ledger, replica) for replica in self.all]
-        self.model = HedgedModel(asked, speeds, rules)
+        drawn = random.Random(f"calls pauses {name} {rng.random()}")
+        self.model = HedgedModel(asked, speeds, rules, drawn)
 
 
 class Replica(TimedModel):
@@ -79,8 +123,16 @@ class Replica(TimedModel):
         self._failed = 0
         self._rests_from: float | None = None
         """When it had failed too often."""
-        super().__init__(
-            lambda asked: faults.script(int(name[-1]), f"{name}.{asked}", world.loop.time())
+        super().__init__(lambda _: ())
+        self._faults = faults
+
+    def script(self, number: int, request: Request) -> Timed:
+        """Return what the seed wants of a request."""
+        return self._faults.script(
+            int(self._name[-1]),
+            f"{self._name}.{number}",
+            self._world.loop.time(),
+            is_bounded=request.tokens_max is not None,
         )
 
     def __repr__(self) -> str:
@@ -88,6 +140,7 @@ class Replica(TimedModel):
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Answer as the seed wants it, and judge that the breaker has let this through."""
+        request.tally.count()
         now = self._world.loop.time
         if self._rests_from is not None and self._rests_from < now() < self._rests_from + OPEN_S:
             self._ledger.violate(
@@ -110,7 +163,7 @@ class Replica(TimedModel):
                 self._failed, self._rests_from = 0, None
 
     def _note_failure(self, error: ModelError) -> None:
-        if error.is_askers_fault:
+        if error.is_askers_fault or error.is_busy:
             return
         self._failed += 1
         if self._failed == FAILURES_MAX:
@@ -124,12 +177,16 @@ class Asked:
         self._world = world
         self._ledger = ledger
         self._replica = replica
-        self._model = BreakerModel(replica, LoopClock(world.loop))
+        self._model = BreakerModel(UncappedModel(replica), LoopClock(world.loop))
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
         """Stream as the replica does."""
         call, ledger = request.asker.task, self._ledger
         ledger.attempts[call] += 1
+        ledger.asked[call].add(repr(self._replica))
+        turns, now = ledger.turns[call], self._world.loop.time
+        if (late := turns.begin(repr(self._replica), now())) is not None:
+            ledger.violate("C13", f"{call} asks {self._replica}, and not {late}")
         if ledger.was_taken_back(call):
             ledger.violate("C10", f"{call} asks {self._replica} what another has taken back")
         has_spoken = False
@@ -142,8 +199,12 @@ class Asked:
         except ModelError as error:
             self._world.note(call, f"{self._replica} fails: {error}")
             ledger.failures[call].append(error)
+            if error.is_busy:
+                turns.refuse(repr(self._replica), now(), error.retry_after_s)
             ledger.silent_failures += not has_spoken
             raise
+        finally:
+            turns.end(now())
 
     async def warm(self) -> None:
         """Nothing to get ready."""

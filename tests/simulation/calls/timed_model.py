@@ -47,7 +47,7 @@ class TimedModel:
         self.open += 1
         is_ended = False
         try:
-            for due in self._script_of(number):
+            for due in self.script(number, request):
                 await asyncio.sleep(due.after_s)
                 if isinstance(due.what, ModelError):
                     is_ended = True
@@ -60,6 +60,10 @@ class TimedModel:
         finally:
             self.open -= 1
             self.cut += not is_ended
+
+    def script(self, number: int, request: Request) -> Timed:
+        """Return how a request is answered."""
+        return self._script_of(number)
 
     async def warm(self) -> None:
         """Nothing to get ready."""

@@ -10,9 +10,11 @@ import pytest
 
 from agents.models import one_token
 from agents.models.one_token import timed_token
+from agents.models.port import Delta, Finish
 from agents.models.uri import build_model
 from cluster.kernel.errors import ModelError, UsageError
 from cluster.kernel.sections import ModelSettings
+from tests.conformance.model_contract import ScriptedModel
 
 
 @asynccontextmanager
@@ -45,3 +47,11 @@ async def test_a_local_model_that_takes_too_long_to_load_is_said_to(
 
     with pytest.raises(ModelError, match=r"not loaded within 0\.01 s: it is large, or"):
         await timed_token(ModelSettings(uri="llama:/large.gguf"), "", 0.01, build_model)
+
+
+async def test_a_model_that_begins_with_a_thought_is_not_asked_for_the_rest_of_it() -> None:
+    thinking = ScriptedModel([(Delta("Hm", is_reasoning=True), Finish("length", 7, 1))])
+
+    await timed_token(ModelSettings(uri="openai:x"), "key", 5.0, lambda *_, **__: thinking)
+
+    assert [call.tokens_max for call in thinking.calls] == [1]

@@ -267,3 +267,15 @@ def test_what_was_said_before_a_restart_is_wasted_and_not_counted_twice() -> Non
     spent = bill.spent(0.0, is_used=True)
 
     assert (spent.completion_tokens, spent.wasted_tokens) == (5, 3)
+
+
+@pytest.mark.parametrize("shown", [0, 3])
+def test_what_an_endpoint_has_written_in_vain_counts_though_not_all_of_it_was_shown(
+    shown: int,
+) -> None:
+    bill = Bill(Request(()), deltas=shown)
+
+    bill.void()
+    bill.finish = Finish("stop", 7, 2, void_tokens=900)
+
+    assert bill.spent(0.0, is_used=True).completion_tokens == 902

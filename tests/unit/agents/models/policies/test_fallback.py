@@ -14,7 +14,7 @@ from agents.models.policies.fallback import (
     ladder,
     silent_max_s,
 )
-from agents.models.port import Deed, Delta, Finish, Note, Request, Restarted, StreamItem
+from agents.models.port import Deed, Delta, Finish, Note, Repeats, Request, Restarted, StreamItem
 from cluster.kernel.errors import ModelError
 from cluster.kernel.sections import ModelTier
 from cluster.kernel.time_shares import CALL_SILENT_SHARE
@@ -121,7 +121,12 @@ async def test_each_model_leaves_a_request_to_those_after_it_but_for_the_one_tha
         await said(*rungs)
 
     requests = [rung.model.requests[0] for rung in rungs]  # type: ignore[attr-defined]  # scripted
-    assert [request.attempts_max for request in requests] == [2, 3, 3]
+    assert [request.attempts_kept for request in requests] == [1, 0, 0]
+    assert [request.repeats for request in requests] == [
+        Repeats.BOUNDED,
+        Repeats.BOUNDED,
+        Repeats.UNTIL_ROOM,
+    ]
     assert len({id(request.tally) for request in requests}) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from agents.models.context import size_of
 from agents.models.policies.fitted import BYTES_PER_TOKEN, FittedModel
+from agents.models.policies.hedged import HedgedModel
 from agents.models.port import (
     ATTEMPTS_MAX,
     Deed,
@@ -165,15 +166,32 @@ async def test_few_prompts_teach_nothing_that_lets_denser_ones_be_too_long() -> 
 
 
 async def test_no_request_is_made_where_the_call_has_made_all_it_may() -> None:
-    inner = ScriptedModel([[refusal(1_300)], ANSWER])
+    inner = ScriptedModel([[refusal(1_300)], [refusal(1_300)], ANSWER])
     spent = Request(PROMPT, tokens_max=300)
     for _ in range(ATTEMPTS_MAX):
         spent.tally.count()
+    once = Request(PROMPT, tokens_max=300, attempts_max=1)
+    once.tally.count()
 
-    with pytest.raises(ModelError):
-        await said(FittedModel(inner), spent)
+    for request in (spent, once):
+        with pytest.raises(ModelError):
+            await said(FittedModel(inner), request)
 
-    assert len(inner.calls) == 1
+    assert len(inner.calls) == 2
+
+
+async def test_a_prompt_is_fitted_where_another_replica_is_left_to_ask() -> None:
+    inner, other = ScriptedModel([[refusal(1_300)], ANSWER]), ScriptedModel([ANSWER])
+    replicas = HedgedModel([FittedModel(other), FittedModel(inner)])  # the second has its turn
+
+    request = Request(PROMPT, tokens_max=300)
+    request.tally.count()  # as the adapter does
+
+    async with aclosing(replicas.stream(request)) as stream:
+        items = [item async for item in stream]
+
+    assert items[-1] == ANSWER[-1]
+    assert (len(inner.calls), len(other.calls)) == (2, 0)
 
 
 async def test_an_answer_that_has_begun_is_never_joined_to_another_one() -> None:

@@ -6,23 +6,27 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from agents.models.policies.hedged import WAITING_MAX, HedgedModel
 from agents.models.port import (
     AttemptTally,
+    Commitment,
     Deed,
     Delta,
     Finish,
     Message,
     Note,
+    Repeats,
     Request,
     Restarted,
     StreamItem,
 )
 from cluster.kernel.errors import ModelError
 from cluster.kernel.tail.endpoint_speed import EndpointSpeed
+from cluster.kernel.tail.pauses import PAUSE_MAX_S
 from tests.simulation.calls.timed_model import NEVER_S, Due, Timed, TimedModel, spoken
 from tests.simulation.loop import VirtualLoop
 
@@ -64,6 +68,26 @@ def virtually(work: Coroutine[object, object, list[StreamItem]]) -> tuple[list[S
 async def said(model: HedgedModel, request: Request = REQUEST) -> list[StreamItem]:
     async with aclosing(model.stream(request)) as stream:
         return [item async for item in stream]
+
+
+def failed_after(model: HedgedModel, request: Request = REQUEST) -> float:
+    """Return how long a call took that fails."""
+    loop = VirtualLoop()
+    try:
+        with pytest.raises(ModelError):
+            loop.run_until_complete(said(model, request))
+        return loop.time()
+    finally:
+        loop.close()
+
+
+def fresh(**changes: object) -> Request:
+    """Return the request of another call."""
+    return replace(REQUEST, tally=AttemptTally(), commitment=Commitment(), **changes)  # type: ignore[arg-type]
+
+
+def gaps(model: Crowded) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(model.asked_at)]
 
 
 def texts(items: list[StreamItem]) -> list[str]:
@@ -258,8 +282,15 @@ def test_a_replica_is_asked_once_as_long_as_there_is_another() -> None:
     virtually(said(hedged(other, broken)))
 
     asked = [*broken.requests, *other.requests]
-    assert [request.attempts_max for request in asked] == [1, REQUEST.attempts_max]
-    assert [request.may_wait for request in asked] == [False, True]
+    assert [request.repeats for request in asked] == [Repeats.NEVER, Repeats.FAILURES]
+
+
+def test_a_replica_that_is_alone_is_waited_for_by_whoever_asks_it() -> None:
+    alone = endpoint(spoken(0.5, "first"))
+
+    virtually(said(hedged(alone)))
+
+    assert [request.repeats for request in alone.requests] == [Repeats.UNTIL_ROOM]
 
 
 def test_no_replica_is_asked_for_a_call_that_has_no_request_left() -> None:
@@ -273,6 +304,137 @@ def test_no_replica_is_asked_for_a_call_that_has_no_request_left() -> None:
         virtually(said(hedged(other, broken), replace(REQUEST, tally=spent)))
 
     assert not other.requests
+
+
+class Crowded(TimedModel):
+    """A replica that has no room until a time, and knows when it was asked."""
+
+    def __init__(self, until: float, asked_s: float = 0.0) -> None:
+        super().__init__(lambda _: spoken(0.1, "room"))
+        self._until = until
+        self._error = ModelError("it has no room", asked_s)
+        self._error.is_busy = True
+        self.asked_at: list[float] = []
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamItem, None]:
+        """Count the request, and answer it where there is room."""
+        request.tally.count()
+        now = asyncio.get_running_loop().time()
+        self.asked_at.append(now)
+        if now < self._until:
+            raise self._error
+        async with aclosing(super().stream(request)) as stream:
+            async for item in stream:
+                yield item
+
+
+def test_replicas_without_room_are_asked_in_turn_until_one_has_room() -> None:
+    never, soon = Crowded(NEVER_S), Crowded(7.0)
+    request = fresh()
+
+    items, took_s = virtually(said(hedged(soon, never), request))
+
+    assert texts(items) == ["room"] * 3
+    assert 7.0 < took_s < 7.0 + PAUSE_MAX_S + 0.5
+    assert abs(len(never.asked_at) - len(soon.asked_at)) <= 1
+    assert request.tally.made == 1
+
+
+def test_no_replica_is_asked_sooner_than_it_wants_to_be_nor_later_than_after_a_pause() -> None:
+    patient, hasty = Crowded(NEVER_S, asked_s=9.0), Crowded(20.0)
+
+    virtually(said(hedged(patient, hasty), fresh()))
+
+    assert gaps(patient) == pytest.approx([9.0] * len(gaps(patient)))
+    assert len(patient.asked_at) == 3
+    assert max(gaps(hasty)) <= PAUSE_MAX_S
+    assert len(hasty.asked_at) < 15
+
+
+def test_a_call_that_waits_for_long_says_so_once_and_names_no_other_model() -> None:
+    items, _ = virtually(said(hedged(Crowded(20.0), Crowded(NEVER_S)), fresh()))
+
+    notes = [item for item in items if isinstance(item, Note)]
+    assert [note.deed for note in notes] == [Deed.FELL_BACK, Deed.WAITED]
+    assert notes[1].reason == "a replica with room was waited for: it has no room"
+
+
+def test_a_call_that_finds_no_room_ends_in_time_with_what_was_said() -> None:
+    one, other, request = Crowded(NEVER_S), Crowded(NEVER_S), fresh(timeout_s=20.0)
+
+    with pytest.raises(ModelError, match="it has no room") as failed:
+        virtually(said(hedged(one, other), request))
+
+    assert failed.value.is_busy
+    assert 20.0 - PAUSE_MAX_S < max(*one.asked_at, *other.asked_at) < 20.0
+    assert request.tally.made == 0
+
+
+def test_a_call_is_not_held_for_replicas_that_ask_for_more_time_than_there_is() -> None:
+    one, other = Crowded(NEVER_S, asked_s=90.0), Crowded(NEVER_S, asked_s=60.0)
+
+    loop_s = failed_after(hedged(one, other))
+
+    assert loop_s < 1.0
+
+
+def test_a_replica_without_room_is_asked_again_where_the_others_have_failed() -> None:
+    down = endpoint([Due(0.1, ModelError("it is down"))])
+    crowded = Crowded(5.0)
+
+    items, _ = virtually(said(hedged(down, crowded), fresh()))
+
+    assert texts(items) == ["room"] * 3
+    assert [request.attempts_kept for request in down.requests] == [1]
+
+
+def test_replicas_without_room_share_the_requests_of_a_call_where_a_tier_is_left_to_ask() -> None:
+    one, other, third = Crowded(NEVER_S), Crowded(NEVER_S), fresh(repeats=Repeats.BOUNDED)
+
+    assert failed_after(hedged(one, other), third) < PAUSE_MAX_S
+
+    assert sorted([len(one.asked_at), len(other.asked_at)]) == [1, 2]
+    assert third.tally.made == third.attempts_max
+
+
+def test_no_replica_is_waited_for_once_the_request_itself_was_refused() -> None:
+    refusal = ModelError("it does not accept the request")
+    refusal.is_askers_fault = True
+    refusing, crowded = endpoint([Due(0.1, refusal)]), Crowded(NEVER_S)
+
+    assert failed_after(hedged(refusing, crowded)) < 1.0
+
+    assert len(crowded.asked_at) == 1
+
+
+def test_each_of_several_replicas_is_asked_before_any_is_asked_again() -> None:
+    down = [endpoint([Due(0.1, ModelError("it is down"))]) for _ in range(2)]
+    crowded = [Crowded(NEVER_S), Crowded(NEVER_S)]
+
+    assert failed_after(hedged(*down, *crowded), fresh(timeout_s=9.0)) < 9.0
+
+    assert [len(model.requests) for model in down] == [1, 1]
+    assert min(len(model.asked_at) for model in crowded) > 2
+
+
+def test_a_replacement_that_finds_no_room_is_made_again_while_nothing_is_in_use() -> None:
+    cut, crowded = endpoint(CUT), Crowded(5.0)
+
+    items, _ = virtually(said(hedged(crowded, cut), fresh()))
+
+    assert texts(items) == ["first", *["room"] * 3]
+    assert sum(isinstance(item, Restarted) for item in items) == 1
+
+
+def test_what_is_asked_again_at_its_endpoint_and_finds_no_room_is_waited_for_too() -> None:
+    busy = ModelError("it has no room")
+    busy.is_busy = True
+    spent = endpoint([Due(0.5, Delta("Hm")), Due(0.0, VOID), Due(0.1, busy)], spoken(0.1, "room"))
+
+    items, took_s = virtually(said(hedged(Crowded(NEVER_S), spent), fresh()))
+
+    assert texts(items) == ["Hm", *["room"] * 3]
+    assert took_s < 1.0 + PAUSE_MAX_S
 
 
 def test_a_call_that_nobody_answers_ends_in_time() -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from agents.models.policies.fallback import FallbackModel, Rung
+from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.uncapped import UncappedModel
 from agents.models.port import Deed, Delta, Finish, Message, Note, Request, Restarted, StreamItem
 from tests.conformance.model_contract import Script, ScriptedModel, text_of
@@ -47,7 +49,7 @@ async def test_a_call_that_came_to_reasoning_alone_is_made_again_without_its_bou
 
     assert Restarted(SPENT) in items
     assert text_of(items) == "Nine."
-    assert items[-1] == Finish("stop", 14, 2)
+    assert items[-1] == Finish("stop", 14, 2, void_tokens=900)
     assert [call.tokens_max for call in model.calls] == [900, None]
     assert model.calls[1].timeout_s <= REQUEST.timeout_s
 
@@ -67,7 +69,7 @@ async def test_it_is_made_again_once() -> None:
     items = await said(model, request=fresh())
 
     assert len(model.calls) == 2
-    assert items[-1] == replace(OUT, prompt_tokens=14)
+    assert items[-1] == replace(OUT, prompt_tokens=14, void_tokens=900)
 
 
 async def test_later_calls_go_without_the_bound_from_the_start() -> None:
@@ -80,15 +82,32 @@ async def test_later_calls_go_without_the_bound_from_the_start() -> None:
     assert [call.tokens_max for call in inner.calls] == [900, 4_000, 4_000]
 
 
-async def test_a_text_that_was_cut_stays_and_later_ones_have_room() -> None:
-    inner = ScriptedModel([[THOUGHT, Delta("Ni"), OUT], WHOLE])
+async def test_a_thought_before_a_text_that_was_cut_teaches_nothing() -> None:
+    cut: Script = [Delta("<think>Hm.</think>\nNine, as"), Delta(" the table says"), OUT]
+    inner = ScriptedModel([cut, [THOUGHT, Delta("Ni"), OUT], WHOLE])
     model = UncappedModel(inner)
 
-    items = [item async for item in model.stream(fresh())]
-    _ = [item async for item in model.stream(fresh())]
+    items = [[item async for item in model.stream(fresh())] for _ in range(3)]
 
-    assert items == [THOUGHT, Delta("Ni"), OUT]
-    assert [call.tokens_max for call in inner.calls] == [900, None]
+    assert items[:2] == [cut, [THOUGHT, Delta("Ni"), OUT]]
+    assert [call.tokens_max for call in inner.calls] == [900, 900, 900]
+
+
+async def test_blanks_that_fill_the_bound_are_no_reasoning() -> None:
+    blank: Script = [Delta(" "), Finish("length", 7, 1)]
+    inner = ScriptedModel([blank, WHOLE])
+    model = UncappedModel(inner)
+
+    items = [[item async for item in model.stream(fresh(tokens_max=1))] for _ in range(2)]
+
+    assert items == [blank, list(WHOLE)]
+    assert [call.tokens_max for call in inner.calls] == [1, 1]
+
+
+async def test_more_tokens_than_the_blanks_that_were_shown_are_reasoning() -> None:
+    model = ScriptedModel([[Delta("\n\n"), OUT], WHOLE])
+
+    assert Restarted(SPENT) in await said(model, request=fresh())
 
 
 @pytest.mark.parametrize(
@@ -125,6 +144,28 @@ async def test_no_more_requests_are_made_than_the_call_may() -> None:
     model = ScriptedModel([[THOUGHT, OUT]])
 
     assert await said(model, request=fresh(attempts_max=1)) == [THOUGHT, OUT]
+
+
+async def test_a_request_that_is_kept_for_another_tier_may_be_used() -> None:
+    model, request = ScriptedModel([[THOUGHT, OUT], WHOLE]), fresh(attempts_kept=1)
+    request.tally.count()
+
+    assert text_of(await said(model, request=request)) == "Nine."
+
+
+async def test_it_is_made_again_where_another_replica_or_tier_is_left_to_ask() -> None:
+    spent, other = ScriptedModel([[THOUGHT, OUT], WHOLE]), ScriptedModel([[Delta("Ten.")]])
+    replicas = HedgedModel([UncappedModel(other), UncappedModel(spent)])  # the second has its turn
+    tiers = FallbackModel([Rung("a", "deep", replicas), Rung("b", "fast", other)])
+
+    request = fresh()
+    request.tally.count()  # as the adapter does
+
+    items = [item async for item in tiers.stream(request)]
+
+    assert text_of(items) == "Nine."
+    assert [call.tokens_max for call in spent.calls] == [900, None]
+    assert not other.calls
 
 
 async def test_what_is_in_use_is_not_asked_for_again() -> None:

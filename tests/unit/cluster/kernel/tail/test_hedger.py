@@ -107,6 +107,75 @@ def test_a_failed_attempt_is_made_again_on_another_replica_only() -> None:
     assert one.failed(alone, 0, 0.1, by_asker=False, may_restart=True).move is HedgeMove.FAIL
 
 
+def full(subject: Hedger, call: HedgedCall, now: float, room_at: float) -> HedgeStep:
+    """Take that the attempt under way has found no room."""
+    [attempt] = call.under_way
+    return subject.failed(
+        call, attempt.number, now, by_asker=False, may_restart=True, room_at=room_at
+    )
+
+
+def test_replicas_without_room_are_asked_again_when_each_wants_to_be() -> None:
+    subject = hedger(2)
+    first = subject.begin(0.0)
+    second_one = full(subject, first, 0.1, room_at=9.0).call
+    waiting = full(subject, second_one, 0.2, room_at=1.0)
+
+    again = subject.overdue(waiting.call, 1.0, may_restart=True)
+    both = full(subject, again.call, 1.1, room_at=30.0)
+    last = subject.overdue(both.call, 9.0, may_restart=True)
+
+    assert (waiting.move, waiting.call.due_at) == (HedgeMove.WAIT, 1.0)
+    assert (again.move, both.call.due_at) == (HedgeMove.RETURN, 9.0)
+    assert again.call.under_way[0].replica == second_one.under_way[0].replica
+    assert last.call.under_way[0].replica == first.under_way[0].replica
+    assert subject.extra == 0
+
+
+def test_an_attempt_that_finds_no_room_is_no_failure_of_its_replica_and_none_of_the_attempts() -> (
+    None
+):
+    speeds = [known_speed(), known_speed()]
+    subject = Hedger(speeds)
+    call = full(subject, subject.begin(0.0), 0.1, room_at=1.0).call
+    call = full(subject, call, 0.2, room_at=2.0).call
+
+    again = subject.overdue(call, 1.0, may_restart=True).call
+
+    assert [speed.failures for speed in speeds] == [0, 0]
+    assert (again.started, again.made) == (3, 1)
+    assert again.due_at < NEVER
+
+
+def test_a_call_that_no_replica_wants_to_be_asked_for_again_has_failed() -> None:
+    subject = hedger(2)
+    call = full(subject, subject.begin(0.0), 0.1, room_at=NEVER).call
+
+    assert full(subject, call, 0.2, room_at=NEVER).move is HedgeMove.FAIL
+
+
+def test_nobody_is_asked_again_once_a_waiting_call_may_ask_nobody() -> None:
+    subject = hedger(2)
+    call = full(subject, subject.begin(0.0), 0.1, room_at=1.0).call
+    call = full(subject, call, 0.2, room_at=2.0).call
+
+    step = subject.overdue(call, 1.0, may_restart=True, may_ask=False)
+
+    assert step.move is HedgeMove.FAIL
+
+
+def test_a_hedge_goes_to_a_replica_that_had_no_room_when_it_wants_to_be_asked_again() -> None:
+    subject = hedger(2)
+    call = full(subject, subject.begin(0.0), 0.1, room_at=2.0).call
+    crowded = call.unanswered[0].replica
+
+    early = subject.overdue(call, 1.9, may_restart=True)
+    late = subject.overdue(call, 2.1, may_restart=True)
+
+    assert early.call.under_way[-1].replica != crowded
+    assert late.call.under_way[-1].replica == crowded
+
+
 def test_what_the_asker_is_at_fault_for_is_not_tried_elsewhere() -> None:
     subject = hedger(2)
 
