@@ -48,8 +48,7 @@ _ENVIRONMENT = {
 
 
 class _ServesLog(logging.Handler):
-    """Hands lines on to the log that Serve keeps of a replica: no other logger is in it below
-    warnings."""
+    """Hands lines on to the log that Serve keeps of a replica, which no other logger writes to."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand on a line."""
