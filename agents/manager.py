@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.agent import Agent, handles
-from agents.answers.composition import Grounds, floor
+from agents.answers.composition import Grounds, floor, reserved
 from agents.answers.draft import AnswerDraft
 from agents.answers.outcomes import Outcomes, outcomes_of, results_parts
 from agents.answers.verification import SHOWN_CHARS_MAX, corrections, look_at, look_schema
@@ -225,7 +225,7 @@ class Manager(Agent):
             answer = await self._written(request, outcomes, turn)
         missing = _missing_program(request, outcomes)
         degraded = tuple(dict.fromkeys((*answer.degraded, *missing)))
-        return replace(answer, degraded=degraded)
+        return reserved(replace(answer, degraded=degraded), outcomes)
 
     async def _at_once(self, request: ComposeRequest, turn: Turn) -> Answer | None:
         """Return the answer to a goal that no agent works on; None where it is written as usual."""
@@ -382,7 +382,7 @@ def _missing_program(request: ComposeRequest, outcomes: Outcomes) -> tuple[str, 
     has_coder = any(step.agent == CODER for step in request.plan.steps)
     if (
         outcomes.programs
-        or outcomes.has_absent_program
+        or outcomes.absences
         or not wants_program(request.goal, explicitly=not has_coder)
     ):
         return ()

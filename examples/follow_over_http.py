@@ -95,7 +95,7 @@ def _follow(api: Api) -> None:
             )
     result = json.load(api.open(task["result_url"]))
     print(result["answer"])
-    for reservation in result["degraded"]:  # an answer that no document backs says so only here
+    for reservation in result["degraded"]:  # what was replaced by something plainer, and why
         print(f"Degraded: {reservation}")
 
 

@@ -37,6 +37,7 @@ ASTRAY = (
     "Only sentences that stand in the sources are shown: too much of what the model cited is not "
     "there or says otherwise."
 )
+NO_RESULT = "The steps brought no result that could be shown."
 _FREE = Ruling(None)
 _HIDDEN = Ruling(None, is_shown=False)
 
@@ -123,9 +124,20 @@ def floor(outcomes: Outcomes, reason: str = "") -> Answer:
     others = [f"**{step}**: {text}" for step, text in outcomes.others.items()]
     text = "\n\n".join(part for part in (_findings(outcomes), *others) if part)
     if not text and not outcomes.programs:
-        text = "The steps brought no result that could be shown."
+        text = " ".join(outcomes.absences) or NO_RESULT
     degraded = [reason] if reason else []
     return _answer(text, outcomes.citations, outcomes, degraded, _claims(outcomes))
+
+
+def reserved(answer: Answer, outcomes: Outcomes) -> Answer:
+    """Return an answer that no document backs with a last line in its text that says so.
+
+    Chat clients show nothing else of it. What was shown while it was written begins it still.
+    """
+    said = () if answer.citations else outcomes.reservations
+    if not said:
+        return answer
+    return replace(answer, text="\n\n".join((answer.text, f"*{' '.join(said)}*")))
 
 
 def _findings(outcomes: Outcomes) -> str:

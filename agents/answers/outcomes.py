@@ -54,8 +54,14 @@ class Outcomes:
     """One sentence for each step that has no result."""
     degraded: tuple[str, ...]
 
-    has_absent_program: bool = False
-    """Whether a Coder has said why it offers none."""
+    absences: tuple[str, ...] = ()
+    """Why the Coders that offer no program don't."""
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """What is said of findings that no document backs."""
+        own = (each for each in self.findings.values() if each.basis is Basis.MODEL)
+        return tuple(dict.fromkeys(text for each in own for text in each.degraded))
 
     @property
     def is_empty(self) -> bool:
@@ -116,7 +122,9 @@ def outcomes_of(request: ComposeRequest) -> Outcomes:
         others={s: text_of(value) for s, value in values.items() if not isinstance(value, known)},
         failures=failures,
         degraded=tuple(dict.fromkeys(told)),
-        has_absent_program=any(program.is_absent for program in programs.values()),
+        absences=tuple(
+            text for program in programs.values() if program.is_absent for text in program.degraded
+        ),
     )
 
 

@@ -1,5 +1,7 @@
 """An answer as Markdown: its text, its sources, its programs with their output, what is missing.
 
+What stands in the text already is not said again.
+
 Sentences that nothing backs have their mark already; a legend is the last line where there are any.
 """
 
@@ -40,8 +42,9 @@ def _parts(answer: Answer) -> Iterator[str]:
         yield "Sources:\n\n" + "\n".join(lines)
     for program in answer.programs:
         yield from _program(program, answer.text)
-    if answer.degraded:
-        yield "\n".join(f"Degraded: {' '.join(text.split())}" for text in answer.degraded)
+    left = [text for text in answer.degraded if text not in answer.text]
+    if left:
+        yield "\n".join(f"Degraded: {' '.join(text.split())}" for text in left)
     if any(claim.support is Support.UNVERIFIED for claim in answer.claims):
         yield LEGEND
 

@@ -48,12 +48,26 @@ def serve(options: Options, console: Console) -> Coroutine[object, object, int]:
     """Return the work of ``fleetmind serve``; what can be known at once is raised at once.
 
     Raises:
-        UsageError: a setting is wrong, or nothing can listen where the ingress is to.
+        UsageError: a setting is wrong, nothing can listen where the ingress is to, or the address
+            is that of the resident cluster.
     """
     configuration = load(options.config, flags_of(options))
-    is_resident = not configuration.settings.ray.address and read_resident() is not None
+    resident = read_resident()
+    if resident is not None:
+        _check_is_elsewhere(configuration.settings.ray.address, resident)
+    is_resident = not configuration.settings.ray.address and resident is not None
     check_can_serve(configuration.settings.serve, may_be_in_use=is_resident)
     return _serve(configuration, console)
+
+
+def _check_is_elsewhere(address: str, resident: ResidentRecord) -> None:
+    """Refuse an address where the resident cluster is: agents would be started beside its own."""
+    theirs = from_public_json(resident.settings_json).ray.address
+    if address and address in {resident.ray_address, theirs}:
+        raise UsageError(
+            f"at {address} the agents of `fleetmind up` are there already, and --address would "
+            "start others beside them: leave it, or RAY_ADDRESS, away to serve those"
+        )
 
 
 async def _serve(configuration: Configuration, console: Console) -> int:

@@ -16,13 +16,21 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cluster.serving.problems import Problem, problem_of_crash, problem_response, too_many
+from cluster.serving.problems import (
+    REQUEST,
+    Problem,
+    problem_of_crash,
+    problem_response,
+    too_many,
+)
 
 _log = logging.getLogger(__name__)
 
 REQUEST_ID: Final = "x-request-id"
 BODY_WAIT_S: Final = 30.0
 """How long a body may take to arrive."""
+PATH_CHARS_MAX: Final = 200
+"""Of a path, in the log."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNCOUNTED = frozenset({"/healthz", "/readyz"})
 _HEADERS: Final = {
@@ -50,16 +58,18 @@ class RequestEdge:
             return
         answering = _Answering(scope, send)
         began = self._now()
+        named = REQUEST.set(answering.request_id)
         try:
             await self._bounded(scope, receive, answering)
         except Exception:  # noqa: BLE001 - the last one who could answer
             _log.exception("request %s crashed", answering.request_id)
             await answering.say(scope, receive, problem_of_crash())
         finally:
+            REQUEST.reset(named)
             _log.info(
                 "%s %s: %d in %.3f s, request %s",
                 scope["method"],
-                json.dumps(scope["path"]),
+                json.dumps(scope["path"][:PATH_CHARS_MAX]),
                 answering.status,
                 self._now() - began,
                 answering.request_id,

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cluster.kernel.clock import Clock
+from cluster.kernel.errors import DeadlinePassed, StoreUnavailable
 from cluster.kernel.feed import TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.kernel.loopback import is_loopback
@@ -25,6 +27,12 @@ from cluster.serving.problems import Problem, too_many
 from cluster.serving.webhooks import Webhooks
 from cluster.settings.values import ServeSettings
 
+GATE_WAIT_S: Final = 8.0
+"""How long it may take to find out who may do what: above the store's own deadline for one answer,
+and below what several of them might take one after the other."""
+ENDING_WAIT_S: Final = 120.0
+"""How long what is done for a request that is over may take: above the sum of its own deadlines,
+the longest of which are the 30 s for a Manager's word."""
 _TASK = re.compile(r"[0-9a-f]{32}")
 _BEARER = HTTPBearer(auto_error=False, description="A token of `fleetmind tokens add`.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -54,8 +62,12 @@ class Endings:
         self._running: set[asyncio.Task[None]] = set()
 
     async def finish(self, work: Coroutine[None, None, None]) -> None:
-        """Do it to its end, even where whoever waits for it is cancelled."""
-        doing = asyncio.create_task(work)
+        """Do it to its end, even where whoever waits for it is cancelled.
+
+        Raises:
+            DeadlinePassed: it took longer than `ENDING_WAIT_S`, and was cancelled.
+        """
+        doing = asyncio.create_task(_in_time(work))
         self._running.add(doing)
         doing.add_done_callback(self._running.discard)
         await asyncio.shield(doing)
@@ -87,9 +99,11 @@ class Ingress:
 
         Raises:
             Problem: the caller may have no more of them just now.
+            StoreUnavailable: nobody can say so in time.
         """
         until = self.clock.wall() + timeout_s
-        reached = await self.gate.refusal(caller, task, until)
+        async with _gate_in_time():
+            reached = await self.gate.refusal(caller, task, until)
         if reached is not None:
             raise too_many(
                 reached.message,
@@ -135,15 +149,17 @@ def caller_with(ingress: Ingress, scope: str) -> Callable[..., Awaitable[Caller]
 
     Raises:
         Problem: from the dependency: 401 for no token or a wrong one, 403 for a lack of scope.
+        StoreUnavailable: from the dependency: nobody can say so in time.
     """
 
     async def caller(request: Request, credentials: _Credentials) -> Caller:
         found = None
-        if is_loopback(ingress.settings.host) and not await ingress.gate.has_tokens():
-            _refuse_pages(request, ingress.settings.origins)
-            found = Caller("")  # whatever they send as a token: clients can't do without one
-        elif credentials is not None:
-            found = await ingress.gate.caller(credentials.credentials)
+        async with _gate_in_time():
+            if is_loopback(ingress.settings.host) and not await ingress.gate.has_tokens():
+                _refuse_pages(request, ingress.settings.origins)
+                found = Caller("")  # whatever they send as a token: clients can't do without one
+            elif credentials is not None:
+                found = await ingress.gate.caller(credentials.credentials)
         if found is None:
             raise _unknown(is_named=credentials is not None)
         if scope not in found.scopes:
@@ -156,6 +172,28 @@ def caller_with(ingress: Ingress, scope: str) -> Callable[..., Awaitable[Caller]
         return found
 
     return caller
+
+
+async def _in_time(work: Coroutine[None, None, None]) -> None:
+    try:
+        async with asyncio.timeout(ENDING_WAIT_S):
+            await work
+    except TimeoutError:
+        raise DeadlinePassed(
+            f"what is done for a request that is over took longer than {ENDING_WAIT_S:g} s"
+        ) from None
+
+
+@asynccontextmanager
+async def _gate_in_time() -> AsyncIterator[None]:
+    """Bound what the gate may take: its store has a deadline for each answer alone."""
+    try:
+        async with asyncio.timeout(GATE_WAIT_S):
+            yield
+    except TimeoutError:
+        raise StoreUnavailable(
+            f"the store did not say within {GATE_WAIT_S:g} s who may do what"
+        ) from None
 
 
 def _unknown(*, is_named: bool) -> Problem:

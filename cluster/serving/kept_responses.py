@@ -20,7 +20,7 @@ from cluster.kernel.events import Event
 from cluster.kernel.feed import BEFORE_ALL, TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.kernel.tasks.report import JsonObject
-from cluster.serving.endings import ended_record
+from cluster.serving.endings import RUNNING, ended_record
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.orders import TEAM
@@ -76,16 +76,19 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         if not stream:
             return JSONResponse(response_of(record, TEAM))
         _refuse_foreground(record, "streamed again")
-        head = _head_of(record)
         after = -1 if starting_after is None else starting_after
-        return EventStream(watched(ingress, head, after), stay, may_wait=True)
+        story = ResponseStory(_head_of(record))
+        frames = watched(ingress, story, after)
+        if record.summary.status != RUNNING:
+            frames = await _begun(frames, story, after)
+        return EventStream(frames, stay, may_wait=True)
 
     @app.post("/v1/responses/{response}/cancel", tags=["responses"])
     async def cancel(response: str, caller: Caller = asking) -> ResponseObject:
         """End a response that is made in the background; one that has ended stays as it is."""
         record = await _record(ingress, caller, response)
         _refuse_foreground(record, "cancelled")
-        if record.summary.status == "running":
+        if record.summary.status == RUNNING:
             await _cancel(ingress, TaskId(response))
             record = await _record(ingress, caller, response)
         return ResponseObject.model_validate(response_of(record, TEAM))
@@ -94,7 +97,7 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
     async def delete(response: str, caller: Caller = asking) -> ResponseDeleted:
         """Remove what is kept of a response that has ended."""
         record = await _record(ingress, caller, response)
-        if record.summary.status == "running":
+        if record.summary.status == RUNNING:
             raise Problem(
                 409,
                 "the response is still being made: cancel it first",
@@ -122,19 +125,44 @@ def _head_of(record: TaskRecord) -> ResponseHead:
 
 
 async def watched(
-    ingress: Ingress, head: ResponseHead, after: int = -1
+    ingress: Ingress, story: ResponseStory, after: int = -1
 ) -> AsyncGenerator[bytes, None]:
     """Yield what follows an event: the whole feed makes it, so that the numbers are its own."""
-    watching = ingress.desk.watch(head.task, BEFORE_ALL)
-    story = ResponseStory(head)
+    watching = ingress.desk.watch(story.task, BEFORE_ALL)
 
     async def read() -> AsyncGenerator[tuple[Event, int], None]:
         async for cursor, event in watching:
             if event.is_terminal:  # what was used is in no event of a feed, but in the record
-                story.told = await _report_of(ingress, head.task)
+                story.told = await _report_of(ingress, story.task)
             yield event, cursor.term
 
     async with closing(watching), aclosing(frames_of(story, read(), after)) as frames:
+        async for each in frames:
+            yield each
+
+
+async def _begun(
+    frames: AsyncGenerator[bytes, None], story: ResponseStory, after: int
+) -> AsyncGenerator[bytes, None]:
+    """Return the frames of a response that has ended, of which one or none was read.
+
+    Raises:
+        Problem: they were to follow an event that it doesn't have.
+    """
+    first = await anext(frames, None)
+    if first is None and after >= story.events_made:
+        last = story.events_made - 1
+        message = f"starting_after: the response has ended, and its last event is {last}"
+        raise Problem(400, message, param="starting_after", code="invalid_value")
+    return _with_first(first, frames)
+
+
+async def _with_first(
+    first: bytes | None, frames: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(frames):
+        if first is not None:
+            yield first
         async for each in frames:
             yield each
 

@@ -1,6 +1,7 @@
 """What a request gets that can't be answered: a status, and OpenAI's object with one sentence.
 
 Whatever goes wrong ends here, wherever the request has got to, so that a client sees one shape.
+A sentence that was made for whoever runs the server, and may name its addresses, is only logged.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -27,6 +29,10 @@ INVALID: Final = "invalid_request_error"
 _LIMITED: Final = "rate_limit_error"
 SERVERS: Final = "server_error"
 _UNTOLD: Final = "something went wrong inside of the server; its log has the request's id"
+_AGENTS: Final = "the agents that this needs can't be reached just now"
+
+REQUEST: Final[ContextVar[str]] = ContextVar("request", default="")
+"""Id of the request that is being answered; empty outside of any."""
 
 
 class ErrorDetail(BaseModel):
@@ -93,6 +99,9 @@ class _Meaning(NamedTuple):
     kind: str = SERVERS
     may_be_repeated: bool = False
     """Whether a client does well to send the same again by itself."""
+    told: str = ""
+    """What a client is told, where the sentence of the failure may name hosts, models and agents of
+    the server; empty where that is about what the client asked for."""
 
 
 # Official clients repeat what got a 409, a 429 or a 5xx, unless they are told not to: a task that
@@ -104,33 +113,54 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "budget": _Meaning(HTTPStatus.TOO_MANY_REQUESTS, "insufficient_quota"),
     "cancelled": _Meaning(HTTPStatus.CONFLICT, INVALID),
     "task_cancelled": _Meaning(HTTPStatus.CONFLICT, INVALID),
-    "deadline": _Meaning(HTTPStatus.GATEWAY_TIMEOUT),
+    "deadline": _Meaning(
+        HTTPStatus.GATEWAY_TIMEOUT, told="the time that this may take was over before it was done"
+    ),
     "answer_changed": _Meaning(HTTPStatus.BAD_GATEWAY),
-    "model": _Meaning(HTTPStatus.BAD_GATEWAY),
-    "delivery": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "unknown_recipient": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "peer_unavailable": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "stopped": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "unsupported": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "placement": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
-    "store": _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True),
+    "model": _Meaning(
+        HTTPStatus.BAD_GATEWAY,
+        told="a model that the server asks has failed, can't be reached, or refused to answer this",
+    ),
+    "store": _Meaning(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        may_be_repeated=True,
+        told="the store of the cluster can't be reached just now",
+    ),
+    "placement": _Meaning(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        may_be_repeated=True,
+        told="the cluster can't be reached just now",
+    ),
+    **dict.fromkeys(
+        ("delivery", "unknown_recipient", "peer_unavailable", "stopped", "unsupported"),
+        _Meaning(HTTPStatus.SERVICE_UNAVAILABLE, may_be_repeated=True, told=_AGENTS),
+    ),
 }
-"""All other kinds are 500, and their sentence is only logged."""
+"""By kind of `cluster.kernel.errors`."""
+_DEFECT: Final = _Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, told=_UNTOLD)
+"""Of all other kinds."""
 
 
 def problem_of(error: ClusterError | Failure) -> Problem:
     """Return what a failure of the cluster is over HTTP."""
     if isinstance(error, TaskFailed):
         return problem_of(error.failure)
-    message = error.message
-    meaning = _MEANINGS.get(error.kind)
-    if meaning is None:
-        _log.error("a request failed by an error of kind %s: %s", error.kind, message)
-        meaning, message = _Meaning(HTTPStatus.INTERNAL_SERVER_ERROR), _UNTOLD
+    meaning = _MEANINGS.get(error.kind, _DEFECT)
     headers = {"X-Should-Retry": str(meaning.may_be_repeated).lower()}
     if meaning.may_be_repeated:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    message = message_of(error)
     return Problem(meaning.status, message, kind=meaning.kind, code=error.kind, headers=headers)
+
+
+def message_of(error: ClusterError | Failure) -> str:
+    """Return what a client is told of a failure; where that isn't its own sentence, log that."""
+    meaning = _MEANINGS.get(error.kind, _DEFECT)
+    if not meaning.told:
+        return error.message
+    level = logging.ERROR if meaning is _DEFECT else logging.WARNING
+    _log.log(level, "request %s: an error of kind %s: %s", REQUEST.get(), error.kind, error.message)
+    return meaning.told
 
 
 def too_many(

@@ -83,17 +83,20 @@ class ResponseStory:
         self._head = head
         self._text = AnswerText()
         self._report = TaskReport(head.task)
-        self._number = 0  # of the next event
+        self.events_made = 0
+        """Of the response: the number of the next one."""
         self._output: list[JsonObject] = []  # the items that are whole
         self._open: _Item | None = None
         self.has_ended = False
+        self.problem: Problem | None = None
+        """Why there is no answer, as a client is told it, once that is known."""
         self.told: JsonObject | None = None
         """The FIXED object, where the events alone don't say what was used."""
 
     @property
-    def failure(self) -> Failure | None:
-        """Why there is no answer, once that is known."""
-        return self._text.failure
+    def task(self) -> TaskId:
+        """Return whose events it takes."""
+        return self._head.task
 
     def events(self, event: Event, term: int = 0) -> Iterator[JsonObject]:
         """Take the next event of the task, its term where it is of a feed; yield what it makes.
@@ -103,7 +106,7 @@ class ResponseStory:
         if isinstance(event.detail, Gap):
             yield from self._break_off()
             return
-        if not self._number:
+        if not self.events_made:
             begun = self._head.to_json("in_progress")
             yield self._event("response.created", response=begun)
             yield self._event("response.in_progress", response=begun)
@@ -117,14 +120,14 @@ class ResponseStory:
         """Return the response as it is."""
         if not self.has_ended:
             return self._head.to_json("in_progress", self._output)
-        error = None if self.failure is None else _error(self.failure)
+        error = None if self.problem is None else _error(self.problem)
         return self._head.to_json(
             self._status, self._output, error, self.told or self._report.to_json()
         )
 
     @property
     def _status(self) -> str:
-        if self.failure is None:
+        if self.problem is None:
             return "completed"
         return "cancelled" if self._report.status == "cancelled" else "failed"
 
@@ -151,14 +154,15 @@ class ResponseStory:
 
     def _end(self) -> Iterator[JsonObject]:
         self.has_ended = True
-        is_failed = self.failure is not None
+        failure = self._text.failure
+        self.problem = None if failure is None else problem_of(failure)
+        is_failed = self.problem is not None
         yield from self._close("incomplete" if is_failed else "completed")
         kind = "response.failed" if is_failed else "response.completed"
         yield self._event(kind, response=self.to_json())
-        if self.failure is not None and self._status == "failed":
+        if self.problem is not None and self._status == "failed":
             # Clients raise on an event that has `error`, and show the one above.
-            error = problem_of(self.failure).to_json()
-            yield self._event("error", **error)
+            yield self._event("error", **self.problem.to_json())
 
     def _break_off(self) -> Iterator[JsonObject]:
         self.has_ended = True
@@ -166,7 +170,7 @@ class ResponseStory:
         yield self._event("error", **error.to_json())
 
     def _event(self, kind: str, **fields: object) -> JsonObject:
-        number, self._number = self._number, self._number + 1
+        number, self.events_made = self.events_made, self.events_made + 1
         return {"type": kind, "sequence_number": number, **fields}
 
 
@@ -247,7 +251,7 @@ def response_of(record: TaskRecord, model: str) -> JsonObject:
     failure = report["error"]
     error = None
     if status == "failed":
-        error = _error(Failure(failure["kind"], failure["message"]))
+        error = _error(problem_of(Failure(failure["kind"], failure["message"])))
     output = _output_of(record, report, task) if status == "completed" else []
     return head.to_json(status, output, error, report)
 
@@ -272,9 +276,8 @@ def _output_of(record: TaskRecord, report: Mapping[str, Any], task: TaskId) -> l
     return [*output, message.to_json(file_citations(text, citations), "completed")]
 
 
-def _error(failure: Failure) -> JsonObject:
+def _error(problem: Problem) -> JsonObject:
     """Return OpenAI's object, of which ``code`` is one of its own."""
-    problem = problem_of(failure)
     code = "rate_limit_exceeded" if problem.status == HTTPStatus.TOO_MANY_REQUESTS else SERVERS
     return {"code": code, "message": problem.message}
 

@@ -11,7 +11,6 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from cluster.kernel.conversation import ChatMessage
-from cluster.kernel.errors import DeadlinePassed
 from cluster.kernel.events import Event, Submitted
 from cluster.kernel.feed import BEFORE_ALL
 from cluster.kernel.ids import TaskId
@@ -20,7 +19,7 @@ from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.kept_responses import STREAMED_OR_WHOLE, frames_of, stay, watched
 from cluster.serving.orders import order_of, refuse_unoffered, role_of_model
 from cluster.serving.ports import Caller, TaskOrder
-from cluster.serving.problems import Problem, problem_of
+from cluster.serving.problems import SERVERS, Problem
 from cluster.serving.response_request import (
     UNOFFERED_IN_RESPONSES,
     ResponseRequest,
@@ -90,7 +89,8 @@ async def _conversation_before(
         async with asyncio.timeout(FIRST_WAIT_S), closing(watching):
             first = await anext(watching, None)
     except TimeoutError:
-        raise DeadlinePassed(f"{name}: it could not be read within {FIRST_WAIT_S:g} s") from None
+        message = f"{name}: it could not be read within {FIRST_WAIT_S:g} s"
+        raise Problem(504, message, kind=SERVERS, param=name, code="deadline") from None
     if first is None or not isinstance(submitted := first[1].detail, Submitted):
         message = f"{name}: what was said before this response is kept no longer: send it all"
         raise Problem(404, message, param=name, code="previous_response_not_found")
@@ -120,8 +120,8 @@ async def _whole(
                 pass
             if story.has_ended:
                 break
-        if story.failure is not None:
-            raise problem_of(story.failure)
+        if story.problem is not None:
+            raise story.problem
         return JSONResponse(story.to_json())
     finally:
         await leaving(ingress, followed.live)()
@@ -147,7 +147,7 @@ async def _in_background(
     head = _head(ingress, task, body)
     await start(ingress, caller, order, task)
     if body.stream:
-        return EventStream(watched(ingress, head), stay, may_wait=True)
+        return EventStream(watched(ingress, ResponseStory(head)), stay, may_wait=True)
     return JSONResponse(head.to_json("in_progress"))
 
 

@@ -7,24 +7,26 @@ excepted, there is no such task. Whoever watches one never ends it.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from cluster.kernel.errors import ClusterError
-from cluster.kernel.events import Event
-from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord
+from cluster.kernel.errors import ClusterError, DeadlinePassed
+from cluster.kernel.events import Event, Failed, StepFinished
+from cluster.kernel.feed import BEFORE_ALL, Cursor, Gap, TaskRecord
 from cluster.kernel.ids import NO_TASK, TaskId
 from cluster.kernel.tasks.report import event_to_json
+from cluster.kernel.vocabulary import Failure
 from cluster.memory.task_records.port import TaskFilter
 from cluster.serving.endings import RUNNING, ended_record
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.kept_responses import stay
 from cluster.serving.ports import Caller
-from cluster.serving.problems import ErrorBody, Problem, problem_of
+from cluster.serving.problems import SERVERS, ErrorBody, Problem, message_of, problem_of
 from cluster.serving.sse import EventStream, Gone, frame, while_there
 from cluster.serving.strict_json import StrictJsonRoute
 from cluster.serving.task_begin import begin, end_of_begun
@@ -102,7 +104,7 @@ def _add_post(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         if not body.wait:
             return JSONResponse(TaskAccepted.of(task).model_dump(), 202)
         timeout_s = (body.deadline_s or ingress.defaults.deadline_s) + WAIT_EXTRA_S
-        ending = ended_record(ingress.desk, task, timeout_s, asyncio.sleep)
+        ending = _ended(ingress, task, timeout_s)
         try:
             return _result(await while_there(request.receive, ending))
         except (Gone, asyncio.CancelledError) as left:  # some servers cancel us instead
@@ -171,12 +173,14 @@ def _add_events(router: APIRouter, ingress: Ingress, asking: Any) -> None:
     ) -> Response:
         """Stream a task's events, from the first or from a cursor on, to the terminal one."""
         # A browser that comes again sends the header, and still has the URL it came with first.
-        cursor = _cursor(last_event_id, "Last-Event-ID") or _cursor(after, "after") or BEFORE_ALL
+        param = "Last-Event-ID" if last_event_id else "after"
+        cursor = _cursor(last_event_id or after, param) or BEFORE_ALL
         record = await _record(ingress, caller, task)
         events = ingress.desk.watch(TaskId(task), cursor)
         if record.summary.status != RUNNING:
             first = await anext(events, None)
             if first is None:
+                await _refuse_unknown(ingress, TaskId(task), cursor, param)
                 return Response(status_code=204)
             events = _with_first(first, events)
         return EventStream(_frames(events), stay, may_wait=True)
@@ -190,7 +194,7 @@ def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         record = await _record(ingress, caller, task)
         if record.summary.status == RUNNING:
             await desk.cancel(TaskId(task), f"{caller.name or 'its owner'} asked for its end")
-            ended = await ended_record(desk, TaskId(task), CANCEL_WAIT_S, asyncio.sleep)
+            ended = await _ended(ingress, TaskId(task), CANCEL_WAIT_S)
             if ended is None:
                 raise _unknown()
             return TaskEnd(id=task, status=ended.summary.status, deleted=False)
@@ -213,11 +217,30 @@ def _unknown() -> Problem:
     return Problem(404, "there is no such task, or no longer", code="task_not_found")
 
 
+async def _ended(ingress: Ingress, task: TaskId, timeout_s: float) -> TaskRecord | None:
+    """As `ended_record`; that it takes longer is no failure of the task, and a Problem here."""
+    try:
+        return await ended_record(ingress.desk, task, timeout_s, asyncio.sleep)
+    except DeadlinePassed as late:
+        headers = {"X-Should-Retry": "false"}
+        raise Problem(504, late.message, kind=SERVERS, code=late.kind, headers=headers) from None
+
+
 def _result(record: TaskRecord | None) -> Response:
-    """Return the FIXED object as the record has it."""
+    """Return the FIXED object as the record has it, but for what only the server's log tells."""
     if record is None:
         raise _unknown()
-    return Response(record.report_json, media_type="application/json")
+    text = record.report_json
+    if record.summary.status == "failed":
+        report = json.loads(text)
+        failure = Failure(report["error"]["kind"], report["error"]["message"])
+        text = json.dumps({**report, "error": _told(failure)})
+    return Response(text, media_type="application/json")
+
+
+def _told(failure: Failure) -> dict[str, str]:
+    """Return the ``error`` of the FIXED object as a client is told it."""
+    return {"kind": failure.kind, "message": message_of(failure)}
 
 
 def _cursor(text: str | None, param: str) -> Cursor | None:
@@ -229,6 +252,23 @@ def _cursor(text: str | None, param: str) -> Cursor | None:
         raise Problem(400, str(error), param=param, code="invalid_value") from None
 
 
+async def _refuse_unknown(ingress: Ingress, task: TaskId, cursor: Cursor, param: str) -> None:
+    """Refuse a cursor that nothing follows and that is no event's, of a task that has ended.
+
+    Raises:
+        Problem: it is such a one: its reader would believe to have all.
+    """
+    if cursor == BEFORE_ALL:
+        return
+    events = ingress.desk.watch(task, Cursor(cursor.term, max(0, cursor.number - 1)))
+    async with closing(events):
+        found = await anext(events, None)
+    if found is not None and (found[0] == cursor or isinstance(found[1].detail, Gap)):
+        return
+    message = f"{param}: the task has ended, and has no event {cursor}"
+    raise Problem(400, message, param=param, code="invalid_value")
+
+
 async def _with_first(
     first: tuple[Cursor, Event], events: AsyncIterator[tuple[Cursor, Event]]
 ) -> AsyncGenerator[tuple[Cursor, Event]]:
@@ -238,12 +278,20 @@ async def _with_first(
             yield each
 
 
+def _failure_of(event: Event) -> Failure | None:
+    """Return why a task or a step has failed, where an event says so."""
+    is_told = isinstance(event.detail, Failed | StepFinished)
+    return event.detail.failure if is_told else None
+
+
 async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator[bytes]:
     """Yield the events as they are written; a failure of the cluster is one without a cursor."""
     try:
         async with closing(events):
             async for cursor, event in events:
                 if (line := event_to_json(event)) is not None:
+                    if (failure := _failure_of(event)) is not None:
+                        line["error"] = _told(failure)
                     yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")

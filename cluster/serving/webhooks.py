@@ -36,6 +36,8 @@ _KEY_MARK: Final = "whsec_"
 KEY_BYTES_MIN, KEY_BYTES_MAX = 24, 64
 LOOK_EVERY_S = 300.0
 """How often a replica looks for wishes of others: it walks over every key of the store."""
+BEGIN_AGAIN_S = 5.0
+"""After a crash, before the next look: it may crash again."""
 FOLLOWED_MAX = 1_000
 """Tasks that one replica follows at a time; the others wait until it looks again."""
 FOLLOWED_S = 25 * 3600.0
@@ -100,7 +102,18 @@ class Webhooks:
         await self._store.delete([_PREFIX + task])
 
     async def run(self) -> None:
-        """Tell of every end, until it is cancelled."""
+        """Tell of every end, until it is cancelled; where it crashes, it begins again.
+
+        No wish is lost with that: all of them are in the store.
+        """
+        while True:
+            try:
+                await self._run()
+            except Exception:  # noqa: BLE001 - nobody waits for it before the replica's end
+                _log.exception("the webhooks begin again in %g s", BEGIN_AGAIN_S)
+            await self._sleep(BEGIN_AGAIN_S)
+
+    async def _run(self) -> None:
         look_at = self._clock.now()
         async with asyncio.TaskGroup() as followers:
             while True:

@@ -50,7 +50,7 @@ for (const id of ["server", "token", "goal"]) document.getElementById(id).value 
 %s
 elements.form.onsubmit({ preventDefault() {} }).then(() => console.log(JSON.stringify({
   state: elements.state.textContent, thoughts: elements.thoughts.text,
-  answer: elements.answer.textContent })));
+  answer: elements.answer.textContent, degraded: elements.degraded.textContent })));
 """
 """What a page is to the script of one, as far as the example goes."""
 
@@ -59,7 +59,9 @@ elements.form.onsubmit({ preventDefault() {} }).then(() => console.log(JSON.stri
 async def url() -> AsyncIterator[str]:
     steps = [At(StepId(f"r{number}"), StepStarted()) for number in range(STEPS)]
     thoughts = [Thought(f"thought {number}. ") for number in range(STEPS)]
-    desk = FakeDesk([*steps, *thoughts, Answered(Answer("A heap is a tree."))])
+    degraded = ("One step was late.", "Nothing is cited.")
+    answered = Answered(Answer("A heap is a tree.", degraded=degraded))
+    desk = FakeDesk([*steps, *thoughts, answered])
     app = app_of(desk, FakeGate({"good": Caller("alice", frozenset({"ask"}))}))
     async with served(app) as whole, cutting(port_of(whole), CUT_AFTER_BYTES) as cut:
         yield f"http://127.0.0.1:{cut}"
@@ -98,7 +100,8 @@ async def test_a_program_that_is_cut_off_sees_each_event_once(url: str) -> None:
 
     assert "cut after 1." in out
     assert re.findall(r"(r\d) +step_started", out) == [f"r{number}" for number in range(STEPS)]
-    assert out.endswith("A heap is a tree.\n")
+    shown = "A heap is a tree.\nDegraded: One step was late.\nDegraded: Nothing is cited.\n"
+    assert out.endswith(shown)
 
 
 async def test_a_program_with_a_wrong_token_ends_with_one_sentence(url: str) -> None:
@@ -130,6 +133,7 @@ async def test_a_page_that_is_cut_off_shows_each_event_once(url: str) -> None:
         "state": "answered",
         "thoughts": "".join(f"thought {number}. " for number in range(STEPS)),
         "answer": "A heap is a tree.",
+        "degraded": "Degraded: One step was late.\nDegraded: Nothing is cited.",
     }
 
 

@@ -13,10 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cluster.placement.local.process_table import ProcessId
+from cluster.placement.resident.file import ResidentRecord, write_file
+from cluster.settings.values import RaySettings, Settings
 from tests.support.ray_head import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120.0
+THEIRS = "127.0.0.1:6379"
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -99,6 +103,22 @@ async def test_a_port_in_use_is_said_in_one_sentence_before_anything_is_started(
     assert exit_code == 2
     assert f"127.0.0.1:{port}" in line
     assert "in use" in line
+
+
+@pytest.mark.parametrize(("given", "asked"), [("", THEIRS), (THEIRS, THEIRS), ("auto", "auto")])
+async def test_the_address_of_what_is_up_is_refused_before_anything_is_started(
+    given: str, asked: str, folder: Path
+) -> None:
+    settings = Settings(ray=RaySettings(address=given)).public_json()
+    own = ProcessId.of(os.getpid())
+    assert own is not None
+    write_file(ResidentRecord(own, own, 0.0, settings, "", THEIRS, "", ()))
+
+    exit_code, err = await ended(await start(folder, "--address", asked))
+
+    (line,) = err.splitlines()
+    assert exit_code == 2
+    assert f"at {asked} the agents of `fleetmind up` are there already" in line
 
 
 async def test_without_a_token_nothing_listens_beyond_this_machine(folder: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import sys
 import types
 from dataclasses import dataclass, field
 
 import pytest
 from ray import serve
+from ray.serve._private.constants import SERVE_LOGGER_NAME
 from ray.serve._private.http_util import MessageQueue
 from ray.serve._private.replica import UserCallableWrapper
 from starlette.types import Message, Receive, Scope, Send
@@ -103,6 +105,23 @@ async def test_the_id_of_a_request_is_left_to_serve_which_adds_it_too() -> None:
     assert body["body"] == b"well"
 
 
+@pytest.mark.usefixtures("opened")
+async def test_the_line_of_each_request_is_in_the_log_that_serve_keeps_once() -> None:
+    lines: list[str] = []
+    kept = logging.Handler()
+    kept.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger(SERVE_LOGGER_NAME)
+    log.addHandler(kept)
+    try:
+        for _ in range(2):
+            await IngressReplica(SPEC).__serve_build_asgi_app__()
+        logging.getLogger("cluster.serving.edge").info("GET %s: %d", "/v1/models", 200)
+    finally:
+        log.removeHandler(kept)
+
+    assert lines == ["GET /v1/models: 200"]
+
+
 async def test_what_serve_has_not_passed_on_yet_is_waited_for(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +169,13 @@ def test_a_replica_that_is_to_stop_has_the_time_that_the_settings_say() -> None:
 
     config = deployment._deployment_config  # noqa: SLF001 - its options have no other reader
     assert config.graceful_shutdown_timeout_s == 90.0
+
+
+def test_serve_itself_writes_no_second_line_of_a_request() -> None:
+    config = bound(deployment_of(SPEC, SETTINGS))._deployment_config  # noqa: SLF001 - as above
+
+    assert config.logging_config is not None
+    assert not config.logging_config["enable_access_log"]
 
 
 def test_replicas_reserve_no_core_and_stay_where_they_are_told_to() -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.events import Detail, Event, Failed, Spent, Submitted, WasCancelled
-from cluster.kernel.feed import BEFORE_ALL, Cursor, TaskRecord, TaskSummary
+from cluster.kernel.feed import Cursor, TaskRecord, TaskSummary
 from cluster.kernel.ids import ANSWER_STEP, NO_STEP, AgentId, IdSource, StepId, TaskId
 from cluster.kernel.tasks.report import TaskReport
 from cluster.kernel.vocabulary import Failure
@@ -156,10 +156,11 @@ class FakeDesk:
     async def watch(self, task: TaskId, after: Cursor) -> AsyncIterator[tuple[Cursor, Event]]:
         if task not in self._played:
             return
-        number = after.number if after > BEFORE_ALL else 0
-        async for index, event in self._played[task].read(number):
-            if not isinstance(event.detail, Spent):  # a feed has none, the record counts them
-                yield Cursor(1, index), event
+        async for index, event in self._played[task].read():
+            cursor = Cursor(1, index)
+            # A feed has no `Spent`: the record counts them.
+            if cursor > after and not isinstance(event.detail, Spent):
+                yield cursor, event
 
     async def cancel(self, task: TaskId, reason: str) -> None:
         self.cancelled.append((task, reason))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 from collections.abc import Sized
 from typing import Any, Protocol
 
 from ray import serve
+from ray.serve._private.constants import SERVE_LOGGER_NAME
 from ray.serve._private.http_util import MessageQueue
 from ray.serve.context import _get_global_client
 from ray.serve.experimental.round_robin_router import RoundRobinRouter
@@ -45,6 +47,18 @@ _ENVIRONMENT = {
 }
 
 
+class _ServesLog(logging.Handler):
+    """Hands lines on to the log that Serve keeps of a replica, which no other logger writes to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand on a line."""
+        logging.getLogger(SERVE_LOGGER_NAME).handle(record)
+
+
+_INGRESS_LOG = logging.getLogger("cluster.serving")
+_SERVES_LOG = _ServesLog()
+
+
 class OpenedIngress(Protocol):
     """What an opener returns, for a spec and the host that Ray Serve listens at."""
 
@@ -71,6 +85,8 @@ class IngressReplica:
         Raises:
             ClusterError: why it can't be opened.
         """
+        _INGRESS_LOG.setLevel(logging.INFO)
+        _INGRESS_LOG.addHandler(_SERVES_LOG)
         module, _, function = (self._spec.opener or _OPENER).partition(":")
         opener = getattr(importlib.import_module(module), function)
         host = await asyncio.to_thread(_listening_host)
@@ -155,5 +171,7 @@ def deployment_of(
         graceful_shutdown_timeout_s=own.drain_s,
         request_router_config={"request_router_class": RoundRobinRouter},
         ray_actor_options=options,
+        # Its line for each request has no path and no task's id: the ingress writes one itself.
+        logging_config={"enable_access_log": False},
     )(serve.ingress()(IngressReplica))
     return replica.bind(spec)

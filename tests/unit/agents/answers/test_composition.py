@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agents import Answer, Citation, Finding, Passage, Program, Run, StepResult
-from agents.answers.composition import ASTRAY, OWN_WORDS, UNCITED, composed, floor
+from agents.answers.composition import ASTRAY, OWN_WORDS, UNCITED, composed, floor, reserved
 from agents.answers.outcomes import Outcomes, outcomes_of
 from agents.researcher import UNBACKED
 from cluster.kernel.ids import StepId
 from cluster.kernel.vocabulary import (
+    Absence,
     Basis,
     Claim,
     ComposeRequest,
@@ -231,6 +232,25 @@ def test_without_documents_nothing_is_marked_and_it_is_said_whose_words_they_are
     assert (answer.claims, answer.degraded) == ((), (UNBACKED,))
     assert computed.text == f"Doubling is easy. The program printed 1024.\n\n{SHOWN}"
     assert computed.degraded == (OWN_WORDS,)
+
+
+def test_an_answer_that_no_document_backs_says_so_in_its_text() -> None:
+    own = answer_of("Caches are fast stores.", r1=OWN)
+    cited = answer_of("The Zephyr cache holds 512 entries [1].", r1=OWN, r2=FINDING)
+
+    said = reserved(own, outcomes(r1=OWN))
+    assert said.text == f"{own.text}\n\n*{UNBACKED}*"
+    assert replace(said, text=own.text) == own
+    assert reserved(cited, outcomes(r1=OWN, r2=FINDING)) == cited
+
+
+def test_a_plan_that_came_to_no_program_alone_says_in_its_text_why() -> None:
+    why = "No program is offered. After 2 attempts of the model, it still fails."
+    none = Program("", degraded=(why,), absence=Absence.NOT_RUN)
+
+    answer = floor(outcomes(c1=none))
+
+    assert (answer.text, answer.degraded) == (why, (why,))
 
 
 def test_code_that_never_ran_does_not_pass_beside_a_program_that_did() -> None:

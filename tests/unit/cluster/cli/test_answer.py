@@ -61,6 +61,12 @@ def test_what_the_text_already_shows_is_not_repeated() -> None:
     )
 
 
+def test_a_reservation_that_stands_in_the_text_is_not_repeated() -> None:
+    answer = Answer("So.\n\n*No document backs it.*", degraded=("No document backs it.", "Late."))
+
+    assert to_markdown(answer) == "So.\n\n*No document backs it.*\n\nDegraded: Late.\n"
+
+
 def test_a_program_that_failed_says_so() -> None:
     shown = to_markdown(with_program("No.", Program("1/0", Run(1, "", "ZeroDivisionError"))))
 

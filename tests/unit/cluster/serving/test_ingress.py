@@ -7,6 +7,8 @@ import asyncio
 import httpx
 import pytest
 
+from cluster.kernel.errors import DeadlinePassed
+from cluster.serving import ingress
 from cluster.serving.ingress import Endings, namespace_for
 from cluster.serving.ports import Caller
 from cluster.serving.problems import Problem
@@ -112,3 +114,31 @@ async def test_what_is_not_done_in_time_is_cancelled() -> None:
 
     await asyncio.gather(waiting, return_exceptions=True)
     assert waiting.cancelled()
+
+
+async def test_what_is_left_to_do_has_a_deadline_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingress, "ENDING_WAIT_S", 0.0)
+
+    with pytest.raises(DeadlinePassed):
+        await Endings().finish(asyncio.Event().wait())  # type: ignore[arg-type] # its result is of no use
+
+
+class SilentGate(FakeGate):
+    """One whose store says nothing."""
+
+    async def caller(self, token: str) -> Caller | None:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_gate_that_says_nothing_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingress, "GATE_WAIT_S", 0.0)
+    gate = SilentGate({"t0ken": Caller("ann")})
+
+    answer = await asked({"authorization": "Bearer t0ken"}, gate=gate)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store")

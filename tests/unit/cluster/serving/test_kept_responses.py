@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import openai
 import pytest
-from openai.types.responses import ResponseCompletedEvent
+from openai.types.responses import ResponseCompletedEvent, ResponseFailedEvent
 
 from cluster.kernel.events import Answered, Spent, Thought
 from cluster.kernel.ids import StepId
@@ -85,6 +85,44 @@ async def test_a_stream_taken_up_after_any_event_has_what_follows_it(
             response, stream=True, starting_after=seen.sequence_number
         )
         assert [event async for event in rest] == whole[seen.sequence_number + 1 :]
+
+
+async def test_a_stream_that_was_seen_to_its_end_has_nothing_more(
+    client: openai.AsyncOpenAI,
+) -> None:
+    response = await ended(client)
+    whole = [event async for event in await client.responses.retrieve(response, stream=True)]
+    last = whole[-1].sequence_number
+
+    rest = await client.responses.retrieve(response, stream=True, starting_after=last)
+
+    assert [event async for event in rest] == []
+
+
+async def test_an_event_beyond_the_end_is_refused_once_the_response_has_ended(
+    client: openai.AsyncOpenAI,
+) -> None:
+    response = await ended(client)
+    whole = [event async for event in await client.responses.retrieve(response, stream=True)]
+    last = whole[-1].sequence_number
+
+    with pytest.raises(openai.BadRequestError, match=f"its last event is {last}") as refused:
+        await client.responses.retrieve(response, stream=True, starting_after=last + 1)
+
+    assert refused.value.param == "starting_after"
+
+
+async def test_a_cancelled_responses_stream_ends_as_failed_with_its_status_and_no_error(
+    desk: FakeDesk, client: openai.AsyncOpenAI
+) -> None:
+    desk.scenes = [[Until(asyncio.Event())]]
+    response = await begun(client)
+    await client.responses.cancel(response)
+
+    events = [event async for event in await client.responses.retrieve(response, stream=True)]
+
+    assert isinstance(events[-1], ResponseFailedEvent)
+    assert events[-1].response.status == "cancelled"
 
 
 async def test_the_last_event_of_a_stream_says_what_was_used(

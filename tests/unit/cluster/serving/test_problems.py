@@ -7,7 +7,7 @@ import pytest
 from cluster.kernel import errors
 from cluster.kernel.errors import ClusterError, Overloaded, TaskFailed
 from cluster.kernel.vocabulary import Failure
-from cluster.serving.problems import problem_of, too_many
+from cluster.serving.problems import REQUEST, problem_of, too_many
 
 KINDS = {
     each.kind
@@ -57,6 +57,35 @@ def test_the_failure_of_a_task_is_that_of_its_cause() -> None:
     error = TaskFailed("the task failed", Failure("deadline", "no time was left"))
 
     assert problem_of(error).code == "deadline"
+
+
+PLACE = "the model endpoint http://10.0.0.7:8000/v1 failed (500); try again later"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["model", "store", "placement", "deadline", "delivery", "peer_unavailable", "stopped"],
+)
+def test_a_client_is_not_told_the_servers_addresses_and_the_log_is(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = REQUEST.set("abc-1")
+
+    problem = problem_of(Failure(kind, PLACE))
+    REQUEST.reset(named)
+
+    assert "10.0.0.7" not in problem.message
+    assert (problem.code, bool(problem.message)) == (kind, True)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == f"request abc-1: an error of kind {kind}: {PLACE}"
+
+
+@pytest.mark.parametrize("kind", ["usage", "too_large", "overloaded", "budget", "cancelled"])
+def test_a_client_is_told_what_is_wrong_with_its_request(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert problem_of(Failure(kind, "the goal is empty")).message == "the goal is empty"
+    assert not caplog.records
 
 
 def test_what_is_wrong_inside_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.kernel.events import Answered, Spent, Thought
+from cluster.kernel.events import Answered, Failed, Spent, StepFinished, Thought
 from cluster.kernel.ids import TaskId
-from cluster.kernel.vocabulary import Answer
+from cluster.kernel.vocabulary import Answer, Failure
 from cluster.serving.ports import Caller
 from cluster.serving.sse import BUFFER_BYTES_MAX
 from tests.support.asgi import Reader, reading
@@ -155,6 +155,40 @@ async def test_a_browser_that_has_all_is_told_not_to_come_again(api: Api) -> Non
     answer = await api.client.get(f"/v1/tasks/{task}/events", headers={"Last-Event-ID": "1.3"})
 
     assert (answer.status_code, answer.content) == (204, b"")
+
+
+@pytest.mark.parametrize("cursor", ["1.4", "1.400", "9.0", "9.1"])
+async def test_a_cursor_beyond_the_end_is_refused_once_the_task_has_ended(
+    api: Api, cursor: str
+) -> None:
+    task = await api.ended()
+
+    answer = await api.client.get(f"/v1/tasks/{task}/events", headers={"Last-Event-ID": cursor})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "message": f"Last-Event-ID: the task has ended, and has no event {cursor}",
+        "type": "invalid_request_error",
+        "param": "Last-Event-ID",
+        "code": "invalid_value",
+    }
+
+
+async def test_why_a_task_has_failed_is_told_without_the_servers_addresses(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = Failure("model", "the model endpoint http://10.0.0.7/v1 failed (500)")
+    finished = StepFinished("failed", 1, failure)
+    api.desk.scenes = [[finished, Failed(failure)]]
+    task = await api.post()
+
+    events = (await api.client.get(f"/v1/tasks/{task}/events")).text
+    result = await api.client.get(f"/v1/tasks/{task}/result")
+
+    assert result.json()["error"]["kind"] == "model"
+    assert result.json()["error"]["message"].startswith("a model that the server asks")
+    assert "10.0.0.7" not in events + result.text
+    assert "10.0.0.7" in caplog.text
 
 
 async def test_a_reader_sees_what_is_there_at_once_and_in_one_write(api: Api) -> None:

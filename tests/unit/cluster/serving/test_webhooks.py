@@ -147,6 +147,33 @@ async def test_a_wish_outlives_the_replica_that_took_it(cluster: Cluster) -> Non
     assert [headers["webhook-id"] for _, headers, _ in cluster.receiver.told] == [task]
 
 
+class BreaksOnce(LocalStore):
+    """One whose first look at the wishes fails as nobody has foreseen."""
+
+    has_broken = False
+
+    async def items(self, prefix: str) -> dict[str, bytes]:
+        if not self.has_broken:
+            self.has_broken = True
+            raise KeyError("a detail")
+        return await super().items(prefix)
+
+
+async def test_what_crashes_begins_again_and_says_so(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = await cluster.started()
+    cluster.store = BreaksOnce(cluster.clock)
+    replica = cluster.replica()
+    await replica.keep(Webhook(task, URL, key_of_secret(SECRET)))
+    cluster.end.set()
+    async with sending(replica):
+        await quiet()
+
+    assert [headers["webhook-id"] for _, headers, _ in cluster.receiver.told] == [task]
+    assert "the webhooks begin again" in caplog.text
+
+
 async def test_two_replicas_tell_once(cluster: Cluster) -> None:
     one, other = cluster.replica(), cluster.replica()
     async with sending(one), sending(other):
