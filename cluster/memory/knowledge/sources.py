@@ -68,9 +68,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]], omissions: Omissions) ->
     finding = _Finding()
     for path in paths:
         finding.add(os.fspath(path))
-    for found, kind, omission, source in finding.left_out.values():
-        if found not in finding.files:
-            omissions.add(kind, omission, source)
+    finding.count(omissions)
     return list(finding.files.values())
 
 
@@ -120,6 +118,10 @@ class _Finding:
         self.files: dict[Path, SourceFile] = {}
         self.left_out: dict[str, tuple[Path, str, Omission, str]] = {}
         """By where it lies: the file or folder itself, its kind, why, and its name."""
+        self._linked: dict[Path, str] = {}
+        """Where the links lie that files are read by."""
+        self._roots: set[Path] = set()
+        """Folders that were named."""
         self._bytes = {True: 0, False: 0}
         """Of packed files, and of others."""
 
@@ -141,6 +143,7 @@ class _Finding:
         except (OSError, ValueError, RuntimeError) as error:
             refuse(named, f"can't be read ({getattr(error, 'strerror', None) or error})")
         if stat.S_ISDIR(status.st_mode):
+            self._roots.add(root)
             self._add_folder(root, named, source)
             return
         if not stat.S_ISREG(status.st_mode):
@@ -151,6 +154,19 @@ class _Finding:
             refuse(named, too_large(status.st_size))
         file = SourceFile(root, shown(source), choice.format, named, is_named=True)
         self._take(file, status.st_size)
+
+    def count(self, omissions: Omissions) -> None:
+        """Count what was left out: each entry of a folder that is neither read nor looked into.
+
+        Of a file that is left out by one name and read by another, it is the name.
+        """
+        for place, (found, kind, omission, source) in self.left_out.items():
+            if found in self._roots:
+                continue
+            if found not in self.files:
+                omissions.add(kind, omission, source)
+            elif self._linked.get(found, place) != place:
+                omissions.add(REPEATED_LINKS, Omission.KIND, source)
 
     def _add_folder(self, root: Path, named: str, source: str) -> None:
         """Choose from all that is below a folder."""
@@ -177,6 +193,10 @@ class _Finding:
                 read.add(each.path)
                 path = Path(each.path)
                 file = SourceFile(path, shown(name), choice.format, named, below=each.below)
+                if each.entry.target and path not in self.files:
+                    self._linked[path] = place
+                elif each.entry.target and self._linked.get(path) != place:
+                    self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, shown(name)
                 self._take(file, each.entry.size)
 
     def _take(self, file: SourceFile, size: int) -> None:
