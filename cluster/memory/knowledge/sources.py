@@ -40,6 +40,11 @@ NO_TEXT = (
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(?P<number>[0-9]{1,6})")
 _STANDARD_INPUT = "/dev/stdin"
+_UNSHOWN = re.compile(
+    r"[\\\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\udc80-\udcff]"
+)
+"""Controls of terminals and of the direction of writing, breaks, and what nobody sees in a name.
+Those that join letters of Persian, and blanks of other widths, are part of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def refuse(named: str, why: str) -> NoReturn:
     Raises:
         UsageError: always.
     """
-    raise UsageError(f"the knowledge path {shown(named)!r} {why}")
+    raise UsageError(f"the knowledge path '{shown(named)}' {why}")
 
 
 def refuse_named(file: SourceFile, why: str) -> None:
@@ -214,8 +219,23 @@ class _Finding:
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Return a path as text that can be printed and stored, whatever its bytes are."""
-    return os.fsencode(path).decode("utf-8", "replace").replace(os.sep, "/")
+    """Return a path as text of one line that can be printed and stored, whatever its bytes are.
+
+    Bytes that are no UTF-8, and what could forge a line or steer a terminal, stand as escapes, as
+    Python writes them: other paths have other texts, and what is below a path begins with its text.
+    """
+    return _UNSHOWN.sub(_escaped, os.fsencode(path).decode("utf-8", "surrogateescape"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    if char.isascii():
+        return char.encode("unicode_escape").decode()
+    try:
+        char.encode()
+    except UnicodeEncodeError:
+        return f"\\x{os.fsencode(char).hex()}"
+    return f"\\u{ord(char):04x}"
 
 
 def too_large(size: int) -> str:

@@ -163,12 +163,21 @@ def test_packed_files_have_a_limit_of_their_own(
     assert "leads to more than 0 MB in all" in refusal("docs")
 
 
-def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:
-    write(here / "docs" / os.fsdecode(b"caf\xe9.md"))
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"caf\xe9.md", r"caf\xe9.md"),
+        (b"caf\\xe9.md", r"caf\\xe9.md"),
+        (b"a\nSources: b.md", r"a\nSources: b.md"),
+        (b"\x1b[31mred.md", r"\x1b[31mred.md"),
+        ("\u0085\u202e.md".encode(), r"\u0085\u202e.md"),
+        ("\u3000\u0645\u06cc\u200c\u062e.md".encode(), "\u3000\u0645\u06cc\u200c\u062e.md"),
+    ],
+)
+def test_any_name_can_be_shown_and_stored(here: Path, name: bytes, expected: str) -> None:
+    write(here / "docs" / os.fsdecode(name))
 
-    (name,) = names("docs")
-
-    assert name == "docs/caf\ufffd.md"
+    assert names("docs") == [f"docs/{expected}"]
 
 
 def found_and_left_out(*paths: str | Path) -> tuple[list[str], int]:
