@@ -48,11 +48,8 @@ _ZEROS_SHARE_MAX = 0.25
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _NO_TEXT = frozenset({"Cc", "Cn", "Co", "Cs"})
 _SPACE = "\t\n\v\f\r"
-_IDEOGRAPHS = re.compile("[\u3400-\ud7a3]")
+_IDEOGRAPHS = ("\u3400", "\ud7a3")
 _COMMON = ("gb2312", "big5", "shift_jis", "euc_kr")
-_COMMON_MIN = 0.95
-"""Of the ideographs and syllables of a text one of these has so many: of all 479 labelled texts in
-UTF-16 that have any, and of 10 among 182 in other encodings that could be taken for UTF-16."""
 _CUT_UTF_8 = re.compile(
     rb"(?:[\xc2-\xc5\xce\xd0\xd1]|[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2})\Z"
 )
@@ -61,7 +58,8 @@ characters beyond ASCII begin with, and 350 words in encodings of one byte end i
 _CUT_BYTES_MAX = 3
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _PLAUSIBLE_MIN = 0.98
-"""Share of characters of a text in UTF-16 without a mark that are assigned, and no controls."""
+"""Share of characters of a text in UTF-16 without a mark that are assigned, no controls, and no
+ideographs that nobody uses."""
 _TYPOGRAPHIC = (
     "\u2018\u2019\u201c\u201d\u201e\u2013\u2014\u2026\u2022\u2122\u20ac"
     "\u00a0\u00a7\u00a9\u00ab\u00ae\u00b0\u00b7\u00bb"
@@ -194,7 +192,7 @@ def _wide(data: bytes) -> Encoding | None:
     found: list[tuple[int, str]] = []
     for name in _WIDE:
         text = text_of(data[:SAMPLE_BYTES], name)
-        if _share_plausible(text) >= _PLAUSIBLE_MIN and _has_common_ideographs(text):
+        if _share_plausible(text) >= _PLAUSIBLE_MIN:
             found.append((len(text.encode("ascii", "ignore")), name))
     name = max(found)[1] if found else ""
     return Encoding(name) if name and _is_text(text_of(data, name)) else None
@@ -205,19 +203,20 @@ def _share_plausible(text: str) -> float:
     strange = sum(
         count
         for char, count in Counter(text).items()
-        if char == "\ufffd" or (unicodedata.category(char) in _NO_TEXT and char not in _SPACE)
+        if char == "\ufffd"
+        or (unicodedata.category(char) in _NO_TEXT and char not in _SPACE)
+        or _is_rare(char)
     )
     return 1 - strange / max(len(text), 1)
 
 
-def _has_common_ideographs(text: str) -> bool:
-    """Say whether nearly all ideographs and syllables are common in one language; so are none.
+def _is_rare(char: str) -> bool:
+    """Say whether a character is an ideograph or syllable that none of the old encodings has.
 
-    Any two bytes of another encoding are some ideograph: most are of those that nobody uses.
+    Any two bytes of another encoding are some ideograph, and most of these nobody uses.
     """
-    found = "".join(_IDEOGRAPHS.findall(text))
-    return any(
-        2 * len(found) * _COMMON_MIN <= len(found.encode(name, "ignore")) for name in _COMMON
+    return _IDEOGRAPHS[0] <= char <= _IDEOGRAPHS[1] and not any(
+        char.encode(name, "ignore") for name in _COMMON
     )
 
 

@@ -100,7 +100,7 @@ class FileReader:
             _leave_out(file, omissions, Omission.UNREADABLE, f"can't be read ({error.strerror})")
             return None
         if len(data) > FILE_BYTES_MAX:
-            _leave_out(file, omissions, Omission.TOO_LARGE, too_large(len(data)))
+            _leave_out(file, omissions, Omission.TOO_LARGE, too_large())
         elif not data.strip():
             _leave_out(file, omissions, Omission.EMPTY, "is empty")
         elif kind := kind_of_content(data):

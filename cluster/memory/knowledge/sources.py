@@ -238,7 +238,8 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(char):04x}"
 
 
-def too_large(size: int) -> str:
-    """Return what is wrong with a file of so many bytes."""
+def too_large(size: int = 0) -> str:
+    """Return what is wrong with a file of so many bytes; 0 where it wasn't read to its end."""
     limit = FILE_BYTES_MAX // MEGABYTE
-    return f"has {size / MEGABYTE:,.1f} MB, more than the {limit} MB a file of knowledge may have"
+    told = f"{size / MEGABYTE:,.1f} MB, " if size else ""
+    return f"has {told}more than the {limit} MB a file of knowledge may have"

@@ -80,6 +80,13 @@ def test_wide_texts_are_read_without_a_mark(language: str, encoding: str) -> Non
     assert told(WRITTEN[language].encode(encoding)) == WRITTEN[language]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_wide_text_in_several_languages_is_read(encoding: str) -> None:
+    text = "\n".join(WRITTEN[language][:40] for language in ("zh", "ja", "ko", "ru", "de"))
+
+    assert told(text.encode(encoding)) == text
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

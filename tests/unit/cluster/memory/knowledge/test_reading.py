@@ -241,7 +241,7 @@ def test_a_pipe_with_more_than_a_file_may_have_is_refused(monkeypatch: pytest.Mo
     read_end, write_end = os.pipe()
     os.write(write_end, b"four")
 
-    assert "more than the 20 MB" in refusal(f"/dev/fd/{read_end}")
+    assert "has more than the 20 MB" in refusal(f"/dev/fd/{read_end}")
     os.close(read_end)
     os.close(write_end)
 

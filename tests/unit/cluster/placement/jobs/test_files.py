@@ -12,8 +12,8 @@ import pytest
 
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.omissions import Omissions
-from cluster.memory.knowledge.sources import SourceFile
-from cluster.placement.jobs import files
+from cluster.memory.knowledge.reading import read_bytes
+from cluster.memory.knowledge.sources import SourceFile, find_files
 from cluster.placement.jobs.files import JobRequest, JobSpec, prepare
 from cluster.settings import AgentSettings, load
 
@@ -120,14 +120,14 @@ def test_a_file_of_a_folder_that_can_not_be_sent_is_left_out(
     (here / "docs").mkdir()
     for name in ("a.md", "b.md"):
         (here / "docs" / name).write_text(name)
-    really = files.read_bytes
+    really = read_bytes
 
     def read(path: Path) -> bytes:
         if path.name == "a.md":
             raise PermissionError(13, "Permission denied")
         return really(path)
 
-    monkeypatch.setattr(files, "read_bytes", read)
+    monkeypatch.setattr(f"{prepare.__module__}.read_bytes", read)
 
     job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
 
@@ -146,7 +146,7 @@ def test_a_link_put_in_the_place_of_a_found_file_is_not_sent(
     (here / "secret.txt").write_text("secret")
     (here / "docs").mkdir()
     (here / "docs" / "a.md").write_text("A")
-    really = files.find_files
+    really = find_files
 
     def found(paths: Sequence[str], omissions: Omissions) -> list[SourceFile]:
         found = really(paths, omissions)
@@ -154,7 +154,7 @@ def test_a_link_put_in_the_place_of_a_found_file_is_not_sent(
         (here / "docs" / "a.md").symlink_to(here / "secret.txt")
         return found
 
-    monkeypatch.setattr(files, "find_files", found)
+    monkeypatch.setattr(f"{prepare.__module__}.find_files", found)
 
     job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
 
