@@ -47,6 +47,11 @@ LENGTHS = (40, 200, 2_000)
 FILES = 20
 """Of each language, encoding and length."""
 MESSAGE_CHARS_MIN = 20
+ASCII_CHARS = 70_000
+"""Before a text, more than a sample has."""
+AMONG = " and so on, as it is written in the manual of this program;" * 5
+"""Between any two words of a text."""
+ZEROS = (1, 2, 5)
 _SPACE = re.compile(r"\s+")
 
 
@@ -116,6 +121,35 @@ def _told_alone(each: Labelled) -> tuple[str, bool]:
     return (each.encoding if is_right else told.name), told.is_sure
 
 
+def _is_right(text: str, data: bytes) -> bool:
+    told = encoding_of(data)
+    return told is not None and text_of(data, told.name) == text
+
+
+def _print_others(texts: Sequence[Labelled], source: random.Random) -> None:
+    """Print how encodings of before Unicode are told in large lines, and with zeros in them."""
+    legacy = [each for each in texts if each.encoding not in (*WIDE, DAMAGED, "iso2022_jp")]
+    long = [each for each in legacy if each.length == max(LENGTHS)]
+    behind = among = 0
+    for each in long:
+        line = "x" * ASCII_CHARS + each.text.replace("\n", " ")
+        behind += _is_right(line, line.encode(each.encoding))
+        line = f"{AMONG} ".join(each.text.split())
+        among += _is_right(line, line.encode(each.encoding))
+    print(f"in one line, of {len(long)}: {behind} behind much ASCII, {among} with it between words")
+    for length in LENGTHS:
+        some = [each.data for each in legacy if each.length == length]
+        taken = [sum(_is_taken(data, zeros, source) for data in some) for zeros in ZEROS]
+        print(f"{length:,} characters, of {len(some)} with {ZEROS} zeros taken for text: {taken}")
+
+
+def _is_taken(data: bytes, zeros: int, source: random.Random) -> bool:
+    with_zeros = bytearray(data)
+    for _ in range(zeros):
+        with_zeros.insert(source.randrange(len(with_zeros) + 1), 0)
+    return encoding_of(bytes(with_zeros)) is not None
+
+
 def _right_in_folders(texts: Sequence[Labelled]) -> Iterator[tuple[Labelled, bool]]:
     """Yield whether texts are read rightly that lie with those of their language and encoding."""
     with tempfile.TemporaryDirectory() as root:
@@ -158,6 +192,7 @@ def main() -> None:
         f"{len(texts):,} texts, {len(wrong)} wrong alone, {len(texts) - folders.total()} in"
         f" folders; {len(sure):,} told surely, {sum(each in wrong for each in sure)} of them wrong"
     )
+    _print_others(texts, random.Random(1))
 
 
 if __name__ == "__main__":

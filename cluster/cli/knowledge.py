@@ -49,7 +49,7 @@ def _top(path: str) -> str:
             return str(Path(path))  # as it was learned over HTTP: no file of any folder
         return shown(Path(path).resolve())
     except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{shown(path)!r} is no path ({error})") from error
+        raise UsageError(f"'{shown(path)}' is no path ({error})") from error
 
 
 async def _forget(

@@ -1,7 +1,7 @@
 """Lists what lies below a folder: each folder is looked into once, links within it are followed.
 
-Called by `cluster.memory.knowledge.sources`. A link is followed where it leads to something below
-the folder that was named; so nothing outside is read, and no loop is walked twice.
+Called by `cluster.memory.knowledge.sources`. A link is followed where it leads to a file that is
+found without it too; so nothing outside is read, nothing hidden, and no loop is walked twice.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class EntryType(StrEnum):
     FILE = "file"
     LINK = "link"
     """One whose name is hidden, so that it is not followed."""
+    HIDDEN_LINK = "hidden link"
+    """It leads to what isn't found without it: something hidden, or in a folder that is."""
     OUTSIDE_LINK = "outside link"
     """It leads out of the folder that was named."""
     BROKEN_LINK = "broken link"
@@ -65,6 +67,11 @@ def is_foreign_name(name: str) -> bool:
     return name.startswith(".") or name in _FOREIGN_FOLDERS
 
 
+def is_of_mount(name: str) -> bool:
+    """Say whether a folder or link of that name has what Kubernetes mounts, by other names."""
+    return name.startswith("..")
+
+
 def walk(root: str) -> Iterator[Listed]:
     """Yield what lies below a folder, but for the folders that are looked into.
 
@@ -85,8 +92,7 @@ def walk(root: str) -> Iterator[Listed]:
 class _Walk:
     def __init__(self, root: str) -> None:
         self._root = root
-        self._seen: set[str] = set()
-        """Folders that were looked into."""
+        self._looked_into: set[str] = set()
         self.links: deque[tuple[str, str]] = deque()
         """Links that are to be followed, with their names; last, so that real names come first."""
 
@@ -94,9 +100,8 @@ class _Walk:
         todo = [(top, below)]
         while todo:
             folder, name = todo.pop()
-            if folder in self._seen:
+            if folder in self._looked_into:
                 continue
-            self._seen.add(folder)
             try:
                 with os.scandir(folder) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
@@ -106,6 +111,7 @@ class _Walk:
                 base = os.path.basename(name)  # noqa: PTH119 - text, as all names here
                 yield Listed(folder, name, FolderEntry(base, type=EntryType.CLOSED_FOLDER))
                 continue
+            self._looked_into.add(folder)
             folders = []
             for each in listed:
                 place = os.path.join(name, each.name)  # noqa: PTH118 - of 100,000 files a second
@@ -145,13 +151,33 @@ class _Walk:
 
     def _type_of(self, target: str, mode: int) -> EntryType:
         """Return what the target of a link is."""
-        if target in self._seen:
+        if target in self._looked_into:
             return EntryType.REPEATED_LINK
         if not target.startswith(f"{self._root.rstrip(os.sep)}{os.sep}"):
             return EntryType.OUTSIDE_LINK
-        if stat.S_ISDIR(mode):
-            return EntryType.FOLDER
-        return EntryType.FILE if stat.S_ISREG(mode) else EntryType.OTHER
+        is_folder = stat.S_ISDIR(mode)
+        if not (is_folder or stat.S_ISREG(mode)):
+            return EntryType.OTHER
+        if self._is_hidden(target, is_folder=is_folder):
+            return EntryType.HIDDEN_LINK
+        return EntryType.FOLDER if is_folder else EntryType.FILE
+
+    def _is_hidden(self, target: str, *, is_folder: bool) -> bool:
+        """Say whether something below the root isn't found but for a link to it.
+
+        What Kubernetes mounts (a ConfigMap, a Secret) is found so only, and is none the less shown.
+        """
+        folder, name = os.path.split(target)
+        if not is_folder and name.startswith("."):
+            return True
+        passed_over = [name] if is_folder else []
+        while folder not in self._looked_into:
+            folder, name = os.path.split(folder)
+            passed_over.append(name)
+        if not passed_over:
+            return False
+        *inner, top = passed_over
+        return not is_of_mount(top) or any(map(is_foreign_name, inner))
 
 
 def _entry(entry: os.DirEntry[str]) -> FolderEntry:

@@ -95,7 +95,7 @@ async def _check_known(
         if not below(learned, [top]):
             where = f" in the namespace {name}" if name else ""
             raise UsageError(
-                f"nothing was learned from {top!r}{where}: `fleetmind knowledge` shows what was"
+                f"nothing was learned from '{top}'{where}: `fleetmind knowledge` shows what was"
             )
 
 

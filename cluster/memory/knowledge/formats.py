@@ -144,7 +144,7 @@ def _no_file(entry: FolderEntry) -> Choice:
         case EntryType.CLOSED_FOLDER:
             return Choice("", "folders", Omission.UNREADABLE)
         case EntryType.FOLDER:
-            return Choice("", "hidden folders" if is_hidden else "folders of tools", Omission.KIND)
+            return Choice("", "hidden folders" if is_hidden else "tool folders", Omission.KIND)
         case EntryType.LINK:
             return Choice("", "hidden files", Omission.KIND)
         case EntryType.OTHER:

@@ -372,7 +372,7 @@ def _check_fruitful(paths: Sequence[PathName], done: _Round) -> None:
         root = Path(named).resolve()
         if not any(file.is_relative_to(root) for file in done.texts):
             line = left_out_line(done.omissions.left_out())
-            raise UsageError(f"the knowledge path {shown(named)!r} {NO_TEXT}. {line}".rstrip(". "))
+            raise UsageError(f"the knowledge path '{shown(named)}' {NO_TEXT}. {line}".rstrip(". "))
 
 
 def _refuse_omitted(file: SourceFile, omission: str) -> None:

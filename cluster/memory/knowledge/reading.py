@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import select
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,11 +47,13 @@ ATTEMPTS_MAX = 3
 """So often a file is read that changes meanwhile."""
 MARK_CHARS = 6
 """Of the hash of what came from a pipe, in its name: the next command has the same path."""
+STREAM_PART_BYTES = 65_536
+"""So much a pipe holds."""
 NEIGHBOURS_MAX = 32
 """Files of a folder that are asked for their encoding."""
 
 
-class _ChangingError(Exception):
+class _ChangingError(OSError):
     """A file is not the same for as long as reading it takes."""
 
 
@@ -97,7 +100,7 @@ class FileReader:
             _leave_out(file, omissions, Omission.UNREADABLE, f"can't be read ({error.strerror})")
             return None
         if len(data) > FILE_BYTES_MAX:
-            _leave_out(file, omissions, Omission.TOO_LARGE, too_large(len(data)))
+            _leave_out(file, omissions, Omission.TOO_LARGE, too_large())
         elif not data.strip():
             _leave_out(file, omissions, Omission.EMPTY, "is empty")
         elif kind := kind_of_content(data):
@@ -129,9 +132,9 @@ class FileReader:
 
     def _bytes(self, file: SourceFile) -> bytes:
         if stream_descriptor(file.path) is None and file.path not in self._streams:
-            return _read(file.path)
+            return read_bytes(file.path)
         if file.path not in self._streams:
-            self._streams[file.path] = read_stream(file.path)
+            self._streams[file.path] = read_bytes(file.path)
         return self._streams[file.path]
 
     def _settled(self, file: SourceFile, data: bytes, told: Encoding) -> str:
@@ -182,17 +185,34 @@ def check_watchable(paths: Sequence[str | os.PathLike[str]]) -> None:
             )
 
 
-def read_stream(path: Path) -> bytes:
-    """Read what can be read only once, at most one byte over the limit of a file.
+def read_bytes(path: Path) -> bytes:
+    """Read what was found to its end, at most one byte over the limit of a file.
 
     Raises:
-        OSError: it can't be read.
+        OSError: it can't be read: it is gone, or not what was found.
     """
     descriptor = stream_descriptor(path)
-    if descriptor is None:
-        raise OSError(errno.EBADF, "it has been closed")
-    with os.fdopen(os.dup(descriptor), "rb") as stream:
-        return _whole(stream.read(FILE_BYTES_MAX + 1))
+    return _read(path) if descriptor is None else _read_stream(descriptor)
+
+
+def _read_stream(descriptor: int) -> bytes:
+    """Read what can be read only once, however long whoever writes it takes.
+
+    A pipe that another process has made non-blocking, as it may, is waited for as any other is.
+    """
+    data = bytearray()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while (rest := FILE_BYTES_MAX + 1 - len(data)) > 0:
+        poll.poll()
+        try:
+            part = os.read(descriptor, min(rest, STREAM_PART_BYTES))
+        except BlockingIOError:
+            continue  # another process has read it first
+        if not part:
+            break
+        data += part
+    return bytes(data)
 
 
 def _read(path: Path) -> bytes:
@@ -214,7 +234,7 @@ def _read(path: Path) -> bytes:
                 if _whole(file.read(len(data))) == data:
                     return data
             before = os.fstat(file.fileno())
-    raise _ChangingError
+    raise _ChangingError(errno.EAGAIN, "it changes whenever it is read")
 
 
 @contextmanager
@@ -228,6 +248,8 @@ def _regular(path: Path) -> Iterator[BinaryIO]:
     with os.fdopen(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no longer a file")
+        if os.path.realpath(path) != os.fspath(path):
+            raise OSError(errno.EINVAL, "a link has taken the place of its folder")
         yield file
 
 

@@ -40,6 +40,11 @@ NO_TEXT = (
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(?P<number>[0-9]{1,6})")
 _STANDARD_INPUT = "/dev/stdin"
+_UNSHOWN = re.compile(
+    r"[\\\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\udc80-\udcff]"
+)
+"""Controls of terminals and of the direction of writing, breaks, and what nobody sees in a name.
+Those that join letters of Persian, and blanks of other widths, are part of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]], omissions: Omissions) ->
     finding = _Finding()
     for path in paths:
         finding.add(os.fspath(path))
-    for found, kind, omission, source in finding.left_out.values():
-        if found not in finding.files:
-            omissions.add(kind, omission, source)
+    finding.count(omissions)
     return list(finding.files.values())
 
 
@@ -80,7 +83,7 @@ def refuse(named: str, why: str) -> NoReturn:
     Raises:
         UsageError: always.
     """
-    raise UsageError(f"the knowledge path {shown(named)!r} {why}")
+    raise UsageError(f"the knowledge path '{shown(named)}' {why}")
 
 
 def refuse_named(file: SourceFile, why: str) -> None:
@@ -120,6 +123,10 @@ class _Finding:
         self.files: dict[Path, SourceFile] = {}
         self.left_out: dict[str, tuple[Path, str, Omission, str]] = {}
         """By where it lies: the file or folder itself, its kind, why, and its name."""
+        self._linked: dict[Path, str] = {}
+        """Where the links lie that files are read by."""
+        self._roots: set[Path] = set()
+        """Folders that were named."""
         self._bytes = {True: 0, False: 0}
         """Of packed files, and of others."""
 
@@ -141,6 +148,7 @@ class _Finding:
         except (OSError, ValueError, RuntimeError) as error:
             refuse(named, f"can't be read ({getattr(error, 'strerror', None) or error})")
         if stat.S_ISDIR(status.st_mode):
+            self._roots.add(root)
             self._add_folder(root, named, source)
             return
         if not stat.S_ISREG(status.st_mode):
@@ -151,6 +159,19 @@ class _Finding:
             refuse(named, too_large(status.st_size))
         file = SourceFile(root, shown(source), choice.format, named, is_named=True)
         self._take(file, status.st_size)
+
+    def count(self, omissions: Omissions) -> None:
+        """Count what was left out: each entry of a folder that is neither read nor looked into.
+
+        Of a file that is left out by one name and read by another, it is the name.
+        """
+        for place, (found, kind, omission, source) in self.left_out.items():
+            if found in self._roots:
+                continue
+            if found not in self.files:
+                omissions.add(kind, omission, source)
+            elif self._linked.get(found, place) != place:
+                omissions.add(REPEATED_LINKS, Omission.KIND, source)
 
     def _add_folder(self, root: Path, named: str, source: str) -> None:
         """Choose from all that is below a folder."""
@@ -177,6 +198,10 @@ class _Finding:
                 read.add(each.path)
                 path = Path(each.path)
                 file = SourceFile(path, shown(name), choice.format, named, below=each.below)
+                if each.entry.target and path not in self.files:
+                    self._linked[path] = place
+                elif each.entry.target and self._linked.get(path) != place:
+                    self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, shown(name)
                 self._take(file, each.entry.size)
 
     def _take(self, file: SourceFile, size: int) -> None:
@@ -194,11 +219,27 @@ class _Finding:
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Return a path as text that can be printed and stored, whatever its bytes are."""
-    return os.fsencode(path).decode("utf-8", "replace").replace(os.sep, "/")
+    """Return a path as text of one line that can be printed and stored, whatever its bytes are.
+
+    Bytes that are no UTF-8, and what could forge a line or steer a terminal, stand as escapes, as
+    Python writes them: other paths have other texts, and what is below a path begins with its text.
+    """
+    return _UNSHOWN.sub(_escaped, os.fsencode(path).decode("utf-8", "surrogateescape"))
 
 
-def too_large(size: int) -> str:
-    """Return what is wrong with a file of so many bytes."""
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    if char.isascii():
+        return char.encode("unicode_escape").decode()
+    try:
+        char.encode()
+    except UnicodeEncodeError:
+        return f"\\x{os.fsencode(char).hex()}"
+    return f"\\u{ord(char):04x}"
+
+
+def too_large(size: int = 0) -> str:
+    """Return what is wrong with a file of so many bytes; 0 where it wasn't read to its end."""
     limit = FILE_BYTES_MAX // MEGABYTE
-    return f"has {size / MEGABYTE:,.1f} MB, more than the {limit} MB a file of knowledge may have"
+    told = f"{size / MEGABYTE:,.1f} MB, " if size else ""
+    return f"has {told}more than the {limit} MB a file of knowledge may have"

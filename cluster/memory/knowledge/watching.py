@@ -17,7 +17,7 @@ from typing import Protocol
 
 from cluster.kernel.clock import Clock, SystemClock
 from cluster.kernel.errors import ClusterError
-from cluster.memory.knowledge.folders import is_foreign_name
+from cluster.memory.knowledge.folders import is_foreign_name, is_of_mount
 
 TICK_MS = 1_000
 """How often the paths themselves are looked at."""
@@ -159,4 +159,4 @@ class _Interest:
 
 def _is_passed_over(name: str) -> bool:
     # A mounted ConfigMap changes by its link `..data`, which all others lead through.
-    return is_foreign_name(name) and not name.startswith("..")
+    return is_foreign_name(name) and not is_of_mount(name)

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.formats import kind_of_format
 from cluster.memory.knowledge.omissions import Omission, Omissions, left_out_line
-from cluster.memory.knowledge.reading import read_stream
+from cluster.memory.knowledge.reading import read_bytes
 from cluster.memory.knowledge.sources import find_files, stream_descriptor
 from cluster.settings import HIDDEN, Configuration
 from cluster.settings.sources import FILE_NAME
@@ -153,10 +153,7 @@ def _stage_knowledge(paths: Sequence[str], folder: Path, omissions: Omissions) -
         target = folder / places[file.named] / file.below
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if stream_descriptor(file.path) is None:
-                shutil.copyfile(file.path, target)
-            else:
-                target.write_bytes(read_stream(file.path))
+            target.write_bytes(read_bytes(file.path))
         except OSError as error:
             if file.is_named:
                 raise UsageError(f"{file.source} can't be read: {error.strerror}") from error

@@ -80,6 +80,13 @@ def test_wide_texts_are_read_without_a_mark(language: str, encoding: str) -> Non
     assert told(WRITTEN[language].encode(encoding)) == WRITTEN[language]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_wide_text_in_several_languages_is_read(encoding: str) -> None:
+    text = "\n".join(WRITTEN[language][:40] for language in ("zh", "ja", "ko", "ru", "de"))
+
+    assert told(text.encode(encoding)) == text
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -128,6 +135,20 @@ def test_utf_8_with_zeros_in_it_is_no_text(language: str, count: int) -> None:
     assert encoding_of(b"." + data) is None
 
 
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [(language, encoding) for language, names in LEGACY.items() for encoding in names],
+)
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_texts_of_before_unicode_with_zeros_in_them_are_none(
+    language: str, encoding: str, count: int
+) -> None:
+    data = WRITTEN[language][:200].encode(encoding, "ignore") + b"\0" * count
+
+    assert encoding_of(data) is None
+    assert encoding_of(b"." + data) is None
+
+
 def test_ascii_that_names_korean_and_has_none_of_it_is_ascii() -> None:
     assert encoding_of(b"\x1b$)C is how it begins\n") == Encoding("utf-8")
 
@@ -142,6 +163,36 @@ def test_a_large_file_is_told_by_its_lines_beyond_ascii() -> None:
     assert told(text.encode("koi8-r")) == text
 
 
+@pytest.mark.parametrize("between", ["", "\n", " and so on, "])
+def test_a_large_line_is_told_by_what_is_beyond_ascii_in_it(between: str) -> None:
+    text = between.join(("x" * SAMPLE_BYTES, *WRITTEN["ru"].split())) + "." * SAMPLE_BYTES
+
+    assert told(text.encode("koi8-r")) == text
+
+
+@pytest.mark.parametrize("char", ["\u00e9", "\u2019", "\U0001f600", "\u0416"])
+def test_a_log_that_is_cut_within_its_only_character_beyond_ascii_is_read(char: str) -> None:
+    written = char.encode()
+    cuts = range(2 if len(written) > 2 else 1, len(written))
+
+    for length in cuts:
+        assert told(b"INFO a line\n" * 99 + b"user Jos" + written[:length]) == (
+            "INFO a line\n" * 99 + "user Jos\ufffd"
+        )
+
+
+def test_a_broken_character_and_a_cut_one_are_not_two_that_are_broken() -> None:
+    assert told("caf\u00e9 \u2019".encode()[:-1]) == "caf\u00e9 \ufffd"
+    assert told("caf\u00e9 ".encode() + b"\xff caf\xc3") == "caf\u00e9 \ufffd caf\ufffd"
+
+
+def test_a_log_in_iso_2022_that_is_cut_within_a_character_is_read() -> None:
+    written = "\u3042\u3044\u3046".encode("iso2022_jp")
+    after = len(b"x\x1b(B")
+
+    assert told(written[:-after]) == "\u3042\u3044\ufffd"
+
+
 def test_a_log_in_utf_16_that_is_cut_within_a_character_is_read() -> None:
     text = WRITTEN["ja"]
 
@@ -152,5 +203,6 @@ def test_an_encoding_fits_where_all_bytes_have_a_meaning_in_it() -> None:
     cyrillic = "\u043f\u0440\u0438\u0432\u0435\u0442".encode("koi8-r")
 
     assert fits(cyrillic, "koi8-r")
+    assert fits(WRITTEN["ja"].encode("cp932", "ignore")[:-1], "cp932")
     assert not fits(cyrillic, "utf-8")
     assert not fits(b"a\0b", "latin-1")

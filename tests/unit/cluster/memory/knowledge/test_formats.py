@@ -129,11 +129,12 @@ def test_data_is_read_where_it_is_most_of_what_a_folder_has(
     [
         (FolderEntry(".a.md", type=EntryType.LINK), "hidden files"),
         (FolderEntry("a.md", type=EntryType.OUTSIDE_LINK), "outside links"),
+        (FolderEntry("a.md", type=EntryType.HIDDEN_LINK), "hidden links"),
         (FolderEntry("a.md", type=EntryType.BROKEN_LINK), "broken links"),
         (FolderEntry("a", type=EntryType.REPEATED_LINK), REPEATED_LINKS),
         (FolderEntry("a.md", type=EntryType.OTHER), "special files"),
         (FolderEntry(".git", type=EntryType.FOLDER), "hidden folders"),
-        (FolderEntry("node_modules", type=EntryType.FOLDER), "folders of tools"),
+        (FolderEntry("node_modules", type=EntryType.FOLDER), "tool folders"),
     ],
 )
 def test_what_is_no_file_is_left_out(entry: FolderEntry, kind: str) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cluster.memory.knowledge.catalog import read_catalog
+from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
+from cluster.memory.knowledge.sources import shown
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, SourceChange
 from cluster.memory.store.local import LocalStore
@@ -93,6 +95,21 @@ async def test_a_guessed_encoding_is_news(
     assert learned.news == (
         "too short to tell the encoding for certain, guessed: 1 file (docs/c.md as cp1252)",
     )
+
+
+async def test_files_whose_names_are_no_unicode_are_learned_apart_and_forgotten_apart(
+    here: Path, namespaces: BusyNamespaces, embedder: HashingEmbedder
+) -> None:
+    for name in (b"x\xe8.md", b"x\xe9.md"):
+        write(here / os.fsdecode(name), f"About {name!r}.")
+    paths = [here / os.fsdecode(name) for name in (b"x\xe8.md", b"x\xe9.md")]
+
+    learned = await learn(namespaces, paths, name="default", embedder=embedder)
+    again = await learn(namespaces, paths, name="default", embedder=embedder)
+    forgotten = await forget(namespaces, [shown(paths[0])])
+
+    assert (learned.files, learned.embedded, again.changed) == (2, 2, 0)
+    assert forgotten.paths == (f"{here}/x\\xe8.md",)
 
 
 async def test_what_comes_from_a_pipe_is_learned_though_others_change_it_meanwhile(

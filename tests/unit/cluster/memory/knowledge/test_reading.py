@@ -100,6 +100,18 @@ def test_a_link_put_in_the_place_of_a_found_file_is_not_followed(here: Path) -> 
     assert left_out_line(omissions.left_out()) == "Left out: 1 unreadable file (docs/a.md)"
 
 
+def test_a_link_put_in_the_place_of_a_folder_is_not_followed(here: Path) -> None:
+    write(here / "outside" / "a.md", "secret")
+    write(here / "docs" / "deep" / "a.md")
+    (file,) = find_files(["docs"], Omissions())
+    (here / "docs" / "deep").rename(here / "moved")
+    (here / "docs" / "deep").symlink_to(here / "outside")
+    omissions = Omissions()
+
+    assert FileReader().read(file, omissions) is None
+    assert left_out_line(omissions.left_out()) == "Left out: 1 unreadable file (docs/deep/a.md)"
+
+
 def test_files_in_a_folder_that_are_no_text_are_left_out(here: Path) -> None:
     write(here / "docs" / "binary.md", b"a\0b")
     write(here / "docs" / "empty.md", "")
@@ -183,11 +195,53 @@ def test_a_file_that_vanishes_is_left_out_and_the_rest_is_read(here: Path) -> No
     assert left_out_line(omissions.left_out()) == "Left out: 1 unreadable file (docs/a.md)"
 
 
-def test_what_has_nothing_to_be_read_at_present_is_refused_and_not_waited_for() -> None:
+def test_a_pipe_that_does_not_block_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
+    parts = [b"the first, ", b"the second, ", b"and the last"]
+    really = os.read
 
-    assert "has nothing to be read at present" in refusal(f"/dev/fd/{read_end}")
+    def reading_before_it_is_written(descriptor: int, size: int) -> bytes:
+        try:
+            return really(descriptor, size)
+        finally:
+            if descriptor == read_end and parts:
+                os.write(write_end, parts.pop(0))
+                if not parts:
+                    os.close(write_end)
+
+    os.write(write_end, parts.pop(0))
+    monkeypatch.setattr(os, "read", reading_before_it_is_written)
+
+    assert read(f"/dev/fd/{read_end}") == (["the first, the second, and the last"], "")
+    os.close(read_end)
+
+
+def test_what_another_process_has_read_from_a_pipe_first_is_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"the rest")
+    os.close(write_end)
+    really, refusals = os.read, [BlockingIOError()]
+
+    def read_by_another(descriptor: int, size: int) -> bytes:
+        if descriptor == read_end and refusals:
+            raise refusals.pop()
+        return really(descriptor, size)
+
+    monkeypatch.setattr(os, "read", read_by_another)
+
+    assert read(f"/dev/fd/{read_end}") == (["the rest"], "")
+    os.close(read_end)
+
+
+def test_a_pipe_with_more_than_a_file_may_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "FILE_BYTES_MAX", 3)
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"four")
+
+    assert "has more than the 20 MB" in refusal(f"/dev/fd/{read_end}")
     os.close(read_end)
     os.close(write_end)
 

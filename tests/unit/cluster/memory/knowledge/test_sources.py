@@ -83,7 +83,7 @@ def test_what_a_folder_holds_besides_knowledge_is_left_out_and_counted(here: Pat
 
     assert [file.source for file in found] == ["docs/a.md"]
     assert line(omissions) == (
-        "Left out: 2 folders of tools, 1 hidden folder, 1 hidden file, 1 data file, 1 image, "
+        "Left out: 2 tool folders, 1 hidden folder, 1 hidden file, 1 data file, 1 image, "
         "1 special file"
     )
 
@@ -163,12 +163,21 @@ def test_packed_files_have_a_limit_of_their_own(
     assert "leads to more than 0 MB in all" in refusal("docs")
 
 
-def test_names_that_are_no_unicode_can_be_shown_and_stored(here: Path) -> None:
-    write(here / "docs" / os.fsdecode(b"caf\xe9.md"))
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"caf\xe9.md", r"caf\xe9.md"),
+        (b"caf\\xe9.md", r"caf\\xe9.md"),
+        (b"a\nSources: b.md", r"a\nSources: b.md"),
+        (b"\x1b[31mred.md", r"\x1b[31mred.md"),
+        ("\u0085\u202e.md".encode(), r"\u0085\u202e.md"),
+        ("\u3000\u0645\u06cc\u200c\u062e.md".encode(), "\u3000\u0645\u06cc\u200c\u062e.md"),
+    ],
+)
+def test_any_name_can_be_shown_and_stored(here: Path, name: bytes, expected: str) -> None:
+    write(here / "docs" / os.fsdecode(name))
 
-    (name,) = names("docs")
-
-    assert name == "docs/caf\ufffd.md"
+    assert names("docs") == [f"docs/{expected}"]
 
 
 def found_and_left_out(*paths: str | Path) -> tuple[list[str], int]:
@@ -178,20 +187,69 @@ def found_and_left_out(*paths: str | Path) -> tuple[list[str], int]:
     return [file.source for file in found], omissions.count
 
 
-def test_what_a_link_leads_to_within_the_folder_is_read_by_its_name(here: Path) -> None:
-    write(here / "docs" / ".store" / "v2.md")
-    write(here / "docs" / ".store" / "deep" / "b.md")
-    (here / "docs" / "a.md").symlink_to(".store/v2.md")
-    (here / "docs" / "latest").symlink_to(here / "docs" / ".store" / "v2.md")
-    (here / "docs" / "folder").symlink_to(".store/deep")
+def test_what_has_no_format_is_read_by_the_first_link_that_gives_it_one(here: Path) -> None:
+    write(here / "docs" / "v2")
+    (here / "docs" / "latest.md").symlink_to("v2")
+    (here / "docs" / "newest.md").symlink_to(here / "docs" / "v2")
     omissions = Omissions()
 
-    found = find_files(["docs"], omissions)
+    (found,) = find_files(["docs"], omissions)
 
-    assert [file.source for file in found] == ["docs/a.md", "docs/folder/b.md"]
-    assert [file.below for file in found] == ["a.md", "folder/b.md"]
-    assert found[0].path == here / "docs" / ".store" / "v2.md"
-    assert line(omissions) == "Left out: 1 hidden folder, 1 repeated link"
+    assert (found.source, found.below) == ("docs/latest.md", "latest.md")
+    assert found.path == here / "docs" / "v2"
+    assert line(omissions) == "Left out: 2 repeated links"
+
+
+@pytest.mark.parametrize("named", [("docs",), ("docs", "docs/v2"), ("docs/v2", "docs")])
+def test_what_is_left_out_by_its_name_and_read_by_a_link_is_counted_once_for_each(
+    here: Path, named: tuple[str, ...]
+) -> None:
+    write(here / "docs" / "v2")
+    (here / "docs" / "latest.md").symlink_to("v2")
+
+    found, left_out = found_and_left_out(*named)
+
+    assert (len(found), left_out) == (1, 1)
+
+
+def test_a_folder_that_is_left_out_and_named_besides_is_not_counted(here: Path) -> None:
+    write(here / "docs" / "a.md")
+    write(here / "docs" / ".notes" / "b.md")
+
+    assert found_and_left_out("docs", "docs/.notes") == (["docs/a.md", "docs/.notes/b.md"], 0)
+
+
+def test_what_is_not_found_without_a_link_is_not_found_with_it(here: Path) -> None:
+    write(here / "docs" / "node_modules" / "a.md")
+    write(here / "docs" / "env" / "pyvenv.cfg")
+    write(here / "docs" / "env" / "lib" / "b.md")
+    write(here / "docs" / ".secret" / "deep" / "c.md")
+    write(here / "docs" / ".env")
+    for name, target in {
+        "deps": "node_modules",
+        "lib": "env/lib",
+        "b.md": "env/lib/b.md",
+        "deep": ".secret/deep",
+        "k.md": ".secret/deep/c.md",
+        "env.txt": ".env",
+    }.items():
+        (here / "docs" / name).symlink_to(target)
+    omissions = Omissions()
+
+    assert find_files(["docs"], omissions) == []
+    assert line(omissions) == (
+        "Left out: 6 hidden links, 2 tool folders, 1 hidden file, 1 hidden folder"
+    )
+
+
+@pytest.mark.parametrize("name", ["env.txt", "deps"])
+def test_a_link_to_something_hidden_is_followed_where_it_is_named(here: Path, name: str) -> None:
+    write(here / "docs" / ".env")
+    write(here / "docs" / "node_modules" / "a.md")
+    (here / "docs" / "env.txt").symlink_to(".env")
+    (here / "docs" / "deps").symlink_to("node_modules")
+
+    assert len(names(f"docs/{name}")) == 1
 
 
 def test_a_mounted_config_map_is_read(here: Path) -> None:
@@ -200,8 +258,15 @@ def test_a_mounted_config_map_is_read(here: Path) -> None:
     (here / "config" / "..data").symlink_to("..2024_05_01")
     (here / "config" / "app.md").symlink_to("..data/app.md")
     (here / "config" / "limits.yaml").symlink_to("..data/limits.yaml")
+    write(here / "config" / "..2024_05_01" / "deep" / "a.md")
+    (here / "config" / "deep").symlink_to("..data/deep")
+    write(here / "config" / "..2024_05_01" / ".secret" / "b.md")
+    (here / "config" / "b.md").symlink_to("..data/.secret/b.md")
 
-    assert found_and_left_out("config") == (["config/app.md", "config/limits.yaml"], 2)
+    assert found_and_left_out("config") == (
+        ["config/app.md", "config/deep/a.md", "config/limits.yaml"],
+        3,
+    )
 
 
 def test_a_link_that_leads_nowhere_or_elsewhere_is_left_out(here: Path) -> None:
@@ -228,11 +293,11 @@ def test_loops_of_links_end(here: Path) -> None:
     assert found_and_left_out("docs") == (["docs/a/x.md", "docs/b/y.md"], 3)
 
 
-def test_links_among_hidden_folders_are_followed_once(here: Path) -> None:
-    write(here / "docs" / ".a" / "x.md")
-    (here / "docs" / ".a" / "again").symlink_to("../.a")
+def test_links_among_mounted_folders_are_followed_once(here: Path) -> None:
+    write(here / "docs" / "..a" / "x.md")
+    (here / "docs" / "..a" / "again").symlink_to("../..a")
     for name in ("first", "second"):
-        (here / "docs" / name).symlink_to(".a")
+        (here / "docs" / name).symlink_to("..a")
 
     assert found_and_left_out("docs") == (["docs/first/x.md"], 3)
 

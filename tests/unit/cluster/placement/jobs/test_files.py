@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cluster.kernel.errors import UsageError
+from cluster.memory.knowledge.omissions import Omissions
+from cluster.memory.knowledge.reading import read_bytes
+from cluster.memory.knowledge.sources import SourceFile, find_files
 from cluster.placement.jobs.files import JobRequest, JobSpec, prepare
 from cluster.settings import AgentSettings, load
 
@@ -118,14 +120,14 @@ def test_a_file_of_a_folder_that_can_not_be_sent_is_left_out(
     (here / "docs").mkdir()
     for name in ("a.md", "b.md"):
         (here / "docs" / name).write_text(name)
-    really = shutil.copyfile
+    really = read_bytes
 
-    def copied(source: Path, target: Path) -> None:
-        if source.name == "a.md":
+    def read(path: Path) -> bytes:
+        if path.name == "a.md":
             raise PermissionError(13, "Permission denied")
-        really(source, target)
+        return really(path)
 
-    monkeypatch.setattr(shutil, "copyfile", copied)
+    monkeypatch.setattr(f"{prepare.__module__}.read_bytes", read)
 
     job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
 
@@ -136,6 +138,28 @@ def test_a_file_of_a_folder_that_can_not_be_sent_is_left_out(
     named = replace(request(), knowledge=("docs/a.md",))
     with pytest.raises(UsageError, match=r"docs/a\.md can't be read"):
         prepare(named, staged / "again", "python")
+
+
+def test_a_link_put_in_the_place_of_a_found_file_is_not_sent(
+    here: Path, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "secret.txt").write_text("secret")
+    (here / "docs").mkdir()
+    (here / "docs" / "a.md").write_text("A")
+    really = find_files
+
+    def found(paths: Sequence[str], omissions: Omissions) -> list[SourceFile]:
+        found = really(paths, omissions)
+        (here / "docs" / "a.md").unlink()
+        (here / "docs" / "a.md").symlink_to(here / "secret.txt")
+        return found
+
+    monkeypatch.setattr(f"{prepare.__module__}.find_files", found)
+
+    job = prepare(replace(request(), knowledge=("docs",)), staged, "python")
+
+    assert job.notes == ("Left out: 1 unreadable file (docs/a.md)",)
+    assert not (staged / "_files" / "docs" / "a.md").exists()
 
 
 def test_knowledge_that_is_not_there_is_refused_here(here: Path, staged: Path) -> None:
