@@ -149,11 +149,11 @@ def problem_of(error: ClusterError | Failure) -> Problem:
     headers = {"X-Should-Retry": str(meaning.may_be_repeated).lower()}
     if meaning.may_be_repeated:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    message = message_of(error)
+    message = _message_of(error)
     return Problem(meaning.status, message, kind=meaning.kind, code=error.kind, headers=headers)
 
 
-def message_of(error: ClusterError | Failure) -> str:
+def _message_of(error: ClusterError | Failure) -> str:
     """Return what a client is told of a failure; where that isn't its own sentence, log that."""
     meaning = _MEANINGS.get(error.kind, _DEFECT)
     if not meaning.told:

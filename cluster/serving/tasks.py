@@ -18,7 +18,7 @@ from cluster.kernel.errors import ClusterError, DeadlinePassed
 from cluster.kernel.events import Event, Failed, StepFinished
 from cluster.kernel.feed import BEFORE_ALL, Cursor, Gap, TaskRecord
 from cluster.kernel.ids import NO_TASK, TaskId
-from cluster.kernel.tasks.report import event_to_json
+from cluster.kernel.tasks.report import JsonObject, event_to_json
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.task_records.port import TaskFilter
 from cluster.serving.endings import RUNNING, ended_record
@@ -26,7 +26,7 @@ from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.kept_responses import stay
 from cluster.serving.ports import Caller
-from cluster.serving.problems import SERVERS, ErrorBody, Problem, message_of, problem_of
+from cluster.serving.problems import SERVERS, ErrorBody, Problem, problem_of
 from cluster.serving.sse import EventStream, Gone, frame, while_there
 from cluster.serving.strict_json import StrictJsonRoute
 from cluster.serving.task_begin import begin, end_of_begun
@@ -240,7 +240,7 @@ def _result(record: TaskRecord | None) -> Response:
 
 def _told(failure: Failure) -> dict[str, str]:
     """Return the ``error`` of the FIXED object as a client is told it."""
-    return {"kind": failure.kind, "message": message_of(failure)}
+    return {"kind": failure.kind, "message": problem_of(failure).message}
 
 
 def _cursor(text: str | None, param: str) -> Cursor | None:
@@ -278,10 +278,13 @@ async def _with_first(
             yield each
 
 
-def _failure_of(event: Event) -> Failure | None:
-    """Return why a task or a step has failed, where an event says so."""
-    is_told = isinstance(event.detail, Failed | StepFinished)
-    return event.detail.failure if is_told else None
+def _shown(event: Event) -> JsonObject | None:
+    """Return the FIXED line of an event as a client is told it; None where it isn't shown."""
+    line = event_to_json(event)
+    match event.detail:
+        case Failed(failure) | StepFinished(failure=Failure() as failure) if line is not None:
+            line["error"] = _told(failure)
+    return line
 
 
 async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator[bytes]:
@@ -289,9 +292,7 @@ async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator
     try:
         async with closing(events):
             async for cursor, event in events:
-                if (line := event_to_json(event)) is not None:
-                    if (failure := _failure_of(event)) is not None:
-                        line["error"] = _told(failure)
+                if (line := _shown(event)) is not None:
                     yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")
