@@ -62,6 +62,7 @@ _PLACES = frozenset({"ray.address", "store.redis"})
 StartStore = Callable[[Note], AbstractContextManager[tuple[str, bool]]]
 """Starts a store until the context ends: its URL, and whether somebody else runs it."""
 
+_REACH_TIMEOUT_S = 2.0
 NOT_UP = "no cluster is up that could go on with a task when you have left: run `fleetmind up`"
 
 
@@ -362,7 +363,7 @@ def check_can_listen(host: str) -> None:
     """Say why agents on this machine can't listen at a host; those of another one are not known.
 
     Raises:
-        UsageError: it is no address of this machine.
+        UsageError: it is no address of this machine, or this machine does not reach it.
     """
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in name and name == host:
@@ -372,6 +373,8 @@ def check_can_listen(host: str) -> None:
         family, kind, protocol, _, place = found[0]
         with socket.socket(family, kind, protocol) as tried:
             tried.bind(place)
+            tried.listen()
+            _check_reached(host, tried)
     except (OSError, UnicodeError) as error:
         number = error.errno if isinstance(error, OSError) else None
         is_name = isinstance(error, socket.gaierror) or not number
@@ -379,4 +382,17 @@ def check_can_listen(host: str) -> None:
         raise UsageError(
             f"the host {host!r} can't be listened on ({reason}): network.host, or --host of `up`, "
             "has to be an address of this machine"
+        ) from error
+
+
+def _check_reached(host: str, listening: socket.socket) -> None:
+    """Connect to a host of this machine: where that can't be, Ray says so after a minute."""
+    try:
+        with socket.socket(listening.family, listening.type) as knocking:
+            knocking.settimeout(_REACH_TIMEOUT_S)
+            knocking.connect(listening.getsockname())
+    except OSError as error:
+        raise UsageError(
+            f"the host {host!r} is not reached from this machine ({error.strerror or error}): "
+            "bring its loopback interface up"
         ) from error

@@ -20,6 +20,8 @@ from typing import NoReturn
 import grpc
 import pytest
 
+from cluster.joining import check_can_listen
+from cluster.kernel.errors import UsageError
 from tests.support.commands import ROOT, Ended, Surroundings, surroundings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -311,3 +313,20 @@ async def test_with_json_a_failure_to_start_is_an_object_as_well(here: Surroundi
     assert (whole["status"], whole["error"]["kind"], ended.exit_code) == ("failed", "store", 1)
     assert whole["error"]["message"] in ended.lines[-1]
     await here.nothing_is_left()
+
+
+def test_a_machine_that_does_not_reach_itself_is_said_to_before_anything_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def connect(*_: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr("socket.socket.connect", connect)
+
+    with pytest.raises(UsageError, match=r"'127\.0\.0\.1' is not reached .*Network is unreach"):
+        check_can_listen("127.0.0.1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104
+def test_a_host_of_this_machine_can_be_listened_on(host: str) -> None:
+    check_can_listen(host)
