@@ -137,6 +137,26 @@ async def test_a_page_that_is_cut_off_shows_each_event_once(url: str) -> None:
     }
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page")
+async def test_a_page_asks_no_more_for_what_it_is_refused() -> None:
+    page = (EXAMPLES / "stream.html").read_text("utf-8")
+    [script] = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    app = FastAPI()
+
+    @app.post("/v1/tasks")
+    async def make() -> dict[str, str]:
+        return {"events_url": "/gone"}
+
+    @app.get("/gone", status_code=404)
+    async def follow() -> dict[str, dict[str, str]]:
+        return {"error": {"message": "no such task"}}
+
+    async with served(app) as url:
+        out = await ran("node", "-e", PAGE % script, server=url, token="good", goal="Why?")
+
+    assert json.loads(out).items() >= {"state": "failed", "answer": "no such task"}.items()
+
+
 async def test_a_notice_is_one_that_the_docs_check_accepts() -> None:
     [snippet] = re.findall(r"```python\n(import base64.*?)```", DOCS, re.DOTALL)
     shown: dict[str, Any] = {}
