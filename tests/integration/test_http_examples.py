@@ -49,8 +49,9 @@ globalThis.document = { getElementById: (id) => elements[id] ??= {
 for (const id of ["server", "token", "goal"]) document.getElementById(id).value = process.env[id];
 %s
 elements.form.onsubmit({ preventDefault() {} }).then(() => console.log(JSON.stringify({
-  state: elements.state.textContent, thoughts: elements.thoughts.text,
-  answer: elements.answer.textContent, degraded: elements.degraded.textContent })));
+  state: elements.state.textContent, thoughts: document.getElementById("thoughts").text,
+  answer: elements.answer.textContent,
+  degraded: document.getElementById("degraded").textContent })));
 """
 """What a page is to the script of one, as far as the example goes."""
 
