@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cache
 from importlib import resources
 
-from agents.evidence.alignment import Alignment, Reason, align
+from agents.evidence.alignment import Alignment, Reason
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import WINDOW, Measured, Sources
 from agents.evidence.words import Word, as_written_there, words
@@ -150,14 +150,14 @@ class Judge:
         exchanged: Reason | None = None
         keys = [word.key for word in claim]
         for units in self._candidates(measured):
-            if not self._may_be_near(keys, units) or (
-                len(units) > 1 and closest is not None and _is_decided(closest)
-            ):
+            alone = closest if len(units) > 1 else None
+            is_decided = alone is not None and _is_decided(alone)
+            if is_decided or not self._may_be_near(keys, units):
                 continue
-            found = align(claim, self._words(units), self._around(units[0]))
-            if found.closeness >= MIDDLE:
+            found = Alignment(claim, self._words(units), self._around(units[0]))
+            if best is None and found.closeness >= MIDDLE:
                 exchanged = exchanged or found.exchanged
-            if len(units) > 1 and closest is not None and not _may_join(closest, found):
+            if alone is not None and not _may_join(alone, found):
                 continue
             language = self.sources.languages[self.sources.units[units[0]].source]
             verdict = _near(found, units, may_order=language in _FREE_ORDER)
@@ -334,7 +334,7 @@ def _may_join(alone: Alignment, joined: Alignment) -> bool:
     """Say whether neighbours together may back what one of them alone doesn't say."""
     if alone.closeness < NEAR:
         return True
-    return not alone.faults - _SOFT and joined.closeness > alone.closeness
+    return joined.closeness > alone.closeness and not alone.faults - _SOFT
 
 
 def _near(found: Alignment, units: tuple[int, ...], *, may_order: bool = False) -> Verdict | None:
