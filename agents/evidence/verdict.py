@@ -149,7 +149,7 @@ class Judge:
         closest: Alignment | None = None
         exchanged: Reason | None = None
         keys = [word.key for word in claim]
-        for units in self._candidates(measured):
+        for units in self._candidates(keys, measured):
             alone = closest if len(units) > 1 else None
             is_decided = alone is not None and _is_decided(alone)
             if is_decided or not self._may_be_near(keys, units):
@@ -192,7 +192,7 @@ class Judge:
             return self.sources.units[units[0]].words
         return [word for at in units for word in self.sources.units[at].words]
 
-    def _candidates(self, measured: Measured) -> Iterator[tuple[int, ...]]:
+    def _candidates(self, keys: Sequence[str], measured: Measured) -> Iterator[tuple[int, ...]]:
         """Yield what the sentence may be laid along: single units, then neighbours together."""
         for at in measured.near:
             yield (at,)
@@ -204,6 +204,32 @@ class Judge:
                 yield (first, second)
         if len(measured.window) == WINDOW:
             yield measured.window
+            if sum(len(self.sources.units[at].keys) for at in measured.window) < len(keys):
+                yield self._run(frozenset(keys), len(keys), measured.window)
+
+    def _run(self, said: frozenset[str], length: int, window: Sequence[int]) -> tuple[int, ...]:
+        """Return a window with the neighbours that a longer sentence seems to run over."""
+        units = self.sources.units
+        first, last = window[0], window[-1]
+        left = length - sum(len(units[at].keys) for at in window)
+        while left > 0:
+            beside = [
+                at
+                for at in (first - 1, last + 1)
+                if 0 <= at < len(units) and units[at].source == units[first].source
+            ]
+            shares = {at: self._share(at, said) for at in beside}
+            best = max(beside, key=shares.__getitem__, default=first)
+            if shares.get(best, 0.0) < _RUN_SHARE:
+                break
+            first, last = min(first, best), max(last, best)
+            left -= len(units[best].keys)
+        return tuple(range(first, last + 1))
+
+    def _share(self, at: int, said: frozenset[str]) -> float:
+        """Return the share of a unit's words that a sentence has."""
+        keys = self.sources.units[at].keys
+        return sum(map(said.__contains__, keys)) / len(keys)
 
     def _around(self, at: int) -> frozenset[str]:
         """Return the keys that a sentence may add: of the goal, titles and the line before."""
@@ -311,6 +337,8 @@ class Judge:
 
 
 _ORDER = {level: at for at, level in enumerate(Level)}
+_RUN_SHARE = 0.5
+"""Of a unit's words, how many a sentence must have to run on over it."""
 _ALONE_MIN = 2
 """Words of a paraphrase that its sources have: one is a topic, as in 'caches are nice'."""
 _SOFT = frozenset({Reason.WORD, Reason.LIMIT})
