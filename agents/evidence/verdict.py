@@ -270,7 +270,9 @@ class Judge:
         return None
 
     def _is_said(self, key: str) -> bool:
-        return key in self._known or self.sources.has(key, self._all)
+        """Say whether a word is known or stands in a source; a year may stand in a date there."""
+        is_dated = _YEAR.fullmatch(key) is not None and self.sources.has_digits(key)
+        return is_dated or key in self._known or self.sources.has(key, self._all)
 
     def _guard(
         self, claim: Sequence[Word], units: Sequence[int], near: Sequence[int]

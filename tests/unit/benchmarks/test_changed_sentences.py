@@ -19,7 +19,7 @@ from benchmarks.changed_sentences import another_identifier
     ],
 )
 def test_several_of_a_class_are_no_other_identifier(
-    sentence: str, other: str, is_another: bool
+    sentence: str, other: str, *, is_another: bool
 ) -> None:
     found = [another_identifier(sentence, other, random.Random(seed)) for seed in range(20)]
 
