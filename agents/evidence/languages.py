@@ -74,11 +74,14 @@ def language_of(text: str, default: str = "en") -> str:
     language = _by_script(sample)
     if language:
         return language
-    found = _LETTERS.findall(sample)
-    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
+    found = [word.lower() for word in _LETTERS.findall(sample)]
+    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word, ()))
     best = max(_GLUE, key=lambda name: (hits[name], name == default))
-    least = max(_LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
-    return best if hits[best] >= least else default
+    is_long = len(found) >= _WORDS_MIN
+    # One that stands there again and again is the 'no' of a table's column.
+    kinds = len(_GLUE[best].intersection(found))
+    is_told = hits[best] >= _LITTLE_SHARE * len(found) and kinds >= (2 if is_long else 1)
+    return best if is_told else default
 
 
 @lru_cache(maxsize=1024)

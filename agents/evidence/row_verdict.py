@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Container, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import pairwise
 
+from agents.evidence.cells import UNIT_KEYS, YES, Cell, DataRow
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import Sources
-from agents.evidence.rows import YES, Cell, Data, DataRow
+from agents.evidence.rows import Data
 from agents.evidence.words import (
     GLUE,
     NEUTRAL,
     RELATING,
-    UNITS,
     Word,
     as_written_there,
     stem,
@@ -39,9 +41,13 @@ _LEVELS = frozenset(
 _TOLD = frozenset({"word", "name"})
 """Of a line of a log, what may not be left out between two words of it."""
 _NAMES_OF_TRUTHS = frozenset(stem(word, "en") for word in ("enabled", "active"))
-_UNIT_KEYS = frozenset(stem(name, "en") for name in UNITS.values()).union(UNITS.values())
-"""Keys of units, as they stand behind a number."""
-_CLAUSE = re.compile(r"\s*(?:;|,?\s(?:and|while|whereas|but|und|während|aber)\s)\s*")
+_JOINT = re.compile(
+    r"[;,]\s+(?:(?:and|while|whereas|but|und|während|aber)\s+)?"
+    r"|\s(?:and|while|whereas|but|und|während|aber)\s+"
+)
+_CLAUSES_MAX = 8
+_SEVERAL = re.compile(r"(?i)\b(?:both|each|respectively|they|them|their|these|beiden?|jeweils)\b")
+"""Says of several rows at once what no clause says by itself."""
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
@@ -56,6 +62,10 @@ class RowJudge:
         self._data = Data.of(texts, sources.languages, places)
         self._sources = sources
         self._given = {source: self._keys_around(source, known) for source in self._data.rows}
+        self._elsewhere = {
+            source: frozenset().union(*(row.keys for row in rows))
+            for source, rows in self._data.rows.items()
+        }
         self._said: dict[str, tuple[int, ...]] = {}
         """All there were: a text that is being written is judged again and again."""
 
@@ -91,52 +101,104 @@ class RowJudge:
         for source, rows in self._data.rows.items():
             language = self._sources.languages[source]
             settled = as_written_there(sentence, language, self._sources.has_digits)
-            given = self._given[source]
-            said = cells_saying(words(settled, language), rows, given)
+            teller = _Teller(rows, self._elsewhere[source], self._given[source])
+            said = teller.cells_saying(words(settled, language))
             if said is None:
-                clauses = [words(each, language) for each in _CLAUSE.split(settled) if each]
-                said = _each_said(clauses, rows, given) if len(clauses) > 1 else None
+                said = teller.cells_of_clauses(settled, language)
             if said is not None:
                 return self._data.units_of(source, said)
         return ()
 
 
-def _each_said(
-    clauses: Sequence[Sequence[Word]], rows: Sequence[DataRow], given: frozenset[str]
-) -> tuple[Cell, ...] | None:
-    """Return the cells that say clauses each by a row that it calls by its first cell."""
-    found: list[Cell] = []
-    for claim in clauses:
-        keys = {word.key for word in claim}
-        said = cells_saying(claim, rows, given)
-        if said is None:
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """The rows of one passage."""
+
+    rows: Sequence[DataRow]
+    elsewhere: Container[str]
+    """What stands in any of them: a sentence about one may not say what another one has."""
+    given: frozenset[str]
+    """Keys that a sentence may have from elsewhere: of titles, names around."""
+
+    def cells_saying(self, claim: Sequence[Word]) -> tuple[Cell, ...] | None:
+        """Return the cells of one row that say what a sentence says; None where no row does."""
+        found = (self._said_by(row, claim) for row in self.rows)
+        return next((cells for cells in found if cells), None)
+
+    def _said_by(self, row: DataRow, claim: Sequence[Word]) -> tuple[Cell, ...] | None:
+        for is_named in (True, False):
+            said = _read_by(row, claim, is_named=is_named)
+            if _may_say(row, said, self.elsewhere, self.given) and _is_as_told(row, said):
+                found = _valued(row, said)
+                if found and _is_of_its_cell(found, said):
+                    return found
+        return None
+
+    def cells_of_clauses(self, text: str, language: str) -> tuple[Cell, ...] | None:
+        """Return the cells that say clauses each by a row that it calls by its first cell.
+
+        Neighbouring clauses may be about one row; as many are as can be.
+        """
+        places = _clauses(text)
+        if not 1 < len(places) <= _CLAUSES_MAX or _SEVERAL.search(text):
             return None
-        called = [row for row in rows if any(cell is said[0] for cell in row.cells)]
-        if not all(row.cells[0].values and row.cells[0].values <= keys for row in called):
-            return None
-        found += said
-    return tuple(found)
+        found: list[Cell] = []
+        lent: tuple[Word, ...] = ()
+        at = 0
+        while at < len(places):
+            for end in range(len(places), at, -1):
+                head = words(text[slice(*places[at])], language)
+                claim = words(text[places[at][0] : places[end - 1][1]], language)
+                told = self._called({word.key for word in head}, claim, lent)
+                if told is not None:
+                    break
+            else:
+                return None
+            row, cells = told
+            lent = _names_said(row, claim) or lent
+            found += cells
+            at = end
+        return tuple(found)
+
+    def _called(
+        self, head: AbstractSet[str], claim: Sequence[Word], lent: Sequence[Word]
+    ) -> tuple[DataRow, tuple[Cell, ...]] | None:
+        """Return the row that clauses call by its first cell, and the cells that say them.
+
+        ``head`` has the keys of the first of them. Clauses without a name of a value have those
+        of the one before: '30 for billing and 40 for search'.
+        """
+        for row in self.rows:
+            called = row.cells[0].values
+            if called and called <= head:
+                whole = claim if _names_said(row, claim) else [*claim, *lent]
+                if cells := self._said_by(row, whole):
+                    return row, cells
+        return None
 
 
-def cells_saying(
-    claim: Sequence[Word], rows: Sequence[DataRow], given: frozenset[str]
-) -> tuple[Cell, ...] | None:
-    """Return the cells of one row that say what a sentence says; None where no row does.
+def _clauses(text: str) -> list[tuple[int, int]]:
+    """Return where the clauses of a sentence begin and end."""
+    joints = [(0, 0), *(joint.span() for joint in _JOINT.finditer(text)), (len(text), len(text))]
+    places = ((start, end) for (_, start), (end, _) in pairwise(joints))
+    return [(start, end) for start, end in places if text[start:end].strip()]
 
-    Args:
-        claim: the sentence's words.
-        rows: those of one passage: what stands in another one of them, a sentence about this row
-            may not say.
-        given: keys that a sentence may have from elsewhere: of titles, names around.
-    """
-    elsewhere = Counter(key for row in rows for key in row.keys)
-    for row, is_named in product(rows, (True, False)):
-        said = _read_by(row, claim, is_named=is_named)
-        if _may_say(row, said, elsewhere, given) and _is_as_told(row, said):
-            found = _valued(row, said)
-            if found and _is_of_its_cell(found, said):
-                return found
-    return None
+
+def _names_said(row: DataRow, claim: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words of a clause that name a value, the unit of a number and its row aside."""
+    first = row.cells[0]
+    names = frozenset[str]().union(*(cell.names for cell in row.cells if cell is not first))
+    before = (None, *claim)
+    return tuple(
+        word
+        for last, word in zip(before, claim, strict=False)
+        if word.key in names - first.names and not _is_unit(last, word)
+    )
+
+
+def _is_unit(last: Word | None, word: Word) -> bool:
+    is_behind = last is not None and last.kind == "number"
+    return is_behind and (word.key in UNIT_KEYS or word.raw.isupper() or not word.raw.isalnum())
 
 
 def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Word]:
@@ -168,7 +230,7 @@ def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Wor
 
 
 def _may_say(
-    row: DataRow, said: Sequence[Word], elsewhere: Counter[str], given: frozenset[str]
+    row: DataRow, said: Sequence[Word], elsewhere: Container[str], given: frozenset[str]
 ) -> bool:
     """Say whether a row has all that a sentence says, but neutral words and what is given."""
     known = 0
@@ -180,8 +242,8 @@ def _may_say(
             "number"
         ]
         is_free = _is_neutral(word) or (word.guard in _LET_THROUGH and not is_after_number)
-        is_unit = word.key in _UNIT_KEYS
-        if elsewhere[word.key] or not (is_free or (word.key in given and not is_unit)):
+        is_unit = word.key in UNIT_KEYS
+        if word.key in elsewhere or not (is_free or (word.key in given and not is_unit)):
             return False
     return known >= _SAID_MIN and not _is_repeated(row, said)
 
@@ -236,8 +298,7 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     """Return the cells whose values a sentence gives; empty where it gives them to others."""
     keys = frozenset(word.key for word in said)
     given = [cell for cell in row.cells if _is_given(row, cell, keys)]
-    silent = [cell for cell in row.cells if all(cell is not each for each in given)]
-    counted = sum(_is_counted(cell) for cell in row.cells)
+    counted = sum(cell.is_counted for cell in row.cells)
     chosen: dict[int, Cell] = {}
     for word in said:
         having = [cell for cell in given if word.key in cell.values]
@@ -245,8 +306,8 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
             continue
         best = max(having, key=lambda cell: len(cell.names & keys))
         named = best.names & keys
-        is_bare = _is_counted(best) and not named and counted > 1
-        if is_bare or any(named < cell.names & keys for cell in silent):
+        is_bare = best.is_counted and not named and counted > 1
+        if is_bare or _is_as_well(row, best, given, keys):
             return ()
         chosen[id(best)] = best
     for cell in given:
@@ -261,18 +322,31 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     return found if _is_in_order(found, said) and not _is_relating(found, said) else ()
 
 
+def _is_as_well(row: DataRow, best: Cell, given: Sequence[Cell], keys: frozenset[str]) -> bool:
+    """Say whether a cell whose value isn't said is named better than one whose value is.
+
+    Of two numbers none may be named as well ('order 1009 costs 6' where it has six items and a
+    total), but for the first cell, by which its row is called.
+    """
+    named = best.names & keys
+    is_first = best is row.cells[0]
+    explained = frozenset[str]().union(*(cell.names for cell in given))
+    for cell in row.cells:
+        there = cell.names & keys
+        if any(cell is each for each in given) or (is_first and not named and there <= explained):
+            continue
+        is_number = best.is_counted and cell.is_counted and cell.names != best.names
+        if named < there or (named == there and is_number and not is_first):
+            return True
+    return False
+
+
 def _is_relating(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
     """Say whether a verb of the sentence's own joins two values whose names it doesn't say."""
     keys = frozenset(word.key for word in said)
     bare = [cell for cell in cells if cell.names and not cell.names & keys]
     own = {stem(word.raw.lower(), "en") for word in said if word.kind == "word"}
     return len(bare) > 1 and not own.isdisjoint(RELATING)
-
-
-def _is_counted(cell: Cell) -> bool:
-    """Say whether a value is a number, perhaps with its unit, that a name must tell apart."""
-    kinds = [word.kind for word in cell.words if word.key not in _UNIT_KEYS]
-    return bool(cell.names) and bool(kinds) and all(kind == "number" for kind in kinds)
 
 
 def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
