@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from agents.evidence.data.row_verdict import RowJudge
 from agents.evidence.features import Sources
-from agents.evidence.row_verdict import RowJudge
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 PLANS = """| Plan | Requests per minute | Storage (GB) | Export |
@@ -37,6 +37,14 @@ LAKES = """| lake | depth (m) | area (km2) | country | rated |
 | Garda | 346 | 370 | Italy | no |
 | Bled | 30 | 1.4 | Slovenia | yes |"""
 ORDERS = '[{"order": 7, "items": 3, "total": 84}, {"order": 9, "items": 6, "total": 540}]'
+JOBS = """jobs:
+  - name: build
+    image: debian
+    cache: true
+  - name: deploy
+    image: alpine
+    cache: false"""
+SECTIONS = "[cache]\nenabled = true\nsize = 64\n\n[log]\nlevel = warn\nfile = a.log"
 RUN = "epoch 40: val_accuracy=0.93 val_loss=0.22"
 
 
@@ -213,3 +221,20 @@ def test_the_numbers_of_a_whole_are_not_said_of_its_parts() -> None:
 
     assert is_said("The case twice of the suite pay has the line 7.", text)
     assert not is_said("The case twice had 2 failures.", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "is_told"),
+    [
+        (SECTIONS, "The cache is enabled.", True),
+        (SECTIONS, "The log has the level warn.", True),
+        (SECTIONS, "The cache has the level warn.", False),
+        (JOBS, "The image of build is debian.", True),
+        (JOBS, "The image of deploy is debian.", False),
+        (JOBS, "build has no cache.", False),
+    ],
+)
+def test_a_section_that_is_only_named_affirms_nothing(
+    text: str, sentence: str, *, is_told: bool
+) -> None:
+    assert is_said(sentence, text) is is_told

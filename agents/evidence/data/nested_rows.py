@@ -1,6 +1,6 @@
 """The rows of JSON and XML: objects and elements, with what they are part of.
 
-Pure; used by `agents.evidence.rows`. An object of a list, and an element that is there several
+Pure; used by `agents.evidence.data.rows`. An object of a list, and an element that is there several
 times, is a row of its own; one that is there once is a part of the row around it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 
-from agents.evidence.cells import Cell, DataRow
+from agents.evidence.data.cells import Cell, DataRow
 from agents.evidence.words import words
 
 _JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
@@ -238,7 +238,7 @@ class _Records:
         """Yield what an element says of those in it: what it is called, whatever they are."""
         cells = [cell for _, cell in found]
         for name, cell in found:
-            if cell is cells[0]:
+            if name and cell is cells[0]:
                 called = Cell.of(" ".join(path), "", 0, self._language).names
                 yield "", Cell(called, cell.words, cell.values, cell.start)
             elif name and _may_lend(cell, cells):

@@ -1,9 +1,9 @@
 """The rows of a text that is data: of tables and logs, objects of JSON, elements of XML, settings.
 
 Pure. A row says its parts in any order and without a verb, so a sentence about it is judged by
-`agents.evidence.row_verdict`: by which cells it names and which values it gives them. Rows are told
-by their form, not by the name of a file: a table may stand in any document, and a passage may begin
-in the midst of one.
+`agents.evidence.data.row_verdict`: by which cells it names and which values it gives them. Rows are
+told by their form, not by the name of a file: a table may stand in any document, and a passage may
+begin in the midst of one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.evidence.cells import Cell, DataRow
-from agents.evidence.nested_rows import json_rows, xml_rows
+from agents.evidence.data.cells import Cell, DataRow
+from agents.evidence.data.nested_rows import json_rows, xml_rows
 from agents.evidence.sentences import Place, Span
 
 _TABLE_WORDS_MAX = 6
@@ -289,7 +289,9 @@ def _settings(block: list[_TextLine], language: str) -> DataRow:
         if found is None:
             continue
         depth = len(found.group("indent")) + len(found.group("item") or "")
-        above = [(at, name) for at, name in above if at < depth]
+        # An item ends the one before it, and stands below a key no further in.
+        last = len(found.group("indent")) if found.group("item") else depth - 1
+        above = [(at, name) for at, name in above if at <= last]
         path = " ".join([section, *(name for _, name in above)])
         if "value" in found.groupdict():
             value = _BEHIND.sub("", found.group("value"))

@@ -1,8 +1,8 @@
-"""Whether a row of data says what a sentence says: the values it gives to the cells it names.
+"""Whether one row of data says what a sentence says: the values it gives to the cells it names.
 
-Pure; used by `agents.evidence.backing`. A row has no order of words to be held against, so nothing
-is weighed: all that a sentence has from the data must stand in one row, and each value must be that
-of the cell that the sentence names for it.
+Pure; used by `agents.evidence.data.row_verdict`. A row has no order of words to be held against, so
+nothing is weighed: all that a sentence has from the data must stand in the row, and each value must
+be that of the cell that the sentence names for it.
 """
 
 from __future__ import annotations
@@ -10,27 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import pairwise
 
-from agents.evidence.cells import UNIT_KEYS, YES, Cell, DataRow
+from agents.evidence.data.cells import UNIT_KEYS, YES, Cell, DataRow
 from agents.evidence.denials import is_denied_otherwise
-from agents.evidence.features import Sources
-from agents.evidence.rows import Data
-from agents.evidence.words import (
-    GLUE,
-    NEUTRAL,
-    RELATING,
-    Word,
-    as_written_there,
-    stem,
-    words,
-)
+from agents.evidence.words import GLUE, NEUTRAL, RELATING, Word, stem
 
 _LET_THROUGH = frozenset({"must", "may", "past", "after"})
 """A row has no tense and no verbs; whatever else limits a sentence it has to say too."""
-_HARD = frozenset({"number", "name", "mixed", "code"})
 _TRUTHS = frozenset({YES, "not"})
 _SAYS_YES = frozenset({"true", "enabled", "yes"})
 _SAYS_NOT = frozenset({"false", "disabled", "off"})
@@ -41,164 +27,30 @@ _LEVELS = frozenset(
 _TOLD = frozenset({"word", "name"})
 """Of a line of a log, what may not be left out between two words of it."""
 _NAMES_OF_TRUTHS = frozenset(stem(word, "en") for word in ("enabled", "active"))
-_JOINT = re.compile(
-    r"[;,]\s+(?:(?:and|while|whereas|but|und|während|aber)\s+)?"
-    r"|\s(?:and|while|whereas|but|und|während|aber)\s+"
-)
-_CLAUSES_MAX = 8
-_SEVERAL = re.compile(r"(?i)\b(?:both|each|respectively|they|them|their|these|beiden?|jeweils)\b")
-"""Says of several rows at once what no clause says by itself."""
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
 
 
-class RowJudge:
-    """Holds sentences against the rows of passages that were laid out."""
+def cells_saying(
+    row: DataRow, claim: Sequence[Word], elsewhere: Container[str], given: frozenset[str]
+) -> tuple[Cell, ...]:
+    """Return the cells of a row that say what a sentence says; empty where it doesn't.
 
-    def __init__(self, texts: Sequence[tuple[str, str]], sources: Sources, known: str) -> None:
-        """Take the passages with their titles, as `sources` were made of them, and the question."""
-        places = [(unit.source, unit.span) for unit in sources.units]
-        self._data = Data.of(texts, sources.languages, places)
-        self._sources = sources
-        self._given = {source: self._keys_around(source, known) for source in self._data.rows}
-        self._elsewhere = {
-            source: frozenset().union(*(row.keys for row in rows))
-            for source, rows in self._data.rows.items()
-        }
-        self._said: dict[str, tuple[int, ...]] = {}
-        """All there were: a text that is being written is judged again and again."""
-
-    def _keys_around(self, source: int, known: str) -> frozenset[str]:
-        """Return the keys of a passage's titles, and of names elsewhere in it or in the question.
-
-        Verbs and adjectives of the question or the text around say nothing of a row, and a number
-        that is asked about is not yet an answer.
-        """
-        asked = words(known, self._sources.languages[source])
-        around = (
-            word
-            for at, unit in enumerate(self._sources.units)
-            if unit.source == source and at not in self._data.units
-            for word in unit.words
-        )
-        titles = {word.key for word in self._sources.titles[source] if not word.guard}
-        names = {word.key for word in asked if word.kind in _HARD and word.kind != "number"}
-        return frozenset(titles.union(names, (w.key for w in around if w.kind in _HARD)))
-
-    def is_data(self, units: Sequence[int]) -> bool:
-        """Say whether at least half of these units are parts of rows."""
-        found = len(self._data.units.intersection(units))
-        return bool(found) and 2 * found >= len(units)
-
-    def units_saying(self, sentence: str) -> tuple[int, ...]:
-        """Return the units of the row that says what a sentence says; empty where none does."""
-        if sentence not in self._said:
-            self._said[sentence] = self._units_saying(sentence)
-        return self._said[sentence]
-
-    def _units_saying(self, sentence: str) -> tuple[int, ...]:
-        for source, rows in self._data.rows.items():
-            language = self._sources.languages[source]
-            settled = as_written_there(sentence, language, self._sources.has_digits)
-            teller = _Teller(rows, self._elsewhere[source], self._given[source])
-            said = teller.cells_saying(words(settled, language))
-            if said is None:
-                said = teller.cells_of_clauses(settled, language)
-            if said is not None:
-                return self._data.units_of(source, said)
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Teller:
-    """The rows of one passage."""
-
-    rows: Sequence[DataRow]
-    elsewhere: Container[str]
-    """What stands in any of them: a sentence about one may not say what another one has."""
-    given: frozenset[str]
-    """Keys that a sentence may have from elsewhere: of titles, names around."""
-
-    def cells_saying(self, claim: Sequence[Word]) -> tuple[Cell, ...] | None:
-        """Return the cells of one row that say what a sentence says; None where no row does."""
-        found = (self._said_by(row, claim) for row in self.rows)
-        return next((cells for cells in found if cells), None)
-
-    def _said_by(self, row: DataRow, claim: Sequence[Word]) -> tuple[Cell, ...] | None:
-        for is_named in (True, False):
-            said = _read_by(row, claim, is_named=is_named)
-            if _may_say(row, said, self.elsewhere, self.given) and _is_as_told(row, said):
-                found = _valued(row, said)
-                if found and _is_of_its_cell(found, said):
-                    return found
-        return None
-
-    def cells_of_clauses(self, text: str, language: str) -> tuple[Cell, ...] | None:
-        """Return the cells that say clauses each by a row that it calls by its first cell.
-
-        Neighbouring clauses may be about one row; as many are as can be.
-        """
-        places = _clauses(text)
-        if not 1 < len(places) <= _CLAUSES_MAX or _SEVERAL.search(text):
-            return None
-        found: list[Cell] = []
-        lent: tuple[Word, ...] = ()
-        at = 0
-        while at < len(places):
-            for end in range(len(places), at, -1):
-                head = words(text[slice(*places[at])], language)
-                claim = words(text[places[at][0] : places[end - 1][1]], language)
-                told = self._called({word.key for word in head}, claim, lent)
-                if told is not None:
-                    break
-            else:
-                return None
-            row, cells = told
-            lent = _names_said(row, claim) or lent
-            found += cells
-            at = end
-        return tuple(found)
-
-    def _called(
-        self, head: AbstractSet[str], claim: Sequence[Word], lent: Sequence[Word]
-    ) -> tuple[DataRow, tuple[Cell, ...]] | None:
-        """Return the row that clauses call by its first cell, and the cells that say them.
-
-        ``head`` has the keys of the first of them. Clauses without a name of a value have those
-        of the one before: '30 for billing and 40 for search'.
-        """
-        for row in self.rows:
-            called = row.cells[0].values
-            if called and called <= head:
-                whole = claim if _names_said(row, claim) else [*claim, *lent]
-                if cells := self._said_by(row, whole):
-                    return row, cells
-        return None
-
-
-def _clauses(text: str) -> list[tuple[int, int]]:
-    """Return where the clauses of a sentence begin and end."""
-    joints = [(0, 0), *(joint.span() for joint in _JOINT.finditer(text)), (len(text), len(text))]
-    places = ((start, end) for (_, start), (end, _) in pairwise(joints))
-    return [(start, end) for start, end in places if text[start:end].strip()]
-
-
-def _names_said(row: DataRow, claim: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words of a clause that name a value, the unit of a number and its row aside."""
-    first = row.cells[0]
-    names = frozenset[str]().union(*(cell.names for cell in row.cells if cell is not first))
-    before = (None, *claim)
-    return tuple(
-        word
-        for last, word in zip(before, claim, strict=False)
-        if word.key in names - first.names and not _is_unit(last, word)
-    )
-
-
-def _is_unit(last: Word | None, word: Word) -> bool:
-    is_behind = last is not None and last.kind == "number"
-    return is_behind and (word.key in UNIT_KEYS or word.raw.isupper() or not word.raw.isalnum())
+    Args:
+        row: of one passage.
+        claim: the sentence's words.
+        elsewhere: keys of all rows of the passage: what stands in another one, a sentence about
+            this one may not say.
+        given: keys that a sentence may have from elsewhere: of titles, names around.
+    """
+    for is_named in (True, False):
+        said = _read_by(row, claim, is_named=is_named)
+        if _may_say(row, said, elsewhere, given) and _is_as_told(row, said):
+            found = _valued(row, said)
+            if found and _is_of_its_cell(found, said):
+                return found
+    return ()
 
 
 def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Word]:
@@ -357,7 +209,9 @@ def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
         others = {key for each in row.cells if each is not cell for key in each.names}
         # Of `is_dimmed` a sentence has the parts and not the whole.
         own = {key for key in cell.names - others - _NAMES_OF_TRUTHS if key.isalnum()}
-        is_named = bool(cell.names & keys) and own <= keys
+        # Of a section whose one value is 'enabled' nothing is affirmed where it is only named.
+        is_told = bool(own) or not keys.isdisjoint(_TRUTHS | (cell.names & _NAMES_OF_TRUTHS))
+        is_named = bool(cell.names & keys) and own <= keys and is_told
         return is_named and ("not" in keys) is ("not" in cell.values)
     given = len(cell.values & keys)
     is_long = len(cell.values) >= _LONG_MIN and bool(cell.names & keys)

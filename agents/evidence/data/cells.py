@@ -1,6 +1,6 @@
 """A cell of data, what it is called, and the row of cells that belong together.
 
-Pure; made by `agents.evidence.rows` and `agents.evidence.nested_rows`.
+Pure; made by `agents.evidence.data.rows` and `agents.evidence.data.nested_rows`.
 """
 
 from __future__ import annotations
