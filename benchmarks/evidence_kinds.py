@@ -1,8 +1,9 @@
 """How right sentences about what people have beside English prose fare, and wrong ones.
 
 `benchmarks/data/kinds.json` has passages of other scripts and inflections, of tables, logs, JSON,
-settings and notebooks; `records.json` has tables of which a sentence tells two rows, and XML.
-Figures of `benchmarks.bench_evidence`; `tests/unit/benchmarks/test_evidence_kinds.py` holds them.
+settings and notebooks; `records.json` has tables of which a sentence tells two rows, and XML;
+`row_attacks.json` what was written against the rules on rows. Figures of
+`benchmarks.bench_evidence`; `tests/unit/benchmarks/test_evidence_kinds.py` holds them.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _judged(beside: int, rows: Sequence[KindRow]) -> Iterator[KindOutcome]:
 def kind_figures(told: list[str]) -> list[Figure]:
     """Return the shares of right sentences that are backed and shown, of wrong ones that aren't."""
     figures: list[Figure] = []
-    for of, beside in product(("kinds", "records"), (0, BESIDE)):
+    for of, beside in product(("kinds", "records", "row_attacks"), (0, BESIDE)):
         found = kind_outcomes(beside, of)
         name = f"{of}_mixed" if beside else of
         told += [
@@ -98,7 +99,8 @@ def kind_figures(told: list[str]) -> list[Figure]:
             if each.is_true != each.is_backed
         ]
         figures += _figures(name, found)
-        figures += _figures(f"{name}_held_out", [each for each in found if each.row.is_held_out])
+        held_out = [each for each in found if each.row.is_held_out]
+        figures += _figures(f"{name}_held_out", held_out) if held_out else []
     for kind in dict.fromkeys(row.kind for row in kind_rows("records")):
         found = tuple(each for each in kind_outcomes(0, "records") if each.row.kind == kind)
         name = f"records.{kind.lower().replace(' ', '_')}"

@@ -10,6 +10,7 @@ PRECISION_FLOOR = 0.9
 RECALL_FLOOR = 0.64
 SHOWN_FLOOR = 0.95
 RECORDS_FLOOR = 0.7
+ATTACKED_FLOOR = 0.9
 
 
 @pytest.mark.parametrize("beside", [0, BESIDE])
@@ -32,3 +33,12 @@ def test_records_are_told_and_no_wrong_sentence_about_them(kind: str, beside: in
     assert not [each.text for each in found if each.is_backed and not each.is_true]
     assert sum(each.is_backed for each in true) / len(true) >= RECORDS_FLOOR
     assert all(each.is_shown for each in true)
+
+
+@pytest.mark.parametrize("beside", [0, BESIDE])
+def test_what_was_written_against_the_rules_on_rows_is_not_backed(beside: int) -> None:
+    found = kind_outcomes(beside, "row_attacks")
+    true = [each for each in found if each.is_true]
+
+    assert not [each.text for each in found if each.is_backed and not each.is_true]
+    assert sum(each.is_backed for each in true) / len(true) >= ATTACKED_FLOOR
