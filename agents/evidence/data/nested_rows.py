@@ -29,6 +29,8 @@ _HTML = frozenset(
     ("html", "body", "div", "span", "p", "br", "table", "tr", "td", "ul", "ol", "li", "img")
 )
 """Elements that arrange a page and name nothing."""
+_DEPTH_MAX = 40
+"""Elements within each other that are told apart: all their names would take the square of it."""
 _TEXT_WORDS_MAX = 12
 """More are prose, which its own sentences back."""
 
@@ -165,14 +167,19 @@ class _Element:
 def _read(text: str, start: int) -> _Element:
     """Return the elements of a text below one that has no name."""
     opened = [_Element("")]
+    wraps = 0
     for token in _XML.finditer(text):
         if token["opened"]:
             found = _Element(token["opened"], _attributes(token, start))
             opened[-1].children.append(found)
-            if not token["empty"]:
+            if not token["empty"] and len(opened) < _DEPTH_MAX:
                 opened.append(found)
-        elif token["closed"]:
-            _close(opened, token["closed"])
+        elif name := token["closed"]:
+            last = next((at for at in range(len(opened) - 1, 0, -1) if opened[at].name == name), 0)
+            del opened[last or 1 :]
+            if not last and wraps < _DEPTH_MAX:
+                wraps += 1
+                _wrap(opened[0], name)
         elif said := (token["text"] or token["cdata"] or "").strip():
             at = token.start() + token.group().index(said)
             opened[-1].texts.append(_Value("", unescape(said), start + at))
@@ -187,17 +194,10 @@ def _attributes(token: re.Match[str], start: int) -> list[_Value]:
     ]
 
 
-def _close(opened: list[_Element], name: str) -> None:
-    names = [each.name for each in opened]
-    if name in names[1:]:
-        last = len(names) - 1 - names[::-1].index(name)
-        del opened[last:]
-        return
-    # The text begins within what is closed here.
-    root = opened[0]
+def _wrap(root: _Element, name: str) -> None:
+    """Put what was read so far into an element: the text begins within it."""
     root.children = [_Element(name, children=root.children)]
     root.texts = []
-    del opened[1:]
 
 
 def _local(name: str) -> str:

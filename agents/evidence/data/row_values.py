@@ -27,6 +27,8 @@ _LEVELS = frozenset(
 _TOLD = frozenset({"word", "name"})
 """Of a line of a log, what may not be left out between two words of it."""
 _NAMES_OF_TRUTHS = frozenset(stem(word, "en") for word in ("enabled", "active"))
+_DATED = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
+"""What a row may be called by without its name: 'on 2026-06-01 the high is 17'."""
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
@@ -152,14 +154,14 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     given = [cell for cell in row.cells if _is_given(row, cell, keys)]
     counted = sum(cell.is_counted for cell in row.cells)
     chosen: dict[int, Cell] = {}
-    for word in said:
+    for word, after in zip(said, (*(w.key for w in said[1:]), ""), strict=True):
         having = [cell for cell in given if word.key in cell.values]
         if not having:
             continue
         best = max(having, key=lambda cell: len(cell.names & keys))
-        named = best.names & keys
-        is_bare = best.is_counted and not named and counted > 1
-        if is_bare or _is_as_well(row, best, given, keys):
+        is_dated = best is row.cells[0] and _DATED.fullmatch(word.key) is not None
+        is_bare = best.is_counted and not best.names & keys and counted > 1 and not is_dated
+        if is_bare or _is_as_well(row, best, given, keys) or _is_of_things(row, best, after):
             return ()
         chosen[id(best)] = best
     for cell in given:
@@ -193,6 +195,15 @@ def _is_as_well(row: DataRow, best: Cell, given: Sequence[Cell], keys: frozenset
     return False
 
 
+def _is_of_things(row: DataRow, best: Cell, after: str) -> bool:
+    """Say whether a number is said to be how many there are of what the row is one of.
+
+    'The queue has 20 consumers' where one of its consumers has 20 of something.
+    """
+    others = (cell.names for cell in row.cells if not (cell.is_counted or cell.is_truth))
+    return best.is_counted and after in best.names and any(after in names for names in others)
+
+
 def _is_relating(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
     """Say whether a verb of the sentence's own joins two values whose names it doesn't say."""
     keys = frozenset(word.key for word in said)
@@ -213,6 +224,9 @@ def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
         is_told = bool(own) or not keys.isdisjoint(_TRUTHS | (cell.names & _NAMES_OF_TRUTHS))
         is_named = bool(cell.names & keys) and own <= keys and is_told
         return is_named and ("not" in keys) is ("not" in cell.values)
+    is_one = len({word.raw for word in cell.words}) == 1
+    if is_one and not cell.values <= keys:
+        return False  # Of `db1.example` also `db2.example` has a part.
     given = len(cell.values & keys)
     is_long = len(cell.values) >= _LONG_MIN and bool(cell.names & keys)
     return given > 0 and (is_long or 2 * given >= len(cell.values))
@@ -241,7 +255,9 @@ def _is_in_order(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
 def _placed(cells: Sequence[Cell], said: Sequence[Word]) -> Iterator[tuple[int, int]]:
     """Yield of each cell that is named by a word of its own where its name and value stand."""
     for cell in cells:
-        others = {key for each in cells if each is not cell for key in each.names | each.values}
+        # The unit of a number in XML is named as the number is, and by a word more.
+        apart = [each for each in cells if each is not cell and not each.names > cell.names]
+        others = {key for each in apart for key in each.names | each.values}
         names = [at for at, w in enumerate(said) if w.key in cell.names - others - cell.values]
         values = [at for at, w in enumerate(said) if w.key in cell.values - others]
         if names and values:

@@ -54,6 +54,8 @@ _MARKUP = re.compile(r"\s*(?:</?[^\W\d]|<[?!])|.*>\s*$|\s*[\w:.-]{1,80}=[\"'][^\
 """A line of XML: it begins or ends with a tag, or is an attribute."""
 _OPENED = re.compile(r"\s*<[^\W\d][\w.:-]*(?:\s|/?>|$)")
 _MARKUP_SHARE = 0.7
+_TAGS = re.compile(r"(?:</?[^\W\d][^<>]*>\s*)+")
+"""Tags without a value, which belong to the rows in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class Data:
         heads = (
             at
             for at, (source, span) in enumerate(units)
-            if source in rows and span.place is Place.ROW
+            if source in rows
+            and (span.place is Place.ROW or _TAGS.fullmatch(texts[source][0], span.start, span.end))
         )
         return cls(rows, frozenset(placed.union(heads)), ends)
 

@@ -46,6 +46,13 @@ NEWS = """<rss version="2.0"><channel>
     <author>Hugo Marin</author>
   </item>
 </channel></rss>"""
+DAYS = """<days town="Bergen">
+  <day date="2026-06-01"><high unit="C">17</high><low unit="C">9</low><wind>west</wind></day>
+  <day date="2026-06-02"><high unit="C">21</high><low unit="C">11</low><wind>south</wind></day>
+</days>"""
+QUEUES = """<queues>
+  <queue name="mail" max="5000"><consumer tag="m1" prefetch="20"/><consumer tag="m2"/></queue>
+</queues>"""
 PART = """    <port>8081</port>
     <owner>Grace</owner>
   </server>
@@ -94,6 +101,9 @@ def is_backed(sentence: str, text: str) -> bool:
         (NEWS, "The author of New crane is Lena Brandt."),
         (NEWS, "The title of the channel is Harbour News."),
         (NEWS, "The port authority has bought a crane that lifts 120 tons."),
+        (DAYS, "On 2026-06-02 the high is 21 C and the low is 11 C."),
+        (DAYS, "The wind is west on 2026-06-01 and south on 2026-06-02."),
+        (QUEUES, "The consumer m1 has a prefetch of 20."),
         (PART, "The server gamma has port 8082, and delta has port 8083."),
         (BUILD, "The fork count of surefire is 2."),
         (BUILD, "Tests are run twice a day on the build server in Graz."),
@@ -127,6 +137,9 @@ def test_an_element_says_what_its_attributes_and_parts_say(text: str, sentence: 
         (NEWS, "The author of New crane is Hugo Marin."),
         (NEWS, "The title of the channel is Ferry closes."),
         (NEWS, "The port authority has bought a crane that lifts 150 tons."),
+        (DAYS, "On 2026-06-02 the high is 11 C and the low is 21 C."),
+        (DAYS, "The high is 17 C on 2026-06-01 and 11 C on 2026-06-02."),
+        (QUEUES, "The queue mail has 20 consumers."),
         (PART, "The owner of gamma is Grace."),
         (PART, "The server delta has the owner Heidi."),
         (BUILD, "The fork count of surefire is 3.2.5."),
@@ -148,6 +161,14 @@ def test_an_element_that_is_there_once_is_a_part_of_the_row_around_it() -> None:
 
 def test_what_arranges_a_page_is_no_row() -> None:
     assert rows_of('<table id="1">\n<tr><td>2</td></tr>\n</table>', [], "en") == []
+
+
+def test_the_names_around_a_value_are_bounded() -> None:
+    text = "<top>\n" + "".join(f"<e{at} v='{at}'>" for at in range(400))
+    found = rows_of(text, [], "en")
+
+    assert sum(len(row.cells) for row in found) == 400
+    assert max(len(cell.names) for row in found for cell in row.cells) < 100
 
 
 @settings(deadline=None, max_examples=200)

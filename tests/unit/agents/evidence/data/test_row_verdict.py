@@ -238,3 +238,16 @@ def test_a_section_that_is_only_named_affirms_nothing(
     text: str, sentence: str, *, is_told: bool
 ) -> None:
     assert is_said(sentence, text) is is_told
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_told"),
+    [
+        ("The host of the worker is db2.example.", True),
+        ("The host of the web is db2.example.", False),
+    ],
+)
+def test_an_identifier_is_said_whole(sentence: str, *, is_told: bool) -> None:
+    text = '[web]\nhost = "db1.example"\nport = 80\n\n[worker]\nhost = "db2.example"\nport = 90'
+
+    assert is_said(sentence, text) is is_told
