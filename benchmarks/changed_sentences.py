@@ -116,9 +116,10 @@ def another_identifier(sentence: str, text: str, rng: random.Random) -> str | No
         return None
     others = sorted({m.group() for m in _IDENTIFIER.finditer(text)} - {match.group()})
     near = match.group().replace("_", "_all_", 1) if "_" in match.group() else "TypeError"
-    return _replaced(
-        sentence, match, rng.choice(others) if others and rng.random() < _OF_THE_TEXT else near
-    )
+    other = rng.choice(others) if others and rng.random() < _OF_THE_TEXT else near
+    if "_" not in other and other.removesuffix("s") == match.group().removesuffix("s"):
+        return None  # 'TypeVarTuples' are several of one class, and say the same.
+    return _replaced(sentence, match, other)
 
 
 def negation_in(sentence: str, _: str, rng: random.Random) -> str | None:

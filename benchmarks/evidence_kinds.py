@@ -1,8 +1,9 @@
 """How right sentences about what people have beside English prose fare, and wrong ones.
 
 `benchmarks/data/kinds.json` has passages of other scripts and inflections, of tables, logs, JSON,
-settings and notebooks. Figures of `benchmarks.bench_evidence`;
-`tests/unit/benchmarks/test_evidence_kinds.py` holds them.
+settings and notebooks; `records.json` has tables of which a sentence tells two rows, and XML;
+`row_attacks.json` what was written against the rules on rows. Figures of
+`benchmarks.bench_evidence`; `tests/unit/benchmarks/test_evidence_kinds.py` holds them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 from agents.evidence.backing import PassageJudge
 from agents.ground import laid_out
@@ -48,9 +50,9 @@ class KindOutcome:
 
 
 @cache
-def kind_rows() -> tuple[KindRow, ...]:
-    """Return the labelled rows."""
-    rows = json.loads((DATA / "kinds.json").read_text(encoding="utf-8"))["rows"]
+def kind_rows(name: str = "kinds") -> tuple[KindRow, ...]:
+    """Return the labelled rows of a set."""
+    rows = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         KindRow(
             row["kind"],
@@ -65,15 +67,14 @@ def kind_rows() -> tuple[KindRow, ...]:
 
 
 @cache
-def kind_outcomes(beside: int = 0) -> tuple[KindOutcome, ...]:
-    """Return what becomes of each sentence; ``beside`` so many passages of other kinds."""
-    return tuple(_judged(beside))
+def kind_outcomes(beside: int = 0, name: str = "kinds") -> tuple[KindOutcome, ...]:
+    """Return what becomes of each sentence of a set; ``beside`` so many passages of other kinds."""
+    return tuple(_judged(beside, kind_rows(name)))
 
 
-def _judged(beside: int) -> Iterator[KindOutcome]:
-    rows = kind_rows()
+def _judged(beside: int, rows: Sequence[KindRow]) -> Iterator[KindOutcome]:
     for at, row in enumerate(rows):
-        others = [each.passage for each in rows[at + 1 :] + rows[:at] if each.kind != row.kind]
+        others = [each.passage for each in (*rows[at + 1 :], *rows[:at]) if each.kind != row.kind]
         passages = [row.passage, *others[:beside]]
         judge = PassageJudge(passages, row.question, laid_out(passages), is_strict=False)
         for is_true, text in (
@@ -88,14 +89,21 @@ def _judged(beside: int) -> Iterator[KindOutcome]:
 def kind_figures(told: list[str]) -> list[Figure]:
     """Return the shares of right sentences that are backed and shown, of wrong ones that aren't."""
     figures: list[Figure] = []
-    for name, beside in (("kinds", 0), ("kinds_mixed", BESIDE)):
-        found = kind_outcomes(beside)
+    for of, beside in product(("kinds", "records", "row_attacks"), (0, BESIDE)):
+        found = kind_outcomes(beside, of)
+        name = f"{of}_mixed" if beside else of
         told += [
             f"{name}, {each.row.kind}: {'true' if each.is_true else 'false'} is "
             f"{'' if each.is_backed else 'not '}backed: {each.text}"
             for each in found
             if each.is_true != each.is_backed
         ]
+        figures += _figures(name, found)
+        held_out = [each for each in found if each.row.is_held_out]
+        figures += _figures(f"{name}_held_out", held_out) if held_out else []
+    for kind in dict.fromkeys(row.kind for row in kind_rows("records")):
+        found = tuple(each for each in kind_outcomes(0, "records") if each.row.kind == kind)
+        name = f"records.{kind.lower().replace(' ', '_')}"
         figures += _figures(name, found)
         figures += _figures(f"{name}_held_out", [each for each in found if each.row.is_held_out])
     return figures

@@ -12,6 +12,7 @@ from dataclasses import replace
 from agents.answers.outcomes import Outcomes, output_section, program_section
 from agents.evidence.alignment import Reason
 from agents.evidence.backing import ASTRAY_MIN, PassageJudge, texts_of, told
+from agents.evidence.data.row_verdict import RowJudge
 from agents.evidence.extraction import lies_in
 from agents.evidence.features import Sources
 from agents.evidence.languages import language_of
@@ -24,7 +25,6 @@ from agents.evidence.markdown import (
     judged,
     with_citations,
 )
-from agents.evidence.row_verdict import RowJudge
 from agents.evidence.verdict import Judge as SentenceJudge
 from agents.evidence.words import words
 from agents.programs.output import Printed, is_about_output

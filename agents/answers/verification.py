@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.answers.decoys import decoys
-from agents.evidence.alignment import Reason, align
+from agents.evidence.alignment import Alignment, Reason
 from agents.evidence.backing import place_of
 from agents.evidence.extraction import cite
 from agents.evidence.languages import language_of
@@ -195,7 +195,7 @@ def _is_said(
         return False
     if any(word.kind in _NAMES and word.key not in there | free for word in claim):
         return False
-    found = align(claim, quote, free)
+    found = Alignment(claim, quote, free)
     if _denies(claim) != _denies(quote) or found.faults - _SYNONYMS:
         return False
     return is_trusted or not found.faults or found.closeness < STRICT
@@ -205,7 +205,7 @@ def _is_denied(claim: Sequence[Word], quote: Sequence[Word], free: frozenset[str
     """Say whether most of a sentence stands in a quote, but with something else in it."""
     if not {word.key for word in claim}.intersection(word.key for word in quote):
         return False
-    found = align(claim, quote, free)
+    found = Alignment(claim, quote, free)
     return found.closeness >= MIDDLE and bool(found.faults & _OTHERWISE)
 
 

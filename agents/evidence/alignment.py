@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from rapidfuzz.distance import Indel, MatchingBlock
 
@@ -42,24 +43,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
-    """How a sentence lies along one of a source."""
-
-    closeness: float
-    """Share of its words that stand there in the same order, from 0 to 1."""
-    overlap: float
-    """Share of its words with content that stand there in any order, from 0 to 1."""
-    missing: int
-    """Its words that don't stand there in the same order."""
-    faults: frozenset[Reason]
-    """What is said otherwise; of these `Reason.WORD` may be a mere synonym."""
-    is_verbatim: bool
-    """Whether nothing with content was added or dropped within it, and a clause begins there."""
-    exchanged: Reason | None = None
-    """Set where one number or identifier stands in the very place of another."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Change:
     """A run of the source's words and the run of the sentence that stands in its place."""
 
@@ -76,57 +59,95 @@ class _Change:
     """Whether a clause begins in the source behind what is old."""
 
 
-def align(claim: Sequence[Word], source: Sequence[Word], known: frozenset[str]) -> Alignment:
-    """Lay a sentence along one of a source.
+class Alignment:
+    """How a sentence lies along one of a source.
 
-    Args:
-        claim: the sentence's words, at least one.
-        source: those of the source's sentence.
-        known: keys that may be added without changing what is said: of the goal, of titles.
+    What it says otherwise is looked for when it is asked for: most lie too far away for it.
     """
-    changes, matched = _changes(claim, source)
-    free = sum(len(change.new) for change in changes if _is_named(change, known))
-    closeness = matched / len(claim)
-    if matched > free and matched / (len(claim) - free) >= VERBATIM:
-        closeness = matched / (len(claim) - free)
-    given = known
-    known = known.union([word.key for word in source])
-    claimed = {word.key for word in claim}
-    faults: set[Reason] = set()
-    is_verbatim = True
-    gone = {
+
+    def __init__(
+        self, claim: Sequence[Word], source: Sequence[Word], known: frozenset[str]
+    ) -> None:
+        """Lay a sentence along one of a source.
+
+        Args:
+            claim: the sentence's words, at least one.
+            source: those of the source's sentence.
+            known: keys that may be added without changing what is said: of the goal, of titles.
+        """
+        self._claim, self._source, self._known = claim, source, known
+        self._changes, matched = _changes(claim, source)
+        free = sum(len(change.new) for change in self._changes if _is_named(change, known))
+        closeness = matched / len(claim)
+        if matched > free and matched / (len(claim) - free) >= VERBATIM:
+            closeness = matched / (len(claim) - free)
+        self.closeness = closeness
+        """Share of its words that stand there in the same order, from 0 to 1."""
+        self.missing = len(claim) - matched
+        """Its words that don't stand there in the same order."""
+
+    @cached_property
+    def overlap(self) -> float:
+        """Share of its words with content that stand there in any order, from 0 to 1."""
+        there = {word.key for word in self._source}
+        said = [word.key in there for word in self._claim if word.kind != "glue"]
+        return sum(said) / max(1, len(said))
+
+    @property
+    def faults(self) -> frozenset[Reason]:
+        """What is said otherwise; of these `Reason.WORD` may be a mere synonym."""
+        return self._judged[0]
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Say whether nothing with content was added or dropped, and a clause begins there."""
+        return self._judged[1]
+
+    @cached_property
+    def exchanged(self) -> Reason | None:
+        """What one number or identifier is that stands in the very place of another."""
+        found = next((reason for each in self._changes if (reason := _exchanged(each))), None)
+        is_repeated = found is None and _is_repeated(self._claim, self._source, self._known)
+        return Reason.NAME if is_repeated else found
+
+    @cached_property
+    def _judged(self) -> tuple[frozenset[Reason], bool]:
+        known = self._known.union([word.key for word in self._source])
+        claimed = {word.key for word in self._claim}
+        is_short = len(self._claim) <= _SHORT
+        is_near = self.closeness >= VERBATIM
+        faults: set[Reason] = set()
+        is_verbatim = True
+        gone = _gone(self._changes)
+        for change in self._changes:
+            if is_short and _is_torn(change, claimed):
+                faults.add(Reason.WORD)
+            if change.before is None or change.is_tail:
+                is_verbatim &= _is_edge(change, faults)
+            else:
+                is_verbatim &= not any(word.has_content for word in change.old)
+                _compare_guards(change, faults)
+            is_verbatim &= _is_lead_in(change) or all(
+                not word.has_content or word.key in known for word in change.new
+            )
+            _compare_content(change, gone, known, faults)
+            if is_near and _is_hollow(change):
+                faults.add(Reason.WORD)
+            if _is_seam(change):
+                faults.add(Reason.ORDER)
+        if _is_moved(self._changes, gone, is_strict=is_near, is_short=is_short):
+            faults.add(Reason.ORDER)
+        return frozenset(faults), is_verbatim
+
+
+def _gone(changes: Sequence[_Change]) -> dict[str, int]:
+    """Return of each word with content that was dropped the last change that dropped it."""
+    return {
         word.key: at
         for at, change in enumerate(changes)
         for word in change.old
-        if word.has_content and not word.guard
+        if word.kind != "glue" and not word.guard
     }
-    for change in changes:
-        if len(claim) <= _SHORT and _is_torn(change, claimed):
-            faults.add(Reason.WORD)
-        if change.before is None or change.is_tail:
-            is_verbatim &= _is_edge(change, faults)
-        else:
-            is_verbatim &= not any(word.has_content for word in change.old)
-            _compare_guards(change, faults)
-        is_verbatim &= _is_lead_in(change) or all(
-            not word.has_content or word.key in known for word in change.new
-        )
-        _compare_content(change, gone, known, faults)
-        if closeness >= VERBATIM and _is_hollow(change):
-            faults.add(Reason.WORD)
-        if _is_seam(change):
-            faults.add(Reason.ORDER)
-    is_short = len(claim) <= _SHORT
-    if _is_moved(changes, gone, is_strict=closeness >= VERBATIM, is_short=is_short):
-        faults.add(Reason.ORDER)
-    there = {word.key for word in source}
-    said = [word.key in there for word in claim if word.has_content]
-    overlap = sum(said) / max(1, len(said))
-    exchanged = next((reason for each in changes if (reason := _exchanged(each))), None)
-    if exchanged is None and _is_repeated(claim, source, given):
-        exchanged = Reason.NAME
-    missing = len(claim) - matched
-    return Alignment(closeness, overlap, missing, frozenset(faults), is_verbatim, exchanged)
 
 
 def _changes(claim: Sequence[Word], source: Sequence[Word]) -> tuple[list[_Change], int]:

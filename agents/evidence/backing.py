@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.evidence.alignment import Reason
+from agents.evidence.data.row_verdict import RowJudge
 from agents.evidence.extraction import cite, quote_of
 from agents.evidence.features import Sources
 from agents.evidence.markdown import CitationList, Dropped, Ruling
-from agents.evidence.row_verdict import RowJudge
 from agents.evidence.sentences import Place, is_code
 from agents.evidence.topic import is_denial, topic_of
 from agents.evidence.verdict import Judge, Level, Verdict

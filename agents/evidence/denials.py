@@ -1,7 +1,7 @@
 """Which words a sentence denies, and whether its sources deny others.
 
 Pure; used by `agents.evidence.verdict` where a sentence is far from the words of its source, and by
-`agents.evidence.row_verdict`.
+`agents.evidence.data.row_values`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 
+from agents.evidence.data.rows import Data
 from agents.evidence.features import Sources, Unit
-from agents.evidence.rows import Data
 from agents.evidence.sentences import Place
 from agents.evidence.words import words
 from cluster.kernel.vocabulary import Citation, Passage

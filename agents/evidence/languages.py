@@ -55,6 +55,8 @@ _BY_SCRIPT = (
     ("el", _GREEK, 4),
 )
 """Languages with a script of their own: one sign of so many tells it."""
+_ANY_SCRIPT = re.compile(f"[{''.join(sign.pattern[1:-1] for _, sign, _ in _BY_SCRIPT)}]")
+"""Looked for first: most texts have no such sign, and each of the six costs a pass."""
 _OWN_SCRIPT = frozenset(language for language, _, _ in _BY_SCRIPT)
 LANGUAGES: Final = frozenset({*_GLUE, "en", "ja", "zh", "ru"})
 """All that `language_of` may return."""
@@ -72,11 +74,14 @@ def language_of(text: str, default: str = "en") -> str:
     language = _by_script(sample)
     if language:
         return language
-    found = _LETTERS.findall(sample)
-    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word.lower(), ()))
+    found = [word.lower() for word in _LETTERS.findall(sample)]
+    hits = Counter(name for word in found for name in _LANGUAGES_OF.get(word, ()))
     best = max(_GLUE, key=lambda name: (hits[name], name == default))
-    least = max(_LITTLE_SHARE * len(found), 2 if len(found) >= _WORDS_MIN else 1)
-    return best if hits[best] >= least else default
+    is_long = len(found) >= _WORDS_MIN
+    # One that stands there again and again is the 'no' of a table's column.
+    kinds = len(_GLUE[best].intersection(found))
+    is_told = hits[best] >= _LITTLE_SHARE * len(found) and kinds >= (2 if is_long else 1)
+    return best if is_told else default
 
 
 @lru_cache(maxsize=1024)
@@ -89,19 +94,22 @@ def language_among(text: str, others: str) -> str:
     sample = text[:_SAMPLE_LENGTH]
     if others in _OWN_SCRIPT:
         return language_of(sample)
-    language = _by_script(sample) or language_of(sample, others)
-    if language == others or language not in _GLUE or _by_script(sample):
+    own = _by_script(sample)
+    language = own or language_of(sample, others)
+    if language == others or language not in _GLUE or own:
         return language
     bare = sample if language == "de" else _BEFORE_NAME.sub(" ", sample)
     found = [word.lower() for word in _LETTERS.findall(bare)]
     there = [word for word in found if word in _GLUE[language] - _GLUE.get(others, frozenset())]
-    own = [word for word in found if word in _GLUE.get(others, frozenset()) - _GLUE[language]]
-    is_clear = len(set(there)) >= _HITS_MIN and len(there) >= _TIMES_MIN * len(own)
+    theirs = [word for word in found if word in _GLUE.get(others, frozenset()) - _GLUE[language]]
+    is_clear = len(set(there)) >= _HITS_MIN and len(there) >= _TIMES_MIN * len(theirs)
     return language if is_clear else others
 
 
 def _by_script(sample: str) -> str:
     """Return the language that has a script of its own; empty where it is none of these."""
+    if sample.isascii() or _ANY_SCRIPT.search(sample) is None:
+        return ""
     length = len(sample.strip())
     found = (name for name, sign, share in _BY_SCRIPT if len(sign.findall(sample)) * share > length)
     return next(found, "") if length else ""

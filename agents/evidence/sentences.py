@@ -44,6 +44,8 @@ _RECORD = re.compile(
     r"(?:(?P=by)[^,;\t(){}]*)+$"
 )
 """A line of a log, by its time or level, or of a table whose cells are parted by one mark."""
+_TAGGED = re.compile(r"\s*</?[^\W\d][\w:.-]{0,80}(?:\s|/?>)")
+"""A line of XML that begins with an element or its end."""
 _DOCSTRING = re.compile(r"\s*[rRbBuUfF]{0,2}(\"{3}|'{3})")
 _UNSPLIT = re.compile(
     r"(?:\b(?:approx|resp|incl|excl|ca|vs|cf|No|Nr|Fig|bzw|z\. ?B|d\. ?h)\.|[\"“(])\s*$"
@@ -172,7 +174,8 @@ def _lines(text: str) -> Iterator[_Line]:
             place = Place.CODE if bare.strip() else None
         else:
             place = _place(bare)
-        opens = place is None or place in (Place.CODE, Place.HEADING, Place.ROW, Place.ITEM)
+        is_own = place in (Place.CODE, Place.HEADING, Place.ROW, Place.ITEM)
+        opens = place is None or is_own or _TAGGED.match(bare) is not None
         yield _Line(start, start + len(bare), bare, place, opens)
         start += len(line)
 

@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cache
 from importlib import resources
 
-from agents.evidence.alignment import Alignment, Reason, align
+from agents.evidence.alignment import Alignment, Reason
 from agents.evidence.denials import is_denied_otherwise
 from agents.evidence.features import WINDOW, Measured, Sources
 from agents.evidence.words import Word, as_written_there, words
@@ -149,15 +149,15 @@ class Judge:
         closest: Alignment | None = None
         exchanged: Reason | None = None
         keys = [word.key for word in claim]
-        for units in self._candidates(measured):
-            if not self._may_be_near(keys, units) or (
-                len(units) > 1 and closest is not None and _is_decided(closest)
-            ):
+        for units in self._candidates(keys, measured):
+            alone = closest if len(units) > 1 else None
+            is_decided = alone is not None and _is_decided(alone)
+            if is_decided or not self._may_be_near(keys, units):
                 continue
-            found = align(claim, self._words(units), self._around(units[0]))
-            if found.closeness >= MIDDLE:
+            found = Alignment(claim, self._words(units), self._around(units[0]))
+            if best is None and found.closeness >= MIDDLE:
                 exchanged = exchanged or found.exchanged
-            if len(units) > 1 and closest is not None and not _may_join(closest, found):
+            if alone is not None and not _may_join(alone, found):
                 continue
             language = self.sources.languages[self.sources.units[units[0]].source]
             verdict = _near(found, units, may_order=language in _FREE_ORDER)
@@ -192,7 +192,7 @@ class Judge:
             return self.sources.units[units[0]].words
         return [word for at in units for word in self.sources.units[at].words]
 
-    def _candidates(self, measured: Measured) -> Iterator[tuple[int, ...]]:
+    def _candidates(self, keys: Sequence[str], measured: Measured) -> Iterator[tuple[int, ...]]:
         """Yield what the sentence may be laid along: single units, then neighbours together."""
         for at in measured.near:
             yield (at,)
@@ -204,6 +204,32 @@ class Judge:
                 yield (first, second)
         if len(measured.window) == WINDOW:
             yield measured.window
+            if sum(len(self.sources.units[at].keys) for at in measured.window) < len(keys):
+                yield self._run(frozenset(keys), len(keys), measured.window)
+
+    def _run(self, said: frozenset[str], length: int, window: Sequence[int]) -> tuple[int, ...]:
+        """Return a window with the neighbours that a longer sentence seems to run over."""
+        units = self.sources.units
+        first, last = window[0], window[-1]
+        left = length - sum(len(units[at].keys) for at in window)
+        while left > 0:
+            beside = [
+                at
+                for at in (first - 1, last + 1)
+                if 0 <= at < len(units) and units[at].source == units[first].source
+            ]
+            shares = {at: self._share(at, said) for at in beside}
+            best = max(beside, key=shares.__getitem__, default=first)
+            if shares.get(best, 0.0) < _RUN_SHARE:
+                break
+            first, last = min(first, best), max(last, best)
+            left -= len(units[best].keys)
+        return tuple(range(first, last + 1))
+
+    def _share(self, at: int, said: frozenset[str]) -> float:
+        """Return the share of a unit's words that a sentence has."""
+        keys = self.sources.units[at].keys
+        return sum(map(said.__contains__, keys)) / len(keys)
 
     def _around(self, at: int) -> frozenset[str]:
         """Return the keys that a sentence may add: of the goal, titles and the line before."""
@@ -244,7 +270,9 @@ class Judge:
         return None
 
     def _is_said(self, key: str) -> bool:
-        return key in self._known or self.sources.has(key, self._all)
+        """Say whether a word is known or stands in a source; a year may stand in a date there."""
+        is_dated = _YEAR.fullmatch(key) is not None and self.sources.has_digits(key)
+        return is_dated or key in self._known or self.sources.has(key, self._all)
 
     def _guard(
         self, claim: Sequence[Word], units: Sequence[int], near: Sequence[int]
@@ -311,6 +339,8 @@ class Judge:
 
 
 _ORDER = {level: at for at, level in enumerate(Level)}
+_RUN_SHARE = 0.5
+"""Of a unit's words, how many a sentence must have to run on over it."""
 _ALONE_MIN = 2
 """Words of a paraphrase that its sources have: one is a topic, as in 'caches are nice'."""
 _SOFT = frozenset({Reason.WORD, Reason.LIMIT})
@@ -334,7 +364,7 @@ def _may_join(alone: Alignment, joined: Alignment) -> bool:
     """Say whether neighbours together may back what one of them alone doesn't say."""
     if alone.closeness < NEAR:
         return True
-    return not alone.faults - _SOFT and joined.closeness > alone.closeness
+    return joined.closeness > alone.closeness and not alone.faults - _SOFT
 
 
 def _near(found: Alignment, units: tuple[int, ...], *, may_order: bool = False) -> Verdict | None:

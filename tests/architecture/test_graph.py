@@ -23,6 +23,7 @@ from tests.architecture.graph import (
 
 LEVELS = {
     "agents": 6,
+    "agents.evidence.data": 4,
     "cluster.kernel": 5,
     "cluster.kernel.state": 5,
     "cluster.memory": 5,

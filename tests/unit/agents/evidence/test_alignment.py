@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from agents.evidence.alignment import Alignment, Reason, align
+from agents.evidence.alignment import Alignment, Reason
 from agents.evidence.words import words
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 
 def laid(claim: str, source: str, known: str = "") -> Alignment:
-    return align(words(claim), words(source), frozenset(word.key for word in words(known)))
+    return Alignment(words(claim), words(source), frozenset(word.key for word in words(known)))
 
 
 SOURCE = "After 30 minutes the Zephyr cache evicts the oldest of its 512 entries from local memory."
@@ -92,6 +92,6 @@ def test_a_sentence_lies_along_itself(text: str) -> None:
     found = words(text)
 
     if found:
-        along = align(found, found, frozenset())
+        along = Alignment(found, found, frozenset())
         assert (along.closeness, along.missing) == (1.0, 0)
         assert (along.faults, along.is_verbatim) == (frozenset(), True)

@@ -130,3 +130,23 @@ def test_a_denial_that_goes_on_to_say_something_is_none(
     is_so: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     assert is_denial(sentence) is is_so
+
+
+STEPS = """Parameters:
+- open_file reads the path
+- close_file leaves the path
+- lock_file keeps the path
+- drop_file removes the path
+- send_file mails the path"""
+ALL_STEPS = STEPS.replace("\n- ", "; ")
+
+
+def test_a_sentence_may_run_over_more_lines_than_a_window_has() -> None:
+    assert judge(STEPS).verdict(f"{ALL_STEPS}.").level is Level.QUOTED
+
+
+@pytest.mark.parametrize("name", ["open_file", "lock_file", "send_file"])
+def test_an_identifier_of_such_a_sentence_is_no_other_one(name: str) -> None:
+    found = judge(STEPS).verdict(f"{ALL_STEPS.replace(name, 'find_file')}.")
+
+    assert (found.level, found.reason) == (Level.CONTRADICTED, Reason.NAME)

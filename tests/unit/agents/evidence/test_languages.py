@@ -18,6 +18,7 @@ from agents.evidence.languages import language_among, language_of
         ("キャッシュは512件の項目を保持します。", "ja"),
         ("Кэш хранит 512 записей.", "ru"),
         ("x = 1", "en"),
+        ("room floor seats free Oak 1 12 yes Birch 2 40 no Cedar 2 8 no", "en"),
         ("", "en"),
     ],
 )

@@ -470,3 +470,11 @@ def test_a_free_paraphrase_is_about_the_same_names_and_denies_nothing(
     found = verdict(claim, POOLS)
 
     assert (found.level, found.reason) == (level, reason)
+
+
+@pytest.mark.parametrize(("year", "is_backed"), [("2007", True), ("2009", False)])
+def test_a_year_may_stand_in_a_date(year: str, *, is_backed: bool) -> None:
+    dated = "Published on 2007-05-22. The old band toured Canada with Velvet Revolver in autumn."
+    claim = f"The old band toured with Velvet Revolver in Canada in {year}."
+
+    assert verdict(claim, dated).level.is_backed is is_backed

@@ -1,34 +1,22 @@
-"""Whether a row of data says what a sentence says: the values it gives to the cells it names.
+"""Whether one row of data says what a sentence says: the values it gives to the cells it names.
 
-Pure; used by `agents.evidence.backing`. A row has no order of words to be held against, so nothing
-is weighed: all that a sentence has from the data must stand in one row, and each value must be that
-of the cell that the sentence names for it.
+Pure; used by `agents.evidence.data.row_verdict`. A row has no order of words to be held against, so
+nothing is weighed: all that a sentence has from the data must stand in the row, and each value must
+be that of the cell that the sentence names for it.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Container, Iterator, Sequence
 
+from agents.evidence.data.cells import UNIT_KEYS, YES, Cell, DataRow
 from agents.evidence.denials import is_denied_otherwise
-from agents.evidence.features import Sources
-from agents.evidence.rows import YES, Cell, Data, DataRow
-from agents.evidence.words import (
-    GLUE,
-    NEUTRAL,
-    RELATING,
-    UNITS,
-    Word,
-    as_written_there,
-    stem,
-    words,
-)
+from agents.evidence.words import GLUE, NEUTRAL, RELATING, Word, stem
 
 _LET_THROUGH = frozenset({"must", "may", "past", "after"})
 """A row has no tense and no verbs; whatever else limits a sentence it has to say too."""
-_HARD = frozenset({"number", "name", "mixed", "code"})
 _TRUTHS = frozenset({YES, "not"})
 _SAYS_YES = frozenset({"true", "enabled", "yes"})
 _SAYS_NOT = frozenset({"false", "disabled", "off"})
@@ -39,104 +27,32 @@ _LEVELS = frozenset(
 _TOLD = frozenset({"word", "name"})
 """Of a line of a log, what may not be left out between two words of it."""
 _NAMES_OF_TRUTHS = frozenset(stem(word, "en") for word in ("enabled", "active"))
-_UNIT_KEYS = frozenset(stem(name, "en") for name in UNITS.values()).union(UNITS.values())
-"""Keys of units, as they stand behind a number."""
-_CLAUSE = re.compile(r"\s*(?:;|,?\s(?:and|while|whereas|but|und|während|aber)\s)\s*")
+_DATED = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
+"""What a row may be called by without its name: 'on 2026-06-01 the high is 17'."""
 _SAID_MIN = 2
 _LONG_MIN = 3
 """Of a value of so many words any may be said where its name is."""
 
 
-class RowJudge:
-    """Holds sentences against the rows of passages that were laid out."""
-
-    def __init__(self, texts: Sequence[tuple[str, str]], sources: Sources, known: str) -> None:
-        """Take the passages with their titles, as `sources` were made of them, and the question."""
-        places = [(unit.source, unit.span) for unit in sources.units]
-        self._data = Data.of(texts, sources.languages, places)
-        self._sources = sources
-        self._given = {source: self._keys_around(source, known) for source in self._data.rows}
-        self._said: dict[str, tuple[int, ...]] = {}
-        """All there were: a text that is being written is judged again and again."""
-
-    def _keys_around(self, source: int, known: str) -> frozenset[str]:
-        """Return the keys of a passage's titles, and of names elsewhere in it or in the question.
-
-        Verbs and adjectives of the question or the text around say nothing of a row, and a number
-        that is asked about is not yet an answer.
-        """
-        asked = words(known, self._sources.languages[source])
-        around = (
-            word
-            for at, unit in enumerate(self._sources.units)
-            if unit.source == source and at not in self._data.units
-            for word in unit.words
-        )
-        titles = {word.key for word in self._sources.titles[source] if not word.guard}
-        names = {word.key for word in asked if word.kind in _HARD and word.kind != "number"}
-        return frozenset(titles.union(names, (w.key for w in around if w.kind in _HARD)))
-
-    def is_data(self, units: Sequence[int]) -> bool:
-        """Say whether at least half of these units are parts of rows."""
-        found = len(self._data.units.intersection(units))
-        return bool(found) and 2 * found >= len(units)
-
-    def units_saying(self, sentence: str) -> tuple[int, ...]:
-        """Return the units of the row that says what a sentence says; empty where none does."""
-        if sentence not in self._said:
-            self._said[sentence] = self._units_saying(sentence)
-        return self._said[sentence]
-
-    def _units_saying(self, sentence: str) -> tuple[int, ...]:
-        for source, rows in self._data.rows.items():
-            language = self._sources.languages[source]
-            settled = as_written_there(sentence, language, self._sources.has_digits)
-            given = self._given[source]
-            said = cells_saying(words(settled, language), rows, given)
-            if said is None:
-                clauses = [words(each, language) for each in _CLAUSE.split(settled) if each]
-                said = _each_said(clauses, rows, given) if len(clauses) > 1 else None
-            if said is not None:
-                return self._data.units_of(source, said)
-        return ()
-
-
-def _each_said(
-    clauses: Sequence[Sequence[Word]], rows: Sequence[DataRow], given: frozenset[str]
-) -> tuple[Cell, ...] | None:
-    """Return the cells that say clauses each by a row that it calls by its first cell."""
-    found: list[Cell] = []
-    for claim in clauses:
-        keys = {word.key for word in claim}
-        said = cells_saying(claim, rows, given)
-        if said is None:
-            return None
-        called = [row for row in rows if any(cell is said[0] for cell in row.cells)]
-        if not all(row.cells[0].values and row.cells[0].values <= keys for row in called):
-            return None
-        found += said
-    return tuple(found)
-
-
 def cells_saying(
-    claim: Sequence[Word], rows: Sequence[DataRow], given: frozenset[str]
-) -> tuple[Cell, ...] | None:
-    """Return the cells of one row that say what a sentence says; None where no row does.
+    row: DataRow, claim: Sequence[Word], elsewhere: Container[str], given: frozenset[str]
+) -> tuple[Cell, ...]:
+    """Return the cells of a row that say what a sentence says; empty where it doesn't.
 
     Args:
+        row: of one passage.
         claim: the sentence's words.
-        rows: those of one passage: what stands in another one of them, a sentence about this row
-            may not say.
+        elsewhere: keys of all rows of the passage: what stands in another one, a sentence about
+            this one may not say.
         given: keys that a sentence may have from elsewhere: of titles, names around.
     """
-    elsewhere = Counter(key for row in rows for key in row.keys)
-    for row, is_named in product(rows, (True, False)):
+    for is_named in (True, False):
         said = _read_by(row, claim, is_named=is_named)
         if _may_say(row, said, elsewhere, given) and _is_as_told(row, said):
             found = _valued(row, said)
             if found and _is_of_its_cell(found, said):
                 return found
-    return None
+    return ()
 
 
 def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Word]:
@@ -168,7 +84,7 @@ def _read_by(row: DataRow, claim: Sequence[Word], *, is_named: bool) -> list[Wor
 
 
 def _may_say(
-    row: DataRow, said: Sequence[Word], elsewhere: Counter[str], given: frozenset[str]
+    row: DataRow, said: Sequence[Word], elsewhere: Container[str], given: frozenset[str]
 ) -> bool:
     """Say whether a row has all that a sentence says, but neutral words and what is given."""
     known = 0
@@ -180,8 +96,8 @@ def _may_say(
             "number"
         ]
         is_free = _is_neutral(word) or (word.guard in _LET_THROUGH and not is_after_number)
-        is_unit = word.key in _UNIT_KEYS
-        if elsewhere[word.key] or not (is_free or (word.key in given and not is_unit)):
+        is_unit = word.key in UNIT_KEYS
+        if word.key in elsewhere or not (is_free or (word.key in given and not is_unit)):
             return False
     return known >= _SAID_MIN and not _is_repeated(row, said)
 
@@ -236,17 +152,16 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     """Return the cells whose values a sentence gives; empty where it gives them to others."""
     keys = frozenset(word.key for word in said)
     given = [cell for cell in row.cells if _is_given(row, cell, keys)]
-    silent = [cell for cell in row.cells if all(cell is not each for each in given)]
-    counted = sum(_is_counted(cell) for cell in row.cells)
+    counted = sum(cell.is_counted for cell in row.cells)
     chosen: dict[int, Cell] = {}
-    for word in said:
+    for word, after in zip(said, (*(w.key for w in said[1:]), ""), strict=True):
         having = [cell for cell in given if word.key in cell.values]
         if not having:
             continue
         best = max(having, key=lambda cell: len(cell.names & keys))
-        named = best.names & keys
-        is_bare = _is_counted(best) and not named and counted > 1
-        if is_bare or any(named < cell.names & keys for cell in silent):
+        is_dated = best is row.cells[0] and _DATED.fullmatch(word.key) is not None
+        is_bare = best.is_counted and not best.names & keys and counted > 1 and not is_dated
+        if is_bare or _is_as_well(row, best, given, keys) or _is_of_things(row, best, after):
             return ()
         chosen[id(best)] = best
     for cell in given:
@@ -261,18 +176,40 @@ def _valued(row: DataRow, said: Sequence[Word]) -> tuple[Cell, ...]:
     return found if _is_in_order(found, said) and not _is_relating(found, said) else ()
 
 
+def _is_as_well(row: DataRow, best: Cell, given: Sequence[Cell], keys: frozenset[str]) -> bool:
+    """Say whether a cell whose value isn't said is named better than one whose value is.
+
+    Of two numbers none may be named as well ('order 1009 costs 6' where it has six items and a
+    total), but for the first cell, by which its row is called.
+    """
+    named = best.names & keys
+    is_first = best is row.cells[0]
+    explained = frozenset[str]().union(*(cell.names for cell in given))
+    for cell in row.cells:
+        there = cell.names & keys
+        if any(cell is each for each in given) or (is_first and not named and there <= explained):
+            continue
+        is_number = best.is_counted and cell.is_counted and cell.names != best.names
+        if named < there or (named == there and is_number and not is_first):
+            return True
+    return False
+
+
+def _is_of_things(row: DataRow, best: Cell, after: str) -> bool:
+    """Say whether a number is said to be how many there are of what the row is one of.
+
+    'The queue has 20 consumers' where one of its consumers has 20 of something.
+    """
+    others = (cell.names for cell in row.cells if not (cell.is_counted or cell.is_truth))
+    return best.is_counted and after in best.names and any(after in names for names in others)
+
+
 def _is_relating(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
     """Say whether a verb of the sentence's own joins two values whose names it doesn't say."""
     keys = frozenset(word.key for word in said)
     bare = [cell for cell in cells if cell.names and not cell.names & keys]
     own = {stem(word.raw.lower(), "en") for word in said if word.kind == "word"}
     return len(bare) > 1 and not own.isdisjoint(RELATING)
-
-
-def _is_counted(cell: Cell) -> bool:
-    """Say whether a value is a number, perhaps with its unit, that a name must tell apart."""
-    kinds = [word.kind for word in cell.words if word.key not in _UNIT_KEYS]
-    return bool(cell.names) and bool(kinds) and all(kind == "number" for kind in kinds)
 
 
 def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
@@ -283,8 +220,13 @@ def _is_given(row: DataRow, cell: Cell, keys: frozenset[str]) -> bool:
         others = {key for each in row.cells if each is not cell for key in each.names}
         # Of `is_dimmed` a sentence has the parts and not the whole.
         own = {key for key in cell.names - others - _NAMES_OF_TRUTHS if key.isalnum()}
-        is_named = bool(cell.names & keys) and own <= keys
+        # Of a section whose one value is 'enabled' nothing is affirmed where it is only named.
+        is_told = bool(own) or not keys.isdisjoint(_TRUTHS | (cell.names & _NAMES_OF_TRUTHS))
+        is_named = bool(cell.names & keys) and own <= keys and is_told
         return is_named and ("not" in keys) is ("not" in cell.values)
+    is_one = len({word.raw for word in cell.words}) == 1
+    if is_one and not cell.values <= keys:
+        return False  # Of `db1.example` also `db2.example` has a part.
     given = len(cell.values & keys)
     is_long = len(cell.values) >= _LONG_MIN and bool(cell.names & keys)
     return given > 0 and (is_long or 2 * given >= len(cell.values))
@@ -313,7 +255,9 @@ def _is_in_order(cells: Sequence[Cell], said: Sequence[Word]) -> bool:
 def _placed(cells: Sequence[Cell], said: Sequence[Word]) -> Iterator[tuple[int, int]]:
     """Yield of each cell that is named by a word of its own where its name and value stand."""
     for cell in cells:
-        others = {key for each in cells if each is not cell for key in each.names | each.values}
+        # The unit of a number in XML is named as the number is, and by a word more.
+        apart = [each for each in cells if each is not cell and not each.names > cell.names]
+        others = {key for each in apart for key in each.names | each.values}
         names = [at for at, w in enumerate(said) if w.key in cell.names - others - cell.values]
         values = [at for at, w in enumerate(said) if w.key in cell.values - others]
         if names and values:

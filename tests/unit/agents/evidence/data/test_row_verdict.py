@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from agents.evidence.data.row_verdict import RowJudge
 from agents.evidence.features import Sources
-from agents.evidence.row_verdict import RowJudge
 from tests.unit.agents.evidence.test_sentences import TEXTS
 
 PLANS = """| Plan | Requests per minute | Storage (GB) | Export |
@@ -31,6 +31,20 @@ CACHE = "tls:\n  verify: true\n  cert: a.pem\ncache:\n  enabled: false\n  ttl: 6
 WORKER = """2026-05-02 08:00:01 ERROR worker 3 failed to connect to db2
 2026-05-02 08:00:02 INFO user alice denied access to vault
 2026-05-02 08:00:03 WARN job 17 skipped because disk 2 is full"""
+LAKES = """| lake | depth (m) | area (km2) | country | rated |
+|---|---|---|---|---|
+| Inari | 92 | 1040 | Finland | yes |
+| Garda | 346 | 370 | Italy | no |
+| Bled | 30 | 1.4 | Slovenia | yes |"""
+ORDERS = '[{"order": 7, "items": 3, "total": 84}, {"order": 9, "items": 6, "total": 540}]'
+JOBS = """jobs:
+  - name: build
+    image: debian
+    cache: true
+  - name: deploy
+    image: alpine
+    cache: false"""
+SECTIONS = "[cache]\nenabled = true\nsize = 64\n\n[log]\nlevel = warn\nfile = a.log"
 RUN = "epoch 40: val_accuracy=0.93 val_loss=0.22"
 
 
@@ -153,3 +167,87 @@ def test_a_question_lends_a_sentence_no_verb() -> None:
     judge = RowJudge([(SERVICES, "")], Sources([(SERVICES, "")]), "Is the billing deprecated?")
 
     assert not judge.units_saying("Billing is a deprecated service.")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Inari has a depth of 92 m and Garda has a depth of 346 m.",
+        "The depth is 92 m in Inari, 346 m in Garda, and 30 m in Bled.",
+        "Inari is in Finland, Garda in Italy and Bled in Slovenia.",
+        "Garda has an area of 370 km2, and Bled of 1.4 km2.",
+        "Inari has a depth of 92 m and an area of 1040 km2, while Garda has 346 m and 370 km2.",
+        "Inari has depth 92 m and area 1040 km2, while Bled has depth 30 m and area 1.4 km2.",
+        "Inari is rated, but Garda is not.",
+    ],
+)
+def test_each_clause_is_told_by_the_row_that_it_calls(sentence: str) -> None:
+    assert is_said(sentence, LAKES)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Inari has a depth of 346 m and Garda has a depth of 92 m.",
+        "Inari has a depth of 92 m and Garda has a depth of 92 m.",
+        "The depth is 92 m in Inari and 370 m in Garda.",
+        "Inari is in Finland, Garda in Slovenia and Bled in Italy.",
+        "Garda has an area of 370 km2, and Bled of 30 km2.",
+        "Inari has a depth of 92 m and an area of 1040 km2, while Garda has 370 m and 346 km2.",
+        "Inari has depth 92 m and area 370 km2, while Bled has depth 30 m and area 1040 km2.",
+        "Inari is rated, but Bled is not.",
+        "Inari is rated, and Garda too.",
+        "Garda has a depth of 346 m, Bled has a depth of 30 m, and both are in Slovenia.",
+        "Garda has a depth of 346 m, and so has Bled.",
+        "Neither Inari has a depth of 92 m nor Garda a depth of 346 m.",
+        "Garda has a depth of 346 m, more than Inari with 92 m.",
+        "If Inari has a depth of 92 m, Garda has a depth of 346 m.",
+        "Bled is in Slovenia and has a depth of 346 m, Garda.",
+    ],
+)
+def test_a_clause_is_told_by_no_other_row(sentence: str) -> None:
+    assert not is_said(sentence, LAKES)
+
+
+@pytest.mark.parametrize("sentence", ["Order 9 costs 6.", "Order 7 offers 3.", "Order 3 is there."])
+def test_of_two_numbers_none_may_be_named_as_well(sentence: str) -> None:
+    assert not is_said(sentence, ORDERS)
+
+
+def test_the_numbers_of_a_whole_are_not_said_of_its_parts() -> None:
+    text = (
+        '{"suite": "pay", "failures": 2, "cases": [{"case": "twice", "line": 7}, {"case": "ok"}]}'
+    )
+
+    assert is_said("The case twice of the suite pay has the line 7.", text)
+    assert not is_said("The case twice had 2 failures.", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "is_told"),
+    [
+        (SECTIONS, "The cache is enabled.", True),
+        (SECTIONS, "The log has the level warn.", True),
+        (SECTIONS, "The cache has the level warn.", False),
+        (JOBS, "The image of build is debian.", True),
+        (JOBS, "The image of deploy is debian.", False),
+        (JOBS, "build has no cache.", False),
+    ],
+)
+def test_a_section_that_is_only_named_affirms_nothing(
+    text: str, sentence: str, *, is_told: bool
+) -> None:
+    assert is_said(sentence, text) is is_told
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_told"),
+    [
+        ("The host of the worker is db2.example.", True),
+        ("The host of the web is db2.example.", False),
+    ],
+)
+def test_an_identifier_is_said_whole(sentence: str, *, is_told: bool) -> None:
+    text = '[web]\nhost = "db1.example"\nport = 80\n\n[worker]\nhost = "db2.example"\nport = 90'
+
+    assert is_said(sentence, text) is is_told

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.evidence.backing import PassageJudge, place_of
+from agents.evidence.data.rows import rows_of
 from agents.evidence.features import Sources
-from agents.evidence.rows import rows_of
 from cluster.kernel.vocabulary import Passage, Support
 
 CLIENTS = Passage(

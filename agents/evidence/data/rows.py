@@ -1,9 +1,9 @@
-"""The rows of a text that is data: of tables and logs, objects of JSON, sections of settings.
+"""The rows of a text that is data: of tables and logs, objects of JSON, elements of XML, settings.
 
 Pure. A row says its parts in any order and without a verb, so a sentence about it is judged by
-`agents.evidence.row_verdict`: by which cells it names and which values it gives them. Rows are told
-by their form, not by the name of a file: a table may stand in any document, and a passage may begin
-in the midst of one.
+`agents.evidence.data.row_verdict`: by which cells it names and which values it gives them. Rows are
+told by their form, not by the name of a file: a table may stand in any document, and a passage may
+begin in the midst of one.
 """
 
 from __future__ import annotations
@@ -12,23 +12,12 @@ import csv
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
+from agents.evidence.data.cells import Cell, DataRow
+from agents.evidence.data.nested_rows import json_rows, xml_rows
 from agents.evidence.sentences import Place, Span
-from agents.evidence.words import UNITS, Word, stem, words
 
-YES = "yes"
-"""Key of a cell that says that its name holds; of one that denies it, it is that of a negation."""
-_TRUTHS = {
-    **dict.fromkeys(("true", "yes", "on", "enabled", "ja", "sí", "oui"), Word(YES, YES, "word")),
-    **dict.fromkeys(
-        ("false", "no", "off", "disabled", "nein", "non"), Word("not", "no", "word", "not")
-    ),
-}
-CELLS_MAX = 400
-"""Of one row no more is read."""
-_CELL_WORDS_MAX = 96
 _TABLE_WORDS_MAX = 6
 """Words of a cell, on average, and of each where a table has only two columns: half of it."""
 _COLUMNS = 3
@@ -59,39 +48,14 @@ _PAIRS_MIN = 2
 _BEHIND = re.compile(r"(?<!\s)\s+#.*$")
 """A remark behind a value; begun at any of many blanks it would take their square."""
 _REMARK = re.compile(r"\s*(?:#|;|//|--(?!\w))")
-_JSON = re.compile(r'"(?:[^"\\\n]|\\.){0,4000}"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _JSON_KEY = re.compile(r'"[^"\n]{0,80}"\s*:')
 _KEYS_MIN = 2
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A value and what it is called."""
-
-    names: frozenset[str]
-    """Keys of its column's title, or of its own name and those of what it is part of."""
-    words: tuple[Word, ...]
-    values: frozenset[str]
-    """Keys of its words with content; of all, where it has only little ones: the region 'us'."""
-    start: int
-    """Where it stands in the passage's text."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataRow:
-    """Cells that belong together."""
-
-    cells: tuple[Cell, ...]
-    keys: frozenset[str]
-    """Of all names and values."""
-
-    @classmethod
-    def of(cls, cells: Sequence[Cell]) -> DataRow:
-        """Return the row of these cells."""
-        found = tuple(cells[:CELLS_MAX])
-        keys = {key for cell in found for key in (*cell.names, *(w.key for w in cell.words))}
-        return cls(found, frozenset(keys))
+_MARKUP = re.compile(r"\s*(?:</?[^\W\d]|<[?!])|.*>\s*$|\s*[\w:.-]{1,80}=[\"'][^\"']*[\"']\s*$")
+"""A line of XML: it begins or ends with a tag, or is an attribute."""
+_OPENED = re.compile(r"\s*<[^\W\d][\w.:-]*(?:\s|/?>|$)")
+_MARKUP_SHARE = 0.7
+_TAGS = re.compile(r"(?:</?[^\W\d][^<>]*>\s*)+")
+"""Tags without a value, which belong to the rows in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +73,7 @@ def rows_of(text: str, titles: Sequence[str], language: str) -> list[DataRow]:
         language: of its words.
     """
     if len(_JSON_KEY.findall(text)) >= _KEYS_MIN and text.lstrip()[:1] in '{["}]':
-        return _Json(language).rows(text)
+        return json_rows(text, language)
     found: list[DataRow] = []
     for block in _blocks(text):
         found += _block_rows(block, titles, language)
@@ -159,7 +123,8 @@ class Data:
         heads = (
             at
             for at, (source, span) in enumerate(units)
-            if source in rows and span.place is Place.ROW
+            if source in rows
+            and (span.place is Place.ROW or _TAGS.fullmatch(texts[source][0], span.start, span.end))
         )
         return cls(rows, frozenset(placed.union(heads)), ends)
 
@@ -171,9 +136,9 @@ class Data:
 
 
 def _blocks(text: str) -> Iterator[list[_TextLine]]:
-    """Yield runs of lines that may be one table, log or list of settings.
+    """Yield runs of lines that may be one table, log, list of settings or XML.
 
-    A blank line ends all but settings, whose sections have blank lines between them.
+    A blank line ends all but settings and XML, whose parts have blank lines between them.
     """
     block: list[_TextLine] = []
     start = 0
@@ -181,7 +146,7 @@ def _blocks(text: str) -> Iterator[list[_TextLine]]:
         bare = line.rstrip("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
         is_fence = bare.lstrip().startswith(("```", "~~~"))
         if not bare.strip() or is_fence:
-            is_between = block and not is_fence and _is_setting(block[-1].text)
+            is_between = block and not is_fence and _may_go_on(block[-1].text)
             if block and not is_between:
                 yield block
                 block = []
@@ -192,6 +157,10 @@ def _blocks(text: str) -> Iterator[list[_TextLine]]:
         yield block
 
 
+def _may_go_on(line: str) -> bool:
+    return _is_setting(line) or (line.lstrip()[:1] == "<" and line.rstrip()[-1:] == ">")
+
+
 def _block_rows(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
     piped = [line for line in block if _PIPED.match(line.text)]
     if piped:
@@ -199,6 +168,8 @@ def _block_rows(block: list[_TextLine], titles: Sequence[str], language: str) ->
     logged = [line for line in block if _LOGGED.match(line.text)]
     if logged:
         return [_plain(line, language) for line in logged]
+    if _is_markup(block):
+        return xml_rows(_joined(block), block[0].start, language)
     settings = [line.text for line in block if _is_setting(line.text)]
     valued = sum(bool(_SETTING.match(text)) for text in settings)
     remarks = sum(bool(_REMARK.match(line.text)) for line in block)
@@ -211,33 +182,27 @@ def _block_rows(block: list[_TextLine], titles: Sequence[str], language: str) ->
     return [_plain(line, language) for line in paired]
 
 
-def _cell(name: str, value: str, start: int, language: str) -> Cell:
-    bare = value.strip().strip("\"'`,;")
-    truth = _TRUTHS.get(bare.lower())
-    said = (truth,) if truth and name else words(bare, language)[:_CELL_WORDS_MAX]
-    values = frozenset(word.key for word in said if word.has_content)
-    values = values or frozenset(word.key for word in said)
-    return Cell(_name_keys(name, language), said, values, start)
+def _is_markup(block: Sequence[_TextLine]) -> bool:
+    marked = sum(bool(_MARKUP.match(line.text)) for line in block)
+    return marked >= _MARKUP_SHARE * len(block) and any(_OPENED.match(line.text) for line in block)
 
 
-@lru_cache(maxsize=4096)
-def _name_keys(name: str, language: str) -> frozenset[str]:
-    """Return the keys of a column's or a setting's name, and of its parts; units have their own."""
-    parts = _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
-    said = [*words(name, language), *words(parts, language)]
-    units = {UNITS[each] for word in said if (each := word.raw.lower()) in UNITS}
-    keys = {word.key for word in said if word.has_content}
-    return frozenset(keys.union(stem(unit, language) for unit in units))
+def _joined(block: Sequence[_TextLine]) -> str:
+    """Return the lines as one text, each where it stands behind the first."""
+    ends = [*(line.start for line in block[1:]), block[-1].start + len(block[-1].text)]
+    return "".join(
+        line.text.ljust(end - line.start, "\n") for line, end in zip(block, ends, strict=True)
+    )
 
 
 def _plain(line: _TextLine, language: str) -> DataRow:
     """Return the row of a line whose words have no names but those of its pairs."""
     cells = [
-        _cell(pair.group(1), pair.group(2), line.start + pair.start(), language)
+        Cell.of(pair.group(1), pair.group(2), line.start + pair.start(), language)
         for pair in _PAIR.finditer(line.text)
     ]
     rest = _PAIR.sub(" ", line.text)
-    return DataRow.of([_cell("", rest, line.start, language), *cells])
+    return DataRow.of([Cell.of("", rest, line.start, language), *cells])
 
 
 def _piped(lines: list[_TextLine], language: str) -> list[DataRow]:
@@ -257,7 +222,7 @@ def _table_row(
 ) -> DataRow:
     names = [*heads, *[""] * len(cells)]
     named = zip(names, cells, strict=False)
-    return DataRow.of([_cell(name, value, line.start, language) for name, value in named])
+    return DataRow.of([Cell.of(name, value, line.start, language) for name, value in named])
 
 
 def _parted(block: list[_TextLine], titles: Sequence[str], language: str) -> list[DataRow]:
@@ -327,72 +292,16 @@ def _settings(block: list[_TextLine], language: str) -> DataRow:
         if found is None:
             continue
         depth = len(found.group("indent")) + len(found.group("item") or "")
-        above = [(at, name) for at, name in above if at < depth]
+        # An item ends the one before it, and stands below a key no further in.
+        last = len(found.group("indent")) if found.group("item") else depth - 1
+        above = [(at, name) for at, name in above if at <= last]
         path = " ".join([section, *(name for _, name in above)])
         if "value" in found.groupdict():
             value = _BEHIND.sub("", found.group("value"))
-            cells.append(_cell(f"{path} {found.group('name')}", value, line.start, language))
+            cells.append(Cell.of(f"{path} {found.group('name')}", value, line.start, language))
             if found.group("item"):
                 # An item of a list is called by its first value, and the rest of it by that too.
                 above.append((depth - 1, value))
         else:
             above.append((depth, found.group("name")))
     return DataRow.of(cells)
-
-
-@dataclass
-class _OpenJson:
-    """An object or a list that isn't closed yet."""
-
-    is_list: bool
-    path: str
-    key: str = ""
-    own: list[Cell] = field(default_factory=list)
-
-
-class _Json:
-    """Reads the objects of JSON, also of a part of one, and of one a line."""
-
-    def __init__(self, language: str) -> None:
-        self._language = language
-        self._found: list[DataRow] = []
-        self._open: list[_OpenJson] = [_OpenJson(is_list=True, path="")]
-
-    def rows(self, text: str) -> list[DataRow]:
-        """Return the objects that stand in a list or alone; those that are values are parts."""
-        tokens = list(_JSON.finditer(text))
-        for at, token in enumerate(tokens):
-            said = token.group()
-            after = tokens[at + 1].group() if at + 1 < len(tokens) else ""
-            if not self._open:
-                # The passage begins within what is closed here.
-                self._open.append(_OpenJson(is_list=True, path=""))
-            if said in "{[":
-                self._opened(is_list=said == "[")
-            elif said in "}]":
-                self._closed()
-            elif after == ":":
-                self._open[-1].key = said.strip('"')
-            elif said not in ":,":
-                self._valued(said, token.start())
-        while self._open:
-            self._closed()
-        return self._found
-
-    def _opened(self, *, is_list: bool) -> None:
-        top = self._open[-1]
-        self._open.append(_OpenJson(is_list, f"{top.path} {top.key}" if top.key else top.path))
-
-    def _valued(self, said: str, start: int) -> None:
-        top = self._open[-1]
-        top.own.append(_cell(f"{top.path} {top.key}", said, start, self._language))
-
-    def _closed(self) -> None:
-        frame = self._open.pop()
-        parent = self._open[-1] if self._open else None
-        is_part = parent is not None and not (parent.is_list and not frame.is_list)
-        if is_part and parent is not None:
-            parent.own += frame.own
-        elif frame.own:
-            outer = [cell for each in self._open for cell in each.own if not each.is_list]
-            self._found.append(DataRow.of([*frame.own, *outer]))
