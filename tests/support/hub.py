@@ -34,9 +34,10 @@ class Hub:
     cuts: list[int] = field(default_factory=list)
     """After how many bytes each of the next answers breaks off."""
     takes_ranges: bool = True
+    tells_length: bool = True
     status: int = 200
     code: str = ""
-    """The hub's own name of an error."""
+    """The hub's own name of an error; ``-`` where a server that is no hub has none."""
     moved_to: str = ""
     """The root of the server that has the content."""
     asked: list[Asked] = field(default_factory=list)
@@ -99,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int) -> None:
         code = self.served.code or "EntryNotFound"
-        self._begin(status, {"X-Error-Code": code, "Content-Length": "0"})
+        said = {} if code == "-" else {"X-Error-Code": code}
+        self._begin(status, {**said, "Content-Length": "0"})
 
     def _send(self, wanted: str, *, with_body: bool) -> None:
         hub = self.served
@@ -108,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not hub.takes_ranges:
             start = 0
         rest = content[start:]
-        headers = {"Content-Length": str(len(rest))}
+        headers = {"Content-Length": str(len(rest))} if hub.tells_length else {}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         self._begin(206 if start else 200, headers)

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
 
+from agents.models.local.arrival import GGUF_MAGIC, BytesDone
 from agents.models.local.hub import (
-    GGUF_MAGIC,
-    BytesDone,
     HubFile,
     models_folder,
     pull_from_hub,

@@ -13,21 +13,20 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
+from agents.models.local.arrival import Arrival, Awaited, BytesDone
 from cluster.kernel.errors import ModelError, UsageError
 from cluster.kernel.loopback import except_from_proxies
 from cluster.kernel.model_uri import HUB_PREFIX
 from cluster.user_folders import user_folder
 
-GGUF_MAGIC = b"GGUF"
 _PUBLIC_HUB = "https://huggingface.co"
 _FOLDER = "hub"
 _NAME = re.compile(r"[\w.+-]{1,200}", re.ASCII)
@@ -35,8 +34,10 @@ _SHARD = re.compile(r"-\d{5}-of-(\d{5})\.gguf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART = ".part"
 
-BytesDone = Callable[[int, int], None]
-"""Called with the bytes that have come and those that will have come."""
+PIECE_BYTES = 1 << 16
+"""What the client hands over at once, and what is lost where a line breaks: its own 10 MiB would
+never come over one that breaks sooner. 600 MB came at 855 MB/s over loopback so, and at 372 in
+pieces of 10 MiB (medians of 3)."""
 
 
 def models_folder() -> Path:
@@ -146,7 +147,8 @@ def pull_from_hub(file: HubFile, progress: BytesDone) -> Path:
 def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
     """Open what has come of a file, at its end; parts that are left of other versions are removed.
 
-    The part is named by what it is to become, so that no two versions get into one.
+    The part is named by what it is to become, so that no two versions get into one. One that holds
+    nothing is removed.
     """
     part = file.path.with_name(f".{file.path.name}.{told.sha256[:12]}{_PART}")
     for other in file.path.parent.iterdir():
@@ -159,7 +161,11 @@ def _part_of(file: HubFile, told: _Told) -> Iterator[tuple[Path, BinaryIO]]:
             raise ModelError(f"{file.name} is being fetched by another process: wait")
         if kept.tell() > told.size_bytes:
             kept.truncate(0)
-        yield part, kept
+        try:
+            yield part, kept
+        finally:
+            if not kept.seek(0, os.SEEK_END) and _is_at(part, kept):
+                part.unlink()
 
 
 def _remove_left(part: Path) -> None:
@@ -196,7 +202,7 @@ def _check_room(file: HubFile, told: _Told, kept: BinaryIO) -> None:
 
 
 def _check(file: HubFile, told: _Told, part: Path) -> None:
-    """Raise, and remove what has come, where it isn't what the hub has told, or no model."""
+    """Raise, and remove what has come, where it isn't what the hub has told."""
     size, sha256 = part.stat().st_size, sha256_of(part)
     if size != told.size_bytes or sha256 != told.sha256:
         part.unlink()
@@ -205,10 +211,6 @@ def _check(file: HubFile, told: _Told, part: Path) -> None:
             f"{_shown_hub()} says {told.size_bytes:,} and {told.sha256[:12]}...; it was not kept, "
             "look at what stands between you and the hub"
         )
-    with part.open("rb") as content:
-        if content.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
-            part.unlink()
-            raise ModelError(f"{file.name} is no GGUF file, whatever its name: choose another one")
 
 
 def _hub() -> str:
@@ -264,49 +266,18 @@ def _fetch(file: HubFile, told: _Told, kept: BinaryIO, progress: BytesDone) -> N
     hub = _client()
     from huggingface_hub.file_download import http_get
 
-    def say(done: int) -> None:  # before they are written, and the client goes on without an end
-        if done > told.size_bytes:
-            kept.truncate(0)
-            raise ModelError(
-                f"{file.name} comes as more than the {told.size_bytes:,} bytes that {_shown_hub()} "
-                "says; it was not kept, look at what stands between you and the hub"
-            )
-        progress(done, told.size_bytes)
-
-    bar: Any = partial(_Bar, say)
+    hub.constants.DOWNLOAD_CHUNK_SIZE = PIECE_BYTES
+    arrival = Arrival(kept, Awaited(file.name, _shown_hub(), told.size_bytes), progress)
+    as_file: Any = arrival
     http_get(
         hub.hf_hub_url(file.repository, file.file, revision=told.commit, endpoint=_hub()),
-        kept,
-        resume_size=kept.tell(),
+        as_file,
+        resume_size=arrival.tell(),
         headers={**hub.utils.build_hf_headers(token=None), "accept-encoding": "identity"},
         expected_size=told.size_bytes,
-        tqdm_class=bar,
+        tqdm_class=arrival.bar,
     )
     progress(told.size_bytes, told.size_bytes)
-
-
-class _Bar:
-    """What the client takes for its progress bar."""
-
-    def __init__(self, say: Callable[[int], None], *, initial: int, **_shown: object) -> None:
-        self._say = say
-        self._done = initial
-        say(initial)
-
-    def update(self, count: int) -> None:
-        self._done += count
-        self._say(self._done)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing was opened."""
 
 
 @contextmanager
@@ -331,8 +302,7 @@ def _in_our_words(file: HubFile) -> Iterator[None]:
     except errors.OfflineModeIsEnabled as error:
         raise _failed(file, "can't be fetched offline", "unset HF_HUB_OFFLINE") from error
     except errors.HfHubHTTPError as error:
-        what = f"was refused by {_shown_hub()} ({error.response.status_code})"
-        raise _failed(file, what, _of_status(error.response.status_code)) from error
+        raise _failed(file, *_refused(error.response.status_code)) from error
     except (HTTPError, InvalidURL, errors.FileMetadataError) as error:
         what = f"could not be fetched from {_shown_hub()} ({type(error).__name__}: {_line(error)})"
         raise _failed(file, what, "check the network, its proxy and HF_ENDPOINT") from error
@@ -352,10 +322,15 @@ def _in_our_words(file: HubFile) -> Iterator[None]:
 _ASK = "ask for it on its page, and set HF_TOKEN"
 
 
-def _of_status(status: int) -> str:
+def _refused(status: int) -> tuple[str, str]:
+    """Return what a status of HTTP means, and what to do about it."""
+    if status == HTTPStatus.NOT_FOUND:
+        # Of the hub, a 404 says what is missing; this one comes from somewhere else.
+        return f"is not there: {_shown_hub()} answers 404", "check the name and HF_ENDPOINT"
+    what = f"was refused by {_shown_hub()} ({status})"
     if status in {401, 403}:
-        return "set HF_TOKEN to a token that may read it"
-    return "try again later: it goes on where it was"
+        return what, "set HF_TOKEN to a token that may read it"
+    return what, "try again later: it goes on where it was"
 
 
 def _failed(file: HubFile, what: str, remedy: str) -> ModelError:

@@ -80,7 +80,6 @@ _SUPERSETS = {
 }
 """What is meant where a standard is named: what Windows writes instead, as browsers take it."""
 _OF_TWO_BYTES = frozenset({"gb18030", "cp949", "cp932", "euc_jp", "big5", "big5hkscs", "johab"})
-_LINE_BREAK = re.compile(r"\r\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +124,19 @@ def encoding_of(data: bytes) -> Encoding | None:
 
 def text_of(data: bytes, encoding: str) -> str:
     """Return a text with its lines ended by LF; what can't be decoded becomes U+FFFD."""
-    text = data.decode(encoding, "replace").removeprefix("\ufeff")
-    return _LINE_BREAK.sub("\n", text)
+    return with_lf_ends(data.decode(encoding, "replace").removeprefix("\ufeff"))
+
+
+def with_lf_ends(text: str) -> str:
+    """Return a text with its lines ended by LF, as many as `sed` and `grep` count.
+
+    A CR of its own ends a line only where there is no LF, as on old Macs. Elsewhere it stands
+    within a line, as in the log of a progress bar, and becomes a space: Python's parser would end
+    a line there.
+    """
+    if "\n" not in text:
+        return text.replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", " ")
 
 
 def fits(data: bytes, encoding: str) -> bool:

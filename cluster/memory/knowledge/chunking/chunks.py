@@ -17,9 +17,10 @@ from cluster.memory.knowledge.chunking.pack import pack
 from cluster.memory.knowledge.chunking.page import Page, plain_text
 from cluster.memory.knowledge.chunking.rst import rst
 from cluster.memory.knowledge.chunking.source import python, source, table
+from cluster.memory.knowledge.decoding import with_lf_ends
 from cluster.memory.knowledge.records import Chunk
 
-CHUNKER_VERSION = 3
+CHUNKER_VERSION = 4
 """To be raised with every change of what a file is split into, the text of packed ones included:
 stored documents are split anew."""
 
@@ -39,9 +40,10 @@ def chunks_of(content: str, file_format: str) -> list[Chunk]:
     """Return the passages of a file, then the runnable examples in it.
 
     Args:
-        content: the whole text, its own line breaks included.
+        content: the whole text; its lines end where `with_lf_ends` ends them.
         file_format: one of `FORMATS`.
     """
+    content = with_lf_ends(content)
     if file_format == HTML:
         page, layout, breaks = html_page(content)
     else:

@@ -56,7 +56,6 @@ _ATTRIBUTE = re.compile(
     rf"(?:={_SPACE}*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)?+)?+)"
 )
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
-_LINES = re.compile(r"(\r\n|\n|\r)")
 _LEADING_ZEROS = re.compile(r"&#0+(?=[0-9])")
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{8,};?")
 """Beyond all characters; `html.unescape` can't convert a number of 4,300 digits."""
@@ -167,9 +166,7 @@ def _as_shown(text: str) -> str:
     if "&" not in text:
         return text
     text = _HUGE_REFERENCE.sub("\ufffd", _LEADING_ZEROS.sub("&#", text))
-    parts = _LINES.split(text)
-    parts[::2] = [_LINE_BREAK.sub(" ", html.unescape(part)) for part in parts[::2]]
-    return "".join(parts)
+    return "\n".join(_LINE_BREAK.sub(" ", html.unescape(line)) for line in text.split("\n"))
 
 
 @dataclass(slots=True)
@@ -190,11 +187,7 @@ class _Shadow:
         self.breaks.append(self.length)
         last = self.parts[-1][-1] if self.parts else " "
         between = " " if is_space and not last.isspace() else ""
-        instead = "\n" * len(_LINE_BREAK.findall(text)) or between
-        if instead:
-            if last == "\r":
-                # CR LF would be one line break where the file has two.
-                instead = " " + instead
+        if instead := "\n" * text.count("\n") or between:
             self.add(instead)
             self.breaks.append(self.length)
 
@@ -265,7 +258,7 @@ def _close(
             Listing(
                 start_line=page.line_number(start),
                 end_line=page.line_number(end),
-                source="\n".join(text.strip("\r\n").splitlines()),
+                source="\n".join(text.strip("\n").splitlines()),
                 language=_language(raw),
                 path=outline.path,
                 context=page.content[max(0, start - CONTEXT_CHARS) : start],

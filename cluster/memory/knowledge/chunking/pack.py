@@ -22,8 +22,8 @@ BLANK_LINES_MAX = 8
 INDENT_CHARS_MAX = 200
 """White space at the start of a line that a passage keeps; beyond this it says nothing."""
 
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
-_BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[ \t]*(?=\r\n|\n|\r)")
+_LINE_BREAK = re.compile(r"\n")
+_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
 _SENTENCE_END = re.compile(r"[.!?;:][\"')\]]*(?=\s)|[\u3002\uff01\uff1f]")
 _SPACE = re.compile(r"\s(?=\S)")
 _TEXT = re.compile(r"\S")

@@ -16,12 +16,12 @@ CHARS_MAX = 1200
 TITLE_CHARS_MAX = 200
 CONTEXT_CHARS = 300
 PROMPT = re.compile(r"[ \t]*>>>(?:[ \t]|$)")
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_LINE_BREAK = re.compile(r"\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A file's text with its lines; they end at LF, CR LF or CR, as Python reads text files."""
+    """A file's text with its lines, which end at LF."""
 
     content: str
     starts: Sequence[int]

@@ -12,7 +12,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 
 from cluster.memory.knowledge.conversion.converted import Converted, Unconvertible
-from cluster.memory.knowledge.decoding import UTF_8, encoding_of, text_of
+from cluster.memory.knowledge.decoding import UTF_8, encoding_of, text_of, with_lf_ends
 from cluster.memory.knowledge.omissions import Omission
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -73,7 +73,7 @@ def _decoded(part: Message) -> str:
     if not isinstance(data, bytes):
         return ""
     try:
-        return data.decode(part.get_content_charset("utf-8"), "strict").replace("\r\n", "\n")
+        return with_lf_ends(data.decode(part.get_content_charset("utf-8"), "strict"))
     except (LookupError, ValueError):
         told = encoding_of(data)
         return text_of(data, told.name if told else UTF_8)

@@ -16,6 +16,8 @@ from tests.support.hub import COMMIT, Hub, served_hub
 
 GGUF = b"GGUF" + bytes(range(256)) * 40
 BLOCK = 1000
+PAGE = b"\n<!doctype html><html><title>Sign in</title></html>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0f\nsize 10244\n"
 FILE = HubFile("owner/name", "tiny.gguf")
 NAME = "hf:owner/name/tiny.gguf"
 
@@ -31,7 +33,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "localhost")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", BLOCK)
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10**7)
+    monkeypatch.setattr("agents.models.local.hub.PIECE_BYTES", BLOCK)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _s: None)
 
 
@@ -153,8 +156,80 @@ def test_bytes_that_are_others_than_the_hub_says_are_not_kept(hub: Hub) -> None:
     assert left() == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "came"),
+    [
+        (PAGE, "an HTML page"),
+        (POINTER, "a pointer of git-lfs"),
+        (b"oops", "4 bytes, and {hub} says 10,244"),
+        (b"", "0 bytes, and {hub} says 10,244"),
+        (GGUF[:-1], "10,243 bytes, and {hub} says 10,244"),
+        (GGUF + bytes(100 * BLOCK), "110,244 bytes, and {hub} says 10,244"),
+    ],
+)
+def test_something_else_in_the_place_of_the_file_is_named_and_nothing_of_it_kept(
+    hub: Hub, sent: bytes, came: str
+) -> None:
+    hub.sent = sent
+
+    assert refusal() == (
+        f"{NAME} did not come: in its place came {came.format(hub=hub.url)}; nothing of it was "
+        "kept, look at what stands between you and the hub"
+    )
+    assert left() == []
+    assert len(hub.sent_ranges) == 1
+
+
+def test_a_page_without_a_length_is_named_too(hub: Hub) -> None:
+    hub.sent, hub.tells_length = PAGE, False
+
+    assert "in its place came an HTML page; nothing of it was kept" in refusal()
+    assert left() == []
+
+
+def test_a_page_in_the_place_of_the_rest_leaves_what_has_come(hub: Hub) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pull_from_hub(FILE, Progress(interrupted_at=3 * BLOCK))
+    hub.sent, hub.takes_ranges = PAGE, False
+    assert "in its place came an HTML page" in refusal()
+    hub.sent, hub.takes_ranges = None, True
+    progress = Progress()
+
+    assert pull_from_hub(FILE, progress).read_bytes() == GGUF
+    assert progress.seen[0].done > 0
+
+
+def test_a_page_after_a_connection_broke_leaves_what_has_come(hub: Hub) -> None:
+    hub.cuts = [5 * BLOCK]
+
+    def sign_out(done: int, _total: int) -> None:
+        if done == 5 * BLOCK:
+            hub.sent, hub.takes_ranges = PAGE, False
+
+    with pytest.raises(ModelError, match="in its place came an HTML page"):
+        pull_from_hub(FILE, sign_out)
+
+    assert [path.stat().st_size for path in FILE.path.parent.iterdir()] == [5 * BLOCK]
+
+
+def test_a_rest_of_another_length_leaves_what_has_come(hub: Hub) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pull_from_hub(FILE, Progress(interrupted_at=3 * BLOCK))
+    hub.sent = GGUF + b"newer"
+
+    assert "came 10,249 bytes, and" in refusal()
+    assert [path.stat().st_size for path in FILE.path.parent.iterdir()] == [2 * BLOCK]
+
+
+def test_a_line_that_breaks_before_the_clients_own_piece_is_whole_gets_on(hub: Hub) -> None:
+    hub.cuts = [BLOCK] * 8
+
+    assert pull_from_hub(FILE, print).read_bytes() == GGUF
+    assert hub.sent_ranges == ["", *(f"bytes={done * BLOCK}-" for done in range(1, 9))]
+
+
 def test_fewer_bytes_than_the_hub_says_are_no_file(hub: Hub) -> None:
-    hub.sent = GGUF[:-1]
+    hub.sent, hub.tells_length = GGUF[:-1], False
 
     assert refusal() == (
         f"{NAME} did not come whole from {hub.url}; try again: it goes on where it was"
@@ -163,7 +238,7 @@ def test_fewer_bytes_than_the_hub_says_are_no_file(hub: Hub) -> None:
 
 
 def test_more_bytes_than_the_hub_says_are_not_waited_for(hub: Hub) -> None:
-    hub.sent = GGUF + bytes(100 * BLOCK)
+    hub.sent, hub.tells_length = GGUF + bytes(100 * BLOCK), False
     progress = Progress()
 
     with pytest.raises(ModelError) as refused:
@@ -174,7 +249,7 @@ def test_more_bytes_than_the_hub_says_are_not_waited_for(hub: Hub) -> None:
         "what stands between you and the hub"
     )
     assert progress.seen[-1].done <= len(GGUF)
-    assert [path.stat().st_size for path in FILE.path.parent.iterdir()] == [0]
+    assert left() == []
 
 
 def test_a_file_that_is_too_large_for_the_hubs_plain_http_is_told_at_once(
@@ -194,9 +269,14 @@ def test_without_a_hash_nothing_is_fetched(hub: Hub) -> None:
 
 
 def test_what_is_no_gguf_file_is_not_kept(hub: Hub) -> None:
-    hub.content = b"<html>"
+    hub.content = b"PK" + bytes(9 * BLOCK)
+    progress = Progress()
 
-    assert refusal() == f"{NAME} is no GGUF file, whatever its name: choose another one"
+    with pytest.raises(ModelError) as refused:
+        pull_from_hub(FILE, progress)
+
+    assert str(refused.value) == (f"{NAME} is no GGUF file, whatever its name: choose another one")
+    assert progress.seen == [(0, 9 * BLOCK + 2)]
     assert left() == []
 
 
@@ -208,6 +288,7 @@ def test_what_is_no_gguf_file_is_not_kept(hub: Hub) -> None:
         (401, "RepoNotFound", "or set HF_TOKEN where it is private"),
         (403, "GatedRepo", "is given to those only who were granted access; ask for it"),
         (403, "-", "(403); set HF_TOKEN to a token that may read it"),
+        (404, "-", "is not there: {hub} answers 404; check the name and HF_ENDPOINT"),
         (503, "-", "(503); try again later"),
     ],
 )
@@ -216,7 +297,7 @@ def test_a_refusal_is_one_sentence(hub: Hub, status: int, code: str, said: str) 
 
     sentence = refusal()
 
-    assert said in sentence
+    assert said.format(hub=hub.url) in sentence
     assert "\n" not in sentence
 
 

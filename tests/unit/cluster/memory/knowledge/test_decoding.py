@@ -90,7 +90,9 @@ def test_a_wide_text_in_several_languages_is_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"plain\r\nold\rnew\n", "plain\nold\nnew\n"),
+        (b"plain\r\nnew\n", "plain\nnew\n"),
+        (b"an old\rMac\r", "an old\nMac\n"),
+        (b"10 %\r90 %\r\ndone\r\r\n", "10 % 90 %\ndone \n"),
         ("\ufeffcaf\u00e9".encode(), "caf\u00e9"),
         (b"caf\xe9", "caf\u00e9"),
         (b"caf\xe9 is open", "caf\u00e9 is open"),

@@ -140,9 +140,16 @@ def contents(path: str) -> list[FileContent | None]:
 
 
 def test_lines_end_alike_whatever_ends_them_in_the_file(here: Path) -> None:
-    write(here / "a.md", b"one\rtwo\r\nthree\nfour")
+    write(here / "a.md", b"one\r\ntwo\nthree")
+    write(here / "b.md", b"one\rtwo\rthree")
 
-    assert read("a.md") == (["one\ntwo\nthree\nfour"], "")
+    assert read("a.md") == read("b.md") == (["one\ntwo\nthree"], "")
+
+
+def test_a_return_within_a_line_does_not_end_it(here: Path) -> None:
+    write(here / "a.log", b"10 %\r50 %\r100 %\ndone\n")
+
+    assert read("a.log") == (["10 % 50 % 100 %\ndone\n"], "")
 
 
 def test_a_log_that_grows_is_read_up_to_where_it_was(

@@ -12,6 +12,7 @@ from cluster.memory.knowledge.chunking.chunks import FORMATS, HTML, chunks_of
 from cluster.memory.knowledge.chunking.html_page import html_page
 from cluster.memory.knowledge.chunking.pack import CHARS_MIN
 from cluster.memory.knowledge.chunking.page import CHARS_MAX, Page
+from cluster.memory.knowledge.decoding import with_lf_ends
 from cluster.memory.knowledge.records import CODE, TEXT, Chunk
 
 LINES = [
@@ -77,7 +78,8 @@ long_files = st.lists(long_lines, min_size=1, max_size=3).map("\n".join)
 
 
 def page_of(content: str, file_format: str) -> Page:
-    return html_page(content)[0] if file_format == HTML else Page.of(content)
+    text = with_lf_ends(content)
+    return html_page(text)[0] if file_format == HTML else Page.of(text)
 
 
 def lines_of(page: Page, chunk: Chunk) -> str:
@@ -99,6 +101,22 @@ def test_a_passage_is_a_verbatim_run_of_the_lines_it_names(content: str, file_fo
         assert chunk.text in lines
         assert lines.strip().startswith(chunk.text.split("\n")[0].strip()[:1])
         assert chunk.text.strip()
+
+
+@pytest.mark.parametrize("file_format", sorted(FORMATS))
+def test_the_lines_that_are_named_are_those_that_sed_counts(file_format: str) -> None:
+    *_, last = texts_of("a = 1\rb = 2\n" * 200 + "the_last = 3", file_format)
+
+    assert last.text.endswith("the_last = 3")
+    assert last.end_line == 201
+
+
+@pytest.mark.parametrize("file_format", sorted(FORMATS))
+def test_the_lines_of_an_old_mac_are_counted(file_format: str) -> None:
+    *_, last = texts_of("a = 1\r" * 200 + "the_last = 3\r", file_format)
+
+    assert last.text.endswith("the_last = 3")
+    assert last.end_line == 201
 
 
 @given(files, st.sampled_from(sorted(FORMATS)))
@@ -131,7 +149,7 @@ def test_long_lines_are_cut_ever_further_on(content: str, file_format: str) -> N
 @given(files)
 @settings(max_examples=120)
 def test_what_stands_between_two_tags_stands_in_the_lines_of_the_html_file(content: str) -> None:
-    file = Page.of(content)
+    file = Page.of(with_lf_ends(content))
 
     for chunk in texts_of(content, HTML):
         ends = (*chunk.breaks, len(chunk.text))

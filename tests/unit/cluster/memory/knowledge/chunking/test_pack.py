@@ -12,11 +12,11 @@ def blocks_of(page: Page, *paths: tuple[str, ...]) -> list[Block]:
     return [line_block(page, at, at, path) for at, path in enumerate(paths)]
 
 
-def test_lines_end_at_all_three_line_breaks_and_at_no_other_character() -> None:
-    page = Page.of("a\nb\r\nc\rd\x0ce\u2028f")
+def test_lines_end_at_line_feeds_and_at_no_other_character() -> None:
+    page = Page.of("a\nb\nc\rd\x0ce\u2028f")
 
-    assert page.lines() == ["a", "b", "c", "d\x0ce\u2028f"]
-    assert [page.line_number(offset) for offset in (0, 2, 5, 7)] == [1, 2, 3, 4]
+    assert page.lines() == ["a", "b", "c\rd\x0ce\u2028f"]
+    assert [page.line_number(offset) for offset in (0, 2, 4, 6)] == [1, 2, 3, 3]
 
 
 def test_small_neighbours_are_joined_under_the_headings_they_share() -> None:

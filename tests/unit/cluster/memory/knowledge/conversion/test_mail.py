@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email.message import EmailMessage
 
 import pytest
@@ -55,6 +56,12 @@ def test_letters_of_other_encodings_are_read() -> None:
     raw = b"Subject: x\nContent-Type: text/plain; charset=shift_jis\n\n" + "\u691c".encode("cp932")
 
     assert mail(raw).parts[0].endswith("\u691c")
+
+
+def test_a_body_of_an_old_mac_keeps_its_lines_below_the_headers() -> None:
+    raw = b"Subject: x\nContent-Transfer-Encoding: base64\n\n" + b64encode(b"one\rtwo\r")
+
+    assert mail(raw).parts == ("Subject: x\n\none\ntwo\n",)
 
 
 @pytest.mark.parametrize("charset", ["no-such-charset", "utf-8", "ascii", "hex"])
