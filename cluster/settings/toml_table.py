@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 _FILE_BYTES_MAX = 1_000_000
 _SHOWN_CHARS_MAX = 100
 """Of a wrong value, which may be as long as its file."""
+
+_LINE = re.compile(r"\(at line (\d+), ")
+_KEY_PART = r"(?:[\w-]{1,100}|\"[^\"\x00-\x1f\x7f]{0,100}\"|'[^'\x00-\x1f\x7f]{0,100}')"
+_KEY = re.compile(rf"[ \t]*\[{{0,2}}[ \t]*({_KEY_PART}(?:[ \t]*\.[ \t]*{_KEY_PART})*)[ \t]*[=\]]")
+"""What a line gives a value to, or the section that it begins."""
 
 UNKNOWN_KEY = "unexpected_keyword_argument"
 """What pydantic calls a key that a section doesn't have."""
@@ -45,15 +51,29 @@ def read_table(path: Path, kind: str) -> Table:
             data = file.read(_FILE_BYTES_MAX + 1)
         if len(data) > _FILE_BYTES_MAX:
             raise UsageError(f"{path} is no {kind}: it has over {_FILE_BYTES_MAX} bytes")
-        return tomllib.loads(data.decode("utf-8-sig"))  # some editors put a byte order mark first
+        text = data.decode("utf-8-sig")  # some editors put a byte order mark first
+        return _parsed(text, path)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: save it as that") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{path} is no {kind}: it is nested too deeply") from error
+
+
+def _parsed(text: str, path: Path) -> Table:
+    try:
+        # With a line end, an error of the last line is told with the line, not as at the end.
+        return tomllib.loads(f"{text}\n")
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML{_at_key(text, error)}: {error}") from error
+
+
+def _at_key(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """Name the key or section of the line of an error, which the parser does not; may be empty."""
+    number = _LINE.search(str(error))  # before Python 3.14 it is nowhere else
+    key = _KEY.match(text.split("\n")[int(number[1]) - 1]) if number else None
+    return f", at {key[1]}" if key else ""
 
 
 def wrong_value(key: str, error: ErrorDetails) -> str:

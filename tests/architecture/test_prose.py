@@ -56,6 +56,8 @@ FOREIGN = {
     "re.compile('\\\\s*You are the (\\\\w+)', re.IGNORECASE)": (
         "the simulated model plays a model, which has nothing but its prompt to go by"
     ),
+    "re.compile('\\\\(at line (\\\\d+), ')": "tomllib says only there which line is wrong",
+    "_LINE.search(str(error))": "as above",
     "told == str(error)": "whether a secret was taken out of what redis' client says",
     "_first(details.message or 'it left no result').partition(', last available')": (
         "Ray's text about a job, cut before what it shows of the log"

@@ -43,8 +43,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def configuration() -> Configuration:
-    """A cluster of agents that need no model."""
-    loaded = load(flags=[Flag("model.uri", "simulated:", "test")], environment={})
+    """A cluster of agents that need no model; nobody has the exporter of its spans."""
+    environment = {"OTEL_TRACES_EXPORTER": "jaegr"}
+    loaded = load(flags=[Flag("model.uri", "simulated:", "test")], environment=environment)
     parts = replace(loaded.settings.parts, factory="tests.support.placement:build_echo")
     return replace(loaded, settings=replace(loaded.settings, parts=parts))
 
@@ -116,6 +117,7 @@ async def test_it_runs_as_long_as_its_context_starts_a_killed_store_again_and_le
     assert found == [b"yes"]
     assert len(secrets.token) >= 32
     assert "starting Ray" in heard
+    assert len([each for each in heard if "has the exporter jaegr" in each]) == 1
     assert session_members(session) == []
     assert not secrets_path.parent.exists()
 

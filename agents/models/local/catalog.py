@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
 
-from agents.models.local.arrival import GGUF_MAGIC, BytesDone
 from agents.models.local.hub import (
     HubFile,
     models_folder,
@@ -26,6 +25,7 @@ from agents.models.local.hub import (
     pulled_files,
     sha256_of,
 )
+from agents.models.local.incoming_file import GGUF_MAGIC, BytesDone
 from cluster.kernel.errors import ModelError, UsageError
 from cluster.kernel.model_uri import EMBEDDED_NAME, HUB_PREFIX
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
-from agents.models.local.arrival import Arrival, Awaited, BytesDone
+from agents.models.local.incoming_file import Awaited, BytesDone, IncomingFile
 from cluster.kernel.errors import ModelError, UsageError
 from cluster.kernel.loopback import except_from_proxies
 from cluster.kernel.model_uri import HUB_PREFIX
@@ -267,15 +267,15 @@ def _fetch(file: HubFile, told: _Told, kept: BinaryIO, progress: BytesDone) -> N
     from huggingface_hub.file_download import http_get
 
     hub.constants.DOWNLOAD_CHUNK_SIZE = PIECE_BYTES
-    arrival = Arrival(kept, Awaited(file.name, _shown_hub(), told.size_bytes), progress)
-    as_file: Any = arrival
+    incoming = IncomingFile(kept, Awaited(file.name, _shown_hub(), told.size_bytes), progress)
+    as_file: Any = incoming
     http_get(
         hub.hf_hub_url(file.repository, file.file, revision=told.commit, endpoint=_hub()),
         as_file,
-        resume_size=arrival.tell(),
+        resume_size=incoming.tell(),
         headers={**hub.utils.build_hf_headers(token=None), "accept-encoding": "identity"},
         expected_size=told.size_bytes,
-        tqdm_class=arrival.bar,
+        tqdm_class=incoming.bar,
     )
     progress(told.size_bytes, told.size_bytes)
 

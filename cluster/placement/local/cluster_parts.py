@@ -27,6 +27,7 @@ from cluster.placement.actor.launcher import LaunchOptions, PlacedAgent, launch,
 from cluster.placement.local.reports import Ready
 from cluster.placement.local.request import SECRETS_FILE, StartRequest
 from cluster.placement.ray.session import RaySession, join_ray, start_local_ray
+from cluster.runtime.observers.spans import why_no_spans
 from cluster.settings import Secrets
 from cluster.supply import installed_agents
 
@@ -64,6 +65,8 @@ class ClusterParts:
         # The two other processes are started before Ray is: it sets environment variables from its
         # thread, and a process that is just being started may then find its own gone (EFAULT).
         await self._open_store()
+        if why := why_no_spans(self._settings.telemetry):
+            self._say(why)
         return await self._while_store_runs(self._start_others())
 
     async def _start_others(self) -> Ready:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from cluster.kernel.envelope import Envelope
@@ -86,22 +86,12 @@ class Spans:
 
 def open_spans(agent: AgentId, telemetry: Mapping[str, str]) -> Spans | None:
     """Return what makes an agent's spans, None where the OTEL_* variables name no exporter."""
-    name = telemetry.get("OTEL_TRACES_EXPORTER", "")
-    if not name and any(each.endswith("ENDPOINT") for each in telemetry):
-        name = "otlp"
-    if name in {"", "none"} or telemetry.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    name = _exporter_of(telemetry)
+    if not name:
         return None
-    if name == "otlp":
-        protocol = telemetry.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-        name = f"otlp_proto_{protocol.partition('/')[0]}"
-    found = next(iter(entry_points(group=_EXPORTERS, name=name)), None)
+    found = _installed(name)
     if found is None:
-        _log.warning(
-            "no spans: no installed package has the exporter %s (pip install"
-            " opentelemetry-exporter-%s)",
-            name,
-            name.replace("_", "-"),
-        )
+        _log.warning(why_no_spans(telemetry))
         return None
     for variable, value in telemetry.items():
         os.environ.setdefault(variable, value)  # the exporter reads its own
@@ -111,3 +101,29 @@ def open_spans(agent: AgentId, telemetry: Mapping[str, str]) -> Spans | None:
     except Exception as error:  # noqa: BLE001 - whatever an exporter raises, agents work without
         _log.warning("no spans: the exporter %s can't be used: %s", name, error)
         return None
+
+
+def why_no_spans(telemetry: Mapping[str, str]) -> str:
+    """Say that the exporter which the OTEL_* variables name is missing; empty where it isn't."""
+    name = _exporter_of(telemetry)
+    if not name or _installed(name):
+        return ""
+    package = f"opentelemetry-exporter-{name.replace('_', '-')}"
+    return f"no spans: no installed package has the exporter {name} (pip install {package})"
+
+
+def _exporter_of(telemetry: Mapping[str, str]) -> str:
+    """Return under which name the exporter is installed; empty where none is wanted."""
+    name = telemetry.get("OTEL_TRACES_EXPORTER", "")
+    if not name and any(each.endswith("ENDPOINT") for each in telemetry):
+        name = "otlp"
+    if name == "none" or telemetry.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return ""
+    if name == "otlp":
+        protocol = telemetry.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        return f"otlp_proto_{protocol.partition('/')[0]}"
+    return name
+
+
+def _installed(name: str) -> EntryPoint | None:
+    return next(iter(entry_points(group=_EXPORTERS, name=name)), None)

@@ -70,6 +70,15 @@ from cluster.settings.config_file import from_public_json
         ('[models.engine]\nurl = "x"', "unknown key models.engine.url, did you mean uri?"),
         ("[model.engine]\noptions = 3", "model.engine.options must be"),
         ("[model", "is not TOML"),
+        (
+            '[model]\nuri = "x"\n\nuri = "y"',
+            "fleet.toml is not TOML, at uri: Cannot overwrite a value (at line 4, column 10)",
+        ),
+        ("agents = 1\n[agents]\n", "fleet.toml is not TOML, at agents: Cannot overwrite a value"),
+        ("a = 1\r\n  'b'.\"c=d\" = no\r\n", "is not TOML, at 'b'.\"c=d\": Invalid value"),
+        ("a = [\n'b=c',\n", "is not TOML: Invalid value (at end of document)"),
+        ('"\x1b[1m" = no\n', "is not TOML: Illegal character '\\x1b'"),
+        ("a = [\n'b=c' 3\n", "is not TOML: Unclosed array (at line 2, column 7)"),
     ],
 )
 def test_a_wrong_file_is_answered_with_its_name_the_key_and_what_is_allowed(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.models.local import catalog
-from agents.models.local.arrival import BytesDone
+from agents.models.local.incoming_file import BytesDone
 from cluster.kernel.errors import ModelError, UsageError
 
 GGUF = b"GGUF" + bytes(range(256)) * 100

@@ -16,7 +16,7 @@ from cluster.kernel.ids import AgentId, TaskId
 from cluster.kernel.submission import Submission
 from cluster.kernel.trace import is_sampled, new_traceparent
 from cluster.kernel.turn import Turn
-from cluster.runtime.observers.spans import Spans, open_spans
+from cluster.runtime.observers.spans import Spans, open_spans, why_no_spans
 from tests.support.hosts import MemoryCluster
 
 AGENT = AgentId("echo-0")
@@ -148,3 +148,25 @@ def test_an_exporter_that_is_missing_is_named(
     with caplog.at_level(logging.WARNING):
         assert open_spans(AGENT, telemetry) is None
     assert f"pip install opentelemetry-exporter-{package}" in caplog.text
+
+
+def test_an_exporter_that_nobody_has_is_said_in_a_sentence() -> None:
+    assert why_no_spans({"OTEL_TRACES_EXPORTER": "jaegr"}) == (
+        "no spans: no installed package has the exporter jaegr (pip install "
+        "opentelemetry-exporter-jaegr)"
+    )
+
+
+@pytest.mark.parametrize(
+    "telemetry",
+    [
+        {},
+        {"OTEL_TRACES_EXPORTER": "none"},
+        {"OTEL_TRACES_EXPORTER": "console"},
+        {"OTEL_TRACES_EXPORTER": "jaegr", "OTEL_SDK_DISABLED": "true"},
+    ],
+)
+def test_where_there_are_spans_or_none_are_wanted_nothing_is_said(
+    telemetry: dict[str, str],
+) -> None:
+    assert why_no_spans(telemetry) == ""

@@ -35,7 +35,7 @@ class Awaited:
     size_bytes: int
 
 
-class Arrival:
+class IncomingFile:
     """Adds what comes to what is kept.
 
     The client of the hub uses it as a file: it seeks only to begin again, and then truncates.
