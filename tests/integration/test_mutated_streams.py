@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.endpoint import chunk, stream_reading
+from agents.models.endpoint import chunk, joining, stream_reading
 from agents.models.endpoint.event_stream import EventStream
 from tests.mutations import campaign
 
@@ -21,13 +21,16 @@ def test_no_mutated_stream_crashes_or_hangs_the_reader() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mended"),
-    [("_paired", lambda text: text), ("MALFORMED", (RecursionError,))],
+    ("place", "name", "mended"),
+    [
+        (joining, "_paired", lambda text: text),
+        (stream_reading, "MALFORMED", (RecursionError,)),
+    ],
 )
 def test_a_reader_that_lets_something_through_is_found(
-    name: str, mended: object, monkeypatch: pytest.MonkeyPatch
+    place: object, name: str, mended: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_reading, name, mended)
+    monkeypatch.setattr(place, name, mended)
 
     *_, tally = campaign.run("streams", 0, CASES)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from agents.models.endpoint.stream_reading import StreamReading
 from agents.models.endpoint.trouble import Endpoint, Trouble
-from agents.models.port import Delta, Finish, Note
+from agents.models.port import Delta, Finish, Note, Restarted, StreamItem
 from tests.mutations.campaign import Outcome
 from tests.mutations.retold import retold, with_other_words
 from tests.streams.index import RECORDED
@@ -148,6 +148,8 @@ def _heard(blocks: list[bytes], content_type: str) -> Heard:
                 item.text.encode()
                 assert item.text, "a delta without text"
                 said[item.is_reasoning].append(item.text)
+            elif isinstance(item, Restarted):
+                said = ([], [])
             elif isinstance(item, Finish):
                 assert item.reason in {"stop", "length"}, item.reason
                 assert 0 <= item.cached_tokens <= item.prompt_tokens, item
@@ -163,9 +165,7 @@ def _heard(blocks: list[bytes], content_type: str) -> Heard:
     return Heard(text, reasoning, tuple(notes), finish, trouble)
 
 
-def _items(
-    reading: StreamReading, blocks: list[bytes], content_type: str
-) -> Iterator[Delta | Note | Finish]:
+def _items(reading: StreamReading, blocks: list[bytes], content_type: str) -> Iterator[StreamItem]:
     for block in blocks:
         yield from reading.feed(block)
     yield from reading.finish(content_type)

@@ -11,6 +11,7 @@ from agents.models.port import Finish
 FOLDER = Path(__file__).resolve().parent
 TEXT = "Nine bean rows"
 HALF = "Nine bean"
+LONG = "Nine bean rows will I have there, a hive"
 THOUGHT = "Who asks?"
 STOP = Finish("stop", 21, 6)
 
@@ -49,6 +50,7 @@ OPENAI = "platform.openai.com/docs/api-reference/chat-streaming"
 AZURE = "learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming"
 OPENROUTER = "openrouter.ai/docs/api/reference/streaming"
 DASHSCOPE = "help.aliyun.com/en/model-studio/deep-thinking"
+TRIED = "as tried; see the page's last row"
 DEEPSEEK = "api-docs.deepseek.com/quick_start/rate_limit"
 
 RECORDED = (
@@ -178,5 +180,24 @@ RECORDED = (
         trouble="is not ready yet (503: Model is still being loaded)",
         is_retryable=True,
     ),
-    Recorded("stop-always.sse", "as tried; see the page's last row", finish=Finish("stop", 0, 2)),
+    Recorded("stop-always.sse", TRIED, finish=Finish("stop", 0, 2)),
+    Recorded("repeated.sse", TRIED, LONG, f"{THOUGHT} Who asks for bean rows? Who", STOP),
+    Recorded("repeated-message.sse", TRIED, LONG, finish=STOP),
+    Recorded("repeated-short.sse", TRIED, finish=STOP),
+    Recorded("message.sse", TRIED, finish=STOP),
+    Recorded("message-whole.sse", TRIED, finish=STOP),
+    Recorded("text.sse", TRIED, finish=STOP),
+    Recorded("delta-text.sse", TRIED, finish=STOP),
+    Recorded(
+        "delta-unknown.sse",
+        TRIED,
+        "",
+        trouble="sent 3 chunks without any text that is known (what there is: 'output')",
+    ),
+    Recorded(
+        "no-choices.sse",
+        TRIED,
+        "",
+        trouble="sent 3 chunks without any text that is known (what there is: 'response')",
+    ),
 )

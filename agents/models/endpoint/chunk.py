@@ -112,38 +112,54 @@ def remark(chunk: object) -> str:
     return worded(found)
 
 
-def deltas(chunk: object, *, has_spoken: bool = False, has_text: bool = False) -> Iterator[Delta]:
-    """Yield the texts of a chunk, the reasoning first.
+def deltas(chunk: object, *, has_spoken: bool = False, has_text: bool = False) -> list[Delta]:
+    """Return the texts of a chunk, the reasoning first.
 
     A whole message at the end of a stream says all again: of it only what is new counts.
 
     Args:
         chunk: what the endpoint sent.
-        has_spoken: whether text or reasoning came before it.
-        has_text: whether text did.
+        has_spoken: whether a delta with text or reasoning came before it.
+        has_text: whether one with text did.
     """
     choice = _choice(chunk)
     delta = _field(choice, "delta")
-    if delta is None and not has_text:
-        delta = _field(choice, "message")
-        if has_spoken:
-            yield from (each for each in _said(delta) if not each.is_reasoning)
-            delta = None
-    yield from _said(delta)
+    if delta is not None:
+        return _said(delta)
+    message = None if has_text else _field(choice, "message")
+    said = _said(message)
+    if has_spoken:
+        said = [each for each in said if not each.is_reasoning]
     # As of completions that are no chats.
     plain = _field(choice, "text")
-    if delta is None and isinstance(plain, str) and plain:
-        yield Delta(plain)
+    if (message is None or has_spoken) and isinstance(plain, str) and plain:
+        said.append(Delta(plain))
+    return said
 
 
-def _said(delta: object) -> Iterator[Delta]:
-    if thought := _reasoning(delta):
-        yield Delta(thought, is_reasoning=True)
+def is_message(chunk: object) -> bool:
+    """Say whether a chunk has its texts in a message, and not in a delta."""
+    choice = _choice(chunk)
+    return isinstance(choice, dict) and choice.get("delta") is None and "message" in choice
+
+
+def _said(delta: object) -> list[Delta]:
+    said = [Delta(thought, is_reasoning=True)] if (thought := _reasoning(delta)) else []
     for name in _TEXTS:
         # Looked for before it is looked into: this is done for each token of an answer.
         if found := _field(delta, name):
-            for text, is_reasoning in _pieces(found, is_reasoning=False):
-                yield Delta(text, is_reasoning=is_reasoning)
+            if isinstance(found, str):
+                said.append(Delta(found))
+                continue
+            said += [
+                Delta(text, is_reasoning=is_thought)
+                for text, is_thought in _pieces(found, is_reasoning=False)
+            ]
+    if not said:
+        plain = _field(delta, "text")
+        if isinstance(plain, str) and plain:
+            said.append(Delta(plain))
+    return said
 
 
 def _reasoning(delta: object) -> str:

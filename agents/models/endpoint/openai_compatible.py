@@ -183,6 +183,7 @@ class OpenAIModel:
                 async with aclosing(self._attempt(request, until)) as items:
                     async for item in items:
                         first_s = first_s or now() - began_at
+                        self._check_use(item, request)
                         has_spoken |= isinstance(item, Delta)
                         yield replace(item, first_s=first_s) if isinstance(item, Finish) else item
                 return
@@ -208,9 +209,14 @@ class OpenAIModel:
                 yield Note(Deed.WAITED, f"{trouble.what}: it was waited for")
             await self._sleep(wait_s)
 
-    async def _attempt(
-        self, request: Request, until: float
-    ) -> AsyncGenerator[Delta | Note | Finish, None]:
+    def _check_use(self, item: StreamItem, request: Request) -> None:
+        """Raise `Trouble` where what was streamed is void, and something of it is in use."""
+        if isinstance(item, Restarted) and request.commitment.is_made:
+            from agents.models.endpoint.foreign import contradicted
+
+            raise contradicted(self._endpoint)
+
+    async def _attempt(self, request: Request, until: float) -> AsyncGenerator[StreamItem, None]:
         """Yield the items of one request; raises whatever goes wrong."""
         from agents.models.endpoint.trouble import FAILURES
 
@@ -221,12 +227,16 @@ class OpenAIModel:
             raise
         except TimeoutError:
             raise self._endpoint.late(request.timeout_s, was_speaking=False) from None
+        manners = manners_of(self._endpoint.base_url, self._endpoint.model)
+        reading = self._reading(self._endpoint, repeats=manners.repeats_text)
         try:
-            async with aclosing(self._read(response, request.timeout_s, until)) as items:
+            async with aclosing(self._read(response, reading, request.timeout_s, until)) as items:
                 async for item in items:
                     yield item
         finally:  # also of a turn that was cancelled: the server stops generating
             response.close()
+            if reading.repeats is not None:
+                manners.repeats_text = reading.repeats
 
     async def _open(self, request: Request) -> aiohttp.ClientResponse:
         """Send a request, if need be in the way that the endpoint takes it."""
@@ -274,15 +284,18 @@ class OpenAIModel:
             raise self._endpoint.without_list() from None
 
     async def _read(
-        self, response: aiohttp.ClientResponse, timeout_s: float, until: float
-    ) -> AsyncGenerator[Delta | Note | Finish, None]:
+        self,
+        response: aiohttp.ClientResponse,
+        reading: StreamReading,
+        timeout_s: float,
+        until: float,
+    ) -> AsyncGenerator[StreamItem, None]:
         """Yield what a stream says; raises where it doesn't end as it should.
 
-        Whatever comes is a sign of life, until the answer has ended: then only the usage is.
+        Whatever comes is a sign of life, until the answer has ended: then only more text is.
         """
         now = asyncio.get_running_loop().time
-        reading = self._reading(self._endpoint)
-        heard_at, heard = now(), (0, False)
+        heard_at, heard = now(), (False, False)
         while True:
             wait_s = _wait_s(reading, timeout_s)
             try:
@@ -299,11 +312,11 @@ class OpenAIModel:
                 raise self._endpoint.stalled(wait_s) from None
             if not block:
                 break
-            for delta in reading.feed(block):
-                yield delta
-            is_alive = not (reading.is_ending or reading.is_done)
-            if is_alive or heard != (reading.chunks, reading.is_done):
-                heard_at, heard = now(), (reading.chunks, reading.is_done)
+            for said in reading.feed(block):
+                yield said
+            ends = reading.is_ending, reading.is_done
+            if ends != heard or not any(ends):
+                heard_at, heard = now(), ends
         for item in reading.finish(response.content_type):
             yield item
 

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
 from agents.models.endpoint import chunk
 from agents.models.endpoint.chunk import AnswerEnd
 from agents.models.endpoint.event_stream import EventStream, StreamEvent
+from agents.models.endpoint.foreign import Untold, began_anew, contradicted
+from agents.models.endpoint.joining import Contradicted, Joining
 from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, MALFORMED, Endpoint
-from agents.models.port import Deed, Delta, Finish, Note
+from agents.models.port import Deed, Delta, Finish, Note, Restarted, StreamItem
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(r"\s*")
@@ -79,21 +81,26 @@ class _Reason(Enum):
 class StreamReading:
     """What a stream has said so far."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, repeats: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            endpoint: whose stream it is.
+            repeats: whether each chunk of its earlier streams had all of the text so far.
+        """
         self._endpoint = endpoint
         self._form = _Form.UNTOLD
-        self._start: bytes | None = b""
-        """What may be the beginning of a mark of UTF-8's byte order; none after the first bytes."""
         self._events = EventStream()
         self._body = bytearray()
         """Of a body that is no event stream; read when all of it is there. Of one without any chunk
-        so far its beginning, which may have to be quoted."""
-        self._halves = (_Halves(), _Halves())
+        so far its beginning, which may have to be quoted; or be that of a byte order mark."""
+        self._joinings = (Joining(repeats=repeats), Joining(repeats=repeats))
         """Of the text, and of the reasoning."""
+        self._is_by_message = False
+        """Whether they come as messages in place of deltas."""
         self._used = (0, 0, 0)
         self._bytes = 0
-        self._remark = ""
-        """The last words that were no part of an answer."""
+        self._untold = Untold(endpoint)
         self._reason = ""
         """Why the model stopped, in the endpoint's words; empty while it goes on."""
         self._reason_place = _Reason.NOWHERE
@@ -124,8 +131,16 @@ class StreamReading:
         is_short = bool(self._reason) and self.spoken <= 1
         return self.is_ending or is_short or self._reason_place is _Reason.AGAIN
 
-    def feed(self, block: bytes) -> Iterator[Delta]:
+    @property
+    def repeats(self) -> bool | None:
+        """Whether each chunk has all of the text so far; None where nothing tells."""
+        told = [joining.repeats for joining in self._joinings]
+        return True if True in told else told[False]
+
+    def feed(self, block: bytes) -> Iterator[Delta | Restarted]:
         """Yield what a block says; to be read to its end before the next one.
+
+        It begins anew where it turns out that each chunk has all of the text so far.
 
         Raises:
             Trouble: the endpoint reports an error, or sends what is no answer, or more than any is.
@@ -147,15 +162,15 @@ class StreamReading:
         if max(self._events.held, len(self._body)) > EVENT_BYTES_MAX:
             raise self._endpoint.too_talkative(EVENT_BYTES_MAX, "event")
 
-    def finish(self, content_type: str) -> Iterator[Delta | Note | Finish]:
+    def finish(self, content_type: str) -> Iterator[StreamItem]:
         """Yield what was held back, and how the stream has ended, once nothing more comes.
 
         Raises:
             Trouble: it is no whole answer.
         """
         yield from self._rest()
-        for is_reasoning, halves in enumerate(self._halves):
-            if text := halves.left():
+        for is_reasoning, joining in enumerate(self._joinings):
+            if text := joining.left():
                 yield Delta(text, is_reasoning=bool(is_reasoning))
         end = chunk.end_of(self._reason) if self._reason else AnswerEnd.UNKNOWN
         is_answer = self._has_text and (self._reason or self.is_done)
@@ -163,6 +178,9 @@ class StreamReading:
             raise self._endpoint.stopped_for(self._reason, is_filter=True)
         if end is AnswerEnd.BROKEN:
             raise self._endpoint.gave_up(self._reason)
+        untold = None if self.spoken or end is AnswerEnd.LENGTH else self._untold
+        if untold is not None and (trouble := untold.trouble()) is not None:
+            raise trouble
         if end in {AnswerEnd.UNKNOWN, AnswerEnd.TOOLS} and not is_answer:
             raise self._unanswered(content_type)
         if end is AnswerEnd.UNKNOWN and self._reason:
@@ -179,19 +197,19 @@ class StreamReading:
 
         No line of an event stream begins with a bracket.
         """
-        if self._start is not None:
-            block = self._start + block
+        if self._bytes == len(self._body) + len(block):  # the first ones
+            block = bytes(self._body) + block
+            self._body.clear()
             if len(block) < len(_BOM) and _BOM.startswith(block):
-                self._start = block
+                self._body += block
                 return b""
-            self._start = None
             block = block.removeprefix(_BOM)
         block = block.lstrip()
         if block:
             self._form = _Form.JSON if block.startswith((b"{", b"[")) else _Form.EVENTS
         return block
 
-    def _heard(self, event: StreamEvent) -> Iterator[Delta]:
+    def _heard(self, event: StreamEvent) -> Iterator[Delta | Restarted]:
         try:
             values = _values(event.data)
         except MALFORMED:
@@ -204,7 +222,7 @@ class StreamReading:
         for value in values:
             yield from self._chunk(value, is_named_error=event.is_error)
 
-    def _rest(self) -> Iterator[Delta]:
+    def _rest(self) -> Iterator[Delta | Restarted]:
         """Yield what stands in an event without an end, or in a body that is no event stream."""
         if self._form is _Form.JSON:
             yield from self._completion()
@@ -219,12 +237,12 @@ class StreamReading:
             if event.is_error and not self._is_over:
                 raise self._endpoint.failed_midway(said) from None
             if not said.startswith(("{", "[")):  # else it was cut off, with all that follows
-                self._remark = said
+                self._untold.remark = said
             return
         for value in values:
             yield from self._chunk(value, is_named_error=event.is_error)
 
-    def _completion(self) -> Iterator[Delta]:
+    def _completion(self) -> Iterator[Delta | Restarted]:
         body = bytes(self._body)
         self._body.clear()
         try:
@@ -238,11 +256,12 @@ class StreamReading:
             yield from self._chunk(value)
         self.is_done = True
 
-    def _chunk(self, value: object, *, is_named_error: bool = False) -> Iterator[Delta]:
+    def _chunk(self, value: object, *, is_named_error: bool = False) -> Sequence[Delta | Restarted]:
+        """Return what a chunk says; not as it is asked for, which would cost more than to look."""
         if value == _DONE:
             self.is_done = True
         if self.is_done:
-            return
+            return ()
         if isinstance(value, list):  # Gemini puts an error in a list
             value = value[0] if value else None
         self.chunks += 1
@@ -250,22 +269,55 @@ class StreamReading:
         if error is not None:
             trouble = self._endpoint.failed_midway(error)
             if self._is_over and not trouble.is_withdrawal:
-                return
+                return ()
             raise trouble
-        self._remark = chunk.remark(value) or self._remark
-        had_spoken, reason, has_text = self.spoken > 0, chunk.finish_reason(value), False
-        for delta in chunk.deltas(value, has_spoken=had_spoken, has_text=self._has_text):
-            has_text = True
-            if text := self._halves[delta.is_reasoning].joined(delta.text):
-                self.spoken += 1
-                self._has_text |= not (delta.is_reasoning or text.isspace())
-                yield delta if text is delta.text else replace(delta, text=text)
+        is_first, reason = not self.spoken, chunk.finish_reason(value)
+        said = self._said(value, has_reason=bool(reason))
+        if not self.spoken:
+            self._untold.take(value)
         if reason or self._reason:  # most chunks come before any
             self._reason = reason or self._reason
             self._reason_place = self._reason_place.after(
-                has_reason=bool(reason), has_text=has_text, is_first=not had_spoken
+                has_reason=bool(reason), has_text=bool(said), is_first=is_first
             )
         self._used = chunk.usage(value) or self._used
+        return said
+
+    def _said(self, value: object, *, has_reason: bool) -> Sequence[Delta | Restarted]:
+        """Return what is new in a chunk's texts."""
+        if not self.spoken:
+            self._is_by_message = chunk.is_message(value)
+        is_by_delta = not self._is_by_message
+        found = chunk.deltas(
+            value,
+            has_spoken=is_by_delta and self.spoken > 0,
+            has_text=is_by_delta and self._has_text,
+        )
+        is_whole = has_reason and bool(found) and chunk.is_message(value)
+        said: list[Delta | Restarted] = []
+        for delta in found:
+            joining = self._joinings[delta.is_reasoning]
+            try:
+                text = joining.joined(delta.text, is_whole=is_whole)
+            except Contradicted:
+                if self._is_over:
+                    return said
+                raise contradicted(self._endpoint) from None
+            if not text:
+                continue
+            self.spoken += 1
+            self._has_text |= not (delta.is_reasoning or text.isspace())
+            if joining.has_turned:
+                said = self._anew()
+            else:
+                said.append(delta if text is delta.text else replace(delta, text=text))
+        return said
+
+    def _anew(self) -> list[Delta | Restarted]:
+        """Return all that has been said: that each chunk has all of it was not known before."""
+        text, reasoning = (joining.whole for joining in self._joinings)
+        said = (Delta(reasoning, is_reasoning=True), Delta(text))
+        return [began_anew(self._endpoint), *(delta for delta in said if delta.text)]
 
     def _unanswered(self, content_type: str) -> Exception:
         """Return the trouble of a stream that has ended without a whole answer."""
@@ -275,29 +327,8 @@ class StreamReading:
             return self._endpoint.cut_short(was_speaking=True)
         is_stream = self._form is not _Form.UNTOLD and bool(self.chunks)
         kind = "event-stream" if is_stream else content_type
-        said = self._remark or ("" if self.chunks else _words(bytes(self._body)))
+        said = self._untold.remark or ("" if self.chunks else _words(bytes(self._body)))
         return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=said)
-
-
-class _Halves:
-    """Puts the halves of surrogate pairs together that were sent apart; one alone is replaced."""
-
-    def __init__(self) -> None:
-        self._held = ""
-
-    def joined(self, text: str) -> str:
-        """Return a text with what was held before it; a first half at its end is held."""
-        if not self._held and text.isascii():
-            return text
-        text, self._held = self._held + text, ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._held = text[:-1], text[-1]
-        return _paired(text)
-
-    def left(self) -> str:
-        """Return what is held at the end."""
-        held, self._held = self._held, ""
-        return _paired(held)
 
 
 def _words(body: bytes) -> str:
@@ -306,14 +337,6 @@ def _words(body: bytes) -> str:
     if any(_FIELD.match(line) for line in lines if line):
         return ""
     return body.decode(errors="replace")
-
-
-def _paired(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def _values(data: bytes) -> list[object]:

@@ -29,9 +29,9 @@ lower bound each time would be asked hundreds of times in one attempt."""
 
 
 class Manners:
-    """What is known of how an endpoint wants one of its models asked."""
+    """What is known of how an endpoint wants one of its models asked, and how it answers."""
 
-    __slots__ = ("answer_tokens_max", "refused", "unexplained")
+    __slots__ = ("answer_tokens_max", "refused", "repeats_text", "unexplained")
 
     def __init__(self) -> None:
         self.refused: frozenset[str] = frozenset()
@@ -40,6 +40,8 @@ class Manners:
         """The largest bound of an answer that it takes, where it has refused one; only falls."""
         self.unexplained: WeakSet[AttemptTally] = WeakSet()
         """The calls that it has failed without a word of its own, each by its tally."""
+        self.repeats_text = False
+        """Whether each chunk of its last stream that told had all of the text so far."""
 
 
 def manners_of(base_url: str, model: str) -> Manners:

@@ -123,3 +123,12 @@ def test_what_tells_of_no_error_is_none(said: object) -> None:
 
 def test_what_is_named_an_error_is_one() -> None:
     assert chunk.error("out of memory", is_named=True) == "out of memory"
+
+
+@pytest.mark.parametrize("said", [None, "", [], {"content": None}, {"content": "", "text": ""}])
+def test_a_text_of_another_name_counts_only_alone(said: object) -> None:
+    fields = said if isinstance(said, dict) else {"content": said}
+
+    assert chunk.deltas(choice(**{**fields, "text": "Nine"})) == [Delta("Nine")]
+    assert chunk.deltas(choice(content="Nine", text="ten")) == [Delta("Nine")]
+    assert chunk.deltas(choice(reasoning="Hm.", text="ten")) == [Delta("Hm.", is_reasoning=True)]

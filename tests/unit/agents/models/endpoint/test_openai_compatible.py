@@ -53,8 +53,14 @@ class Asked:
     """What a call of an endpoint came to that answers with one body after another."""
 
     def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, *bodies: Blocks, timeout_s: float = 600.0
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        *bodies: Blocks,
+        timeout_s: float = 600.0,
+        model: str = "m",
+        is_in_use: bool = False,
     ) -> None:
+        self._model = model
         self.items: list[StreamItem] = []
         self.failure = ""
         self.requests = 0
@@ -69,7 +75,9 @@ class Asked:
         monkeypatch.setattr(HttpClient, "post", post)
         loop = VirtualLoop()
         try:
-            loop.run_until_complete(self._ask(Request((), timeout_s=timeout_s)))
+            request = Request((), timeout_s=timeout_s)
+            request.commitment.is_made = is_in_use
+            loop.run_until_complete(self._ask(request))
             self.took_s = loop.time()
         finally:
             loop.close()
@@ -86,7 +94,7 @@ class Asked:
         return text
 
     async def _ask(self, request: Request) -> None:
-        model = OpenAIModel("m", "http://127.0.0.1:9/v1")
+        model = OpenAIModel(self._model, "http://127.0.0.1:9/v1")
         try:
             async for item in model.stream(request):
                 self.items.append(item)
@@ -220,3 +228,62 @@ def test_a_stream_that_always_breaks_off_is_given_up_after_three_attempts(
 
     assert asked.requests == 3
     assert "cut its stream off before the end of the answer, 3 times; look at" in asked.failure
+
+
+# ---- all of the text in each chunk -------------------------------------------------------------
+
+VERSE = "I will arise and go now, and go to Innisfree"
+REPEATED = [(0.1, said(VERSE[:end])) for end in range(4, 45, 8)] + [(0.1, said(VERSE, "stop"))]
+
+
+def test_text_that_comes_again_with_each_chunk_is_read_once_and_then_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = (Asked(monkeypatch, REPEATED, model="repeating") for _ in range(2))
+
+    assert first.text == second.text == VERSE
+    assert first.requests == second.requests == 1
+    assert [
+        sum(isinstance(item, Restarted) for item in asked.items) for asked in (first, second)
+    ] == [1, 0]
+
+
+def test_an_endpoint_that_repeats_no_more_is_read_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces = [(0.1, said("ha")), (0.1, said("ha")), (0.1, said(" ha", "stop"))]
+
+    Asked(monkeypatch, REPEATED, model="changed")
+    asked = Asked(monkeypatch, pieces, pieces, model="changed")
+
+    assert asked.text == "haha ha"
+    assert asked.failure == ""
+
+
+def test_text_that_is_in_use_is_not_begun_anew_where_chunks_repeat_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked(monkeypatch, REPEATED, model="used", is_in_use=True)
+
+    assert "repeats all of its text in each chunk" in asked.failure
+    assert not any(isinstance(item, Restarted) for item in asked.items)
+    assert asked.requests == 1
+
+
+# ---- after the end -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [said(""), said("", "stop"), b'data: {"choices": []}\n\n', ALIVE],
+    ids=["text", "reason", "choice", "comment"],
+)
+def test_nothing_without_text_keeps_an_answer_that_has_ended(
+    empty: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = [(0.0, said("Ni")), (0.0, said("ne", "stop")), *[(0.1, empty)] * 5_000]
+
+    asked = Asked(monkeypatch, body)
+
+    assert asked.text == "Nine"
+    assert asked.took_s < 2.0

@@ -12,7 +12,7 @@ from agents.models.endpoint import stream_reading
 from agents.models.endpoint.stream_reading import StreamReading
 from agents.models.endpoint.too_long import TooLong
 from agents.models.endpoint.trouble import Endpoint, Trouble
-from agents.models.port import Deed, Delta, Finish, Note, StreamItem
+from agents.models.port import Deed, Delta, Finish, Note, Restarted, StreamItem
 from tests.streams.index import RECORDED, Recorded
 
 SSE = "text/event-stream"
@@ -46,10 +46,10 @@ def read(*blocks: bytes, kind: str = SSE) -> tuple[list[StreamItem], Trouble | N
 
 
 def texts(items: Sequence[StreamItem], *, is_reasoning: bool = False) -> str:
-    """The text of some items, or the reasoning."""
-    return "".join(
-        item.text for item in items if isinstance(item, Delta) and item.is_reasoning == is_reasoning
-    )
+    """The text of some items that is not void, or the reasoning."""
+    void = max((at for at, item in enumerate(items) if isinstance(item, Restarted)), default=0)
+    said = (item for item in items[void:] if isinstance(item, Delta))
+    return "".join(item.text for item in said if item.is_reasoning == is_reasoning)
 
 
 def finish_of(*blocks: bytes) -> Finish:
