@@ -38,7 +38,6 @@ TYPES = {
 """Values with at most a line of behaviour, which the tests of all that uses them go through."""
 ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
-    "agents.models.call": "unit/agents/test_agent.py",
     "agents.models.endpoint.proxies": "integration/models/test_endpoint_ways.py",
     "agents.models.endpoint.unreached": "integration/models/test_endpoint_ways.py",
     "agents.models.bill": "unit/agents/models/test_tails.py",

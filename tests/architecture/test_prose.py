@@ -56,6 +56,7 @@ FOREIGN = {
     "re.compile('\\\\s*You are the (\\\\w+)', re.IGNORECASE)": (
         "the simulated model plays a model, which has nothing but its prompt to go by"
     ),
+    "cause.reason in _NO_TLS": "OpenSSL's names for what went wrong, which have no other type",
     "told == str(error)": "whether a secret was taken out of what redis' client says",
     "_first(details.message or 'it left no result').partition(', last available')": (
         "Ray's text about a job, cut before what it shows of the log"
