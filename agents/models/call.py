@@ -150,8 +150,8 @@ class Thinking:
                     if self._is_long(tail, item):
                         return
                     continue
+                self._check_length()  # of what came before it: nothing may have been behind that
                 self._hear(item)
-                self._check_length()
                 if self._has_enough():
                     return
                 if self._reply.is_whole_for_good and latest_at is not None:
@@ -241,7 +241,7 @@ class Thinking:
             )
 
     def _has_enough(self) -> bool:
-        if self._loops.length > _TEXT_LENGTH_MAX:
+        if self._request.wants_json and self._loops.length > _TEXT_LENGTH_MAX:
             return True
         if self._reply.is_whole:
             return self._reply.has_run_on() and not self._inline.is_undecided

@@ -40,7 +40,6 @@ ELSEWHERE = {
     # A part of what its user does: no caller sees it otherwise.
     "agents.evidence.data.cells": "unit/agents/evidence/data/test_rows.py",
     "agents.evidence.data.row_values": "unit/agents/evidence/data/test_row_verdict.py",
-    "agents.models.call": "unit/agents/test_agent.py",
     "agents.models.endpoint.proxies": "integration/models/test_endpoint_ways.py",
     "agents.models.endpoint.unreached": "integration/models/test_endpoint_ways.py",
     "agents.models.bill": "unit/agents/models/test_tails.py",

@@ -58,6 +58,7 @@ FOREIGN = {
     ),
     "re.compile('\\\\(at line (\\\\d+), ')": "tomllib says only there which line is wrong",
     "_LINE.search(str(error))": "as above",
+    "cause.reason in _NO_TLS": "OpenSSL's names for what went wrong, which have no other type",
     "told == str(error)": "whether a secret was taken out of what redis' client says",
     "_first(details.message or 'it left no result').partition(', last available')": (
         "Ray's text about a job, cut before what it shows of the log"

@@ -51,6 +51,8 @@ STALL_S = 30.0
 """Silence in an answer after which an endpoint is given up: no token, and no sign of life."""
 WARM_TIMEOUT_S = 10.0
 _PAGE = "text/html"
+_TITLE_BYTES = 1_024
+"""Of a page, what its title is looked for in."""
 _USAGE_WAIT_S = 1.0
 """How long the usage may take, which follows the finish reason."""
 _END_WAIT_S = 0.1
@@ -155,9 +157,10 @@ class OpenAIModel:
             if error.status in OF_ALL_REQUESTS or error.is_about_access:
                 raise
             return
-        response.close()
-        if response.content_type == _PAGE:
-            raise self._endpoint.cut_short(was_speaking=False, content_type=_PAGE)
+        async with response:
+            if response.content_type == _PAGE:
+                said = (await response.content.read(_TITLE_BYTES)).decode(errors="replace")
+                raise self._endpoint.cut_short(was_speaking=False, content_type=_PAGE, said=said)
 
     async def close(self) -> None:
         """Close the connections."""

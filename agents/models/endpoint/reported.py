@@ -6,7 +6,9 @@ code and type, a word, what FastAPI makes of an exception, a router's object aro
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +29,8 @@ _KINDS = {
 }
 """The status that goes with an error's code or type, where it names none."""
 _FILTERS = frozenset({"contentfilter", "contentpolicyviolation", "datainspectionfailed"})
+
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,200})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,12 @@ def reported(error: object) -> Reported:
     code, kind = (_word(error, name) for name in ("code", "type"))
     status = _status(error) or _KINDS.get(code) or _KINDS.get(kind, 0)
     return Reported(_words(error), code, status, kind)
+
+
+def title_of(page: str) -> str:
+    """Return the title of a web page; empty where it has none."""
+    found = _TITLE.search(page)
+    return html.unescape(found[1]).strip() if found else ""
 
 
 def worded(value: object) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from agents.models.endpoint.reported import reported
+from agents.models.endpoint.reported import reported, title_of
 from agents.models.endpoint.too_long import TooLong, is_too_long, too_long
 from agents.models.endpoint.unreached import (
     CHECK_URL,
@@ -35,7 +35,8 @@ _QUOTE_MAX = 300
 _DATA_QUOTE_MAX = 60
 """Of what is no sentence."""
 _BAD_CONTENT = (400, 422)
-_KEY_REFUSED = (401, 403)
+_FORBIDDEN = 403
+_KEY_REFUSED = (401, _FORBIDDEN)
 _NOT_FOUND = 404
 _NO_SUCH_METHOD = 405
 _REDIRECTS = range(300, 400)
@@ -111,6 +112,14 @@ class Refused(Exception):
         return self.status in known
 
     @property
+    def is_object(self) -> bool:
+        """Whether the body is an error as an API has it; a firewall has a page, or a few words."""
+        try:
+            return isinstance(json.loads(self.text), dict | list)
+        except MALFORMED:
+            return False
+
+    @property
     def words(self) -> str:
         """What the endpoint says, without the request that some quote in full."""
         try:
@@ -163,10 +172,9 @@ class Endpoint:
         return f"the model endpoint {parts.scheme}://{host}{parts.path.rstrip('/')}"
 
     def quote(self, text: object) -> str:
-        """Return what the endpoint said, fit to be printed; empty where it is a web page."""
+        """Return what the endpoint said, fit to be printed; of a web page the title."""
         words = " ".join(str(text or "").split())
-        if words.startswith("<"):
-            return ""
+        words = title_of(words) if words.startswith("<") else words
         for secret in (self.api_key, *self.hidden):
             if len(secret) >= _HIDDEN_LENGTH_MIN:
                 words = words.replace(secret, "[key]")
@@ -183,7 +191,7 @@ class Endpoint:
             return Trouble(f"{self} has a URL that can't be asked", CHECK_URL)
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return self._unreached(not_let_through(error.status, str(self), self.proxy))
-        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
+        if isinstance(error, aiohttp.ClientError):
             return self._unreached(unreached(error, str(self), self.proxy))
         return Trouble(f"{self} sent what is no event stream of chat chunks", _NOT_THE_API)
 
@@ -290,14 +298,16 @@ class Endpoint:
             return self._redirected(error)
         if status == OF_THE_PROXY and self.proxy:
             return self._unreached(not_let_through(status, str(self), self.proxy))
+        if status == _FORBIDDEN and not error.is_object:
+            what = f"a firewall or a gateway before {self} refused the request {answer}"
+            return Trouble(what, "see to that with whoever runs it")
         if status in _KEY_REFUSED:
             what = "refused the API key" if self.api_key or self.hidden else "wants an API key"
             return Trouble(f"{self} {what} {answer}", "set OPENAI_API_KEY to one it accepts")
         if status == _NOT_FOUND:
-            return Trouble(
-                f"{self} knows no model {self.model!r}, or is no such API {answer}",
-                "check the model's name and the base URL",
-            )
+            unknown = f"knows no model {self.model!r}, or is" if self.model else "is"
+            remedy = "check the model's name and the base URL (it often ends in /v1)"
+            return Trouble(f"{self} {unknown} no such API {answer}", remedy)
         return None
 
     def _refused_request(self, error: Refused, answer: str) -> Trouble:

@@ -9,8 +9,10 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError
 
 CONNECT_TIMEOUT_S = 10.0
 CHECK_URL = "check the base URL"
@@ -20,6 +22,9 @@ _SERVER_ERRORS = 500
 _CHECK_PROXY = (
     "check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the endpoint's host in NO_PROXY"
 )
+_CHECK_SCHEME = "check whether its base URL begins with http:// or https://"
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL calls an answer that is none of TLS."""
 _TRUST = "where an authority of your own has signed it, set SSL_CERT_FILE to its certificate"
 
 
@@ -54,10 +59,34 @@ def unreached(error: aiohttp.ClientError, endpoint: str, proxy: str) -> Unreache
     by_proxy = f"the proxy {proxy}, through which {endpoint} is asked,"
     if isinstance(error, SocksFailed) and error.said:
         return Unreached(f"{by_proxy} didn't open the connection ({error.said})", _CHECK_PROXY)
-    is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError | SocksFailed)
-    who, remedy = (by_proxy, _CHECK_PROXY) if is_proxy else (endpoint, CHECK_URL)
+    who, remedy = (by_proxy, _CHECK_PROXY) if _is_of(error, proxy) else (endpoint, CHECK_URL)
     # The client's own errors are of the system's types too, without what these say.
     causes = [cause for cause in _causes(error) if not isinstance(cause, aiohttp.ClientError)]
+    if isinstance(error, aiohttp.ClientResponseError):
+        return _not_understood(who, causes)
+    return _untrusted(who, remedy, causes) or _disconnected(error, who, remedy, causes)
+
+
+def _is_of(error: aiohttp.ClientError, proxy: str) -> bool:
+    """Say whether the proxy wasn't reached."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):  # of its name: it looks up the other one
+        return bool(proxy) and error.host == urlsplit(proxy).hostname
+    return isinstance(error, aiohttp.ClientProxyConnectionError | SocksFailed)
+
+
+def _not_understood(who: str, causes: list[BaseException]) -> Unreached:
+    """Return what an answer comes to that the client can't read as HTTP."""
+    for cause in causes:
+        if isinstance(cause, ContentEncodingError):
+            what = f"{who} has compressed its answer, which was not asked for ({cause.message})"
+            return Unreached(what, "turn that off there, or in what stands before it")
+    is_other = _is_any(causes, BadHttpMessage)
+    what = "answers with what is no HTTP" if is_other else "sent an answer that can't be read"
+    return Unreached(f"{who} {what}", _CHECK_SCHEME)
+
+
+def _untrusted(who: str, remedy: str, causes: list[BaseException]) -> Unreached | None:
+    """Return what is wrong with a host's name or its TLS; None where nothing is."""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return Unreached(f"{who} has a host name that nobody knows", remedy)
@@ -66,13 +95,12 @@ def unreached(error: aiohttp.ClientError, endpoint: str, proxy: str) -> Unreache
             return Unreached(
                 f"{who} can't be trusted, its TLS failed: its certificate ({said})", _TRUST
             )
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return Unreached(f"{who} speaks no TLS there ({cause.reason})", _CHECK_SCHEME)
         if isinstance(cause, ssl.SSLError):
             said = cause.reason or str(cause)
             return Unreached(f"{who} can't be trusted, its TLS failed ({said})", remedy)
-    what = _without_connection(error, causes)
-    if not what:
-        return Unreached(f"{endpoint} broke the connection off", LOOK_AT_LOG, is_retryable=True)
-    return Unreached(f"{who} {what}", f"start it, or {remedy}", is_retryable=True)
+    return None
 
 
 def not_let_through(status: int, endpoint: str, proxy: str) -> Unreached:
@@ -84,6 +112,22 @@ def not_let_through(status: int, endpoint: str, proxy: str) -> Unreached:
     is_passing = status >= _SERVER_ERRORS
     what = f"{by_proxy} didn't open the connection ({status})"
     return Unreached(what, _CHECK_PROXY, is_retryable=is_passing)
+
+
+def _disconnected(
+    error: aiohttp.ClientError, who: str, remedy: str, causes: list[BaseException]
+) -> Unreached:
+    """Return what a connection comes to that was not made, or broke off."""
+    broke = f"{who} broke the connection off"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return Unreached(broke, f"{LOOK_AT_LOG}, and {_CHECK_SCHEME}", is_retryable=True)
+    is_dialed = isinstance(error, aiohttp.ClientConnectorError)
+    if is_dialed and _is_any(causes, ConnectionResetError):
+        return Unreached(f"{broke} as if it spoke no TLS", _CHECK_SCHEME, is_retryable=True)
+    what = _without_connection(error, causes)
+    if not what:
+        return Unreached(broke, LOOK_AT_LOG, is_retryable=True)
+    return Unreached(f"{who} {what}", f"start it, or {remedy}", is_retryable=True)
 
 
 def _without_connection(error: aiohttp.ClientError, causes: list[BaseException]) -> str:

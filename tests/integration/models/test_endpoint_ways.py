@@ -402,7 +402,7 @@ async def test_models_asks_as_a_run_does(tmp_path: Path, monkeypatch: pytest.Mon
         (403, 422, "usable      yes"),
         (500, 500, "usable      yes"),
         (404, 404, "knows no model 'm', or is no such API (404)"),
-        (403, 403, "wants an API key (403)"),
+        (403, 403, "a firewall or a gateway before the model endpoint"),
         (401, 400, "usable      yes"),
         (429, 400, "usable      yes"),
         (200, 400, "usable      yes"),

@@ -457,7 +457,8 @@ async def test_tls_towards_a_server_without_it_is_said() -> None:
     async with model_server() as server:
         said = await failure(server.base_url.replace("http:", "https:"))
 
-    assert "can't be trusted, its TLS failed" in said
+    assert "speaks no TLS there" in said
+    assert said.endswith("check whether its base URL begins with http:// or https://")
 
 
 async def test_closing_the_stream_stops_the_server() -> None:
