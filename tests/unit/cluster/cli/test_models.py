@@ -14,13 +14,22 @@ from cluster.cli.entry import execute
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers according to its path's first part, as in ``/401/models``."""
+    """Answers according to its path's first part, as in ``/401/models``; ``/1`` with a page."""
 
     def do_GET(self) -> None:
+        self._answer(int(self.path.split("/")[1]))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
         status = int(self.path.split("/")[1])
-        self.send_response(200 if status == 1 else status)
+        self._answer(400 if status == 404 else status)
+
+    def _answer(self, status: int) -> None:
+        is_page = status == 1
+        self.send_response(200 if is_page else status)
+        self.send_header("Content-Type", "text/html" if is_page else "application/json")
         self.end_headers()
-        self.wfile.write(b"no json" if status == 1 else b'{"data": []}')
+        self.wfile.write(b"<p>Welcome" if is_page else b'{"data": []}')
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class
         pass
@@ -47,7 +56,7 @@ def said(*arguments: str) -> tuple[int, str, str]:
         ("200", 0, "usable      yes"),
         ("404", 0, "usable      yes"),
         ("401", 1, "/401 wants an API key (401); set OPENAI_API_KEY to one it accepts"),
-        ("1", 1, "/1 sent what is no list of models; check that the base URL is"),
+        ("1", 1, "/1 sent text/html instead of an event stream"),
     ],
 )
 def test_an_endpoint_is_asked_for_its_models(
