@@ -56,6 +56,8 @@ _MARKED = {
 _TOKENS_PER_PIECE = 10
 _FIRST_TOKEN_S = 0.2
 """What it is known to take: a call that takes longer is hedged."""
+_SLOW_FIRST_TOKEN_S = 5.0
+"""Of replicas: what fails at one has failed before the call is hedged."""
 
 
 @dataclass
@@ -100,13 +102,13 @@ def _number(mark: str) -> int:
     return int("".join(str(_LETTERS.index(letter)) for letter in mark))
 
 
-def built(base_url: str, **others: ModelEntry) -> Model:
+def built(base_url: str, first_s: float = _FIRST_TOKEN_S, **others: ModelEntry) -> Model:
     """Return [model] with all its policies, and [models.NAME]; how fast they are is known."""
     main = ModelSettings(uri="openai:simulated", base_url=base_url)
     made = model_of(main, "", others, {}, _adapter)
     for speed in made.speeds.values():
         for _ in range(KNOWN_MIN):
-            speed.first_s.add(_FIRST_TOKEN_S)
+            speed.first_s.add(first_s)
     return made.model
 
 
@@ -241,7 +243,7 @@ async def report(
             case "small":
                 faulty = built(url, small=_entry(other.base_url, "fast"))
             case "replica":  # of two, the second one is asked first
-                faulty = built(other.base_url, replica=_entry(url, "deep"))
+                faulty = built(other.base_url, _SLOW_FIRST_TOKEN_S, replica=_entry(url, "deep"))
             case _:
                 faulty = built(url)
         sound = built(server.base_url) if place else faulty
