@@ -144,10 +144,12 @@ def is_message(chunk: object) -> bool:
 
 
 def _said(delta: object) -> list[Delta]:
+    if not isinstance(delta, dict):
+        return []
     said = [Delta(thought, is_reasoning=True)] if (thought := _reasoning(delta)) else []
     for name in _TEXTS:
         # Looked for before it is looked into: this is done for each token of an answer.
-        if found := _field(delta, name):
+        if found := delta.get(name):
             if isinstance(found, str):
                 said.append(Delta(found))
                 continue
@@ -156,15 +158,15 @@ def _said(delta: object) -> list[Delta]:
                 for text, is_thought in _pieces(found, is_reasoning=False)
             ]
     if not said:
-        plain = _field(delta, "text")
+        plain = delta.get("text")
         if isinstance(plain, str) and plain:
             said.append(Delta(plain))
     return said
 
 
-def _reasoning(delta: object) -> str:
+def _reasoning(delta: Mapping[str, object]) -> str:
     for name in _REASONINGS:
-        found = _field(delta, name)
+        found = delta.get(name)
         if found and (said := "".join(text for text, _ in _pieces(found, is_reasoning=True))):
             return said
     return ""
