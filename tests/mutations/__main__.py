@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from tests.mutations import campaign
+from tests.mutations.memory import IS_MALLOC_COUNTED
 
 
 def main() -> int:
@@ -70,6 +71,8 @@ def _memory_line(tally: campaign.Tally) -> str:
     half, again = tally.growths
     resident = ", ".join(f"{memory.resident_kib / 1024:.0f}" for memory in tally.memory)
     verdict = "LEAK" if tally.has_leak else "flat"
+    if not IS_MALLOC_COUNTED:
+        verdict += " as far as Python's blocks tell (this C library doesn't count its memory)"
     return (
         f"memory: {verdict}; grown by {_said(half)} in the second half (may be"
         f" {_said(campaign.HALF_MAX)}), by {_said(again)} as cases ran again (may be"

@@ -41,6 +41,11 @@ class _MallocInfo(ctypes.Structure):
     )
 
 
+_LIBC = ctypes.CDLL(None)
+IS_MALLOC_COUNTED = hasattr(_LIBC, "mallinfo2")
+"""False with musl, and with a glibc from before 2.33."""
+
+
 def held() -> Memory:
     """Return what this process holds."""
     sys._clear_type_cache()  # noqa: SLF001 - documented, under this name
@@ -56,11 +61,9 @@ def held() -> Memory:
 
 def _malloc_in_use() -> int:
     """Have malloc give back what it can, and return what is in use; 0 where the library can't."""
-    libc = ctypes.CDLL(None)
-    try:
-        libc.mallinfo2.restype = _MallocInfo
-        libc.malloc_trim(0)
-    except AttributeError:  # musl, or a glibc from before 2.33
+    if not IS_MALLOC_COUNTED:
         return 0
-    info = libc.mallinfo2()
+    _LIBC.mallinfo2.restype = _MallocInfo
+    _LIBC.malloc_trim(0)
+    info = _LIBC.mallinfo2()
     return int(info.uordblks + info.hblkhd)
