@@ -1,14 +1,11 @@
-"""Streams whose chunks are not quite OpenAI's: what is found in them, and said of them. Pure.
+"""Streams whose chunks are not quite OpenAI's: what is found in them in place of text. Pure.
 
-Used by `agents.models.endpoint.stream_reading` and by whoever asks it.
+Used by `agents.models.endpoint.stream_reading`.
 """
 
 from __future__ import annotations
 
-from agents.models.endpoint import chunk
-from agents.models.endpoint.trouble import Endpoint, Trouble
-from agents.models.endpoint.unreached import LOOK_AT_LOG
-from agents.models.port import Restarted
+from collections.abc import Callable
 
 _NAMES_MAX = 4
 _NAME_LENGTH_MAX = 40
@@ -30,8 +27,9 @@ _KNOWN = frozenset(
 class Untold:
     """What came before any text, and was none."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, quote: Callable[[object], str]) -> None:
+        """Begin with nothing; ``quote`` makes what an endpoint said fit to be printed."""
+        self._quote = quote
         self.remark = ""
         """The last words that were no part of an answer."""
         self._names: set[str] = set()
@@ -39,38 +37,22 @@ class Untold:
         self._chunks = 0
         """With such fields."""
 
-    def take(self, value: object) -> None:
-        """Look what a chunk has in place of text."""
-        self.remark = chunk.remark(value) or self.remark
+    def take(self, value: object, remark: str) -> None:
+        """Look what a chunk has in place of text; it may have words that are no part of one."""
+        self.remark = remark or self.remark
         names = unknown_fields(value)
         self._chunks += bool(names)
         if len(self._names) < _NAMES_MAX:
-            quoted = map(self._endpoint.quote, sorted(names)[:_NAMES_MAX])  # before it is cut
+            quoted = map(self._quote, sorted(names)[:_NAMES_MAX])  # before it is cut
             self._names.update(name[:_NAME_LENGTH_MAX] for name in quoted)
 
-    def trouble(self) -> Trouble | None:
-        """Return what is said of a stream that had nothing else; None where it had no such field.
-
-        It would be the same if it was asked again.
-        """
+    def story(self) -> str:
+        """Return what an endpoint has sent that sent nothing else; empty where it is no such."""
         if not self._names or self.remark:
-            return None
+            return ""
         names = ", ".join(repr(name) for name in sorted(self._names)[:_NAMES_MAX])
         count = "a chunk" if self._chunks == 1 else f"{self._chunks:,} chunks"
-        what = f"{self._endpoint} sent {count} without any text that is known"
-        remedy = "ask it by the way that speaks OpenAI's chat completions"
-        return Trouble(f"{what} (what there is: {names})", remedy)
-
-
-def began_anew(endpoint: Endpoint) -> Restarted:
-    """Return what is said where each chunk of a stream turns out to have all of the text."""
-    return Restarted(f"{endpoint} repeats all of its text in each chunk: it is read as that")
-
-
-def contradicted(endpoint: Endpoint) -> Trouble:
-    """Return the trouble of chunks with all of the text so far, that can't be read as that."""
-    what = f"{endpoint} repeats all of its text in each chunk, and part of it was read otherwise"
-    return Trouble(what, LOOK_AT_LOG, is_retryable=True)
+        return f"{count} without any text that is known (what there is: {names})"
 
 
 def unknown_fields(value: object) -> list[str]:

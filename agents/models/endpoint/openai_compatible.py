@@ -215,7 +215,7 @@ class OpenAIModel:
     def _check_use(self, item: StreamItem, request: Request) -> None:
         """Raise `Trouble` where what was streamed is void, and something of it is in use."""
         if isinstance(item, Restarted) and request.commitment.is_made:
-            from agents.models.endpoint.foreign import contradicted
+            from agents.models.endpoint.stream_reading import contradicted
 
             raise contradicted(self._endpoint)
 

@@ -21,9 +21,16 @@ from enum import Enum, auto
 from agents.models.endpoint import chunk
 from agents.models.endpoint.chunk import AnswerEnd
 from agents.models.endpoint.event_stream import EventStream, StreamEvent
-from agents.models.endpoint.foreign import Untold, began_anew, contradicted
+from agents.models.endpoint.foreign import Untold
 from agents.models.endpoint.joining import Contradicted, Joining
-from agents.models.endpoint.trouble import BODY_BYTES_MAX, EVENT_BYTES_MAX, MALFORMED, Endpoint
+from agents.models.endpoint.trouble import (
+    BODY_BYTES_MAX,
+    EVENT_BYTES_MAX,
+    MALFORMED,
+    Endpoint,
+    Trouble,
+)
+from agents.models.endpoint.unreached import LOOK_AT_LOG
 from agents.models.port import Deed, Delta, Finish, Note, Restarted, StreamItem
 
 _BOM = b"\xef\xbb\xbf"
@@ -33,6 +40,7 @@ _FIELD = re.compile(rb"(?:data|event|id|retry|error)?:|(?:data|event|id|retry|er
 """How a line of an event stream begins that says something, or keeps alive."""
 _QUOTED_BYTES = 1_024
 """Of a body that is no answer, what its words are looked for in."""
+_ASK_ELSEWHERE = "ask it by the way that speaks OpenAI's chat completions"
 _JSON = json.JSONDecoder(strict=False)
 """Strings may have line feeds in them: those of an event stream were joined by some."""
 
@@ -100,7 +108,7 @@ class StreamReading:
         """Whether they come as messages in place of deltas."""
         self._used = (0, 0, 0)
         self._bytes = 0
-        self._untold = Untold(endpoint)
+        self._untold = Untold(endpoint.quote)
         self._reason = ""
         """Why the model stopped, in the endpoint's words; empty while it goes on."""
         self._reason_place = _Reason.NOWHERE
@@ -178,9 +186,9 @@ class StreamReading:
             raise self._endpoint.stopped_for(self._reason, is_filter=True)
         if end is AnswerEnd.BROKEN:
             raise self._endpoint.gave_up(self._reason)
-        untold = None if self.spoken or end is AnswerEnd.LENGTH else self._untold
-        if untold is not None and (trouble := untold.trouble()) is not None:
-            raise trouble
+        is_untold = not self.spoken and end is not AnswerEnd.LENGTH
+        if is_untold and (story := self._untold.story()):
+            raise Trouble(f"{self._endpoint} sent {story}", _ASK_ELSEWHERE)
         if end in {AnswerEnd.UNKNOWN, AnswerEnd.TOOLS} and not is_answer:
             raise self._unanswered(content_type)
         if end is AnswerEnd.UNKNOWN and self._reason:
@@ -274,7 +282,7 @@ class StreamReading:
         is_first, reason = not self.spoken, chunk.finish_reason(value)
         said = self._said(value, has_reason=bool(reason))
         if not self.spoken:
-            self._untold.take(value)
+            self._untold.take(value, chunk.remark(value))
         if reason or self._reason:  # most chunks come before any
             self._reason = reason or self._reason
             self._reason_place = self._reason_place.after(
@@ -329,6 +337,17 @@ class StreamReading:
         kind = "event-stream" if is_stream else content_type
         said = self._untold.remark or ("" if self.chunks else _words(bytes(self._body)))
         return self._endpoint.cut_short(was_speaking=False, content_type=kind, said=said)
+
+
+def began_anew(endpoint: Endpoint) -> Restarted:
+    """Return what is said where each chunk of a stream turns out to have all of the text."""
+    return Restarted(f"{endpoint} repeats all of its text in each chunk: it is read as that")
+
+
+def contradicted(endpoint: Endpoint) -> Trouble:
+    """Return the trouble of chunks with all of the text so far, that can't be read as that."""
+    what = f"{endpoint} repeats all of its text in each chunk, and part of it was read otherwise"
+    return Trouble(what, LOOK_AT_LOG, is_retryable=True)
 
 
 def _words(body: bytes) -> str:
