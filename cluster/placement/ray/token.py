@@ -48,7 +48,7 @@ def has_token() -> bool:
     if os.environ.get("RAY_AUTH_TOKEN"):
         return True
     try:
-        return bool(_place().read_text(encoding="utf-8").strip())
+        return not _is_empty(_place())
     except (OSError, UnicodeDecodeError, RuntimeError):  # the last where no home folder is known
         return False
 
@@ -69,7 +69,8 @@ def keep_token(folder: Path) -> None:
     """Make a token where there is none, for this process and what it starts.
 
     In the home folder, as a Ray that is started would; but Ray's own can be read by every user.
-    In a folder of ours where it can't be kept there, which not every user has or can write to.
+    In a folder of ours where it can't be kept there, which not every user has or can write to, or
+    where one is that this user can't read: it is somebody's, and stays.
 
     Raises:
         OSError: neither can be written to.
@@ -81,7 +82,7 @@ def keep_token(folder: Path) -> None:
         path = _place()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
-    except (OSError, RuntimeError):
+    except (OSError, UnicodeDecodeError, RuntimeError):
         folder.mkdir(mode=0o700, exist_ok=True)
         _make(folder / _FILE)
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder / _FILE)
@@ -91,6 +92,11 @@ def _place() -> Path:
     """Return the file where Ray looks; RuntimeError where no home folder is known."""
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(named) if named else Path.home() / ".ray" / _FILE
+
+
+def _is_empty(path: Path) -> bool:
+    """Say whether a file has no token; OSError or UnicodeDecodeError where it can't be read."""
+    return not path.read_text(encoding="utf-8").strip()
 
 
 def _make(path: Path) -> None:
@@ -105,7 +111,7 @@ def _make(path: Path) -> None:
         try:
             os.link(draft, path)
         except FileExistsError:
-            if not has_token():  # it is empty
+            if _is_empty(path):
                 Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)

@@ -119,6 +119,34 @@ def test_an_empty_file_is_no_token_and_is_replaced(home: Path, tmp_path: Path) -
     assert stat.S_IMODE((home / ".ray" / "auth_token").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("content", "mode"),
+    [
+        pytest.param(b"\xff\xfeabc", 0o600, id="no text"),
+        pytest.param(
+            b"abc",
+            0o000,
+            id="another user's",
+            marks=pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file"),
+        ),
+    ],
+)
+def test_a_token_that_can_not_be_read_stays_and_ours_is_in_the_folder_that_is_given(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, mode: int
+) -> None:
+    (home / ".ray").mkdir()
+    theirs = home / ".ray" / "auth_token"
+    theirs.write_bytes(content)
+    theirs.chmod(mode)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")  # put back afterwards
+
+    keep_token(tmp_path / "run")
+
+    theirs.chmod(0o600)
+    assert theirs.read_bytes() == content
+    assert os.environ["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "run" / "auth_token")
+
+
 def test_without_a_home_the_token_is_in_the_folder_that_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
