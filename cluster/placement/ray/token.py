@@ -110,8 +110,8 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(_TOKEN_BYTES))
         try:
             os.link(draft, path)
-        except FileExistsError:
-            if _is_empty(path):
+        except OSError:  # it is there already, or the file system has no hard links
+            if not path.exists() or _is_empty(path):
                 Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)

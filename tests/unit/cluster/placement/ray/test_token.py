@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -107,6 +108,46 @@ def test_of_two_who_make_one_at_once_both_have_the_first(
 
     [path] = (home / ".ray").iterdir()
     assert path.read_text() == "abc"
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without hard links, as that of some network shares."""
+
+    def refuse(_draft: str, path: Path) -> None:
+        raise OSError(errno.EEXIST if path.exists() else errno.EPERM, "refused")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("without_links")
+def test_without_hard_links_it_is_in_the_home_folder_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")  # put back afterwards
+
+    keep_token(tmp_path / "run")
+
+    [path] = (home / ".ray").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert has_token()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("without_links")
+def test_without_hard_links_a_token_in_the_given_folder_is_one_for_the_next_start_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")  # put back afterwards
+
+    keep_token(tmp_path / "run")
+    first = (tmp_path / "run" / "auth_token").read_text()
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")
+    keep_token(tmp_path / "run")
+
+    assert (tmp_path / "run" / "auth_token").read_text() == first
 
 
 def test_an_empty_file_is_no_token_and_is_replaced(home: Path, tmp_path: Path) -> None:
