@@ -6,9 +6,12 @@ an address sends its token only where RAY_AUTH_MODE says so. Here a token that i
 
 from __future__ import annotations
 
+import grp
 import os
 import secrets
+import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
@@ -20,8 +23,8 @@ HOW_TO_GIVE = (
 
 _FILE = "auth_token"
 _TOKEN_BYTES = 32
-_OTHERS_READ = 0o044
-_OTHERS_PASS = 0o011
+_NO_GROUP = -1
+_GROUP_TO_OTHERS = 3  # bits of a mode
 
 
 def send_token() -> bool:
@@ -53,16 +56,39 @@ def has_token() -> bool:
         return False
 
 
-def open_to_others() -> str:
-    """Return the file of the token that is sent, where other users can read it; empty otherwise."""
+def open_to_others() -> tuple[str, str]:
+    """Return the file of the token that is sent, and who else can read it; empty for nobody."""
     if os.environ.get("RAY_AUTH_TOKEN"):
-        return ""
+        return "", ""
     try:
         path = _place()
-        is_reached = all(folder.stat().st_mode & _OTHERS_PASS for folder in path.parents)
-        return str(path) if is_reached and path.stat().st_mode & _OTHERS_READ else ""
+        files = [each.stat() for each in (path, *path.parents)]
     except (OSError, RuntimeError):
-        return ""
+        return "", ""
+    if _is_open(files, _NO_GROUP):
+        return str(path), "other users"
+    group = next((each.st_gid for each in files if _is_open(files, each.st_gid)), _NO_GROUP)
+    return ("", "") if group == _NO_GROUP else (str(path), f"the group {_name_of(group)}")
+
+
+def _is_open(files: Sequence[os.stat_result], group: int) -> bool:
+    """Say whether a user of no group but this one can read the first file, all else its folders.
+
+    The bits of one class hold for each, as the kernel has it: who is in a file's group has not
+    what others may do.
+    """
+    wanted = (stat.S_IRGRP, *[stat.S_IXGRP] * (len(files) - 1))
+    return all(
+        each.st_mode & (bit if each.st_gid == group else bit >> _GROUP_TO_OTHERS)
+        for each, bit in zip(files, wanted, strict=True)
+    )
+
+
+def _name_of(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(group)
 
 
 def keep_token(folder: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -201,21 +204,45 @@ def test_without_a_home_the_token_is_in_the_folder_that_is_given(
     assert has_token()
 
 
-@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, True), (0o644, True)])
-def test_whether_others_can_read_it_is_told(
-    home: Path, monkeypatch: pytest.MonkeyPatch, mode: int, *, is_open: bool
+GROUP = f"the group {grp.getgrgid(os.getgid()).gr_name}"
+
+
+@pytest.fixture
+def passed_by_all() -> Iterator[Path]:
+    """A folder, whose parents every user can pass."""
+    with tempfile.TemporaryDirectory(dir=Path(os.sep, "tmp")) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "mode", "readers"),
+    [
+        (0o755, 0o600, ""),
+        (0o755, 0o640, GROUP),
+        (0o755, 0o644, "other users"),
+        (0o750, 0o644, GROUP),
+        (0o710, 0o604, ""),  # the group passes, and only others can read
+        (0o701, 0o640, ""),  # and the other way round
+    ],
+)
+def test_who_else_can_read_it_is_told(
+    passed_by_all: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder_mode: int,
+    mode: int,
+    readers: str,
 ) -> None:
-    path = home / "auth_token"
+    path = passed_by_all / "auth_token"
     path.write_text("abc")
     path.chmod(mode)
+    passed_by_all.chmod(folder_mode)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
-    monkeypatch.setattr("cluster.placement.ray.token._OTHERS_PASS", 0o777)
 
-    assert open_to_others() == (str(path) if is_open else "")
+    assert open_to_others() == ((str(path), readers) if readers else ("", ""))
 
 
 def test_in_a_folder_that_others_cannot_enter_it_is_not_open(home: Path) -> None:
     (home / ".ray").mkdir(mode=0o700)
     (home / ".ray" / "auth_token").touch(0o644)
 
-    assert open_to_others() == ""
+    assert open_to_others() == ("", "")
