@@ -25,6 +25,7 @@ from cluster.client import Note
 from cluster.driver_link import DriverLink
 from cluster.kernel.clock import SystemClock
 from cluster.kernel.errors import PlacementError, StoreUnavailable, UsageError, of_start
+from cluster.kernel.loopback import is_loopback, reached_at
 from cluster.kernel.sections import ModelSettings
 from cluster.memory.directory import scope_of
 from cluster.memory.feed.redis import RedisTaskFeed
@@ -392,7 +393,8 @@ def _check_reached(host: str, listening: socket.socket) -> None:
             knocking.settimeout(_REACH_TIMEOUT_S)
             knocking.connect(listening.getsockname())
     except OSError as error:
+        is_own = is_loopback(reached_at(listening.getsockname()[0]))
         raise UsageError(
             f"the host {host!r} is not reached from this machine ({error.strerror or error}): "
-            "bring its loopback interface up"
+            f"{'bring its loopback interface up' if is_own else 'give an address that it reaches'}"
         ) from error

@@ -19,6 +19,7 @@ from cluster.kernel.errors import PlacementError, UsageError, of_start
 from cluster.kernel.loopback import is_every_address, is_loopback
 from cluster.memory.kept_scope import kept_scope
 from cluster.placement.local.local_cluster import LocalCluster
+from cluster.placement.ray.probe import of_resident
 from cluster.placement.resident.file import ResidentRecord, read_resident
 from cluster.placement.resident.process import OWN_SCOPE
 from cluster.placement.serving.control import ServedHttp, check_can_serve
@@ -64,10 +65,7 @@ def _check_is_elsewhere(address: str, resident: ResidentRecord) -> None:
     """Refuse an address where the resident cluster is: agents would be started beside its own."""
     theirs = from_public_json(resident.settings_json).ray.address
     if address and address in {resident.ray_address, theirs}:
-        raise UsageError(
-            f"at {address} the agents of `fleetmind up` are there already, and --address would "
-            "start others beside them: leave it, or RAY_ADDRESS, away to serve those"
-        )
+        raise of_resident(address)  # whoever joins it finds out about all other names
 
 
 async def _serve(configuration: Configuration, console: Console) -> int:
@@ -105,7 +103,8 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
         UsageError: the resident one has other settings than are asked for.
         ClusterError: why none can be started.
     """
-    resident = None if configuration.settings.ray.address else read_resident()
+    up = read_resident()
+    resident = None if configuration.settings.ray.address else up
     if resident is not None:
         if differing := differences(configuration, resident.settings_json):
             raise UsageError(
@@ -121,7 +120,11 @@ async def _cluster(configuration: Configuration, note: Note) -> AsyncIterator[_C
             note(OWN_SCOPE)
         secrets = replace(configuration.secrets, scope=scope)
         async with AsyncExitStack() as stack:
-            starting = LocalCluster(replace(configuration, secrets=secrets), on_progress=note)
+            starting = LocalCluster(
+                replace(configuration, secrets=secrets),
+                on_progress=note,
+                apart_from="" if up is None else up.ray_address,
+            )
             with of_start():
                 own = await stack.enter_async_context(starting)
             is_private = not configuration.settings.ray.address

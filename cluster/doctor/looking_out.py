@@ -107,7 +107,7 @@ def token_facts(configuration: Configuration) -> TokenFacts:
         except PlacementError as error:
             complaint = str(error)
     ray = _ray_token_place() if has_token() else ""
-    return TokenFacts(keyless, unsendable, keyed, ray, complaint, open_to_others())
+    return TokenFacts(keyless, unsendable, keyed, ray, complaint, *open_to_others())
 
 
 def _ray_token_place() -> str:

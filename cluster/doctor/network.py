@@ -35,8 +35,10 @@ class TokenFacts:
     """Where Ray's token was found; empty where it was not."""
     complaint: str
     """Why Ray's token can't be used though it has to be; empty otherwise."""
-    open_to_others: str = ""
-    """The file of Ray's token, where other users can read it; empty where they can't."""
+    open_file: str = ""
+    """The file of Ray's token, where others than its user can read it; empty where they can't."""
+    readers: str = ""
+    """Who they are."""
 
 
 def judge_proxies(proxies: Sequence[ProxyFacts], certificates: str) -> Diagnosis:
@@ -73,10 +75,10 @@ def judge_tokens(facts: TokenFacts) -> Diagnosis:
     if facts.complaint:
         wrong.append(facts.complaint)
     warnings = []
-    if facts.open_to_others:
+    if facts.open_file:
         warnings.append(
-            f"Ray's token in {facts.open_to_others} can be read by other users, who could run what "
-            f"they like as you while a cluster is up: `chmod 600 {facts.open_to_others}`"
+            f"Ray's token in {facts.open_file} can be read by {facts.readers}, who could run what "
+            f"they like as you while a cluster is up: `chmod 600 {facts.open_file}`"
         )
     parts = []
     if facts.keyed:

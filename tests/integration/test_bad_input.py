@@ -315,16 +315,26 @@ async def test_with_json_a_failure_to_start_is_an_object_as_well(here: Surroundi
     await here.nothing_is_left()
 
 
+@pytest.mark.parametrize(
+    ("host", "remedy"),
+    [
+        ("127.0.0.1", "bring its loopback interface up"),
+        ("0.0.0.0", "bring its loopback interface up"),  # noqa: S104 - refused
+        ("192.0.2.7", "give an address that it reaches"),
+    ],
+)
 def test_a_machine_that_does_not_reach_itself_is_said_to_before_anything_is_started(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, host: str, remedy: str
 ) -> None:
     def connect(*_: object) -> None:
         raise OSError(101, "Network is unreachable")
 
+    monkeypatch.setattr("socket.socket.bind", lambda *_: None)
+    monkeypatch.setattr("socket.socket.getsockname", lambda _: (host, 1))
     monkeypatch.setattr("socket.socket.connect", connect)
 
-    with pytest.raises(UsageError, match=r"'127\.0\.0\.1' is not reached .*Network is unreach"):
-        check_can_listen("127.0.0.1")
+    with pytest.raises(UsageError, match=f"'{host}' is not reached .*Network is unreach.*{remedy}"):
+        check_can_listen(host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,11 @@ import pytest
 
 from cluster.kernel.errors import PlacementError
 from cluster.placement.local.local_cluster import LocalCluster
+from cluster.placement.local.process_table import ProcessId
+from cluster.placement.resident.file import ResidentRecord, write_file
 from cluster.settings import Flag, load
-from tests.support.ray_head import RayHead, ray_head
+from cluster.settings.values import RaySettings, Settings
+from tests.support.ray_head import RayHead, free_ports, ray_head
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -69,8 +73,17 @@ async def fleetmind(*arguments: str) -> tuple[int | None, str, str]:
     return await ended(await started("-m", "cluster", *arguments))
 
 
-def joining(address: str) -> LocalCluster:
-    return LocalCluster(load(flags=[Flag("ray.address", address, "--address")], environment={}))
+def joining(address: str, apart_from: str = "") -> LocalCluster:
+    configuration = load(flags=[Flag("ray.address", address, "--address")], environment={})
+    return LocalCluster(configuration, apart_from=apart_from)
+
+
+def is_up_at(address: str) -> None:
+    """Leave the file of a resident cluster that was placed in that Ray."""
+    own = ProcessId.of(os.getpid())
+    assert own is not None
+    settings = Settings(ray=RaySettings(address=address)).public_json()
+    write_file(ResidentRecord(own, own, 0.0, settings, "", address, "", ()))
 
 
 async def test_agents_are_placed_in_a_cluster_that_is_joined_and_leave_it_as_it_was(
@@ -82,6 +95,39 @@ async def test_agents_are_placed_in_a_cluster_that_is_joined_and_leave_it_as_it_
 
     async with joining(head.address):
         pass  # it still runs, and the agents' names are free
+
+
+@pytest.mark.parametrize("host", ["localhost", socket.gethostname()])
+async def test_the_ray_of_what_is_up_is_refused_to_serve_whatever_it_is_called(
+    head: RayHead, host: str
+) -> None:
+    is_up_at(head.address)
+    address = f"{host}:{head.address.rpartition(':')[2]}"
+
+    code, _, stderr = await fleetmind("serve", "--address", address)
+
+    assert code == 2, stderr
+    assert f"at {address} the agents of `fleetmind up` are there already" in stderr
+    assert "placing" not in stderr
+
+
+async def test_the_ray_that_is_found_by_itself_is_compared_too(
+    head: RayHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_up_at(head.address)
+    monkeypatch.setenv("RAY_ADDRESS", head.address)
+
+    code, _, stderr = await fleetmind("serve", "--address", "auto")
+
+    assert code == 2, stderr
+    assert "at auto the agents of `fleetmind up` are there already" in stderr
+
+
+async def test_a_ray_is_joined_where_that_of_what_is_up_does_not_answer(head: RayHead) -> None:
+    (port,) = free_ports(1)
+
+    async with joining(head.address, apart_from=f"127.0.0.1:{port}") as cluster:
+        assert "manager-0" in cluster.ready.agents
 
 
 @pytest.mark.parametrize(

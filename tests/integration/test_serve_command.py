@@ -121,6 +121,21 @@ async def test_the_address_of_what_is_up_is_refused_before_anything_is_started(
     assert f"at {asked} the agents of `fleetmind up` are there already" in line
 
 
+async def test_where_the_configuration_file_has_the_address_of_what_is_up_its_key_is_named(
+    folder: Path,
+) -> None:
+    settings = Settings(ray=RaySettings(address=THEIRS)).public_json()
+    own = ProcessId.of(os.getpid())
+    assert own is not None
+    write_file(ResidentRecord(own, own, 0.0, settings, "", THEIRS, "", ()))
+    (folder / "fleet.toml").write_text(f'[ray]\naddress = "{THEIRS}"\n')
+
+    exit_code, err = await ended(await start(folder))
+
+    assert exit_code == 2
+    assert "`address` under [ray] in the configuration file" in err
+
+
 async def test_without_a_token_nothing_listens_beyond_this_machine(folder: Path) -> None:
     (port,) = free_ports(1)
     exit_code, err = await ended(

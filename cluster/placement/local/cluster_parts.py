@@ -226,7 +226,9 @@ class ClusterParts:
         address, namespace = self._settings.ray.address, self._request.namespace
         if address:
             self._say(f"joining the Ray cluster at {address}")
-            self._ray = await join_ray(address, namespace=namespace)
+            self._ray = await join_ray(
+                address, namespace=namespace, apart_from=self._request.apart_from
+            )
         else:
             self._say("starting Ray")
             self._ray = await start_local_ray(

@@ -41,6 +41,7 @@ class LocalCluster:
         has_dashboard: whether Ray's dashboard is served; it costs a second or two at the start.
         is_resident: whether it is the one of this machine; others get a namespace of their own, so
             that several can be on one Ray cluster.
+        apart_from: the address of a Ray cluster that is not joined, whatever it is called.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class LocalCluster:
         on_progress: Callable[[str], None] = lambda _text: None,
         has_dashboard: bool = False,
         is_resident: bool = False,
+        apart_from: str = "",
     ) -> None:
         self.settings: Settings = configuration.settings
         self._secrets = configuration.secrets
         self._on_progress = on_progress
         self._has_dashboard = has_dashboard
         self._is_resident = is_resident
+        self._apart_from = apart_from
         self._run_dir: Path | None = None
         self._process: ChildProcess | None = None
         self._ready: Ready | None = None
@@ -123,7 +126,7 @@ class LocalCluster:
         run_dir = self._run_dir = new_run_dir()
         namespace = NAMESPACE if self._is_resident else f"{NAMESPACE}-{run_dir.name}"
         own = dataclasses.replace(self._secrets, token=secrets.token_hex(_TOKEN_BYTES))
-        request = StartRequest(self.settings, own, namespace, self._has_dashboard)
+        request = StartRequest(self.settings, own, namespace, self._has_dashboard, self._apart_from)
         self._process = await ChildProcess.start(
             _MODULE, "--run-dir", str(run_dir), request=request.to_json()
         )

@@ -27,6 +27,8 @@ class StartRequest:
     secrets: Secrets = field(repr=False)
     namespace: str
     has_dashboard: bool
+    apart_from: str = ""
+    """The address of a Ray cluster that is not joined; empty where any may be."""
 
     def to_json(self) -> str:
         """Return it as text, with the secrets."""
@@ -35,6 +37,7 @@ class StartRequest:
             "secrets": asdict(self.secrets),
             "namespace": self.namespace,
             "has_dashboard": self.has_dashboard,
+            "apart_from": self.apart_from,
         }
         return json.dumps(values)
 
@@ -51,6 +54,7 @@ class StartRequest:
             Secrets(**values["secrets"]),
             values["namespace"],
             values["has_dashboard"],
+            values["apart_from"],
         )
 
 

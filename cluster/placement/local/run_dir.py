@@ -53,9 +53,9 @@ def new_run_dir(
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(base, uid)
+        _sweep(base, wall())
     except OSError as error:
         raise _not_made(base, error) from error
-    _sweep(base, wall())
     while (base / name).exists():
         name = secrets.token_hex(_NAME_BYTES)
     return base / name

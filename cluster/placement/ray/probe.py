@@ -91,6 +91,15 @@ async def check_answers(address: str, timeout_s: float = PROBE_TIMEOUT_S) -> Non
         raise PlacementError(f"what answers at {address} is no Ray cluster")
 
 
+def of_resident(address: str) -> UsageError:
+    """Return what refuses the Ray cluster that the agents of `fleetmind up` are in."""
+    return UsageError(
+        f"at {address} the agents of `fleetmind up` are there already, and others would be started "
+        "beside them: leave it away as --address, as RAY_ADDRESS and as `address` under [ray] in "
+        "the configuration file to serve those"
+    )
+
+
 def split(address: str) -> tuple[str, int]:
     """Return host and port of an address as `ray.init` takes it.
 

@@ -21,7 +21,7 @@ from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError, RpcError
 
 from cluster.kernel.errors import PlacementError
-from cluster.placement.ray.probe import check_answers
+from cluster.placement.ray.probe import check_answers, of_resident
 from cluster.placement.ray.token import HOW_TO_GIVE, keep_token, send_token
 
 Result = TypeVar("Result")
@@ -139,7 +139,7 @@ async def start_local_ray(
 
 
 async def join_ray(
-    address: str, *, namespace: str, timeout_s: float = JOIN_TIMEOUT_S
+    address: str, *, namespace: str, apart_from: str = "", timeout_s: float = JOIN_TIMEOUT_S
 ) -> RaySession:
     """Connect to a Ray cluster that runs; its machines need Fleetmind installed.
 
@@ -147,15 +147,18 @@ async def join_ray(
         address: ``HOST:PORT`` as `ray start` prints it, or ``auto`` for the one that RAY_ADDRESS
             names or that runs on this machine.
         namespace: of the actors.
+        apart_from: the address of a Ray cluster that this one is not to be.
         timeout_s: how long it may take once it has answered, in seconds.
 
     Raises:
-        UsageError: it is no such address.
+        UsageError: it is no such address, or leads to the cluster that is not to be joined.
         PlacementError: nothing answers there, or it refuses our token or version.
     """
     found = await asyncio.to_thread(_discover) if address == "auto" else address
     await check_answers(found)
-    await asyncio.to_thread(_check_token, found)
+    own = await asyncio.to_thread(_id_of, found)
+    if apart_from and own == await _id_if_there(apart_from):
+        raise of_resident(address)
     return await RaySession(is_joined=True).connect(timeout_s, address=found, namespace=namespace)
 
 
@@ -173,11 +176,20 @@ def _discover() -> str:
     return str(found)
 
 
-def _check_token(address: str) -> None:
+async def _id_if_there(address: str) -> object:
+    """Return the id of the cluster at an address, None where none says it."""
+    try:
+        await check_answers(address)
+        return await asyncio.to_thread(_id_of, address)
+    except PlacementError:
+        return None
+
+
+def _id_of(address: str) -> object:
     """Ask the control store for its cluster's id, which it tells only to those with its token."""
     is_sent = send_token()
     try:
-        GcsClient(address=address)
+        return GcsClient(address=address).cluster_id
     except AuthenticationError as error:
         reason = "refuses our token" if is_sent else "asks for a token"
         raise PlacementError(f"the Ray cluster at {address} {reason}: {HOW_TO_GIVE}") from error

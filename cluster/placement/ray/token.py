@@ -6,9 +6,12 @@ an address sends its token only where RAY_AUTH_MODE says so. Here a token that i
 
 from __future__ import annotations
 
+import grp
 import os
 import secrets
+import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.kernel.errors import PlacementError
@@ -20,8 +23,8 @@ HOW_TO_GIVE = (
 
 _FILE = "auth_token"
 _TOKEN_BYTES = 32
-_OTHERS_READ = 0o044
-_OTHERS_PASS = 0o011
+_NO_GROUP = -1
+_GROUP_TO_OTHERS = 3  # bits of a mode
 
 
 def send_token() -> bool:
@@ -48,28 +51,52 @@ def has_token() -> bool:
     if os.environ.get("RAY_AUTH_TOKEN"):
         return True
     try:
-        return bool(_place().read_text(encoding="utf-8").strip())
+        return not _is_empty(_place())
     except (OSError, UnicodeDecodeError, RuntimeError):  # the last where no home folder is known
         return False
 
 
-def open_to_others() -> str:
-    """Return the file of the token that is sent, where other users can read it; empty otherwise."""
+def open_to_others() -> tuple[str, str]:
+    """Return the file of the token that is sent, and who else can read it; empty for nobody."""
     if os.environ.get("RAY_AUTH_TOKEN"):
-        return ""
+        return "", ""
     try:
         path = _place()
-        is_reached = all(folder.stat().st_mode & _OTHERS_PASS for folder in path.parents)
-        return str(path) if is_reached and path.stat().st_mode & _OTHERS_READ else ""
+        files = [each.stat() for each in (path, *path.parents)]
     except (OSError, RuntimeError):
-        return ""
+        return "", ""
+    if _is_open(files, _NO_GROUP):
+        return str(path), "other users"
+    group = next((each.st_gid for each in files if _is_open(files, each.st_gid)), _NO_GROUP)
+    return ("", "") if group == _NO_GROUP else (str(path), f"the group {_name_of(group)}")
+
+
+def _is_open(files: Sequence[os.stat_result], group: int) -> bool:
+    """Say whether a user of no group but this one can read the first file, all else its folders.
+
+    The bits of one class hold for each, as the kernel has it: who is in a file's group has not
+    what others may do.
+    """
+    wanted = (stat.S_IRGRP, *[stat.S_IXGRP] * (len(files) - 1))
+    return all(
+        each.st_mode & (bit if each.st_gid == group else bit >> _GROUP_TO_OTHERS)
+        for each, bit in zip(files, wanted, strict=True)
+    )
+
+
+def _name_of(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(group)
 
 
 def keep_token(folder: Path) -> None:
     """Make a token where there is none, for this process and what it starts.
 
     In the home folder, as a Ray that is started would; but Ray's own can be read by every user.
-    In a folder of ours where it can't be kept there, which not every user has or can write to.
+    In a folder of ours where it can't be kept there, which not every user has or can write to, or
+    where one is that this user can't read: it is somebody's, and stays.
 
     Raises:
         OSError: neither can be written to.
@@ -81,7 +108,7 @@ def keep_token(folder: Path) -> None:
         path = _place()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
-    except (OSError, RuntimeError):
+    except (OSError, UnicodeDecodeError, RuntimeError):
         folder.mkdir(mode=0o700, exist_ok=True)
         _make(folder / _FILE)
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder / _FILE)
@@ -91,6 +118,11 @@ def _place() -> Path:
     """Return the file where Ray looks; RuntimeError where no home folder is known."""
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(named) if named else Path.home() / ".ray" / _FILE
+
+
+def _is_empty(path: Path) -> bool:
+    """Say whether a file has no token; OSError or UnicodeDecodeError where it can't be read."""
+    return not path.read_text(encoding="utf-8").strip()
 
 
 def _make(path: Path) -> None:
@@ -104,8 +136,8 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(_TOKEN_BYTES))
         try:
             os.link(draft, path)
-        except FileExistsError:
-            if not has_token():  # it is empty
+        except OSError:  # it is there already, or the file system has no hard links
+            if not path.exists() or _is_empty(path):
                 Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def test_a_token_of_rays_that_has_to_be_there_is_missed() -> None:
 
 
 def test_a_token_of_rays_that_others_can_read_is_a_warning() -> None:
-    found = judge_tokens(replace(TOKENS, open_to_others="/x/.ray/auth_token"))
+    found = judge_tokens(replace(TOKENS, open_file="/x/.ray/auth_token", readers="other users"))
 
     assert found.severity is Severity.WARNING
     assert "can be read by other users" in found.says

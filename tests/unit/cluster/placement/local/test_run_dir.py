@@ -62,6 +62,15 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(short_temp: Path) -> None:
         new_run_dir(short_temp / "file")
 
 
+def test_a_folder_that_goes_before_it_is_looked_through_is_one_sentence(short_temp: Path) -> None:
+    def goes() -> float:
+        (short_temp / f"fleetmind-{os.getuid()}").rmdir()
+        return 0.0
+
+    with pytest.raises(PlacementError, match="no private folder can be made"):
+        new_run_dir(short_temp, wall=goes)
+
+
 HOLDER = """
 import sys
 from pathlib import Path
