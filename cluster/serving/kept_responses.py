@@ -74,10 +74,10 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         """Show a response as it is, or stream what follows an event of it."""
         record = await _record(ingress, caller, response)
         if not stream:
-            return JSONResponse(response_of(record, TEAM))
+            return JSONResponse(response_of(record, TEAM, ingress.failures))
         _refuse_foreground(record, "streamed again")
         after = -1 if starting_after is None else starting_after
-        story = ResponseStory(_head_of(record))
+        story = ResponseStory(_head_of(record), ingress.failures)
         frames = watched(ingress, story, after)
         if record.summary.status != RUNNING:
             frames = await _begun(frames, story, after)
@@ -91,7 +91,7 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         if record.summary.status == RUNNING:
             await _cancel(ingress, TaskId(response))
             record = await _record(ingress, caller, response)
-        return ResponseObject.model_validate(response_of(record, TEAM))
+        return ResponseObject.model_validate(response_of(record, TEAM, ingress.failures))
 
     @app.delete("/v1/responses/{response}", tags=["responses"])
     async def delete(response: str, caller: Caller = asking) -> ResponseDeleted:

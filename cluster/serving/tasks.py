@@ -106,7 +106,7 @@ def _add_post(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         timeout_s = (body.deadline_s or ingress.defaults.deadline_s) + WAIT_EXTRA_S
         ending = _ended(ingress, task, timeout_s)
         try:
-            return _result(await while_there(request.receive, ending))
+            return _result(ingress, await while_there(request.receive, ending))
         except (Gone, asyncio.CancelledError) as left:  # some servers cancel us instead
             if body.on_disconnect == "cancel":
                 await ingress.endings.finish(end_of_begun(ingress, task))
@@ -146,7 +146,7 @@ def _add_reads(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         """Return what has become of a task that has ended; it is kept for a week."""
         record = await _record(ingress, caller, task)
         if record.summary.status != RUNNING:
-            return _result(record)
+            return _result(ingress, record)
         raise Problem(
             409,
             "the task still runs: its result is there when it has ended",
@@ -183,7 +183,7 @@ def _add_events(router: APIRouter, ingress: Ingress, asking: Any) -> None:
                 await _refuse_unknown(ingress, TaskId(task), cursor, param)
                 return Response(status_code=204)
             events = _with_first(first, events)
-        return EventStream(_frames(events), stay, may_wait=True)
+        return EventStream(_frames(ingress, events), stay, may_wait=True)
 
 
 def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
@@ -226,7 +226,7 @@ async def _ended(ingress: Ingress, task: TaskId, timeout_s: float) -> TaskRecord
         raise Problem(504, late.message, kind=SERVERS, code=late.kind, headers=headers) from None
 
 
-def _result(record: TaskRecord | None) -> Response:
+def _result(ingress: Ingress, record: TaskRecord | None) -> Response:
     """Return the FIXED object as the record has it, but for what only the server's log tells."""
     if record is None:
         raise _unknown()
@@ -234,13 +234,14 @@ def _result(record: TaskRecord | None) -> Response:
     if record.summary.status == "failed":
         report = json.loads(text)
         failure = Failure(report["error"]["kind"], report["error"]["message"])
-        text = json.dumps({**report, "error": _told(failure)})
+        problem = ingress.failures.problem_of(TaskId(record.summary.task), failure)
+        text = json.dumps({**report, "error": _told(failure, problem)})
     return Response(text, media_type="application/json")
 
 
-def _told(failure: Failure) -> dict[str, str]:
+def _told(failure: Failure, problem: Problem) -> dict[str, str]:
     """Return the ``error`` of the FIXED object as a client is told it."""
-    return {"kind": failure.kind, "message": problem_of(failure).message}
+    return {"kind": failure.kind, "message": problem.message}
 
 
 def _cursor(text: str | None, param: str) -> Cursor | None:
@@ -278,21 +279,27 @@ async def _with_first(
             yield each
 
 
-def _shown(event: Event) -> JsonObject | None:
+def _shown(ingress: Ingress, event: Event) -> JsonObject | None:
     """Return the FIXED line of an event as a client is told it; None where it isn't shown."""
     line = event_to_json(event)
+    if line is None:
+        return None
     match event.detail:
-        case Failed(failure) | StepFinished(failure=Failure() as failure) if line is not None:
-            line["error"] = _told(failure)
+        case Failed(failure):
+            line["error"] = _told(failure, ingress.failures.problem_of(event.task, failure))
+        case StepFinished(failure=Failure() as failure):
+            line["error"] = _told(failure, problem_of(failure, may_log=False))
     return line
 
 
-async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator[bytes]:
+async def _frames(
+    ingress: Ingress, events: AsyncIterator[tuple[Cursor, Event]]
+) -> AsyncGenerator[bytes]:
     """Yield the events as they are written; a failure of the cluster is one without a cursor."""
     try:
         async with closing(events):
             async for cursor, event in events:
-                if (line := _shown(event)) is not None:
+                if (line := _shown(ingress, event)) is not None:
                     yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")

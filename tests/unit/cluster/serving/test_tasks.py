@@ -191,6 +191,22 @@ async def test_why_a_task_has_failed_is_told_without_the_servers_addresses(
     assert "10.0.0.7" in caplog.text
 
 
+async def test_why_a_task_has_failed_is_logged_once_however_often_it_is_asked_for(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = Failure("model", "the model endpoint http://10.0.0.7/v1 failed (500)")
+    api.desk.scenes = [[StepFinished("failed", 1, failure), Failed(failure)]]
+    tasks = [await api.post() for _ in range(2)]
+    paths = [f"/v1/tasks/{each}/{what}" for each in tasks for what in ("events", "result")]
+    paths += [f"/v1/responses/{each}{what}" for each in tasks for what in ("", "?stream=true")]
+
+    for path in paths * 2:
+        await api.client.get(path)
+
+    logged = [each for each in caplog.records if "10.0.0.7" in each.getMessage()]
+    assert len(logged) == len(tasks)
+
+
 async def test_a_reader_sees_what_is_there_at_once_and_in_one_write(api: Api) -> None:
     api.desk.scenes = [[Thought("a"), Thought("b"), Spent("model", 1.0), Until(api.end)]]
     task = await api.post()
