@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final, Literal
 
@@ -180,11 +180,15 @@ async def _report_of(ingress: Ingress, task: TaskId) -> JsonObject | None:
 async def frames_of(
     story: ResponseStory, events: AsyncIterator[tuple[Event, int]], after: int = -1
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the events that a task's events make, after the one of a number."""
+    """Yield the events that a task's events make, after the one of a number.
+
+    That what was streamed is kept no longer is told whatever the number.
+    """
     try:
         async for event, term in events:
-            for each in _following(story.events(event, term), after):
-                yield frame(each, event=str(each["type"]))
+            for each in list(story.events(event, term)):
+                if story.has_gap or int(str(each["sequence_number"])) > after:
+                    yield frame(each, event=str(each["type"]))
             if story.has_ended:
                 return
         raise Problem(410, GONE, code="gap")
@@ -192,10 +196,6 @@ async def frames_of(
         yield frame({"type": "error", **problem_of(error).to_json()}, event="error")
     except Problem as problem:
         yield frame({"type": "error", **problem.to_json()}, event="error")
-
-
-def _following(events: Iterator[JsonObject], after: int) -> list[JsonObject]:
-    return [each for each in events if int(str(each["sequence_number"])) > after]
 
 
 async def stay() -> None:

@@ -92,6 +92,8 @@ class ResponseStory:
         self._output: list[JsonObject] = []  # the items that are whole
         self._open: _Item | None = None
         self.has_ended = False
+        self.has_gap = False
+        """Whether it has ended because what follows is kept no longer: no number counts then."""
         self.problem: Problem | None = None
         """Why there is no answer, as a client is told it, once that is known."""
         self.told: JsonObject | None = None
@@ -170,7 +172,7 @@ class ResponseStory:
             yield self._event("error", **self.problem.to_json())
 
     def _break_off(self) -> Iterator[JsonObject]:
-        self.has_ended = True
+        self.has_ended = self.has_gap = True
         error = Problem(410, GONE, kind="server_error", code="gap")
         yield self._event("error", **error.to_json())
 
