@@ -186,9 +186,9 @@ async def frames_of(
     """
     try:
         async for event, term in events:
-            for each in list(story.events(event, term)):
-                if story.has_gap or int(str(each["sequence_number"])) > after:
-                    yield frame(each, event=str(each["type"]))
+            made = list(story.events(event, term))
+            for each in made if story.has_gap else _following(made, after):
+                yield frame(each, event=str(each["type"]))
             if story.has_ended:
                 return
         raise Problem(410, GONE, code="gap")
@@ -196,6 +196,10 @@ async def frames_of(
         yield frame({"type": "error", **problem_of(error).to_json()}, event="error")
     except Problem as problem:
         yield frame({"type": "error", **problem.to_json()}, event="error")
+
+
+def _following(events: list[JsonObject], after: int) -> list[JsonObject]:
+    return [each for each in events if int(str(each["sequence_number"])) > after]
 
 
 async def stay() -> None:

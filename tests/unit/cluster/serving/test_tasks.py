@@ -26,7 +26,7 @@ from cluster.kernel.vocabulary import Answer, Failure
 from cluster.serving.ports import Caller
 from cluster.serving.sse import BUFFER_BYTES_MAX
 from tests.support.asgi import Reader, reading
-from tests.support.fake_desk import FakeDesk, FakeGate, Until, app_of
+from tests.support.fake_desk import FakeDesk, FakeGate, Scene, Until, app_of
 
 THEIRS = {"authorization": "Bearer bob"}
 
@@ -202,7 +202,7 @@ async def test_why_a_task_has_failed_is_told_without_the_servers_addresses(
 
 async def test_why_an_event_happened_is_told_without_the_servers_addresses(api: Api) -> None:
     why = "the model endpoint http://10.0.0.7/v1 failed (500)"
-    went_on = [StepStarted(2, why), FellBack("model", why), Hedged("model", 1.5, why)]
+    went_on: Scene = (StepStarted(2, why), FellBack("model", why), Hedged("model", 1.5, why))
     api.desk.scenes = [[*went_on, Answered(Answer("done"))]]
     task = await api.post()
 
