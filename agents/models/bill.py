@@ -48,12 +48,19 @@ class Bill:
     """What policies say of the call."""
     _lost: int = 0
     """Of the deltas, those of attempts that were given up."""
+    _counted: int = 0
+    """Of the lost ones, those that the endpoint counts among its `Finish.void_tokens`."""
     _unsent: int = 0
     """Characters of the request that the attempt was not sent."""
 
-    def void(self) -> None:
-        """Count what was streamed so far as wasted: another attempt begins."""
+    def void(self, *, is_counted: bool = False) -> None:
+        """Count what was streamed so far as wasted: another attempt begins.
+
+        Args:
+            is_counted: as that of `Restarted`.
+        """
         lost = self.deltas - self._lost
+        self._counted += lost if is_counted else 0
         self._lost, self._unsent = self.deltas, 0
         wasted = self.noted.wasted_tokens + lost
         self.noted = replace(self.noted, wasted_tokens=wasted)
@@ -82,8 +89,9 @@ class Bill:
             finish = Finish("", characters // _CHARACTERS_PER_TOKEN, written)
         unneeded = self.tail.deltas if self.tail else 0
         unused = unneeded if is_used else finish.completion_tokens
-        # What an endpoint has written in vain was shown in part, or not at all.
-        void = max(self._lost, finish.void_tokens)
+        # What an endpoint has written in vain was shown in part, or not at all. What other attempts
+        # have lost, such as those of another replica, it knows nothing of.
+        void = self._lost - self._counted + max(self._counted, finish.void_tokens)
         used_left_s = self.tail.left_s if self.tail else left_s
         return replace(
             self.noted,

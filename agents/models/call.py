@@ -205,7 +205,7 @@ class Thinking:
 
     def _restart(self, restarted: Restarted) -> None:
         """Forget all that was said: nothing of two attempts is ever joined."""
-        self._bill.void()
+        self._bill.void(is_counted=restarted.is_counted)
         self._reply.forget()
         self._inline = InlineReasoning()
         self._loops = LoopWatch()

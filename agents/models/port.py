@@ -216,6 +216,8 @@ class Restarted:
     """What was streamed so far is void: another attempt begins with what follows."""
 
     reason: str
+    is_counted: bool = False
+    """Whether what is void is among the ``void_tokens`` of the `Finish`."""
 
 
 StreamItem = Delta | Note | Restarted | Finish

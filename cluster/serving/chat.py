@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from cluster.kernel.errors import ClusterError
-from cluster.kernel.events import Event
 from cluster.serving.chat_request import UNOFFERED_IN_CHATS, ChatRequest, messages_of
 from cluster.serving.completion import ChatCompletion, Completion
 from cluster.serving.following import TakenTask, begin, leaving
@@ -75,7 +74,7 @@ async def _whole(ingress: Ingress, caller: Caller, order: TaskOrder, body: ChatR
             if event.is_terminal:
                 break
         if completion.failure is not None:
-            raise problem_of(completion.failure)
+            raise ingress.failures.problem_of(followed.live.id, completion.failure)
         return JSONResponse(completion.to_json(), headers=_headers(followed))
     finally:
         await leaving(ingress, followed.live)()
@@ -91,22 +90,24 @@ async def _streamed(
     )
     completion = _completion(ingress, body, followed)
     return EventStream(
-        _frames(completion, followed.events), leaving(ingress, followed.live), _headers(followed)
+        _frames(ingress, completion, followed),
+        leaving(ingress, followed.live),
+        _headers(followed),
     )
 
 
 async def _frames(
-    completion: Completion, events: AsyncIterator[Event]
+    ingress: Ingress, completion: Completion, followed: TakenTask
 ) -> AsyncGenerator[bytes, None]:
     try:
         yield frame(completion.first_chunk())
-        async for event in events:
+        async for event in followed.events:
             for chunk in completion.chunks(event):
                 yield framed(chunk)
             if event.is_terminal:
                 break
         if completion.failure is not None:
-            raise problem_of(completion.failure)
+            raise ingress.failures.problem_of(followed.live.id, completion.failure)
     except ClusterError as error:
         yield frame(problem_of(error).to_json())
     except Problem as problem:

@@ -15,7 +15,6 @@ from cluster.kernel.events import Event, Failed
 from cluster.kernel.ids import TaskId
 from cluster.serving.ingress import Ingress
 from cluster.serving.ports import Caller, LiveTask, TaskOrder
-from cluster.serving.problems import problem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ async def begin(ingress: Ingress, caller: Caller, order: TaskOrder) -> TakenTask
         if first is None:
             raise ClusterError("a task ended before anything was said of it")
         if isinstance(first.detail, Failed):
-            raise problem_of(first.detail.failure)
+            raise ingress.failures.problem_of(task, first.detail.failure)
     except BaseException as error:
         await ingress.endings.finish(_give_up(ingress, caller, live, task))
         if isinstance(error, TimeoutError):

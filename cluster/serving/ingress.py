@@ -22,6 +22,7 @@ from cluster.kernel.feed import TaskRecord
 from cluster.kernel.ids import TaskId
 from cluster.kernel.loopback import is_loopback
 from cluster.kernel.vocabulary import Coherence
+from cluster.serving.failure_log import FailureLog
 from cluster.serving.ports import Caller, Desk, Gate
 from cluster.serving.problems import Problem, too_many
 from cluster.serving.webhooks import Webhooks
@@ -91,6 +92,7 @@ class Ingress:
     defaults: OrderDefaults
     clock: Clock
     endings: Endings = field(default_factory=Endings)
+    failures: FailureLog = field(default_factory=FailureLog)
     webhooks: Webhooks | None = None
     """None where nobody can be told of the end of a task."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final, Literal
 
@@ -74,10 +74,10 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         """Show a response as it is, or stream what follows an event of it."""
         record = await _record(ingress, caller, response)
         if not stream:
-            return JSONResponse(response_of(record, TEAM))
+            return JSONResponse(response_of(record, TEAM, ingress.failures))
         _refuse_foreground(record, "streamed again")
         after = -1 if starting_after is None else starting_after
-        story = ResponseStory(_head_of(record))
+        story = ResponseStory(_head_of(record), ingress.failures)
         frames = watched(ingress, story, after)
         if record.summary.status != RUNNING:
             frames = await _begun(frames, story, after)
@@ -91,7 +91,7 @@ def add_kept_response_routes(app: FastAPI, ingress: Ingress) -> None:
         if record.summary.status == RUNNING:
             await _cancel(ingress, TaskId(response))
             record = await _record(ingress, caller, response)
-        return ResponseObject.model_validate(response_of(record, TEAM))
+        return ResponseObject.model_validate(response_of(record, TEAM, ingress.failures))
 
     @app.delete("/v1/responses/{response}", tags=["responses"])
     async def delete(response: str, caller: Caller = asking) -> ResponseDeleted:
@@ -180,10 +180,14 @@ async def _report_of(ingress: Ingress, task: TaskId) -> JsonObject | None:
 async def frames_of(
     story: ResponseStory, events: AsyncIterator[tuple[Event, int]], after: int = -1
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the events that a task's events make, after the one of a number."""
+    """Yield the events that a task's events make, after the one of a number.
+
+    That what was streamed is kept no longer is told whatever the number.
+    """
     try:
         async for event, term in events:
-            for each in _following(story.events(event, term), after):
+            made = list(story.events(event, term))
+            for each in made if story.has_gap else _following(made, after):
                 yield frame(each, event=str(each["type"]))
             if story.has_ended:
                 return
@@ -194,7 +198,7 @@ async def frames_of(
         yield frame({"type": "error", **problem.to_json()}, event="error")
 
 
-def _following(events: Iterator[JsonObject], after: int) -> list[JsonObject]:
+def _following(events: list[JsonObject], after: int) -> list[JsonObject]:
     return [each for each in events if int(str(each["sequence_number"])) > after]
 
 

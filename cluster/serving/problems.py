@@ -141,26 +141,25 @@ _DEFECT: Final = _Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, told=_UNTOLD)
 """Of all other kinds."""
 
 
-def problem_of(error: ClusterError | Failure) -> Problem:
-    """Return what a failure of the cluster is over HTTP."""
+def problem_of(error: ClusterError | Failure, *, may_log: bool = True) -> Problem:
+    """Return what a failure of the cluster is over HTTP; log it where a client is told less.
+
+    Args:
+        error: the failure.
+        may_log: False for what is read again: the log has it, or has a failure that it led to.
+    """
     if isinstance(error, TaskFailed):
-        return problem_of(error.failure)
+        return problem_of(error.failure, may_log=may_log)
     meaning = _MEANINGS.get(error.kind, _DEFECT)
     headers = {"X-Should-Retry": str(meaning.may_be_repeated).lower()}
     if meaning.may_be_repeated:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    message = _message_of(error)
+    if may_log and meaning.told:
+        level = logging.ERROR if meaning is _DEFECT else logging.WARNING
+        request, kind = REQUEST.get(), error.kind
+        _log.log(level, "request %s: an error of kind %s: %s", request, kind, error.message)
+    message = meaning.told or error.message
     return Problem(meaning.status, message, kind=meaning.kind, code=error.kind, headers=headers)
-
-
-def _message_of(error: ClusterError | Failure) -> str:
-    """Return what a client is told of a failure; where that isn't its own sentence, log that."""
-    meaning = _MEANINGS.get(error.kind, _DEFECT)
-    if not meaning.told:
-        return error.message
-    level = logging.ERROR if meaning is _DEFECT else logging.WARNING
-    _log.log(level, "request %s: an error of kind %s: %s", REQUEST.get(), error.kind, error.message)
-    return meaning.told
 
 
 def too_many(

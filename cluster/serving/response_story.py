@@ -1,4 +1,6 @@
-"""A response as OpenAI's API has it, and the events that tell how it comes about. Pure.
+"""A response as OpenAI's API has it, and the events that tell how it comes about.
+
+Pure, but for the log, which has why a task has failed.
 
 The same events of a task make the same events here with the same numbers, whoever reads them, so
 that a stream can be taken up at another replica after the number that was seen last.
@@ -20,7 +22,8 @@ from cluster.kernel.vocabulary import Citation, Failure
 from cluster.serving.annotations import file_citations
 from cluster.serving.completion import told_of, usage_of
 from cluster.serving.content import AnswerText, Piece, ReasoningText
-from cluster.serving.problems import SERVERS, Problem, problem_of
+from cluster.serving.failure_log import FailureLog
+from cluster.serving.problems import SERVERS, Problem
 
 _STATUS: Final[Mapping[str, str]] = {
     "running": "in_progress",
@@ -79,8 +82,9 @@ class ResponseHead:
 class ResponseStory:
     """Folds the events of a task into those of a response; numbers begin at 0."""
 
-    def __init__(self, head: ResponseHead) -> None:
+    def __init__(self, head: ResponseHead, failures: FailureLog) -> None:
         self._head = head
+        self._failures = failures
         self._text = AnswerText()
         self._report = TaskReport(head.task)
         self.events_made = 0
@@ -88,6 +92,8 @@ class ResponseStory:
         self._output: list[JsonObject] = []  # the items that are whole
         self._open: _Item | None = None
         self.has_ended = False
+        self.has_gap = False
+        """Whether it has ended because what follows is kept no longer: no number counts then."""
         self.problem: Problem | None = None
         """Why there is no answer, as a client is told it, once that is known."""
         self.told: JsonObject | None = None
@@ -155,7 +161,8 @@ class ResponseStory:
     def _end(self) -> Iterator[JsonObject]:
         self.has_ended = True
         failure = self._text.failure
-        self.problem = None if failure is None else problem_of(failure)
+        if failure is not None:
+            self.problem = self._failures.problem_of(self.task, failure)
         is_failed = self.problem is not None
         yield from self._close("incomplete" if is_failed else "completed")
         kind = "response.failed" if is_failed else "response.completed"
@@ -165,7 +172,7 @@ class ResponseStory:
             yield self._event("error", **self.problem.to_json())
 
     def _break_off(self) -> Iterator[JsonObject]:
-        self.has_ended = True
+        self.has_ended = self.has_gap = True
         error = Problem(410, GONE, kind="server_error", code="gap")
         yield self._event("error", **error.to_json())
 
@@ -239,7 +246,7 @@ class _Item:
         return {"logprobs": []} if self.is_content else {}
 
 
-def response_of(record: TaskRecord, model: str) -> JsonObject:
+def response_of(record: TaskRecord, model: str, failures: FailureLog) -> JsonObject:
     """Return the response that a task's record tells of."""
     summary = record.summary
     task = TaskId(summary.task)
@@ -251,7 +258,8 @@ def response_of(record: TaskRecord, model: str) -> JsonObject:
     failure = report["error"]
     error = None
     if status == "failed":
-        error = _error(problem_of(Failure(failure["kind"], failure["message"])))
+        why = Failure(failure["kind"], failure["message"])
+        error = _error(failures.problem_of(task, why))
     output = _output_of(record, report, task) if status == "completed" else []
     return head.to_json(status, output, error, report)
 

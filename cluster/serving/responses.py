@@ -114,7 +114,7 @@ async def _whole(
 ) -> Response:
     followed = await begin(ingress, caller, order)
     try:
-        story = ResponseStory(_head(ingress, followed.live.id, body))
+        story = ResponseStory(_head(ingress, followed.live.id, body), ingress.failures)
         async for event in followed.events:
             for _ in story.events(event):
                 pass
@@ -135,7 +135,7 @@ async def _streamed(
         begin(ingress, caller, order),
         undo=lambda taken: leaving(ingress, taken.live)(),
     )
-    story = ResponseStory(_head(ingress, followed.live.id, body))
+    story = ResponseStory(_head(ingress, followed.live.id, body), ingress.failures)
     frames = frames_of(story, _without_terms(followed.events))
     return EventStream(frames, leaving(ingress, followed.live))
 
@@ -147,7 +147,8 @@ async def _in_background(
     head = _head(ingress, task, body)
     await start(ingress, caller, order, task)
     if body.stream:
-        return EventStream(watched(ingress, ResponseStory(head)), stay, may_wait=True)
+        story = ResponseStory(head, ingress.failures)
+        return EventStream(watched(ingress, story), stay, may_wait=True)
     return JSONResponse(head.to_json("in_progress"))
 
 

@@ -15,13 +15,13 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from fastapi.responses import JSONResponse
 
 from cluster.kernel.errors import ClusterError, DeadlinePassed
-from cluster.kernel.events import Event, Failed, StepFinished
+from cluster.kernel.events import Event
 from cluster.kernel.feed import BEFORE_ALL, Cursor, Gap, TaskRecord
 from cluster.kernel.ids import NO_TASK, TaskId
-from cluster.kernel.tasks.report import JsonObject, event_to_json
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.task_records.port import TaskFilter
 from cluster.serving.endings import RUNNING, ended_record
+from cluster.serving.event_lines import error_of, line_of
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.kept_responses import stay
@@ -106,7 +106,7 @@ def _add_post(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         timeout_s = (body.deadline_s or ingress.defaults.deadline_s) + WAIT_EXTRA_S
         ending = _ended(ingress, task, timeout_s)
         try:
-            return _result(await while_there(request.receive, ending))
+            return _result(ingress, await while_there(request.receive, ending))
         except (Gone, asyncio.CancelledError) as left:  # some servers cancel us instead
             if body.on_disconnect == "cancel":
                 await ingress.endings.finish(end_of_begun(ingress, task))
@@ -146,7 +146,7 @@ def _add_reads(router: APIRouter, ingress: Ingress, asking: Any) -> None:
         """Return what has become of a task that has ended; it is kept for a week."""
         record = await _record(ingress, caller, task)
         if record.summary.status != RUNNING:
-            return _result(record)
+            return _result(ingress, record)
         raise Problem(
             409,
             "the task still runs: its result is there when it has ended",
@@ -183,7 +183,7 @@ def _add_events(router: APIRouter, ingress: Ingress, asking: Any) -> None:
                 await _refuse_unknown(ingress, TaskId(task), cursor, param)
                 return Response(status_code=204)
             events = _with_first(first, events)
-        return EventStream(_frames(events), stay, may_wait=True)
+        return EventStream(_frames(ingress, events), stay, may_wait=True)
 
 
 def _add_delete(router: APIRouter, ingress: Ingress, asking: Any) -> None:
@@ -226,7 +226,7 @@ async def _ended(ingress: Ingress, task: TaskId, timeout_s: float) -> TaskRecord
         raise Problem(504, late.message, kind=SERVERS, code=late.kind, headers=headers) from None
 
 
-def _result(record: TaskRecord | None) -> Response:
+def _result(ingress: Ingress, record: TaskRecord | None) -> Response:
     """Return the FIXED object as the record has it, but for what only the server's log tells."""
     if record is None:
         raise _unknown()
@@ -234,13 +234,9 @@ def _result(record: TaskRecord | None) -> Response:
     if record.summary.status == "failed":
         report = json.loads(text)
         failure = Failure(report["error"]["kind"], report["error"]["message"])
-        text = json.dumps({**report, "error": _told(failure)})
+        problem = ingress.failures.problem_of(TaskId(record.summary.task), failure)
+        text = json.dumps({**report, "error": error_of(failure, problem)})
     return Response(text, media_type="application/json")
-
-
-def _told(failure: Failure) -> dict[str, str]:
-    """Return the ``error`` of the FIXED object as a client is told it."""
-    return {"kind": failure.kind, "message": problem_of(failure).message}
 
 
 def _cursor(text: str | None, param: str) -> Cursor | None:
@@ -278,21 +274,14 @@ async def _with_first(
             yield each
 
 
-def _shown(event: Event) -> JsonObject | None:
-    """Return the FIXED line of an event as a client is told it; None where it isn't shown."""
-    line = event_to_json(event)
-    match event.detail:
-        case Failed(failure) | StepFinished(failure=Failure() as failure) if line is not None:
-            line["error"] = _told(failure)
-    return line
-
-
-async def _frames(events: AsyncIterator[tuple[Cursor, Event]]) -> AsyncGenerator[bytes]:
+async def _frames(
+    ingress: Ingress, events: AsyncIterator[tuple[Cursor, Event]]
+) -> AsyncGenerator[bytes]:
     """Yield the events as they are written; a failure of the cluster is one without a cursor."""
     try:
         async with closing(events):
             async for cursor, event in events:
-                if (line := _shown(event)) is not None:
+                if (line := line_of(event, ingress.failures)) is not None:
                     yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")

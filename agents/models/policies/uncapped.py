@@ -125,5 +125,5 @@ class _SaidSoFar:
         tokens = f"all of its {finish.completion_tokens} tokens"
         reason = f"the model spent {tokens} on reasoning, and was asked again without that bound"
         if self._characters:
-            return Restarted(reason)
+            return Restarted(reason, is_counted=True)
         return Note(Deed.FELL_BACK, reason, wasted_tokens=finish.completion_tokens)

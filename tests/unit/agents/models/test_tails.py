@@ -275,7 +275,30 @@ def test_what_an_endpoint_has_written_in_vain_counts_though_not_all_of_it_was_sh
 ) -> None:
     bill = Bill(Request(()), deltas=shown)
 
-    bill.void()
+    bill.void(is_counted=True)
     bill.finish = Finish("stop", 7, 2, void_tokens=900)
 
     assert bill.spent(0.0, is_used=True).completion_tokens == 902
+
+
+@pytest.mark.parametrize("shown", [0, 3])
+def test_what_another_endpoint_has_lost_counts_beside_what_this_one_has_written_in_vain(
+    shown: int,
+) -> None:
+    bill = Bill(Request(()), deltas=100)
+    bill.void()
+    bill.deltas += shown
+    bill.void(is_counted=True)
+
+    bill.finish = Finish("stop", 7, 2, void_tokens=300)
+
+    assert bill.spent(0.0, is_used=True).completion_tokens == 402
+
+
+def test_what_is_void_counts_by_its_deltas_where_no_end_counts_it() -> None:
+    bill = Bill(Request(()), deltas=5)
+    bill.void(is_counted=True)
+
+    bill.finish = Finish("stop", 7, 2)
+
+    assert bill.spent(0.0, is_used=True).completion_tokens == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,8 +11,9 @@ import openai
 import pytest
 from openai.types.responses import ResponseCompletedEvent, ResponseFailedEvent
 
-from cluster.kernel.events import Answered, Spent, Thought
-from cluster.kernel.ids import StepId
+from cluster.kernel.events import Answered, Event, Spent, Thought
+from cluster.kernel.feed import Cursor, Gap
+from cluster.kernel.ids import NO_AGENT, NO_STEP, StepId, TaskId
 from cluster.kernel.vocabulary import Answer
 from cluster.serving.ports import Caller
 from tests.support.fake_desk import At, FakeDesk, FakeGate, Scene, Until, app_of, at_answer
@@ -53,6 +55,12 @@ async def ended(client: openai.AsyncOpenAI) -> str:
     async for _ in await client.responses.retrieve(response, stream=True):
         pass
     return response
+
+
+async def only_a_gap(task: TaskId, after: Cursor) -> AsyncIterator[tuple[Cursor, Event]]:
+    """What is left of a feed a day after the end of its task."""
+    gap = Gap(str(after), "")
+    yield Cursor(1, 9), Event(0.0, task, NO_AGENT, NO_STEP, gap)
 
 
 async def test_a_response_in_the_background_is_answered_before_it_is_made(
@@ -110,6 +118,21 @@ async def test_an_event_beyond_the_end_is_refused_once_the_response_has_ended(
         await client.responses.retrieve(response, stream=True, starting_after=last + 1)
 
     assert refused.value.param == "starting_after"
+
+
+@pytest.mark.parametrize("after", [None, 0, 1, 400])
+async def test_a_stream_that_is_kept_no_longer_says_so_wherever_it_is_taken_up(
+    desk: FakeDesk, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch, after: int | None
+) -> None:
+    response = await ended(client)
+    monkeypatch.setattr(desk, "watch", only_a_gap)
+    query = "" if after is None else f"&starting_after={after}"
+
+    answer = await client.get(f"/responses/{response}?stream=true{query}", cast_to=httpx.Response)
+
+    assert answer.status_code == 200
+    [told] = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert json.loads(told)["error"]["code"] == "gap"
 
 
 async def test_a_cancelled_responses_stream_ends_as_failed_with_its_status_and_no_error(

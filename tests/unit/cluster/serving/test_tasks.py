@@ -11,13 +11,22 @@ import pytest
 from fastapi import FastAPI
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.kernel.events import Answered, Failed, Spent, StepFinished, Thought
+from cluster.kernel.events import (
+    Answered,
+    Failed,
+    FellBack,
+    Hedged,
+    Spent,
+    StepFinished,
+    StepStarted,
+    Thought,
+)
 from cluster.kernel.ids import TaskId
 from cluster.kernel.vocabulary import Answer, Failure
 from cluster.serving.ports import Caller
 from cluster.serving.sse import BUFFER_BYTES_MAX
 from tests.support.asgi import Reader, reading
-from tests.support.fake_desk import FakeDesk, FakeGate, Until, app_of
+from tests.support.fake_desk import FakeDesk, FakeGate, Scene, Until, app_of
 
 THEIRS = {"authorization": "Bearer bob"}
 
@@ -189,6 +198,35 @@ async def test_why_a_task_has_failed_is_told_without_the_servers_addresses(
     assert result.json()["error"]["message"].startswith("a model that the server asks")
     assert "10.0.0.7" not in events + result.text
     assert "10.0.0.7" in caplog.text
+
+
+async def test_why_an_event_happened_is_told_without_the_servers_addresses(api: Api) -> None:
+    why = "the model endpoint http://10.0.0.7/v1 failed (500)"
+    went_on: Scene = (StepStarted(2, why), FellBack("model", why), Hedged("model", 1.5, why))
+    api.desk.scenes = [[*went_on, Answered(Answer("done"))]]
+    task = await api.post()
+
+    events = (await api.client.get(f"/v1/tasks/{task}/events")).text
+
+    kinds = [kind for _, kind in events_of(events)]
+    assert kinds == ["submitted", "step_started", "fell_back", "hedged", "answered"]
+    assert "10.0.0.7" not in events
+
+
+async def test_why_a_task_has_failed_is_logged_once_however_often_it_is_asked_for(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = Failure("model", "the model endpoint http://10.0.0.7/v1 failed (500)")
+    api.desk.scenes = [[StepFinished("failed", 1, failure), Failed(failure)]]
+    tasks = [await api.post() for _ in range(2)]
+    paths = [f"/v1/tasks/{each}/{what}" for each in tasks for what in ("events", "result")]
+    paths += [f"/v1/responses/{each}{what}" for each in tasks for what in ("", "?stream=true")]
+
+    for path in paths * 2:
+        await api.client.get(path)
+
+    logged = [each for each in caplog.records if "10.0.0.7" in each.getMessage()]
+    assert len(logged) == len(tasks)
 
 
 async def test_a_reader_sees_what_is_there_at_once_and_in_one_write(api: Api) -> None:

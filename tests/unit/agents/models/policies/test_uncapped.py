@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from agents.models.call import Thinking
 from agents.models.policies.fallback import FallbackModel, Rung
 from agents.models.policies.hedged import HedgedModel
 from agents.models.policies.uncapped import UncappedModel
 from agents.models.port import Deed, Delta, Finish, Message, Note, Request, Restarted, StreamItem
+from cluster.kernel.errors import ModelError
+from cluster.kernel.events import Spent
 from tests.conformance.model_contract import Script, ScriptedModel, text_of
+from tests.support.recording_turn import RecordingTurn
 
 REQUEST = Request((Message("user", "How many rows?"),), timeout_s=5.0, tokens_max=900)
 WHOLE: Script = (Delta("Nine."), Finish("stop", 7, 2))
@@ -47,7 +51,7 @@ async def test_a_call_that_came_to_reasoning_alone_is_made_again_without_its_bou
 
     items = await said(model, request=fresh())
 
-    assert Restarted(SPENT) in items
+    assert Restarted(SPENT, is_counted=True) in items
     assert text_of(items) == "Nine."
     assert items[-1] == Finish("stop", 14, 2, void_tokens=900)
     assert [call.tokens_max for call in model.calls] == [900, None]
@@ -107,7 +111,7 @@ async def test_blanks_that_fill_the_bound_are_no_reasoning() -> None:
 async def test_more_tokens_than_the_blanks_that_were_shown_are_reasoning() -> None:
     model = ScriptedModel([[Delta("\n\n"), OUT], WHOLE])
 
-    assert Restarted(SPENT) in await said(model, request=fresh())
+    assert Restarted(SPENT, is_counted=True) in await said(model, request=fresh())
 
 
 @pytest.mark.parametrize(
@@ -166,6 +170,21 @@ async def test_it_is_made_again_where_another_replica_or_tier_is_left_to_ask() -
     assert text_of(items) == "Nine."
     assert [call.tokens_max for call in spent.calls] == [900, None]
     assert not other.calls
+
+
+@pytest.mark.parametrize("thoughts", [[], [THOUGHT]])
+async def test_what_it_has_cost_counts_beside_what_the_tier_before_has_lost(
+    thoughts: Script,
+) -> None:
+    broken = ScriptedModel([[*[Delta("No ")] * 5, ModelError("it broke")]])
+    spent = ScriptedModel([[*thoughts, OUT], WHOLE])
+    tiers = FallbackModel([Rung("a", "deep", broken), Rung("b", "fast", UncappedModel(spent))])
+    turn = RecordingTurn("researcher-1")
+
+    await Thinking(turn, fresh()).run(tiers)
+
+    [cost] = [each for each in turn.emitted if isinstance(each, Spent)]
+    assert cost.completion_tokens == 5 + 900 + 2
 
 
 async def test_what_is_in_use_is_not_asked_for_again() -> None:
