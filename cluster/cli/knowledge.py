@@ -16,9 +16,9 @@ from cluster.memory.journal.quotes import purge_quotes
 from cluster.memory.kept_answers import purge_answers
 from cluster.memory.knowledge import forgetting
 from cluster.memory.knowledge.catalog import adopt_collection
-from cluster.memory.knowledge.forgetting import NamespaceSummary
+from cluster.memory.knowledge.forgetting import Forgotten, NamespaceSummary, Wish, known_tops
 from cluster.memory.knowledge.names import OF_TEXTS, check_namespace
-from cluster.memory.knowledge.sources import shown
+from cluster.memory.knowledge.path_names import known_names, shown, shown_name, unshown
 from cluster.memory.namespaces.port import UNNAMED_KEPT_S
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.settings import Configuration, load
@@ -39,40 +39,42 @@ def forget(options: Options, console: Console) -> Coroutine[object, object, int]
         raise UsageError("say what to forget: paths that were learned, or --all")
     if not all(options.paths):
         raise UsageError("a path is empty: name a file or a folder that was learned")
-    tops = None if options.everything else [_top(path) for path in options.paths]
-    return _forget(configuration, tops, options, console)
+    return _forget(configuration, [_wish(path) for path in options.paths], options, console)
 
 
-def _top(path: str) -> str:
+def _wish(path: str) -> Wish:
+    """Return the ways to read what a user typed: as a path, and as an answer shows one."""
     try:
         if path.startswith(OF_TEXTS):
-            return str(Path(path))  # as it was learned over HTTP: no file of any folder
-        return shown(Path(path).resolve())
+            return [(str(Path(path)),)]  # as it was learned over HTTP: no file of any folder
+        paths = dict.fromkeys((path, unshown(path)))
+        return [known_names(Path(each).resolve()) for each in paths]
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"'{shown(path)}' is no path ({error})") from error
 
 
 async def _forget(
-    configuration: Configuration, tops: Sequence[str] | None, options: Options, console: Console
+    configuration: Configuration,
+    wishes: Sequence[Wish],
+    options: Options,
+    console: Console,
 ) -> int:
     display = open_display(console)
     try:
         async with open_store(configuration, display.note) as store:
             namespaces = RedisNamespaces(store)
             await adopt_collection(store, namespaces)
+            name = options.namespace or ""
             forgotten = await forgetting.forget(
                 namespaces,
-                tops,
-                name=options.namespace or "",
+                await known_tops(namespaces, wishes, name) if wishes else None,
+                name=name,
                 kept_s=0.0 if options.purge else UNNAMED_KEPT_S,
                 may_be_unknown=options.purge,
             )
             purged = None
             if options.purge:
-                # What was forgotten earlier, without --purge, is known by its path alone.
-                earlier = {name for top in tops or () for name in (top, top.removeprefix(OF_TEXTS))}
-                names = {*forgotten.sources, *forgotten.paths, *earlier}
-                purged = await purge_quotes(store, sorted(names))
+                purged = await purge_quotes(store, _quoted_names(wishes, forgotten))
                 await purge_answers(store)
     finally:
         display.close()
@@ -91,6 +93,17 @@ async def _forget(
                 "journals stay until they have ended, and for up to a day then"
             )
     return Exit.DONE
+
+
+def _quoted_names(wishes: Sequence[Wish], forgotten: Forgotten) -> list[str]:
+    """Return what answers may call what was forgotten, and as earlier versions have called it.
+
+    What was forgotten earlier, without ``--purge``, is known by its path alone.
+    """
+    earlier = [name for ways in wishes for way in ways for name in way]
+    names = {*forgotten.sources, *forgotten.paths, *earlier}
+    names |= {name.removeprefix(OF_TEXTS) for name in earlier}
+    return sorted({*names, *map(shown_name, names)})
 
 
 def knowledge(options: Options, console: Console) -> Coroutine[object, object, int]:

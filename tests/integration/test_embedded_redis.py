@@ -169,6 +169,13 @@ def test_to_try_it_no_data_are_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_to_try_it_where_none_can_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreUnavailable, match="set HOME"), tried_store(tmp_path / "file" / "data"):
+        pass
+
+
 def test_to_try_it_no_older_data_are_taken_over_but_they_are_told(tmp_path: Path) -> None:
     folder = tmp_path / "store-0" / "redis-5"
     folder.mkdir(parents=True)

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.cli.learn import pace
+from cluster.kernel.ids import AgentId, TaskId
+from cluster.kernel.tasks.ownership import Owner
+from cluster.kernel.vocabulary import Answer, Citation
+from cluster.memory.journal.redis import RedisJournal
 from cluster.memory.knowledge.learning import LearningProgress
 from cluster.memory.knowledge.texts import learn_text
 from cluster.memory.namespaces.redis import RedisNamespaces
 from cluster.memory.store.embedded import EmbeddedRedis
 from cluster.memory.store.redis import RedisStore
+from cluster.wire.messages import MessageCodec
 from tests.support.commands import Ended, Surroundings, surroundings
 from tests.support.hashing_embedder import HashingEmbedder
 
@@ -33,6 +38,14 @@ def here(url: str) -> Iterator[Surroundings]:
         (made.folder / "docs" / "a.md").write_text("# Heaps\n\nA heap of sand.\n")
         (made.folder / "docs" / "b.md").write_text("# Trees\n\nA tree of twigs.\n")
         yield made
+
+
+async def leave_journal(store: RedisStore, task: str, source: str) -> None:
+    """Leave the journal of an ended task whose answer cites a source."""
+    _, entry = MessageCodec().encode(Answer("It is so [1].", (Citation(source, 1, 2, "so"),)))
+    journal = RedisJournal(store, "earlier")
+    await journal.claim(TaskId(task), Owner(AgentId("manager-0"), 1))
+    await journal.append(TaskId(task), 1, 1, [entry], is_final=True)
 
 
 def first_line(ended: Ended) -> str:
@@ -85,6 +98,27 @@ async def test_everything_can_be_forgotten_with_the_journals_that_quote_it(
     ]
     assert first_line(again) == "nothing was known"
     assert first_line(left) == "nothing was learned yet; `fleetmind learn PATH` does it"
+
+
+async def test_a_name_is_forgotten_as_answers_show_it_with_the_journals_that_quote_it(
+    here: Surroundings, url: str
+) -> None:
+    (here.folder / "docs" / "a\\b.md").write_text("# Dunes\n\nA dune of sand.\n")
+    store = await RedisStore.connect(url)
+    await leave_journal(store, "before", f"{here.folder}/docs/a\\b.md")
+    await leave_journal(store, "now", f"{here.folder}/docs/a\\\\b.md")
+    await leave_journal(store, "other", f"{here.folder}/docs/b.md")
+    await store.close()
+    await here.fleetmind("learn", "docs")
+
+    forgotten = await here.fleetmind("forget", "docs/a\\\\b.md", "--purge")
+    listed = await here.fleetmind("knowledge")
+
+    assert forgotten.out.splitlines() == [
+        "forgot 1 file in default",
+        "removed the journals of 2 tasks that quoted them",
+    ]
+    assert listed.out.startswith("default  2 files, ")
 
 
 async def test_a_text_of_http_is_shown_beside_files_and_forgotten_by_its_name(

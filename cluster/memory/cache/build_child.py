@@ -54,7 +54,7 @@ def _puts(source: BinaryIO, meta: SegmentMeta) -> Iterator[Put]:
         record, document = (_read(source, size) for size in head["sizes"])
         put = Put.of(SourceEntry(head["key"], head["version"], head["document"], record), document)
         if not put.fits(meta.embedder, meta.dimensions):
-            raise WireError(f"{put.source} was embedded by {put.embedder}, not by {meta.embedder}")
+            raise WireError(f"{put.path!r} was embedded by {put.embedder}, not {meta.embedder}")
         yield put
     raise WireError("the sender has ended")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cluster.memory.knowledge.names import cited_name
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -17,8 +19,8 @@ class Filter:
     """What the path of the source lies in: absolute; empty for any."""
 
     def has(self, source: str, path: str) -> bool:
-        """Say whether a source may be found."""
-        if self.sources and source not in self.sources:
+        """Say whether a source may be found, by its name and path as the store has them."""
+        if self.sources and cited_name(source, path) not in self.sources:
             return False
         return not self.folder or path.startswith(f"{self.folder.rstrip('/')}/")
 

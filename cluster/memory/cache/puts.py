@@ -28,7 +28,7 @@ class Put:
     key: str
     document: str
     source: str
-    """What citations call it, unless a later one has the same name."""
+    """Its name, which citations have as `cited_name` does, unless a later one has it too."""
     path: str
     embedder: str
     chunks: Sequence[Chunk] = field(repr=False)

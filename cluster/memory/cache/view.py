@@ -18,6 +18,7 @@ from cluster.memory.cache.bm25 import WantedWords, WordPart
 from cluster.memory.cache.filters import EVERYTHING, Filter
 from cluster.memory.cache.rows import Allowed, Origin
 from cluster.memory.cache.words import LINKING, tokens_of
+from cluster.memory.knowledge.names import cited_name
 from cluster.memory.knowledge.vectors import Rows, Scores, Vector
 
 QUESTION_CHARS_MAX = 4_000
@@ -133,10 +134,11 @@ class KnowledgeView:
     def _passage(self, part: IndexPart, row: int, score: float) -> Passage:
         """Cite a passage: of several sources of one name, the latest has it."""
         origin = part.origin(row)
-        source = origin.source
+        name = origin.source
         for each in self.parts:
             if each.has_later(origin):
-                source = origin.path
+                name = origin.path
+        source = cited_name(name, origin.path)
         return part.passage(row, source, origin.document, score)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cluster.kernel.errors import WireError
-from cluster.memory.knowledge.names import LEARNED, source_key
+from cluster.memory.knowledge.names import LEARNED, cited_name, source_key
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.wire import (
     collection_from_bytes,
@@ -50,10 +50,10 @@ class Catalog:
         shown = []
         for each in reversed(list(self.sources.values())):
             record = each.record
-            if record.source in taken:
-                record = replace(record, source=record.path)
-            taken.add(record.source)
-            shown.append(replace(each, record=record))
+            name = record.path if record.source in taken else record.source
+            taken.add(name)
+            cited = replace(record, source=cited_name(name, record.path))
+            shown.append(replace(each, record=cited))
         return sorted(shown, key=lambda each: each.record.source)
 
 

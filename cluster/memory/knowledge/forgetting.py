@@ -12,6 +12,7 @@ from os.path import commonpath
 from cluster.kernel.errors import StoreUnavailable, UsageError
 from cluster.memory.knowledge.catalog import KnownSource, below, read_catalog
 from cluster.memory.knowledge.names import LEARNED, OF_PATHS, OF_TEXTS
+from cluster.memory.knowledge.path_names import shown_name
 from cluster.memory.namespaces.port import UNNAMED_KEPT_S, Namespaces, SourceChange
 
 ROUNDS_MAX = 8
@@ -19,6 +20,10 @@ ROUNDS_MAX = 8
 CHANGES_PER_WRITE = 1_000
 UNUSED_KEPT_S = 30 * 24 * 3600.0
 """How long the namespace of some `--knowledge` paths stays when nobody names them any more."""
+
+Wish = Sequence[Sequence[str]]
+"""Of a path that is to be forgotten the ways to read it, the likeliest first; of each way what the
+store may call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,9 @@ class Forgotten:
     """What `forget` took out."""
 
     sources: tuple[str, ...]
-    """What citations called them, each once."""
+    """Their names, as the store had them, each once."""
     paths: tuple[str, ...]
-    """Their files, each once."""
+    """Their files, as the store had them, each once."""
     namespaces: tuple[str, ...]
     """Where from."""
 
@@ -85,17 +90,45 @@ async def forget(
     return Forgotten(tuple(sources), tuple(paths), tuple(touched))
 
 
+async def known_tops(namespaces: Namespaces, wishes: Sequence[Wish], name: str = "") -> list[str]:
+    """Return, for `forget`, what the store calls what users have named.
+
+    Args:
+        namespaces: of the central store.
+        wishes: one for each path; its first way counts of which anything was learned.
+        name: of the only namespace to look in.
+
+    Returns:
+        What something was learned from; where there is nothing, the likeliest name of the path.
+
+    Raises:
+        UsageError: there is no such namespace.
+        StoreUnavailable: the store does not answer.
+    """
+    names = [await known_namespace(namespaces, name)] if name else sorted(await namespaces.names())
+    learned = await _learned(namespaces, names)
+    tops: list[str] = []
+    for ways in wishes:
+        known = ([each for each in way if below(learned, [each])] for way in ways)
+        tops += next(filter(None, known), ways[0][:1])
+    return tops
+
+
+async def _learned(namespaces: Namespaces, names: Sequence[str]) -> list[KnownSource]:
+    catalogs = [await read_catalog(namespaces, each) for each in names]
+    return [source for catalog in catalogs for source in catalog.sources.values()]
+
+
 async def _check_known(
     namespaces: Namespaces, names: Sequence[str], tops: Sequence[str], name: str
 ) -> None:
-    learned: list[KnownSource] = []
-    for each in names:
-        learned += (await read_catalog(namespaces, each)).sources.values()
+    learned = await _learned(namespaces, names)
     for top in tops:
         if not below(learned, [top]):
             where = f" in the namespace {name}" if name else ""
             raise UsageError(
-                f"nothing was learned from '{top}'{where}: `fleetmind knowledge` shows what was"
+                f"nothing was learned from '{shown_name(top)}'{where}: "
+                "`fleetmind knowledge` shows what was"
             )
 
 
@@ -181,7 +214,7 @@ def _place(paths: Sequence[str]) -> str:
     """Return where some sources are; texts have no folder in common with files."""
     texts = [each for each in paths if each.startswith(OF_TEXTS)]
     files = [each for each in paths if not each.startswith(OF_TEXTS)]
-    places = [commonpath(files)] if files else []
+    places = [commonpath([shown_name(each) for each in files])] if files else []
     if texts:
         places.append(commonpath(texts) or OF_TEXTS)
     return " and ".join(places)

@@ -28,6 +28,7 @@ from cluster.memory.knowledge.names import (
     source_key,
 )
 from cluster.memory.knowledge.omissions import LeftOut, Omission, Omissions, left_out_line
+from cluster.memory.knowledge.path_names import PathName, known_names, shown, stored_name
 from cluster.memory.knowledge.reading import MARK_CHARS, FileReader
 from cluster.memory.knowledge.records import SourceRecord
 from cluster.memory.knowledge.side_thread import in_side_thread
@@ -36,7 +37,6 @@ from cluster.memory.knowledge.sources import (
     SourceFile,
     find_files,
     refuse_named,
-    shown,
     stream_descriptor,
 )
 from cluster.memory.knowledge.upkeep import FoundFile, Method, Upkeep, batches, gone, settled_ns
@@ -48,8 +48,6 @@ ROUNDS_MAX = 8
 REMOVALS_PER_WRITE = 1_000
 PROGRESS_S = 3.0
 """How far the reading is, is told so often: where no line replaces the one before, it stays."""
-
-PathName = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +116,15 @@ async def learn(
             progress=progress or _say_nothing,
             clock=clock or SystemClock(),
         )
-        return await learning.learn(paths, None if not name else [_top(path) for path in paths])
+        return await learning.learn(paths, _tops(paths) if name else None)
 
 
 def _say_nothing(_progress: LearningProgress) -> None:
     """Take progress that nobody wants."""
 
 
-def _top(path: PathName) -> str:
-    return shown(Path(path).resolve())
+def _tops(paths: Sequence[PathName]) -> list[str]:
+    return [name for path in paths for name in known_names(Path(path).resolve())]
 
 
 @dataclass(slots=True)
@@ -152,7 +150,7 @@ class _Round:
         """Count a file that the namespace has, or is to have."""
         self.kept.add(found.key)
         if omission:
-            self.omissions.add(kind_of_format(file.format), Omission(omission), file.source)
+            self.omissions.add(kind_of_format(file.format), Omission(omission), file.shown_name)
         else:
             self.texts.add(file.path)
             self.fruitful.add(file.named)
@@ -294,7 +292,7 @@ class _Learning:
     def _record(self, found: FoundFile, modified_ns: int, size: DocumentSize) -> SourceRecord:
         return SourceRecord(
             source=found.file.source,
-            path=shown(found.file.path),
+            path=stored_name(found.file.path),
             format=found.file.format,
             chunker_version=self._method.chunker_version,
             embedder=self._method.embedder,
@@ -347,14 +345,14 @@ def _find(paths: Sequence[PathName], omissions: Omissions, reader: FileReader) -
         if stream_descriptor(file.path) is not None:
             mark = reader.fingerprint(file)
             stream = replace(file, source=f"{file.source}#{mark[:MARK_CHARS]}")
-            found.append(FoundFile(stream, source_key(f"{shown(file.path)}#{mark}"), 0, 0))
+            found.append(FoundFile(stream, source_key(f"{stored_name(file.path)}#{mark}"), 0, 0))
             continue
         try:
             status = os.stat(file.path, follow_symlinks=False)  # noqa: PTH116 - of 10,000 files
         except OSError:
-            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.source)
+            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.shown_name)
         else:
-            key = source_key(shown(file.path))
+            key = source_key(stored_name(file.path))
             found.append(FoundFile(file, key, status.st_size, status.st_mtime_ns))
     return found
 

@@ -1,6 +1,6 @@
 """How knowledge is called: namespaces, those of `--knowledge` paths, and what a task is given.
 
-Called by the commands, `cluster.driver_link`, and whoever learns or searches.
+Called by the commands, `cluster.driver_link`, and whoever learns, searches or cites.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from cluster.kernel.errors import UsageError
+from cluster.memory.knowledge.path_names import shown_name
 
 LEARNED = "default"
 """The namespace that `fleetmind learn` adds to, and that runs answer from, unless told."""
@@ -70,3 +71,11 @@ def namespace_of(paths: Sequence[str | os.PathLike[str]]) -> str:
 def source_key(path: str) -> str:
     """Return the key of a file in a namespace: a removed one leaves no name behind."""
     return hashlib.blake2b(path.encode(), digest_size=16).hexdigest()
+
+
+def cited_name(name: str, path: str) -> str:
+    """Return what citations call a source, by its name and path as the store has them.
+
+    The name of a text that is no file is what its owner knows it by; it stands on one line already.
+    """
+    return name if path.startswith(OF_TEXTS) else shown_name(name)

@@ -83,13 +83,13 @@ class Omissions:
         self._counts: dict[tuple[str, Omission], int] = {}
         self._names: dict[tuple[str, Omission], list[str]] = {}
 
-    def add(self, kind: str, omission: Omission, source: str) -> None:
-        """Count one file or folder."""
+    def add(self, kind: str, omission: Omission, name: str) -> None:
+        """Count one file or folder, by its name as it is shown."""
         key = (kind, omission)
         self._counts[key] = self._counts.get(key, 0) + 1
         names = self._names.setdefault(key, [])
         if len(names) < NAMES_MAX:
-            names.append(source)
+            names.append(name)
 
     @property
     def count(self) -> int:

@@ -105,7 +105,7 @@ class FileReader:
             _leave_out(file, omissions, Omission.EMPTY, "is empty")
         elif kind := kind_of_content(data):
             refuse_named(file, f"can't be read as text: {kind} are not")
-            omissions.add(kind, Omission.KIND, file.source)
+            omissions.add(kind, Omission.KIND, file.shown_name)
         elif format_of_content(data, file.format) in PACKED:
             return FileContent(data, "")
         elif (encoding := encoding_of(data)) is None:
@@ -147,7 +147,7 @@ class FileReader:
         for name in self._common[folder]:
             if fits(data, name):
                 return name
-        self._guessed[file.source] = told.name
+        self._guessed[file.shown_name] = told.name
         return told.name
 
 
@@ -284,4 +284,4 @@ def _encodings_of(paths: Sequence[Path]) -> tuple[str, ...]:
 
 def _leave_out(file: SourceFile, omissions: Omissions, omission: Omission, why: str) -> None:
     refuse_named(file, why)
-    omissions.add(kind_of_format(file.format), omission, file.source)
+    omissions.add(kind_of_format(file.format), omission, file.shown_name)

@@ -57,8 +57,9 @@ class SourceRecord:
     """A file that a namespace has: where it is, and what is known of it without reading it."""
 
     source: str
-    """What citations call it."""
+    """Its name, as the store has it: `cited_name` makes what citations call it."""
     path: str
+    """Absolute, as the store has it; of a text that is no file, its name behind ``text:``."""
     format: str = ""
     chunker_version: int = 0
     embedder: str = ""

@@ -20,6 +20,7 @@ from cluster.kernel.errors import UsageError
 from cluster.memory.knowledge.folders import FolderEntry, Listed, walk
 from cluster.memory.knowledge.formats import PACKED, REPEATED_LINKS, choose
 from cluster.memory.knowledge.omissions import Omission, Omissions
+from cluster.memory.knowledge.path_names import shown, shown_name, stored_name
 
 MEGABYTE = 1_000_000
 FILE_BYTES_MAX = 20 * MEGABYTE
@@ -40,11 +41,6 @@ NO_TEXT = (
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(?P<number>[0-9]{1,6})")
 _STANDARD_INPUT = "/dev/stdin"
-_UNSHOWN = re.compile(
-    r"[\\\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\udc80-\udcff]"
-)
-"""Controls of terminals and of the direction of writing, breaks, and what nobody sees in a name.
-Those that join letters of Persian, and blanks of other widths, are part of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class SourceFile:
     path: Path
     """Absolute and free of links, but for what can be read only once."""
     source: str
-    """What citations call it: the path as it was given, from there downwards."""
+    """The path as it was given, from there downwards, as `stored_name` has it."""
     format: str
     named: str
     """The path that the user named and that led to it."""
@@ -62,6 +58,11 @@ class SourceFile:
     """Whether that is this very file, not a folder above it."""
     below: str = ""
     """Where it lies below the named folder, by way of the links that lead to it."""
+
+    @property
+    def shown_name(self) -> str:
+        """What it is called, as it is shown."""
+        return shown_name(self.source)
 
 
 def find_files(paths: Iterable[str | os.PathLike[str]], omissions: Omissions) -> list[SourceFile]:
@@ -138,7 +139,8 @@ class _Finding:
         if stream_descriptor(named) is not None:
             (choice,) = choose([FolderEntry(Path(source).name)], FILE_BYTES_MAX, is_named=True)
             path = Path(source).absolute()
-            self._take(SourceFile(path, shown(source), choice.format, named, is_named=True), 0)
+            file = SourceFile(path, stored_name(source), choice.format, named, is_named=True)
+            self._take(file, 0)
             return
         try:
             root = Path(named).resolve()
@@ -157,7 +159,7 @@ class _Finding:
         (choice,) = choose([entry], FILE_BYTES_MAX, is_named=True)
         if not choice.is_read:
             refuse(named, too_large(status.st_size))
-        file = SourceFile(root, shown(source), choice.format, named, is_named=True)
+        file = SourceFile(root, stored_name(source), choice.format, named, is_named=True)
         self._take(file, status.st_size)
 
     def count(self, omissions: Omissions) -> None:
@@ -169,9 +171,9 @@ class _Finding:
             if found in self._roots:
                 continue
             if found not in self.files:
-                omissions.add(kind, omission, source)
+                omissions.add(kind, omission, shown_name(source))
             elif self._linked.get(found, place) != place:
-                omissions.add(REPEATED_LINKS, Omission.KIND, source)
+                omissions.add(REPEATED_LINKS, Omission.KIND, shown_name(source))
 
     def _add_folder(self, root: Path, named: str, source: str) -> None:
         """Choose from all that is below a folder."""
@@ -187,21 +189,22 @@ class _Finding:
         read: set[str] = set()
         for each, choice in zip(listed, choices, strict=True):
             # Text, not paths: of 100,000 files it is a third of the time of finding them.
-            name = each.below if source == os.curdir else os.path.join(source, each.below)  # noqa: PTH118
+            text = each.below if source == os.curdir else os.path.join(source, each.below)  # noqa: PTH118
+            name = stored_name(text)
             place = os.path.join(root, each.below)  # noqa: PTH118 - as above
             if each.path in read:
-                self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, shown(name)
+                self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, name
             elif choice.omission is not None:
                 path = Path(each.path)
-                self.left_out[place] = path, choice.kind, choice.omission, shown(name)
+                self.left_out[place] = path, choice.kind, choice.omission, name
             else:
                 read.add(each.path)
                 path = Path(each.path)
-                file = SourceFile(path, shown(name), choice.format, named, below=each.below)
+                file = SourceFile(path, name, choice.format, named, below=each.below)
                 if each.entry.target and path not in self.files:
                     self._linked[path] = place
                 elif each.entry.target and self._linked.get(path) != place:
-                    self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, shown(name)
+                    self.left_out[place] = Path(place), REPEATED_LINKS, Omission.KIND, name
                 self._take(file, each.entry.size)
 
     def _take(self, file: SourceFile, size: int) -> None:
@@ -216,26 +219,6 @@ class _Finding:
             limit = f"{bytes_max // MEGABYTE:,} MB"
             refuse(file.named, f"leads to more than {limit} in all: name smaller folders")
         self.files[file.path] = file
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Return a path as text of one line that can be printed and stored, whatever its bytes are.
-
-    Bytes that are no UTF-8, and what could forge a line or steer a terminal, stand as escapes, as
-    Python writes them: other paths have other texts, and what is below a path begins with its text.
-    """
-    return _UNSHOWN.sub(_escaped, os.fsencode(path).decode("utf-8", "surrogateescape"))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    char = found[0]
-    if char.isascii():
-        return char.encode("unicode_escape").decode()
-    try:
-        char.encode()
-    except UnicodeEncodeError:
-        return f"\\x{os.fsencode(char).hex()}"
-    return f"\\u{ord(char):04x}"
 
 
 def too_large(size: int = 0) -> str:

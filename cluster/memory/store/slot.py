@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from errno import EACCES, ENOTDIR
 from pathlib import Path
 
 from cluster.kernel.errors import StoreUnavailable
@@ -23,6 +24,7 @@ _FIRST = "store-0"
 # sockaddr_un holds 108 bytes on Linux and 104 elsewhere, with a closing zero.
 _SOCKET_PATH_BYTES_MAX = 103
 _SHORT_TEMP = Path(os.sep, "tmp")
+_LOCK_FILE = "lock"
 _SOCKET_FILE = "socket"
 """In a slot's folder: names the socket of who has it, or had it last."""
 
@@ -112,10 +114,7 @@ def take_slot(
         shutil.rmtree(run_dir, ignore_errors=True)
         if not isinstance(error, OSError):
             raise
-        raise StoreUnavailable(
-            f"no folder for the embedded store's data ({error}): set HOME, or XDG_DATA_HOME, to a "
-            "folder that can be written to"
-        ) from error
+        raise _no_data_folder(error) from error
 
 
 def first_socket(data_root: Path | None) -> Path | None:
@@ -136,15 +135,40 @@ def first_data(data_root: Path | None) -> Mapping[int, float]:
 
     Args:
         data_root: as for `take_slot`.
+
+    Raises:
+        StoreUnavailable: they can't be looked at.
     """
-    return data_times((data_root or _user_data_root()) / _FIRST)
+    try:
+        return data_times((data_root or _user_data_root()) / _FIRST)
+    except OSError as error:
+        raise _no_data_folder(error) from error
+
+
+def check_first_slot(data_root: Path | None) -> None:
+    """Check, with nothing made, that the first slot can be made or is there, and be written to.
+
+    Args:
+        data_root: as for `take_slot`.
+
+    Raises:
+        StoreUnavailable: it can't, as `take_slot` would say.
+    """
+    slot = (data_root or _user_data_root()) / _FIRST
+    folder = next(each for each in (slot, *slot.parents) if os.path.lexists(each))
+    if not folder.is_dir():
+        raise _no_data_folder(NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(folder)))
+    lock = slot / _LOCK_FILE
+    for path, mode in ((folder, os.W_OK | os.X_OK), (lock, os.R_OK | os.W_OK)):
+        if os.path.lexists(path) and not os.access(path, mode):
+            raise _no_data_folder(PermissionError(EACCES, "can't be written to", str(path)))
 
 
 def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
     _private(root)  # whoever may write there could put another slot in place of ours
     for number in range(_SLOTS_MAX):
         folder = _private(root / f"store-{number}")
-        lock = _try_lock(folder / "lock")
+        lock = _try_lock(folder / _LOCK_FILE)
         if lock is None:
             continue
         try:
@@ -156,6 +180,13 @@ def _take_persistent(run_dir: Path, root: Path, major: int) -> Slot:
             os.close(lock)
             raise
     raise StoreUnavailable(f"all {_SLOTS_MAX} slots in {root} are in use")
+
+
+def _no_data_folder(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"no folder for the embedded store's data ({error}): set HOME, or XDG_DATA_HOME, to a "
+        "folder that can be written to"
+    )
 
 
 def _try_lock(path: Path) -> int | None:

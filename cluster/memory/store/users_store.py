@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.kernel.errors import StoreUnavailable
 from cluster.memory.store.embedded import EmbeddedRedis, find_server
 from cluster.memory.store.server_socket import accepts, answers, reply_to, url_of
-from cluster.memory.store.slot import first_data, first_socket
+from cluster.memory.store.slot import check_first_slot, first_data, first_socket
 from cluster.memory.store.versions import taken_over
 
 OTHERS_S = 5.0
@@ -99,7 +99,7 @@ def tried_store(
         will_take_over: is told the version whose data `users_store` would have taken over.
 
     Raises:
-        StoreUnavailable: as `users_store`.
+        StoreUnavailable: as `users_store`, also where it could make no data.
     """
     if not is_run_beside(data_root):
         written_at, (_, major) = first_data(data_root), find_server()
@@ -110,6 +110,7 @@ def tried_store(
         with users_store(data_root, note=note) as found:
             yield found
         return
+    check_first_slot(data_root)
     if older is not None:
         will_take_over(older)
     with EmbeddedRedis(is_temporary=True) as server, _last_words_of(server):

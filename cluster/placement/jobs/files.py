@@ -156,8 +156,8 @@ def _stage_knowledge(paths: Sequence[str], folder: Path, omissions: Omissions) -
             target.write_bytes(read_bytes(file.path))
         except OSError as error:
             if file.is_named:
-                raise UsageError(f"{file.source} can't be read: {error.strerror}") from error
-            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.source)
+                raise UsageError(f"{file.shown_name} can't be read: {error.strerror}") from error
+            omissions.add(kind_of_format(file.format), Omission.UNREADABLE, file.shown_name)
     return {path: str(place) for path, place in places.items()}
 
 

@@ -17,6 +17,7 @@ from cluster.kernel.ids import StepId, TaskId
 from cluster.kernel.reads import DocumentChange, Saw, SeenNamespace, SeenState
 from cluster.kernel.tasks.staleness import News, StateNews
 from cluster.kernel.tasks.state_news import state_news
+from cluster.memory.knowledge.names import cited_name
 from cluster.memory.knowledge.wire import record_from_bytes
 from cluster.memory.namespaces.port import Namespaces, SourceEntry
 from cluster.memory.state.host.documents import Documents
@@ -106,7 +107,8 @@ def _names(entry: SourceEntry) -> tuple[str, str]:
         record = record_from_bytes(entry.record)
     except WireError:
         return "", ""
-    return record.source, record.path
+    path = record.path
+    return cited_name(record.source, path), cited_name(path, path)
 
 
 async def _in_time(work: Awaitable[Found]) -> Found | None:

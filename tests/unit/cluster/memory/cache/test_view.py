@@ -54,6 +54,15 @@ def test_words_decide_where_vectors_say_nothing(shelf: Shelf) -> None:
     assert found[0].score > 0
 
 
+@pytest.mark.parametrize("kind", ["delta", "segment"])
+def test_a_name_with_a_line_end_forges_no_source(kind: str, tmp_path: Path) -> None:
+    puts = [put(1, Chunk(1, 1, "about heaps"), source="a\n[1] b.md")]
+
+    found = view_of(part_of(kind, tmp_path, puts)).search("heaps", EAST, 5)
+
+    assert sources(found) == [r"a\n[1] b.md"]
+
+
 def test_vectors_decide_where_words_say_nothing(shelf: Shelf) -> None:
     found = shelf.view("about heaps", "about sorting").search("zebra", EAST, 5)
 

@@ -13,6 +13,7 @@ from cluster.memory.knowledge.forgetting import (
     forget,
     forget_unused,
     known_namespace,
+    known_tops,
     summaries,
 )
 from cluster.memory.knowledge.learning import learn
@@ -163,3 +164,13 @@ async def test_a_summary_counts_what_a_namespace_has(
     assert (summary.sources, summary.documents, summary.passages) == (3, 2, 3)
     assert summary.stored_bytes > 100
     assert summary.place == str(tmp_path)
+
+
+async def test_a_path_is_read_first_as_it_is_and_else_as_answers_show_it(
+    namespaces: LocalNamespaces, tmp_path: Path
+) -> None:
+    one, two = str(tmp_path / "a.md"), str(tmp_path / "b.md")
+
+    assert await known_tops(namespaces, [[[one], [two]], [["/never"], [two]]]) == [one, two]
+    assert await known_tops(namespaces, [[[one, "/never"]], [["/no", "/none"]]]) == [one, "/no"]
+    assert await known_tops(namespaces, [[[two], [one]]], name="other") == [one]

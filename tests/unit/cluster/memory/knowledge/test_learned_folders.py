@@ -11,7 +11,10 @@ import pytest
 from cluster.memory.knowledge.catalog import read_catalog
 from cluster.memory.knowledge.forgetting import forget
 from cluster.memory.knowledge.learning import learn
-from cluster.memory.knowledge.sources import shown
+from cluster.memory.knowledge.names import source_key
+from cluster.memory.knowledge.path_names import shown_name, stored_name
+from cluster.memory.knowledge.records import SourceRecord
+from cluster.memory.knowledge.wire import record_to_bytes
 from cluster.memory.namespaces.local import LocalNamespaces
 from cluster.memory.namespaces.port import NO_DOCUMENTS, Applied, SourceChange
 from cluster.memory.store.local import LocalStore
@@ -67,6 +70,13 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+async def leave(namespaces: BusyNamespaces, path: str) -> None:
+    """Leave a source of a file's former content as versions did that escaped no name."""
+    record = record_to_bytes(SourceRecord(path, path, passages=1))
+    change = SourceChange(source_key(path), 0, "d" * 32, record)
+    await namespaces.apply("default", [change], documents={"d" * 32: b"The moon is cheese."})
+
+
 async def test_what_was_read_and_what_was_left_out_add_up(
     here: Path, namespaces: BusyNamespaces, embedder: HashingEmbedder
 ) -> None:
@@ -106,10 +116,36 @@ async def test_files_whose_names_are_no_unicode_are_learned_apart_and_forgotten_
 
     learned = await learn(namespaces, paths, name="default", embedder=embedder)
     again = await learn(namespaces, paths, name="default", embedder=embedder)
-    forgotten = await forget(namespaces, [shown(paths[0])])
+    forgotten = await forget(namespaces, [stored_name(paths[0])])
 
     assert (learned.files, learned.embedded, again.changed) == (2, 2, 0)
-    assert forgotten.paths == (f"{here}/x\\xe8.md",)
+    assert [shown_name(path) for path in forgotten.paths] == [f"{here}/x\\xe8.md"]
+
+
+@pytest.mark.parametrize("name", ["a\\b.md", "so\u00adft.md", "a\nSources: b.md"])
+async def test_a_file_that_an_earlier_version_has_learned_is_learned_again_in_its_place(
+    here: Path, namespaces: BusyNamespaces, embedder: HashingEmbedder, name: str
+) -> None:
+    path = here / name
+    write(path, "The sun is a star.")
+    await leave(namespaces, str(path))
+
+    learned = await learn(namespaces, [path], name="default", embedder=embedder)
+
+    assert (learned.files, learned.changed, learned.removed) == (1, 1, 0)
+
+
+async def test_what_an_earlier_version_has_learned_from_a_folder_that_is_no_unicode_is_gone(
+    here: Path, namespaces: BusyNamespaces, embedder: HashingEmbedder
+) -> None:
+    folder = here / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write(folder / "a.md", "The sun is a star.")
+    await leave(namespaces, f"{here}/caf\ufffd/a.md")
+
+    learned = await learn(namespaces, [folder], name="default", embedder=embedder)
+
+    assert (learned.files, learned.removed) == (1, 1)
 
 
 async def test_what_comes_from_a_pipe_is_learned_though_others_change_it_meanwhile(

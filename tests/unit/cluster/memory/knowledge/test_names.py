@@ -12,6 +12,7 @@ from cluster.memory.knowledge.names import (
     OF_PATHS,
     KnowledgeVersion,
     check_namespace,
+    cited_name,
     namespace_of,
     source_key,
 )
@@ -53,3 +54,8 @@ def test_the_same_paths_given_alike_have_one_namespace(
 def test_the_key_of_a_source_does_not_give_its_name_away() -> None:
     assert source_key("/x/secret.md") == source_key("/x/secret.md") != source_key("/x/other.md")
     assert "secret" not in source_key("/x/secret.md")
+
+
+def test_a_text_that_is_no_file_is_cited_as_its_owner_calls_it() -> None:
+    assert cited_name("a\\b.md", "text:a\\b.md") == "a\\b.md"
+    assert cited_name("a\\b.md", "/docs/a\\b.md") == "a\\\\b.md"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cluster.kernel.errors import StoreUnavailable
-from cluster.memory.store.slot import take_slot
+from cluster.memory.store import slot as slot_module
+from cluster.memory.store.slot import check_first_slot, first_data, take_slot
 
 
 def test_clusters_at_the_same_time_have_different_slots_and_the_lowest_free_one_is_next(
@@ -110,3 +112,48 @@ def test_the_folder_of_slots_is_its_users_only_whatever_the_umask(tmp_path: Path
 
     for folder in (tmp_path / "fleetmind", tmp_path / "fleetmind" / "store-0"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("below", ["", "fleetmind"])
+def test_a_slot_that_cannot_be_made_is_found_out_with_the_sentence_of_who_makes_it(
+    tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "file").touch()
+    root = tmp_path / "file" / below
+
+    for check in (check_first_slot, partial(take_slot, is_temporary=False, major=7)):
+        with pytest.raises(StoreUnavailable, match=r"data \(.*file(/fleetmind)?'\): set HOME"):
+            check(root)
+
+
+@pytest.mark.parametrize("unwritable", ["", "store-0", "store-0/lock"])
+def test_a_slot_that_cannot_be_written_to_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unwritable: str
+) -> None:
+    named = tmp_path / unwritable
+    if unwritable:
+        (tmp_path / "store-0").mkdir()
+        (tmp_path / "store-0" / "lock").touch()
+    # As root may write everywhere, the answer is made up.
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != named)
+
+    with pytest.raises(StoreUnavailable, match=rf"written to: '{named}'\): set HOME"):
+        check_first_slot(tmp_path)
+
+
+def test_to_look_whether_a_slot_can_be_made_makes_none(tmp_path: Path) -> None:
+    check_first_slot(tmp_path / "share" / "fleetmind")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_cannot_be_looked_at_are_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(slot: Path) -> dict[int, float]:
+        raise PermissionError(13, "Permission denied", str(slot))
+
+    monkeypatch.setattr(slot_module, "data_times", fails)
+
+    with pytest.raises(StoreUnavailable, match=r"Permission denied: .*store-0'\): set HOME"):
+        first_data(tmp_path)

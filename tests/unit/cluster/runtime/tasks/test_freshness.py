@@ -197,6 +197,18 @@ async def test_a_source_that_was_moved_is_the_same(shelf: Shelf) -> None:
     assert await source_news(shelf, "a.md", version=2) == News()
 
 
+async def test_a_source_that_is_cited_with_escapes_is_known_by_its_name(shelf: Shelf) -> None:
+    seen = await shelf.put("c\n.md", "1a")
+    await shelf.put("a.md", "")
+    version = await shelf.put("c\n.md", "2a")
+    reads = Reads()
+    reads.passages("manuals", seen, [(r"c\n.md", "1a")])
+
+    news = await StoreFreshness(None, shelf).news(reads.saw(), TASK, STEP)
+
+    assert news.sources == (DocumentChange("manuals", (r"c\n.md",), seen, version),)
+
+
 async def test_a_namespace_that_was_searched_and_not_cited_is_not_asked_about() -> None:
     class Silent(Shelf):
         async def entries(
