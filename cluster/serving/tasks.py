@@ -15,13 +15,14 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from fastapi.responses import JSONResponse
 
 from cluster.kernel.errors import ClusterError, DeadlinePassed
-from cluster.kernel.events import Event
+from cluster.kernel.events import Event, Failed, StepFinished
 from cluster.kernel.feed import BEFORE_ALL, Cursor, Gap, TaskRecord
 from cluster.kernel.ids import NO_TASK, TaskId
+from cluster.kernel.tasks.report import JsonObject, event_to_json
 from cluster.kernel.vocabulary import Failure
 from cluster.memory.task_records.port import TaskFilter
 from cluster.serving.endings import RUNNING, ended_record
-from cluster.serving.event_lines import error_of, line_of
+from cluster.serving.failure_log import FailureLog
 from cluster.serving.following import closing
 from cluster.serving.ingress import Ingress, caller_with
 from cluster.serving.kept_responses import stay
@@ -235,7 +236,7 @@ def _result(ingress: Ingress, record: TaskRecord | None) -> Response:
         report = json.loads(text)
         failure = Failure(report["error"]["kind"], report["error"]["message"])
         problem = ingress.failures.problem_of(TaskId(record.summary.task), failure)
-        text = json.dumps({**report, "error": error_of(failure, problem)})
+        text = json.dumps({**report, "error": _error_of(failure, problem)})
     return Response(text, media_type="application/json")
 
 
@@ -281,7 +282,29 @@ async def _frames(
     try:
         async with closing(events):
             async for cursor, event in events:
-                if (line := line_of(event, ingress.failures)) is not None:
+                if (line := _line_of(event, ingress.failures)) is not None:
                     yield frame(line, event=event.kind, cursor=str(cursor))
     except ClusterError as error:
         yield frame(problem_of(error).to_json(), event="error")
+
+
+def _line_of(event: Event, failures: FailureLog) -> JsonObject | None:
+    """Return the FIXED line of an event; None where it isn't shown.
+
+    Why something failed is said in a sentence for whoever runs the server, which may name its
+    hosts: clients are told it by its kind.
+    """
+    line = event_to_json(event)
+    if line is None:
+        return None
+    match event.detail:
+        case Failed(failure):
+            line["error"] = _error_of(failure, failures.problem_of(event.task, failure))
+        case StepFinished(failure=Failure() as failure):
+            line["error"] = _error_of(failure, problem_of(failure, may_log=False))
+    return line
+
+
+def _error_of(failure: Failure, problem: Problem) -> dict[str, str]:
+    """Return the ``error`` of the FIXED object as a client is told it."""
+    return {"kind": failure.kind, "message": problem.message}
