@@ -149,7 +149,7 @@ def _decoded(data: bytes, encoding: str) -> str | None:
     """Return a text without a character that its end cuts, as of a log; None where it is none."""
     try:
         return codecs.getincrementaldecoder(encoding)().decode(data)
-    except UnicodeDecodeError:
+    except UnicodeError:  # its base where an escape of ISO 2022 has no end
         return None
 
 

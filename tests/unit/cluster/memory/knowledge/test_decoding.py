@@ -195,6 +195,13 @@ def test_a_log_in_iso_2022_that_is_cut_within_a_character_is_read() -> None:
     assert told(written[:-after]) == "\u3042\u3044\ufffd"
 
 
+def test_an_escape_of_iso_2022_without_an_end_is_no_text_of_it() -> None:
+    written = "これは日本語".encode("iso2022_jp") + b" and then \x1b((((((((((((((((("
+
+    assert not fits(written, "iso2022_jp")
+    assert encoding_of(written) == encoding_of(b"ASCII")
+
+
 def test_a_log_in_utf_16_that_is_cut_within_a_character_is_read() -> None:
     text = WRITTEN["ja"]
 
