@@ -25,7 +25,7 @@ from tests.support.report_faults import GOAL, ROLES, built, report
 pytestmark = pytest.mark.integration
 
 PLACES = ("plan", "r1", "answer")
-PATIENCE_S = 7.0
+PATIENCE_S = 10.0
 STALL_S = 0.3
 CONNECT_S = 0.25
 CONNECTIONS_QUEUED = 4

@@ -7,6 +7,7 @@ import inspect
 import logging
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -59,6 +60,15 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     monkeypatch.setitem(sys.modules, "an_opener", module)
     monkeypatch.setattr(replica, "_listening_host", lambda: "10.0.0.1")
     return found
+
+
+@pytest.fixture(autouse=True)
+def _no_line_of_other_tests_is_served() -> Iterator[None]:
+    log = logging.getLogger("cluster.serving")
+    handlers, level = log.handlers[:], log.level
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 def bound(application: serve.Application) -> serve.Deployment:
