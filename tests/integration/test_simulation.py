@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATION = ROOT / "tests" / "simulation"
-SEEDS = 80
+SEEDS = 50
 DIGESTS = 6
 
 
